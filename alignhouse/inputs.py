@@ -1,0 +1,163 @@
+"""The first stage: stimuli and brain data (and precomputed model RDMs), accepted whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from alignhouse.study import Study
+from ingest.brain.bmd import find_beta_files
+from ingest.brain.jobs import Conditions, betas_job, brain_rdm_job, dataset_job, rdm_file_job
+from ingest.brain.rdm_files import find_rdm_files, read_model_rdms
+from ingest.brain.regions import Region, resolve
+from ingest.features.jobs import precomputed_job
+from ingest.stimuli.jobs import stimuli_job
+from ingest.stimuli.videos import Stimulus, find_stimuli
+from warehouse.artifacts import Artifact
+from warehouse.errors import BadInput, near_names
+from warehouse.hashes import Hashes
+from warehouse.jobs import Job
+from warehouse.runs import Run
+
+OTHER_GROUP = "other"
+
+
+@dataclass(frozen=True)
+class StudyInputs:
+    """What the later stages read.
+
+    stimuli : in the order of every RDM's conditions; sha256 : stimulus -> hash of its file.
+    brain_rdms : region -> artifact. model_rdms : network -> artifact, where the user gave them.
+    remark : what keeps results on these brains from being findings ("synthetic brains"), or "".
+    """
+
+    stimuli: Sequence[Stimulus]
+    sha256: Mapping[str, str]
+    brain_rdms: Mapping[str, Artifact]
+    model_rdms: Mapping[str, Artifact]
+    remark: str
+
+
+def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
+    """Read and check every raw file of a study; see `StudyInputs`.
+
+    Raises
+    ------
+    BadInput : a file is missing, damaged, or does not fit the others.
+    """
+    stimuli = find_stimuli(study.stimuli.path, study.brain.split)
+    conditions = _conditions(stimuli)
+    by_name = {each.name: each for each in stimuli}
+    stimuli = [by_name[name] for name in conditions.names]
+    # What is cheap to find wrong comes before what takes minutes.
+    brain = _BETAS_OR_RDMS[study.brain.kind](run, study, hashes, conditions)
+    sha256 = {each.name: hashes.of(each.path) for each in stimuli}
+    run.do("Decoding stimuli", [stimuli_job(study.brain.dataset, stimuli, sha256)])
+    remark = "synthetic brains" if study.brain.synthetic else ""
+    run.do("Describing the data set", [_dataset(study, brain, remark)])
+    return StudyInputs(stimuli, sha256, brain.rdms, _model_rdms(run, study, hashes, conditions), remark)
+
+
+@dataclass(frozen=True)
+class _Brain:
+    subjects: Sequence[str]
+    regions: Sequence[Region]
+    rdms: Mapping[str, Artifact]
+
+
+def _conditions(stimuli: Sequence[Stimulus]) -> Conditions:
+    by_split: dict[str, list[str]] = {}
+    for stimulus in stimuli:
+        by_split.setdefault(stimulus.split, []).append(stimulus.name)
+    return Conditions({split: tuple(names) for split, names in by_split.items()})
+
+
+def _from_betas(run: Run, study: Study, hashes: Hashes, conditions: Conditions) -> _Brain:
+    brain = study.brain
+    regions = resolve(brain.regions, brain.version)
+    parts = list(dict.fromkeys(part for region in regions for part in region.parts))
+    files = find_beta_files(brain.path, brain.version, parts, brain.subjects)
+    run.progress.say(f"Brain data: {len({file.subject for file in files})} subjects, {len(parts)} files each")
+    jobs = {
+        (file.subject, file.part): betas_job(file, hashes.of(file.path), brain.dataset, conditions)
+        for file in files
+    }
+    done = run.do("Storing betas", jobs.values())
+    betas: dict[str, dict[str, Artifact]] = {}
+    for (subject, part), job in jobs.items():
+        betas.setdefault(subject, {})[part] = done[job.key][0]
+    rdm_jobs = {
+        region.name: brain_rdm_job(
+            run.writer.folder,
+            brain.dataset,
+            brain.split,
+            region,
+            betas,
+            conditions,
+            average=brain.average_subjects,
+        )
+        for region in regions
+    }
+    return _Brain(list(betas), regions, _by_region(run, rdm_jobs))
+
+
+def _from_rdm_files(run: Run, study: Study, hashes: Hashes, conditions: Conditions) -> _Brain:
+    brain = study.brain
+    if brain.subjects is not None:
+        raise BadInput("brain.subjects", found='kind = "rdms"', hint="RDM files do not name their subjects")
+    files = find_rdm_files(brain.path)
+    wanted = list(files) if isinstance(brain.regions, str) else brain.regions
+    for name in wanted:
+        if name not in files:
+            raise BadInput(f"no RDMs of region {name!r} in {brain.path}", hint=near_names(name, files))
+    jobs = {
+        roi: rdm_file_job(
+            brain.dataset,
+            brain.split,
+            roi,
+            files[roi],
+            hashes.of(files[roi]),
+            conditions,
+            in_stimulus_order=brain.conditions == "stimulus_order",
+            average=brain.average_subjects,
+        )
+        for roi in wanted
+    }
+    rdms = _by_region(run, jobs)
+    most = max(each.rows for each in rdms.values())
+    subjects = [f"sub-{index + 1:02d}" for index in range(most)]
+    regions = [Region(roi, OTHER_GROUP, order, ()) for order, roi in enumerate(wanted)]
+    return _Brain(subjects, regions, rdms)
+
+
+_BETAS_OR_RDMS = {"bmd": _from_betas, "rdms": _from_rdm_files}
+
+
+def _by_region(run: Run, jobs: Mapping[str, Job]) -> dict[str, Artifact]:
+    done = run.do("Brain RDMs", jobs.values())
+    return {roi: done[job.key][0] for roi, job in jobs.items()}
+
+
+def _dataset(study: Study, brain: _Brain, remark: str) -> Job:
+    return dataset_job(
+        study.brain.dataset,
+        study.brain.kind,
+        study.brain.version if study.brain.kind == "bmd" else None,
+        brain.subjects,
+        brain.regions,
+        synthetic=study.brain.synthetic,
+        remark=remark,
+    )
+
+
+def _model_rdms(run: Run, study: Study, hashes: Hashes, conditions: Conditions) -> dict[str, Artifact]:
+    folder = study.networks.rdms
+    if folder is None:
+        return {}
+    jobs = {}
+    for network, layers in read_model_rdms(folder).items():
+        files = sorted((folder / network).glob("*.npz"))
+        source = {path.name: hashes.of(path) for path in files}
+        jobs[network] = precomputed_job(network, layers, source, conditions.names)
+    done = run.do("Model RDMs", jobs.values())
+    return {network: done[job.key][0] for network, job in jobs.items()}

@@ -1,0 +1,70 @@
+"""Progress bars: what is being done, how many are left, and how long it will take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class Bars:
+    """Bars on a terminal; on anything else a line per stage and, for long jobs, a line per job."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.stages_with_work = 0
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._stage = self._bars.add_task("", total=None, visible=False)
+        self._job = self._bars.add_task("", total=None, visible=False)
+
+    def stage(self, title: str, todo: int, done_before: int) -> None:
+        self._bars.update(self._job, visible=False)
+        if todo == 0:
+            self._bars.update(self._stage, visible=False)
+            return
+        self.stages_with_work += 1
+        before = f", {done_before} done before" if done_before else ""
+        self.console.print(f"{title}: {todo} to do{before}", highlight=False)
+        self._bars.reset(self._stage, description=title, total=todo, visible=True)
+
+    def job(self, label: str) -> None:
+        if not self.console.is_terminal:
+            self.console.print(f"  {label}", highlight=False)
+        self._bars.reset(self._job, description=f"  {label}", total=None, visible=True)
+
+    def step(self, done: int, total: int) -> None:
+        self._bars.update(self._job, completed=done, total=total)
+
+    def job_done(self) -> None:
+        self._bars.advance(self._stage)
+
+    def say(self, line: str) -> None:
+        self.console.print(line, highlight=False)
+
+
+@contextmanager
+def bars(console: Console) -> Iterator[Bars]:
+    """Bars that are shown while the block runs."""
+    shown = Bars(console)
+    with shown._bars:
+        yield shown

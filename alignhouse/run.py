@@ -1,0 +1,219 @@
+"""A whole study, stage by stage: raw files, stored vectors, alignment, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from alignhouse.inputs import StudyInputs, ingest_inputs
+from alignhouse.study import Protocol, Study
+from analysis.jobs import Model, Scope, group_job, noise_ceiling_job, rsa_job
+from ingest.features.jobs import Extraction, extraction_job, layers_job, model_job, model_name
+from ingest.models.catalog import Network, select
+from ingest.models.weights import check_weights
+from warehouse.artifacts import Artifact, hive
+from warehouse.hashes import Hashes
+from warehouse.jobs import Job, Output, Tick, canonical
+from warehouse.progress import Progress, Silent
+from warehouse.runs import Run
+from warehouse.store import Writer
+
+if TYPE_CHECKING:
+    import torch
+
+STAGES = ("inputs", "networks", "analysis")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run did: the number of jobs that were done now; 0 where everything was done before."""
+
+    warehouse: Path
+    jobs_done: int
+
+
+def run_study(
+    study: Study, *, command: str, until: str = "analysis", progress: Progress | None = None
+) -> Finished:
+    """Bring the warehouse of a study up to date: what is done is left alone, what is missing is done.
+
+    Parameters
+    ----------
+    command : what the person typed, kept with the run.
+    until : the last stage to do, one of STAGES.
+
+    Raises
+    ------
+    BadInput : an input is wrong; the warehouse is as it was.
+    WarehouseLocked : another process writes to it.
+    """
+    protocols = study.resolved_protocols()
+    networks = [] if study.networks.rdms else select(study.networks.include, study.networks.exclude)
+    folder = study.study.warehouse
+    with (
+        Writer(folder, command) as writer,
+        Run(writer, command, study.model_dump(mode="json"), progress or Silent()) as run,
+    ):
+        hashes = Hashes(folder)
+        with run.all_or_nothing():
+            inputs = ingest_inputs(run, study, hashes)
+            # Known before hours of extraction, and before anything is accepted.
+            if networks and until != "inputs":
+                check_weights(networks, study.networks.weights)
+        hashes.save()
+        if until != "inputs":
+            models = _networks(run, study, protocols, networks, inputs)
+            if until != "networks":
+                _analysis(run, study, protocols, models, inputs)
+        return Finished(folder, run.jobs_done)
+
+
+def _networks(
+    run: Run,
+    study: Study,
+    protocols: Mapping[str, Protocol],
+    networks: Sequence[Network],
+    inputs: StudyInputs,
+) -> dict[str, dict[str, Model]]:
+    """Protocol -> model name -> its stored RDMs; extracted, or as the user gave them."""
+    if inputs.model_rdms:
+        remark = _joined(inputs.remark)
+        stored = {
+            name: {protocol: rdms for protocol in protocols} for name, rdms in inputs.model_rdms.items()
+        }
+        rows = [model_job(name, name, "precomputed", "") for name in stored]
+    else:
+        weights, seed = study.networks.weights, study.networks.seed
+        own_remark = "random weights" if weights == "random" else ""
+        remark = _joined(inputs.remark, own_remark)
+        named = {model_name(each.name, weights, seed): each for each in networks}
+        rows = [model_job(name, each.name, weights, own_remark) for name, each in named.items()]
+        stored = _extracted(run, study, protocols, named, inputs)
+    layers = [
+        layers_job(protocol, name, run.writer.folder, rdms)
+        for name, of_protocols in stored.items()
+        for protocol, rdms in of_protocols.items()
+    ]
+    run.do("Describing networks", [*rows, *layers])
+    return {
+        protocol: {name: Model(name, of_protocols[protocol], remark) for name, of_protocols in stored.items()}
+        for protocol in protocols
+    }
+
+
+def _extracted(
+    run: Run,
+    study: Study,
+    protocols: Mapping[str, Protocol],
+    networks: Mapping[str, Network],
+    inputs: StudyInputs,
+) -> dict[str, dict[str, Artifact]]:
+    extraction = Extraction(
+        root=run.writer.folder,
+        stimuli=inputs.stimuli,
+        sha256=inputs.sha256,
+        weights=study.networks.weights,
+        seed=study.networks.seed,
+        device=study.compute.device,
+        memory=study.compute.memory,
+    )
+    build = _builder(study)
+    jobs: dict[tuple[str, str], Job] = {
+        (name, protocol): extraction_job(extraction, network, each.extraction, build)
+        for name, network in networks.items()
+        for protocol, each in protocols.items()
+    }
+    # Protocols that differ only in the analysis share one extraction: their jobs have one key.
+    done = run.do("Extracting RDMs of networks", jobs.values())
+    stored: dict[str, dict[str, Artifact]] = {}
+    for (name, protocol), job in jobs.items():
+        stored.setdefault(name, {})[protocol] = done[job.key][0]
+    return stored
+
+
+def _builder(study: Study) -> Callable[[Network], torch.nn.Module]:
+    """Builds networks, the last one kept: protocols ask for the same one after another."""
+    last: dict[str, torch.nn.Module] = {}
+
+    def built(network: Network) -> torch.nn.Module:
+        from ingest.models.build import build
+
+        if network.name not in last:
+            last.clear()
+            last[network.name] = build(network, weights=study.networks.weights, seed=study.networks.seed)
+        return last[network.name]
+
+    return built
+
+
+def _analysis(
+    run: Run,
+    study: Study,
+    protocols: Mapping[str, Protocol],
+    models: Mapping[str, Mapping[str, Model]],
+    inputs: StudyInputs,
+) -> None:
+    scopes = {
+        name: Scope(
+            root=run.writer.folder,
+            protocol=name,
+            settings=protocol.analysis,
+            dataset=study.brain.dataset,
+            split=study.brain.split,
+            permutations=study.analysis.permutations,
+            seed=study.analysis.seed,
+        )
+        for name, protocol in protocols.items()
+    }
+    run.do("Describing protocols", [protocol_job(name, each) for name, each in protocols.items()])
+    run.do(
+        "Noise ceilings",
+        [noise_ceiling_job(scope, inputs.brain_rdms, inputs.remark) for scope in scopes.values()],
+    )
+    scoring = {
+        (protocol, name): rsa_job(scope, model, inputs.brain_rdms, memory=study.compute.memory)
+        for protocol, scope in scopes.items()
+        for name, model in models[protocol].items()
+    }
+    done = run.do("Scoring networks", scoring.values())
+    groups = []
+    for protocol, scope in scopes.items():
+        scores = {name: done[scoring[protocol, name].key] for name in models[protocol]}
+        remark = next(model.remark for model in models[protocol].values())
+        for group_by in study.report.group_by:
+            labels = _labels(run, group_by, list(scores))
+            groups.append(group_job(scope, group_by, labels, scores, remark))
+    run.do("Comparing groups", groups)
+
+
+def _labels(run: Run, group_by: str, models: list[str]) -> dict[str, str]:
+    """Model -> its group, from the warehouse's own table of models."""
+    rows = run.writer.connection.sql("select * from model").pl().select("model", group_by).rows()
+    groups = dict(rows)
+    return {model: groups[model] for model in models}
+
+
+def _joined(*remarks: str) -> str:
+    return ", ".join(each for each in remarks if each)
+
+
+def protocol_job(name: str, protocol: Protocol) -> Job:
+    """The row that describes a protocol, all its settings in it."""
+    settings = protocol.model_dump(mode="json")
+
+    def work(tick: Tick) -> Iterator[Output]:
+        table = pa.table({"protocol": [name], "settings": [canonical(settings)]})
+        yield Output(("facts", hive("table", "protocol")), table, table="protocol", slot=("protocol",))
+
+    return Job(
+        method="protocol",
+        version=1,
+        settings={"protocol": name, **settings},
+        inputs={},
+        label=f"protocol {name}",
+        work=work,
+    )

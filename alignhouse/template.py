@@ -1,0 +1,44 @@
+"""A study file to start from, written from the study's own fields so that the two cannot disagree."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from alignhouse.study import Section, Study
+
+EXAMPLES = {("brain", "path"): "/data/bmd", ("stimuli", "path"): "/data/bmd/stimulus_set"}
+SIZES = {("compute", "memory"): "8GB", ("compute", "scratch"): "100GB"}
+HEADER = """\
+# A study: what goes in, which networks, which analyses, where it ends up.
+# Paths start at this file's folder; ~ and $VARIABLES are expanded. Lines behind a # show the defaults.
+"""
+
+
+def study_template() -> str:
+    """The text of a study file with every key, its default and its help; required keys hold an example."""
+    lines = [HEADER]
+    for name, field in Study.model_fields.items():
+        section = field.annotation
+        if not (isinstance(section, type) and issubclass(section, Section)):
+            continue
+        lines.append(f"[{name}]")
+        for key, each in section.model_fields.items():
+            required = each.default is PydanticUndefined
+            value = EXAMPLES[name, key] if required else SIZES.get((name, key), each.default)
+            shown = f"{key} = {_toml(value)}" if value is not None else f"{key} = ..."
+            lines.append(f"# {each.description}\n{'' if required else '# '}{shown}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Path):
+        value = str(value)
+    if isinstance(value, Enum):
+        value = value.value
+    return json.dumps(value)

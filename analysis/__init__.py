@@ -1,0 +1,1 @@
+"""Statistics over stored RDMs: alignment, noise ceilings, permutation tests, group comparisons."""

@@ -1,0 +1,86 @@
+"""What groups are called in a figure, and the colour, marker and line that each of them keeps."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from warehouse.errors import BadInput
+
+LABELS = Path(__file__).with_name("group_labels.csv")
+REGION_GROUPS = ("early", "ventral-occipital", "dorsal", "lateral", "other")
+
+# Okabe & Ito (2008), "Color Universal Design"; the order keeps its pale yellow and black for last.
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
+LINE_TYPES = ("solid", "dashed", "dotted", "dashdot")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one group is drawn: a colour, a marker that tells it apart in grey print too, and a line type."""
+
+    colour: str
+    marker: str
+    line_type: str
+
+
+@cache
+def group_labels(path: Path = LABELS) -> dict[str, str]:
+    """The readable name of each model type, from a CSV file with the columns `value` and `label`.
+
+    Raises
+    ------
+    BadInput : another header, an empty field, or a value given twice.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    if reader.fieldnames != ["value", "label"]:
+        raise BadInput(f"header of {path.name}", expected="value,label", found=reader.fieldnames)
+    labels: dict[str, str] = {}
+    for line, row in enumerate(rows, start=2):
+        value, label = row["value"], row["label"]
+        if not value or not label or value in labels:
+            raise BadInput(f"line {line} of {path.name}", expected="a new value and its label", found=row)
+        labels[value] = label
+    return labels
+
+
+def group_label(value: object) -> str:
+    """The readable name of a group ("video-k400": "video action recognition"); others stay as is."""
+    if value is None or value == "":
+        return "not stated"
+    return group_labels().get(str(value), str(value))
+
+
+def heading(column: str) -> str:
+    """A column's name in words: "model_type" is "model type"."""
+    return {"arch_type": "architecture", "model_type": "model type"}.get(column, column.replace("_", " "))
+
+
+def plain(text: object) -> str:
+    """Text as matplotlib draws it literally: a pair of dollar signs would be read as a formula."""
+    return str(text).replace("$", r"\$")
+
+
+def group_styles(labels: Iterable[str]) -> dict[str, Style]:
+    """The style of each group, in drawing order: known labels as the file lists them, then others by name.
+
+    A known label has the same colour in every figure, whatever groups are drawn beside it.
+    """
+    wanted = set(labels)
+    known = list(dict.fromkeys(group_labels().values()))
+    order = known + sorted(wanted - set(known))
+    return {
+        label: Style(
+            colour=OKABE_ITO[index % len(OKABE_ITO)],
+            marker=MARKERS[(index + index // len(OKABE_ITO)) % len(MARKERS)],
+            line_type=LINE_TYPES[index // len(OKABE_ITO) % len(LINE_TYPES)],
+        )
+        for index, label in enumerate(order)
+        if label in wanted
+    }

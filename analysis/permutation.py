@@ -1,0 +1,259 @@
+"""Null distributions of RDM correlations under permutation of the stimuli, and their p-values."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from analysis.settings import BestLayerNull, NullKind, PValueMethod
+from analysis.similarity import FloatArray, Ranks, condition_count, rank
+from warehouse.errors import BadInput
+
+IntArray = NDArray[np.intp]
+
+DEFAULT_MEMORY = 256 * 2**20
+# Wider blocks of permutations make the matrix product no faster, only larger (measured on 5,151 pairs).
+MOST_PERMUTATIONS_A_BLOCK = 128
+# Permuting rows alone counts and ranks anew: small blocks stay in the processor's cache.
+MOST_REORDERINGS_A_BLOCK = 8
+# A null value this close to the observed one counts as equal to it: the null is summed in single precision,
+# and is stored so; two scores that differ at all rarely differ by less.
+TIE_TOLERANCE = 1e-7
+
+
+def stimulus_permutations(n_stimuli: int, count: int, seed: int) -> IntArray:
+    """`count` random orders of `n_stimuli` stimuli: (count, n_stimuli) int, each row a permutation of 0..n-1.
+
+    They depend on the arguments alone, and the first k are the same for every count: a resumed or a chunked
+    run meets the ones that it would have met. Sorted raw draws of PCG64 are used because numpy promises that
+    those never change between its versions, which it does not of `Generator.permutation`. The identity may
+    occur.
+
+    Raises BadInput for fewer than 4 stimuli, no permutations, or a negative seed.
+    """
+    for what, least, found in (("stimuli", 4, n_stimuli), ("permutations", 1, count), ("seed", 0, seed)):
+        if found < least:
+            raise BadInput(f"random permutations: {what}", expected=f"at least {least}", found=found)
+    draws = np.random.PCG64(seed).random_raw(count * n_stimuli).reshape(count, n_stimuli)
+    return np.argsort(draws, axis=1, kind="stable").astype(np.intp, copy=False)
+
+
+def permute_condensed(permutations: ArrayLike) -> IntArray:
+    """Where each pair of permuted RDMs is found in the condensed original: (K, n) -> (K, P) int.
+
+    `rdm[permute_condensed(p[None])[0]]` equals `squareform(squareform(rdm)[p][:, p])`.
+    """
+    orders = np.asarray(permutations, dtype=np.intp)
+    n = orders.shape[1]
+    row, column = np.triu_indices(n, 1)
+    place = np.zeros((n, n), dtype=np.intp)
+    place[row, column] = place[column, row] = np.arange(row.size)
+    flat = orders[:, row]
+    flat *= n
+    flat += orders[:, column]
+    return np.take(place.ravel(), flat)
+
+
+def mean_unit_ranks(brain: Ranks) -> FloatArray:
+    """The mean over subjects (S, P) of their unit rank vectors: (P,).
+
+    Its dot product with a model's unit ranks is the mean over subjects of rho: correlation is linear here, so
+    one vector stands for all subjects of a region, whatever their number.
+    """
+    return brain.unit().mean(axis=0)
+
+
+def null_distribution(
+    model_rdms: ArrayLike,
+    brain_rdms: ArrayLike,
+    permutations: ArrayLike,
+    *,
+    null: NullKind = "rows_and_columns",
+    memory: int = DEFAULT_MEMORY,
+) -> FloatArray:
+    """Mean over subjects of Spearman's rho, with the stimuli of the model RDM permuted.
+
+    Parameters
+    ----------
+    model_rdms : (L, P), one condensed RDM a layer.
+    brain_rdms : (S, P), one condensed RDM a subject.
+    permutations : (K, n) int, rows that order the n stimuli.
+    null : with D the square model RDM and p a permutation, "rows_and_columns" correlates the upper triangle
+        of D[p][:, p] (Kriegeskorte et al. 2008), a relabelling of the stimuli; "rows_only" that of D[p, :],
+        whose entries repeat and meet the diagonal's zeros, ranked anew (the published code of Sartzetaki et
+        al. 2025; too many false positives where stimuli have main effects).
+    memory : bytes for working buffers, beside the inputs and the result.
+
+    Returns (L, K) float64. The products of "rows_and_columns" are summed in single precision: right to about
+    2e-8, where the last bits may depend on the block size. Raises BadInput as `similarity.rank` does, and
+    where the permutations do not fit the RDMs.
+    """
+    models = np.asarray(model_rdms)
+    ranks, brain = rank(models), mean_unit_ranks(rank(brain_rdms))[None]
+    if null == "rows_only":
+        return null_rows_only(models, brain, permutations, memory=memory)[:, 0]
+    return null_rows_and_columns(ranks, brain, permutations, memory=memory)[:, 0]
+
+
+def null_rows_and_columns(
+    models: Ranks, brains: FloatArray, permutations: ArrayLike, *, memory: int = DEFAULT_MEMORY
+) -> FloatArray:
+    """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float64.
+
+    `models` holds (L, P) ranks, `brains` (R, P) the `mean_unit_ranks` of each region, `permutations` (K, n).
+    Permuting rows and columns moves ranks without changing them, so nothing is ranked again; and permuting a
+    model by p is permuting the brain by the inverse of p, which is done once for all layers.
+    """
+    n_pairs = models.centred.shape[1]
+    inverse = np.argsort(checked_permutations(permutations, n_pairs, brains), axis=1)
+    n_layers, n_regions, n_permutations = len(models.centred), len(brains), len(inverse)
+    single = np.dtype(np.float32).itemsize
+    layers_a_block = max(1, memory // 2 // (n_pairs * (single + 8)))
+    # Building the index of a permutation holds three integers a pair.
+    a_permutation = n_pairs * (single * n_regions + 3 * inverse.itemsize) + 8 * n_regions * layers_a_block
+    permutations_a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // 2 // a_permutation))
+    brains32 = brains.astype(np.float32)
+    null = np.empty((n_layers, n_regions, n_permutations))
+    for layer in range(0, n_layers, layers_a_block):
+        rows = slice(layer, layer + layers_a_block)
+        models32 = Ranks(models.centred[rows], models.sum_squares[rows]).unit().astype(np.float32)
+        for start in range(0, n_permutations, permutations_a_block):
+            index = permute_condensed(inverse[start : start + permutations_a_block])
+            permuted = np.empty((n_regions, *index.shape), dtype=np.float32)
+            for values, out in zip(brains32, permuted, strict=True):
+                # The index was made here, within bounds: "clip" only spares numpy a buffered copy.
+                np.take(values, index, out=out, mode="clip")
+            product = models32 @ permuted.reshape(-1, n_pairs).T
+            null[rows, :, start : start + len(index)] = product.reshape(len(models32), n_regions, -1)
+    return np.clip(null, -1.0, 1.0, out=null)
+
+
+def null_rows_only(
+    model_rdms: NDArray[np.generic],
+    brains: FloatArray,
+    permutations: ArrayLike,
+    *,
+    memory: int = DEFAULT_MEMORY,
+) -> FloatArray:
+    """Null of many layers in many regions, only the rows of the model RDM permuted: (L, R, K) float64.
+
+    Shapes are those of `null_rows_and_columns`, but `model_rdms` (L, P) are the dissimilarities themselves,
+    because the diagonal's zeros must find their place among them. Each RDM is sorted once; a permutation then
+    only changes how often each value occurs, so its ranks are running sums of counts. Beside `memory`,
+    the sorted RDMs are held in as many bytes as the RDMs.
+
+    Raises BadInput where a permutation leaves one value only (possible with few stimuli and many ties).
+    """
+    n_pairs = model_rdms.shape[1]
+    orders = checked_permutations(permutations, n_pairs, brains)
+    n_layers, n_permutations, n = len(model_rdms), *orders.shape
+    row, column = np.triu_indices(n, 1)
+    numbered = [_numbered_values(rdm, n) for rdm in model_rdms]
+    # One permutation holds five vectors of eight bytes a pair.
+    a_block = min(MOST_REORDERINGS_A_BLOCK, max(1, memory // (n_pairs * 8 * 5)))
+    null = np.empty((n_layers, len(brains), n_permutations))
+    for start in range(0, n_permutations, a_block):
+        block = slice(start, start + a_block)
+        place = orders[block][:, row] * n + column
+        for layer, (numbers, n_values) in enumerate(numbered):
+            ranks, sum_squares = _ranks_of_numbers(np.take(numbers, place), n_values)
+            if not sum_squares.all():
+                raise BadInput(
+                    f"null of layer {layer}, permutation {start + int(np.argmin(sum_squares))}",
+                    expected="values that differ once the rows are permuted",
+                    found="one value only",
+                    hint="too few stimuli for rows_only: permute rows and columns",
+                )
+            null[layer, :, block] = brains @ ranks.T / np.sqrt(sum_squares)
+    return np.clip(null, -1.0, 1.0, out=null)
+
+
+def _numbered_values(rdm: NDArray[np.generic], n: int) -> tuple[NDArray[np.int32], int]:
+    """The square RDM, flat (n * n), each value as its place among the distinct ones; their number."""
+    values, number = np.unique(np.concatenate(([0], rdm)), return_inverse=True)
+    row, column = np.triu_indices(n, 1)
+    square = np.full((n, n), number[0], dtype=np.int32)
+    square[row, column] = square[column, row] = number[1:]
+    return square.ravel(), values.size
+
+
+def _ranks_of_numbers(numbers: NDArray[np.int32], n_values: int) -> tuple[FloatArray, FloatArray]:
+    """Doubled centred ranks (k, P) of rows of numbered values (k, P), and sums of squares (k,)."""
+    n_rows, n_pairs = numbers.shape
+    bins = numbers + np.arange(0, n_rows * n_values, n_values)[:, None]
+    counts = np.bincount(bins.ravel(), minlength=n_rows * n_values).reshape(n_rows, n_values)
+    rank_of_number = (2 * np.cumsum(counts, axis=1) - counts - n_pairs).astype(np.float64)
+    return np.take(rank_of_number.ravel(), bins), np.einsum(
+        "ij,ij,ij->i", counts, rank_of_number, rank_of_number
+    )
+
+
+def checked_permutations(permutations: ArrayLike, n_pairs: int, brains: FloatArray) -> IntArray:
+    """`permutations` as (K, n) int that fit RDMs of `n_pairs`; BadInput where they or `brains` do not."""
+    n = condition_count(n_pairs)
+    if brains.shape[1] != n_pairs:
+        raise BadInput("brain RDMs", expected=f"{n_pairs} pairs, as the models", found=brains.shape[1])
+    orders = np.asarray(permutations)
+    if orders.ndim != 2 or orders.dtype.kind not in "iu" or orders.shape[0] == 0 or orders.shape[1] != n:
+        raise BadInput(
+            "permutations of the stimuli",
+            expected=f"whole numbers, at least one row of {n}",
+            found=f"{orders.dtype} of shape {orders.shape}",
+        )
+    wrong = np.flatnonzero((np.sort(orders, axis=1) != np.arange(n)).any(axis=1))
+    if wrong.size:
+        raise BadInput(
+            f"permutation {wrong[0]}", expected=f"each of 0..{n - 1} once", found=orders[wrong[0]].tolist()
+        )
+    return orders.astype(np.intp, copy=False)
+
+
+def p_value(observed: ArrayLike, null: ArrayLike, method: PValueMethod = "plus_one") -> FloatArray:
+    """Two-sided p of `observed` (...) under its `null` (..., K), by absolute value: (...) float64.
+
+    "plus_one" is (1 + count) / (1 + K), with count the null values at least as far from 0 as the observed
+    (Phipson & Smyth 2010: the observed order is one of the possible ones, so p is never 0); "share" is
+    count / K. Values within `TIE_TOLERANCE` are equal. Raises BadInput for NaN, for K = 0 and for shapes
+    that do not fit.
+    """
+    score, values = np.asarray(observed, dtype=np.float64), np.asarray(null)
+    _check_null(score, values)
+    return _p(np.abs(values) >= np.abs(score)[..., None] - TIE_TOLERANCE, method)
+
+
+def p_value_greater(observed: ArrayLike, null: ArrayLike, method: PValueMethod = "plus_one") -> FloatArray:
+    """One-sided p: null values at least as high as the observed, sign included. Else as `p_value`."""
+    score, values = np.asarray(observed, dtype=np.float64), np.asarray(null)
+    _check_null(score, values)
+    return _p(values >= score[..., None] - TIE_TOLERANCE, method)
+
+
+def max_statistic_p(observed_best: float, nulls: ArrayLike, method: PValueMethod = "plus_one") -> float:
+    """p of the highest of L scores, against the highest of each permutation (Nichols & Holmes 2002).
+
+    `nulls` is (L, K), every layer under the same permutations. One-sided with the sign kept: the best layer
+    is the one with the highest score, so under the null the highest competes, not the one furthest from 0.
+    """
+    return float(p_value_greater(observed_best, np.max(np.asarray(nulls), axis=0), method))
+
+
+def best_layer_null(nulls: NDArray[np.generic], best_layer: int, kind: BestLayerNull) -> FloatArray:
+    """The null (K,) that a best layer is held against, from the nulls (L, K) of all layers of its network."""
+    chosen = nulls.max(axis=0) if kind == "max_over_layers" else nulls[best_layer]
+    return chosen.astype(np.float64)
+
+
+def _check_null(score: FloatArray, values: NDArray[np.generic]) -> None:
+    if values.ndim != score.ndim + 1 or values.shape[:-1] != score.shape or values.shape[-1] == 0:
+        raise BadInput(
+            "p-value",
+            expected=f"a null of shape {score.shape} + (permutations,)",
+            found=f"shape {values.shape}",
+        )
+    if np.isnan(score).any() or np.isnan(values).any():
+        raise BadInput("p-value", expected="finite scores and nulls", found="NaN")
+
+
+def _p(at_least: NDArray[np.bool_], method: PValueMethod) -> FloatArray:
+    count, total = np.count_nonzero(at_least, axis=-1), at_least.shape[-1]
+    return np.asarray((1 + count) / (1 + total) if method == "plus_one" else count / total, dtype=np.float64)

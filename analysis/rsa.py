@@ -1,0 +1,196 @@
+"""Scores of a network's layers in every region: alignment, nulls, p-values, best layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from analysis.permutation import (
+    DEFAULT_MEMORY,
+    best_layer_null,
+    checked_permutations,
+    max_statistic_p,
+    mean_unit_ranks,
+    null_rows_and_columns,
+    null_rows_only,
+    p_value,
+)
+from analysis.settings import AnalysisSettings
+from analysis.similarity import FloatArray, correlate, rank, spearman
+from warehouse.errors import BadInput
+
+
+@dataclass(frozen=True)
+class RoiScores:
+    """What one network's L layers score in one region with S subjects, under K permutations.
+
+    Attributes
+    ----------
+    rho : (L, S) float64, Spearman's rho of each layer with each subject.
+    mean : (L,) float64, R, the mean of `rho` over subjects.
+    sem : (L,) float64, its standard error; NaN for one subject.
+    null : (L, K) float64, R under each permutation.
+    p_layer : (L,) float64, two-sided p of each layer as if it were the only one.
+    best_layer : index of the highest R (the first of equals).
+    best_null : (K,) float64, what the best layer is held against.
+    p_best : p of the best layer, by the protocol's `best_layer_null`.
+    """
+
+    rho: FloatArray
+    mean: FloatArray
+    sem: FloatArray
+    null: FloatArray
+    p_layer: FloatArray
+    best_layer: int
+    best_null: FloatArray
+    p_best: float
+
+
+def layer_alignment(
+    model_rdms: ArrayLike,
+    brain_rdms: ArrayLike,
+    *,
+    layer_names: Sequence[str] | None = None,
+    subject_names: Sequence[str] | None = None,
+) -> FloatArray:
+    """Spearman's rho of every layer's RDM (L, P) with every subject's RDM (S, P): (L, S) float64.
+
+    Raises BadInput as `similarity.spearman` does, with the names given.
+    """
+    return spearman(model_rdms, brain_rdms, a_names=layer_names, b_names=subject_names)
+
+
+def mean_and_sem(rho: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean over subjects of `rho` (L, S), and its standard error (ddof 1): (L,) and (L,) float64.
+
+    One subject has no standard error: it is NaN there, which is stored as NULL (None), never as 0.
+    """
+    n_subjects = rho.shape[1]
+    mean = rho.mean(axis=1)
+    if n_subjects == 1:
+        return mean, np.full(mean.shape, np.nan)
+    return mean, rho.std(axis=1, ddof=1) / np.sqrt(n_subjects)
+
+
+def score_network(
+    model_rdms: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    permutations: ArrayLike,
+    settings: AnalysisSettings,
+    *,
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, RoiScores]:
+    """Scores of one network's layers (L, P) in every region: see `score_networks`."""
+    names = None if layer_names is None else {"network": layer_names}
+    scores = score_networks(
+        {"network": model_rdms}, brain, permutations, settings, memory=memory, layer_names=names
+    )
+    return scores["network"]
+
+
+def score_networks(
+    models: Mapping[str, ArrayLike],
+    brain: Mapping[str, ArrayLike],
+    permutations: ArrayLike,
+    settings: AnalysisSettings,
+    *,
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, dict[str, RoiScores]]:
+    """Scores of all layers of many networks in every region; brain data are permuted once for as many as fit.
+
+    Parameters
+    ----------
+    models : network -> (L, P), one condensed RDM a layer.
+    brain : region -> (S, P), one condensed RDM a subject; regions may lack subjects.
+    permutations : (K, n) int, the same for all networks and regions.
+    settings : the protocol: null, p-value and what a best layer is held against.
+    memory : bytes for working buffers, beside the inputs, the ranks of the brain RDMs and the result.
+    layer_names : network -> (L), what errors call the layers.
+
+    Returns network -> region -> RoiScores. Each layer is ranked once for all regions. Raises BadInput, naming
+    network and layer or region, for what cannot be ranked or compared.
+    """
+    if not models or not brain:
+        raise BadInput(
+            "scores", expected="at least one network and one region", found=f"{len(models)}, {len(brain)}"
+        )
+    rdms = {network: np.asarray(each) for network, each in models.items()}
+    subjects = {
+        roi: rank(each, [f"region {roi}, row {row}" for row in range(len(np.asarray(each)))])
+        for roi, each in brain.items()
+    }
+    n_pairs = _shared_length(
+        {f"network {network}": each.shape for network, each in rdms.items()}
+        | {f"region {roi}": ranks.centred.shape for roi, ranks in subjects.items()}
+    )
+    averages = np.stack([mean_unit_ranks(ranks) for ranks in subjects.values()])
+    orders = checked_permutations(permutations, n_pairs, averages)
+
+    labels = [label for network, each in rdms.items() for label in _labels(network, len(each), layer_names)]
+    layers = [row for each in rdms.values() for row in each]
+    rho = {roi: np.empty((len(layers), len(ranks.centred))) for roi, ranks in subjects.items()}
+    null = np.empty((len(layers), len(subjects), len(orders)))
+    # A layer in work holds its values, its ranks and the copies that the null makes of them.
+    layers_a_block = max(1, memory // 2 // (n_pairs * 4 * 8))
+    for start in range(0, len(layers), layers_a_block):
+        block = slice(start, start + layers_a_block)
+        values = np.stack(layers[block])
+        ranks = rank(values, labels[block])
+        for roi, subject_ranks in subjects.items():
+            rho[roi][block] = correlate(ranks, subject_ranks)
+        if settings.null == "rows_only":
+            null[block] = null_rows_only(values, averages, orders, memory=memory // 2)
+        else:
+            null[block] = null_rows_and_columns(ranks, averages, orders, memory=memory // 2)
+
+    scores: dict[str, dict[str, RoiScores]] = {}
+    start = 0
+    for network, each in rdms.items():
+        own = slice(start, start + len(each))
+        scores[network] = {
+            roi: _roi_scores(rho[roi][own], null[own, index], settings) for index, roi in enumerate(subjects)
+        }
+        start += len(each)
+    return scores
+
+
+def _roi_scores(rho: FloatArray, null: FloatArray, settings: AnalysisSettings) -> RoiScores:
+    mean, sem = mean_and_sem(rho)
+    best = int(np.argmax(mean))
+    p_layer = p_value(mean, null, settings.p_value)
+    if settings.best_layer_null == "max_over_layers":
+        p_best = max_statistic_p(float(mean[best]), null, settings.p_value)
+    else:
+        p_best = float(p_layer[best])
+    best_null = best_layer_null(null, best, settings.best_layer_null)
+    return RoiScores(rho, mean, sem, null, p_layer, best, best_null, p_best)
+
+
+def _labels(network: str, n_layers: int, names: Mapping[str, Sequence[str]] | None) -> list[str]:
+    if names is None:
+        return [f"{network}, layer {index}" for index in range(n_layers)]
+    if len(names[network]) != n_layers:
+        raise BadInput(
+            f"layer names of {network}", expected=f"{n_layers}, one a layer", found=len(names[network])
+        )
+    return [f"{network}, layer {name}" for name in names[network]]
+
+
+def _shared_length(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    lengths: dict[str, int] = {}
+    for owner, shape in shapes.items():
+        if len(shape) != 2 or shape[0] == 0:
+            raise BadInput(
+                f"RDMs of {owner}", expected="(rows, pairs), at least one row", found=f"shape {shape}"
+            )
+        lengths[owner] = shape[1]
+    first, expected = next(iter(lengths.items()))
+    for owner, found in lengths.items():
+        if found != expected:
+            raise BadInput(f"RDMs of {owner}", expected=f"{expected} pairs, as {first}", found=found)
+    return expected

@@ -1,0 +1,1 @@
+"""From raw files (betas, videos, networks) to stored vectors: no statistics here."""

@@ -1,0 +1,103 @@
+"""RDMs from Gram matrices: exact, whatever the width of the features.
+
+n stimuli, D features, X (n, D). All that a correlation or a principal component analysis over stimuli needs of X is
+the n x n matrix X X', which is summed over blocks of columns in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from warehouse.errors import BadInput
+
+Matrix = NDArray[np.float64]
+
+
+def row_centred_gram(blocks: Iterable[Matrix], means: Matrix) -> Matrix:
+    """Gram matrix of rows whose means were removed.
+
+    Parameters
+    ----------
+    blocks : (n, columns) float64 each, together all D columns.
+    means : (n,) row means over all D columns, subtracted from each block before the product.
+
+    Returns
+    -------
+    (n, n) float64.
+    """
+    gram = np.zeros((len(means), len(means)))
+    for block in blocks:
+        centred = block - means[:, None]
+        # One operand twice: the product is symmetric to the last bit, and costs half.
+        gram += centred @ centred.T
+    return gram
+
+
+def centre_stimuli(gram: Matrix) -> Matrix:
+    """Gram matrix after every feature's mean over the stimuli was removed: H G H with H = I - 11'/n."""
+    return gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
+
+
+def correlation_rdm(gram: Matrix) -> Matrix:
+    """1 - Pearson between rows, from the Gram matrix of rows whose means were removed.
+
+    Returns
+    -------
+    (n (n - 1) / 2,) float64, the upper triangle row by row.
+
+    Raises
+    ------
+    BadInput : a row has no variance.
+    """
+    variance = np.diag(gram)
+    if (variance <= 0).any():
+        raise BadInput(
+            "correlation between stimuli",
+            expected="features that vary within every stimulus",
+            found=f"none for stimulus {int(np.argmin(variance)) + 1} of {len(variance)}",
+        )
+    deviation = np.sqrt(variance)
+    correlation = np.clip(gram / deviation / deviation[:, None], -1.0, 1.0)
+    upper: Matrix = 1.0 - correlation[np.triu_indices(len(gram), 1)]
+    return upper
+
+
+def component_scores(
+    gram: Matrix, means: Matrix, width: int, blocks: Iterable[Matrix], n_components: int
+) -> Matrix:
+    """Scores of the stimuli on their principal components, with scikit-learn's signs.
+
+    Parameters
+    ----------
+    gram : (n, n) Gram matrix of rows whose means were removed.
+    means : (n,) these means.
+    width : D.
+    blocks : (n, columns) float64 each: the rows themselves once more, for the signs.
+    n_components : at most n.
+
+    Returns
+    -------
+    (n, n_components) float64. Eigenvectors of the doubly centred Gram matrix of the rows as they are, times the root
+    of their eigenvalues; a component's sign makes its loading of largest magnitude positive
+    (`sklearn.utils.extmath.svd_flip` with u_based_decision=False).
+    """
+    with_means = gram + width * np.outer(means, means)
+    values, vectors = np.linalg.eigh(centre_stimuli(with_means))
+    values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+    largest = np.zeros(n_components)
+    for block in blocks:
+        loadings = vectors.T @ (block - block.mean(axis=0))
+        peak = loadings[np.arange(n_components), np.abs(loadings).argmax(axis=1)]
+        largest = np.where(np.abs(peak) > np.abs(largest), peak, largest)
+    signs = np.where(largest < 0, -1.0, 1.0)
+    scores: Matrix = vectors * (np.sqrt(np.clip(values, 0.0, None)) * signs)
+    return scores
+
+
+def row_correlation_rdm(rows: Matrix) -> Matrix:
+    """1 - Pearson between the rows of a small matrix, condensed like `correlation_rdm`."""
+    means = rows.mean(axis=1)
+    return correlation_rdm(row_centred_gram([rows], means))

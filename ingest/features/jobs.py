@@ -1,0 +1,208 @@
+"""Jobs from stimuli and networks to stored model RDMs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from ingest.features.settings import ExtractionSettings
+from ingest.models.catalog import Network, catalog
+from ingest.models.weights import WeightsKind, weights_identity
+from ingest.rdm import n_conditions
+from ingest.stimuli.videos import Stimulus
+from warehouse.artifacts import SCRATCH, Artifact, hive
+from warehouse.errors import BadInput
+from warehouse.jobs import Job, Output, Tick
+from warehouse.vectors import vector_table
+
+if TYPE_CHECKING:
+    import torch
+
+EXTRACTION_VERSION = 1
+PRECOMPUTED_VERSION = 1
+PRECOMPUTED = "precomputed"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What every extraction of a study shares.
+
+    Parameters
+    ----------
+    root : the warehouse.
+    stimuli, sha256 : in the order of the RDMs, and the hash of each one's file.
+    weights, seed : pretrained, or random with this seed.
+    device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers.
+    """
+
+    root: Path
+    stimuli: Sequence[Stimulus]
+    sha256: Mapping[str, str]
+    weights: WeightsKind
+    seed: int
+    device: str
+    memory: int
+
+
+def model_name(network: str, weights: WeightsKind, seed: int) -> str:
+    """What a network is called in the warehouse: untrained ones carry their seed, so both can be there."""
+    return network if weights == "pretrained" else f"{network}-random{seed}"
+
+
+def extraction_job(
+    extraction: Extraction,
+    network: Network,
+    settings: ExtractionSettings,
+    build: Callable[[Network], torch.nn.Module],
+) -> Job:
+    """The RDMs of all layers of a network, a row per layer, from the network and the stimuli.
+
+    `build` gives the network when the job runs; it is not called for a job that is done.
+    """
+    name = model_name(network.name, extraction.weights, extraction.seed)
+
+    def work(tick: Tick) -> Iterator[Output]:
+        from ingest.features.extract import extract_rdms
+
+        scratch = extraction.root / SCRATCH / f"features-{name}"
+        try:
+            found = extract_rdms(
+                network,
+                build(network),
+                [stimulus.path for stimulus in extraction.stimuli],
+                settings,
+                device=extraction.device,
+                scratch=scratch,
+                memory=extraction.memory,
+                on_stimulus=lambda done: tick(done, len(extraction.stimuli)),
+            )
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        table = vector_table(
+            {
+                "layer": [layer.name for layer in found.layers],
+                "layer_index": [layer.index for layer in found.layers],
+                "depth": [layer.depth for layer in found.layers],
+                "width": [layer.width for layer in found.layers],
+            },
+            "rdm",
+            np.stack([layer.rdm for layer in found.layers]),
+        )
+        conditions = [stimulus.name for stimulus in extraction.stimuli]
+        yield Output(_folder(name), table, about={"conditions": conditions, "notes": dict(found.notes)})
+
+    return Job(
+        method="extraction",
+        version=EXTRACTION_VERSION,
+        settings={
+            "model": name,
+            "network": network.model_dump(mode="json"),
+            "weights": weights_identity(network, extraction.weights, extraction.seed),
+            "extraction": settings.model_dump(mode="json"),
+        },
+        inputs={stimulus.name: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli},
+        label=name,
+        work=work,
+    )
+
+
+def precomputed_job(
+    network: str, layers: Mapping[str, np.ndarray], source: Mapping[str, str], conditions: Sequence[str]
+) -> Job:
+    """The model RDMs of one network that the user computed elsewhere, checked and stored like our own.
+
+    Parameters
+    ----------
+    layers : layer -> condensed RDM (P,), in the order of their depth.
+    source : file -> hash, where they come from.
+    conditions : the stimuli that the RDMs' rows stand for.
+    """
+    first = next(iter(layers.values()))
+    if n_conditions(len(first)) != len(conditions):
+        raise BadInput(
+            f"model RDMs of {network}",
+            expected=f"{len(conditions)} conditions, one a stimulus",
+            found=n_conditions(len(first)),
+        )
+
+    def work(tick: Tick) -> Iterator[Output]:
+        last = max(len(layers) - 1, 1)
+        table = vector_table(
+            {
+                "layer": list(layers),
+                "layer_index": list(range(len(layers))),
+                "depth": [index / last for index in range(len(layers))],
+            },
+            "rdm",
+            np.stack(list(layers.values())),
+        )
+        # How many features a layer had is not known from its RDM.
+        table = table.append_column("width", pa.nulls(len(layers), pa.int64()))
+        yield Output(_folder(network), table, about={"conditions": list(conditions)})
+
+    return Job(
+        method="precomputed_rdms",
+        version=PRECOMPUTED_VERSION,
+        settings={"model": network, "conditions": list(conditions)},
+        inputs=dict(source),
+        label=network,
+        work=work,
+    )
+
+
+def model_job(name: str, network: str, weights: str, remark: str) -> Job:
+    """The row that describes a network; what the catalog does not know is "unknown"."""
+    known = catalog().get(network)
+    row: dict[str, object] = {
+        "model": name,
+        "network": network,
+        "source": known.source if known else UNKNOWN,
+        "source_id": known.source_id if known else None,
+        "model_type": known.model_type if known else UNKNOWN,
+        "arch_type": known.arch_type if known else UNKNOWN,
+        "family": known.family if known else UNKNOWN,
+        "training_dataset": known.training_dataset if known else UNKNOWN,
+        "parameters": known.parameters_counted or known.parameters_published if known else None,
+        "gflops": known.gflops_published or known.gflops_counted if known else None,
+        "top1": known.top1 if known else None,
+        "weights": weights,
+        "remark": remark,
+    }
+    kinds = {"parameters": pa.int64(), "gflops": pa.float64(), "top1": pa.float64()}
+
+    def work(tick: Tick) -> Iterator[Output]:
+        table = pa.table({key: pa.array([value], kinds.get(key, pa.string())) for key, value in row.items()})
+        yield Output(("facts", hive("table", "model")), table, table="model", slot=("model",))
+
+    return Job(method="model", version=1, settings=row, inputs={}, label=name, work=work)
+
+
+def layers_job(protocol: str, model: str, root: Path, rdms: Artifact) -> Job:
+    """The rows that describe a network's layers under a protocol, from its stored RDMs."""
+    layers = pl.read_parquet(
+        root / rdms.path, columns=["layer", "layer_index", "depth", "width"], hive_partitioning=False
+    ).to_dict(as_series=False)
+    columns = {
+        "protocol": [protocol] * len(layers["layer"]),
+        "model": [model] * len(layers["layer"]),
+        **layers,
+    }
+
+    def work(tick: Tick) -> Iterator[Output]:
+        kinds = {"layer_index": pa.int32(), "width": pa.int64()}
+        table = pa.table({key: pa.array(values, kinds.get(key)) for key, values in columns.items()})
+        yield Output(("facts", hive("table", "layer")), table, table="layer", slot=("protocol", "model"))
+
+    return Job(method="layers", version=1, settings=columns, inputs={}, label=f"layers of {model}", work=work)
+
+
+def _folder(model: str) -> tuple[str, ...]:
+    return ("rdms", "kind=model", hive("model", model))

@@ -1,0 +1,58 @@
+"""Every choice between a stimulus and a model RDM, in one record.
+
+Importing this module loads no deep-learning library.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ExtractionSettings(BaseModel):
+    """How features are read from a network and made into RDMs; a protocol names one set of values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channel_order: Literal["rgb", "bgr"] = Field(
+        default="rgb",
+        description="order of the colour channels that image networks receive; video networks always get RGB",
+    )
+    torchvision_transform: Literal["weights", "squash224"] = Field(
+        default="weights",
+        description="torchvision networks: the evaluation transform published with the weights, "
+        "or the frame squashed to 224 x 224 (bilinear) with ImageNet's mean and deviation",
+    )
+    clip_average: Literal["mean", "running_pairwise"] = Field(
+        default="mean",
+        description="over the clips of a video network: plain mean, or the mean of the result so far and the "
+        "next clip, clip by clip (later clips weigh more)",
+    )
+    tap: Literal["output", "memory"] = Field(
+        default="output",
+        description="the layer's own output, or what its memory holds after the forward pass "
+        "(an in-place activation overwrites some)",
+    )
+    frame_count: Literal["repeat_last", "zero_pad_to_8"] = Field(
+        default="repeat_last",
+        description="when a network needs a multiple of some frames: repeat the last frame up to the next "
+        "multiple, or go to the nearest one with zero frames (after normalisation) or by cutting",
+    )
+    reduction: Literal["none", "pca"] = Field(
+        default="none",
+        description="correlate whole feature patterns, or their scores on principal components",
+    )
+    pca_components: int = Field(
+        default=100,
+        gt=0,
+        description="principal components with reduction pca; at most the number of stimuli minus 2 are used",
+    )
+    centering: Literal["none", "across_stimuli"] = Field(
+        default="none",
+        description="subtract every feature's mean over the stimuli before correlating (a PCA does so anyway)",
+    )
+    layer_list: Literal["sound", "paper"] = Field(
+        default="sound",
+        description="layers of the automatic rule on today's libraries, or those that the published lists meant",
+    )

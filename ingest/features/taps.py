@@ -1,0 +1,114 @@
+"""Taps: hooks that read the outputs of a network's layers during a forward pass.
+
+A tap keeps the sum over the leading dimension, not the output: that dimension is frames (NCHW), crops (NCTHW) or
+tokens (UniFormerV2), and is averaged in every case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from warehouse.errors import AlignhouseError, BadInput, near_names
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class LeadingSum:
+    """A layer's output summed over its leading dimension.
+
+    total : (width,) float64, on the output's device.
+    rows : how many rows were summed.
+    """
+
+    total: torch.Tensor
+    rows: int
+
+
+class Taps:
+    """Taps on the named layers of a module, set once; use as a context manager, which removes them.
+
+    Parameters
+    ----------
+    layers : names of modules, in the network's order.
+    when : "output", read a layer's output before the next layer can overwrite it; "memory", read what its memory
+        holds once the forward pass is over.
+
+    Raises
+    ------
+    BadInput : a layer is not in the module.
+    """
+
+    def __init__(
+        self, module: torch.nn.Module, layers: Sequence[str], when: Literal["output", "memory"]
+    ) -> None:
+        modules = dict(module.named_modules())
+        for layer in layers:
+            if layer not in modules:
+                raise BadInput(f"layer {layer!r} is not in the network", hint=near_names(layer, modules))
+        self._layers, self._when = tuple(layers), when
+        self._kept: dict[str, list[tuple[str, Any]]] = {}
+        self._hooks = [modules[layer].register_forward_hook(self._hook(layer)) for layer in layers]
+
+    def __enter__(self) -> Taps:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for hook in self._hooks:
+            hook.remove()
+        self._kept.clear()
+
+    def collect(self) -> dict[str, LeadingSum]:
+        """What the taps read in the forward pass just done, by layer, in the network's order; empties the taps.
+
+        A layer that gives several tensors becomes several: "name_0", "name_1", ...
+
+        Raises
+        ------
+        AlignhouseError : a tapped layer was not called.
+        """
+        read: dict[str, LeadingSum] = {}
+        for layer in self._layers:
+            if layer not in self._kept:
+                raise AlignhouseError(
+                    f"layer {layer!r} was tapped, but the network's forward pass does not call it",
+                    hint="list it under not_tapped in the catalog",
+                )
+            for name, value in self._kept[layer]:
+                read[name] = value if isinstance(value, LeadingSum) else _leading_sum(value)
+        self._kept.clear()
+        return read
+
+    def _hook(self, layer: str) -> Any:
+        def keep(module: torch.nn.Module, arguments: Any, output: Any) -> None:
+            if layer in self._kept:
+                raise AlignhouseError(f"layer {layer!r} is called more than once in a forward pass")
+            tensors = _tensors(output)
+            names = [layer] if len(tensors) == 1 else [f"{layer}_{part}" for part in range(len(tensors))]
+            values = [_leading_sum(tensor) for tensor in tensors] if self._when == "output" else tensors
+            self._kept[layer] = list(zip(names, values, strict=True))
+
+        return keep
+
+
+def _tensors(output: Any) -> list[torch.Tensor]:
+    import torch
+
+    parts = output if isinstance(output, (tuple, list)) else [output]
+    tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+    if not tensors:
+        raise AlignhouseError("a tapped layer gives no tensor", found=type(output).__name__)
+    return tensors
+
+
+def _leading_sum(output: torch.Tensor) -> LeadingSum:
+    import torch
+
+    rows = output.reshape(output.shape[0], -1)
+    return LeadingSum(rows.sum(dim=0, dtype=torch.float64), output.shape[0])

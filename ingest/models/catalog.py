@@ -1,0 +1,169 @@
+"""The networks known to alignhouse, read from `catalog.csv` beside this file and checked when loaded.
+
+Importing this module loads no deep-learning library.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from warehouse.errors import BadInput, BrokenWarehouse, near_names
+
+CATALOG = Path(__file__).with_name("catalog.csv")
+STUDY_99 = "all"
+PAPER_92 = "default"
+
+
+class Network(BaseModel):
+    """What is known about one network before it is built."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, description="the study's own name of the network")
+    model_type: str = Field(description="what it was trained on and for, e.g. image-in1k, video-k400")
+    arch_type: Literal["CNNs", "Transformers"]
+    family: str
+    training_dataset: str
+    time_as: str | None = Field(description="how the architecture treats time; none for image networks")
+    pretraining: Literal["none", "image", "video"] | None = Field(
+        description="what the weights were before the last training; unknown or not applicable when none"
+    )
+    source: Literal["torchvision", "timm", "mmaction2"]
+    source_id: str = Field(description="builder name, timm identifier, or configuration file of mmaction2")
+    in_study_99: bool
+    default: bool = Field(description="one of the 92 networks of the main analyses")
+    weights: str = Field(description="torchvision weights enum, timm identifier, or checkpoint file name")
+    weights_url: str | None
+    weights_sha_prefix: str | None = Field(description="first hexadecimal digits of the file's sha256")
+    weights_at_publication: str | None = Field(
+        description="timm identifier of the weights that the study used, where timm's default changed since"
+    )
+    parameters_published: int | None = Field(gt=0)
+    parameters_counted: int | None = Field(gt=0, description="counted on the built network")
+    gflops_published: float | None = Field(gt=0)
+    gflops_counted: float | None = Field(gt=0, description="1e9 multiply-adds of one call, input_shape")
+    top1: float | None = Field(gt=0, le=100, description="per cent, as published")
+    clip_len: int | None = Field(gt=0, description="frames of a clip (mmaction2)")
+    frame_interval: int | None = Field(gt=0, description="frames between two frames of a clip")
+    clips_for_90_frames: int | None = Field(gt=0)
+    dense: bool | None = Field(description="dense sampling instead of uniform sampling")
+    format_shape: Literal["NCHW", "NCTHW"] | None
+    resize: int | None = Field(gt=0, description="pixels of the short edge before the crop")
+    crop_type: Literal["center_crop"] | None
+    crop: int | None = Field(gt=0, description="pixels of the square crop")
+    frame_multiple: int | None = Field(gt=0, description="frames in one call must be a multiple of this")
+    frames_per_call: int | None = Field(
+        gt=0, description="frames are dealt in turn to calls of at most this many (NCHW); none: one call"
+    )
+    input_shape: tuple[int, ...] | None = Field(description="input of one call for 90 frames")
+    features_only: bool | None = Field(description="built with timm's features_only")
+    needs: str | None = Field(description="package that must be installed besides, if any")
+    layers: tuple[str, ...] = Field(description="explicit layers; empty: the automatic rule")
+    layers_paper: tuple[str, ...] = Field(description="explicit layers of the published lists, where they differ")
+    skips: tuple[str, ...] = Field(description="layers left out of the rule, dots written as underscores")
+    skips_paper: tuple[str, ...] = Field(description="patterns left out as well in the published lists")
+    not_tapped: tuple[str, ...] = Field(
+        description="layers of the rule that are never called, or are the same for every stimulus"
+    )
+
+    @property
+    def takes(self) -> Literal["frames", "clips"]:
+        """Whether the network sees single frames (image networks) or sampled clips."""
+        return "clips" if self.source == "mmaction2" else "frames"
+
+    @model_validator(mode="after")
+    def _sampling_is_complete(self) -> Network:
+        sampling = (self.clip_len, self.frame_interval, self.dense, self.format_shape, self.resize, self.crop)
+        if self.takes == "clips" and (None in sampling or self.frame_multiple is None):
+            raise ValueError("a network of mmaction2 needs clip_len, frame_interval, dense, format_shape, sizes")
+        if self.source == "timm" and self.features_only is None:
+            raise ValueError("a network of timm needs features_only")
+        if self.layers and (self.skips or self.not_tapped):
+            raise ValueError("explicit layers and skips exclude each other")
+        return self
+
+
+_LISTS = ("layers", "layers_paper", "skips", "skips_paper", "not_tapped")
+
+
+def read_catalog(path: Path) -> dict[str, Network]:
+    """Networks by name, in the file's order.
+
+    Raises
+    ------
+    BrokenWarehouse : a row does not fit its columns, or a name occurs twice; names file and row.
+    """
+    networks: dict[str, Network] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            cells: dict[str, object] = {
+                key: tuple(value.split()) if key in _LISTS else (value or None) for key, value in row.items()
+            }
+            shape = row.get("input_shape")
+            cells["input_shape"] = tuple(shape.split("x")) if shape else None
+            try:
+                network = Network.model_validate(cells)
+            except ValidationError as error:
+                first = error.errors()[0]
+                place = ".".join(map(str, first["loc"]))
+                raise BrokenWarehouse(
+                    f"{path.name}, network {row.get('name')!r}: {place} {first['msg']}"
+                ) from error
+            if network.name in networks:
+                raise BrokenWarehouse(f"{path.name}: network {network.name!r} is listed twice")
+            networks[network.name] = network
+    return networks
+
+
+@cache
+def _catalog() -> dict[str, Network]:
+    return read_catalog(CATALOG)
+
+
+def catalog() -> dict[str, Network]:
+    """Every known network by name, in the catalog's order (a new dict over shared, frozen records)."""
+    return dict(_catalog())
+
+
+def select(include: Sequence[str], exclude: Sequence[str] = ()) -> list[Network]:
+    """Networks named by `include` and not by `exclude`, in the catalog's order, each once.
+
+    Parameters
+    ----------
+    include, exclude : names, globs such as "TSN_*", "all" (the study's 99) or "default" (its 92).
+
+    Raises
+    ------
+    BadInput : a name that is not in the catalog (the nearest are listed), a glob that matches nothing,
+        or a selection that leaves no network.
+    """
+    known = _catalog()
+    chosen = _names(include, known) - _names(exclude, known)
+    if not chosen:
+        raise BadInput("the selection of networks is empty", found=f"include {list(include)}")
+    return [network for name, network in known.items() if name in chosen]
+
+
+def _names(patterns: Iterable[str], known: dict[str, Network]) -> set[str]:
+    names: set[str] = set()
+    for pattern in patterns:
+        if pattern in known:
+            names.add(pattern)
+            continue
+        if pattern == STUDY_99:
+            matching = {name for name, network in known.items() if network.in_study_99}
+        elif pattern == PAPER_92:
+            matching = {name for name, network in known.items() if network.default}
+        else:
+            matching = {name for name in known if fnmatchcase(name, pattern)}
+        if not matching:
+            raise BadInput(f"unknown network {pattern!r}", hint=near_names(pattern, known))
+        names |= matching
+    return names

@@ -1,0 +1,66 @@
+"""Which layers of a network are read.
+
+The automatic rule: of all named modules, those without "a digit and then a dot" in the name, a parent dropped
+where the next name is one of its children, minus the network's skips. Explicit lists come first where given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Literal
+
+from ingest.models.catalog import Network
+from warehouse.errors import BadInput, near_names
+
+if TYPE_CHECKING:
+    import torch
+
+LayerList = Literal["sound", "paper"]
+_BELOW_A_NUMBERED_BLOCK = re.compile(r"\d\.")
+
+
+def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sound") -> list[str]:
+    """Names of the modules whose outputs are the network's layers, in the network's order.
+
+    Parameters
+    ----------
+    style : "sound", the rule on the network as it is built today; "paper", the layers that the published lists
+        named (an older timm had fewer modules, and put a Swin stage's downsampling at its end).
+
+    Raises
+    ------
+    BadInput : a listed layer or a skip is not in the network (another version of the library, for example).
+    """
+    names = [name for name, _ in module.named_modules() if name]
+    explicit = network.layers_paper if style == "paper" and network.layers_paper else network.layers
+    if explicit:
+        _check_known(explicit, names, network, "layer")
+        return list(explicit)
+    automatic = _automatic(names)
+    underscored = [name.replace(".", "_") for name in automatic]
+    _check_known(network.skips, underscored, network, "skipped layer")
+    skips = network.skips + (network.skips_paper if style == "paper" else ())
+    return [
+        name
+        for name, flat in zip(automatic, underscored, strict=True)
+        if name not in network.not_tapped and not any(fnmatchcase(flat, skip) for skip in skips)
+    ]
+
+
+def _automatic(names: Sequence[str]) -> list[str]:
+    outer = [name for name in names if not _BELOW_A_NUMBERED_BLOCK.search(name)]
+    following = [*outer[1:], ""]
+    return [name for name, after in zip(outer, following, strict=True) if not after.startswith(f"{name}.")]
+
+
+def _check_known(wanted: Iterable[str], known: Sequence[str], network: Network, what: str) -> None:
+    for name in wanted:
+        if name not in known:
+            raise BadInput(
+                f"{what} {name!r} of network {network.name}",
+                expected=f"a module of {network.source}'s {network.source_id}",
+                found="none of that name",
+                hint=near_names(name, known),
+            )

@@ -1,0 +1,160 @@
+"""Networks of mmaction2: built from the configurations in its wheel, random or from a checkpoint file."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import pickle
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.models.catalog import Network
+from ingest.models.compat_mmaction import load_mmaction, package_folder
+from warehouse.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+
+_AT_MOST_NAMED = 5
+
+
+def build_random(network: Network) -> torch.nn.Module:
+    """The configuration's network as its constructors initialise it (no `init_weights`, nothing downloaded).
+
+    Raises
+    ------
+    BadInput : a package that the network needs is not installed, or its configuration is not in the wheel.
+    """
+    _check_needs(network)
+    load_mmaction()
+    from mmaction.registry import MODELS
+    from mmengine.registry import DefaultScope
+
+    config = without_downloads(model_config(network))
+    with DefaultScope.overwrite_default_scope("mmaction"), _quiet_construction():
+        module: torch.nn.Module = MODELS.build(config)
+    return module
+
+
+def build_pretrained(network: Network, checkpoint: Path) -> torch.nn.Module:
+    """The network with the weights of `checkpoint`, whose sha256 must start as the catalog says.
+
+    Raises
+    ------
+    BadInput : the file is not the published one, holds more than tensors and plain values, or its keys do not fit.
+    """
+    check_sha(network, checkpoint)
+    module = build_random(network)
+    state = read_state(checkpoint)
+    missing, unexpected = module.load_state_dict(state, strict=False)
+    if missing or unexpected:
+        raise BadInput(
+            f"weights of {network.name} in {checkpoint.name} do not fit the network",
+            expected=f"also {_some(missing)}" if missing else "only the network's keys",
+            found=f"also {_some(unexpected)}" if unexpected else f"{len(state)} keys",
+        )
+    return module
+
+
+def model_config(network: Network) -> dict[str, Any]:
+    """The `model` part of the network's configuration, with the known build fixes."""
+    load_mmaction()
+    from mmengine.config import Config
+
+    path = package_folder() / ".mim" / "configs" / network.source_id
+    if not path.is_file():
+        raise BadInput(f"configuration of {network.name}", expected=str(path), found="no such file")
+    config: dict[str, Any] = Config.fromfile(path).model.to_dict()
+    backbone = config["backbone"]
+    if backbone["type"].startswith("timm.swin"):
+        # timm's Swin gives maps as (frames, height, width, channels) since 0.9; the wheel's file predates that.
+        backbone.setdefault("feature_shape", "NHWC")
+    if backbone["type"].startswith("torchvision."):
+        # Present torchvision calls this argument `weights`; the head's checkpoint brings the backbone's anyway.
+        backbone.pop("pretrained", None)
+        backbone["weights"] = None
+    return config
+
+
+def without_downloads(config: Any) -> Any:
+    """A copy of a configuration in which nothing names a file to start from."""
+    if isinstance(config, Mapping):
+        clean = {key: without_downloads(value) for key, value in config.items()}
+        if isinstance(clean.get("pretrained"), str):
+            clean["pretrained"] = None
+        elif clean.get("pretrained") is True:
+            clean["pretrained"] = False
+        start = clean.get("init_cfg")
+        if isinstance(start, Mapping) and start.get("type") == "Pretrained":
+            del clean["init_cfg"]
+        return clean
+    if isinstance(config, (list, tuple)):
+        return type(config)(without_downloads(item) for item in config)
+    return config
+
+
+def check_sha(network: Network, checkpoint: Path) -> None:
+    """Raises BadInput unless the sha256 of `checkpoint` starts with the catalog's prefix."""
+    expected = network.weights_sha_prefix or ""
+    with checkpoint.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(expected):
+        raise BadInput(
+            f"weights of {network.name} in {checkpoint}",
+            expected=f"sha256 {expected}...",
+            found=f"{found[: max(8, len(expected))]}...",
+            hint=f"download it again from {network.weights_url}",
+        )
+
+
+def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint by key; nothing but tensors and plain values is unpickled."""
+    import torch
+
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise BadInput(
+            f"weights file {checkpoint}",
+            expected="a checkpoint of tensors and plain values",
+            found=str(error).splitlines()[0],
+        ) from error
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise BadInput(f"weights file {checkpoint}", expected="a state_dict", found=type(content).__name__)
+    return state
+
+
+def _check_needs(network: Network) -> None:
+    if network.needs and importlib.util.find_spec(network.needs) is None:
+        raise BadInput(
+            f"network {network.name}",
+            expected=f"the package {network.needs}",
+            found="not installed",
+            hint=f"pip install {network.needs}, or leave the network out",
+        )
+
+
+@contextmanager
+def _quiet_construction() -> Iterator[None]:
+    """Without TANet's log of every parameter that its constructor sets, and a warning about meshgrid's future."""
+    from mmengine.logging import MMLogger
+
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="torch.meshgrid: in an upcoming release")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _AT_MOST_NAMED
+    return ", ".join(names[:_AT_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,139 @@
+"""Which weights a study needs, where they lie, and what identifies them.
+
+Importing this module loads no deep-learning library.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ingest.models.catalog import Network
+from warehouse.errors import BadInput
+
+WeightsKind = Literal["pretrained", "random"]
+FOLDER_VARIABLE = "ALIGNHOUSE_WEIGHTS"
+_HUBS = {"torchvision": "https://download.pytorch.org", "timm": "https://huggingface.co"}
+_SECONDS = 10.0
+
+
+def weights_folder() -> Path:
+    """Folder of mmaction2's checkpoint files: the environment's ALIGNHOUSE_WEIGHTS, or one in the user's cache."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    return Path(given) if given else Path.home() / ".cache" / "alignhouse" / "weights"
+
+
+def checkpoint_file(network: Network, folder: Path | None = None) -> Path:
+    """Where the checkpoint of a network of mmaction2 is looked for."""
+    return (folder or weights_folder()) / network.weights
+
+
+def weights_identity(network: Network, weights: WeightsKind, seed: int = 0) -> str:
+    """What the network's weights are, in words that go into job keys; equal words mean equal weights.
+
+    "random:seed=0", or "pretrained:<source>:<name of the weights>", followed by the start of the file's sha256
+    where the source publishes it.
+    """
+    if weights == "random":
+        return f"random:seed={seed}"
+    sha = f":sha256-prefix={network.weights_sha_prefix}" if network.weights_sha_prefix else ""
+    return f"pretrained:{network.source}:{network.weights}{sha}"
+
+
+def check_weights(
+    networks: Sequence[Network],
+    weights: WeightsKind,
+    *,
+    folder: Path | None = None,
+    reachable: Callable[[str], bool] | None = None,
+) -> None:
+    """Raises once, naming all networks that could not be built, before any of them is; downloads no weights.
+
+    Checkpoints of mmaction2 must lie in `folder`. Weights of torchvision and timm are either in their hub's cache,
+    or will be downloaded when needed: then the hub must answer now. Packages that a network needs must be there.
+
+    Parameters
+    ----------
+    reachable : asks whether an address answers; by default over the network, once per hub.
+
+    Raises
+    ------
+    BadInput
+    """
+    lacking = [network for network in networks if not _package_is_there(network)]
+    if lacking:
+        raise BadInput(
+            "packages for " + ", ".join(network.name for network in lacking),
+            expected=", ".join(sorted({network.needs or "" for network in lacking})),
+            found="not installed",
+            hint="install them, or exclude these networks",
+        )
+    if weights == "random":
+        return
+    missing = _missing_checkpoints(networks, folder) + _beyond_reach(networks, reachable or _answers)
+    if missing:
+        raise BadInput(
+            f"weights of {len(missing)} network{'s' if len(missing) > 1 else ''} are missing",
+            found="; ".join(missing),
+            hint='get the files, exclude these networks, or set weights = "random" on purpose',
+        )
+
+
+def hub_failures() -> tuple[type[Exception], ...]:
+    """Exceptions by which the hubs' clients say that weights could not be had or are damaged."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # torch.hub says RuntimeError for a file whose hash is wrong.
+    return (OSError, HfHubHTTPError, RuntimeError)
+
+
+def _missing_checkpoints(networks: Sequence[Network], folder: Path | None) -> list[str]:
+    return [
+        f"{network.name}: no file {checkpoint_file(network, folder)} (from {network.weights_url})"
+        for network in networks
+        if network.source == "mmaction2" and not checkpoint_file(network, folder).is_file()
+    ]
+
+
+def _beyond_reach(networks: Sequence[Network], reachable: Callable[[str], bool]) -> list[str]:
+    wanted = [network for network in networks if network.source in _HUBS and not _is_cached(network)]
+    silent = {
+        source
+        for source in dict.fromkeys(network.source for network in wanted)
+        if not reachable(_HUBS[source])
+    }
+    return [
+        f"{network.name}: {network.weights} not cached and {_HUBS[network.source]} does not answer"
+        for network in wanted
+        if network.source in silent
+    ]
+
+
+def _is_cached(network: Network) -> bool:
+    if network.source == "timm":
+        from ingest.models.timm import is_cached
+
+        return is_cached(network)
+    from ingest.models.torchvision import cached_file
+
+    return cached_file(network).is_file()
+
+
+def _package_is_there(network: Network) -> bool:
+    return network.needs is None or importlib.util.find_spec(network.needs) is not None
+
+
+def _answers(address: str) -> bool:
+    request = urllib.request.Request(address, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False

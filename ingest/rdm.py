@@ -1,0 +1,119 @@
+"""Representational dissimilarity matrices (RDMs), condensed.
+
+A condensed RDM is the upper triangle, row by row, of the square one: P = n(n-1)/2 pairs of n conditions, in
+the order of scipy's `squareform`, float64 (ranks must not tie by rounding).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from warehouse.errors import BadInput
+
+# RDMs stored in float32 are off by about 1e-7 from symmetric and from zero on the diagonal.
+TOLERANCE = 1e-6
+# Below this share of its mean, the spread of a pattern is the rounding of its sum in float64.
+_ROUNDING = 1e-13
+
+
+def correlation_rdm(patterns: np.ndarray, buffer_bytes: int = 2**26) -> np.ndarray:
+    """Distances 1 - r between the patterns of n conditions over V features, (P,) float64.
+
+    r is Pearson's correlation (Kriegeskorte et al. 2008), computed in float64 whatever the input's dtype.
+
+    Parameters
+    ----------
+    patterns : (n, V), n and V at least 2.
+    buffer_bytes : patterns are read in blocks of features that, in float64, take at most this.
+
+    Raises BadInput, naming rows (from 1, as all errors here count), where a pattern is constant, or has NaN
+    or infinite values.
+    """
+    if patterns.ndim != 2 or min(patterns.shape) < 2:
+        raise BadInput(
+            "patterns for an RDM", expected="(n, V), both at least 2", found=f"shape {patterns.shape}"
+        )
+    n, n_features = patterns.shape
+    step = max(1, buffer_bytes // (8 * n))
+    blocks = [slice(start, start + step) for start in range(0, n_features, step)]
+
+    total = np.zeros(n)
+    with np.errstate(invalid="ignore"):  # infinities of both signs: refused below
+        for block in blocks:
+            total += patterns[:, block].sum(axis=1, dtype=np.float64)
+    mean = total / n_features
+    _refuse_rows(~np.isfinite(mean), "finite numbers", "NaN or infinite values")
+    gram = np.zeros((n, n))
+    for block in blocks:
+        centred = patterns[:, block].astype(np.float64) - mean[:, None]
+        gram += centred @ centred.T
+    norm = np.sqrt(np.diagonal(gram))
+    _refuse_rows(~np.isfinite(norm), "numbers whose squares fit in float64", "larger ones")
+    constant = norm <= _ROUNDING * np.abs(mean) * math.sqrt(n_features)
+    _refuse_rows(constant, "values that differ", "the same value everywhere")
+    r = (gram / norm[:, None] / norm[None, :])[np.triu_indices(n, k=1)]
+    return 1 - np.clip(r, -1, 1)
+
+
+def n_conditions(n_pairs: int) -> int:
+    """n of the RDM with `n_pairs` = n(n-1)/2 pairs; BadInput where no n has that many."""
+    n = (1 + math.isqrt(1 + 8 * n_pairs)) // 2 if n_pairs > 0 else 0
+    if n_pairs <= 0 or n * (n - 1) // 2 != n_pairs:
+        raise BadInput("a condensed RDM", expected="n(n-1)/2 pairs", found=f"{n_pairs:,}")
+    return n
+
+
+def condense(square: np.ndarray, label: str = "RDM", subjects: Sequence[str] | None = None) -> np.ndarray:
+    """The upper triangles of (..., n, n) square RDMs, (..., P) float64, after `check_rdm`."""
+    check_rdm(square, label, subjects)
+    rows, columns = np.triu_indices(square.shape[-1], k=1)
+    return square[..., rows, columns].astype(np.float64)
+
+
+def check_rdm(square: np.ndarray, label: str = "RDM", subjects: Sequence[str] | None = None) -> None:
+    """Raise BadInput, naming the place, unless RDMs are finite, symmetric and zero on the diagonal.
+
+    Parameters
+    ----------
+    square : (n, n), or (S, n, n) for S subjects. Symmetry and diagonal hold to TOLERANCE, relative to the
+        largest value where that is above 1.
+    label : what the RDM is, for the error. subjects : (S,) names for the error; numbered from 1 where None.
+    """
+    if square.ndim not in (2, 3) or square.shape[-1] != square.shape[-2] or square.shape[-1] < 2:
+        raise BadInput(label, expected="(n, n) or (subjects, n, n)", found=f"shape {square.shape}")
+    if square.dtype.kind not in "fiu":
+        raise BadInput(label, expected="real numbers", found=f"dtype {square.dtype}")
+    stack = square.reshape(-1, *square.shape[-2:]).astype(np.float64)
+    places = None if square.ndim == 2 else list(subjects or map(str, range(1, len(stack) + 1)))
+    _refuse_place(~np.isfinite(stack), stack, places, label, "finite numbers")
+    tolerance = TOLERANCE * np.maximum(1.0, np.abs(stack).max(axis=(1, 2), keepdims=True))
+    off_diagonal = ~np.eye(stack.shape[-1], dtype=bool)
+    _refuse_place((np.abs(stack) > tolerance) & ~off_diagonal, stack, places, label, "zero on the diagonal")
+    uneven = np.abs(stack - stack.transpose(0, 2, 1)) > tolerance
+    _refuse_place(uneven, stack, places, label, "a symmetric matrix")
+
+
+def _refuse_rows(bad: np.ndarray, expected: str, found: str) -> None:
+    rows = np.flatnonzero(bad)
+    if len(rows):
+        more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+        which = ", ".join(str(row + 1) for row in rows[:5]) + more
+        raise BadInput(f"patterns for an RDM, row {which} of {len(bad)}", expected=expected, found=found)
+
+
+def _refuse_place(
+    bad: np.ndarray, stack: np.ndarray, subjects: Sequence[str] | None, label: str, expected: str
+) -> None:
+    if not bad.any():
+        return
+    subject, row, column = (int(i) for i in np.argwhere(bad)[0])
+    whose = f", subject {subjects[subject]}" if subjects else ""
+    mirrored = f" against {stack[subject, column, row]:.6g}" if "symmetric" in expected else ""
+    raise BadInput(
+        f"{label}{whose}, row {row + 1}, column {column + 1}",
+        expected=expected,
+        found=f"{stack[subject, row, column]:.6g}{mirrored}",
+    )

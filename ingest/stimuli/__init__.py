@@ -1,0 +1,1 @@
+"""The stimuli that people and networks saw: finding, decoding and matching them."""

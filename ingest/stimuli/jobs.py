@@ -1,0 +1,56 @@
+"""The job that registers stimuli: every one is decoded once, and what it is becomes a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+
+from ingest.stimuli.videos import Stimulus, inspect
+from warehouse.artifacts import hive
+from warehouse.jobs import Job, Output, Tick
+
+VERSION = 1
+
+
+def stimuli_job(dataset: str, stimuli: Sequence[Stimulus], sha256: Mapping[str, str]) -> Job:
+    """A row per stimulus: split, order, file, hash, frames, frame rate, size.
+
+    Parameters
+    ----------
+    stimuli : in the order that the study's RDMs follow.
+    sha256 : stimulus -> hash of its file.
+    """
+
+    def work(tick: Tick) -> Iterator[Output]:
+        infos = []
+        for done, stimulus in enumerate(stimuli):
+            infos.append(inspect(stimulus))
+            tick(done + 1, len(stimuli))
+        table = pa.table(
+            {
+                "dataset": [dataset] * len(stimuli),
+                "stimulus": [each.name for each in stimuli],
+                "split": [each.split for each in stimuli],
+                "stimulus_order": list(range(len(stimuli))),
+                "media": [each.media for each in stimuli],
+                "file_name": [each.path.name for each in stimuli],
+                "sha256": [each.sha256 for each in infos],
+                "bytes": [each.bytes for each in infos],
+                "frames": [each.frames for each in infos],
+                "fps": pa.array([each.fps for each in infos], pa.float64()),
+                "width": [each.width for each in infos],
+                "height": [each.height for each in infos],
+            }
+        )
+        folder = ("facts", hive("table", "stimulus"))
+        yield Output(folder, table, table="stimulus", slot=("dataset", "split"))
+
+    return Job(
+        method="stimuli",
+        version=VERSION,
+        settings={"dataset": dataset, "stimuli": [[each.name, each.split] for each in stimuli]},
+        inputs={each.name: sha256[each.name] for each in stimuli},
+        label=f"{len(stimuli)} stimuli decoded",
+        work=work,
+    )

@@ -1,0 +1,47 @@
+"""Identifiers of stimuli: their order, and whether two sets of them are the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from warehouse.errors import BadInput
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def natural_key(name: str) -> tuple[tuple[tuple[str, int], ...], str]:
+    """Sort key that puts clip_2 before clip_10. Names that differ get different keys."""
+    pieces = _DIGITS.split(name)
+    pairs = zip(pieces[::2], [*(int(digits) for digits in pieces[1::2]), -1], strict=True)
+    return tuple(pairs), name
+
+
+def match_stimuli(found: Iterable[str], expected: Iterable[str]) -> None:
+    """Raise BadInput unless both hold the same names, each once, in whatever order.
+
+    The error counts both, and names the first that are missing and that nobody expected.
+    """
+    found, expected = list(found), list(expected)
+    for names, what in ((found, "found"), (expected, "expected")):
+        repeated = sorted({name for name in names if names.count(name) > 1}, key=natural_key)
+        if repeated:
+            raise BadInput(f"stimuli {what}: {_first(repeated)} more than once", expected="each name once")
+    missing = sorted(set(expected) - set(found), key=natural_key)
+    extra = sorted(set(found) - set(expected), key=natural_key)
+    if not missing and not extra:
+        return
+    differences = [
+        f"{what} {_first(names)}" for what, names in (("missing", missing), ("unexpected", extra)) if names
+    ]
+    raise BadInput(
+        "the stimuli are not those of the brain data",
+        expected=f"{len(expected):,} names",
+        found=f"{len(found):,}: " + "; ".join(differences),
+        hint="check the folder and the split",
+    )
+
+
+def _first(names: list[str], most: int = 4) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

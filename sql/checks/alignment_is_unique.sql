@@ -1,0 +1,13 @@
+-- One row: a key that stands more than once in alignment.
+select
+    protocol,
+    dataset,
+    split,
+    model,
+    layer,
+    roi,
+    subject,
+    count(*) as times
+from alignment
+group by all
+having count(*) > 1

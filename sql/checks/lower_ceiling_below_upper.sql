@@ -1,0 +1,11 @@
+-- One row: a noise ceiling whose lower bound lies above its upper bound.
+select
+    protocol,
+    dataset,
+    roi,
+    lower,
+    upper
+from noise_ceiling
+where
+    lower is not null
+    and lower > upper

@@ -1,0 +1,45 @@
+-- At which depth do networks align with each region?
+-- One row: a relative depth (0 first layer, 1 last) in one region, over all networks of a group.
+-- $protocol varchar = 'sound': the protocol whose numbers to give
+-- $roi varchar = null: this region only
+-- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
+-- Example: alignhouse ask alignment_by_layer_depth --roi V1 --by arch_type
+with
+
+profiles as (
+    select
+        *,
+        case $by
+            when 'model_type' then model_type
+            when 'arch_type' then arch_type
+            when 'family' then family
+            when 'training_dataset' then training_dataset
+            else error('--by must be one of model_type, arch_type, family, training_dataset')
+        end as group_name
+    from depth_profile
+    where
+        protocol = $protocol
+        and ($roi is null or roi = $roi)
+),
+
+final as (
+    select
+        protocol,
+        dataset,
+        split,
+        roi_group,
+        roi,
+        roi_order,
+        group_name,
+        depth,
+        count(*) as n_models,
+        avg(rho) as mean_rho,
+        median(rho) as median_rho,
+        any_value(remark) as remark
+    from profiles
+    group by all
+)
+
+select * exclude (roi_order)
+from final
+order by dataset, split, roi_order, group_name, depth

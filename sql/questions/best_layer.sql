@@ -1,0 +1,27 @@
+-- Which layer of each network aligns best with each region?
+-- One row: a network in one region.
+-- $protocol varchar = 'sound': the protocol whose numbers to give
+-- $roi varchar = null: this region only
+-- $model varchar = null: this network only
+-- Example: alignhouse ask best_layer --roi V1
+select
+    protocol,
+    dataset,
+    split,
+    roi_group,
+    roi,
+    model,
+    model_type,
+    arch_type,
+    layer,
+    depth,
+    rho,
+    sem,
+    p_value,
+    remark
+from best_layer
+where
+    protocol = $protocol
+    and ($roi is null or roi = $roi)
+    and ($model is null or model = $model)
+order by dataset asc, split asc, roi_order asc, rho desc

@@ -1,0 +1,4 @@
+-- Notes that rows of an artifact have been replaced.
+update artifact
+set is_current = false
+where artifact = $artifact

@@ -1,0 +1,13 @@
+-- One row: a test of one layer in one region. The two kinds of test stand side by side:
+-- `p_layer` holds for a layer that was named beforehand, `p_best` for the best of the network's layers.
+select
+    protocol,
+    dataset,
+    split,
+    model,
+    layer,
+    roi,
+    max(p_value) filter (where test = 'layer') as p_layer,
+    max(p_value) filter (where test = 'best_layer') as p_best
+from significance
+group by all

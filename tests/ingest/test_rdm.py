@@ -1,0 +1,146 @@
+"""Condensed RDMs, against scipy and numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist, squareform
+
+from ingest.rdm import check_rdm, condense, correlation_rdm, n_conditions
+from warehouse.errors import BadInput
+
+
+def patterns(n: int, n_features: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, n_features)) + rng.normal(size=(n, 1))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n=st.integers(2, 20),
+    n_features=st.integers(2, 200),
+    seed=st.integers(0, 10**6),
+    buffer_bytes=st.sampled_from([1, 999, 2**26]),
+)
+def test_distances_equal_scipys_whatever_the_block(n, n_features, seed, buffer_bytes):
+    x = patterns(n, n_features, seed)
+    rdm = correlation_rdm(x, buffer_bytes)
+    assert rdm.dtype == np.float64
+    np.testing.assert_allclose(rdm, pdist(x, "correlation"), rtol=0, atol=1e-12)
+
+
+def test_single_precision_patterns_are_computed_in_double():
+    x = (patterns(6, 5000) + 1000).astype(np.float32)
+    np.testing.assert_allclose(correlation_rdm(x), pdist(x.astype(np.float64), "correlation"), atol=1e-12)
+    half = patterns(5, 3000).astype(np.float16)
+    np.testing.assert_allclose(
+        correlation_rdm(half), 1 - np.corrcoef(half.astype(float))[np.triu_indices(5, 1)], atol=1e-12
+    )
+
+
+def test_equal_and_opposite_patterns_are_exactly_zero_to_two():
+    x = patterns(1, 30)[0]
+    rdm = correlation_rdm(np.stack([x, 3 * x + 1, -x]))
+    np.testing.assert_allclose(rdm, [0, 2, 2], atol=1e-15)
+    assert rdm.min() >= 0
+    assert rdm.max() <= 2
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1e6 / 3])
+def test_constant_patterns_are_named(constant):
+    x = patterns(5, 1001)
+    x[[1, 3]] = constant
+    for dtype in (np.float64, np.float32):
+        with pytest.raises(BadInput, match="row 2, 4 of 5: expected values that differ"):
+            correlation_rdm(x.astype(dtype), buffer_bytes=5000)
+
+
+def test_a_pattern_that_barely_varies_is_not_constant():
+    x = patterns(3, 50)
+    x[1] = 1000
+    x[1, 7] = np.nextafter(np.float32(1000), np.float32(2000))
+    np.testing.assert_allclose(correlation_rdm(x), pdist(x, "correlation"), atol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_are_named(bad):
+    x = patterns(4, 6)
+    x[2, 5] = bad
+    with pytest.raises(BadInput, match="row 3 of 4: expected finite"):
+        correlation_rdm(x)
+    x[2, 4] = -bad
+    with pytest.raises(BadInput, match="row 3 of 4: expected finite"):
+        correlation_rdm(x)
+
+
+def test_values_too_large_to_square_are_named():
+    x = patterns(3, 5)
+    x[0] *= 1e200
+    with np.errstate(over="ignore"), pytest.raises(BadInput, match="row 1 of 3"):
+        correlation_rdm(x)
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 5), (5, 1), (2, 3, 4)])
+def test_patterns_of_another_shape_are_refused(shape):
+    with pytest.raises(BadInput, match="patterns for an RDM"):
+        correlation_rdm(np.zeros(shape))
+
+
+@given(st.integers(2, 3000))
+def test_the_number_of_conditions_comes_back_from_the_number_of_pairs(n):
+    assert n_conditions(n * (n - 1) // 2) == n
+    if n > 2:
+        with pytest.raises(BadInput, match="pairs"):
+            n_conditions(n * (n - 1) // 2 + 1)
+
+
+@pytest.mark.parametrize("n_pairs", [0, -1, 2, 100])
+def test_a_number_of_pairs_that_no_rdm_has_is_refused(n_pairs):
+    with pytest.raises(BadInput):
+        n_conditions(n_pairs)
+
+
+def test_condensing_follows_scipys_order_for_one_and_for_many():
+    square = squareform(pdist(patterns(7, 9)))
+    np.testing.assert_array_equal(condense(square), squareform(square, checks=False))
+    stack = np.stack([square, 2 * square]).astype(np.float32)
+    condensed = condense(stack)
+    assert condensed.dtype == np.float64
+    np.testing.assert_array_equal(condensed[1], squareform(stack[1], checks=False))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ((1, 2, 4), np.nan, "IT, subject sub-02, row 3, column 5: expected finite numbers, found nan"),
+        ((0, 3, 3), 0.1, "IT, subject sub-01, row 4, column 4: expected zero on the diagonal, found 0.1"),
+        ((1, 0, 1), 9.0, "IT, subject sub-02, row 1, column 2: expected a symmetric matrix, found 9 against"),
+        ((1, 4, 1), np.inf, "row 5, column 2: expected finite"),
+    ],
+)
+def test_a_broken_rdm_names_the_place(place, value, message):
+    stack = np.stack([squareform(pdist(patterns(5, 9, seed))) for seed in range(2)])
+    check_rdm(stack, "IT", ["sub-01", "sub-02"])
+    stack[place] = value
+    with pytest.raises(BadInput, match=message):
+        check_rdm(stack, "IT", ["sub-01", "sub-02"])
+
+
+def test_rounding_in_single_precision_is_no_error_but_a_small_real_difference_is():
+    square = squareform(pdist(patterns(5, 9)))
+    square[0, 1] += 5e-7
+    check_rdm(square)
+    check_rdm(1000 * square)
+    square[0, 1] += 1e-4
+    with pytest.raises(BadInput, match="symmetric"):
+        check_rdm(square)
+
+
+@pytest.mark.parametrize(
+    "square", [np.zeros((3, 4)), np.zeros(6), np.zeros((1, 1)), np.zeros((2, 2), dtype=complex)]
+)
+def test_what_is_not_a_square_of_real_numbers_is_refused(square):
+    with pytest.raises(BadInput, match="ROI X"):
+        check_rdm(square, "ROI X")

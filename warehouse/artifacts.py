@@ -1,0 +1,187 @@
+"""Artifacts: Parquet files that are written once, never changed, and named by the job that made them.
+
+Every file carries its own key, settings and inputs in the Parquet metadata, so the whole of DuckDB can be
+rebuilt from the files alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import BrokenWarehouse
+from warehouse.files import move_into_place, sha256_of
+from warehouse.jobs import Job, Output, Tick, canonical
+
+FOLDERS = ("betas", "rdms", "nulls", "facts")
+SCRATCH = "scratch"
+METADATA_KEY = b"alignhouse"
+# Enough of the 64 digits that two jobs of a warehouse never share a file name (2**-80 at a million files).
+NAME_DIGITS = 20
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished file: what it is, what made it, from what. `path` is relative to the warehouse."""
+
+    artifact: str
+    job: str
+    position: int
+    of: int
+    method: str
+    version: int
+    settings: dict[str, Any]
+    inputs: dict[str, str]
+    path: str
+    sha256: str
+    bytes: int
+    rows: int
+    table: str | None
+    slot: tuple[str, ...]
+
+
+def hive(column: str, value: str) -> str:
+    """A hive-style folder name, `column=value`, with what a file system could misread escaped."""
+    return f"{column}={quote(value, safe=' ()+,@')}"
+
+
+def work(root: Path, job: Job, tick: Tick) -> list[Artifact]:
+    """Do `job` and put its files in place; nothing is registered yet. Runs wherever `root` is mounted."""
+    outputs = list(job.work(tick))
+    return [_write(root, job, output, i, len(outputs)) for i, output in enumerate(outputs)]
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What an artifact says of itself: key, settings, inputs, and `about` its rows.
+
+    Raises
+    ------
+    BrokenWarehouse : the file is no Parquet file, or none of alignhouse's.
+    """
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+        return json.loads(metadata[METADATA_KEY])
+    except (KeyError, ValueError, OSError, pa.ArrowException) as error:
+        raise BrokenWarehouse(
+            f"artifact {path}",
+            expected="a Parquet file written by alignhouse",
+            found=f"{type(error).__name__}: {error}",
+            hint="remove it and run the study again",
+        ) from error
+
+
+def load(root: Path, path: Path) -> Artifact:
+    """The record of a file that is in place, from the file itself."""
+    about = read_metadata(path)
+    return Artifact(
+        artifact=about["artifact"],
+        job=about["job"],
+        position=about["position"],
+        of=about["of"],
+        method=about["method"],
+        version=about["version"],
+        settings=about["settings"],
+        inputs=about["inputs"],
+        path=path.relative_to(root).as_posix(),
+        sha256=sha256_of(path),
+        bytes=path.stat().st_size,
+        rows=pq.read_metadata(path).num_rows,
+        table=about["table"],
+        slot=tuple(about["slot"]),
+    )
+
+
+def files(root: Path) -> Iterator[Path]:
+    """Every artifact file below a warehouse, in the order of their names."""
+    for folder in FOLDERS:
+        yield from sorted((root / folder).rglob("*.parquet"))
+
+
+def orphans(root: Path, known: Sequence[str]) -> dict[str, list[Path]]:
+    """Files that no transaction has registered, by the name part that their job's key begins with.
+
+    A job that was killed between the last file's move and its registration leaves such files; they are whole.
+    """
+    registered = set(known)
+    found: dict[str, list[Path]] = {}
+    for path in files(root):
+        if path.relative_to(root).as_posix() not in registered:
+            found.setdefault(path.name[:NAME_DIGITS], []).append(path)
+    return found
+
+
+def adopt(root: Path, job: Job, candidates: Sequence[Path]) -> list[Artifact] | None:
+    """The records of `job`'s files if all of them are among `candidates`, else None."""
+    loaded = sorted((load(root, path) for path in candidates), key=lambda each: each.position)
+    loaded = [each for each in loaded if each.job == job.key]
+    if not loaded or len(loaded) != loaded[0].of:
+        return None
+    return loaded
+
+
+def _write(root: Path, job: Job, output: Output, position: int, of: int) -> Artifact:
+    name = f"{job.key[:NAME_DIGITS]}-{position}"
+    about = {
+        "artifact": name,
+        "job": job.key,
+        "position": position,
+        "of": of,
+        "method": job.method,
+        "version": job.version,
+        "settings": dict(job.settings),
+        "inputs": dict(job.inputs),
+        "table": output.table,
+        "slot": list(output.slot),
+        "about": dict(output.about),
+    }
+    temporary = root / SCRATCH / f"{name}.{os.getpid()}.parquet"
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        rows = _write_parquet(temporary, output, {METADATA_KEY: canonical(about).encode()})
+        found = pq.read_metadata(temporary).num_rows
+        if found != rows:
+            raise BrokenWarehouse(f"written file {temporary}", expected=f"{rows} rows", found=found)
+        final = root.joinpath(*output.folder) / f"{name}.parquet"
+        move_into_place(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return load(root, final)
+
+
+def _write_parquet(path: Path, output: Output, metadata: dict[bytes, bytes]) -> int:
+    if isinstance(output.data, pa.Table):
+        schema, batches = output.data.schema, iter(output.data.to_batches())
+    else:
+        schema, batches = output.data[0], iter(output.data[1])
+    schema = schema.with_metadata(metadata)
+    floats = [_leaf(each) for each in schema if pa.types.is_floating(_value_type(each.type))]
+    rows = 0
+    with pq.ParquetWriter(
+        path,
+        schema,
+        compression="zstd",
+        # Bytes of equal significance side by side: floats of like size then compress.
+        use_byte_stream_split=floats or False,
+        use_dictionary=[each.name for each in schema if pa.types.is_string(each.type)],
+    ) as writer:
+        for batch in batches:
+            writer.write_batch(batch.replace_schema_metadata(metadata))
+            rows += batch.num_rows
+    return rows
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if isinstance(kind, pa.FixedSizeListType | pa.ListType) else kind
+
+
+def _leaf(column: pa.Field) -> str:
+    nested = isinstance(column.type, pa.FixedSizeListType | pa.ListType)
+    return f"{column.name}.list.element" if nested else column.name

@@ -1,0 +1,37 @@
+"""Checks of a warehouse: rules in SQL, each giving the rows that break it, and artifacts against hashes."""
+
+from __future__ import annotations
+
+from warehouse.files import sha256_of
+from warehouse.progress import Progress
+from warehouse.schema import sql_files
+from warehouse.store import Warehouse
+
+MOST_ROWS = 20
+
+
+def broken_rules(warehouse: Warehouse) -> list[str]:
+    """One line for each row that breaks a rule of `sql/checks` (at most 20 a rule)."""
+    faults = []
+    for name, text in sql_files("checks").items():
+        rows = warehouse.sql(text).pl()
+        for row in rows.head(MOST_ROWS).iter_rows(named=True):
+            faults.append(f"{name}: " + ", ".join(f"{key} = {value}" for key, value in row.items()))
+        if len(rows) > MOST_ROWS:
+            faults.append(f"{name}: and {len(rows) - MOST_ROWS} more rows")
+    return faults
+
+
+def broken_artifacts(warehouse: Warehouse, progress: Progress) -> list[str]:
+    """One line for each registered artifact that is missing or whose content has changed."""
+    rows = warehouse.sql("select path, sha256 from artifact order by path").fetchall()
+    faults = []
+    progress.stage("Hashing artifacts", len(rows), 0)
+    for path, sha256 in rows:
+        file = warehouse.folder / path
+        if not file.is_file():
+            faults.append(f"artifact {path}: the file is missing")
+        elif sha256_of(file) != sha256:
+            faults.append(f"artifact {path}: the content is not what was registered")
+        progress.job_done()
+    return faults

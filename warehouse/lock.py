@@ -1,0 +1,71 @@
+"""One writer at a time: a lock that ends with its process, and a note of who holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from warehouse.errors import WarehouseLocked
+
+
+@contextlib.contextmanager
+def writing(folder: Path, purpose: str) -> Iterator[None]:
+    """Hold the writer's lock of the warehouse at `folder`.
+
+    The lock is the operating system's and falls with the process, however that ends, so a lock file that
+    is merely present means nothing.
+
+    Raises
+    ------
+    WarehouseLocked : another process holds it; the message says which one, doing what, and since when.
+    """
+    path = folder / "working" / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise WarehouseLocked(
+                f"warehouse {folder} is being written by another process",
+                found=_holder(file.read()),
+                hint="wait for it to end, or stop it; reading with ask, sql and report works meanwhile",
+            ) from None
+        file.truncate(0)
+        json.dump(
+            {
+                "pid": os.getpid(),
+                "host": socket.gethostname(),
+                "user": _user(),
+                "purpose": purpose,
+                "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            },
+            file,
+        )
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def _holder(text: str) -> str:
+    try:
+        who = json.loads(text)
+    except ValueError:
+        return "a holder that has not yet written its name"
+    return f"process {who['pid']} of {who['user']} on {who['host']}, {who['purpose']}, since {who['since']}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a user id that has no name
+        return f"user {os.getuid()}"

@@ -1,0 +1,106 @@
+"""Named questions: a .sql file of `sql/questions`, its description and its typed parameters.
+
+A file's leading comment says what is asked, what a row is, and, a line each, its parameters:
+`-- $roi varchar = null: this region only`. What stands behind the equals sign is the default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from warehouse.errors import BadInput, near_names
+from warehouse.schema import sql_files
+
+_PARAMETER = re.compile(r"^\$(\w+) (\w+)(?: = (.+?))?: (.+)$")
+_TYPES: dict[str, type] = {"varchar": str, "integer": int, "double": float}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value that a question takes; `default` is None where null is the default."""
+
+    name: str
+    type: type
+    required: bool
+    default: Any
+    help: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A named question: `help` is its leading comment, parameters apart."""
+
+    name: str
+    help: str
+    parameters: tuple[Parameter, ...]
+    sql: str
+
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The value of every parameter: given, else its default.
+
+        Raises
+        ------
+        BadInput : a name that the question has not, a value of another type, a required one that is missing.
+        """
+        known = {each.name: each for each in self.parameters}
+        for name in given:
+            if name not in known:
+                raise BadInput(
+                    f"question {self.name} has no parameter {name!r}",
+                    hint=near_names(name, known) if known else None,
+                )
+        bound = {}
+        for each in self.parameters:
+            value = given.get(each.name)
+            if value is None:
+                if each.required:
+                    raise BadInput(
+                        f"question {self.name} needs --{each.name.replace('_', '-')}", hint=each.help
+                    )
+                bound[each.name] = each.default
+                continue
+            try:
+                bound[each.name] = each.type(value)
+            except ValueError:
+                raise BadInput(
+                    f"parameter {each.name} of question {self.name}",
+                    expected=each.type.__name__,
+                    found=repr(value),
+                ) from None
+        return bound
+
+
+def questions() -> dict[str, Question]:
+    """Every named question, by name."""
+    return {name: _parse(name, text) for name, text in sql_files("questions").items()}
+
+
+def question(name: str) -> Question:
+    """The question of that name; an unknown one is `BadInput` that lists the near names."""
+    known = questions()
+    if name not in known:
+        raise BadInput(f"no question is called {name!r}", hint=near_names(name, known))
+    return known[name]
+
+
+def _parse(name: str, text: str) -> Question:
+    help_lines, parameters = [], []
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        comment = line[2:].strip()
+        if match := _PARAMETER.match(comment):
+            parameters.append(_parameter(*match.groups()))
+        else:
+            help_lines.append(comment)
+    return Question(name, "\n".join(help_lines), tuple(parameters), text)
+
+
+def _parameter(name: str, kind: str, default: str | None, text: str) -> Parameter:
+    cast = _TYPES[kind]
+    if default is None or default == "null":
+        return Parameter(name, cast, default is None, None, text)
+    return Parameter(name, cast, False, cast(default.strip("'")), text)

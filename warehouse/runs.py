@@ -1,0 +1,135 @@
+"""Runs: stages of jobs, done once, registered safely, finished later if they were stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import platform
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from warehouse.artifacts import Artifact
+from warehouse.errors import BadInput
+from warehouse.executors import Executor, local
+from warehouse.jobs import Job, Tick, canonical
+from warehouse.progress import Progress, Silent
+from warehouse.schema import statement
+from warehouse.store import Writer, discard
+
+
+class Run:
+    """One run of a study: what was asked, by which version, when; a context manager.
+
+    A run that finds everything done leaves no trace: its row is written with the first job it registers.
+
+    Parameters
+    ----------
+    writer : an open writer.
+    command, study : what was asked for, kept with the run.
+    """
+
+    def __init__(
+        self,
+        writer: Writer,
+        command: str,
+        study: Mapping[str, Any],
+        progress: Progress | None = None,
+        executor: Executor = local,
+    ) -> None:
+        self.writer, self.command, self.study = writer, command, study
+        self.progress = progress or Silent()
+        self.executor = executor
+        self.jobs_done = 0
+        self._number: int | None = None
+        self._held: list[tuple[Artifact, bool]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._number is None:
+            return
+        status = "finished" if error is None else "stopped"
+        self.writer.connection.execute(
+            statement("end_run"),
+            {"status": status, "jobs": self.jobs_done, "run": self._number},
+        )
+
+    @contextlib.contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """A block whose jobs are registered in one transaction at its end, so input is accepted whole or not.
+
+        Bad input also removes the files that the block wrote, so the warehouse is as it was. Any other end
+        (the process was killed) leaves them, and the next run adopts them.
+        """
+        held: list[tuple[Artifact, bool]] = []
+        self._held = held
+        try:
+            yield
+        except BadInput:
+            discard(self.writer.folder, (each for each, is_new in held if is_new))
+            raise
+        finally:
+            self._held = None
+        if held:
+            self.register([each for each, _ in held])
+
+    def do(self, title: str, jobs: Iterable[Job]) -> dict[str, list[Artifact]]:
+        """The artifacts of each job, by the job's key; those that are done already are not done again.
+
+        Raises
+        ------
+        Whatever a job raises; the jobs before it stay done.
+        """
+        results: dict[str, list[Artifact]] = {}
+        todo: dict[str, Job] = {}
+        for job in jobs:
+            if (finished := self.writer.finished(job)) is not None:
+                results[job.key] = finished
+            elif (adopted := self.writer.adoptable(job)) is not None:
+                results[job.key] = adopted
+                self._keep(adopted, is_new=False)
+            else:
+                todo[job.key] = job
+        self.progress.stage(title, len(todo), len(results))
+        for job, made in self.executor(self.writer.folder, todo.values(), self._starting):
+            results[job.key] = made
+            self._keep(made, is_new=True)
+            self.progress.job_done()
+        return results
+
+    def _keep(self, made: Sequence[Artifact], *, is_new: bool) -> None:
+        if self._held is None:
+            self.register(made)
+        else:
+            self._held += [(each, is_new) for each in made]
+
+    def _starting(self, job: Job) -> Tick:
+        self.progress.job(job.label)
+        return self.progress.step
+
+    def register(self, made: Sequence[Artifact]) -> None:
+        """Make artifacts known in one transaction, as part of this run, and let readers see them."""
+        if self._number is None:
+            self._number = self._begin()
+        self.writer.register(made, self._number)
+        self.jobs_done += len({each.job for each in made})
+        self.writer.publish()
+
+    def _begin(self) -> int:
+        row = self.writer.connection.execute(
+            statement("begin_run"),
+            {
+                "command": self.command,
+                "study": canonical(dict(self.study)),
+                "version": importlib.metadata.version("alignhouse"),
+                "python": platform.python_version(),
+                "host": socket.gethostname(),
+            },
+        ).fetchone()
+        assert row is not None
+        return int(row[0])

@@ -1,0 +1,265 @@
+"""The warehouse on disk: readers open a published snapshot, one writer works beside it.
+
+A DuckDB file that is open for writing shuts out every other process, and an open reader shuts out the
+writer. So the writer has its own file in `working/` and publishes copies of it by renaming; a reader keeps
+the snapshot it opened, the next one sees the newer, and nobody waits for anybody.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from warehouse import artifacts
+from warehouse.artifacts import Artifact
+from warehouse.errors import BadInput
+from warehouse.files import replacing
+from warehouse.jobs import Job, canonical
+from warehouse.lock import writing
+from warehouse.schema import migrate, statement
+
+SNAPSHOT = "warehouse.duckdb"
+WORKING = Path("working") / "working.duckdb"
+# Present while the writer's file holds commits that no snapshot shows yet.
+UNPUBLISHED = Path("working") / "unpublished"
+# Publishing may take this share of a writer's time (the copy of a large file takes seconds).
+PUBLISHING_SHARE = 0.1
+
+
+class Warehouse:
+    """A published snapshot, open for reading. Use as a context manager, or `close()` it.
+
+    Raises
+    ------
+    BadInput : there is no warehouse at `folder`.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        snapshot = self.folder / SNAPSHOT
+        if not snapshot.is_file():
+            raise BadInput(
+                f"warehouse {self.folder}",
+                expected=f"a folder with {SNAPSHOT}",
+                found="a folder without it" if self.folder.is_dir() else "no such folder",
+                hint="make one with `alignhouse run STUDY.toml`, or name it with --warehouse",
+            )
+        # Attached to a private database rather than opened: DuckDB hands out an already open database
+        # again for the same path, which would show this process an older snapshot for ever.
+        self.connection = duckdb.connect()
+        attach_read_only(self.connection, snapshot)
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """The warehouse at `folder`, read-only; the same as `Warehouse(folder)`."""
+        return cls(folder)
+
+    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
+        """The answer to any SQL, as a DuckDB relation (`.pl()`, `.to_arrow_table()`, `.fetchall()`)."""
+        return self.connection.sql(query, params=dict(parameters) if parameters else None)
+
+    def ask(self, question: str, **parameters: Any) -> duckdb.DuckDBPyRelation:
+        """The answer to a named question of `sql/questions`, e.g. `ask("best_layer", roi="V1")`."""
+        from warehouse.questions import question as named
+
+        asked = named(question)
+        return self.sql(asked.sql, asked.bind(parameters))
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+class Writer:
+    """The one writer of a warehouse; a context manager that makes the warehouse if need be.
+
+    Parameters
+    ----------
+    folder : the warehouse.
+    purpose : what is done, for those who find the warehouse locked.
+
+    Raises
+    ------
+    WarehouseLocked : another process writes.
+    """
+
+    def __init__(self, folder: Path | str, purpose: str) -> None:
+        self.folder = Path(folder)
+        self.purpose = purpose
+        self._stack = ExitStack()
+        self._published_at = 0.0
+        self._publishing_took = 0.0
+        self._orphans: dict[str, list[Path]] = {}
+
+    def __enter__(self) -> Self:
+        self._is_new = not self.folder.exists()
+        self._has_committed = False
+        with ExitStack() as opening:
+            opening.enter_context(writing(self.folder, self.purpose))
+            working, snapshot = self.folder / WORKING, self.folder / SNAPSHOT
+            if not working.exists() and snapshot.exists():
+                with replacing(working) as temporary:
+                    shutil.copyfile(snapshot, temporary)
+            # What a killed job left unfinished; no other writer can be using it.
+            shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
+            self.connection = duckdb.connect(str(working))
+            opening.callback(self.connection.close)
+            migrate(self.connection)
+            known = self.connection.execute("select path from artifact").fetchall()
+            self._orphans = artifacts.orphans(self.folder, [row[0] for row in known])
+            self._stack = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.publish(force=True)
+        finally:
+            self._stack.close()
+            shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
+            if error is not None and self._is_new and not self._has_committed:
+                shutil.rmtree(self.folder)
+
+    def finished(self, job: Job) -> list[Artifact] | None:
+        """The artifacts of a job that was done before and whose rows are current, else None.
+
+        Files that are in place but unknown (the process was killed before it registered them), or whose
+        rows another study has since replaced, are returned by `adoptable` instead.
+        """
+        columns = [each.name for each in dataclasses.fields(Artifact)]
+        rows = self.connection.execute(statement("current_artifacts_of_job"), {"job": job.key}).fetchall()
+        found = [Artifact(**dict(zip(columns, _from_json(row), strict=True))) for row in rows]
+        if not found or len(found) != found[0].of:
+            return None
+        for each in found:
+            path = self.folder / each.path
+            if not path.is_file() or path.stat().st_size != each.bytes:
+                return None
+        return found
+
+    def adoptable(self, job: Job) -> list[Artifact] | None:
+        """The artifacts of `job` if all its files are in place though not (or no longer) registered."""
+        rows = self.connection.execute(
+            "select path from artifact where job = $job", {"job": job.key}
+        ).fetchall()
+        paths = [self.folder / row[0] for row in rows]
+        paths += self._orphans.get(job.key[: artifacts.NAME_DIGITS], [])
+        return artifacts.adopt(self.folder, job, [path for path in paths if path.is_file()])
+
+    def register(self, written: Sequence[Artifact], run: int) -> None:
+        """Make artifacts known, and their rows part of their tables, in one transaction."""
+        (self.folder / UNPUBLISHED).touch()
+        with self.transaction():
+            for artifact in written:
+                self._register(artifact, run)
+
+    def transaction(self) -> _Transaction:
+        """A block whose statements are all done or none."""
+        return _Transaction(self)
+
+    def publish(self, *, force: bool = False) -> None:
+        """Show readers what is committed, unless that would take over a tenth of the time.
+
+        The copy is made by another process: closing any handle of DuckDB's own file would drop the lock
+        that this process holds on it (POSIX locks belong to the process, not to the handle).
+        """
+        if not (self.folder / UNPUBLISHED).exists():
+            return
+        since = time.monotonic() - self._published_at
+        if not force and since < self._publishing_took * (1 / PUBLISHING_SHARE - 1):
+            return
+        started = time.monotonic()
+        self.connection.execute("checkpoint")
+        with replacing(self.folder / SNAPSHOT) as temporary:
+            copy = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
+            command = [sys.executable, "-I", "-S", "-c", copy, str(self.folder / WORKING), str(temporary)]
+            subprocess.run(command, check=True)
+        (self.folder / UNPUBLISHED).unlink()
+        self._published_at = time.monotonic()
+        self._publishing_took = self._published_at - started
+
+    def _register(self, artifact: Artifact, run: int) -> None:
+        if artifact.table is not None:
+            self._put_rows(artifact)
+        self.connection.execute(
+            statement("register_artifact"),
+            {
+                "artifact": artifact.artifact,
+                "job": artifact.job,
+                "file_index": artifact.position,
+                "of_files": artifact.of,
+                "method": artifact.method,
+                "method_version": artifact.version,
+                "path": artifact.path,
+                "sha256": artifact.sha256,
+                "bytes": artifact.bytes,
+                "rows": artifact.rows,
+                "settings": canonical(artifact.settings),
+                "inputs": canonical(artifact.inputs),
+                "table_name": artifact.table,
+                "slot": canonical(artifact.slot),
+                "run": run,
+            },
+        )
+
+    def _put_rows(self, artifact: Artifact) -> None:
+        # Names of tables and columns cannot be bound; these are the job functions' own, never a user's.
+        table, path = artifact.table, {"path": str(self.folder / artifact.path)}
+        new = "read_parquet($path, hive_partitioning = false)"
+        same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in artifact.slot)
+        replaced = self.connection.execute(
+            f'delete from "{table}" as old using {new} as new where {same} returning old.artifact', path
+        ).fetchall()
+        for (name,) in set(replaced):
+            self.connection.execute(statement("retire_artifact"), {"artifact": name})
+        self.connection.execute(
+            f'insert into "{table}" by name select *, $artifact as artifact from {new}',
+            {**path, "artifact": artifact.artifact},
+        )
+
+
+def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of `artifact` with its settings, inputs and slot as Python values, in the order of its fields."""
+    return (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
+
+
+class _Transaction:
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+
+    def __enter__(self) -> None:
+        self.writer.connection.execute("begin")
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.writer.connection.execute("rollback" if kind else "commit")
+        self.writer._has_committed |= kind is None
+
+
+def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Make the tables of the DuckDB file at `path` those that `connection` names first."""
+    quoted = str(path).replace("'", "''")
+    connection.execute(f"attach '{quoted}' as warehouse (read_only)")
+    connection.execute("use warehouse")
+
+
+def discard(folder: Path, written: Iterable[Artifact]) -> None:
+    """Remove files that were put in place but are not to be registered."""
+    for artifact in written:
+        (folder / artifact.path).unlink(missing_ok=True)
