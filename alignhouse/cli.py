@@ -6,13 +6,19 @@ What a command needs is imported inside it: `alignhouse --help` loads neither to
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warehouse.errors import AlignhouseError
+from warehouse.errors import AlignhouseError, Stopped
+
+if TYPE_CHECKING:
+    from alignhouse.progress import Bars
+    from alignhouse.study import Study
 
 app = typer.Typer(
     help="How well do neural networks align with human brains that watch the same videos?",
@@ -256,9 +262,6 @@ def main() -> None:
             raise
         typer.echo(f"alignhouse: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("alignhouse: stopped; run the same command again to go on", err=True)
-        sys.exit(130)
 
 
 _settings = {"debug": False}
@@ -281,7 +284,7 @@ def _run(study_file: Path, *, until: str, report: bool) -> None:
         typer.echo(f"Report: {page}")
 
 
-def _report(study: Any, shown: Any) -> Path:
+def _report(study: Study, shown: Bars) -> Path:
     from analysis.report.gather import write_report_of
 
     from warehouse.store import Warehouse
@@ -297,12 +300,17 @@ def _report(study: Any, shown: Any) -> Path:
         )
 
 
-def _progress() -> Any:
+@contextmanager
+def _progress() -> Iterator[Bars]:
     from rich.console import Console
 
     from alignhouse.progress import bars
 
-    return bars(Console(stderr=True))
+    try:
+        with bars(Console(stderr=True)) as shown:
+            yield shown
+    except KeyboardInterrupt:
+        raise Stopped("stopped", hint="what is done is safe; run the same command again to go on") from None
 
 
 def _warehouse(given: Path | None, *, needs_snapshot: bool = True) -> Path:

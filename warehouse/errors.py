@@ -57,6 +57,12 @@ class BrokenWarehouse(AlignhouseError):
     """What the warehouse holds contradicts what it says it holds."""
 
 
+class Stopped(AlignhouseError):
+    """The person stopped the work; what was done is safe. Exit code 130, as shells have it."""
+
+    exit_code = 130
+
+
 def near_names(name: str, known: Iterable[str], most: int = 4) -> str:
     """A hint that lists the known names nearest to `name`, or a few known ones when none is near."""
     known = list(known)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -10,6 +13,7 @@ from importlib.resources.abc import Traversable
 import duckdb
 
 from warehouse.errors import BrokenWarehouse
+from warehouse.jobs import canonical
 
 VIEW_STEPS = ("staging", "marts")
 
@@ -27,29 +31,50 @@ def statement(name: str) -> str:
     return sql_files("statements")[name]
 
 
-def migrate(connection: duckdb.DuckDBPyConnection) -> None:
-    """Apply the migrations that a warehouse has not seen, then make its views anew; one transaction."""
-    connection.execute("begin")
-    try:
+def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Apply the migrations that a warehouse has not seen, and make its views anew where they have changed.
+
+    One transaction; gives whether anything changed.
+
+    Raises
+    ------
+    BrokenWarehouse : a newer version of alignhouse wrote the warehouse.
+    """
+    views = _in_order_of_need(_views())
+    mark = f"views {hashlib.sha256(canonical(views).encode()).hexdigest()}"
+    with transaction(connection):
         connection.execute("create table if not exists migration (name varchar primary key)")
         done = {row[0] for row in connection.execute("select name from migration").fetchall()}
         steps = sql_files("schema")
-        if newer := done - steps.keys():
+        if newer := {name for name in done - steps.keys() if not name.startswith("views ")}:
             raise BrokenWarehouse(
                 "this warehouse was written by a newer alignhouse",
                 found=", ".join(sorted(newer)),
                 hint="install the newer version",
             )
-        for name, text in steps.items():
-            if name not in done:
-                connection.execute(text)
-                connection.execute("insert into migration values ($name)", {"name": name})
-        for name, text in _in_order_of_need(_views()).items():
-            connection.execute(f'create or replace view "{name}" as\n{text}')
-        connection.execute("commit")
+        todo = {name: text for name, text in steps.items() if name not in done}
+        if not todo and mark in done:
+            return False
+        for text in [
+            *todo.values(),
+            *(f'create or replace view "{name}" as\n{views[name]}' for name in views),
+        ]:
+            connection.execute(text)
+        connection.execute("delete from migration where name like 'views %'")
+        connection.executemany("insert into migration values (?)", [[name] for name in (*todo, mark)])
+    return True
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A block whose statements are all done or none."""
+    connection.execute("begin")
+    try:
+        yield
     except BaseException:
         connection.execute("rollback")
         raise
+    connection.execute("commit")
 
 
 def _views() -> dict[str, str]:

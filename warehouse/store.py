@@ -27,7 +27,7 @@ from warehouse.errors import BadInput
 from warehouse.files import replacing
 from warehouse.jobs import Job, canonical
 from warehouse.lock import writing
-from warehouse.schema import migrate, statement
+from warehouse.schema import migrate, statement, transaction
 
 SNAPSHOT = "warehouse.duckdb"
 WORKING = Path("working") / "working.duckdb"
@@ -120,7 +120,8 @@ class Writer:
             shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
-            migrate(self.connection)
+            if migrate(self.connection):
+                (self.folder / UNPUBLISHED).touch()
             known = self.connection.execute("select path from artifact").fetchall()
             self._orphans = artifacts.orphans(self.folder, [row[0] for row in known])
             self._stack = opening.pop_all()
@@ -129,13 +130,13 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        in_vain = error is not None and self._is_new and not self._has_committed
         try:
-            self.publish(force=True)
+            if not in_vain:
+                self.publish(force=True)
         finally:
             self._stack.close()
-            shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
-            if error is not None and self._is_new and not self._has_committed:
-                shutil.rmtree(self.folder)
+            shutil.rmtree(self.folder if in_vain else self.folder / artifacts.SCRATCH, ignore_errors=True)
 
     def finished(self, job: Job) -> list[Artifact] | None:
         """The artifacts of a job that was done before and whose rows are current, else None.
@@ -166,13 +167,10 @@ class Writer:
     def register(self, written: Sequence[Artifact], run: int) -> None:
         """Make artifacts known, and their rows part of their tables, in one transaction."""
         (self.folder / UNPUBLISHED).touch()
-        with self.transaction():
+        with transaction(self.connection):
             for artifact in written:
                 self._register(artifact, run)
-
-    def transaction(self) -> _Transaction:
-        """A block whose statements are all done or none."""
-        return _Transaction(self)
+        self._has_committed = True
 
     def publish(self, *, force: bool = False) -> None:
         """Show readers what is committed, unless that would take over a tenth of the time.
@@ -238,18 +236,6 @@ class Writer:
 def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A row of `artifact` with its settings, inputs and slot as Python values, in the order of its fields."""
     return (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
-
-
-class _Transaction:
-    def __init__(self, writer: Writer) -> None:
-        self.writer = writer
-
-    def __enter__(self) -> None:
-        self.writer.connection.execute("begin")
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self.writer.connection.execute("rollback" if kind else "commit")
-        self.writer._has_committed |= kind is None
 
 
 def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

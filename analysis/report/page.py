@@ -125,7 +125,7 @@ def _sections(content: ReportContent, remark: str, folder: Path, progress: Progr
         for frame in (content.best_layer, content.noise_ceiling, content.depth_profile)
     )
     places = _places(content)
-    total = 2 * len(places) * len(content.group_by)
+    total = 2 * len(places) * len(content.group_by) + 1  # the figures, and the page
     sections: list[Section] = []
     done = 0
     for number, (protocol, dataset, split) in enumerate(places, start=1):
@@ -153,7 +153,7 @@ def _sections(content: ReportContent, remark: str, folder: Path, progress: Progr
                 table=table if table.rows else None,
             )
         )
-    progress("page", total, total)
+    progress("page", done, total)
     return sections
 
 

@@ -38,9 +38,13 @@ class AbsentRegion(BadInput):
     Version A has three: TOS of sub-06, TOS and RSC of sub-07.
     """
 
-    def __init__(self, file: BetaFile, found: str = "no voxels", hint: str | None = None) -> None:
-        super().__init__(f"{file.part} of {file.subject} is absent: {file.path} has {found}", hint=hint)
-        self.file = file
+    def __init__(self, file: BetaFile, holds: str = "no voxels") -> None:
+        super().__init__(f"{file.part} of {file.subject} is absent: {file.path} has {holds}")
+        self.file, self._holds = file, holds
+
+    def __reduce__(self) -> tuple[type[AbsentRegion], tuple[BetaFile, str]]:
+        # Workers send their errors to the coordinator pickled.
+        return type(self), (self.file, self._holds)
 
 
 @dataclass(frozen=True)

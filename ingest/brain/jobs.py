@@ -147,7 +147,7 @@ def rdm_file_job(
             raise BadInput(
                 f"{path} does not name its conditions",
                 expected="an array `conditions` of stimulus names",
-                hint='if its rows follow the stimuli\'s names in order, say brain.conditions = "stimulus_order"',
+                hint='say brain.conditions = "stimulus_order" if its rows follow the names of the stimuli',
             )
         else:
             found = n_conditions(stored.rdms.shape[1])

@@ -136,11 +136,12 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise BadInput(f"there is no file {path}", expected="RDMs as .npz or .npy")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {UNNAMED: loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {UNNAMED: loaded}
+            with loaded:
+                return {name: loaded[name] for name in loaded.files}
     except (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         reason = "objects, or no array at all" if "allow_pickle" in str(error) else str(error) or repr(error)
         raise BadInput(

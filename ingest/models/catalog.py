@@ -66,7 +66,9 @@ class Network(BaseModel):
     features_only: bool | None = Field(description="built with timm's features_only")
     needs: str | None = Field(description="package that must be installed besides, if any")
     layers: tuple[str, ...] = Field(description="explicit layers; empty: the automatic rule")
-    layers_paper: tuple[str, ...] = Field(description="explicit layers of the published lists, where they differ")
+    layers_paper: tuple[str, ...] = Field(
+        description="explicit layers of the published lists, where they differ"
+    )
     skips: tuple[str, ...] = Field(description="layers left out of the rule, dots written as underscores")
     skips_paper: tuple[str, ...] = Field(description="patterns left out as well in the published lists")
     not_tapped: tuple[str, ...] = Field(
@@ -82,7 +84,9 @@ class Network(BaseModel):
     def _sampling_is_complete(self) -> Network:
         sampling = (self.clip_len, self.frame_interval, self.dense, self.format_shape, self.resize, self.crop)
         if self.takes == "clips" and (None in sampling or self.frame_multiple is None):
-            raise ValueError("a network of mmaction2 needs clip_len, frame_interval, dense, format_shape, sizes")
+            raise ValueError(
+                "a network of mmaction2 needs clip_len, frame_interval, dense, format_shape, sizes"
+            )
         if self.source == "timm" and self.features_only is None:
             raise ValueError("a network of timm needs features_only")
         if self.layers and (self.skips or self.not_tapped):

@@ -64,8 +64,7 @@ def load_mmaction() -> Any:
     BadInput : mmaction2 is not installed.
     """
     load_torchvision()
-    if not (package_folder() / "models" / "localizers" / "drn").is_dir():
-        _put_stand_in()
+    stand_in_for_missing_parts(package_folder())
     with warnings.catch_warnings():
         for message in _KNOWN_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
@@ -74,8 +73,9 @@ def load_mmaction() -> Any:
         return importlib.import_module("mmaction")
 
 
-def _put_stand_in() -> None:
-    if _PACKAGE in sys.modules:
+def stand_in_for_missing_parts(package: Path) -> None:
+    """Puts stand-in modules among the loaded ones where the package's folder lacks the real ones."""
+    if (package / "models" / "localizers" / "drn").is_dir() or _PACKAGE in sys.modules:
         return
     folder = types.ModuleType(_PACKAGE, "stands for a folder that the wheel lacks")
     folder.__path__ = []

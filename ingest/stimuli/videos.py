@@ -231,9 +231,12 @@ def _frame(reader: VideoReader, index: int, path: Path) -> np.ndarray:
     import decord
 
     try:
-        return reader[index].asnumpy()
+        frame = reader[index].asnumpy()
     except (RuntimeError, decord.DECORDError) as error:
         raise _does_not_decode(path, f"it stops at frame {index + 1} of {len(reader)}") from error
+    height, width, _ = frame.shape
+    # Of some narrow videos (8, 16 or 48 pixels wide) decord takes the padding of a row for more channels.
+    return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
 
 
 def _frames_in_header(path: Path) -> int:

@@ -134,6 +134,8 @@ def test_a_part_without_voxels_is_absent_and_says_whose(tmp_path):
     with pytest.raises(AbsentRegion, match="lV1v of sub-01 is absent") as caught:
         read_betas(file)
     assert caught.value.file == file
+    sent = pickle.loads(pickle.dumps(caught.value))
+    assert (str(sent), sent.file) == (str(caught.value), file)
 
 
 def test_bad_values_are_counted_and_named(tmp_path):

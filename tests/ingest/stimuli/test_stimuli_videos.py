@@ -154,6 +154,17 @@ def test_frames_come_in_order_as_rgb(tmp_path):
     np.testing.assert_allclose(frames.mean(axis=(1, 2)), plain_colours(5), atol=6)
 
 
+@pytest.mark.parametrize("width", [8, 10, 16, 48, 62, 64, 100])
+def test_videos_of_any_width_give_the_pixels_that_another_decoder_gives(tmp_path, width):
+    import av
+
+    path = write_video(tmp_path / "a.mp4", 4, size=(width, 34))
+    with av.open(str(path)) as container:
+        expected = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    np.testing.assert_allclose(read_frames(path).astype(int), expected, atol=1)
+    assert inspect(video(path)).width == width
+
+
 def test_an_image_is_one_rgb_frame_without_a_rate(tmp_path):
     path = write_image(tmp_path / "a.png")
     info = inspect(Stimulus("a", "test", path, "image"))

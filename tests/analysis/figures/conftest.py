@@ -1,10 +1,13 @@
-"""Small builders of the frames that figures and the report are made from."""
+"""Small builders of the frames that figures are made from."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
+import pytest
+
+Build = Callable[..., pl.DataFrame]
 
 NETWORKS = (
     ("AlexNet", "image-in1k", "CNNs"),
@@ -15,7 +18,7 @@ NETWORKS = (
 REGIONS = (("MT", "lateral", 15), ("V1", "early", 0), ("V2", "early", 1))
 
 
-def place(protocol: str, roi: str, group: str, order: int, remark: str) -> dict[str, object]:
+def _place(protocol: str, roi: str, group: str, order: int, remark: str) -> dict[str, object]:
     return {
         "protocol": protocol,
         "dataset": "bmd",
@@ -27,7 +30,7 @@ def place(protocol: str, roi: str, group: str, order: int, remark: str) -> dict[
     }
 
 
-def best_layers(
+def _best_layers(
     networks: Sequence[tuple[str, str, str]] = NETWORKS,
     *,
     protocols: Sequence[str] = ("sound",),
@@ -36,9 +39,20 @@ def best_layers(
     """rho is .1 for the first network, .01 more for each next one, and .001 more with each region's order."""
     return pl.DataFrame(
         [
-            place(protocol, roi, group, order, remark)
-            | {"model": model, "model_type": model_type, "arch_type": arch_type, "layer": f"layer{n}", "depth": 0.5}
-            | {"rho": 0.1 + 0.01 * n + 0.001 * order, "p_value": 0.0004, "family": "a", "training_dataset": "b"}
+            _place(protocol, roi, group, order, remark)
+            | {
+                "model": model,
+                "model_type": model_type,
+                "arch_type": arch_type,
+                "layer": f"layer{n}",
+                "depth": 0.5,
+            }
+            | {
+                "rho": 0.1 + 0.01 * n + 0.001 * order,
+                "p_value": 0.0004,
+                "family": "a",
+                "training_dataset": "b",
+            }
             for protocol in protocols
             for roi, group, order in REGIONS
             for n, (model, model_type, arch_type) in enumerate(networks)
@@ -46,11 +60,11 @@ def best_layers(
     )
 
 
-def ceilings(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.DataFrame:
+def _ceilings(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.DataFrame:
     """V2 has no ceiling; the others .2 to .3."""
     return pl.DataFrame(
         [
-            place(protocol, roi, group, order, remark)
+            _place(protocol, roi, group, order, remark)
             | {"lower": None if roi == "V2" else 0.2, "upper": None if roi == "V2" else 0.3, "n_subjects": 10}
             for protocol in protocols
             for roi, group, order in REGIONS
@@ -58,11 +72,11 @@ def ceilings(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.D
     )
 
 
-def profiles(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.DataFrame:
+def _profiles(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.DataFrame:
     """rho rises with depth from 0 to .1 for the first network, .2 for the second, ..."""
     return pl.DataFrame(
         [
-            place(protocol, roi, group, order, remark)
+            _place(protocol, roi, group, order, remark)
             | {"model": model, "model_type": model_type, "arch_type": arch_type}
             | {"depth": depth, "rho": depth * 0.1 * (n + 1)}
             for protocol in protocols
@@ -71,3 +85,18 @@ def profiles(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.D
             for depth in (0.0, 0.5, 1.0)
         ]
     )
+
+
+@pytest.fixture
+def best_layers() -> Build:
+    return _best_layers
+
+
+@pytest.fixture
+def ceilings() -> Build:
+    return _ceilings
+
+
+@pytest.fixture
+def profiles() -> Build:
+    return _profiles

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from analysis.figures.frames import joined_remarks, ordered_regions, rows_to_draw, with_group
+from warehouse.errors import BadInput
+
+Build = Callable[..., pl.DataFrame]
+
+
+def test_only_the_rows_of_the_protocol_are_drawn(best_layers: Build) -> None:
+    rows = rows_to_draw(best_layers(protocols=["sound", "paper"]), "best_layer", "paper", values=["rho"])
+    assert rows.frame["protocol"].unique().to_list() == ["paper"]
+    assert rows.source == "bmd, test"
+
+
+def test_a_row_without_a_value_is_counted_as_left_out(best_layers: Build) -> None:
+    frame = best_layers()
+    holed = frame.with_columns(rho=pl.when(pl.col("model") != "ViT").then("rho"))
+    rows = rows_to_draw(holed, "best_layer", "sound", values=["rho"])
+    assert (rows.frame.height, rows.left_out) == (9, 3)
+
+
+def test_nan_names_network_and_region(best_layers: Build) -> None:
+    here = (pl.col("model") == "ViT") & (pl.col("roi") == "V2")
+    frame = best_layers().with_columns(rho=pl.when(here).then(float("nan")).otherwise("rho"))
+    with pytest.raises(BadInput, match=r"ViT, V2: .*NaN in 1 of 12 rows"):
+        rows_to_draw(frame, "best_layer", "sound", values=["rho"])
+
+
+def test_two_splits_in_one_figure_are_refused(best_layers: Build) -> None:
+    frame = best_layers()
+    both = pl.concat([frame, frame.with_columns(split=pl.lit("train"))])
+    with pytest.raises(BadInput, match="found bmd, test; bmd, train"):
+        rows_to_draw(both, "best_layer", "sound", values=["rho"])
+
+
+def test_a_missing_column_lists_near_names(best_layers: Build) -> None:
+    with pytest.raises(BadInput, match="did you mean roi_group"):
+        rows_to_draw(
+            best_layers().rename({"roi_group": "roi_groups"}).drop("roi_order"), "x", "sound", values=[]
+        )
+
+
+def test_a_column_to_group_by_that_is_missing_is_named(best_layers: Build) -> None:
+    with pytest.raises(BadInput, match=r"a column model_typ.*did you mean model_type"):
+        with_group(best_layers(), "best_layer", "model_typ")
+
+
+def test_regions_come_in_anatomical_order_with_unknown_groups_last() -> None:
+    frame = pl.DataFrame(
+        {
+            "roi": ["new", "MT", "V2", "V1", "V1"],
+            "roi_group": ["cerebellum", "lateral", "early", "early", "early"],
+            "roi_order": [0, 15, 1, 0, 0],
+        }
+    )
+    regions = ordered_regions(frame)
+    assert regions["roi"].to_list() == ["V1", "V2", "MT", "new"]
+    assert regions["roi_group"].to_list() == ["early", "early", "lateral", "other"]
+    assert regions["slot"].to_list() == [0, 1, 0, 0]
+    assert regions["x"].to_list() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("remarks", "joined"),
+    [
+        ([], ""),
+        ([None, "", "  "], ""),
+        (["random weights", "random weights"], "random weights"),
+        (["random weights", "synthetic brains, random weights"], "synthetic brains, random weights"),
+        (["synthetic brains", "random weights"], "synthetic brains; random weights"),
+    ],
+)
+def test_remarks_are_joined_without_repetition(remarks: list[str | None], joined: str) -> None:
+    assert joined_remarks(remarks) == joined

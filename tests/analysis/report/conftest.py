@@ -1,0 +1,130 @@
+"""A small study as the content of a report, and a reader of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import polars as pl
+import pytest
+
+from analysis.report.page import ReportContent
+
+NETWORKS = (
+    ("AlexNet", "image-in1k", "CNNs"),
+    ("ViT", "image-in1k", "Transformers"),
+    ("TSN", "video-k400", "CNNs"),
+)
+REGIONS = (("V1", "early", 0), ("V2", "early", 1), ("MT", "lateral", 15))
+Content = Callable[..., ReportContent]
+
+
+@pytest.fixture(scope="session")
+def content() -> Content:
+    """`content(remark=..., protocols=..., **fields)`: a study of three networks and three regions.
+
+    The best layer's rho in V1 is .1 for AlexNet, .2 for ViT, .3 for TSN; .01 less in V2, .02 less in MT.
+    """
+
+    def build(
+        *, remark: str = "", protocols: tuple[str, ...] = ("sound",), best_network: str = "TSN", **fields: Any
+    ) -> ReportContent:
+        names = {"TSN": best_network}
+        places: list[dict[str, Any]] = [
+            {"protocol": protocol, "dataset": "bmd", "split": "test"}
+            | {"roi": roi, "roi_group": group, "roi_order": order, "remark": ""}
+            for protocol in protocols
+            for roi, group, order in REGIONS
+        ]
+        best = [
+            place
+            | {"model": names.get(model, model), "model_type": model_type, "arch_type": arch_type}
+            | {"layer": "fc" if place["protocol"] == "sound" else "conv", "depth": 0.75, "p_value": 0.0004}
+            | {"rho": 0.1 * (n + 1) - 0.01 * ["V1", "V2", "MT"].index(place["roi"])}
+            | {"family": "f", "training_dataset": "d"}
+            for place in places
+            for n, (model, model_type, arch_type) in enumerate(NETWORKS)
+        ]
+        depth = [
+            {key: row[key] for key in row if key not in ("layer", "p_value", "family", "training_dataset")}
+            | {"depth": at, "rho": at * row["rho"]}
+            for row in best
+            for at in (0.0, 1.0)
+        ]
+        made = ReportContent(
+            title="A small study",
+            remark=remark,
+            best_layer=pl.DataFrame(best),
+            noise_ceiling=pl.DataFrame(
+                [place | {"lower": 0.35, "upper": 0.4, "n_subjects": 10} for place in places]
+            ),
+            depth_profile=pl.DataFrame(depth),
+            networks=pl.DataFrame(
+                [
+                    {
+                        "model": names.get(model, model),
+                        "family": "f",
+                        "parameters": 61_100_840,
+                        "gflops": 0.714,
+                    }
+                    for model, _, _ in NETWORKS
+                ]
+            ),
+            group_answers={
+                "alignment_by_model_type": pl.DataFrame(
+                    {"roi": ["V1"], "median_rho": [0.25], "p_value": [0.0001]}
+                )
+            },
+            settings={
+                "analysis": {"permutations": 1000, "protocols": list(protocols)},
+                "brain": {"path": None},
+            },
+            protocols={
+                name: {"description": f"What {name} is.", "null": {"p_value": name, "seed": 0}}
+                for name in protocols
+            },
+            inputs=pl.DataFrame(
+                {"kind": ["betas"], "name": ["a.pkl"], "sha256": ["ab" * 32], "bytes": [12_345_678]}
+            ),
+            run={"version": "0.1.0"},
+            group_by=["model_type"],
+        )
+        return replace(made, **fields)
+
+    return build
+
+
+class Page(HTMLParser):
+    """What a page loads and shows: its links, its texts by element, its headings in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.elements.append((tag, given))
+        self.links += [
+            str(given[name]) for name in ("src", "href", "action", "srcset", "data") if name in given
+        ]
+        if tag not in ("meta", "link", "img"):
+            self._open.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self._open):
+            self.texts[tag][-1] += data
+
+
+@pytest.fixture(scope="session")
+def read() -> Callable[[str], Page]:
+    return Page

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from analysis.report.page import write_report
+from warehouse.errors import BadInput
+
+Content = Callable[..., Any]
+Read = Callable[[str], Any]
+
+
+@pytest.fixture
+def written(content: Content, read: Read, tmp_path: Path) -> Callable[..., Any]:
+    def write(**fields: Any) -> Any:
+        return read(write_report(content(**fields), tmp_path).read_text(encoding="utf-8"))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def two_protocols(content: Content, read: Read, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A page with both protocols, written once."""
+    made = content(protocols=("paper", "sound"))
+    return read(write_report(made, tmp_path_factory.mktemp("report")).read_text(encoding="utf-8"))
+
+
+def test_the_page_loads_nothing_from_elsewhere(written: Callable[..., Any]) -> None:
+    page = written(remark="random weights")
+    assert len(page.links) > 8
+    assert [link for link in page.links if not link.startswith(("data:", "#"))] == []
+    assert "script" not in page.texts
+    assert "url(" not in page.texts["style"][0]
+    assert "@import" not in page.texts["style"][0]
+
+
+def test_figures_are_embedded_as_png_and_pdf_and_kept_as_files(
+    written: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = written()
+    pngs = [given["src"] for tag, given in page.elements if tag == "img"]
+    pdfs = {given["download"]: given["href"] for tag, given in page.elements if "download" in given}
+    assert (len(pngs), len(pdfs)) == (2, 2)
+    assert all(base64.b64decode(each.partition(",")[2]).startswith(b"\x89PNG\r\n\x1a\n") for each in pngs)
+    for name, uri in pdfs.items():
+        assert base64.b64decode(uri.partition(",")[2]) == (tmp_path / "figures" / name).read_bytes()
+        assert (tmp_path / "figures" / name).read_bytes().startswith(b"%PDF-")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "index.html"]
+
+
+def test_the_remark_is_in_the_banner_and_in_every_caption(written: Callable[..., Any]) -> None:
+    page = written(remark="synthetic brains, random weights")
+    captions = page.texts["caption"] + page.texts["figcaption"]
+    assert len(captions) == 2 + 7
+    assert all("synthetic brains, random weights" in caption for caption in captions)
+    assert page.texts["strong"] == ["synthetic brains, random weights"] * (1 + len(captions))
+    first_in_body = page.elements[[tag for tag, _ in page.elements].index("body") + 1]
+    assert first_in_body[1]["class"] == "banner"
+
+
+def test_without_a_remark_there_is_no_banner(written: Callable[..., Any]) -> None:
+    page = written()
+    assert not [given for _, given in page.elements if given.get("class") in ("banner", "remark")]
+
+
+def test_a_remark_of_the_rows_alone_is_shown_too(content: Content, written: Callable[..., Any]) -> None:
+    best = content().best_layer.with_columns(remark=pl.lit("random weights"))
+    assert set(written(best_layer=best).texts["strong"]) == {"random weights"}
+
+
+def test_names_are_escaped(written: Callable[..., Any]) -> None:
+    name = "<script>alert('x')</script>&\"$a$"
+    page = written(best_network=name, title=name, settings={name: name}, run={"host": name}, remark=name)
+    assert "script" not in page.texts
+    assert name in page.texts["h1"][0]
+    assert sum(name in cell for cell in page.texts["td"]) >= 4
+    assert page.texts["title"] == [name]
+
+
+def test_sound_comes_first_and_each_protocol_has_its_section(two_protocols: Any) -> None:
+    results = [heading for heading in two_protocols.texts["h2"] if heading.startswith("Results")]
+    assert results == ["Results: sound protocol, bmd, test", "Results: paper protocol, bmd, test"]
+    assert len([tag for tag, _ in two_protocols.elements if tag == "img"]) == 4
+
+
+def test_headings_go_down_one_level_at_a_time_and_anchors_exist(two_protocols: Any) -> None:
+    page = two_protocols
+    levels = [int(tag[1]) for tag, _ in page.elements if tag in ("h1", "h2", "h3", "h4")]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    anchors = {given.get("id") for _, given in page.elements}
+    assert {link[1:] for link in page.links if link.startswith("#")} <= anchors
+    assert all(given["alt"] for tag, given in page.elements if tag == "img")
+
+
+def test_the_summary_names_the_best_network_of_each_region_group(written: Callable[..., Any]) -> None:
+    # TSN: rho .30 in V1, .29 in V2, .28 in MT.
+    sentences = written().texts["li"]
+    assert "3 networks, 3 regions, 10 subjects." in sentences
+    assert any("TSN with V1, at its layer fc (rho = 0.300, p < 0.001)" in each for each in sentences)
+    early = "Early regions: TSN aligns best (mean rho over 2 regions 0.295; lower noise ceiling 0.350)."
+    assert early in sentences
+    assert "Lateral regions: TSN aligns best (rho 0.280; lower noise ceiling 0.350)." in sentences
+
+
+def test_two_protocols_are_compared_in_words(content: Content, written: Callable[..., Any]) -> None:
+    best = content(protocols=("paper", "sound")).best_layer
+    lower = best.with_columns(
+        rho=pl.col("rho") - pl.when(pl.col("protocol") == "paper").then(0.02).otherwise(0)
+    )
+    page = written(protocols=("paper", "sound"), best_layer=lower)
+    (sentence,) = (each for each in page.texts["p"] if each.startswith("Over the"))
+    assert "Over the 9 pairs" in sentence
+    assert "0.020 higher under sound than under paper; the best layer is the same in 0 of them" in sentence
+
+
+def test_protocols_are_laid_side_by_side_and_their_differences_marked(two_protocols: Any) -> None:
+    rows = [given.get("class") for tag, given in two_protocols.elements if tag == "tr"]
+    assert rows.count("differs") == 1
+    assert {"null.p_value", "sound", "paper"} <= set(two_protocols.texts["td"])
+
+
+def test_empty_frames_still_make_a_page(written: Callable[..., Any]) -> None:
+    nothing = pl.DataFrame()
+    page = written(
+        best_layer=nothing,
+        noise_ceiling=nothing,
+        depth_profile=nothing,
+        networks=nothing,
+        inputs=nothing,
+        group_answers={},
+    )
+    assert "Results: sound protocol, no rows" in page.texts["h2"]
+    assert "There are no rows to summarise." in page.texts["li"]
+    assert "no rows" in page.texts["td"]
+
+
+def test_a_group_that_only_the_networks_know_is_found(written: Callable[..., Any]) -> None:
+    page = written(group_by=["family"])
+    assert [caption for caption in page.texts["figcaption"] if "by family" in caption]
+
+
+def test_a_group_that_nobody_knows_leaves_the_old_page(content: Content, tmp_path: Path) -> None:
+    page = write_report(content(), tmp_path)
+    before = page.read_bytes()
+    with pytest.raises(BadInput, match="did you mean model_type"):
+        write_report(content(title="new", group_by=["model_typ"]), tmp_path)
+    assert page.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "index.html"]
+
+
+def test_the_same_content_gives_the_same_page(content: Content, tmp_path: Path) -> None:
+    one, two = (write_report(content(), tmp_path / name).read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_progress_counts_every_figure_and_the_page(content: Content, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    write_report(content(), tmp_path, progress=lambda what, done, total: told.append((done, total)))
+    assert told == [(0, 3), (1, 3), (2, 3)]

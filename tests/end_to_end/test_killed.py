@@ -1,0 +1,97 @@
+"""A study can be killed at any moment: running it again gives the result of an undisturbed run."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from warehouse import Warehouse
+
+TABLES = (
+    "dataset",
+    "subject",
+    "roi",
+    "roi_part",
+    "stimulus",
+    "model",
+    "layer",
+    "protocol",
+    "alignment",
+    "significance",
+    "noise_ceiling",
+    "group_comparison",
+    "layer_score",
+    "best_layer",
+    "depth_profile",
+)
+KILLS = 10
+
+
+def results(study: Any) -> dict[str, Any]:
+    """All rows of all tables, and the hash of every registered file."""
+    with Warehouse.open(study.warehouse) as opened:
+        found: dict[str, Any] = {name: opened.sql(f"from {name} order by all").fetchall() for name in TABLES}
+        found["files"] = opened.sql("select path, sha256 from artifact order by path").fetchall()
+    return found
+
+
+def start(study: Any) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "alignhouse.cli", "run", "study.toml", "--no-report"]
+    return subprocess.Popen(command, cwd=study.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_ten_kills_at_random_moments_change_nothing(make_study: Callable[[str], Any]) -> None:
+    undisturbed = make_study("undisturbed")
+    began = time.monotonic()
+    assert start(undisturbed).wait() == 0
+    took = time.monotonic() - began
+
+    study = make_study("killed")
+    chance = random.Random(0)
+    killed = 0
+    seen_by_readers = 0
+    while killed < KILLS:
+        process = start(study)
+        time.sleep(chance.uniform(0.3, 1.0) * took)
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            # It got to the end before the signal came: that run counts for nothing, the next begins anew.
+            study = make_study(f"killed-{killed}-{chance.random()}")
+            continue
+        killed += 1
+        if (study.warehouse / "warehouse.duckdb").exists():
+            with Warehouse.open(study.warehouse) as opened:
+                opened.sql("from best_layer").fetchall()
+                seen_by_readers += 1
+            assert study.alignhouse("check").returncode == 0
+        if killed % 3 == 0:
+            assert start(study).wait() == 0
+            assert results(study) == results(undisturbed)
+            study = make_study(f"killed-{killed}")
+    assert start(study).wait() == 0
+    assert results(study) == results(undisturbed)
+    assert seen_by_readers > 0
+    left = [path for path in (study.warehouse / "scratch").rglob("*")] if study.warehouse.exists() else []
+    assert left == []
+
+
+def test_interrupting_says_how_to_go_on(make_study: Callable[[str], Any]) -> None:
+    study = make_study("interrupted")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alignhouse.cli", "run", "study.toml", "--no-report"],
+        cwd=study.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    while "Storing betas" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert "run the same command again" in process.stderr.read()
+    assert process.wait() == 130

@@ -1,0 +1,34 @@
+"""Questions are answered while a study runs, and a reader that stays open stops nobody."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from warehouse import Warehouse
+
+
+def test_asking_during_a_run_with_another_reader_open(study: Any) -> None:
+    study.run()
+    with Warehouse.open(study.warehouse) as patient:
+        before = patient.sql("select count(*) from alignment").fetchall()
+        for seed in range(20, 30):
+            study.add_network(f"network{seed}", seed)
+        command = [sys.executable, "-m", "alignhouse.cli", "run", "study.toml", "--no-report"]
+        run = subprocess.Popen(
+            command, cwd=study.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        assert run.stderr is not None
+        while "Scoring networks" not in run.stderr.readline():
+            assert run.poll() is None
+        asked = study.alignhouse("ask", "networks", "--format", "json")
+        assert asked.returncode == 0
+        assert len(json.loads(asked.stdout)) >= 3
+        assert patient.sql("select count(*) from alignment").fetchall() == before
+        run.stderr.read()
+        assert run.wait() == 0
+        assert patient.sql("select count(*) from alignment").fetchall() == before
+    with Warehouse.open(study.warehouse) as opened:
+        assert opened.sql("select count(distinct model) from alignment").fetchall() == [(13,)]

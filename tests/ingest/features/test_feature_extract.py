@@ -1,0 +1,262 @@
+"""RDMs of whole networks against plain, slow references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pydantic import ValidationError
+from scipy.spatial.distance import pdist
+from sklearn.decomposition import PCA
+
+from ingest.features.extract import NetworkRdms, effective_components, extract_rdms
+from ingest.features.settings import ExtractionSettings
+from ingest.models.build import build
+from ingest.models.catalog import catalog
+from ingest.models.compat_torchvision import load_torchvision
+from warehouse.errors import BadInput
+
+
+def sources(videos: list[np.ndarray]) -> list[Callable[[], np.ndarray]]:
+    return [lambda video=video: video for video in videos]  # type: ignore[misc]
+
+
+def outputs(module: torch.nn.Module, layers: list[str], run: Callable[[], Any]) -> dict[str, torch.Tensor]:
+    """Own outputs of the layers in one forward pass."""
+    kept: dict[str, torch.Tensor] = {}
+    hooks = [
+        module.get_submodule(layer).register_forward_hook(
+            lambda module, arguments, output, layer=layer: kept.update({layer: output.detach().clone()})
+        )
+        for layer in layers
+    ]
+    with torch.no_grad():
+        run()
+    for hook in hooks:
+        hook.remove()
+    return kept
+
+
+@pytest.fixture(scope="module")
+def alexnet() -> torch.nn.Module:
+    return build(catalog()["AlexNet"], weights="random")
+
+
+@pytest.fixture(scope="module")
+def x3d() -> torch.nn.Module:
+    return build(catalog()["x3d_s"], weights="random")
+
+
+@pytest.fixture(scope="module")
+def alexnet_features(alexnet: torch.nn.Module, noise_videos: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Frame by frame: the layers' own outputs, averaged over frames, (stimuli, width) each."""
+    load_torchvision()
+    from torchvision.models import AlexNet_Weights
+
+    transform = AlexNet_Weights.IMAGENET1K_V1.transforms()
+    layers = [f"features.{index}" for index in range(13)] + ["classifier.6"]
+    rows: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    for video in noise_videos:
+        frames = []
+        for frame in video:
+            image = transform(Image.fromarray(frame))[None]
+            frames.append(outputs(alexnet, layers, lambda image=image: alexnet(image)))  # type: ignore[misc]
+        for layer in layers:
+            rows[layer].append(np.mean([frame[layer].double().numpy().ravel() for frame in frames], axis=0))
+    return {layer: np.stack(values) for layer, values in rows.items()}
+
+
+@pytest.fixture(scope="module")
+def alexnet_rdms(
+    alexnet: torch.nn.Module,
+    noise_videos: list[np.ndarray],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> NetworkRdms:
+    scratch = tmp_path_factory.mktemp("scratch")
+    return extract_rdms(
+        catalog()["AlexNet"], alexnet, sources(noise_videos), ExtractionSettings(), scratch=scratch, batch=2
+    )
+
+
+def test_sound_rdms_are_one_minus_pearson_over_mean_features(
+    alexnet_features: dict[str, np.ndarray], alexnet_rdms: NetworkRdms
+) -> None:
+    assert [layer.name for layer in alexnet_rdms.layers] == list(alexnet_features)
+    for layer in alexnet_rdms.layers:
+        features = alexnet_features[layer.name]
+        assert layer.width == features.shape[1]
+        assert layer.rdm.dtype == np.float64
+        np.testing.assert_allclose(layer.rdm, pdist(features, "correlation"), atol=2e-6)
+
+
+def test_depth_runs_from_zero_to_one(alexnet_rdms: NetworkRdms) -> None:
+    assert [layer.index for layer in alexnet_rdms.layers] == list(range(14))
+    np.testing.assert_allclose([layer.depth for layer in alexnet_rdms.layers], np.arange(14) / 13)
+
+
+def test_centring_across_stimuli_is_applied_on_demand(
+    alexnet: torch.nn.Module,
+    noise_videos: list[np.ndarray],
+    alexnet_features: dict[str, np.ndarray],
+    tmp_path: Path,
+) -> None:
+    settings = ExtractionSettings(centering="across_stimuli")
+    result = extract_rdms(catalog()["AlexNet"], alexnet, sources(noise_videos), settings, scratch=tmp_path)
+    for layer in result.layers:
+        features = alexnet_features[layer.name]
+        expected = pdist(features - features.mean(axis=0), "correlation")
+        np.testing.assert_allclose(layer.rdm, expected, atol=1e-4)
+
+
+def test_pca_is_scikit_learns_with_at_most_stimuli_minus_two_components(
+    alexnet: torch.nn.Module,
+    noise_videos: list[np.ndarray],
+    alexnet_features: dict[str, np.ndarray],
+    tmp_path: Path,
+) -> None:
+    settings = ExtractionSettings(reduction="pca")
+    videos = [*sources(noise_videos), lambda: noise_videos[0][:, ::-1].copy()]
+    result = extract_rdms(catalog()["AlexNet"], alexnet, videos, settings, scratch=tmp_path, memory=3e6)
+    assert set(result.notes["pca_components"].values()) == {3}
+    small = extract_rdms(catalog()["AlexNet"], alexnet, videos[:4], settings, scratch=tmp_path)
+    layer = small.layers[-1]
+    scores = PCA(2, svd_solver="full").fit_transform(alexnet_features["classifier.6"])
+    np.testing.assert_allclose(layer.rdm, pdist(scores, "correlation"), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "stimuli", "width", "used"),
+    [(100, 102, 10_000, 100), (100, 24, 10_000, 22), (100, 1102, 64, 64)],
+)
+def test_components_are_limited_by_stimuli_and_width(asked: int, stimuli: int, width: int, used: int) -> None:
+    assert effective_components(ExtractionSettings(pca_components=asked), stimuli, width) == used
+
+
+def test_the_same_input_gives_the_same_bytes(
+    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], alexnet_rdms: NetworkRdms, tmp_path: Path
+) -> None:
+    again = extract_rdms(
+        catalog()["AlexNet"], alexnet, sources(noise_videos), ExtractionSettings(), scratch=tmp_path, batch=2
+    )
+    for one, other in zip(alexnet_rdms.layers, again.layers, strict=True):
+        assert one.rdm.tobytes() == other.rdm.tobytes()
+
+
+def test_the_order_of_stimuli_only_permutes_the_rdm(
+    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], alexnet_rdms: NetworkRdms, tmp_path: Path
+) -> None:
+    from scipy.spatial.distance import squareform
+
+    order = [2, 0, 3, 1]
+    videos = sources([noise_videos[index] for index in order])
+    moved = extract_rdms(
+        catalog()["AlexNet"], alexnet, videos, ExtractionSettings(), scratch=tmp_path, batch=2
+    )
+    for one, other in zip(alexnet_rdms.layers, moved.layers, strict=True):
+        square = squareform(one.rdm)[np.ix_(order, order)]
+        np.testing.assert_allclose(squareform(other.rdm), square, atol=1e-12)
+
+
+@pytest.mark.parametrize("average", ["mean", "running_pairwise"])
+def test_clips_are_averaged_plainly_or_pair_by_pair(
+    average: str, x3d: torch.nn.Module, tmp_path: Path
+) -> None:
+    network = catalog()["x3d_s"]
+    random = np.random.default_rng(4)
+    # 160 frames make three clips of 13 x 6.
+    videos = [
+        np.repeat(random.integers(0, 256, (16, 20, 24, 3), dtype=np.uint8), 10, axis=0) for _ in range(3)
+    ]
+    settings = ExtractionSettings(clip_average=average)  # type: ignore[arg-type]
+    result = extract_rdms(network, x3d, sources(videos), settings, scratch=tmp_path)
+    from ingest.features.inputs import InputMaker
+
+    make = InputMaker(network, x3d, settings, device="cpu", batch=1)
+    names = [layer.name for layer in result.layers]
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    for video in videos:
+        calls = make(video).calls
+        assert len(calls) == 3
+        parts = [
+            outputs(x3d, names, lambda call=call: x3d(call, mode="tensor", stage="head"))  # type: ignore[misc]
+            for call in calls
+        ]
+        for name in names:
+            a, b, c = (part[name].double().numpy().ravel() for part in parts)
+            rows[name].append((a + b + c) / 3 if average == "mean" else ((a + b) / 2 + c) / 2)
+    for layer in result.layers:
+        np.testing.assert_allclose(layer.rdm, pdist(np.stack(rows[layer.name]), "correlation"), atol=2e-6)
+    assert result.notes["calls"] == [3, 3, 3]
+
+
+def test_progress_is_told_after_each_stimulus_and_scratch_is_empty_in_the_end(
+    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    told: list[tuple[int, bool]] = []
+    extract_rdms(
+        catalog()["AlexNet"],
+        alexnet,
+        sources(noise_videos[:3]),
+        ExtractionSettings(),
+        scratch=tmp_path,
+        on_stimulus=lambda index: told.append((index, any(tmp_path.iterdir()))),
+    )
+    assert told == [(0, True), (1, True), (2, True)]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_paths_are_decoded_and_name_the_stimulus_in_errors(
+    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    def decode(path: Path) -> np.ndarray:
+        return noise_videos[int(path.stem)] if path.stem != "2" else noise_videos[2].astype(np.float32)
+
+    paths = [Path(f"{index}.mp4") for index in range(3)]
+    with pytest.raises(BadInput, match=r"frames of 2.mp4"):
+        extract_rdms(
+            catalog()["AlexNet"], alexnet, paths, ExtractionSettings(), scratch=tmp_path, read_frames=decode
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layer_that_dies_names_layer_and_stimulus(noise_videos: list[np.ndarray], tmp_path: Path) -> None:
+    module = build(catalog()["AlexNet"], weights="random")
+    dying: Any = module.get_submodule("features.10")
+    dying.weight.data.zero_()
+    dying.bias.data.fill_(-1.0)
+    with pytest.raises(BadInput, match=r"features of layer features.10 for stimulus 1.*found -1 in all"):
+        extract_rdms(
+            catalog()["AlexNet"], module, sources(noise_videos), ExtractionSettings(), scratch=tmp_path
+        )
+
+
+def test_a_layer_that_ignores_the_stimulus_is_an_error(
+    noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    module = build(catalog()["AlexNet"], weights="random")
+    head: Any = module.get_submodule("classifier.6")
+    head.weight.data.zero_()
+    with pytest.raises(BadInput, match=r"layer classifier.6.*the same pattern for all"):
+        extract_rdms(
+            catalog()["AlexNet"], module, sources(noise_videos), ExtractionSettings(), scratch=tmp_path
+        )
+
+
+def test_too_few_stimuli_are_an_error(
+    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match="at least 3, found 2"):
+        extract_rdms(
+            catalog()["AlexNet"], alexnet, sources(noise_videos[:2]), ExtractionSettings(), scratch=tmp_path
+        )
+
+
+def test_settings_are_closed_and_documented() -> None:
+    with pytest.raises(ValidationError, match="chanel_order"):
+        ExtractionSettings(chanel_order="rgb")  # type: ignore[call-arg]
+    assert all(field.description for field in ExtractionSettings.model_fields.values())

@@ -1,0 +1,78 @@
+"""RDMs from Gram matrices equal those of scipy and scikit-learn on the whole features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
+from sklearn.decomposition import PCA
+
+from ingest.features.gram import (
+    centre_stimuli,
+    component_scores,
+    correlation_rdm,
+    row_centred_gram,
+    row_correlation_rdm,
+)
+from warehouse.errors import BadInput
+
+
+def features(n: int, width: int, seed: int = 0) -> np.ndarray:
+    """Patterns that share most of their variance, with means far from zero."""
+    random = np.random.default_rng(seed)
+    return 5 + 3 * random.normal(size=width) + random.normal(size=(n, width))
+
+
+def in_blocks(x: np.ndarray, columns: int) -> list[np.ndarray]:
+    return [x[:, start : start + columns] for start in range(0, x.shape[1], columns)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(2, 12), width=st.integers(3, 60), columns=st.integers(1, 70), seed=st.integers(0, 99))
+def test_the_rdm_is_scipys_correlation_distance_whatever_the_blocks(
+    n: int, width: int, columns: int, seed: int
+) -> None:
+    x = features(n, width, seed)
+    gram = row_centred_gram(in_blocks(x, columns), x.mean(axis=1))
+    np.testing.assert_allclose(correlation_rdm(gram), pdist(x, "correlation"), atol=1e-12)
+
+
+def test_nearly_equal_patterns_on_a_large_offset_keep_their_small_distances() -> None:
+    x = features(6, 4000)
+    x = x[:1] + 1e-4 * (x - x[:1]) + 1000
+    gram = row_centred_gram(in_blocks(x, 333), x.mean(axis=1))
+    expected = pdist(x, "correlation")
+    assert 0 < expected.max() < 1e-7
+    np.testing.assert_allclose(correlation_rdm(gram), expected, atol=1e-15)
+
+
+def test_centring_across_stimuli_removes_each_features_mean() -> None:
+    x = features(9, 50)
+    gram = centre_stimuli(row_centred_gram([x], x.mean(axis=1)))
+    np.testing.assert_allclose(correlation_rdm(gram), pdist(x - x.mean(axis=0), "correlation"), atol=1e-12)
+
+
+def test_a_pattern_without_variance_is_an_error() -> None:
+    x = features(4, 10)
+    x[2] = 3.0
+    with pytest.raises(BadInput, match="stimulus 3 of 4"):
+        correlation_rdm(row_centred_gram([x], x.mean(axis=1)))
+
+
+@pytest.mark.parametrize(("n", "width", "components"), [(24, 700, 22), (12, 40, 5), (20, 9, 9)])
+def test_component_scores_are_scikit_learns_signs_included(n: int, width: int, components: int) -> None:
+    x = features(n, width, seed=n)
+    means = x.mean(axis=1)
+    gram = row_centred_gram([x], means)
+    scores = component_scores(gram, means, width, in_blocks(x, 64), components)
+    expected = PCA(components, svd_solver="full").fit_transform(x)
+    np.testing.assert_allclose(scores, expected, atol=1e-9)
+    np.testing.assert_allclose(row_correlation_rdm(scores), pdist(expected, "correlation"), atol=1e-10)
+
+
+def test_signs_matter_to_the_rdm_of_scores() -> None:
+    scores = PCA(5, svd_solver="full").fit_transform(features(12, 40))
+    flipped = scores * np.array([1, -1, 1, 1, 1])
+    assert np.abs(row_correlation_rdm(scores) - row_correlation_rdm(flipped)).max() > 0.01

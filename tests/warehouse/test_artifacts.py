@@ -1,0 +1,116 @@
+"""Artifacts carry what they are, and the same work gives the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from warehouse import BrokenWarehouse
+from warehouse.artifacts import hive, load, read_metadata, work
+from warehouse.jobs import Job, Output, Tick
+from warehouse.vectors import read_vectors, vector_table
+
+
+def vectors_job(values: np.ndarray, **settings: object) -> Job:
+    def make(tick: Tick) -> list[Output]:
+        table = vector_table({"subject": [f"s{i}" for i in range(len(values))]}, "rdm", values)
+        return [Output(("rdms", "kind=brain"), table, about={"conditions": ["x", "y"]})]
+
+    return Job(method="rdm", version=1, settings=settings, inputs={"a": "1" * 64}, label="", work=make)
+
+
+def no_tick(done: int, total: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_vectors_come_back_to_the_bit(tmp_path: Path, kind: type) -> None:
+    values = np.random.default_rng(0).normal(size=(5, 5151)).astype(kind)
+    [artifact] = work(tmp_path, vectors_job(values), no_tick)
+    names, read = read_vectors(tmp_path / artifact.path, "rdm")
+    assert names["subject"].to_list() == ["s0", "s1", "s2", "s3", "s4"]
+    assert read.dtype == kind
+    np.testing.assert_array_equal(read, values)
+
+
+def test_vectors_longer_than_a_duckdb_array_come_back_too(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 606_651))
+    [artifact] = work(tmp_path, vectors_job(values), no_tick)
+    np.testing.assert_array_equal(read_vectors(tmp_path / artifact.path, "rdm")[1], values)
+
+
+def test_a_file_says_what_it_is(tmp_path: Path) -> None:
+    job = vectors_job(np.zeros((2, 3)), distance="correlation")
+    [artifact] = work(tmp_path, job, no_tick)
+    said = read_metadata(tmp_path / artifact.path)
+    assert (said["job"], said["settings"], said["inputs"]) == (job.key, job.settings, job.inputs)
+    assert said["about"] == {"conditions": ["x", "y"]}
+    assert load(tmp_path, tmp_path / artifact.path) == artifact
+
+
+def test_the_same_job_writes_the_same_bytes(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(3, 66))
+    [first] = work(tmp_path / "1", vectors_job(values), no_tick)
+    [second] = work(tmp_path / "2", vectors_job(values), no_tick)
+    assert first == second
+
+
+def test_streamed_batches_equal_a_whole_table(tmp_path: Path) -> None:
+    table = vector_table({"subject": ["a", "b"]}, "rdm", np.arange(6.0).reshape(2, 3))
+    output = Output(("rdms",), (table.schema, iter(table.to_batches(max_chunksize=1))))
+    job = Job(method="m", version=1, settings={}, inputs={}, label="", work=lambda tick: [output])
+    [artifact] = work(tmp_path, job, no_tick)
+    assert artifact.rows == 2
+    np.testing.assert_array_equal(read_vectors(tmp_path / artifact.path, "rdm")[1], [[0, 1, 2], [3, 4, 5]])
+
+
+def test_a_job_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    def batches(table: pa.Table) -> object:
+        yield from table.to_batches()
+        raise RuntimeError("disk on fire")
+
+    table = vector_table({"subject": ["a"]}, "rdm", np.zeros((1, 3)))
+    output = Output(("rdms",), (table.schema, batches(table)))  # type: ignore[arg-type]
+    job = Job(method="m", version=1, settings={}, inputs={}, label="", work=lambda tick: [output])
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        work(tmp_path, job, no_tick)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_vector_that_is_not_finite_names_its_row(bad: float) -> None:
+    values = np.zeros((3, 4))
+    values[1, 2] = bad
+    with pytest.raises(ValueError, match="NaN or infinity in 1 rows.*'subject': 'b'"):
+        vector_table({"subject": ["a", "b", "c"]}, "rdm", values)
+
+
+def test_a_foreign_file_is_no_artifact(tmp_path: Path) -> None:
+    (tmp_path / "x.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(BrokenWarehouse, match=r"x\.parquet"):
+        read_metadata(tmp_path / "x.parquet")
+
+
+def test_keys_tell_settings_inputs_method_and_version_apart() -> None:
+    def job(**changes: object) -> str:
+        given: dict[str, object] = {"method": "m", "version": 1, "settings": {"a": 1}, "inputs": {"b": "2"}}
+        return Job(**{**given, **changes}, label="", work=lambda tick: []).key  # type: ignore[arg-type]
+
+    changes: list[dict[str, object]] = [
+        {},
+        {"method": "n"},
+        {"version": 2},
+        {"settings": {"a": 2}},
+        {"inputs": {"b": "3"}},
+        {"inputs": {"c": "2"}},
+    ]
+    assert len({job(**each) for each in changes}) == len(changes)
+    assert job(settings={"a": 1, "z": 2}) == job(settings={"z": 2, "a": 1})
+
+
+def test_names_that_a_file_system_could_misread_are_escaped() -> None:
+    assert hive("model", "a/b:c") == "model=a%2Fb%3Ac"
+    assert hive("roi", "IPS1-2-3") == "roi=IPS1-2-3"

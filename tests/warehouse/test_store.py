@@ -1,0 +1,193 @@
+"""One writer, many readers, and nothing half-written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from warehouse import BadInput, Warehouse, WarehouseLocked
+from warehouse.artifacts import work
+from warehouse.jobs import Job, Output
+from warehouse.runs import Run
+from warehouse.store import SNAPSHOT, WORKING, Writer
+
+HOLD_THE_LOCK = """
+import sys
+from warehouse.store import Writer
+with Writer(sys.argv[1], "a long job"):
+    print("writing", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def subject_job(name: str, *, version: int = 1, dataset: str = "d") -> Job:
+    rows = pa.table(
+        {"dataset": [dataset], "subject": [name], "subject_order": pa.array([version], pa.int32())}
+    )
+    return Job(
+        method="subject",
+        version=version,
+        settings={"subject": name, "dataset": dataset},
+        inputs={},
+        label=name,
+        work=lambda tick: [
+            Output(("facts", "table=subject"), rows, table="subject", slot=("dataset", "subject"))
+        ],
+    )
+
+
+def do(folder: Path, *jobs: Job) -> int:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
+        run.do("jobs", jobs)
+        return run.jobs_done
+
+
+def subjects(folder: Path) -> list[tuple[str, int]]:
+    with Warehouse.open(folder) as opened:
+        return opened.sql("select subject, subject_order from subject order by all").fetchall()
+
+
+def test_what_a_job_made_is_there_for_readers(tmp_path: Path) -> None:
+    do(tmp_path / "w", subject_job("a"), subject_job("b"))
+    assert subjects(tmp_path / "w") == [("a", 1), ("b", 1)]
+
+
+def test_a_done_job_is_not_done_again(tmp_path: Path) -> None:
+    assert do(tmp_path, subject_job("a")) == 1
+    before = (tmp_path / SNAPSHOT).stat().st_mtime_ns
+    assert do(tmp_path, subject_job("a")) == 0
+    assert (tmp_path / SNAPSHOT).stat().st_mtime_ns == before
+    with Warehouse.open(tmp_path) as opened:
+        assert opened.sql("select count(*) from run").fetchall() == [(1,)]
+
+
+def test_a_newer_version_of_a_method_replaces_the_rows(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"), subject_job("b"))
+    assert do(tmp_path, subject_job("a", version=2)) == 1
+    assert subjects(tmp_path) == [("a", 2), ("b", 1)]
+
+
+def test_going_back_to_former_settings_brings_the_former_rows_back(tmp_path: Path) -> None:
+    for version in (1, 2, 1):
+        assert do(tmp_path, subject_job("a", version=version)) == 1
+        assert subjects(tmp_path) == [("a", version)]
+
+
+def test_rows_of_another_data_set_stay(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a", dataset="one"), subject_job("a", dataset="two", version=2))
+    assert subjects(tmp_path) == [("a", 1), ("a", 2)]
+
+
+def test_files_that_were_not_registered_are_adopted_not_made_again(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"))
+    job = subject_job("b")
+    [left_behind] = work(tmp_path, job, lambda done, total: None)
+    modified = (tmp_path / left_behind.path).stat().st_mtime_ns
+    do(tmp_path, job)
+    assert (tmp_path / left_behind.path).stat().st_mtime_ns == modified
+    assert subjects(tmp_path) == [("a", 1), ("b", 1)]
+
+
+def test_a_lost_file_is_made_again(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"))
+    [file] = (tmp_path / "facts").rglob("*.parquet")
+    file.unlink()
+    assert do(tmp_path, subject_job("a")) == 1
+    assert file.is_file()
+    assert subjects(tmp_path) == [("a", 1)]
+
+
+def test_bad_input_in_an_all_or_nothing_block_leaves_no_trace(tmp_path: Path) -> None:
+    def fails(tick: object) -> list[Output]:
+        raise BadInput("broken file")
+
+    do(tmp_path, subject_job("a"))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    bad = Job(method="bad", version=1, settings={}, inputs={}, label="bad", work=fails)
+    with (
+        pytest.raises(BadInput, match="broken file"),
+        Writer(tmp_path, "test") as writer,
+        Run(writer, "test", {}) as run,
+        run.all_or_nothing(),
+    ):
+        run.do("good", [subject_job("b")])
+        run.do("bad", [bad])
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_new_warehouse_that_got_nothing_is_not_left_behind(tmp_path: Path) -> None:
+    with pytest.raises(BadInput), Writer(tmp_path / "new", "test"):
+        raise BadInput("no input")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"))
+    command = [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        assert holder.stdout.readline() == "writing\n"
+        with pytest.raises(WarehouseLocked, match=f"process {holder.pid} of .*a long job.*since 20"):
+            do(tmp_path, subject_job("b"))
+        assert subjects(tmp_path) == [("a", 1)], "readers go on meanwhile"
+        holder.stdin.write("\n")
+    assert do(tmp_path, subject_job("b")) == 1, "a lock file alone locks nothing"
+
+
+def test_a_reader_keeps_its_snapshot_and_the_next_one_sees_the_newer(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"))
+    with Warehouse.open(tmp_path) as early:
+        with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+            run.do("jobs", [subject_job("b")])
+            writer.publish(force=True)
+            assert early.sql("select count(*) from subject").fetchall() == [(1,)]
+            assert subjects(tmp_path) == [("a", 1), ("b", 1)], "in the middle of a run, in this very process"
+        assert early.sql("select count(*) from subject").fetchall() == [(1,)]
+
+
+def test_publishing_keeps_duckdbs_own_lock_on_the_writers_file(tmp_path: Path) -> None:
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+        run.do("jobs", [subject_job("a")])
+        writer.publish(force=True)
+        code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
+        other = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / WORKING)], capture_output=True, text=True
+        )
+    assert "lock" in other.stderr
+
+
+def test_a_warehouse_copied_without_its_working_folder_goes_on(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"))
+    (tmp_path / WORKING).unlink()
+    assert do(tmp_path, subject_job("a"), subject_job("b")) == 1
+    assert subjects(tmp_path) == [("a", 1), ("b", 1)]
+
+
+def test_readers_cannot_write(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"))
+    with Warehouse.open(tmp_path) as opened, pytest.raises(duckdb.Error, match="read-only"):
+        opened.connection.execute("delete from subject")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_no_warehouse_is_an_error_that_says_how_to_make_one(tmp_path: Path, exists: bool) -> None:
+    folder = tmp_path / "w"
+    if exists:
+        folder.mkdir()
+    with pytest.raises(BadInput, match="alignhouse run"):
+        Warehouse.open(folder)
+
+
+def test_a_warehouse_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"))
+    with duckdb.connect(str(tmp_path / WORKING)) as connection:
+        connection.execute("insert into migration values ('9999_later')")
+    with pytest.raises(Exception, match="newer alignhouse.*9999_later"):
+        do(tmp_path, subject_job("b"))
