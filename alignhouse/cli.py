@@ -5,6 +5,7 @@ What a command needs is imported inside it: `alignhouse --help` loads neither to
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -213,7 +214,6 @@ def report(
     Example: `alignhouse report my-report --warehouse bmd.alignhouse --group-by arch_type`
     """
     from analysis.report.gather import write_report_of
-
     from warehouse.store import Warehouse
 
     with Warehouse.open(_warehouse(warehouse)) as opened, _progress() as shown:
@@ -255,6 +255,9 @@ def rebuild(warehouse: WarehouseOption = None) -> None:
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and its exit code."""
+    # OpenMP's threads spin while they wait unless told otherwise: beside another busy process that makes
+    # torch several times slower, and alone it gains nothing. Set before torch starts its threads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except AlignhouseError as error:
@@ -286,7 +289,6 @@ def _run(study_file: Path, *, until: str, report: bool) -> None:
 
 def _report(study: Study, shown: Bars) -> Path:
     from analysis.report.gather import write_report_of
-
     from warehouse.store import Warehouse
 
     with Warehouse.open(study.study.warehouse) as opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,13 +17,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+SECONDS_BETWEEN_LINES = 5.0
+
 
 class Bars:
-    """Bars on a terminal; on anything else a line per stage and, for long jobs, a line per job."""
+    """Bars on a terminal; on anything else a line per stage, and every few seconds one on where it is."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.stages_with_work = 0
+        self._todo = self._done = 0
+        self._said_at = time.monotonic()
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -42,20 +46,22 @@ class Bars:
         if todo == 0:
             self._bars.update(self._stage, visible=False)
             return
-        self.stages_with_work += 1
+        self._todo, self._done, self._said_at = todo, 0, time.monotonic()
         before = f", {done_before} done before" if done_before else ""
         self.console.print(f"{title}: {todo} to do{before}", highlight=False)
         self._bars.reset(self._stage, description=title, total=todo, visible=True)
 
     def job(self, label: str) -> None:
-        if not self.console.is_terminal:
-            self.console.print(f"  {label}", highlight=False)
+        if not self.console.is_terminal and time.monotonic() - self._said_at > SECONDS_BETWEEN_LINES:
+            self._said_at = time.monotonic()
+            self.console.print(f"  {self._done} of {self._todo} done, now {label}", highlight=False)
         self._bars.reset(self._job, description=f"  {label}", total=None, visible=True)
 
     def step(self, done: int, total: int) -> None:
         self._bars.update(self._job, completed=done, total=total)
 
     def job_done(self) -> None:
+        self._done += 1
         self._bars.advance(self._stage)
 
     def say(self, line: str) -> None:

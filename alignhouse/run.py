@@ -12,7 +12,7 @@ import pyarrow as pa
 from alignhouse.inputs import StudyInputs, ingest_inputs
 from alignhouse.study import Protocol, Study
 from analysis.jobs import Model, Scope, group_job, noise_ceiling_job, rsa_job
-from ingest.features.jobs import Extraction, extraction_job, layers_job, model_job, model_name
+from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job, model_name
 from ingest.models.catalog import Network, select
 from ingest.models.weights import check_weights
 from warehouse.artifacts import Artifact, hive
@@ -121,12 +121,13 @@ def _extracted(
         device=study.compute.device,
         memory=study.compute.memory,
     )
-    build = _builder(study)
-    jobs: dict[tuple[str, str], Job] = {
-        (name, protocol): extraction_job(extraction, network, each.extraction, build)
-        for name, network in networks.items()
-        for protocol, each in protocols.items()
-    }
+    jobs: dict[tuple[str, str], Job] = {}
+    for name, network in networks.items():
+        together = Together(extraction, network, _builder(study))
+        for protocol, each in protocols.items():
+            job = jobs[name, protocol] = extraction_job(together, each.extraction)
+            if not run.has(job):
+                together.wanted.append(each.extraction)
     # Protocols that differ only in the analysis share one extraction: their jobs have one key.
     done = run.do("Extracting RDMs of networks", jobs.values())
     stored: dict[str, dict[str, Artifact]] = {}
@@ -136,16 +137,10 @@ def _extracted(
 
 
 def _builder(study: Study) -> Callable[[Network], torch.nn.Module]:
-    """Builds networks, the last one kept: protocols ask for the same one after another."""
-    last: dict[str, torch.nn.Module] = {}
-
     def built(network: Network) -> torch.nn.Module:
         from ingest.models.build import build
 
-        if network.name not in last:
-            last.clear()
-            last[network.name] = build(network, weights=study.networks.weights, seed=study.networks.seed)
-        return last[network.name]
+        return build(network, weights=study.networks.weights, seed=study.networks.seed)
 
     return built
 

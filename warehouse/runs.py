@@ -78,6 +78,10 @@ class Run:
         if held:
             self.register([each for each, _ in held])
 
+    def has(self, job: Job) -> bool:
+        """Whether `do` would find the job done."""
+        return self.writer.finished(job) is not None or self.writer.adoptable(job) is not None
+
     def do(self, title: str, jobs: Iterable[Job]) -> dict[str, list[Artifact]]:
         """The artifacts of each job, by the job's key; those that are done already are not done again.
 

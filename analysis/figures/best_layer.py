@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from plotnine import element_text, ggplot
 
 AESTHETICS = ("color", "shape", "fill")  # that tell groups apart
-FEWEST_FOR_A_BOX = 5  # below this, quartiles are interpolated between points that are drawn anyway
+FEWEST_FOR_A_BOX = 3  # two points are their own quartiles
 SPREAD = 0.8  # share of a region's width that its groups take
 BAND = 0.46  # half the width of a region's noise ceiling, in regions
 MOST_REGIONS_ABREAST = 7

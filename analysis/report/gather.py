@@ -105,9 +105,9 @@ def _scope(warehouse: Warehouse, dataset: str | None, split: str | None) -> tupl
 
 
 def _state(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str]) -> str:
-    row = warehouse.sql(sql_files("report")["state"]).fetchone()
+    [(held,)] = warehouse.sql(sql_files("report")["state"]).fetchall()
     version = importlib.metadata.version("alignhouse")
-    text = canonical([row[0] if row else None, dataset, split, list(group_by), version])
+    text = canonical([held, dataset, split, list(group_by), version])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """RDMs from Gram matrices: exact, whatever the width of the features.
 
-n stimuli, D features, X (n, D). All that a correlation or a principal component analysis over stimuli needs of X is
-the n x n matrix X X', which is summed over blocks of columns in float64.
+n stimuli, D features, X (n, D). All that a correlation or a principal component analysis over stimuli needs
+of X is the n x n matrix X X', which is summed over blocks of columns in float64.
 """
 
 from __future__ import annotations
@@ -39,6 +39,14 @@ def row_centred_gram(blocks: Iterable[Matrix], means: Matrix) -> Matrix:
 def centre_stimuli(gram: Matrix) -> Matrix:
     """Gram matrix after every feature's mean over the stimuli was removed: H G H with H = I - 11'/n."""
     return gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
+
+
+def share_between_stimuli(gram: Matrix) -> float:
+    """Share of the patterns' variance that is between stimuli; 0: all stimuli have the same pattern.
+
+    The trace of the stimulus-centred Gram matrix over that of the Gram matrix.
+    """
+    return float(np.trace(centre_stimuli(gram)) / np.trace(gram))
 
 
 def correlation_rdm(gram: Matrix) -> Matrix:
@@ -80,8 +88,8 @@ def component_scores(
 
     Returns
     -------
-    (n, n_components) float64. Eigenvectors of the doubly centred Gram matrix of the rows as they are, times the root
-    of their eigenvalues; a component's sign makes its loading of largest magnitude positive
+    (n, n_components) float64. Eigenvectors of the doubly centred Gram matrix of the rows as they are, times
+    the root of their eigenvalues; a component's sign makes its loading of largest magnitude positive
     (`sklearn.utils.extmath.svd_flip` with u_based_decision=False).
     """
     with_means = gram + width * np.outer(means, means)

@@ -31,8 +31,8 @@ _SQUASHED = (224, 224)
 class NetworkInputs:
     """What a network is called with for one stimulus.
 
-    calls : tensors of one forward pass each: (frames, 3, H, W) for image networks, (1, frames, 3, H, W) (NCHW) or
-        (1, 1, 3, frames, H, W) (NCTHW) for networks of mmaction2; float32, normalised.
+    calls : tensors of one forward pass each: (frames, 3, H, W) for image networks, (1, frames, 3, H, W)
+        (NCHW) or (1, 1, 3, frames, H, W) (NCTHW) for networks of mmaction2; float32, normalised.
     frames_sampled : frames that the calls held before they were fitted to a count that the network accepts.
     frames_added : how many frames fitting added (repeated or zero), negative when it cut some.
     """
@@ -144,8 +144,7 @@ def clip_frame_indices(network: Network, n_frames: int) -> tuple[NDArray[np.int3
 
     Returns
     -------
-    indices : (clips * clip_len,) int32, clip after clip; a clip that runs over the end repeats the last sampled
-        frame.
+    indices : (clips * clip_len,) int32, clip after clip; one that runs over the end repeats its last frame.
     clips : how many; for dense sampling each of its ten positions counts.
     """
     from ingest.models.compat_mmaction import load_mmaction
@@ -153,7 +152,8 @@ def clip_frame_indices(network: Network, n_frames: int) -> tuple[NDArray[np.int3
     load_mmaction()
     from mmaction.datasets.transforms import DenseSampleFrames, SampleFrames
 
-    assert network.clip_len is not None and network.frame_interval is not None
+    assert network.clip_len is not None
+    assert network.frame_interval is not None
     sampler = (DenseSampleFrames if network.dense else SampleFrames)(
         clip_len=network.clip_len,
         frame_interval=network.frame_interval,
@@ -200,8 +200,9 @@ def fit_frame_count(
     ----------
     frames : (1, frames, 3, H, W), normalised.
     multiple : the network accepts multiples of this many frames.
-    rule : "repeat_last" repeats the last frame up to the next multiple. "zero_pad_to_8" (the published code's way)
-        appends zero frames when at most half a multiple is lacking and cuts the end otherwise, never to nothing.
+    rule : "repeat_last" repeats the last frame up to the next multiple. "zero_pad_to_8" (the published code's
+        way) appends zero frames when at most half a multiple is lacking and cuts the end otherwise, but never
+        to nothing.
 
     Returns
     -------

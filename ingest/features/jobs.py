@@ -25,6 +25,8 @@ from warehouse.vectors import vector_table
 if TYPE_CHECKING:
     import torch
 
+    from ingest.features.extract import NetworkRdms
+
 EXTRACTION_VERSION = 1
 PRECOMPUTED_VERSION = 1
 PRECOMPUTED = "precomputed"
@@ -57,35 +59,61 @@ def model_name(network: str, weights: WeightsKind, seed: int) -> str:
     return network if weights == "pretrained" else f"{network}-random{seed}"
 
 
-def extraction_job(
-    extraction: Extraction,
-    network: Network,
-    settings: ExtractionSettings,
-    build: Callable[[Network], torch.nn.Module],
-) -> Job:
-    """The RDMs of all layers of a network, a row per layer, from the network and the stimuli.
+class Together:
+    """The extractions of one network under several settings, done at once when the first is asked for.
 
-    `build` gives the network when the job runs; it is not called for a job that is done.
+    Parameters
+    ----------
+    build : gives the network; called once, when there is something to extract.
+
+    Attributes
+    ----------
+    wanted : the settings that are to be extracted together; those that are done already are left out.
     """
-    name = model_name(network.name, extraction.weights, extraction.seed)
 
-    def work(tick: Tick) -> Iterator[Output]:
-        from ingest.features.extract import extract_rdms
+    def __init__(
+        self, extraction: Extraction, network: Network, build: Callable[[Network], torch.nn.Module]
+    ) -> None:
+        self.extraction, self.network, self._build = extraction, network, build
+        self.name = model_name(network.name, extraction.weights, extraction.seed)
+        self.wanted: list[ExtractionSettings] = []
+        self._found: dict[ExtractionSettings, NetworkRdms] = {}
 
-        scratch = extraction.root / SCRATCH / f"features-{name}"
+    def rdms(self, settings: ExtractionSettings, tick: Tick) -> NetworkRdms:
+        """The RDMs under `settings`; handed over once, so that they do not stay in memory."""
+        if settings not in self._found:
+            self._extract(list(dict.fromkeys([settings, *self.wanted])), tick)
+        return self._found.pop(settings)
+
+    def _extract(self, settings: list[ExtractionSettings], tick: Tick) -> None:
+        from ingest.features.extract import extract_rdms_together
+
+        stimuli = self.extraction.stimuli
+        scratch = self.extraction.root / SCRATCH / f"features-{self.name}"
+        scratch.mkdir(parents=True, exist_ok=True)
         try:
-            found = extract_rdms(
-                network,
-                build(network),
-                [stimulus.path for stimulus in extraction.stimuli],
+            found = extract_rdms_together(
+                self.network,
+                self._build(self.network),
+                [stimulus.path for stimulus in stimuli],
                 settings,
-                device=extraction.device,
+                device=self.extraction.device,
                 scratch=scratch,
-                memory=extraction.memory,
-                on_stimulus=lambda done: tick(done, len(extraction.stimuli)),
+                memory=self.extraction.memory,
+                on_stimulus=lambda done: tick(done, len(stimuli)),
             )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+        self._found = dict(zip(settings, found, strict=True))
+        self.wanted = []
+
+
+def extraction_job(together: Together, settings: ExtractionSettings) -> Job:
+    """The RDMs of all layers of a network under `settings`, a row per layer."""
+    extraction, network, name = together.extraction, together.network, together.name
+
+    def work(tick: Tick) -> Iterator[Output]:
+        found = together.rdms(settings, tick)
         table = vector_table(
             {
                 "layer": [layer.name for layer in found.layers],

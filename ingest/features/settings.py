@@ -50,9 +50,9 @@ class ExtractionSettings(BaseModel):
     )
     centering: Literal["none", "across_stimuli"] = Field(
         default="none",
-        description="subtract every feature's mean over the stimuli before correlating (a PCA does so anyway)",
+        description="subtract each feature's mean over the stimuli before correlating (a PCA does so anyway)",
     )
     layer_list: Literal["sound", "paper"] = Field(
         default="sound",
-        description="layers of the automatic rule on today's libraries, or those that the published lists meant",
+        description="layers of the automatic rule on today's libraries, or those of the published lists",
     )

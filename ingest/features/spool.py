@@ -1,7 +1,7 @@
 """The spool: feature patterns on disk, one float32 file a layer, one row a stimulus, gone when done.
 
-A network's features do not fit in memory (hundreds of megabytes a stimulus); an RDM needs them only a block of
-columns at a time.
+A network's features do not fit in memory (hundreds of megabytes a stimulus); an RDM needs them only a block
+of columns at a time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SpooledLayer:
 
         Raises
         ------
-        BadInput : another width, a value that is not finite, or the same value throughout; names layer and stimulus.
+        BadInput : another width, a value that is not finite, or one value throughout; names the place.
         """
         where = f"features of layer {self.name} for {stimulus}"
         if row.shape != (self.width,):
@@ -93,13 +93,20 @@ class Spool:
     Parameters
     ----------
     scratch : an existing folder, in which a folder of the spool's own is made.
+    skip_bad : drop a layer whose row cannot be kept, and say so in `skipped`, instead of raising.
+
+    Attributes
+    ----------
+    skipped : dropped layers and why.
     """
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, *, skip_bad: bool = False) -> None:
         if not scratch.is_dir():
             raise BadInput("scratch folder for features", expected="an existing folder", found=str(scratch))
         self._folder = tempfile.TemporaryDirectory(prefix="features-", dir=scratch)
         self._layers: dict[str, SpooledLayer] = {}
+        self._skip_bad = skip_bad
+        self.skipped: dict[str, str] = {}
 
     def __enter__(self) -> Spool:
         return self
@@ -113,7 +120,7 @@ class Spool:
 
     @property
     def layers(self) -> list[SpooledLayer]:
-        """The layers in the order of the first stimulus."""
+        """All layers, dropped ones too, in the order of the first stimulus."""
         return list(self._layers.values())
 
     def append(self, features: Mapping[str, NDArray[np.float32]], stimulus: str) -> None:
@@ -132,11 +139,18 @@ class Spool:
                 f"layers read for {stimulus}", expected=", ".join(self._layers), found=", ".join(features)
             )
         for name, row in features.items():
-            self._layers[name].append(row, stimulus)
+            if name in self.skipped:
+                continue
+            try:
+                self._layers[name].append(row, stimulus)
+            except BadInput as error:
+                if not self._skip_bad:
+                    raise
+                self.skipped[name] = str(error)
 
 
 def _read_exactly(descriptor: int, into: NDArray[np.float32], offset: int) -> None:
-    target = memoryview(into).cast("B")
+    target = into.data.cast("B")
     done = 0
     while done < len(target):
         count = os.preadv(descriptor, [target[done:]], offset + done)

@@ -1,12 +1,13 @@
 """Taps: hooks that read the outputs of a network's layers during a forward pass.
 
-A tap keeps the sum over the leading dimension, not the output: that dimension is frames (NCHW), crops (NCTHW) or
-tokens (UniFormerV2), and is averaged in every case.
+A tap keeps the sum over the leading dimension, not the output: that dimension is frames (NCHW), crops (NCTHW)
+or tokens (UniFormerV2), and is averaged in every case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,8 +36,9 @@ class Taps:
     Parameters
     ----------
     layers : names of modules, in the network's order.
-    when : "output", read a layer's output before the next layer can overwrite it; "memory", read what its memory
-        holds once the forward pass is over.
+    when : "output", read a layer's output before the next layer can overwrite it; "memory", read what its
+        memory holds once the forward pass is over.
+    muted : read nothing before the first `listening` block; for several taps on one module.
 
     Raises
     ------
@@ -44,7 +46,12 @@ class Taps:
     """
 
     def __init__(
-        self, module: torch.nn.Module, layers: Sequence[str], when: Literal["output", "memory"]
+        self,
+        module: torch.nn.Module,
+        layers: Sequence[str],
+        when: Literal["output", "memory"],
+        *,
+        muted: bool = False,
     ) -> None:
         modules = dict(module.named_modules())
         for layer in layers:
@@ -52,6 +59,7 @@ class Taps:
                 raise BadInput(f"layer {layer!r} is not in the network", hint=near_names(layer, modules))
         self._layers, self._when = tuple(layers), when
         self._kept: dict[str, list[tuple[str, Any]]] = {}
+        self._listens = not muted
         self._hooks = [modules[layer].register_forward_hook(self._hook(layer)) for layer in layers]
 
     def __enter__(self) -> Taps:
@@ -64,8 +72,18 @@ class Taps:
             hook.remove()
         self._kept.clear()
 
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """A block whose forward passes are read; muted taps, and these once it ends, read no others."""
+        self._listens = True
+        try:
+            yield
+        finally:
+            self._listens = False
+            self._kept.clear()
+
     def collect(self) -> dict[str, LeadingSum]:
-        """What the taps read in the forward pass just done, by layer, in the network's order; empties the taps.
+        """What the taps read in the last forward pass, by layer, in the network's order; empties the taps.
 
         A layer that gives several tensors becomes several: "name_0", "name_1", ...
 
@@ -87,6 +105,8 @@ class Taps:
 
     def _hook(self, layer: str) -> Any:
         def keep(module: torch.nn.Module, arguments: Any, output: Any) -> None:
+            if not self._listens:
+                return
             if layer in self._kept:
                 raise AlignhouseError(f"layer {layer!r} is called more than once in a forward pass")
             tensors = _tensors(output)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ingest.models.catalog import Network
-from ingest.models.weights import WeightsKind, checkpoint_file, check_weights, hub_failures
+from ingest.models.weights import WeightsKind, check_weights, checkpoint_file, hub_failures
 from warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -21,28 +21,28 @@ def build(
     Parameters
     ----------
     weights : "pretrained", the catalog's weights; "random", the library's own initialisation.
-    seed : of the random initialisation. Seed 0 gives what `torch.manual_seed(0)` and the library's constructor
-        give; the state of torch's global generator is left as it was.
+    seed : of the random initialisation. Seed 0 gives what `torch.manual_seed(0)` and the library's
+        constructor give; the state of torch's global generator is left as it was.
     folder : where checkpoint files of mmaction2 lie (see `ingest.models.weights.weights_folder`).
 
     Raises
     ------
     BadInput : weights or a package are missing, cannot be downloaded, or do not fit.
     """
-    module = _build_pretrained(network, folder) if weights == "pretrained" else _build_random(network, seed)
-    return module.eval().requires_grad_(False)
-
-
-def _build_random(network: Network, seed: int) -> torch.nn.Module:
     import torch
 
-    from ingest.models import mmaction2, timm, torchvision
-
-    builders = {"torchvision": torchvision, "timm": timm, "mmaction2": mmaction2}
     # Only the CPU generator: networks are made on the CPU, and touching the GPUs' would start CUDA.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return builders[network.source].build_random(network)
+        module = _build_pretrained(network, folder) if weights == "pretrained" else _build_random(network)
+    return module.eval().requires_grad_(False)
+
+
+def _build_random(network: Network) -> torch.nn.Module:
+    from ingest.models import mmaction2, timm, torchvision
+
+    builders = {"torchvision": torchvision, "timm": timm, "mmaction2": mmaction2}
+    return builders[network.source].build_random(network)
 
 
 def _build_pretrained(network: Network, folder: Path | None) -> torch.nn.Module:

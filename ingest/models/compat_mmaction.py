@@ -1,7 +1,7 @@
 """Imports mmaction2, also where its wheel is incomplete, and keeps its import quiet.
 
-The wheel of mmaction2 1.2.0 lacks the folder `mmaction/models/localizers/drn`, which `mmaction.models` imports.
-Where the folder is missing, an empty module takes its place; its class refuses to be used.
+The wheel of mmaction2 1.2.0 lacks the folder `mmaction/models/localizers/drn`, which `mmaction.models`
+imports. Where the folder is missing, an empty module takes its place; its class refuses to be used.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ _declared: list[Any] = []
 
 
 def load_torchvision() -> Any:
-    """The torchvision package; missing operators are declared first where its import fails for want of them."""
+    """The torchvision package; its operators are declared first where its import fails for want of them."""
     try:
         return importlib.import_module("torchvision")
     except RuntimeError as error:

@@ -26,8 +26,8 @@ def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sou
 
     Parameters
     ----------
-    style : "sound", the rule on the network as it is built today; "paper", the layers that the published lists
-        named (an older timm had fewer modules, and put a Swin stage's downsampling at its end).
+    style : "sound", the rule on the network as it is built today; "paper", the layers that the published
+        lists named (an older timm had fewer modules, and put a Swin stage's downsampling at its end).
 
     Raises
     ------

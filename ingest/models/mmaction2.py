@@ -45,7 +45,7 @@ def build_pretrained(network: Network, checkpoint: Path) -> torch.nn.Module:
 
     Raises
     ------
-    BadInput : the file is not the published one, holds more than tensors and plain values, or its keys do not fit.
+    BadInput : the file is not the published one, holds more than tensors and plain values, or does not fit.
     """
     check_sha(network, checkpoint)
     module = build_random(network)
@@ -71,10 +71,10 @@ def model_config(network: Network) -> dict[str, Any]:
     config: dict[str, Any] = Config.fromfile(path).model.to_dict()
     backbone = config["backbone"]
     if backbone["type"].startswith("timm.swin"):
-        # timm's Swin gives maps as (frames, height, width, channels) since 0.9; the wheel's file predates that.
+        # Since 0.9 timm's Swin gives maps as (frames, height, width, channels); the wheel's file is older.
         backbone.setdefault("feature_shape", "NHWC")
     if backbone["type"].startswith("torchvision."):
-        # Present torchvision calls this argument `weights`; the head's checkpoint brings the backbone's anyway.
+        # torchvision has renamed the argument; the recognizer's checkpoint holds the backbone's weights too.
         backbone.pop("pretrained", None)
         backbone["weights"] = None
     return config
@@ -141,7 +141,7 @@ def _check_needs(network: Network) -> None:
 
 @contextmanager
 def _quiet_construction() -> Iterator[None]:
-    """Without TANet's log of every parameter that its constructor sets, and a warning about meshgrid's future."""
+    """Without TANet's log of every parameter that it sets, and a warning about the future of meshgrid."""
     from mmengine.logging import MMLogger
 
     logger = MMLogger.get_current_instance()

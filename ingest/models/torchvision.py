@@ -23,12 +23,11 @@ def build_random(network: Network) -> torch.nn.Module:
 
 
 def build_pretrained(network: Network) -> torch.nn.Module:
-    """The network with the weights of the catalog's enum, downloaded and checked by torchvision if not cached."""
+    """The network with the weights of the catalog's enum, downloaded and checked if not cached."""
     load_torchvision()
     from torchvision.models import get_model
 
-    module: torch.nn.Module = get_model(network.source_id, weights=None)
-    module.load_state_dict(_weights(network).get_state_dict(progress=False, check_hash=True))
+    module: torch.nn.Module = get_model(network.source_id, weights=_weights(network), progress=False)
     return module
 
 

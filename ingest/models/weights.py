@@ -23,7 +23,7 @@ _SECONDS = 10.0
 
 
 def weights_folder() -> Path:
-    """Folder of mmaction2's checkpoint files: the environment's ALIGNHOUSE_WEIGHTS, or one in the user's cache."""
+    """Folder of mmaction2's checkpoints: ALIGNHOUSE_WEIGHTS in the environment, or in the user's cache."""
     given = os.environ.get(FOLDER_VARIABLE)
     return Path(given) if given else Path.home() / ".cache" / "alignhouse" / "weights"
 
@@ -36,8 +36,8 @@ def checkpoint_file(network: Network, folder: Path | None = None) -> Path:
 def weights_identity(network: Network, weights: WeightsKind, seed: int = 0) -> str:
     """What the network's weights are, in words that go into job keys; equal words mean equal weights.
 
-    "random:seed=0", or "pretrained:<source>:<name of the weights>", followed by the start of the file's sha256
-    where the source publishes it.
+    "random:seed=0", or "pretrained:<source>:<name of the weights>", followed by the start of the file's
+    sha256 where the source publishes it.
     """
     if weights == "random":
         return f"random:seed={seed}"
@@ -54,8 +54,9 @@ def check_weights(
 ) -> None:
     """Raises once, naming all networks that could not be built, before any of them is; downloads no weights.
 
-    Checkpoints of mmaction2 must lie in `folder`. Weights of torchvision and timm are either in their hub's cache,
-    or will be downloaded when needed: then the hub must answer now. Packages that a network needs must be there.
+    Checkpoints of mmaction2 must lie in `folder`. Weights of torchvision and timm are either in their hub's
+    cache, or will be downloaded when needed: then the hub must answer now. Packages that a network needs must
+    be there.
 
     Parameters
     ----------

@@ -14,7 +14,12 @@ from pydantic import ValidationError
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 
-from ingest.features.extract import NetworkRdms, effective_components, extract_rdms
+from ingest.features.extract import (
+    NetworkRdms,
+    effective_components,
+    extract_rdms,
+    extract_rdms_together,
+)
 from ingest.features.settings import ExtractionSettings
 from ingest.models.build import build
 from ingest.models.catalog import catalog
@@ -166,7 +171,7 @@ def test_the_order_of_stimuli_only_permutes_the_rdm(
 def test_clips_are_averaged_plainly_or_pair_by_pair(
     average: str, x3d: torch.nn.Module, tmp_path: Path
 ) -> None:
-    network = catalog()["x3d_s"]
+    network = catalog()["x3d_s"].model_copy(update={"resize": 64, "crop": 64})
     random = np.random.default_rng(4)
     # 160 frames make three clips of 13 x 6.
     videos = [
@@ -204,9 +209,9 @@ def test_progress_is_told_after_each_stimulus_and_scratch_is_empty_in_the_end(
         sources(noise_videos[:3]),
         ExtractionSettings(),
         scratch=tmp_path,
-        on_stimulus=lambda index: told.append((index, any(tmp_path.iterdir()))),
+        on_stimulus=lambda done: told.append((done, any(tmp_path.iterdir()))),
     )
-    assert told == [(0, True), (1, True), (2, True)]
+    assert told == [(1, True), (2, True), (3, True)]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -247,6 +252,33 @@ def test_a_layer_that_ignores_the_stimulus_is_an_error(
         )
 
 
+@pytest.mark.parametrize("reduction", ["none", "pca"])
+def test_bad_layers_can_be_skipped_and_are_then_listed(
+    reduction: str, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    module = build(catalog()["AlexNet"], weights="random")
+    dying: Any = module.get_submodule("features.8")
+    dying.weight.data.zero_()
+    dying.bias.data.normal_(generator=torch.Generator().manual_seed(0))
+    head: Any = module.get_submodule("classifier.6")
+    head.weight.data.zero_()
+    head.bias.data.fill_(2.0)
+    result = extract_rdms(
+        catalog()["AlexNet"],
+        module,
+        sources(noise_videos),
+        ExtractionSettings(reduction=reduction),  # type: ignore[arg-type]
+        scratch=tmp_path,
+        skip_bad=True,
+    )
+    skipped = result.notes["skipped_layers"]
+    assert list(skipped) == ["classifier.6", *(f"features.{index}" for index in range(8, 13))]
+    assert "found 2 in all 1000" in skipped["classifier.6"]
+    assert "the same pattern for all" in skipped["features.8"]
+    assert [layer.name for layer in result.layers] == [f"features.{index}" for index in range(8)]
+    assert [layer.depth for layer in result.layers] == [index / 13 for index in range(8)]
+
+
 def test_too_few_stimuli_are_an_error(
     alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
 ) -> None:
@@ -260,3 +292,32 @@ def test_settings_are_closed_and_documented() -> None:
     with pytest.raises(ValidationError, match="chanel_order"):
         ExtractionSettings(chanel_order="rgb")  # type: ignore[call-arg]
     assert all(field.description for field in ExtractionSettings.model_fields.values())
+
+
+@pytest.mark.parametrize("name", ["AlexNet", "x3d_s"])
+def test_two_protocols_together_give_what_each_gives_alone(
+    name: str,
+    noise_videos: list[np.ndarray],
+    sound: ExtractionSettings,
+    paper: ExtractionSettings,
+    tmp_path: Path,
+) -> None:
+    network, module = catalog()[name], build(catalog()[name], weights="random")
+    passes = 0
+
+    def count(*_: object) -> None:
+        nonlocal passes
+        passes += 1
+
+    module.register_forward_hook(count)
+    videos = sources(noise_videos)
+    alone = [extract_rdms(network, module, videos, each, scratch=tmp_path) for each in (sound, paper)]
+    passes_alone, passes = passes, 0
+    together = extract_rdms_together(network, module, videos, [sound, paper], scratch=tmp_path)
+    # Clips are the same under both protocols; single frames are not (colours, and the size in torchvision).
+    assert passes == (passes_alone if network.takes == "frames" else passes_alone // 2)
+    for one, other in zip(alone, together, strict=True):
+        assert one.notes == other.notes
+        assert [layer.name for layer in one.layers] == [layer.name for layer in other.layers]
+        for a, b in zip(one.layers, other.layers, strict=True):
+            np.testing.assert_array_equal(a.rdm, b.rdm)

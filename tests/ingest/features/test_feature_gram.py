@@ -15,6 +15,7 @@ from ingest.features.gram import (
     correlation_rdm,
     row_centred_gram,
     row_correlation_rdm,
+    share_between_stimuli,
 )
 from warehouse.errors import BadInput
 
@@ -45,13 +46,23 @@ def test_nearly_equal_patterns_on_a_large_offset_keep_their_small_distances() ->
     gram = row_centred_gram(in_blocks(x, 333), x.mean(axis=1))
     expected = pdist(x, "correlation")
     assert 0 < expected.max() < 1e-7
-    np.testing.assert_allclose(correlation_rdm(gram), expected, atol=1e-15)
+    np.testing.assert_allclose(correlation_rdm(gram), expected, rtol=0, atol=1e-14)
 
 
 def test_centring_across_stimuli_removes_each_features_mean() -> None:
     x = features(9, 50)
     gram = centre_stimuli(row_centred_gram([x], x.mean(axis=1)))
     np.testing.assert_allclose(correlation_rdm(gram), pdist(x - x.mean(axis=0), "correlation"), atol=1e-12)
+
+
+def test_the_share_between_stimuli_is_that_of_the_centred_features() -> None:
+    x = features(7, 80)
+    rows = x - x.mean(axis=1, keepdims=True)
+    between = rows - rows.mean(axis=0)
+    share = share_between_stimuli(row_centred_gram([x], x.mean(axis=1)))
+    assert share == pytest.approx((between**2).sum() / (rows**2).sum(), rel=1e-12)
+    same = np.repeat(x[:1], 7, axis=0)
+    assert share_between_stimuli(row_centred_gram([same], same.mean(axis=1))) < 1e-15
 
 
 def test_a_pattern_without_variance_is_an_error() -> None:

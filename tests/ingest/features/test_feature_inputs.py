@@ -101,7 +101,8 @@ def test_clips_are_those_of_mmaction2s_pipeline(name: str, n_frames: int) -> Non
     load_mmaction()
     from mmaction.datasets.transforms import CenterCrop, FormatShape, Resize, SampleFrames
 
-    assert network.clip_len and network.frame_interval
+    assert network.clip_len
+    assert network.frame_interval
     results: dict[str, Any] = {"total_frames": n_frames, "start_index": 0, "modality": "RGB"}
     results = SampleFrames(
         clip_len=network.clip_len,
@@ -201,8 +202,19 @@ def test_tsm_is_given_32_frames_for_30_and_how_many_were_added_is_recorded(
 
 @pytest.mark.parametrize(
     ("count", "multiple", "repeated", "padded"),
-    [(30, 8, 32, 32), (90, 8, 96, 88), (12, 8, 16, 16), (13, 8, 16, 16), (11, 8, 16, 8)]
-    + [(3, 8, 8, 8), (1, 8, 8, 8), (16, 8, 16, 16), (30, 16, 32, 32), (8, 16, 16, 16), (7, 1, 7, 7)],
+    [
+        (30, 8, 32, 32),
+        (90, 8, 96, 88),
+        (12, 8, 16, 16),
+        (13, 8, 16, 16),
+        (11, 8, 16, 8),
+        (3, 8, 8, 8),
+        (1, 8, 8, 8),
+        (16, 8, 16, 16),
+        (30, 16, 32, 32),
+        (8, 16, 16, 16),
+        (7, 1, 7, 7),
+    ],
 )
 def test_counts_are_fitted_to_a_multiple_and_never_to_nothing(
     count: int, multiple: int, repeated: int, padded: int

@@ -1,4 +1,4 @@
-"""Networks as built: bit for bit those of the libraries, without downloads, and with weights that are checked."""
+"""Networks as built: bit for bit those of the libraries, without downloads, with checked weights."""
 
 from __future__ import annotations
 
@@ -177,6 +177,27 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     network = saved(tmp_path, {"state_dict": {}, "meta": Unexpected()})
     with pytest.raises(BadInput, match="tensors and plain values"):
         build(network, weights="pretrained", folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["AlexNet", "efficientnet_b3"])
+def test_torchvisions_weights_are_those_of_the_catalogs_enum(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = catalog()[name]
+    trained = build(network, weights="random", seed=5)
+    from torchvision.models import WeightsEnum, get_weight
+
+    asked: list[Any] = []
+
+    def state_dict(weights: Any, *args: Any, **options: Any) -> dict[str, torch.Tensor]:
+        asked.append((weights, options.get("check_hash")))
+        return trained.state_dict()
+
+    monkeypatch.setattr(WeightsEnum, "get_state_dict", state_dict)
+    torch.manual_seed(11)
+    assert_equal_states(build(network, weights="pretrained"), trained)
+    assert asked == [(get_weight(network.weights), True)]
+    assert torch.initial_seed() == 11
 
 
 def test_an_unreachable_hub_names_network_and_weights(

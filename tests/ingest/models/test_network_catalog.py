@@ -40,7 +40,8 @@ def test_published_parameters_are_plain_counts_near_those_counted() -> None:
 def test_clips_of_a_90_frame_video_follow_from_clip_length_and_interval() -> None:
     for network in catalog().values():
         if network.takes == "clips":
-            assert network.clip_len is not None and network.frame_interval is not None
+            assert network.clip_len is not None
+            assert network.frame_interval is not None
             assert network.clips_for_90_frames == -(-90 // (network.clip_len * network.frame_interval))
 
 
@@ -112,8 +113,9 @@ def test_a_video_network_without_its_sampling_is_an_error(tmp_path: Path) -> Non
 
 def test_importing_the_light_modules_loads_no_deep_learning_library() -> None:
     program = (
-        "import sys, ingest.models.catalog, ingest.models.weights, ingest.models.build, ingest.models.layers, "
-        "ingest.features.settings, ingest.features.extract; ingest.models.catalog.catalog(); "
+        "import sys, ingest.models.catalog, ingest.models.weights, ingest.models.build, "
+        "ingest.models.layers, ingest.features.settings, ingest.features.extract; "
+        "ingest.models.catalog.catalog(); "
         "print([m for m in ('torch', 'torchvision', 'timm', 'mmaction', 'decord', 'matplotlib') "
         "if m in sys.modules])"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.models.catalog import catalog, select
-from ingest.models.weights import checkpoint_file, check_weights, weights_folder, weights_identity
+from ingest.models.weights import check_weights, checkpoint_file, weights_folder, weights_identity
 from warehouse.errors import BadInput
 
 
@@ -45,7 +45,9 @@ def test_all_missing_checkpoints_are_named_at_once(tmp_path: Path) -> None:
         check_weights(networks, "pretrained", folder=tmp_path)
     message = str(caught.value)
     assert "weights of 2 networks are missing" in message
-    assert "x3d_s" in message and "uniformer_S" in message and "x3d_m" not in message
+    assert "x3d_s" in message
+    assert "uniformer_S" in message
+    assert "x3d_m" not in message
     assert "random" in message
 
 

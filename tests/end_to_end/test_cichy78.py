@@ -1,0 +1,65 @@
+"""Real brains: a study of 15 people, 78 photographs and four networks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from warehouse import Warehouse
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "cichy78.toml"
+# Published with the data: `sound` equals rsatoolbox's boot_noise_ceiling (spearman).
+CEILINGS = {
+    ("paper", "EVC"): (0.0825691279, 0.2529321929),
+    ("paper", "IT"): (0.0527723944, 0.2544273004),
+    ("sound", "EVC"): (0.0180012251, 0.2609297475),
+    ("sound", "IT"): (0.0064141525, 0.2560756484),
+}
+
+
+@pytest.fixture(scope="module")
+def warehouse(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cichy78")
+    study = folder / "cichy78.toml"
+    study.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    command = [sys.executable, "-m", "alignhouse.cli", "run", str(study), "--no-report"]
+    done = subprocess.run(
+        command, env={**os.environ, "CICHY78": str(test_data / "cichy78")}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "cichy78.alignhouse"
+
+
+def test_the_noise_ceilings_of_both_protocols_are_the_published_ones(warehouse: Path) -> None:
+    with Warehouse.open(warehouse) as opened:
+        rows = opened.sql("select protocol, roi, lower, upper, n_subjects from noise_ceiling").fetchall()
+    assert len(rows) == len(CEILINGS)
+    for protocol, roi, lower, upper, n_subjects in rows:
+        assert n_subjects == 15
+        assert (lower, upper) == pytest.approx(CEILINGS[protocol, roi], abs=1e-8)
+
+
+def test_every_network_is_scored_with_every_subject_and_says_that_it_is_untrained(warehouse: Path) -> None:
+    with Warehouse.open(warehouse) as opened:
+        counts = opened.sql(
+            "select protocol, model, roi, count(distinct subject), any_value(remark) from alignment group by all"
+        ).fetchall()
+        stimuli = opened.sql(
+            "select count(*), min(frames), max(frames), any_value(fps) from stimulus"
+        ).fetchall()
+    assert len(counts) == 2 * 4 * 2
+    assert {count for *_, count, _ in counts} == {15}
+    assert {remark for *_, remark in counts} == {"random weights"}
+    assert stimuli == [(78, 1, 1, None)]
+
+
+def test_the_example_says_which_variable_is_not_set(tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "CICHY78"}
+    command = [sys.executable, "-m", "alignhouse.cli", "run", str(EXAMPLE), "--no-report"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "variable $CICHY78 is not set" in done.stderr
