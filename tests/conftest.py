@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# As the command line has it: threads that wait do not spin, so that tests may share the machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:

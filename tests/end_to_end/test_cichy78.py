@@ -46,11 +46,11 @@ def test_the_noise_ceilings_of_both_protocols_are_the_published_ones(warehouse: 
 def test_every_network_is_scored_with_every_subject_and_says_that_it_is_untrained(warehouse: Path) -> None:
     with Warehouse.open(warehouse) as opened:
         counts = opened.sql(
-            "select protocol, model, roi, count(distinct subject), any_value(remark) from alignment group by all"
+            "select protocol, model, roi, count(distinct subject), any_value(remark)"
+            " from alignment group by all"
         ).fetchall()
-        stimuli = opened.sql(
-            "select count(*), min(frames), max(frames), any_value(fps) from stimulus"
-        ).fetchall()
+        query = "select count(*), min(frames), max(frames), max(fps) from stimulus"
+        stimuli = opened.sql(query).fetchall()
     assert len(counts) == 2 * 4 * 2
     assert {count for *_, count, _ in counts} == {15}
     assert {remark for *_, remark in counts} == {"random weights"}

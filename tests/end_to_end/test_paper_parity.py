@@ -74,7 +74,8 @@ def test_scores_sem_and_ceilings(warehouse: Path, expected: Path, network: str) 
             {"model": network},
         ).pl()
         subjects = opened.sql(
-            "select roi, layer, list(rho order by subject) as rhos from alignment where model = $model group by all",
+            "select roi, layer, list(rho order by subject) as rhos"
+            " from alignment where model = $model group by all",
             {"model": network},
         ).pl()
     both = published.join(scores, on=["roi", "layer"], suffix="_ours").join(subjects, on=["roi", "layer"])

@@ -1,0 +1,102 @@
+"""The demo in small: synthetic clips and brains, untrained networks of two libraries, killed on the way."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alignhouse.demo.data import make_demo_data
+from warehouse import Warehouse
+
+STUDY = """
+[study]
+warehouse = "demo.alignhouse"
+[brain]
+path = "data"
+dataset = "bmd-demo"
+regions = ["V1", "FFA"]
+synthetic = true
+[stimuli]
+path = "data/stimulus_set"
+[networks]
+include = ["AlexNet", "x3d_s"]
+weights = "random"
+[analysis]
+protocols = ["sound", "paper"]
+permutations = 50
+"""
+REMARK = "synthetic brains, random weights"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo")
+    make_demo_data(folder / "data", subjects=3, test_clips=6, train_clips=2)
+    (folder / "study.toml").write_text(STUDY, encoding="utf-8")
+    killed = subprocess.Popen(command(folder), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    assert killed.stderr is not None
+    while "Extracting" not in killed.stderr.readline():
+        assert killed.poll() is None
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() != 0
+    done = subprocess.run(command(folder), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Storing betas" not in done.stderr, "the inputs were safe before the kill"
+    return folder
+
+
+def command(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "alignhouse.cli", "run", str(folder / "study.toml"), "--no-report"]
+
+
+def test_every_row_of_every_result_says_what_it_is(demo: Path) -> None:
+    with Warehouse.open(demo / "demo.alignhouse") as opened:
+        for table in ("alignment", "significance", "group_comparison", "layer_score", "best_layer"):
+            assert opened.sql(f"select distinct remark from {table}").fetchall() == [(REMARK,)], table
+        for question in ("best_layer", "alignment_by_model_type", "alignment_by_layer_depth"):
+            assert set(opened.ask(question).pl()["remark"]) == {REMARK}, question
+        models = opened.sql("select model, remark from model order by 1").fetchall()
+        assert models == [("AlexNet-random0", "random weights"), ("x3d_s-random0", "random weights")]
+        assert opened.sql("select distinct remark from noise_ceiling").fetchall() == [("synthetic brains",)]
+
+
+def test_clips_of_two_frame_rates_are_known_by_decoding_them(demo: Path) -> None:
+    with Warehouse.open(demo / "demo.alignhouse") as opened:
+        rows = opened.sql("select distinct frames, fps, width, height from stimulus order by all").fetchall()
+    assert rows == [(8, 24.0, 268, 268), (10, 30.0, 268, 268)]
+
+
+def test_both_networks_have_a_score_in_both_regions_under_both_protocols(demo: Path) -> None:
+    with Warehouse.open(demo / "demo.alignhouse") as opened:
+        rows = opened.sql(
+            "select model, protocol, count(distinct roi) from best_layer group by all"
+        ).fetchall()
+    assert sorted(rows) == [
+        (model, protocol, 2)
+        for model in ("AlexNet-random0", "x3d_s-random0")
+        for protocol in ("paper", "sound")
+    ]
+
+
+def test_pretrained_weights_that_are_missing_are_named_before_anything_starts(
+    demo: Path, tmp_path: Path
+) -> None:
+    text = STUDY.replace('weights = "random"', 'weights = "pretrained"').replace(
+        '["AlexNet", "x3d_s"]', '["x3d_s"]'
+    )
+    text = text.replace('"data', f'"{demo}/data').replace("demo.alignhouse", "other.alignhouse")
+    (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        command(tmp_path),
+        capture_output=True,
+        text=True,
+        env={"ALIGNHOUSE_WEIGHTS": str(tmp_path), "PATH": ""},
+    )
+    assert done.returncode == 2
+    assert "x3d_s: no file" in done.stderr
+    assert 'weights = "random" on purpose' in done.stderr
+    assert not (tmp_path / "other.alignhouse").exists()
