@@ -54,6 +54,7 @@ class Run:
         if self._number is None:
             return
         status = "finished" if error is None else "stopped"
+        self.writer.mark_changed()
         self.writer.connection.execute(
             statement("end_run"),
             {"status": status, "jobs": self.jobs_done, "run": self._number},

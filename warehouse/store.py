@@ -121,7 +121,7 @@ class Writer:
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
             if migrate(self.connection):
-                (self.folder / UNPUBLISHED).touch()
+                self.mark_changed()
             known = self.connection.execute("select path from artifact").fetchall()
             self._orphans = artifacts.orphans(self.folder, [row[0] for row in known])
             self._stack = opening.pop_all()
@@ -166,11 +166,15 @@ class Writer:
 
     def register(self, written: Sequence[Artifact], run: int) -> None:
         """Make artifacts known, and their rows part of their tables, in one transaction."""
-        (self.folder / UNPUBLISHED).touch()
+        self.mark_changed()
         with transaction(self.connection):
             for artifact in written:
                 self._register(artifact, run)
         self._has_committed = True
+
+    def mark_changed(self) -> None:
+        """Note that readers have something new to see; survives a kill, so that the next writer publishes."""
+        (self.folder / UNPUBLISHED).touch()
 
     def publish(self, *, force: bool = False) -> None:
         """Show readers what is committed, unless that would take over a tenth of the time.

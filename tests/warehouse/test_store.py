@@ -66,6 +66,20 @@ def test_a_done_job_is_not_done_again(tmp_path: Path) -> None:
         assert opened.sql("select count(*) from run").fetchall() == [(1,)]
 
 
+def test_readers_see_how_a_run_ended(tmp_path: Path) -> None:
+    do(tmp_path, subject_job("a"), subject_job("b"))
+    with (
+        pytest.raises(RuntimeError),
+        Writer(tmp_path, "test") as writer,
+        Run(writer, "test", {"a": 1}) as run,
+    ):
+        run.do("jobs", [subject_job("c")])
+        raise RuntimeError
+    with Warehouse.open(tmp_path) as opened:
+        rows = opened.sql("select run, status, jobs, study from run order by run").fetchall()
+    assert rows == [(1, "finished", 2, "{}"), (2, "stopped", 1, '{"a":1}')]
+
+
 def test_a_newer_version_of_a_method_replaces_the_rows(tmp_path: Path) -> None:
     do(tmp_path, subject_job("a"), subject_job("b"))
     assert do(tmp_path, subject_job("a", version=2)) == 1
