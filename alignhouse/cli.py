@@ -33,6 +33,7 @@ analyse_app = typer.Typer(help="From stored RDMs to facts.", no_args_is_help=Tru
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(analyse_app, name="analyse")
 
+OWN_PACKAGES = ("alignhouse", "analysis", "ingest", "sql", "warehouse")
 FREE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -265,6 +266,12 @@ def main() -> None:
             raise
         typer.echo(f"alignhouse: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if _settings["debug"] or error.name is None or error.name.split(".")[0] in OWN_PACKAGES:
+            raise
+        hint = "networks and videos need: pip install 'alignhouse[networks]'"
+        typer.echo(f"alignhouse: the package {error.name} is not installed ({hint})", err=True)
+        sys.exit(2)
 
 
 _settings = {"debug": False}

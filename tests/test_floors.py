@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -89,3 +90,21 @@ def test_the_command_line_works_without_the_networks(arguments: list[str]) -> No
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 3
+
+
+def test_what_needs_a_missing_package_says_which_and_how_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "stimuli").mkdir()
+    for number in range(4):
+        (tmp_path / "stimuli" / f"{number}.mp4").write_bytes(b"")
+    (tmp_path / "study.toml").write_text(
+        '[brain]\nkind = "rdms"\npath = "."\nconditions = "stimulus_order"\n[stimuli]\npath = "stimuli"\n'
+    )
+    np.save(tmp_path / "V1.npy", np.random.default_rng(0).random((3, 6)))
+    code = (
+        "import sys\nsys.modules['decord'] = None\nfrom alignhouse.cli import main\n"
+        f"sys.argv[1:] = ['run', {str(tmp_path / 'study.toml')!r}]\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("alignhouse: the package decord is not installed")
+    assert "alignhouse[networks]" in done.stderr

@@ -5,6 +5,7 @@ Importing this module loads no deep-learning library.
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import urllib.error
@@ -36,11 +37,14 @@ def checkpoint_file(network: Network, folder: Path | None = None) -> Path:
 def weights_identity(network: Network, weights: WeightsKind, seed: int = 0) -> str:
     """What the network's weights are, in words that go into job keys; equal words mean equal weights.
 
-    "random:seed=0", or "pretrained:<source>:<name of the weights>", followed by the start of the file's
-    sha256 where the source publishes it.
+    "random:seed=0:torch=<version>,<source>=<version>", for another version may initialise otherwise, or
+    "pretrained:<source>:<name of the weights>", followed by the start of the file's sha256 where the source
+    publishes it.
     """
     if weights == "random":
-        return f"random:seed={seed}"
+        packages = ("torch", network.source)
+        versions = ",".join(f"{name}={importlib.metadata.version(name)}" for name in packages)
+        return f"random:seed={seed}:{versions}"
     sha = f":sha256-prefix={network.weights_sha_prefix}" if network.weights_sha_prefix else ""
     return f"pretrained:{network.source}:{network.weights}{sha}"
 

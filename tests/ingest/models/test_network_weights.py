@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from warehouse.errors import BadInput
 
 
 def test_random_weights_are_identified_by_their_seed() -> None:
-    assert weights_identity(catalog()["x3d_s"], "random", 4) == "random:seed=4"
+    versions = f"torch={version('torch')},mmaction2={version('mmaction2')}"
+    assert weights_identity(catalog()["x3d_s"], "random", 4) == f"random:seed=4:{versions}"
 
 
 def test_pretrained_weights_are_identified_by_source_name_and_hash() -> None:
