@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -281,6 +282,7 @@ def _run(study_file: Path, *, until: str, report: bool) -> None:
     from alignhouse.run import run_study
     from alignhouse.study import read_study
 
+    began = time.monotonic()
     study = read_study(study_file)
     with _progress() as shown:
         finished = run_study(study, command=_command(), until=until, progress=shown)
@@ -288,7 +290,7 @@ def _run(study_file: Path, *, until: str, report: bool) -> None:
     if finished.jobs_done == 0:
         typer.echo("Nothing to do: everything this study asks for is in the warehouse already.")
     else:
-        typer.echo(f"Done: {finished.jobs_done} jobs.")
+        typer.echo(f"Done: {finished.jobs_done} jobs in {_duration(time.monotonic() - began)}.")
     typer.echo(f"Warehouse: {finished.warehouse}")
     if page is not None:
         typer.echo(f"Report: {page}")
@@ -320,6 +322,11 @@ def _progress() -> Iterator[Bars]:
             yield shown
     except KeyboardInterrupt:
         raise Stopped("stopped", hint="what is done is safe; run the same command again to go on") from None
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _warehouse(given: Path | None, *, needs_snapshot: bool = True) -> Path:

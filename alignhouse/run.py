@@ -12,7 +12,7 @@ import pyarrow as pa
 from alignhouse.inputs import StudyInputs, ingest_inputs
 from alignhouse.study import Protocol, Study
 from analysis.jobs import Model, Scope, group_job, noise_ceiling_job, rsa_job
-from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job, model_name
+from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job
 from ingest.models.catalog import Network, select
 from ingest.models.weights import check_weights
 from warehouse.artifacts import Artifact, hive
@@ -61,12 +61,15 @@ def run_study(
         hashes = Hashes(folder)
         with run.all_or_nothing():
             inputs = ingest_inputs(run, study, hashes)
-            # Known before hours of extraction, and before anything is accepted.
-            if networks and until != "inputs":
-                check_weights(networks, study.networks.weights)
+            planned = _planned(run, study, protocols, networks, inputs) if until != "inputs" else {}
+            # Known before hours of extraction, and before anything is accepted; a network whose RDMs are
+            # stored needs no weights any more.
+            missing = [each.together.network for each in planned.values() if each.together.wanted]
+            if missing:
+                check_weights(missing, study.networks.weights)
         hashes.save()
         if until != "inputs":
-            models = _networks(run, study, protocols, networks, inputs)
+            models = _networks(run, study, protocols, planned, inputs)
             if until != "networks":
                 _analysis(run, study, protocols, models, inputs)
         return Finished(folder, run.jobs_done)
@@ -76,7 +79,7 @@ def _networks(
     run: Run,
     study: Study,
     protocols: Mapping[str, Protocol],
-    networks: Sequence[Network],
+    planned: Mapping[str, _Planned],
     inputs: StudyInputs,
 ) -> dict[str, dict[str, Model]]:
     """Protocol -> model name -> its stored RDMs; extracted, or as the user gave them."""
@@ -87,12 +90,13 @@ def _networks(
         }
         rows = [model_job(name, name, "precomputed", "") for name in stored]
     else:
-        weights, seed = study.networks.weights, study.networks.seed
+        weights = study.networks.weights
         own_remark = "random weights" if weights == "random" else ""
         remark = _joined(inputs.remark, own_remark)
-        named = {model_name(each.name, weights, seed): each for each in networks}
-        rows = [model_job(name, each.name, weights, own_remark) for name, each in named.items()]
-        stored = _extracted(run, study, protocols, named, inputs)
+        rows = [
+            model_job(name, each.together.network.name, weights, own_remark) for name, each in planned.items()
+        ]
+        stored = _extracted(run, planned)
     layers = [
         layers_job(protocol, name, run.writer.folder, rdms)
         for name, of_protocols in stored.items()
@@ -105,13 +109,22 @@ def _networks(
     }
 
 
-def _extracted(
+@dataclass(frozen=True)
+class _Planned:
+    """The extractions of one network: protocol -> job, and what they share."""
+
+    together: Together
+    jobs: Mapping[str, Job]
+
+
+def _planned(
     run: Run,
     study: Study,
     protocols: Mapping[str, Protocol],
-    networks: Mapping[str, Network],
+    networks: Sequence[Network],
     inputs: StudyInputs,
-) -> dict[str, dict[str, Artifact]]:
+) -> dict[str, _Planned]:
+    """Model name -> its extractions; what is done already is not among the settings wanted."""
     extraction = Extraction(
         root=run.writer.folder,
         stimuli=inputs.stimuli,
@@ -120,20 +133,25 @@ def _extracted(
         seed=study.networks.seed,
         device=study.compute.device,
         memory=study.compute.memory,
+        scratch=study.compute.scratch,
     )
-    jobs: dict[tuple[str, str], Job] = {}
-    for name, network in networks.items():
+    planned = {}
+    for network in networks:
         together = Together(extraction, network, _builder(study))
-        for protocol, each in protocols.items():
-            job = jobs[name, protocol] = extraction_job(together, each.extraction)
-            if not run.has(job):
-                together.wanted.append(each.extraction)
-    # Protocols that differ only in the analysis share one extraction: their jobs have one key.
-    done = run.do("Extracting RDMs of networks", jobs.values())
-    stored: dict[str, dict[str, Artifact]] = {}
-    for (name, protocol), job in jobs.items():
-        stored.setdefault(name, {})[protocol] = done[job.key][0]
-    return stored
+        jobs = {name: extraction_job(together, each.extraction) for name, each in protocols.items()}
+        together.wanted = [protocols[name].extraction for name, job in jobs.items() if not run.has(job)]
+        planned[together.name] = _Planned(together, jobs)
+    return planned
+
+
+def _extracted(run: Run, planned: Mapping[str, _Planned]) -> dict[str, dict[str, Artifact]]:
+    """Model name -> protocol -> its RDMs. Protocols that differ only in the analysis share one job."""
+    jobs = [job for each in planned.values() for job in each.jobs.values()]
+    done = run.do("Extracting RDMs of networks", jobs)
+    return {
+        name: {protocol: done[job.key][0] for protocol, job in each.jobs.items()}
+        for name, each in planned.items()
+    }
 
 
 def _builder(study: Study) -> Callable[[Network], torch.nn.Module]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class How(TypedDict, total=False):
 
     device : torch's name of the device.
     scratch : an existing folder for the features, which are removed again.
+    scratch_bytes : disk that the features may take.
     memory : bytes that the blocks of features may take while RDMs are computed.
     batch : frames in one call of an image network; 16 when none. Networks of mmaction2 take one clip a call.
     skip_bad : leave out layers whose features are constant, not finite, or the same for all stimuli, and list
@@ -46,6 +48,7 @@ class How(TypedDict, total=False):
 
     device: str
     scratch: Required[Path]
+    scratch_bytes: float
     memory: float
     batch: int | None
     skip_bad: bool
@@ -55,6 +58,7 @@ class How(TypedDict, total=False):
 
 DEFAULTS: dict[str, Any] = {
     "device": "cpu",
+    "scratch_bytes": math.inf,
     "memory": 4e9,
     "batch": None,
     "skip_bad": False,
@@ -119,8 +123,9 @@ def extract_rdms_together(
 
     Raises
     ------
-    BadInput : fewer than three stimuli, frames that are none, features that are constant or not finite (names
-        layer and stimulus), a layer that is the same for all stimuli, or no layer left.
+    BadInput : fewer than three stimuli, too little scratch (known after the first), frames that are none,
+        features that are constant or not finite (names layer and stimulus), a layer that is the same for all
+        stimuli, or no layer left.
     """
     if len(videos) < FEWEST_STIMULI:
         raise BadInput("stimuli for RDMs", expected=f"at least {FEWEST_STIMULI}", found=len(videos))
@@ -135,6 +140,8 @@ def extract_rdms_together(
                 features = _stimulus_features(network, module, inputs.calls, sharing)
                 for recipe, of_recipe in zip(sharing, features, strict=True):
                     recipe.keep(stimulus, inputs, of_recipe)
+            if index == 0:
+                _check_scratch(network, recipes, len(videos), options["scratch_bytes"])
             if options["on_stimulus"] is not None:
                 options["on_stimulus"](index + 1)
         return [recipe.rdms(len(videos)) for recipe in recipes]
@@ -175,6 +182,10 @@ class _Recipe:
         if inputs.frames_added:
             self._added[stimulus] = inputs.frames_added
 
+    @property
+    def bytes_of_a_stimulus(self) -> int:
+        return sum(layer.width for layer in self._spool.layers) * np.dtype(np.float32).itemsize
+
     def rdms(self, n_stimuli: int) -> NetworkRdms:
         layers = _rdms(self._spool, self.settings, self.options["memory"], self.options["skip_bad"])
         notes: dict[str, Any] = {
@@ -189,6 +200,19 @@ class _Recipe:
                 layer.name: effective_components(self.settings, n_stimuli, layer.width) for layer in layers
             }
         return NetworkRdms(layers, notes)
+
+
+def _check_scratch(
+    network: Network, recipes: Sequence[_Recipe], n_stimuli: int, scratch_bytes: float
+) -> None:
+    needed = n_stimuli * sum(recipe.bytes_of_a_stimulus for recipe in recipes)
+    if needed > scratch_bytes:
+        raise BadInput(
+            f"features of {network.name}, {n_stimuli} stimuli and {len(recipes)} settings",
+            expected=f"at most {scratch_bytes / 1e9:,.1f} GB of scratch",
+            found=f"{needed / 1e9:,.1f} GB",
+            hint="raise compute.scratch, or run one protocol at a time",
+        )
 
 
 def _by_input(recipes: Sequence[_Recipe], frames: Frames) -> list[tuple[NetworkInputs, list[_Recipe]]]:

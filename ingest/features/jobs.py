@@ -42,7 +42,7 @@ class Extraction:
     root : the warehouse.
     stimuli, sha256 : in the order of the RDMs, and the hash of each one's file.
     weights, seed : pretrained, or random with this seed.
-    device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers.
+    device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers. scratch : bytes of disk for features.
     """
 
     root: Path
@@ -52,6 +52,7 @@ class Extraction:
     seed: int
     device: str
     memory: int
+    scratch: int
 
 
 def model_name(network: str, weights: WeightsKind, seed: int) -> str:
@@ -100,6 +101,7 @@ class Together:
                 device=self.extraction.device,
                 scratch=scratch,
                 memory=self.extraction.memory,
+                scratch_bytes=self.extraction.scratch,
                 on_stimulus=lambda done: tick(done, len(stimuli)),
             )
         finally:

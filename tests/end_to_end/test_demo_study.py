@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from alignhouse.demo.data import make_demo_data
+from alignhouse.run import run_study
+from alignhouse.study import read_study
 from warehouse import Warehouse
 
 STUDY = """
@@ -100,3 +102,12 @@ def test_pretrained_weights_that_are_missing_are_named_before_anything_starts(
     assert "x3d_s: no file" in done.stderr
     assert 'weights = "random" on purpose' in done.stderr
     assert not (tmp_path / "other.alignhouse").exists()
+
+
+def test_stored_rdms_need_no_weights_any_more(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(networks: object, weights: object) -> None:
+        raise AssertionError(f"weights of {networks} were asked for")
+
+    monkeypatch.setattr("alignhouse.run.check_weights", refuse)
+    study = read_study(demo / "study.toml")
+    assert run_study(study, command="test").jobs_done == 0

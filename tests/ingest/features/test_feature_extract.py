@@ -321,3 +321,21 @@ def test_two_protocols_together_give_what_each_gives_alone(
         assert [layer.name for layer in one.layers] == [layer.name for layer in other.layers]
         for a, b in zip(one.layers, other.layers, strict=True):
             np.testing.assert_array_equal(a.rdm, b.rdm)
+
+
+def test_features_that_exceed_the_scratch_are_refused_after_the_first_stimulus(
+    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    told: list[int] = []
+    with pytest.raises(BadInput, match="features of AlexNet, 4 stimuli .* at most 0.0 GB of scratch"):
+        extract_rdms(
+            catalog()["AlexNet"],
+            alexnet,
+            sources(noise_videos),
+            ExtractionSettings(),
+            scratch=tmp_path,
+            scratch_bytes=1e6,
+            on_stimulus=told.append,
+        )
+    assert told == []
+    assert list(tmp_path.iterdir()) == []

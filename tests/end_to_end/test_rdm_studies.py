@@ -1,0 +1,87 @@
+"""Other labs' brain RDMs: conditions are matched by name, and by order only where the user says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alignhouse.run import run_study
+from alignhouse.study import read_study
+from warehouse import BadInput, Warehouse
+
+N_SUBJECTS = 3
+
+
+def squares(n: int) -> np.ndarray:
+    """(subjects, n, n): symmetric, zero on the diagonal."""
+    half = np.triu(np.random.default_rng(5).random((N_SUBJECTS, n, n)), 1)
+    return half + half.transpose(0, 2, 1)
+
+
+@pytest.fixture
+def lab(study: Any) -> Any:
+    study.change('kind = "bmd"\npath = "betas"', 'kind = "rdms"\npath = "lab"')
+    study.change('regions = ["V1", "EBA"]\n', "")
+    (study.folder / "lab").mkdir()
+    return study
+
+
+def alignment(study: Any) -> list[tuple[Any, ...]]:
+    run_study(read_study(study.file), command="test")
+    with Warehouse.open(study.warehouse) as opened:
+        query = "select protocol, model, layer, roi, subject, rho from alignment order by all"
+        return opened.sql(query).fetchall()
+
+
+def test_named_conditions_may_come_in_any_order(lab: Any) -> None:
+    names = np.array([str(1001 + number) for number in range(12)])
+    rdms = squares(12)
+    file: Path = lab.folder / "lab" / "fmri_EVC_RDMs.npz"
+    np.savez(file, rdms=rdms, conditions=names)
+    in_order = alignment(lab)
+    order = np.random.default_rng(1).permutation(12)
+    np.savez(file, rdms=rdms[:, order][:, :, order], conditions=names[order])
+    assert alignment(lab) == in_order
+    np.savez(file, rdms=rdms[:, order][:, :, order], conditions=names)
+    assert alignment(lab) != in_order
+
+
+def test_rows_follow_the_stimuli_only_where_the_user_says_so(lab: Any) -> None:
+    np.save(lab.folder / "lab" / "EVC.npy", squares(12))
+    with pytest.raises(BadInput, match="does not name its conditions.*stimulus_order"):
+        alignment(lab)
+    lab.change('dataset = "mini"', 'dataset = "mini"\nconditions = "stimulus_order"')
+    assert len(alignment(lab)) == 2 * 3 * 4 * N_SUBJECTS
+
+
+@pytest.mark.parametrize(
+    ("n", "names", "message"),
+    [
+        (11, None, "conditions of .*EVC.npz: expected 12, one a stimulus, found 11"),
+        (12, [str(1001 + number) for number in range(11)] + ["2000"], "do not match.*(1012|2000)"),
+        (12, None, None),
+    ],
+    ids=["another number", "another name", "fits"],
+)
+def test_conditions_that_do_not_fit_the_stimuli_are_refused(
+    lab: Any, n: int, names: list[str] | None, message: str | None
+) -> None:
+    lab.change('dataset = "mini"', 'dataset = "mini"\nconditions = "stimulus_order"')
+    arrays = {"rdms": squares(n)} | ({"conditions": np.array(names)} if names else {})
+    np.savez(lab.folder / "lab" / "EVC.npz", **arrays)
+    if message is None:
+        assert alignment(lab)
+        return
+    with pytest.raises(BadInput, match=message):
+        alignment(lab)
+    assert not lab.warehouse.exists()
+
+
+def test_a_region_that_has_no_file_lists_those_that_do(lab: Any) -> None:
+    np.save(lab.folder / "lab" / "EVC.npy", squares(12))
+    lab.change('dataset = "mini"', 'dataset = "mini"\nregions = ["EVD"]')
+    with pytest.raises(BadInput, match="no RDMs of region 'EVD'.*did you mean EVC"):
+        alignment(lab)
