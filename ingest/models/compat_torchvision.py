@@ -38,7 +38,7 @@ def stand_in_is_active() -> bool:
 def _declare_operators() -> None:
     import torch
 
-    library = torch.library.Library("torchvision", "DEF")
+    operators = torch.library.Library("torchvision", "DEF")
     for schema in _SCHEMAS:
-        library.define(schema)
-    _declared.append(library)
+        operators.define(schema)
+    _declared.append(operators)

@@ -1,5 +1,5 @@
 -- How well do networks of each architecture align with each region?
--- One row: a architecture in one region, over the best layers of its networks.
+-- One row: an architecture in one region, over the best layers of its networks.
 -- $protocol varchar = 'sound': the protocol whose numbers to give
 -- $roi varchar = null: this region only
 -- Example: alignhouse ask alignment_by_architecture --roi V1
@@ -9,18 +9,18 @@ select
     split,
     roi_group,
     roi,
-    arch_type,
-    count(*) as n_models,
-    median(rho) as median_rho,
-    quantile_cont(rho, 0.25) as lower_quartile,
-    quantile_cont(rho, 0.75) as upper_quartile,
-    arg_max(model, rho) as best_model,
-    max(rho) as best_rho,
-    count(*) filter (where p_value < 0.05) as n_significant,
-    any_value(remark) as remark
-from best_layer
+    group_name as arch_type,
+    n_models,
+    median_rho,
+    lower_quartile,
+    upper_quartile,
+    best_model,
+    best_rho,
+    n_significant,
+    remark
+from group_alignment
 where
-    protocol = $protocol
+    group_by = 'arch_type'
+    and protocol = $protocol
     and ($roi is null or roi = $roi)
-group by protocol, dataset, split, roi_group, roi, roi_order, arch_type
 order by dataset asc, split asc, roi_order asc, median_rho desc

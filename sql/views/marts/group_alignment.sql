@@ -1,0 +1,39 @@
+-- One row: a group of networks in one region, over the best layers of its networks. `group_by` says what the
+-- networks are grouped by; a network is in one group of each kind.
+with
+
+best as (
+    select * from best_layer
+),
+
+labelled as (
+    unpivot best
+    on model_type, arch_type, family, training_dataset
+    into
+    name group_by
+    value group_name
+),
+
+final as (
+    select
+        protocol,
+        dataset,
+        split,
+        roi,
+        roi_group,
+        roi_order,
+        group_by,
+        group_name,
+        count(*) as n_models,
+        median(rho) as median_rho,
+        quantile_cont(rho, 0.25) as lower_quartile,
+        quantile_cont(rho, 0.75) as upper_quartile,
+        arg_max(model, rho) as best_model,
+        max(rho) as best_rho,
+        count(*) filter (where p_value < 0.05) as n_significant,
+        any_value(remark) as remark
+    from labelled
+    group by protocol, dataset, split, roi, roi_group, roi_order, group_by, group_name
+)
+
+select * from final

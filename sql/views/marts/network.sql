@@ -1,0 +1,34 @@
+-- One row: a network with the weights it was given, and how many layers of it are read at most.
+with
+
+models as (
+    select * from model
+),
+
+layers as (
+    select
+        model,
+        max(layer_index) + 1 as n_layers
+    from layer
+    group by model
+),
+
+final as (
+    select
+        models.model,
+        models.source,
+        models.model_type,
+        models.arch_type,
+        models.family,
+        models.training_dataset,
+        models.parameters,
+        models.gflops,
+        models.top1,
+        models.weights,
+        layers.n_layers,
+        models.remark
+    from models
+    left join layers on models.model = layers.model
+)
+
+select * from final
