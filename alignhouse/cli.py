@@ -257,9 +257,10 @@ def rebuild(warehouse: WarehouseOption = None) -> None:
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and its exit code."""
-    # OpenMP's threads spin while they wait unless told otherwise: beside another busy process that makes
-    # torch several times slower, and alone it gains nothing. Set before torch starts its threads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # OpenMP's threads spin for milliseconds while they wait unless told otherwise, which beside another busy
+    # process makes torch several times slower. Read when torch starts its threads.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:
         app()
     except AlignhouseError as error:
