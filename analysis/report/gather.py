@@ -12,7 +12,7 @@ from typing import Any
 from analysis.figures.frames import joined_remarks
 from analysis.report.page import ReportContent, write_report
 from warehouse.errors import BadInput
-from warehouse.files import replacing
+from warehouse.files import write_text
 from warehouse.jobs import canonical
 from warehouse.schema import sql_files
 from warehouse.store import Warehouse
@@ -53,8 +53,7 @@ def write_report_of(
     content = gather(warehouse, dataset, split, groups)
     say("Writing the report")
     page = write_report(content, folder, lambda step, done, total: say(f"  {step} ({done + 1} of {total})"))
-    with replacing(state_file) as temporary:
-        temporary.write_text(state, encoding="utf-8")
+    write_text(state_file, state)
     return page
 
 
@@ -76,7 +75,7 @@ def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[st
         .drop("dataset", "split")
         for name in QUESTIONS
     }
-    run = warehouse.sql(queries["last_run"]).pl().row(0, named=True)
+    run = warehouse.sql(queries["last_run"], {"dataset": dataset}).pl().row(0, named=True)
     return ReportContent(
         title=f"{dataset}: alignment of {len(networks)} networks with {ceilings['roi'].n_unique()} regions",
         remark=joined_remarks(best["remark"].unique().sort().to_list()),

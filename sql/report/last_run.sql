@@ -1,4 +1,5 @@
--- One row: the latest run that added something.
+-- One row: the latest run of a study of one data set that added something; where none is known (the tables
+-- were rebuilt from files), the latest run of all.
 select
     run,
     started_at,
@@ -11,5 +12,7 @@ select
     host,
     jobs
 from run
-order by run desc
+order by
+    coalesce(study ->> '$.brain.dataset' = $dataset, false) desc,
+    run desc
 limit 1

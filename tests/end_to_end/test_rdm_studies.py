@@ -10,6 +10,7 @@ import pytest
 
 from alignhouse.run import run_study
 from alignhouse.study import read_study
+from analysis.report.gather import gather
 from warehouse import BadInput, Warehouse
 
 N_SUBJECTS = 3
@@ -85,3 +86,17 @@ def test_a_region_that_has_no_file_lists_those_that_do(lab: Any) -> None:
     lab.change('dataset = "mini"', 'dataset = "mini"\nregions = ["EVD"]')
     with pytest.raises(BadInput, match="no RDMs of region 'EVD'.*did you mean EVC"):
         alignment(lab)
+
+
+def test_a_report_shows_the_settings_of_its_own_data_set(lab: Any) -> None:
+    np.save(lab.folder / "lab" / "EVC.npy", squares(12))
+    lab.change('dataset = "mini"', 'dataset = "first"\nconditions = "stimulus_order"')
+    alignment(lab)
+    lab.change('dataset = "first"', 'dataset = "second"')
+    lab.change("permutations = 50", "permutations = 60")
+    alignment(lab)
+    with Warehouse.open(lab.warehouse) as opened:
+        for dataset, permutations in (("first", 50), ("second", 60)):
+            content = gather(opened, dataset, "test", ["model_type"])
+            assert content.settings["brain"]["dataset"] == dataset
+            assert content.settings["analysis"]["permutations"] == permutations
