@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from warehouse.files import replacing, sha256_of
+from warehouse.files import sha256_of, write_text
 
 
 class Hashes:
@@ -41,6 +41,5 @@ class Hashes:
     def save(self) -> None:
         """Keep what was learnt for the next run."""
         if self._changed:
-            with replacing(self.path) as temporary:
-                temporary.write_text(json.dumps(self._known), encoding="utf-8")
+            write_text(self.path, json.dumps(self._known))
             self._changed = False

@@ -16,8 +16,9 @@ from typing import Any
 from alignhouse.demo import brains
 from alignhouse.demo import clips as movies
 from alignhouse.demo.features import Array, FeatureSpaces, feature_spaces, measure
-from alignhouse.demo.ledger import MANIFEST, Ledger, file_sha256, write_text
+from alignhouse.demo.ledger import MANIFEST, Ledger
 from warehouse.errors import BadInput
+from warehouse.files import sha256_of, write_text
 
 GENERATOR = 1
 """Raised whenever the same parameters come to give other data."""
@@ -98,8 +99,8 @@ def make_demo_data(
         "subjects": subjects,
         "test_clips": test_clips,
         "train_clips": train_clips,
-        "categories_sha256": file_sha256(movies.CATEGORIES_FILE),
-        "region_mix_sha256": file_sha256(brains.REGION_MIX_FILE),
+        "categories_sha256": sha256_of(movies.CATEGORIES_FILE),
+        "region_mix_sha256": sha256_of(brains.REGION_MIX_FILE),
     }
     ledger = Ledger.open(folder, parameters)
     tell = progress or (lambda what, done, total: None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from warehouse.errors import BadInput
+from warehouse.files import sha256_of, write_text
 
 MANIFEST = "manifest.json"
 
@@ -48,7 +48,7 @@ class Ledger:
                 )
             return cls(folder, parameters, files, sources)
         if folder.exists() and (
-            not folder.is_dir() or any(each.name != f"{MANIFEST}.part" for each in folder.iterdir())
+            not folder.is_dir() or any(not _is_half_a_manifest(each) for each in folder.iterdir())
         ):
             raise BadInput(
                 f"cannot write demo data into {folder}",
@@ -67,7 +67,7 @@ class Ledger:
         if name not in self._checked:
             path = self.folder / name
             self._checked[name] = (
-                name in self.files and path.is_file() and file_sha256(path) == self.files[name]
+                name in self.files and path.is_file() and sha256_of(path) == self.files[name]
             )
         return self._checked[name]
 
@@ -78,7 +78,7 @@ class Ledger:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path)
-        self.files[name] = file_sha256(path)
+        self.files[name] = sha256_of(path)
         self._checked[name] = True
         self.made += 1
         self._changed = True
@@ -104,14 +104,6 @@ class Ledger:
         self._changed = False
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and move it into place."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _is_half_a_manifest(path: Path) -> bool:
+    """Whether a process that was killed while it wrote the first manifest left this file."""
+    return path.name.startswith(f".{MANIFEST}.") and path.name.endswith(".part")

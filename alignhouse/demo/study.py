@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from alignhouse.demo.data import make_demo_data
-from warehouse.files import replacing
+from warehouse.files import write_text
 from warehouse.progress import Progress, Silent
 
 DATA = "demo-data"
@@ -33,6 +33,5 @@ def make_demo_study(folder: Path, *, progress: Progress | None = None) -> Path:
     study_file = folder / STUDY_FILE
     if not study_file.exists():
         text = files("alignhouse.demo").joinpath("study.toml").read_text(encoding="utf-8")
-        with replacing(study_file) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(study_file, text)
     return study_file

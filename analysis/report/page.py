@@ -12,7 +12,7 @@ import polars as pl
 from analysis.figures.frames import joined_remarks
 from analysis.report.tables import Table, compared_settings, settings_table, table_of, without_repeated_remark
 from analysis.report.words import KEYS, best_networks, change_between, summary
-from warehouse.files import replacing
+from warehouse.files import write_text
 
 Progress = Callable[[str, int, int], None]
 """Told before each step: what is done next, how many steps are done, how many there are."""
@@ -102,8 +102,7 @@ def write_report(content: ReportContent, folder: Path, progress: Progress | None
         run=settings_table(content.run, "The run that made this report"),
     )
     page = folder / "index.html"
-    with replacing(page) as temporary:
-        temporary.write_text(html, encoding="utf-8")
+    write_text(page, html)
     return page
 
 

@@ -36,9 +36,9 @@ def stand_in_is_active() -> bool:
 
 
 def _declare_operators() -> None:
-    import torch
+    from torch import library
 
-    operators = torch.library.Library("torchvision", "DEF")
+    operators = library.Library("torchvision", "DEF")
     for schema in _SCHEMAS:
         operators.define(schema)
     _declared.append(operators)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import logging
 import pickle
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.models.catalog import Network
 from ingest.models.compat_mmaction import load_mmaction, package_folder
 from warehouse.errors import BadInput
+from warehouse.files import sha256_of
 
 if TYPE_CHECKING:
     import torch
@@ -100,8 +100,7 @@ def without_downloads(config: Any) -> Any:
 def check_sha(network: Network, checkpoint: Path) -> None:
     """Raises BadInput unless the sha256 of `checkpoint` starts with the catalog's prefix."""
     expected = network.weights_sha_prefix or ""
-    with checkpoint.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(checkpoint)
     if not found.startswith(expected):
         raise BadInput(
             f"weights of {network.name} in {checkpoint}",

@@ -5,7 +5,6 @@ Videos are decoded with decord, photographs with Pillow; a photograph is a stimu
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from ingest.stimuli.names import match_stimuli, natural_key
 from warehouse.errors import BadInput
+from warehouse.files import sha256_of
 
 if TYPE_CHECKING:
     from decord import VideoReader
@@ -107,9 +107,7 @@ def inspect(stimulus: Stimulus) -> StimulusInfo:
         frames = 1
     else:
         frames, height, width, fps = _decode_all(path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return StimulusInfo(frames, fps, width, height, digest, path.stat().st_size)
+    return StimulusInfo(frames, fps, width, height, sha256_of(path), path.stat().st_size)
 
 
 def read_frames(path: Path) -> np.ndarray:
