@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from alignhouse.brain import BrainRequest, find_stored_betas, make_brain_rdms, store_betas
 from alignhouse.study import Study
-from ingest.brain.bmd import find_beta_files
-from ingest.brain.jobs import Conditions, betas_job, brain_rdm_job, dataset_job, rdm_file_job
+from ingest.brain.dataset_job import dataset_job
+from ingest.brain.jobs import Conditions
+from ingest.brain.rdm_file_jobs import rdm_file_job
 from ingest.brain.rdm_files import find_rdm_files, read_model_rdms
 from ingest.brain.regions import Region, resolve
 from ingest.features.jobs import precomputed_job
@@ -20,6 +22,7 @@ from warehouse.jobs import Job
 from warehouse.runs import Run
 
 OTHER_GROUP = "other"
+SYNTHETIC = "synthetic brains"
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     brain = _BETAS_OR_RDMS[study.brain.kind](run, study, hashes, conditions)
     sha256 = {each.name: hashes.of(each.path) for each in stimuli}
     run.do("Decoding stimuli", [stimuli_job(study.brain.dataset, stimuli, sha256)])
-    remark = "synthetic brains" if study.brain.synthetic else ""
+    remark = _remark(study)
     run.do("Describing the data set", [_dataset(study, brain, remark)])
     return StudyInputs(stimuli, sha256, brain.rdms, _model_rdms(run, study, hashes, conditions), remark)
 
@@ -63,6 +66,11 @@ class _Brain:
     subjects: Sequence[str]
     regions: Sequence[Region]
     rdms: Mapping[str, Artifact]
+    absent: Mapping[str, Mapping[str, str]]
+
+
+def _remark(study: Study) -> str:
+    return SYNTHETIC if study.brain.synthetic else ""
 
 
 def _conditions(stimuli: Sequence[Stimulus]) -> Conditions:
@@ -74,35 +82,29 @@ def _conditions(stimuli: Sequence[Stimulus]) -> Conditions:
 
 def _from_betas(run: Run, study: Study, hashes: Hashes, conditions: Conditions) -> _Brain:
     brain = study.brain
-    regions = resolve(brain.regions, brain.version)
-    parts = list(dict.fromkeys(part for region in regions for part in region.parts))
-    files = find_beta_files(brain.path, brain.version, parts, brain.subjects)
-    run.progress.say(f"Brain data: {len({file.subject for file in files})} subjects, {len(parts)} files each")
-    jobs = {
-        (file.subject, file.part): betas_job(file, hashes.of(file.path), brain.dataset, conditions)
-        for file in files
-    }
-    done = run.do("Storing betas", jobs.values())
-    betas: dict[str, dict[str, Artifact]] = {}
-    for (subject, part), job in jobs.items():
-        betas.setdefault(subject, {})[part] = done[job.key][0]
-    rdm_jobs = {
-        region.name: brain_rdm_job(
-            run.writer.folder,
-            brain.dataset,
-            brain.split,
-            region,
-            betas,
-            conditions,
-            average=brain.average_subjects,
-        )
-        for region in regions
-    }
-    return _Brain(list(betas), regions, _by_region(run, rdm_jobs))
+    request = BrainRequest(
+        dataset=brain.dataset,
+        version=brain.version,
+        split=brain.split,
+        regions=resolve(brain.regions, brain.version),
+        subjects=brain.subjects,
+        skip_bad=brain.skip_bad,
+        min_ncsnr=brain.min_ncsnr,
+        average=brain.average_subjects,
+        memory=study.compute.memory,
+    )
+    if brain.path is None:
+        betas = find_stored_betas(run, request)
+    else:
+        betas = store_betas(run, brain.path, request, hashes)
+    made = make_brain_rdms(run, betas, request, conditions, _remark(study))
+    return _Brain(list(betas), request.regions, made.artifacts, made.absent)
 
 
 def _from_rdm_files(run: Run, study: Study, hashes: Hashes, conditions: Conditions) -> _Brain:
     brain = study.brain
+    if brain.path is None:
+        raise BadInput("brain.path is missing", expected='a folder of RDM files, for kind = "rdms"')
     if brain.subjects is not None:
         raise BadInput("brain.subjects", found='kind = "rdms"', hint="RDM files do not name their subjects")
     files = find_rdm_files(brain.path)
@@ -127,7 +129,7 @@ def _from_rdm_files(run: Run, study: Study, hashes: Hashes, conditions: Conditio
     most = max(each.rows for each in rdms.values())
     subjects = [f"sub-{index + 1:02d}" for index in range(most)]
     regions = [Region(roi, OTHER_GROUP, order, ()) for order, roi in enumerate(wanted)]
-    return _Brain(subjects, regions, rdms)
+    return _Brain(subjects, regions, rdms, {})
 
 
 _BETAS_OR_RDMS = {"bmd": _from_betas, "rdms": _from_rdm_files}
@@ -145,6 +147,7 @@ def _dataset(study: Study, brain: _Brain, remark: str) -> Job:
         study.brain.version if study.brain.kind == "bmd" else None,
         brain.subjects,
         brain.regions,
+        absent=brain.absent,
         synthetic=study.brain.synthetic,
         remark=remark,
     )

@@ -64,7 +64,9 @@ class BrainSection(Section):
     kind: Literal["bmd", "rdms"] = Field(
         "bmd", description="bmd: betas in the layout of BOLD Moments; rdms: a file of RDMs per region"
     )
-    path: Path = Field(description="folder of the brain data")
+    path: Path | None = Field(
+        None, description="folder of the brain data; without it, betas that are stored in the warehouse"
+    )
     dataset: str = Field("bmd", description="what to call the data set in tables and figures")
     version: Literal["A", "B"] = Field("B", description="version of the BOLD Moments betas")
     split: Literal["test", "train", "all"] = Field("test", description="which stimuli")
@@ -74,6 +76,12 @@ class BrainSection(Section):
     subjects: list[str] | None = Field(None, description="these subjects only, e.g. ['sub-01']; default: all")
     average_subjects: bool = Field(
         False, description="average the subjects' RDMs and score against the average"
+    )
+    skip_bad: bool = Field(
+        False, description="leave out voxels with NaN or infinite values, and say how many; else an error"
+    )
+    min_ncsnr: float | None = Field(
+        None, ge=0, description="keep only voxels whose noise-ceiling SNR is at least this, e.g. 0.2"
     )
     conditions: Literal["file", "stimulus_order"] = Field(
         "file",

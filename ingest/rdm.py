@@ -7,11 +7,14 @@ the order of scipy's `squareform`, float64 (ranks must not tie by rounding).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from warehouse.errors import BadInput
+
+ReadRows = Callable[[int, int], np.ndarray]
+"""(start, stop) -> the rows from start to before stop, (stop - start, V)."""
 
 # RDMs stored in float32 are off by about 1e-7 from symmetric and from zero on the diagonal.
 TOLERANCE = 1e-6
@@ -56,6 +59,40 @@ def correlation_rdm(patterns: np.ndarray, buffer_bytes: int = 2**26) -> np.ndarr
     _refuse_rows(constant, "values that differ", "the same value everywhere")
     r = (gram / norm[:, None] / norm[None, :])[np.triu_indices(n, k=1)]
     return 1 - np.clip(r, -1, 1)
+
+
+def correlation_rdm_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.ndarray:
+    """As `correlation_rdm`, of patterns that are read `rows_at_once` at a time, twice that in memory."""
+
+    def standardised(start: int, stop: int) -> np.ndarray:
+        patterns = np.asarray(read(start, stop), dtype=np.float64)
+        mean = patterns.mean(axis=1, keepdims=True)
+        centred = patterns - mean
+        norm = np.linalg.norm(centred, axis=1)
+        all_rows = np.zeros(n, dtype=bool)
+        all_rows[start:stop] = ~np.isfinite(norm)
+        _refuse_rows(all_rows, "finite numbers", "NaN or infinite values")
+        all_rows[start:stop] = norm <= _ROUNDING * np.abs(mean[:, 0]) * math.sqrt(patterns.shape[1])
+        _refuse_rows(all_rows, "values that differ", "the same value everywhere")
+        return centred / norm[:, None]
+
+    r = gram_in_parts(standardised, n, rows_at_once)[np.triu_indices(n, k=1)]
+    return 1 - np.clip(r, -1, 1)
+
+
+def gram_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.ndarray:
+    """Inner products of n rows, (n, n) float64, of which at most 2 * `rows_at_once` are in memory."""
+    gram = np.empty((n, n))
+    starts = range(0, n, max(1, rows_at_once))
+    for start in starts:
+        stop = min(n, start + starts.step)
+        rows = read(start, stop)
+        gram[start:stop, start:stop] = rows @ rows.T
+        for later in range(stop, n, starts.step):
+            end = min(n, later + starts.step)
+            gram[start:stop, later:end] = rows @ read(later, end).T
+            gram[later:end, start:stop] = gram[start:stop, later:end].T
+    return gram
 
 
 def n_conditions(n_pairs: int) -> int:

@@ -163,14 +163,18 @@ def _write_parquet(path: Path, output: Output, metadata: dict[bytes, bytes]) -> 
         schema, batches = output.data[0], iter(output.data[1])
     schema = schema.with_metadata(metadata)
     floats = [_leaf(each) for each in schema if pa.types.is_floating(_value_type(each.type))]
+    names = [each.name for each in schema if pa.types.is_string(each.type)]
+    vectors = [each.name for each in schema if pa.types.is_fixed_size_list(each.type)]
     rows = 0
     with pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
+        compression="zstd" if output.compress else "none",
         # Bytes of equal significance side by side: floats of like size then compress.
-        use_byte_stream_split=floats or False,
-        use_dictionary=[each.name for each in schema if pa.types.is_string(each.type)],
+        use_byte_stream_split=floats if floats and output.compress else False,
+        use_dictionary=names,
+        # The smallest and largest number of a vector tell nobody which rows to read.
+        write_statistics=names if vectors else True,
     ) as writer:
         for batch in batches:
             writer.write_batch(batch.replace_schema_metadata(metadata))

@@ -6,10 +6,16 @@ many workers there are. An executor for a cluster has this very signature.
 
 from __future__ import annotations
 
+import os
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 from warehouse.artifacts import Artifact, work
+from warehouse.errors import Stopped
 from warehouse.jobs import Job, Tick
 
 Executor = Callable[[Path, Iterable[Job], Callable[[Job], Tick]], Iterator[tuple[Job, list[Artifact]]]]
@@ -21,3 +27,51 @@ def local(
     """One job after the other in this process; numpy and torch use the cores inside a job."""
     for job in jobs:
         yield job, work(root, job, starting(job))
+
+
+def threaded(
+    root: Path, jobs: Iterable[Job], starting: Callable[[Job], Tick]
+) -> Iterator[tuple[Job, list[Artifact]]]:
+    """As many jobs at a time as there are cores, in threads: for jobs that read, convert and write.
+
+    Gives jobs in the order in which they came. Where one fails, those that were running are given first, and
+    then its error is raised; the same where the consumer stops (those then are whole files for the next run).
+    """
+    workers = len(os.sched_getaffinity(0))
+    stop = threading.Event()
+
+    def tick(done: int, total: int) -> None:
+        if stop.is_set():
+            raise Stopped("stopped")
+
+    coming = iter(jobs)
+    with ThreadPoolExecutor(workers) as pool:
+        running: deque[tuple[Job, Future[list[Artifact]]]] = deque()
+
+        def submit(most: int) -> None:
+            for job in islice(coming, most):
+                running.append((job, pool.submit(work, root, job, tick)))
+
+        submit(2 * workers)
+        error: BaseException | None = None
+        try:
+            while running:
+                job, future = running.popleft()
+                starting(job)
+                try:
+                    made = future.result()
+                except Exception as failure:
+                    if error is None:
+                        error = failure
+                        for _, each in running:
+                            each.cancel()
+                        running = deque(each for each in running if not each[1].cancelled())
+                    continue
+                if error is None:
+                    submit(1)
+                yield job, made
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+    if error is not None:
+        raise error

@@ -3,43 +3,85 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from warehouse.files import sha256_of, write_text
 
+_STATE = ("size", "inode", "modified", "changed")
+
 
 class Hashes:
-    """sha256 of files, kept in `<warehouse>/working/hashes.json`; safe to delete.
+    """sha256 of files, kept in a file of `folder`; safe to delete, and to share between threads.
 
     A remembered hash counts only while the file's size, inode, modification and change times are what they
     were; the change time cannot be set back, so a file replaced under the same name is always noticed.
+
+    Parameters
+    ----------
+    folder : files in it are known by their names in it, so that it may be renamed; others by their full path.
+    file : where in the folder the hashes are kept.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "working" / "hashes.json"
-        self._known: dict[str, list[int | str]] = {}
+    def __init__(self, folder: Path, file: str = "working/hashes.json") -> None:
+        self.path = folder / file
+        self._folder = folder.resolve()
+        self._lock = threading.Lock()
         self._changed = False
-        if self.path.exists():
-            try:
-                self._known = json.loads(self.path.read_text(encoding="utf-8"))
-            except ValueError:  # only a memory aid: without it every file is read again
-                self._known = {}
+        self._known: dict[str, list[int | str]] = _read(self.path) if self.path.exists() else {}
 
-    def of(self, path: Path) -> str:
-        """The sha256 of the file's content."""
-        stat = path.stat()
-        state = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
-        name = str(path.resolve())
-        known = self._known.get(name)
+    def of(self, path: Path, hashing: Callable[[Path], str] = sha256_of) -> str:
+        """The sha256 of the file's content, by `hashing` where it is not known."""
+        state, name = _state(path), self._name(path)
+        with self._lock:
+            known = self._known.get(name)
         if known and known[:-1] == state:
             return str(known[-1])
-        digest = sha256_of(path)
-        self._known[name] = [*state, digest]
-        self._changed = True
+        digest = hashing(path)
+        self._keep(name, state, digest)
         return digest
+
+    def knows(self, path: Path) -> bool:
+        """Whether `of` would answer without reading the file."""
+        with self._lock:
+            known = self._known.get(self._name(path))
+        return bool(known and known[:-1] == _state(path))
+
+    def remember(self, path: Path, digest: str) -> None:
+        """Take the caller's word for the sha256 of a file that has just been written."""
+        self._keep(self._name(path), _state(path), digest)
 
     def save(self) -> None:
         """Keep what was learnt for the next run."""
-        if self._changed:
-            write_text(self.path, json.dumps(self._known))
-            self._changed = False
+        with self._lock:
+            if self._changed:
+                write_text(self.path, json.dumps(self._known))
+                self._changed = False
+
+    def _keep(self, name: str, state: list[int | str], digest: str) -> None:
+        with self._lock:
+            self._known[name] = [*state, digest]
+            self._changed = True
+
+    def _name(self, path: Path) -> str:
+        path = path.resolve()
+        return str(path.relative_to(self._folder) if path.is_relative_to(self._folder) else path)
+
+
+def _state(path: Path) -> list[int | str]:
+    stat = path.stat()
+    return [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+def _read(path: Path) -> dict[str, list[int | str]]:
+    # Only a memory aid: whatever in it cannot be read is learnt again from the files.
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {
+        name: kept for name, kept in known.items() if isinstance(kept, list) and len(kept) == len(_STATE) + 1
+    }

@@ -83,8 +83,14 @@ class Run:
         """Whether `do` would find the job done."""
         return self.writer.finished(job) is not None or self.writer.adoptable(job) is not None
 
-    def do(self, title: str, jobs: Iterable[Job]) -> dict[str, list[Artifact]]:
+    def do(
+        self, title: str, jobs: Iterable[Job], executor: Executor | None = None
+    ) -> dict[str, list[Artifact]]:
         """The artifacts of each job, by the job's key; those that are done already are not done again.
+
+        Parameters
+        ----------
+        executor : where these jobs run, if not where the run's other jobs do.
 
         Raises
         ------
@@ -101,7 +107,8 @@ class Run:
             else:
                 todo[job.key] = job
         self.progress.stage(title, len(todo), len(results))
-        for job, made in self.executor(self.writer.folder, todo.values(), self._starting):
+        executor = executor or self.executor
+        for job, made in executor(self.writer.folder, todo.values(), self._starting):
             results[job.key] = made
             self._keep(made, is_new=True)
             self.progress.job_done()

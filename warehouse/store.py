@@ -144,16 +144,15 @@ class Writer:
         Files that are in place but unknown (the process was killed before it registered them), or whose
         rows another study has since replaced, are returned by `adoptable` instead.
         """
+        found = self.artifacts("current_artifacts_of_job", job=job.key)
+        return found if found and len(found) == found[0].of else None
+
+    def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
+        """The artifacts that a statement of `sql/statements` selects, those whose files are in place."""
         columns = [each.name for each in dataclasses.fields(Artifact)]
-        rows = self.connection.execute(statement("current_artifacts_of_job"), {"job": job.key}).fetchall()
+        rows = self.connection.execute(statement(query), parameters).fetchall()
         found = [Artifact(**dict(zip(columns, _from_json(row), strict=True))) for row in rows]
-        if not found or len(found) != found[0].of:
-            return None
-        for each in found:
-            path = self.folder / each.path
-            if not path.is_file() or path.stat().st_size != each.bytes:
-                return None
-        return found
+        return [each for each in found if self._is_there(each)]
 
     def adoptable(self, job: Job) -> list[Artifact] | None:
         """The artifacts of `job` if all its files are in place though not (or no longer) registered."""
@@ -197,6 +196,10 @@ class Writer:
         self._published_at = time.monotonic()
         self._publishing_took = self._published_at - started
 
+    def _is_there(self, artifact: Artifact) -> bool:
+        path = self.folder / artifact.path
+        return path.is_file() and path.stat().st_size == artifact.bytes
+
     def _register(self, artifact: Artifact, run: int) -> None:
         if artifact.table is not None:
             self._put_rows(artifact)
@@ -225,9 +228,12 @@ class Writer:
         # Names of tables and columns cannot be bound; these are the job functions' own, never a user's.
         table, path = artifact.table, {"path": str(self.folder / artifact.path)}
         new = "read_parquet($path, hive_partitioning = false)"
+        columns = ", ".join(f'"{column}"' for column in artifact.slot)
         same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in artifact.slot)
         replaced = self.connection.execute(
-            f'delete from "{table}" as old using {new} as new where {same} returning old.artifact', path
+            f'delete from "{table}" as old using (select distinct {columns} from {new}) as new'
+            f" where {same} returning old.artifact",
+            path,
         ).fetchall()
         for (name,) in set(replaced):
             self.connection.execute(statement("retire_artifact"), {"artifact": name})

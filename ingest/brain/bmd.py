@@ -1,4 +1,4 @@
-"""Betas of the BOLD Moments data set (OpenNeuro ds005165), in its own layout.
+"""The files of betas in the BOLD Moments data set (OpenNeuro ds005165): its folders and names.
 
 One file a subject and part of a region, with the responses to the training videos 0001-1000, three times
 each, and to the test videos 1001-1102, ten times each.
@@ -11,9 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from ingest.brain.pickles import read_arrays
 from ingest.brain.regions import VERSIONS, hemisphere_of
 from ingest.stimuli.names import natural_key
 from warehouse.errors import BadInput, near_names
@@ -26,25 +23,11 @@ _FILE_NAMES = {
     "A": "{part}_TRavg-56789_allvoxel.pkl",
     "B": "{subject}_roi-{part}_betas_normalized.pkl",
 }
-_KEYS = {"train": "train_data_allvoxel", "test": "test_data_allvoxel"}
+ARRAYS = {"train": "train_data_allvoxel", "test": "test_data_allvoxel"}
+"""What the pickled dict calls the betas of each split."""
 _FIRST_VIDEO = {"train": 1, "test": 1001}
 _VIDEOS = {"train": 1000, "test": 102}
 _SUBJECT = re.compile(r"sub-[0-9]+")
-
-
-class AbsentRegion(BadInput):
-    """A part of a region has no voxels in this subject.
-
-    Version A has three: TOS of sub-06, TOS and RSC of sub-07.
-    """
-
-    def __init__(self, file: BetaFile, holds: str = "no voxels") -> None:
-        super().__init__(f"{file.part} of {file.subject} is absent: {file.path} has {holds}")
-        self.file, self._holds = file, holds
-
-    def __reduce__(self) -> tuple[type[AbsentRegion], tuple[BetaFile, str]]:
-        # Workers send their errors to the coordinator pickled.
-        return type(self), (self.file, self._holds)
 
 
 @dataclass(frozen=True)
@@ -89,45 +72,6 @@ def find_beta_files(
     return files
 
 
-def read_betas(file: BetaFile) -> dict[str, np.ndarray]:
-    """Betas of one part in one subject: {"train": (n_train, 3, V), "test": (n_test, 10, V)}, V voxels.
-
-    Both (n_stimuli, n_repetitions, n_voxels), float32, C-contiguous; rows are named by `stimulus_names`.
-
-    Raises AbsentRegion where V is 0; BadInput for what `read_arrays` refuses, other shapes, a V that differs
-    between the splits, and NaN or infinite values, counting them.
-    """
-    betas = _read(file)
-    for split, values in betas.items():
-        bad = sum(values[i].size - np.count_nonzero(np.isfinite(values[i])) for i in range(len(values)))
-        if bad:
-            raise BadInput(
-                f"betas of {file.subject}, {file.part}, {split}",
-                expected="finite numbers",
-                found=f"{bad:,} of {values.size:,} NaN or infinite",
-                hint="drop the bad voxels, or fetch the file again",
-            )
-    return betas
-
-
-def read_betas_of_good_voxels(file: BetaFile) -> tuple[dict[str, np.ndarray], int]:
-    """As `read_betas`, less the voxels with a NaN or infinite value in either split, and how many those were.
-
-    Raises AbsentRegion also where no voxel is left.
-    """
-    betas = _read(file)
-    good = np.ones(betas["train"].shape[-1], dtype=bool)
-    for values in betas.values():
-        for of_stimulus in values:
-            good &= np.isfinite(of_stimulus).all(axis=0)
-    dropped = int(np.count_nonzero(~good))
-    if dropped == len(good):
-        raise AbsentRegion(file, f"no voxel without NaN or infinite values among {dropped:,}")
-    if dropped:
-        betas = {split: np.ascontiguousarray(values[..., good]) for split, values in betas.items()}
-    return betas, dropped
-
-
 def stimulus_names(split: str, n: int) -> list[str]:
     """The videos of the first `n` rows: 0001, 0002, ... of "train", 1001, 1002, ... of "test"."""
     if split not in _VIDEOS:
@@ -135,32 +79,6 @@ def stimulus_names(split: str, n: int) -> list[str]:
     if not 0 < n <= _VIDEOS[split]:
         raise BadInput(f"betas of split {split}", expected=f"1 to {_VIDEOS[split]:,} stimuli", found=n)
     return [f"{_FIRST_VIDEO[split] + row:04d}" for row in range(n)]
-
-
-def _read(file: BetaFile) -> dict[str, np.ndarray]:
-    stored = read_arrays(file.path, list(_KEYS.values()))
-    for split, key in _KEYS.items():
-        values = stored[key]
-        if values.ndim != 3 or 0 in values.shape[:2]:
-            raise BadInput(
-                f"{split} betas in {file.path}",
-                expected="(stimuli, repetitions, voxels)",
-                found=f"shape {values.shape}",
-            )
-        if values.dtype.kind not in "fiu":
-            raise BadInput(
-                f"{split} betas in {file.path}", expected="real numbers", found=f"dtype {values.dtype}"
-            )
-    n_voxels = {split: stored[key].shape[2] for split, key in _KEYS.items()}
-    if len(set(n_voxels.values())) > 1:
-        raise BadInput(f"betas in {file.path}", expected="the same voxels in both splits", found=n_voxels)
-    if n_voxels["train"] == 0:
-        raise AbsentRegion(file)
-    # A value too large for float32 becomes infinite, and is then counted as such.
-    with np.errstate(over="ignore"):
-        return {
-            split: np.ascontiguousarray(stored.pop(key), dtype=np.float32) for split, key in _KEYS.items()
-        }
 
 
 def _folder_of_subjects(root: Path, version: str) -> Path:

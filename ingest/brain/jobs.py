@@ -1,28 +1,31 @@
-"""Jobs from raw brain data to stored betas and brain RDMs: read, call, write."""
+"""Jobs from raw betas to stored betas, brain RDMs and their reliability: read, call, write."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from ingest.brain.bmd import BetaFile, read_betas, stimulus_names
-from ingest.brain.brain_rdms import average_subjects, brain_rdm
-from ingest.brain.rdm_files import read_rdm_file
-from ingest.brain.regions import Region, hemisphere_of
-from ingest.rdm import n_conditions
-from ingest.stimuli.videos import match_stimuli
+from ingest.brain.betas import AbsentRegion, open_betas
+from ingest.brain.bmd import BetaFile, stimulus_names
+from ingest.brain.brain_rdms import average_subjects
+from ingest.brain.regions import Region
+from ingest.brain.reliability import rdm_reliability
+from ingest.brain.stored_betas import StoredBetas, open_region
+from ingest.stimuli.names import match_stimuli
 from warehouse.artifacts import Artifact, hive
 from warehouse.errors import BadInput
 from warehouse.jobs import Job, Output, Tick
-from warehouse.vectors import read_vectors, vector_table
+from warehouse.vectors import vector_batch, vector_schema, vector_table
 
-BETAS_VERSION = 1
-RDM_VERSION = 1
+BETAS_VERSION = 2
+RDM_VERSION = 2
+RELIABILITY_VERSION = 1
 AVERAGE = "average"
+RDM_METHOD = "1 - Pearson"
 
 
 @dataclass(frozen=True)
@@ -32,216 +35,225 @@ class Conditions:
     by_split: Mapping[str, tuple[str, ...]]
 
     @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(sorted(self.by_split, reverse=True))
+
+    @property
     def names(self) -> tuple[str, ...]:
-        return tuple(name for split in sorted(self.by_split, reverse=True) for name in self.by_split[split])
+        return tuple(name for split in self.splits for name in self.by_split[split])
 
 
-def betas_job(file: BetaFile, sha256: str, dataset: str, stimuli: Conditions) -> Job:
-    """The betas of one part of a region in one subject, float32, a row per stimulus and repetition.
+@dataclass(frozen=True)
+class RegionJobs:
+    """What the jobs on one region share.
 
-    `stimuli` are checked against the file's rows; they are not part of what is stored.
+    betas : subject -> part -> split -> artifact of its betas; every part of the region in every subject.
+    min_ncsnr : keep only voxels whose noise-ceiling SNR over these splits is at least this; None keeps all.
+    memory : bytes that patterns may take.
+    """
+
+    root: Path
+    dataset: str
+    region: Region
+    betas: Mapping[str, Mapping[str, Mapping[str, Artifact]]]
+    splits: tuple[str, ...]
+    min_ncsnr: float | None
+    memory: int
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        return {
+            f"{subject}/{part}/{split}": parts[part][split].artifact
+            for subject, parts in self.betas.items()
+            for part in self.region.parts
+            for split in self.splits
+        }
+
+    def settings(self) -> dict[str, object]:
+        return {
+            "dataset": self.dataset,
+            "roi": self.region.name,
+            "parts": list(self.region.parts),
+            "splits": list(self.splits),
+            "min_ncsnr": self.min_ncsnr,
+        }
+
+    def of_subjects(self, tick: Tick) -> Iterator[tuple[str, StoredBetas]]:
+        """Each subject's betas of the region, open while it is that subject's turn."""
+        for done, (subject, parts) in enumerate(self.betas.items()):
+            artifacts = [{split: parts[part][split] for split in self.splits} for part in self.region.parts]
+            with open_region(self.root, artifacts, self.region.parts, self.min_ncsnr) as betas:
+                yield subject, betas
+            tick(done + 1, len(self.betas))
+
+
+def betas_job(
+    file: BetaFile,
+    sha256: str,
+    dataset: str,
+    version: str,
+    split: str,
+    *,
+    skip_bad: bool = False,
+    memory: int,
+) -> Job:
+    """The betas of one part of a region in one subject and split, float32, a row per stimulus and repetition.
+
+    Parameters
+    ----------
+    version : of the data set, "A" or "B".
+    skip_bad : leave out voxels with a NaN or infinite value; how many is kept with the artifact.
+
+    A part without voxels gives a file without rows, so that it is known to be absent.
     """
 
     def work(tick: Tick) -> Iterator[Output]:
-        betas = read_betas(file)
-        tables = []
-        for split, values in betas.items():
-            names = stimulus_names(split, len(values))
-            if split in stimuli.by_split:
-                _match(stimuli.by_split[split], names, split, file.path)
-            n_stimuli, repetitions, n_voxels = values.shape
-            tables.append(
-                vector_table(
-                    {
-                        "split": [split] * (n_stimuli * repetitions),
-                        "stimulus": [name for name in names for _ in range(repetitions)],
-                        "repetition": list(range(repetitions)) * n_stimuli,
-                    },
-                    "beta",
-                    values.reshape(-1, n_voxels),
-                )
-            )
-        folder = ("betas", hive("dataset", dataset), hive("subject", file.subject), hive("part", file.part))
-        about = {"repetitions": {split: values.shape[1] for split, values in betas.items()}}
-        yield Output(folder, pa.concat_tables(tables), about=about)
+        folder = ("betas", *(hive(*each) for each in names.items()))
+        about: dict[str, object]
+        try:
+            with open_betas(file, skip_bad=skip_bad, memory=memory) as betas:
+                n_stimuli, repetitions, n_voxels = betas.shape(split)
+                good = betas.good
+        except AbsentRegion as absent:
+            about = {"voxels": 0, "absent": str(absent)}
+            yield Output(folder, (vector_schema(_NAMES, "beta", 1, np.float32), []), about=about)
+            return
+        about = {
+            "stimuli": n_stimuli,
+            "repetitions": repetitions,
+            "voxels": n_voxels,
+            "dropped_voxels": betas.dropped,
+        }
+        schema = vector_schema(_NAMES, "beta", n_voxels, np.float32)
+        batches = _batches(schema, file, split, good, memory, tick)
+        yield Output(folder, (schema, batches), about=about, compress=False)
 
+    names = {"dataset": dataset, "subject": file.subject, "part": file.part, "split": split}
     return Job(
         method="betas",
         version=BETAS_VERSION,
-        settings={"dataset": dataset, "subject": file.subject, "part": file.part},
+        settings={**names, "version": version, "skip_bad": skip_bad},
         inputs={file.path.name: sha256},
-        label=f"{file.subject} {file.part}",
+        label=f"{file.subject} {file.part} {split}",
         work=work,
     )
 
 
-def brain_rdm_job(
-    root: Path,
-    dataset: str,
-    split: str,
-    region: Region,
-    betas: Mapping[str, Mapping[str, Artifact]],
-    stimuli: Conditions,
-    *,
-    average: bool,
-) -> Job:
+_NAMES = {"split": pa.string(), "stimulus": pa.string(), "repetition": pa.int32()}
+
+
+def _batches(
+    schema: pa.Schema, file: BetaFile, split: str, good: np.ndarray | None, memory: int, tick: Tick
+) -> Iterator[pa.RecordBatch]:
+    """The betas as they are written: opened here, for an output is written after the job has described it."""
+    with open_betas(file, memory=memory) as opened:
+        betas = replace(opened, good=good)
+        n_stimuli, repetitions, n_voxels = betas.shape(split)
+        stimuli = stimulus_names(split, n_stimuli)
+        done = 0
+        for block in betas.blocks(split):
+            names: dict[str, Sequence[object]] = {
+                "split": [split] * (len(block) * repetitions),
+                "stimulus": [name for name in stimuli[done : done + len(block)] for _ in range(repetitions)],
+                "repetition": list(range(1, repetitions + 1)) * len(block),
+            }
+            yield vector_batch(schema, names, block.reshape(-1, n_voxels))
+            done += len(block)
+            tick(done, n_stimuli)
+
+
+def brain_rdm_job(region: RegionJobs, split: str, stimuli: Conditions, *, average: bool) -> Job:
     """The RDMs of one region, a row per subject (or one row, their average), from stored betas.
 
-    Parameters
-    ----------
-    betas : subject -> part -> artifact of its betas; every part of the region in every subject.
+    Subjects in whom the region is absent have no row; the artifact says why, subject by subject.
     """
 
     def work(tick: Tick) -> Iterator[Output]:
-        rdms = []
-        for done, (subject, parts) in enumerate(betas.items()):
-            patterns = [_patterns(root, parts[part], f"{subject}, {part}", stimuli) for part in region.parts]
-            rdms.append(brain_rdm(patterns))
-            tick(done + 1, len(betas))
-        yield _rdm_output(dataset, split, region.name, list(betas), np.stack(rdms), stimuli.names, average)
+        rdms: dict[str, np.ndarray] = {}
+        absent: dict[str, str] = {}
+        for subject, betas in region.of_subjects(tick):
+            if betas.absent:
+                absent[subject] = betas.absent
+                continue
+            for each in stimuli.splits:
+                _match(stimuli.by_split[each], betas.stimuli(each), each, f"{subject}, {region.region.name}")
+            wanted = [(each, name) for each in stimuli.splits for name in stimuli.by_split[each]]
+            rdms[subject] = betas.rdm(wanted, region.memory)
+        if not rdms:
+            subject, reason = next(iter(absent.items()))
+            raise BadInput(f"no subject has region {region.region.name}", found=f"of {subject}: {reason}")
+        yield rdm_output(
+            region.dataset, split, region.region.name, list(rdms), np.stack(list(rdms.values())),
+            stimuli.names, average, absent,
+        )  # fmt: skip
 
     return Job(
         method="brain_rdm",
         version=RDM_VERSION,
         settings={
-            "dataset": dataset,
+            **region.settings(),
             "split": split,
-            "roi": region.name,
-            "parts": list(region.parts),
             "conditions": list(stimuli.names),
             "average_subjects": average,
         },
-        inputs={
-            f"{subject}/{part}": parts[part].artifact
-            for subject, parts in betas.items()
-            for part in region.parts
-        },
-        label=f"RDMs of {region.name}",
+        inputs=region.inputs,
+        label=f"RDMs of {region.region.name}",
         work=work,
     )
 
 
-def rdm_file_job(
-    dataset: str,
-    split: str,
-    roi: str,
-    path: Path,
-    sha256: str,
-    stimuli: Conditions,
-    *,
-    in_stimulus_order: bool,
-    average: bool,
-) -> Job:
-    """The RDMs of one region from another lab's file, checked and stored like our own.
-
-    Parameters
-    ----------
-    in_stimulus_order : the user says that the rows follow the stimuli's names; else the file names them.
-    """
+def reliability_job(region: RegionJobs, remark: str) -> Job:
+    """Rows of `region_reliability`: how reliable one region is in each subject and split."""
 
     def work(tick: Tick) -> Iterator[Output]:
-        stored = read_rdm_file(path)
-        if stored.conditions is not None:
-            rdms = _reordered(stored.rdms, stored.conditions, stimuli.names, path)
-        elif not in_stimulus_order:
-            raise BadInput(
-                f"{path} does not name its conditions",
-                expected="an array `conditions` of stimulus names",
-                hint='say brain.conditions = "stimulus_order" if its rows follow the names of the stimuli',
-            )
-        else:
-            found = n_conditions(stored.rdms.shape[1])
-            if found != len(stimuli.names):
-                raise BadInput(
-                    f"conditions of {path}", expected=f"{len(stimuli.names)}, one a stimulus", found=found
+        rows: list[dict[str, object]] = []
+        for subject, betas in region.of_subjects(tick):
+            for split in region.splits if not betas.absent else ():
+                rows.append(
+                    {
+                        "dataset": region.dataset,
+                        "subject": subject,
+                        "roi": region.region.name,
+                        "split": split,
+                        "voxels": betas.n_voxels,
+                        "voxels_kept": betas.n_kept,
+                        "repetitions": betas.repetitions(split),
+                        "ncsnr_median": float(np.median(betas.ncsnr([split]))),
+                        "rdm_reliability": _reliability(betas, split, region.memory),
+                        "remark": remark,
+                    }
                 )
-            rdms = stored.rdms
-        subjects = [f"sub-{index + 1:02d}" for index in range(len(rdms))]
-        yield _rdm_output(dataset, split, roi, subjects, rdms, stimuli.names, average)
+        table = pa.Table.from_pylist(rows, _RELIABILITY)
+        folder = ("facts", hive("table", "region_reliability"))
+        yield Output(folder, table, table="region_reliability", slot=("dataset", "roi", "split"))
 
     return Job(
-        method="rdm_file",
-        version=RDM_VERSION,
-        settings={
-            "dataset": dataset,
-            "split": split,
-            "roi": roi,
-            "conditions": list(stimuli.names),
-            "in_stimulus_order": in_stimulus_order,
-            "average_subjects": average,
-        },
-        inputs={path.name: sha256},
-        label=f"RDMs of {roi}",
+        method="reliability",
+        version=RELIABILITY_VERSION,
+        settings={**region.settings(), "remark": remark},
+        inputs=region.inputs,
+        label=f"reliability of {region.region.name}",
         work=work,
     )
 
 
-def dataset_job(
-    dataset: str,
-    kind: str,
-    version: str | None,
-    subjects: Sequence[str],
-    regions: Sequence[Region],
-    *,
-    synthetic: bool,
-    remark: str,
-) -> Job:
-    """The rows that describe a data set: itself, its subjects, regions and what those are made of."""
-    parts = [(region, part, order) for region in regions for order, part in enumerate(region.parts)]
-    rows = {
-        "dataset": {
-            "dataset": [dataset],
-            "kind": [kind],
-            "version": pa.array([version], pa.string()),
-            "is_synthetic": [synthetic],
-            "remark": [remark],
-        },
-        "subject": {
-            "dataset": [dataset] * len(subjects),
-            "subject": list(subjects),
-            "subject_order": list(range(len(subjects))),
-        },
-        "roi": {
-            "dataset": [dataset] * len(regions),
-            "roi": [region.name for region in regions],
-            "roi_group": [region.group for region in regions],
-            "roi_order": [region.order for region in regions],
-        },
-        "roi_part": {
-            "dataset": [dataset] * len(parts),
-            "roi": [region.name for region, _, _ in parts],
-            "part": [part for _, part, _ in parts],
-            "part_order": [order for _, _, order in parts],
-            "hemisphere": [hemisphere_of(part) for _, part, _ in parts],
-        },
+_RELIABILITY = pa.schema(
+    {
+        **dict.fromkeys(("dataset", "subject", "roi", "split"), pa.string()),
+        **dict.fromkeys(("voxels", "voxels_kept", "repetitions"), pa.int32()),
+        **dict.fromkeys(("ncsnr_median", "rdm_reliability"), pa.float64()),
+        "remark": pa.string(),
     }
-    slots = {"dataset": ("dataset",), "subject": ("dataset", "subject")}
-
-    def work(tick: Tick) -> Iterator[Output]:
-        for table, columns in rows.items():
-            if columns["dataset"]:
-                slot = slots.get(table, ("dataset", "roi"))
-                yield Output(("facts", hive("table", table)), pa.table(columns), table=table, slot=slot)
-
-    return Job(
-        method="dataset",
-        version=1,
-        settings={
-            "dataset": dataset,
-            "kind": kind,
-            "version": version,
-            "subjects": list(subjects),
-            "regions": [[region.name, region.group, region.order, list(region.parts)] for region in regions],
-            "synthetic": synthetic,
-            "remark": remark,
-        },
-        inputs={},
-        label=dataset,
-        work=work,
-    )
+)
 
 
-def _rdm_output(
+def _reliability(betas: StoredBetas, split: str, memory: int) -> float | None:
+    if betas.repetitions(split) < 2 or len(betas.stimuli(split)) < 3:
+        return None
+    return rdm_reliability(betas.gram(split, memory), betas.repetitions(split))
+
+
+def rdm_output(
     dataset: str,
     split: str,
     roi: str,
@@ -249,45 +261,19 @@ def _rdm_output(
     rdms: np.ndarray,
     conditions: Sequence[str],
     average: bool,
+    absent: Mapping[str, str],
 ) -> Output:
+    """The file of a region's RDMs (S, P), or of their average; `absent` has the reason by missing subject."""
     if average:
         subjects, rdms = [AVERAGE], average_subjects(rdms)[np.newaxis]
     table = vector_table({"roi": [roi] * len(subjects), "subject": subjects}, "rdm", rdms)
     folder = ("rdms", "kind=brain", hive("dataset", dataset), hive("split", split), hive("roi", roi))
-    return Output(folder, table, about={"conditions": list(conditions), "distance": "1 - Pearson"})
+    about = {"conditions": list(conditions), "distance": RDM_METHOD, "absent": dict(absent)}
+    return Output(folder, table, about=about)
 
 
-def _patterns(root: Path, artifact: Artifact, what: str, stimuli: Conditions) -> np.ndarray:
-    """Betas of the study's stimuli, averaged over repetitions: (n_stimuli, 1, n_voxels) float64."""
-    names, betas = read_vectors(root / artifact.path, "beta")
-    means = []
-    for split in sorted(stimuli.by_split, reverse=True):
-        rows = np.flatnonzero((names["split"] == split).to_numpy())
-        of_split = names[rows.tolist()]["stimulus"]
-        ordered = of_split.unique(maintain_order=True).to_list()
-        match_stimuli(stimuli.by_split[split], ordered)
-        repetitions = len(rows) // len(ordered)
-        values = betas[rows].reshape(len(ordered), repetitions, -1)
-        means.append(values.mean(axis=1, keepdims=True, dtype=np.float64))
-    return np.concatenate(means)
-
-
-def _match(found: Sequence[str], expected: Sequence[str], split: str, path: Path) -> None:
+def _match(found: Sequence[str], expected: Sequence[str], split: str, whose: str) -> None:
     try:
         match_stimuli(found, expected)
     except BadInput as error:
-        raise BadInput(f"stimuli of split {split} do not match the betas of {path}: {error}") from error
-
-
-def _reordered(rdms: np.ndarray, rows: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:
-    """Condensed RDMs (S, P) with their conditions brought from the order `rows` into the order `wanted`."""
-    try:
-        match_stimuli(wanted, sorted(rows))
-    except BadInput as error:
-        raise BadInput(f"stimuli do not match the conditions of {path}: {error}") from error
-    place = {name: index for index, name in enumerate(rows)}
-    order = np.array([place[name] for name in wanted])
-    first, second = np.triu_indices(len(order), k=1)
-    low, high = np.minimum(order[first], order[second]), np.maximum(order[first], order[second])
-    n = len(order)
-    return rdms[:, low * n - low * (low + 1) // 2 + high - low - 1]
+        raise BadInput(f"stimuli of split {split} do not match the betas of {whose}: {error}") from error

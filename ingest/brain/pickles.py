@@ -1,9 +1,10 @@
 """Numpy arrays out of pickled dicts, without running anything that the file says.
 
 A pickle is a program: it names functions and calls them. Here every name that it asks for is answered by a
-stand-in. Those that numpy writes for an array become records of shape, dtype and bytes; the array
-is built from the record once the file is read and the three fit one another. All other names become
+stand-in. Those that numpy writes for an array become records of shape, dtype and where the bytes are; the
+array is built from the record once the file is read and the three fit one another. All other names become
 one inert object that gives itself back whatever is done to it. Nothing is imported and nothing is called.
+Long payloads stay on disk (`pickle_skeletons`), so an array can be read in parts.
 
 What this does not promise: a file made on purpose to exhaust the machine (say, by tuples nested a million
 deep) can still do so.
@@ -11,77 +12,94 @@ deep) can still do so.
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from ingest.brain.pickle_lengths import check_lengths
+from ingest.brain.pickle_skeletons import Payload, read_skeleton
+from ingest.brain.stored_arrays import StoredArray
 from warehouse.errors import BadInput, near_names
 
+MOST_BYTES = 2**30
 _PLAIN_DTYPE = re.compile(r"[biufc][0-9]{1,2}|[SU][1-9][0-9]{0,5}")
 _MOST_DIMENSIONS, _LONGEST = 64, 2**63 - 1  # numpy's own limits
 
 
 def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """The arrays in the pickled dict `path`, by key.
+    """The arrays in the pickled dict `path`, by key, in memory; see `open_arrays`."""
+    with open_arrays(path, names) as arrays:
+        return {name: array.read() for name, array in arrays.items()}
+
+
+@contextmanager
+def open_arrays(
+    path: Path, names: Sequence[str] | None = None, *, most_bytes: int = MOST_BYTES
+) -> Iterator[dict[str, StoredArray]]:
+    """The arrays in the pickled dict `path`, by key, to be read while the block lasts.
 
     Parameters
     ----------
     names : the keys that are wanted, in this order; None gives every array that is kept under a string.
+    most_bytes : what may be held in memory beside the payloads that can be left on disk (which are those of
+        arrays that protocols 3 to 5 or Python 2 wrote).
 
-    The arrays are views of the bytes in the file, in the dtype, byte order and memory order of the file, and
-    mostly read-only: copy before writing. Pickle protocols 0 to 5, written by numpy 1 or 2. Numbers, booleans
-    and fixed-width strings are read; everything else in the file is passed over.
+    Arrays have the dtype, byte order and memory order of the file. Pickle protocols 0 to 5, as numpy 1 and 2
+    write them. Numbers, booleans and fixed-width strings are read; all else in the file is passed over.
 
     Raises BadInput, naming the file, where it is missing, cut short, not a pickle, or not a dict, or lacks a
     name, and where what is wanted is no array, or one of objects or of structured records.
     """
     path = Path(path)
-    content = _load(path)
-    if names is None:
-        return {
-            key: value.array(f"{key} in {path}")
-            for key, value in content.items()
-            if isinstance(key, str) and isinstance(value, _PickledArray)
-        }
-    arrays = {}
-    for name in names:
-        if name not in content:
-            known = [key for key in content if isinstance(key, str)]
-            raise BadInput(
-                f"{path} has no array {name}", hint=near_names(name, known) if known else "it has no names"
-            )
-        value = content[name]
-        if not isinstance(value, _PickledArray):
-            kind = "an unknown object" if value is _Inert else f"a {type(value).__name__}"
-            raise BadInput(f"{name} in {path} is no array", expected="a numpy array", found=kind)
-        arrays[name] = value.array(f"{name} in {path}")
-    return arrays
-
-
-def _load(path: Path) -> dict[Any, Any]:
     if not path.is_file():
         raise BadInput(f"there is no file {path}", expected="a pickled dict of arrays")
-    check_lengths(path)
-    with path.open("rb") as file:
-        try:
-            # latin-1 is how arrays that Python 2 pickled keep their bytes.
-            content = _InertUnpickler(file, encoding="latin-1").load()
-        except (OSError, MemoryError):
-            raise
-        except (
-            Exception
-        ) as error:  # a damaged program can fail in any way: the pickle documentation lists none as complete
-            raise BadInput(
-                f"{path} cannot be read as a pickle",
-                expected="a dict of arrays",
-                found=(str(error) or repr(error))[:120],
-            ) from error
+    with path.open("rb", buffering=0) as file:
+        content = _load(file, path, most_bytes)
+        if names is None:
+            wanted = [key for key, value in content.items() if _is_named_array(key, value)]
+        else:
+            wanted = list(names)
+        yield {name: _array(content, name, file, path) for name in wanted}
+
+
+def _is_named_array(key: object, value: object) -> bool:
+    return isinstance(key, str) and isinstance(value, _PickledArray)
+
+
+def _array(content: dict[Any, Any], name: str, file: BinaryIO, path: Path) -> StoredArray:
+    if name not in content:
+        known = [key for key in content if isinstance(key, str)]
+        raise BadInput(
+            f"{path} has no array {name}", hint=near_names(name, known) if known else "it has no names"
+        )
+    value = content[name]
+    if not isinstance(value, _PickledArray):
+        kind = "an unknown object" if value is _Inert else f"a {type(value).__name__}"
+        raise BadInput(f"{name} in {path} is no array", expected="a numpy array", found=kind)
+    return value.stored(file, path, f"{name} in {path}")
+
+
+def _load(file: BinaryIO, path: Path, most_bytes: int) -> dict[Any, Any]:
+    skeleton = read_skeleton(file, path, most_bytes)
+    # latin-1 is how arrays that Python 2 pickled keep their bytes.
+    unpickler = _InertUnpickler(io.BytesIO(skeleton.program), encoding="latin-1")
+    unpickler.payloads = skeleton.payloads
+    try:
+        content = unpickler.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged program can fail in any way: pickle's documentation has no list
+        raise BadInput(
+            f"{path} cannot be read as a pickle",
+            expected="a dict of arrays",
+            found=(str(error) or repr(error))[:120],
+        ) from error
     if type(content) is not dict:
         kind = "an unknown object" if content is _Inert else f"a {_kind(content)}"
         raise BadInput(f"{path} holds no dict", expected="a pickled dict of arrays", found=kind)
@@ -176,7 +194,7 @@ class _PickledArray:
         _version, self._shape, self._dtype, fortran, self._raw = state
         self._order = "F" if fortran else "C"
 
-    def array(self, label: str) -> np.ndarray:
+    def stored(self, file: BinaryIO, path: Path, label: str) -> StoredArray:
         """The array, where shape, dtype and bytes fit one another; BadInput, naming `label`, where not."""
         dtype = self._dtype.dtype() if isinstance(self._dtype, _PickledDtype) else None
         if dtype is None:
@@ -187,21 +205,17 @@ class _PickledArray:
         if not _is_shape(shape):
             raise BadInput(f"array {label} is damaged", expected="a shape", found="something else")
         expected = math.prod(shape) * dtype.itemsize
-        if raw is None or len(raw) != expected:
+        length = None if raw is None else raw.length if isinstance(raw, Payload) else len(raw)
+        if raw is None or length != expected:
             raise BadInput(
                 f"array {label} is damaged",
                 expected=f"{expected:,} bytes for shape {shape}",
-                found="none" if raw is None else f"{len(raw):,}",
+                found="none" if length is None else f"{length:,}",
             )
-        try:
-            return self._arrange(np.frombuffer(raw, dtype), shape)
-        except (ValueError, TypeError) as error:
-            raise BadInput(f"array {label} is damaged", found=error) from error
-
-    def _arrange(self, flat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        if self._order == "K" and self._axes is not None:
-            return flat.reshape(shape).transpose(self._axes)
-        return flat.reshape(shape, order="F" if self._order == "F" else "C")
+        axes = self._axes if self._order == "K" else None
+        if axes is not None and not _is_order_of_axes(axes, len(shape)):
+            raise BadInput(f"array {label} is damaged", expected="an order of axes", found="something else")
+        return StoredArray(file, path, raw, shape, dtype, "F" if self._order == "F" else "C", axes)
 
 
 class _PickledBuffer(_PickledArray):
@@ -220,12 +234,21 @@ def _is_shape(shape: object) -> bool:
     )
 
 
-def _as_bytes(raw: object) -> bytes | bytearray | None:
+def _is_order_of_axes(axes: object, dimensions: int) -> bool:
+    # As numbers only: anything may be compared with anything here, and True is 1.
+    return (
+        isinstance(axes, tuple)
+        and all(type(axis) is int for axis in axes)
+        and sorted(axes) == list(range(dimensions))
+    )
+
+
+def _as_bytes(raw: object) -> Payload | bytes | bytearray | None:
     if isinstance(raw, _PickledText):
         return raw.encode()
     if isinstance(raw, str):  # Python 2
         return _latin1(raw)
-    return raw if isinstance(raw, bytes | bytearray) else None
+    return raw if isinstance(raw, Payload | bytes | bytearray) else None
 
 
 def _latin1(text: str) -> bytes | None:
@@ -248,5 +271,11 @@ _STAND_INS: dict[tuple[str, str], type] = {
 
 
 class _InertUnpickler(pickle.Unpickler):
+    payloads: tuple[Payload, ...] = ()
+
+    def persistent_load(self, pid: Any) -> Payload:
+        """Only the skeleton's own references ask this: those of the file were replaced."""
+        return self.payloads[pid]
+
     def find_class(self, module: str, name: str) -> Any:
         return _STAND_INS.get((module, name), _Inert)

@@ -19,7 +19,16 @@ from warehouse.files import sha256_of
 if TYPE_CHECKING:
     from decord import VideoReader
 
-__all__ = ["Stimulus", "StimulusInfo", "find_stimuli", "inspect", "match_stimuli", "read_frames"]
+__all__ = [
+    "Stimulus",
+    "StimulusInfo",
+    "find_stimuli",
+    "inspect",
+    "match_stimuli",
+    "numbered_split",
+    "numbered_videos",
+    "read_frames",
+]
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -119,6 +128,24 @@ def read_frames(path: Path) -> np.ndarray:
     return np.stack([_frame(reader, i, path) for i in range(len(reader))])
 
 
+def numbered_split(name: str) -> str | None:
+    """The split ("train", "test") of a BOLD Moments video, "0001" to "1102"; None for any other name."""
+    if len(name) != 4 or not (name.isascii() and name.isdigit()) or not 1 <= int(name) <= _LAST_VIDEO:
+        return None
+    return "train" if int(name) <= _LAST_TRAINING_VIDEO else "test"
+
+
+def numbered_videos(split: str) -> list[str]:
+    """The names of the BOLD Moments videos of a split ("train", "test" or "all"), in their order.
+
+    Raises BadInput for another split.
+    """
+    if split not in SPLITS:
+        raise BadInput("unknown split of stimuli", expected=", ".join(SPLITS), found=split)
+    names = [f"{number:04d}" for number in range(1, _LAST_VIDEO + 1)]
+    return [name for name in names if split in ("all", numbered_split(name))]
+
+
 def _listing(folder: Path, split: str) -> list[Stimulus]:
     roots = [folder, folder / "stimuli"]
     for root in roots:
@@ -135,8 +162,8 @@ def _listing(folder: Path, split: str) -> list[Stimulus]:
             return of_splits
     for root in roots:
         files = _media_files(root)
-        numbers = [_video_number(path) for path, _ in files]
-        by_number = None not in numbers and any(number > _LAST_TRAINING_VIDEO for number in numbers if number)
+        splits = {numbered_split(path.stem) for path, _ in files}
+        by_number = None not in splits and "test" in splits
         if files:
             return [
                 Stimulus(path.stem, _split_by_number(path) if by_number else split, path, media)
@@ -160,20 +187,13 @@ def _media_files(folder: Path) -> list[tuple[Path, Media]]:
     return files
 
 
-def _video_number(path: Path) -> int | None:
-    if len(path.stem) != 4 or not (path.stem.isascii() and path.stem.isdigit()):
-        return None
-    number = int(path.stem)
-    return number if 1 <= number <= _LAST_VIDEO else None
-
-
 def _split_by_number(path: Path) -> str:
-    number = _video_number(path)
-    if number is None:
+    split = numbered_split(path.stem)
+    if split is None:
         raise BadInput(
             f"{path} is no video of the stimulus set", expected=f"a name from 0001 to {_LAST_VIDEO}"
         )
-    return "train" if number <= _LAST_TRAINING_VIDEO else "test"
+    return split
 
 
 def _refuse_duplicates(stimuli: list[Stimulus]) -> None:

@@ -14,11 +14,11 @@ create table region_reliability (
     artifact varchar not null
 );
 
-create table absent_region (
+create table subject_region (
     dataset varchar not null,
     subject varchar not null,
     roi varchar not null,
-    reason varchar not null,
+    absent_because varchar,
     artifact varchar not null
 );
 

@@ -9,14 +9,8 @@ import numpy as np
 import pytest
 
 from ingest.brain import bmd
-from ingest.brain.bmd import (
-    AbsentRegion,
-    BetaFile,
-    find_beta_files,
-    read_betas,
-    read_betas_of_good_voxels,
-    stimulus_names,
-)
+from ingest.brain.betas import AbsentRegion, open_betas, read_betas
+from ingest.brain.bmd import BetaFile, find_beta_files, stimulus_names
 from ingest.brain.regions import resolve
 from warehouse.errors import BadInput
 
@@ -151,8 +145,11 @@ def test_bad_voxels_can_be_dropped_and_are_counted(tmp_path):
     content = betas()
     content["test_data_allvoxel"][1, 2, 3] = np.nan
     content["train_data_allvoxel"][0, 0, 1] = 1e300  # infinite in float32
-    read, dropped = read_betas_of_good_voxels(write(tmp_path / "a.pkl", content))
-    assert dropped == 2
+    file = write(tmp_path / "a.pkl", content)
+    with open_betas(file, skip_bad=True) as opened:
+        assert opened.dropped == 2
+        assert opened.shape("test") == (2, 10, 2)
+    read = read_betas(file, skip_bad=True)
     for split, values in read.items():
         assert values.flags.c_contiguous
         np.testing.assert_array_equal(
@@ -160,7 +157,44 @@ def test_bad_voxels_can_be_dropped_and_are_counted(tmp_path):
         )
     content["test_data_allvoxel"][0, 0, :] = np.nan
     with pytest.raises(AbsentRegion, match="no voxel without NaN or infinite values among 4"):
-        read_betas_of_good_voxels(write(tmp_path / "a.pkl", content))
+        read_betas(write(tmp_path / "a.pkl", content), skip_bad=True)
+
+
+@pytest.mark.parametrize("buffer_bytes", [1, 500, 10**6])
+@pytest.mark.parametrize("protocol", range(6))
+def test_betas_read_in_blocks_are_those_read_whole(tmp_path, buffer_bytes, protocol):
+    content = betas(n_voxels=37, n_train=7, n_test=5)
+    file = BetaFile("sub-01", "lV1v", tmp_path / "a.pkl")
+    file.path.write_bytes(pickle.dumps(content, protocol=protocol))
+    with open_betas(file) as opened:
+        for split in ("train", "test"):
+            blocks = [block.copy() for block in opened.blocks(split, buffer_bytes)]
+            assert len(blocks) > 1 or buffer_bytes == 10**6 or protocol < 3
+            expected = content[f"{split}_data_allvoxel"].astype(np.float32)
+            np.testing.assert_array_equal(np.concatenate(blocks), expected)
+
+
+def test_betas_that_lie_voxel_by_voxel_need_memory_and_say_how_much(tmp_path):
+    content = {name: np.asfortranarray(values) for name, values in betas(n_voxels=600).items()}
+    file = write(tmp_path / "a.pkl", content)
+    with (
+        pytest.raises(BadInput, match="read whole.*at most 40,000 bytes.*found 43,200 bytes"),
+        open_betas(file, memory=40_000),
+    ):
+        pass
+    with open_betas(file, memory=10**6) as opened:
+        (block,) = opened.blocks("train")
+    np.testing.assert_array_equal(block, content["train_data_allvoxel"].astype(np.float32))
+
+
+def test_pickles_that_spell_arrays_as_text_need_memory_and_say_how_much(tmp_path):
+    file = BetaFile("sub-01", "lV1v", tmp_path / "a.pkl")
+    file.path.write_bytes(pickle.dumps(betas(n_voxels=600), protocol=2))
+    with (
+        pytest.raises(BadInput, match="does not fit into the memory.*protocol 4"),
+        open_betas(file, memory=40_000),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import collections
 import contextlib
 import decimal
+import json
 import os
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 
@@ -393,6 +395,31 @@ def test_damaged_and_hostile_pickles_give_arrays_or_one_clear_error(tmp_path, da
     assert all(isinstance(array, np.ndarray) and not array.dtype.hasobject for array in arrays.values())
     assert not flag.exists()
     assert set(sys.modules) == modules
+
+
+def fuzz(*arguments: str) -> dict:
+    script = Path(__file__).with_name("fuzz_pickles.py")
+    done = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)
+
+
+def test_thousands_of_mutated_pickles_run_nothing_and_crash_nothing():
+    result = fuzz("--cases", "4000", "--seed", "1")
+    assert result["failure"] is None, result
+    assert result["cases"] == 4000
+    assert result["read"] > 100
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_mutated_pickles_run_nothing_and_crash_nothing():
+    result = fuzz("--cases", "100000", "--seed", "2")
+    assert result["failure"] is None, result
+    assert result["cases"] == 100_000
+
+
+def test_the_watch_over_the_fuzzed_reader_barks_at_plain_pickle():
+    assert "did more than read" in fuzz("--cases", "2000", "--plain")["failure"]
 
 
 def test_betas_of_the_published_layout_are_read_as_plain_pickle_reads_them(test_data):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
-from ingest.brain.bmd import find_beta_files, read_betas
+from ingest.brain.betas import read_betas
+from ingest.brain.bmd import find_beta_files
 from ingest.brain.brain_rdms import average_subjects, brain_rdm
 from ingest.brain.regions import resolve
 from warehouse.errors import BadInput

@@ -1,0 +1,40 @@
+"""What fetching reports to, so that a person can see what has come and what is left; and sizes in words."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+
+
+class TransferProgress(Protocol):
+    """Shows a fetch; the command line has one with bars. Only the thread that called `fetch` calls it."""
+
+    def begin(self, total_bytes: int, files: int) -> None:
+        """So much is left to fetch; what is verified, or lies here in part, is not counted."""
+
+    def advance(self, bytes: int) -> None:
+        """So many bytes came, or (negative) were found wrong and thrown away; they add up to the total."""
+
+    def file_done(self, path: str) -> None:
+        """A file is verified and in its place."""
+
+    def say(self, line: str) -> None:
+        """A line for the person who watches."""
+
+
+class Silent:
+    """Reports nothing."""
+
+    def begin(self, total_bytes: int, files: int) -> None: ...
+    def advance(self, bytes: int) -> None: ...
+    def file_done(self, path: str) -> None: ...
+    def say(self, line: str) -> None: ...
+
+
+def in_words(n_bytes: int) -> str:
+    """A number of bytes for a person to read: "4.8 GB"."""
+    for unit, size in _UNITS:
+        if n_bytes >= size:
+            return f"{n_bytes / size:,.1f} {unit}"
+    return f"{n_bytes:,} bytes"
