@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ingest.brain.jobs import (
     brain_rdm_job,
     reliability_job,
 )
+from ingest.brain.dataset_job import dataset_job
 from ingest.brain.regions import Region
 from ingest.stimuli.names import natural_key
 from warehouse.artifacts import Artifact, read_metadata
@@ -24,8 +25,10 @@ from warehouse.errors import BadInput, near_names
 from warehouse.executors import threaded
 from warehouse.hashes import Hashes
 from warehouse.runs import Run
+from warehouse.schema import statement
 
 SPLITS = {"test": ("test",), "train": ("train",), "all": ("train", "test")}
+SYNTHETIC = "synthetic brains"
 STORE_THEM = "store them with `alignhouse ingest betas`"
 BetasOfSubjects = Mapping[str, Mapping[str, Mapping[str, Artifact]]]
 """Subject -> part -> split -> artifact."""
@@ -53,6 +56,10 @@ class BrainRequest:
     @property
     def splits(self) -> tuple[str, ...]:
         return SPLITS[self.split]
+
+    def recorded(self) -> dict[str, Any]:
+        """What a run that no study file describes keeps of it."""
+        return {**asdict(self), "regions": [region.name for region in self.regions]}
 
     @property
     def parts(self) -> list[str]:
@@ -177,6 +184,57 @@ def make_brain_rdms(
         for subject, reason in of_region.items():
             run.progress.say(f"Absent: {name} of {subject} ({reason})")
     return BrainRdms(artifacts, absent)
+
+
+def describe_dataset(run: Run, request: BrainRequest, subjects: Sequence[str], *, synthetic: bool) -> None:
+    """Make a data set known of which betas are stored, unless it is known as just this already."""
+    remark = SYNTHETIC if synthetic else ""
+    known = _dataset_row(run, request.dataset)
+    if known != ("bmd", request.version, synthetic, remark):
+        job = dataset_job(
+            request.dataset,
+            "bmd",
+            request.version,
+            subjects,
+            [],
+            absent={},
+            synthetic=synthetic,
+            remark=remark,
+        )
+        run.do("Describing the data set", [job])
+
+
+def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
+    """RDMs, reliability and descriptions of regions, from betas that are in the warehouse.
+
+    Raises
+    ------
+    BadInput : the betas are not there, or no subject has a region.
+    """
+    betas = find_stored_betas(run, request)
+    known = _dataset_row(run, request.dataset)
+    synthetic, remark = (known[2], known[3]) if known else (False, "")
+    conditions = conditions_of(run.writer.folder, betas, sorted(request.splits))
+    made = make_brain_rdms(run, betas, request, conditions, remark)
+    job = dataset_job(
+        request.dataset,
+        "bmd",
+        request.version,
+        list(betas),
+        request.regions,
+        absent=made.absent,
+        synthetic=synthetic,
+        remark=remark,
+    )
+    run.do("Describing the data set", [job])
+    return made
+
+
+def _dataset_row(run: Run, dataset: str) -> tuple[str, str, bool, str] | None:
+    row: tuple[str, str, bool, str] | None = run.writer.connection.execute(
+        statement("dataset_row"), {"dataset": dataset}
+    ).fetchone()
+    return row
 
 
 def _left_out(folder: Path, stored: BetasOfSubjects) -> Iterator[str]:

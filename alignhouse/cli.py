@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from warehouse.errors import AlignhouseError, Stopped
-
-if TYPE_CHECKING:
-    from alignhouse.progress import Bars
-    from alignhouse.study import Study
+from alignhouse.ingest_cli import ingest_app
+from alignhouse.terminal import StudyFile, WarehouseOption, command, progress, run_file, which_warehouse
+from warehouse.errors import AlignhouseError
 
 app = typer.Typer(
     help="How well do neural networks align with human brains that watch the same videos?",
@@ -29,7 +24,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ingest_app = typer.Typer(help="From raw files to stored RDMs.", no_args_is_help=True)
 analyse_app = typer.Typer(help="From stored RDMs to facts.", no_args_is_help=True)
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(analyse_app, name="analyse")
@@ -47,16 +41,6 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")]
-WarehouseOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--warehouse",
-        "-w",
-        envvar="ALIGNHOUSE_WAREHOUSE",
-        help="Folder of the warehouse. Default: the only *.alignhouse folder here.",
-    ),
-]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")]
 OutOption = Annotated[
     Path | None,
@@ -99,25 +83,7 @@ def run(
 
     Example: `alignhouse run my_study.toml`
     """
-    _run(study, until="analysis", report=report)
-
-
-@ingest_app.command("inputs")
-def ingest_inputs(study: StudyFile) -> None:
-    """Read and check stimuli and brain data; store betas and brain RDMs.
-
-    Example: `alignhouse ingest inputs my_study.toml`
-    """
-    _run(study, until="inputs", report=False)
-
-
-@ingest_app.command("networks")
-def ingest_networks(study: StudyFile) -> None:
-    """Extract the RDMs of the study's networks (and ingest its inputs, where that is still to do).
-
-    Example: `alignhouse ingest networks my_study.toml`
-    """
-    _run(study, until="networks", report=False)
+    run_file(study, until="analysis", report=report)
 
 
 @analyse_app.command("rsa")
@@ -126,7 +92,7 @@ def analyse_rsa(study: StudyFile) -> None:
 
     Example: `alignhouse analyse rsa my_study.toml`
     """
-    _run(study, until="analysis", report=False)
+    run_file(study, until="analysis", report=False)
 
 
 @app.command()
@@ -141,9 +107,9 @@ def demo(
     """
     from alignhouse.demo.study import make_demo_study
 
-    with _progress() as shown:
+    with progress() as shown:
         study_file = make_demo_study(folder, progress=shown)
-    _run(study_file, until="analysis", report=True)
+    run_file(study_file, until="analysis", report=True)
     typer.echo("Ask it something:  alignhouse ask alignment_by_model_type --warehouse demo.alignhouse")
 
 
@@ -168,7 +134,7 @@ def ask(
         list_questions()
         return
     given = options(question, context.args)
-    with Warehouse.open(_warehouse(warehouse)) as opened:
+    with Warehouse.open(which_warehouse(warehouse)) as opened:
         write(opened.ask(question, **given), format.value, out)
 
 
@@ -189,7 +155,7 @@ def sql(
     from warehouse.errors import BadInput
     from warehouse.store import Warehouse
 
-    with Warehouse.open(_warehouse(warehouse)) as opened:
+    with Warehouse.open(which_warehouse(warehouse)) as opened:
         try:
             answer = opened.sql(query)
         except duckdb.Error as error:
@@ -218,7 +184,7 @@ def report(
     from analysis.report.gather import write_report_of
     from warehouse.store import Warehouse
 
-    with Warehouse.open(_warehouse(warehouse)) as opened, _progress() as shown:
+    with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
         page = write_report_of(opened, folder, dataset=dataset, split=split, group_by=group_by, say=shown.say)
     typer.echo(f"Report: {page}")
 
@@ -233,7 +199,7 @@ def check(warehouse: WarehouseOption = None) -> None:
     from warehouse.errors import BrokenWarehouse
     from warehouse.store import Warehouse
 
-    with Warehouse.open(_warehouse(warehouse)) as opened, _progress() as shown:
+    with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
         faults = [*broken_rules(opened), *broken_artifacts(opened, shown)]
     for fault in faults:
         typer.echo(fault)
@@ -250,8 +216,8 @@ def rebuild(warehouse: WarehouseOption = None) -> None:
     """
     from warehouse.rebuild import rebuild as rebuilt
 
-    folder = _warehouse(warehouse, needs_snapshot=False)
-    count = rebuilt(folder, _command())
+    folder = which_warehouse(warehouse, needs_snapshot=False)
+    count = rebuilt(folder, command())
     typer.echo(f"Rebuilt {folder} from {count} artifacts.")
 
 
@@ -277,79 +243,6 @@ def main() -> None:
 
 
 _settings = {"debug": False}
-
-
-def _run(study_file: Path, *, until: str, report: bool) -> None:
-    from alignhouse.run import run_study
-    from alignhouse.study import read_study
-
-    began = time.monotonic()
-    study = read_study(study_file)
-    with _progress() as shown:
-        finished = run_study(study, command=_command(), until=until, progress=shown)
-        page = _report(study, shown) if report else None
-    if finished.jobs_done == 0:
-        typer.echo("Nothing to do: everything this study asks for is in the warehouse already.")
-    else:
-        typer.echo(f"Done: {finished.jobs_done} jobs in {_duration(time.monotonic() - began)}.")
-    typer.echo(f"Warehouse: {finished.warehouse}")
-    if page is not None:
-        typer.echo(f"Report: {page}")
-
-
-def _report(study: Study, shown: Bars) -> Path:
-    from analysis.report.gather import write_report_of
-    from warehouse.store import Warehouse
-
-    with Warehouse.open(study.study.warehouse) as opened:
-        return write_report_of(
-            opened,
-            study.report.path,
-            dataset=study.brain.dataset,
-            split=study.brain.split,
-            group_by=study.report.group_by,
-            say=shown.say,
-        )
-
-
-@contextmanager
-def _progress() -> Iterator[Bars]:
-    from rich.console import Console
-
-    from alignhouse.progress import bars
-
-    try:
-        with bars(Console(stderr=True)) as shown:
-            yield shown
-    except KeyboardInterrupt:
-        raise Stopped("stopped", hint="what is done is safe; run the same command again to go on") from None
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _warehouse(given: Path | None, *, needs_snapshot: bool = True) -> Path:
-    from warehouse.errors import BadInput
-    from warehouse.store import SNAPSHOT
-
-    if given is not None:
-        return given
-    pattern = f"*.alignhouse/{SNAPSHOT}" if needs_snapshot else "*.alignhouse/facts"
-    found = sorted(path.parent for path in Path().glob(pattern))
-    if len(found) != 1:
-        raise BadInput(
-            "which warehouse is meant?",
-            expected="one *.alignhouse folder here",
-            found=", ".join(map(str, found)) or "none",
-            hint="name it with --warehouse",
-        )
-    return found[0]
-
-
-def _command() -> str:
-    return " ".join(["alignhouse", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

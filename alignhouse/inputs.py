@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from alignhouse.brain import BrainRequest, find_stored_betas, make_brain_rdms, store_betas
+from alignhouse.brain import SYNTHETIC, BrainRequest, find_stored_betas, make_brain_rdms, store_betas
+from alignhouse.stimuli import register_annotations, register_stimuli
 from alignhouse.study import Study
 from ingest.brain.dataset_job import dataset_job
 from ingest.brain.jobs import Conditions
@@ -13,7 +15,7 @@ from ingest.brain.rdm_file_jobs import rdm_file_job
 from ingest.brain.rdm_files import find_rdm_files, read_model_rdms
 from ingest.brain.regions import Region, resolve
 from ingest.features.jobs import precomputed_job
-from ingest.stimuli.jobs import stimuli_job
+from ingest.stimuli.annotations import find_annotations
 from ingest.stimuli.videos import Stimulus, find_stimuli
 from warehouse.artifacts import Artifact
 from warehouse.errors import BadInput, near_names
@@ -22,7 +24,6 @@ from warehouse.jobs import Job
 from warehouse.runs import Run
 
 OTHER_GROUP = "other"
-SYNTHETIC = "synthetic brains"
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     stimuli = [by_name[name] for name in conditions.names]
     # What is cheap to find wrong comes before what takes minutes.
     brain = _BETAS_OR_RDMS[study.brain.kind](run, study, hashes, conditions)
-    sha256 = {each.name: hashes.of(each.path) for each in stimuli}
-    run.do("Decoding stimuli", [stimuli_job(study.brain.dataset, stimuli, sha256)])
+    sha256 = register_stimuli(run, study.brain.dataset, stimuli, hashes)
+    if (annotations := _annotations(study)) is not None:
+        register_annotations(run, study.brain.dataset, annotations, hashes)
     remark = _remark(study)
     run.do("Describing the data set", [_dataset(study, brain, remark)])
     return StudyInputs(stimuli, sha256, brain.rdms, _model_rdms(run, study, hashes, conditions), remark)
@@ -67,6 +69,14 @@ class _Brain:
     regions: Sequence[Region]
     rdms: Mapping[str, Artifact]
     absent: Mapping[str, Mapping[str, str]]
+
+
+def _annotations(study: Study) -> Path | None:
+    """The folder of the annotations: the one that the study names, or the data set's own, if it has some."""
+    if study.stimuli.annotations is not None:
+        return study.stimuli.annotations
+    own = study.brain.path if study.brain.kind == "bmd" else None
+    return own if own is not None and find_annotations(own) else None
 
 
 def _remark(study: Study) -> str:

@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+    TransferSpeedColumn,
 )
+
+from ingest.downloads.progress import in_words
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -72,5 +76,61 @@ class Bars:
 def bars(console: Console) -> Iterator[Bars]:
     """Bars that are shown while the block runs."""
     shown = Bars(console)
+    with shown._bars:
+        yield shown
+
+
+class ByteBars:
+    """A bar of bytes with rate and time left on a terminal; on anything else a line every few seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._total = self._came = self._files = self._files_done = 0
+        self._began = self._said_at = time.monotonic()
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bars.add_task("Checking what is here", total=None)
+
+    def begin(self, total_bytes: int, files: int) -> None:
+        self._total, self._files = total_bytes, files
+        self._began = self._said_at = time.monotonic()
+        if files:
+            self.say(f"Fetching {files:,} files, {in_words(total_bytes)}")
+        self._bars.reset(self._task, description="Fetching", total=total_bytes)
+
+    def advance(self, bytes: int) -> None:
+        self._came += bytes
+        self._bars.advance(self._task, bytes)
+        now = time.monotonic()
+        if not self.console.is_terminal and now - self._said_at > SECONDS_BETWEEN_LINES:
+            self._said_at = now
+            rate = max(1.0, self._came / (now - self._began))
+            left = round((self._total - self._came) / rate)
+            self.say(
+                f"  {in_words(self._came)} of {in_words(self._total)}, {in_words(round(rate))}/s, "
+                f"{left // 60}:{left % 60:02d} left, {self._files_done:,} of {self._files:,} files done"
+            )
+
+    def file_done(self, path: str) -> None:
+        self._files_done += 1
+        self._bars.update(self._task, description=f"Fetched {self._files_done:,} of {self._files:,}")
+
+    def say(self, line: str) -> None:
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def byte_bars(console: Console) -> Iterator[ByteBars]:
+    """A bar of bytes that is shown while the block runs."""
+    shown = ByteBars(console)
     with shown._bars:
         yield shown

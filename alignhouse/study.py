@@ -14,32 +14,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from analysis.settings import AnalysisSettings
 from ingest.features.settings import ExtractionSettings
 from warehouse.errors import BadInput, near_names
+from warehouse.sizes import parse_bytes
 
-_UNITS = {
-    "": 1,
-    "kb": 10**3,
-    "mb": 10**6,
-    "gb": 10**9,
-    "tb": 10**12,
-    "kib": 2**10,
-    "mib": 2**20,
-    "gib": 2**30,
-}
 Model = TypeVar("Model", bound=BaseModel)
 FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset"]
-
-
-def parse_bytes(text: str | int) -> int:
-    """A number of bytes from text such as "8GB" or "512 MiB".
-
-    Raises
-    ------
-    ValueError : the text is no size.
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(text))
-    if not match or match[2].lower() not in _UNITS:
-        raise ValueError(f"{text!r} is no size; write for example 8GB or 512MB")
-    return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
 def _as_list(value: Any) -> Any:
@@ -92,6 +70,9 @@ class BrainSection(Section):
 
 class StimuliSection(Section):
     path: Path = Field(description="folder of the videos or images")
+    annotations: Path | None = Field(
+        None, description="folder of annotations.json; default: where the data set itself has it"
+    )
 
 
 class NetworksSection(Section):

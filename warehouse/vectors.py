@@ -10,10 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warehouse.columns import column as arrow_column
 from warehouse.errors import BrokenWarehouse
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+_KINDS = {str: pa.string(), int: pa.int64(), float: pa.float64()}
 
 
 def vector_schema(
@@ -50,8 +54,9 @@ def vector_batch(
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         row = {key: values[int(bad[0])] for key, values in names.items()}
         raise ValueError(f"vectors of {column}: NaN or infinity in {bad.size} rows, the first is {row}")
-    lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), type=kind)
-    columns = [pa.array(list(names[name]), schema.field(name).type) for name in schema.names[:-1]]
+    flat = vectors.reshape(-1)
+    lists = pa.FixedSizeListArray.from_arrays(arrow_column(flat, pa.from_numpy_dtype(flat.dtype)), type=kind)
+    columns = [arrow_column(names[name], schema.field(name).type) for name in schema.names[:-1]]
     return pa.record_batch([*columns, lists], schema=schema)
 
 
@@ -71,7 +76,7 @@ def vector_table(names: Mapping[str, Sequence[Any]], column: str, vectors: np.nd
     vectors = np.asarray(vectors)
     if vectors.ndim != 2:
         raise ValueError(f"vectors of {column}: expected (n_rows, n_values), found shape {vectors.shape}")
-    kinds = {name: pa.array(list(values)).type for name, values in names.items()}
+    kinds = {name: _KINDS[type(values[0])] if len(values) else pa.string() for name, values in names.items()}
     schema = vector_schema(kinds, column, vectors.shape[1], vectors.dtype)
     return pa.Table.from_batches([vector_batch(schema, names, vectors)])
 

@@ -20,7 +20,7 @@ MEMORY = 8 * 10**9
 
 
 class AbsentRegion(BadInput):
-    """A part of a region has no voxels in this subject.
+    """A part of a region has no voxels in this subject; `reason` says so without naming file or subject.
 
     Version A has three: TOS of sub-06, TOS and RSC of sub-07.
     """
@@ -28,6 +28,7 @@ class AbsentRegion(BadInput):
     def __init__(self, file: BetaFile, holds: str = "no voxels") -> None:
         super().__init__(f"{file.part} of {file.subject} is absent: {file.path} has {holds}")
         self.file, self._holds = file, holds
+        self.reason = f"{file.part} has {holds}"
 
     def __reduce__(self) -> tuple[type[AbsentRegion], tuple[BetaFile, str]]:
         # Workers send their errors to the coordinator pickled.

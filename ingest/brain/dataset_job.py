@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from ingest.brain.regions import Region, hemisphere_of
 from warehouse.artifacts import hive
+from warehouse.columns import table
 from warehouse.jobs import Job, Output, Tick
+
+_TEXT, _COUNT = pa.string(), pa.int32()
+# As in sql/schema, less `artifact`.
+_SCHEMAS = {
+    "dataset": pa.schema(
+        {"dataset": _TEXT, "kind": _TEXT, "version": _TEXT, "is_synthetic": pa.bool_(), "remark": _TEXT}
+    ),
+    "subject": pa.schema({"dataset": _TEXT, "subject": _TEXT, "subject_order": _COUNT}),
+    "roi": pa.schema({"dataset": _TEXT, "roi": _TEXT, "roi_group": _TEXT, "roi_order": _COUNT}),
+    "roi_part": pa.schema(
+        {"dataset": _TEXT, "roi": _TEXT, "part": _TEXT, "part_order": _COUNT, "hemisphere": _TEXT}
+    ),
+    "subject_region": pa.schema({"dataset": _TEXT, "subject": _TEXT, "roi": _TEXT, "absent_because": _TEXT}),
+}
 
 
 def dataset_job(
@@ -30,47 +46,40 @@ def dataset_job(
     """
     parts = [(region, part, order) for region in regions for order, part in enumerate(region.parts)]
     pairs = [(region.name, subject) for region in regions for subject in subjects]
-    reasons = [absent.get(roi, {}).get(subject) for roi, subject in pairs]
-    rows = {
+    rows: dict[str, dict[str, Sequence[Any]]] = {
         "dataset": {
-            "dataset": [dataset],
             "kind": [kind],
-            "version": pa.array([version], pa.string()),
+            "version": [version],
             "is_synthetic": [synthetic],
             "remark": [remark],
         },
-        "subject": {
-            "dataset": [dataset] * len(subjects),
-            "subject": list(subjects),
-            "subject_order": list(range(len(subjects))),
-        },
+        "subject": {"subject": list(subjects), "subject_order": list(range(len(subjects)))},
         "roi": {
-            "dataset": [dataset] * len(regions),
             "roi": [region.name for region in regions],
             "roi_group": [region.group for region in regions],
             "roi_order": [region.order for region in regions],
         },
         "roi_part": {
-            "dataset": [dataset] * len(parts),
             "roi": [region.name for region, _, _ in parts],
             "part": [part for _, part, _ in parts],
             "part_order": [order for _, _, order in parts],
             "hemisphere": [hemisphere_of(part) for _, part, _ in parts],
         },
-    }
-    rows["subject_region"] = {
-        "dataset": [dataset] * len(pairs),
-        "subject": [subject for _, subject in pairs],
-        "roi": [roi for roi, _ in pairs],
-        "absent_because": pa.array(reasons, pa.string()),
+        "subject_region": {
+            "subject": [subject for _, subject in pairs],
+            "roi": [roi for roi, _ in pairs],
+            "absent_because": [absent.get(roi, {}).get(subject) for roi, subject in pairs],
+        },
     }
     slots = {"dataset": ("dataset",), "subject": ("dataset", "subject")}
 
     def work(tick: Tick) -> Iterator[Output]:
-        for table, columns in rows.items():
-            if columns["dataset"]:
-                slot = slots.get(table, ("dataset", "roi"))
-                yield Output(("facts", hive("table", table)), pa.table(columns), table=table, slot=slot)
+        for name, columns in rows.items():
+            count = len(next(iter(columns.values())))
+            if count:
+                data = table(_SCHEMAS[name], {"dataset": [dataset] * count, **columns})
+                slot = slots.get(name, ("dataset", "roi"))
+                yield Output(("facts", hive("table", name)), data, table=name, slot=slot)
 
     return Job(
         method="dataset",

@@ -115,7 +115,7 @@ def betas_job(
                 n_stimuli, repetitions, n_voxels = betas.shape(split)
                 good = betas.good
         except AbsentRegion as absent:
-            about = {"voxels": 0, "absent": str(absent)}
+            about = {"voxels": 0, "absent": absent.reason}
             yield Output(folder, (vector_schema(_NAMES, "beta", 1, np.float32), []), about=about)
             return
         about = {

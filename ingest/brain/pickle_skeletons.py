@@ -43,7 +43,7 @@ _COUNTED = {
 }
 _STOP, _FRAME, _PUT, _LONG_BINPUT = b"."[0], b"\x95"[0], b"p"[0], b"r"[0]
 _PERSID, _BINPERSID = b"P"[0], b"Q"[0]
-# BINSTRING (Python 2), BINBYTES, BINBYTES8, BYTEARRAY8: bytes as they are; the file itself can stand for them.
+# BINSTRING (Python 2), BINBYTES, BINBYTES8, BYTEARRAY8: bytes as they are, which may stay in the file.
 _RAW = frozenset(b"TB\x8e\x96")
 _REFERENCE = struct.Struct("<cic")
 

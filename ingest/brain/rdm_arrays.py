@@ -27,14 +27,12 @@ class StoredRdms:
 
     stack : (S, n, n) or condensed (S, P), any dtype. label : what errors call it.
     conditions, subjects : the names as stored, None where the file has none.
-    numbered : whether errors number the one subject of a stack of one.
     """
 
     stack: np.ndarray
     label: str
     conditions: Sequence[object] | None = None
     subjects: Sequence[object] | None = None
-    numbered: bool = True
 
 
 def subjects_first(values: np.ndarray, label: str) -> np.ndarray:
@@ -133,9 +131,7 @@ def checked(
     if subjects is not None:
         subjects = _names(_as_text(subjects), len(stack), f"names of the subjects in {path}")
     numbers = map(str, range(1, len(stack) + 1))
-    whose = [f", subject {name}" for name in subjects or numbers]
-    if subjects is None and not stored.numbered:
-        whose = [""]
+    whose = [f", subject {name}" for name in subjects or numbers] if subjects or len(stack) > 1 else [""]
     rdms = np.empty((len(stack), n * (n - 1) // 2))
     rows, columns = np.triu_indices(n, k=1)
     for values, rdm, who in zip(stack, rdms, whose, strict=True):
@@ -151,15 +147,6 @@ def checked(
             )
         rdm[:] = values
     return rdms, conditions, subjects
-
-
-def is_rdm(square: np.ndarray) -> bool:
-    """Whether (n, n) values are finite, symmetric and zero on the diagonal."""
-    try:
-        _check_square(square.astype(np.float64), "", None)
-    except BadInput:
-        return False
-    return True
 
 
 def _check_square(square: np.ndarray, label: str, conditions: Sequence[str] | None) -> None:

@@ -1,21 +1,29 @@
-"""RDMs that others computed: brain RDMs by region, model RDMs by network and layer, in numpy's files."""
+"""RDMs that others computed: brain RDMs by region, model RDMs by network and layer.
+
+Brain RDMs are in numpy's files, HDF5 (rsatoolbox's too) or MATLAB's; model RDMs in numpy's.
+"""
 
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ingest.rdm import condense, n_conditions
+from ingest.brain.rdm_arrays import MOST_BYTES, StoredRdms, checked, subjects_first
+from ingest.brain.rdm_hdf5 import is_rsatoolbox, members, opened_hdf5, read_plain_rdms, read_rsatoolbox_rdms
+from ingest.brain.rdm_mat5 import Mat5File
+from ingest.brain.rdm_mat73 import Mat73File, is_matlab
+from ingest.brain.rdm_matlab import rdms_of
+from ingest.brain.rdm_numpy import UNNAMED, read_arrays, read_numpy_rdms
 from ingest.stimuli.names import natural_key
 from warehouse.errors import BadInput
 
-UNNAMED = "arr_0"  # numpy's name for an array that was saved without one
-_CONDITION_KEYS = ("conditions", "condition_names")
+_NUMPY, _HDF5, _MATLAB, _PICKLES = (".npz", ".npy"), (".h5", ".hdf5"), (".mat",), (".pkl", ".pickle")
+SUFFIXES = _NUMPY + _HDF5 + _MATLAB
+_EXPECTED = "RDMs as " + ", ".join(SUFFIXES[:-1]) + " or " + SUFFIXES[-1]
+_PICKLE_HINT = 'pickles are not read: save as HDF5, in rsatoolbox rdms.save("V1.hdf5", file_type="hdf5")'
 _ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
 
 
@@ -23,61 +31,64 @@ _ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
 class RdmFile:
     """Brain RDMs of one region.
 
-    rdms : (S, P) float64, S subjects. conditions : (n,) names, where the file has them.
+    rdms : (S, P) float64, S subjects. conditions : (n,) names, and subjects : (S,), where the file has them.
     """
 
     rdms: np.ndarray
     conditions: tuple[str, ...] | None
+    subjects: tuple[str, ...] | None
 
 
-def read_rdm_file(path: Path) -> RdmFile:
-    """Brain RDMs of a .npz or .npy file.
+def read_rdm_file(path: Path, *, n: int | None = None, most_bytes: int = MOST_BYTES) -> RdmFile:
+    """Brain RDMs of a numpy, HDF5 or MATLAB file; nothing is unpickled, no other file is opened.
 
-    The array is (S, n, n), (n, n), or condensed (S, P) or (P,). A .npz holds one such array, and may name
-    conditions under "conditions" or "condition_names". Nothing is unpickled.
+    The array is (S, n, n), (n, n), or condensed (S, P) or (P,), with the pairs of the upper triangle row by
+    row; in a MATLAB file, subjects may be last. It is the only one of such a shape. Beside it, "conditions"
+    or "condition_names" may name its rows, and "subjects" or "subject_names" its subjects. Files of
+    rsatoolbox are known by their layout, and structs of the RSA toolbox for MATLAB by their field RDM.
 
-    Raises BadInput, naming the place, where an RDM is not finite, symmetric and zero on the diagonal.
+    Parameters
+    ----------
+    n : number of conditions, where known: decides where a MATLAB array fits two numbers of conditions.
+    most_bytes : upper limit of what the file may need, by what it claims and before it is read.
+
+    Raises BadInput, naming the place, where an RDM is not finite, symmetric and zero on the diagonal; where
+    the file is damaged or leaves open what is meant; and where names do not fit.
     """
     path = Path(path)
-    arrays = _load(path)
-    names = [arrays.pop(key) for key in _CONDITION_KEYS if key in arrays]
-    if len(names) > 1:
-        raise BadInput(
-            f"{path} names its conditions twice", expected=" or ".join(_CONDITION_KEYS), found="both"
-        )
-    if len(arrays) != 1:
-        raise BadInput(
-            f"{path} does not say which array is the RDM",
-            expected="one array",
-            found=", ".join(arrays) or "none",
-        )
-    rdms = _condensed(next(iter(arrays.values())), str(path))
-    conditions = _names_of(names[0], n_conditions(rdms.shape[1]), path) if names else None
-    return RdmFile(rdms, conditions)
+    return RdmFile(*checked(_stored(path, n, most_bytes), path))
 
 
 def find_rdm_files(folder: Path) -> dict[str, Path]:
-    """The .npz and .npy files of `folder` by region, in natural order.
+    """The RDM files of `folder` (`SUFFIXES`) by region, in natural order.
 
-    fmri_EVC_RDMs.npz is region EVC, fmri_V1.npz V1, and any other name is the region's own.
+    fmri_EVC_RDMs.npz is region EVC, fmri_V1.mat V1, and any other name is the region's own.
 
-    Raises BadInput where the folder is missing or has none, or two files are of one region.
+    Raises BadInput where the folder is missing or has none, two files are of one region, or a region is there
+    as a pickle only.
     """
     _check_folder(folder, "brain RDMs, a file a region")
     found: dict[str, Path] = {}
-    paths = [
-        path for path in folder.iterdir() if path.suffix in (".npz", ".npy") and not path.name.startswith(".")
-    ]
-    for path in sorted(paths, key=lambda path: natural_key(path.name)):
+    pickles: dict[str, Path] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
+        suffix = path.suffix.lower()
+        if path.name.startswith(".") or suffix not in SUFFIXES + _PICKLES:
+            continue
         match = _ROI_NAME.fullmatch(path.stem)
         roi = match["roi"] if match else path.stem
+        if suffix in _PICKLES:
+            pickles[roi] = path
+            continue
         if roi in found:
             raise BadInput(
                 f"two files for region {roi} in {folder}", found=f"{found[roi].name} and {path.name}"
             )
         found[roi] = path
+    unread = [path.name for roi, path in pickles.items() if roi not in found]
+    if unread:
+        raise BadInput(f"RDMs in {folder}", expected=_EXPECTED, found=", ".join(unread), hint=_PICKLE_HINT)
     if not found:
-        raise BadInput(f"no RDMs in {folder}", expected=".npz or .npy files")
+        raise BadInput(f"no RDMs in {folder}", expected=_EXPECTED)
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
 
 
@@ -115,7 +126,7 @@ def _layers(network: Path) -> dict[str, np.ndarray]:
     layers: dict[str, np.ndarray] = {}
     files = (path for path in network.iterdir() if path.suffix == ".npz" and not path.name.startswith("."))
     for path in sorted(files, key=lambda path: natural_key(path.name)):
-        arrays = _load(path)
+        arrays = read_arrays(path)
         if list(arrays) == [UNNAMED]:
             arrays = {path.stem: arrays[UNNAMED]}
         for layer, stored in arrays.items():
@@ -123,67 +134,41 @@ def _layers(network: Path) -> dict[str, np.ndarray]:
                 raise BadInput(
                     f"layer {layer} of {network.name} is in two files of {network}", found=path.name
                 )
-            rdms = _condensed(stored, f"layer {layer} in {path}")
-            if len(rdms) != 1:
-                raise BadInput(f"layer {layer} in {path}", expected="one RDM", found=f"shape {stored.shape}")
-            layers[layer] = rdms[0]
+            label = f"layer {layer} in {path}"
+            stack = subjects_first(stored, label)
+            if len(stack) != 1:
+                raise BadInput(label, expected="one RDM", found=f"shape {stored.shape}")
+            layers[layer] = checked(StoredRdms(stack, label), path)[0][0]
     if not layers:
         raise BadInput(f"no model RDMs in {network}", expected=".npz files")
     return layers
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def _stored(path: Path, n: int | None, most_bytes: int) -> StoredRdms:
+    suffix = path.suffix.lower()
+    if suffix in _PICKLES:
+        raise BadInput(f"{path} cannot be read", expected=_EXPECTED, found="a pickle", hint=_PICKLE_HINT)
     if not path.is_file():
-        raise BadInput(f"there is no file {path}", expected="RDMs as .npz or .npy")
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return {UNNAMED: loaded}
-            with loaded:
-                return {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        reason = "objects, or no array at all" if "allow_pickle" in str(error) else str(error) or repr(error)
-        raise BadInput(
-            f"{path} cannot be read", expected="arrays of numbers as .npz or .npy", found=reason[:160]
-        ) from error
+        raise BadInput(f"there is no file {path}", expected=_EXPECTED)
+    if suffix in _NUMPY:
+        return read_numpy_rdms(path, most_bytes)
+    if suffix not in SUFFIXES:
+        raise BadInput(f"{path} cannot be read", expected=_EXPECTED, found=suffix or "no suffix")
+    if suffix in _MATLAB and not _is_hdf5(path):
+        return rdms_of(Mat5File(path, most_bytes), path, n)
+    with opened_hdf5(path) as file:
+        found = members(file, path)
+        if suffix in _MATLAB or is_matlab(found):
+            return rdms_of(Mat73File(file, found, path, most_bytes), path, n)
+        if is_rsatoolbox(found):
+            return read_rsatoolbox_rdms(found, path, most_bytes)
+        return read_plain_rdms(found, path, most_bytes)
 
 
-def _condensed(stored: np.ndarray, label: str) -> np.ndarray:
-    """(S, P) of an array that is square, (S, n, n) or (n, n), or condensed, (S, P) or (P,)."""
-    if stored.dtype.kind not in "fiu":
-        raise BadInput(label, expected="an RDM, of real numbers", found=f"dtype {stored.dtype}")
-    if stored.size == 0 or stored.ndim not in (1, 2, 3):
-        raise BadInput(label, expected="(subjects, n, n), (n, n) or condensed", found=f"shape {stored.shape}")
-    if stored.ndim == 3 or (stored.ndim == 2 and stored.shape[0] == stored.shape[1]):
-        return np.atleast_2d(condense(stored, label))
-    rdms = np.atleast_2d(stored).astype(np.float64)
-    try:
-        n = n_conditions(rdms.shape[1])
-    except BadInput as error:
-        raise BadInput(
-            label, expected="an RDM, (n, n) or n(n-1)/2 pairs", found=f"shape {stored.shape}"
-        ) from error
-    bad = np.argwhere(~np.isfinite(rdms))
-    if len(bad):
-        subject, pair = bad[0]
-        row, column = (int(indices[pair]) + 1 for indices in np.triu_indices(n, k=1))
-        raise BadInput(
-            f"{label}, subject {subject + 1}, row {row}, column {column}",
-            expected="finite numbers",
-            found=rdms[subject, pair],
-        )
-    return rdms
+def _is_hdf5(path: Path) -> bool:
+    import h5py
 
-
-def _names_of(stored: np.ndarray, n: int, path: Path) -> tuple[str, ...]:
-    if stored.dtype.kind != "U" or stored.shape != (n,) or len(set(stored.tolist())) < n:
-        raise BadInput(
-            f"names of the conditions in {path}",
-            expected=f"{n} different strings",
-            found=f"{stored.dtype} of shape {stored.shape}, {len(np.unique(stored))} different",
-        )
-    return tuple(stored.tolist())
+    return bool(h5py.is_hdf5(path))
 
 
 def _check_folder(folder: Path, expected: str) -> None:

@@ -63,6 +63,8 @@ def members(group: Any, path: Path) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for name in group:
+        if not isinstance(name, str):
+            raise ValueError(f"a name that is not UTF-8: {name!r}")
         label = f"{group.name.rstrip('/')}/{name} in {path}"
         link = group.id.links.get_info(name.encode()).type
         if link != h5py.h5l.TYPE_HARD:
@@ -73,9 +75,11 @@ def members(group: Any, path: Path) -> dict[str, Any]:
                 found=kinds.get(link, "a link of an unknown kind"),
                 hint="links are not followed; copy the data in",
             )
-        found[name] = group[name]
-        if isinstance(found[name], h5py.Dataset):
-            check_inside(found[name], label)
+        member = group[name]
+        if isinstance(member, h5py.Dataset):
+            check_inside(member, label)
+        if not isinstance(member, h5py.Datatype):  # a dtype with a name, which holds nothing
+            found[name] = member
     return found
 
 
@@ -155,10 +159,9 @@ def read_plain_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST
     }
     rest = {key: member for key, member in found.items() if key not in names}
     arrays = {key: member for key, member in rest.items() if not is_group(member) and member.shape}
-    # A dataset alone is meant, whatever its shape: the error is then about the shape.
-    candidates = [key for key, array in arrays.items() if could_be_rdm(array.shape)] or list(arrays)[:1]
-    if len(arrays) > 1 and not any(could_be_rdm(array.shape) for array in arrays.values()):
-        candidates = []
+    candidates = [key for key, array in arrays.items() if could_be_rdm(array.shape)]
+    if len(arrays) == 1:  # is meant, whatever its shape: the error is then about that
+        candidates = list(arrays)
     others = [
         f"{key} (a group)" if is_group(member) else f"{key} {member.shape}" for key, member in rest.items()
     ]
@@ -170,7 +173,6 @@ def read_plain_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST
         label,
         names[condition_key] if condition_key else None,
         names[subject_key] if subject_key else None,
-        numbered=values.ndim != 2 or values.shape[0] != values.shape[1],
     )
 
 

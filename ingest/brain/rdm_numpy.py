@@ -43,7 +43,6 @@ def read_numpy_rdms(path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
         str(path),
         names[conditions] if conditions else None,
         names[subjects] if subjects else None,
-        numbered=values.ndim != 2 or values.shape[0] != values.shape[1],
     )
 
 

@@ -6,6 +6,8 @@ import io
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,73 @@ def test_names_of_conditions_come_with_the_rdms(tmp_path, key):
     names = ["face", "house", "cat", "dog", "car"]
     np.savez(tmp_path / "a.npz", rdms=squares(), **{key: np.array(names)})
     assert read_rdm_file(tmp_path / "a.npz").conditions == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "expected"),
+    [
+        (["ann", "bob", "cem"], ("ann", "bob", "cem")),
+        ([3, 1, 2], ("3", "1", "2")),
+        ([7.0, 8.0, 9.0], ("7", "8", "9")),
+    ],
+)
+def test_subjects_are_named_by_strings_or_whole_numbers(tmp_path, subjects, expected):
+    np.savez(tmp_path / "a.npz", rdms=squares(), subjects=np.array(subjects))
+    assert read_rdm_file(tmp_path / "a.npz").subjects == expected
+    np.savez(tmp_path / "b.npz", rdms=squares())
+    assert read_rdm_file(tmp_path / "b.npz").subjects is None
+
+
+@pytest.mark.parametrize(
+    ("subjects", "message"),
+    [
+        (["ann", "bob"], "expected 3 different names, found 2 entries"),
+        (["ann", "bob", "ann"], "'ann' 2 times"),
+        (["ann", "bob", " "], r"one of them ' ' \(str\)"),
+        ([1.5, 2.0, 3.0], r"one of them '1\.5' \(float\)"),
+        ([True, False, True], r"one of them 'True' \(bool\)"),
+        (3, "expected a list of names"),
+    ],
+)
+def test_subjects_that_do_not_fit_the_rdms_are_refused(tmp_path, subjects, message):
+    np.savez(tmp_path / "a.npz", rdms=squares(), subjects=np.array(subjects))
+    with pytest.raises(BadInput, match=rf"subjects (in|of) .*a\.npz: .*{message}|{message}"):
+        read_rdm_file(tmp_path / "a.npz")
+
+
+def test_a_broken_rdm_is_placed_by_the_names_that_are_known(tmp_path):
+    stack = squares()
+    stack[1, 2, 3] = np.inf
+    names = {
+        "conditions": np.array(["face", "house", "cat", "dog", "car"]),
+        "subjects": np.array(["x", "y", "z"]),
+    }
+    for stored in (stack, condensed(np.triu(stack, 1) + np.triu(stack, 1).transpose(0, 2, 1))):
+        np.savez(tmp_path / "a.npz", stored, **names)
+        with pytest.raises(
+            BadInput, match=r"a\.npz, subject y, row 3 \(cat\), column 4 \(dog\): expected finite"
+        ):
+            read_rdm_file(tmp_path / "a.npz")
+
+
+def test_a_file_that_needs_too_much_is_refused_before_it_is_read(tmp_path):
+    np.save(tmp_path / "a.npy", squares())
+    with pytest.raises(BadInput, match="at most 599 bytes, found .*which needs 600"):
+        read_rdm_file(tmp_path / "a.npy", most_bytes=599)
+    assert read_rdm_file(tmp_path / "a.npy", most_bytes=600).rdms.shape == (3, 10)
+    np.savez_compressed(tmp_path / "a.npz", squares())
+    with pytest.raises(BadInput, match=r"arr_0 in .*a\.npz is too large"):
+        read_rdm_file(tmp_path / "a.npz", most_bytes=599)
+
+
+def test_a_small_file_that_claims_terabytes_is_refused(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)}
+    )
+    (tmp_path / "a.npy").write_bytes(header.getvalue())
+    with pytest.raises(BadInput, match="needs 8,000,000,000,000"):
+        read_rdm_file(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize("names", [["a", "b"], ["a", "a", "b", "c", "d"], [1, 2, 3, 4, 5]])
@@ -147,6 +216,47 @@ def test_two_files_of_one_region_are_refused(tmp_path):
     touch(tmp_path, "fmri_V1.npz", "V1_RDMs.npy")
     with pytest.raises(BadInput, match=r"region V1 .*V1_RDMs\.npy and fmri_V1\.npz"):
         find_rdm_files(tmp_path)
+
+
+def test_regions_are_found_in_every_format(tmp_path):
+    names = ["fmri_EVC_RDMs.mat", "V1.h5", "V2_RDM.hdf5", "V3.npz", "V4.npy", "MT.MAT", "read.me"]
+    touch(tmp_path, *names)
+    found = {roi: path.name for roi, path in find_rdm_files(tmp_path).items()}
+    regions = ["EVC", "MT", "V1", "V2", "V3", "V4"]
+    assert found == dict(zip(regions, [names[0], names[5], *names[1:5]], strict=True))
+
+
+def test_one_region_in_two_formats_names_both_files(tmp_path):
+    touch(tmp_path, "V1.npz", "fmri_V1_RDMs.mat")
+    with pytest.raises(
+        BadInput, match=r"region V1 .*V1\.npz and fmri_V1_RDMs\.mat|fmri_V1_RDMs\.mat and V1\.npz"
+    ):
+        find_rdm_files(tmp_path)
+
+
+def test_pickles_are_refused_with_the_way_to_save_them(tmp_path):
+    path = tmp_path / "V1.pkl"
+    path.write_bytes(pickle.dumps({"dissimilarities": squares()}))
+    for read, what in ((read_rdm_file, path), (find_rdm_files, tmp_path)):
+        with pytest.raises(BadInput, match=r'V1\.pkl|a pickle.*file_type="hdf5"'):
+            read(what)
+    touch(tmp_path, "V1.hdf5")  # has been saved anew
+    assert list(find_rdm_files(tmp_path)) == ["V1"]
+    touch(tmp_path, "V2.pickle")
+    with pytest.raises(BadInput, match=r"found V2\.pickle"):
+        find_rdm_files(tmp_path)
+
+
+def test_a_file_of_another_kind_lists_those_that_are_read(tmp_path):
+    touch(tmp_path, "V1.csv")
+    with pytest.raises(BadInput, match=r"expected RDMs as \.npz, \.npy, \.h5, \.hdf5 or \.mat, found \.csv"):
+        read_rdm_file(tmp_path / "V1.csv")
+
+
+def test_neither_h5py_nor_scipy_io_is_loaded_before_a_file_needs_it():
+    code = "import sys, ingest.brain.rdm_files; print(sorted({'h5py', 'scipy.io'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("read", [find_rdm_files, read_model_rdms])

@@ -1,0 +1,266 @@
+"""The commands below `alignhouse ingest`: from raw files to stored RDMs."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alignhouse.terminal import (
+    StudyFile,
+    WarehouseOption,
+    command,
+    progress,
+    run_file,
+    say_done,
+    stoppable,
+    which_warehouse,
+)
+
+# Left in a folder of simulated data by what simulated them, such as the demo.
+NOTICE = "SYNTHETIC.json"
+
+ingest_app = typer.Typer(help="From raw files to stored RDMs.", no_args_is_help=True)
+
+
+class Version(StrEnum):
+    """Versions of the BOLD Moments betas."""
+
+    A = "A"
+    B = "B"
+
+
+class Split(StrEnum):
+    """Which stimuli."""
+
+    test = "test"
+    train = "train"
+    all = "all"
+
+
+VersionOption = Annotated[Version, typer.Option(help="Version of the betas.")]
+SubjectsOption = Annotated[
+    str | None, typer.Option(help="Some subjects only, e.g. sub-01,sub-02. Default: all.", metavar="LIST")
+]
+RegionsOption = Annotated[
+    str, typer.Option(help="study (the 17), hemispheres, parts, all, or a list: V1,EBA,lMT.", metavar="LIST")
+]
+DatasetOption = Annotated[str, typer.Option(help="What to call the data set.")]
+MemoryOption = Annotated[str, typer.Option(help="Memory that may be used for betas and patterns.")]
+SkipBadOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out voxels with NaN or infinite values, and say how many.")
+]
+
+
+@ingest_app.command("inputs")
+def ingest_inputs(study: StudyFile) -> None:
+    """Read and check stimuli and brain data of a study; store betas and brain RDMs.
+
+    Example: `alignhouse ingest inputs my_study.toml`
+    """
+    run_file(study, until="inputs", report=False)
+
+
+@ingest_app.command("networks")
+def ingest_networks(study: StudyFile) -> None:
+    """Extract the RDMs of the study's networks (and ingest its inputs, where that is still to do).
+
+    Example: `alignhouse ingest networks my_study.toml`
+    """
+    run_file(study, until="networks", report=False)
+
+
+@ingest_app.command("fetch")
+def ingest_fetch(
+    dataset: Annotated[str, typer.Argument(help="Which data set; bmd is the one that is known.")],
+    to: Annotated[Path, typer.Option(help="Folder to fetch into; files keep the data set's own paths.")],
+    version: VersionOption = Version.B,
+    subjects: SubjectsOption = None,
+    regions: RegionsOption = "study",
+    annotations: Annotated[bool, typer.Option(help="Annotations of the videos, and readmes.")] = True,
+    motion_energy: Annotated[
+        bool, typer.Option("--motion-energy", help="Motion-energy features of the videos.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List files and sizes, and fetch nothing.")
+    ] = False,
+    endpoint_url: Annotated[str | None, typer.Option(help="A mirror that speaks S3.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 8,
+) -> None:
+    """Download BOLD Moments: only what is asked for, verified, and resumed where it was stopped.
+
+    Example: `alignhouse ingest fetch bmd --to /data/bmd --subjects sub-01 --regions V1,EBA`
+    """
+    from alignhouse.fetching import fetch_dataset, show_plan
+    from ingest.downloads.manifest import select_files
+    from warehouse.errors import BadInput, near_names
+
+    if dataset != "bmd":
+        raise BadInput(f"no data set {dataset!r} can be fetched", hint=near_names(dataset, ["bmd"]))
+    files = select_files(
+        version.value,
+        _list(subjects),
+        _names(regions),
+        annotations=annotations,
+        motion_energy=motion_energy,
+    )
+    with stoppable():
+        if dry_run:
+            show_plan(files, to)
+        else:
+            fetch_dataset(files, to, endpoint_url=endpoint_url, workers=workers)
+
+
+@ingest_app.command("stimuli")
+def ingest_stimuli(
+    source: Annotated[Path, typer.Argument(help="The stimulus set: its zip, or the folder from it.")],
+    warehouse: WarehouseOption = None,
+    dataset: DatasetOption = "bmd",
+    split: Annotated[Split, typer.Option(help="Which videos.")] = Split.all,
+    password: Annotated[
+        str | None,
+        typer.Option(envvar="ALIGNHOUSE_STIMULI_PASSWORD", help="Of the zip; it is not kept anywhere."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to unpack to. Default: beside the zip, named like it.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder with annotations.json, e.g. the one that fetch filled.")
+    ] = None,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Take the videos that are there, and name the others.")
+    ] = False,
+) -> None:
+    """Register every video: identifier, split, hash, frames, frame rate, size; and what people said of it.
+
+    Example: `alignhouse ingest stimuli stimulus_set.zip --annotations /data/bmd -w bmd.alignhouse`
+    """
+    from alignhouse.stimuli import StimuliRequest, ingest_stimuli
+    from warehouse.runs import Run
+    from warehouse.store import Writer
+
+    began = time.monotonic()
+    request = StimuliRequest(
+        source, dataset, split.value, password, to, annotations, skip_missing=skip_missing
+    )
+    folder = which_warehouse(warehouse, needs_snapshot=False)
+    with (
+        progress() as shown,
+        Writer(folder, command()) as writer,
+        Run(writer, command(), request.recorded(), shown) as run,
+    ):
+        ingest_stimuli(run, request)
+    say_done(run.jobs_done, began)
+
+
+@ingest_app.command("betas")
+def ingest_betas(
+    source: Annotated[Path, typer.Argument(help="The data set's own folder, as fetched.")],
+    warehouse: WarehouseOption = None,
+    dataset: DatasetOption = "bmd",
+    version: VersionOption = Version.B,
+    split: Annotated[Split, typer.Option(help="Whose betas to store.")] = Split.all,
+    regions: RegionsOption = "study",
+    subjects: SubjectsOption = None,
+    skip_bad: SkipBadOption = False,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="The betas are simulated; every page that shows them says so.")
+    ] = False,
+    memory: MemoryOption = "8GB",
+) -> None:
+    """Store betas as Parquet, part by part; any region made of the parts can be asked for afterwards.
+
+    Example: `alignhouse ingest betas /data/bmd -w bmd.alignhouse`
+    """
+    from alignhouse.brain import BrainRequest, describe_dataset, store_betas
+    from ingest.brain.regions import resolve
+    from warehouse.hashes import Hashes
+    from warehouse.runs import Run
+    from warehouse.sizes import parse_bytes
+    from warehouse.store import Writer
+
+    began = time.monotonic()
+    request = BrainRequest(
+        dataset=dataset,
+        version=version.value,
+        split=split.value,
+        regions=resolve(_names(regions), version.value),
+        subjects=_list(subjects),
+        skip_bad=skip_bad,
+        memory=parse_bytes(memory),
+    )
+    folder = which_warehouse(warehouse, needs_snapshot=False)
+    with (
+        progress() as shown,
+        Writer(folder, command()) as writer,
+        Run(writer, command(), request.recorded(), shown) as run,
+    ):
+        hashes = Hashes(folder)
+        with run.all_or_nothing():
+            betas = store_betas(run, source, request, hashes)
+            describe_dataset(run, request, list(betas), synthetic=synthetic or (source / NOTICE).is_file())
+        hashes.save()
+    say_done(run.jobs_done, began)
+
+
+@ingest_app.command("brain-rdms")
+def ingest_brain_rdms(
+    warehouse: WarehouseOption = None,
+    dataset: DatasetOption = "bmd",
+    version: VersionOption = Version.B,
+    split: Annotated[Split, typer.Option(help="Which stimuli.")] = Split.test,
+    regions: RegionsOption = "study",
+    subjects: SubjectsOption = None,
+    average_subjects: Annotated[
+        bool, typer.Option("--average-subjects", help="Keep the average of the subjects' RDMs.")
+    ] = False,
+    min_ncsnr: Annotated[
+        float | None, typer.Option(min=0, help="Keep only voxels whose noise-ceiling SNR reaches this.")
+    ] = None,
+    skip_bad: SkipBadOption = False,
+    memory: MemoryOption = "8GB",
+) -> None:
+    """Make RDMs of any regions from stored betas, and tell how reliable each region is.
+
+    Example: `alignhouse ingest brain-rdms --split train --regions hemispheres -w bmd.alignhouse`
+    """
+    from alignhouse.brain import BrainRequest, brain_rdms_from_stored
+    from ingest.brain.regions import resolve
+    from warehouse.runs import Run
+    from warehouse.sizes import parse_bytes
+    from warehouse.store import Writer
+
+    began = time.monotonic()
+    request = BrainRequest(
+        dataset=dataset,
+        version=version.value,
+        split=split.value,
+        regions=resolve(_names(regions), version.value),
+        subjects=_list(subjects),
+        skip_bad=skip_bad,
+        min_ncsnr=min_ncsnr,
+        average=average_subjects,
+        memory=parse_bytes(memory),
+    )
+    folder = which_warehouse(warehouse)
+    with (
+        progress() as shown,
+        Writer(folder, command()) as writer,
+        Run(writer, command(), request.recorded(), shown) as run,
+        run.all_or_nothing(),
+    ):
+        brain_rdms_from_stored(run, request)
+    say_done(run.jobs_done, began)
+
+
+def _list(text: str | None) -> list[str] | None:
+    return None if text is None else [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _names(text: str) -> str | list[str]:
+    """A selection by name ("study"), or the names of a list."""
+    names = _list(text) or []
+    return names[0] if len(names) == 1 else names

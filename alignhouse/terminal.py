@@ -1,0 +1,129 @@
+"""What the commands share: options, progress, errors that are shown, which warehouse is meant."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warehouse.errors import Stopped
+
+if TYPE_CHECKING:
+    from alignhouse.progress import Bars
+    from alignhouse.study import Study
+
+SECRETS = ("--password",)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study file.")]
+WarehouseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--warehouse",
+        "-w",
+        envvar="ALIGNHOUSE_WAREHOUSE",
+        help="Folder of the warehouse. Default: the only *.alignhouse folder here.",
+    ),
+]
+
+
+def run_file(study_file: Path, *, until: str, report: bool) -> None:
+    """Do a study up to a stage, and say what was done."""
+    from alignhouse.run import run_study
+    from alignhouse.study import read_study
+
+    began = time.monotonic()
+    study = read_study(study_file)
+    with progress() as shown:
+        finished = run_study(study, command=command(), until=until, progress=shown)
+        page = _report(study, shown) if report else None
+    say_done(finished.jobs_done, began)
+    typer.echo(f"Warehouse: {finished.warehouse}")
+    if page is not None:
+        typer.echo(f"Report: {page}")
+
+
+def say_done(jobs_done: int, began: float) -> None:
+    """Tell how much was done since `began`, a time of `time.monotonic`."""
+    if jobs_done == 0:
+        typer.echo("Nothing to do: everything that this asks for is in the warehouse already.")
+    else:
+        typer.echo(f"Done: {jobs_done} jobs in {_duration(time.monotonic() - began)}.")
+
+
+@contextmanager
+def progress() -> Iterator[Bars]:
+    """Bars on the terminal; a person's interrupt becomes `Stopped`."""
+    from rich.console import Console
+
+    from alignhouse.progress import bars
+
+    with stoppable(), bars(Console(stderr=True)) as shown:
+        yield shown
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """A block in which Ctrl-C is an orderly end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped("stopped", hint="what is done is safe; run the same command again to go on") from None
+
+
+def which_warehouse(given: Path | None, *, needs_snapshot: bool = True) -> Path:
+    """The warehouse that is meant: the one that was named, or the only one here.
+
+    Raises
+    ------
+    BadInput : none is named, and there is none here, or several.
+    """
+    from warehouse.errors import BadInput
+    from warehouse.store import SNAPSHOT
+
+    if given is not None:
+        return given
+    pattern = f"*.alignhouse/{SNAPSHOT}" if needs_snapshot else "*.alignhouse/facts"
+    found = sorted(path.parent for path in Path().glob(pattern))
+    if len(found) != 1:
+        raise BadInput(
+            "which warehouse is meant?",
+            expected="one *.alignhouse folder here",
+            found=", ".join(map(str, found)) or "none",
+            hint="name it with --warehouse",
+        )
+    return found[0]
+
+
+def command() -> str:
+    """What the person typed, as runs and locks keep it; without secrets."""
+    words, hidden = [], False
+    for word in sys.argv[1:]:
+        option, equals, _ = word.partition("=")
+        words.append("***" if hidden else f"{option}=***" if equals and option in SECRETS else word)
+        hidden = word in SECRETS
+    return " ".join(["alignhouse", *words])
+
+
+def _report(study: Study, shown: Bars) -> Path:
+    from analysis.report.gather import write_report_of
+    from warehouse.store import Warehouse
+
+    with Warehouse.open(study.study.warehouse) as opened:
+        return write_report_of(
+            opened,
+            study.report.path,
+            dataset=study.brain.dataset,
+            split=study.brain.split,
+            group_by=study.report.group_by,
+            say=shown.say,
+        )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,101 @@
+"""Ingest of betas beside plain `pickle.load` of the same files: whole processes, time and peak memory.
+
+    python benchmarks/betas/measure.py FOLDER [--regions all46|WB] [--rounds 5] [--cold] [--memory 8GB]
+
+--cold empties the system's cache of files before each round (as root only): what a reader sees who has just
+mounted a disk. Without it the files are in memory: what a reader sees who has just fetched them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+STUDY_REGIONS = "V1,V2,V3v,V3d,hV4,OFA,LOC,FFA,PPA,V3ab,IPS0,IPS1-2-3,RSC,EBA,TOS,MT,STS,7AL,BA2,PFt,PFop"
+PLAIN = """
+import pickle, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import numpy
+for path in sorted(Path(sys.argv[1]).rglob(sys.argv[3])):
+    with path.open("rb") as file:
+        content = pickle.load(file)
+    assert content["train_data_allvoxel"].shape[:2] == (1000, 3)
+"""
+
+
+def measured(command: list[str]) -> tuple[float, float]:
+    """Seconds and megabytes (peak resident) of a whole process."""
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command[:4])} failed:\n{errors}")
+    return seconds, usage.ru_maxrss / 1000
+
+
+def empty_cache() -> None:
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3\n")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--regions", default="all46")
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--cold", action="store_true")
+    arguments.add_argument("--memory", default="8GB")
+    given = arguments.parse_args()
+    regions = STUDY_REGIONS if given.regions == "all46" else given.regions
+    pattern = "*_roi-[lr]*.pkl" if given.regions == "all46" else f"*_roi-{given.regions}_*.pkl"
+    sizes = [path.stat().st_size for path in given.folder.rglob(pattern)]
+    results: dict[str, list[tuple[float, float]]] = {
+        "pickle.load": [],
+        "ingest": [],
+        "again": [],
+        "start": [],
+    }
+    with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
+        warehouse = Path(scratch) / "bench.alignhouse"
+        plain = [sys.executable, "-c", PLAIN, str(given.folder), str(HERE), pattern]
+        ingest = [sys.executable, "-m", "alignhouse.cli", "ingest", "betas", str(given.folder)]
+        ingest += ["-w", str(warehouse), "--regions", regions, "--memory", given.memory, "--dataset", "bench"]
+        start = [sys.executable, "-c", "import alignhouse.cli, alignhouse.brain"]
+        for _ in range(given.rounds):
+            for name, command in (
+                ("pickle.load", plain),
+                ("ingest", ingest),
+                ("again", ingest),
+                ("start", start),
+            ):
+                if name == "ingest":
+                    shutil.rmtree(warehouse, ignore_errors=True)
+                if given.cold and name != "again":
+                    empty_cache()
+                results[name].append(measured(command))
+    print(f"{len(sizes)} files, {sum(sizes):,} bytes, largest {max(sizes):,}; {os.cpu_count()} cores")
+    print(f"{'':12}{'seconds':>9}{'ratio':>7}{'peak MB':>9}")
+    reference = statistics.median(seconds for seconds, _ in results["pickle.load"])
+    for name, rounds in results.items():
+        seconds = statistics.median(each for each, _ in rounds)
+        peak = max(each for _, each in rounds)
+        print(f"{name:12}{seconds:9.2f}{seconds / reference:7.2f}{peak:9.0f}")
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    main()
