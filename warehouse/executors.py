@@ -32,12 +32,13 @@ def local(
 def threaded(
     root: Path, jobs: Iterable[Job], starting: Callable[[Job], Tick]
 ) -> Iterator[tuple[Job, list[Artifact]]]:
-    """As many jobs at a time as there are cores, in threads: for jobs that read, convert and write.
+    """About as many jobs at a time as there are cores, in threads: for jobs that read, convert and write.
 
     Gives jobs in the order in which they came. Where one fails, those that were running are given first, and
     then its error is raised; the same where the consumer stops (those then are whole files for the next run).
     """
-    workers = len(os.sched_getaffinity(0))
+    # One more than there are cores, for while one waits for the disk.
+    workers = len(os.sched_getaffinity(0)) + 1
     stop = threading.Event()
 
     def tick(done: int, total: int) -> None:

@@ -106,6 +106,8 @@ class Writer:
         self._published_at = 0.0
         self._publishing_took = 0.0
         self._orphans: dict[str, list[Path]] = {}
+        # Most jobs that are asked for are either all known or all new; a query for each takes a millisecond.
+        self._registered_jobs: set[str] = set()
 
     def __enter__(self) -> Self:
         self._is_new = not self.folder.exists()
@@ -122,8 +124,9 @@ class Writer:
             opening.callback(self.connection.close)
             if migrate(self.connection):
                 self.mark_changed()
-            known = self.connection.execute("select path from artifact").fetchall()
-            self._orphans = artifacts.orphans(self.folder, [row[0] for row in known])
+            known = self.connection.execute("select path, job from artifact").fetchall()
+            self._orphans = artifacts.orphans(self.folder, [path for path, _ in known])
+            self._registered_jobs = {job for _, job in known}
             self._stack = opening.pop_all()
         return self
 
@@ -144,6 +147,8 @@ class Writer:
         Files that are in place but unknown (the process was killed before it registered them), or whose
         rows another study has since replaced, are returned by `adoptable` instead.
         """
+        if job.key not in self._registered_jobs:
+            return None
         found = self.artifacts("current_artifacts_of_job", job=job.key)
         return found if found and len(found) == found[0].of else None
 
@@ -156,10 +161,12 @@ class Writer:
 
     def adoptable(self, job: Job) -> list[Artifact] | None:
         """The artifacts of `job` if all its files are in place though not (or no longer) registered."""
-        rows = self.connection.execute(
-            "select path from artifact where job = $job", {"job": job.key}
-        ).fetchall()
-        paths = [self.folder / row[0] for row in rows]
+        paths: list[Path] = []
+        if job.key in self._registered_jobs:
+            rows = self.connection.execute(
+                "select path from artifact where job = $job", {"job": job.key}
+            ).fetchall()
+            paths = [self.folder / row[0] for row in rows]
         paths += self._orphans.get(job.key[: artifacts.NAME_DIGITS], [])
         return artifacts.adopt(self.folder, job, [path for path in paths if path.is_file()])
 
@@ -168,6 +175,7 @@ class Writer:
         self.mark_changed()
         with transaction(self.connection):
             self._register(written, run)
+        self._registered_jobs |= {each.job for each in written}
         self._has_committed = True
 
     def mark_changed(self) -> None:

@@ -19,6 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from ingest.downloads.destination import LEDGER
+from warehouse.hashes import Hashes
+
 HERE = Path(__file__).parent
 STUDY_REGIONS = "V1,V2,V3v,V3d,hV4,OFA,LOC,FFA,PPA,V3ab,IPS0,IPS1-2-3,RSC,EBA,TOS,MT,STS,7AL,BA2,PFt,PFop"
 PLAIN = """
@@ -59,10 +62,18 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--cold", action="store_true")
     arguments.add_argument("--memory", default="8GB")
+    arguments.add_argument("--fetched", action="store_true", help="the files were verified by a fetch")
     given = arguments.parse_args()
     regions = STUDY_REGIONS if given.regions == "all46" else given.regions
     pattern = "*_roi-[lr]*.pkl" if given.regions == "all46" else f"*_roi-{given.regions}_*.pkl"
     sizes = [path.stat().st_size for path in given.folder.rglob(pattern)]
+    ledger = given.folder / LEDGER
+    ledger.unlink(missing_ok=True)
+    if given.fetched:
+        verified = Hashes(given.folder, LEDGER)
+        for path in given.folder.rglob(pattern):
+            verified.of(path)
+        verified.save()
     results: dict[str, list[tuple[float, float]]] = {
         "pickle.load": [],
         "ingest": [],

@@ -89,6 +89,8 @@ class Mat5File:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
+        from scipy.io.matlab import MatReadError
+
         try:
             yield
         # scipy checks little: damage shows as whichever of these comes first.
@@ -103,19 +105,13 @@ class Mat5File:
             TypeError,
             ValueError,
             zlib.error,
-            *_scipy_errors(),
+            MatReadError,
         ) as error:
             raise BadInput(
                 f"{self.path} cannot be read",
                 expected="a MATLAB file",
                 found=str(error)[:160] or type(error).__name__,
             ) from error
-
-
-def _scipy_errors() -> tuple[type[Exception], ...]:
-    from scipy.io.matlab import MatReadError
-
-    return (MatReadError,)
 
 
 def _text(item: Any) -> object:

@@ -123,7 +123,7 @@ def _check_array(file: _File, body: memoryview, depth: int) -> None:
 
 
 def _check_values(file: _File, body: memoryview, at: int, kind: int, is_complex: bool) -> None:
-    """Check that the elements of values are all there: scipy would take up the next array's in their place."""
+    """Check that all elements of values are there: scipy would take the next array's in their place."""
     wanted = (3 if kind == _SPARSE else 1) + is_complex
     for _ in range(wanted):
         stored_as, start, stop, at = _element(file, body, at)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ingest.brain.rdm_arrays import MOST_BYTES
 from ingest.brain.rdm_hdf5 import check_inside, is_group, members, values_of
-from ingest.brain.rdm_matlab import NAME_FIELD, RDM_FIELD, Variable
+from ingest.brain.rdm_matlab import NAME_FIELD, NUMERIC, RDM_FIELD, Variable
 from warehouse.errors import BadInput
 
 _CLASS = "MATLAB_class"
@@ -60,7 +60,7 @@ class Mat73File:
             raise BadInput(label, expected=f"{len(names)} of them, as names", found=len(rdms))
         return [
             (
-                _kind(rdm) if is_group(rdm) else self._array(rdm, label),
+                self._array(rdm, label) if _is_array(rdm) else _kind(rdm),
                 "" if text is None else self._text(text, label),
             )
             for rdm, text in zip(rdms, names, strict=True)
@@ -94,7 +94,7 @@ class Mat73File:
 
     def _text(self, member: Any, label: str) -> object:
         if is_group(member) or (_kind(member) != "char" and 0 not in _shape(member)):
-            return _kind(member)
+            return Variable("an item", _kind(member), () if is_group(member) else _shape(member))
         rows = self._rows(member, label)
         return "".join(rows) if len(rows) < 2 else rows
 
@@ -136,6 +136,10 @@ def _kind(member: Any) -> str:
     if h5py.check_ref_dtype(member.dtype) is h5py.Reference:
         return "cell"
     return "double" if member.dtype.kind in "fiu" else f"unknown ({member.dtype})"
+
+
+def _is_array(member: Any) -> bool:
+    return not is_group(member) and _kind(member) in NUMERIC | {"logical"}
 
 
 def _shape(dataset: Any) -> tuple[int, ...]:

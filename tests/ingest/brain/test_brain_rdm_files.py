@@ -75,12 +75,12 @@ def test_subjects_are_named_by_strings_or_whole_numbers(tmp_path, subjects, expe
         (["ann", "bob", " "], r"one of them ' ' \(str\)"),
         ([1.5, 2.0, 3.0], r"one of them '1\.5' \(float\)"),
         ([True, False, True], r"one of them 'True' \(bool\)"),
-        (3, "expected a list of names"),
+        (3, "a list of names"),
     ],
 )
 def test_subjects_that_do_not_fit_the_rdms_are_refused(tmp_path, subjects, message):
     np.savez(tmp_path / "a.npz", rdms=squares(), subjects=np.array(subjects))
-    with pytest.raises(BadInput, match=rf"subjects (in|of) .*a\.npz: .*{message}|{message}"):
+    with pytest.raises(BadInput, match=rf"subjects (in|of) .*a\.npz: .*{message}"):
         read_rdm_file(tmp_path / "a.npz")
 
 
@@ -228,18 +228,17 @@ def test_regions_are_found_in_every_format(tmp_path):
 
 def test_one_region_in_two_formats_names_both_files(tmp_path):
     touch(tmp_path, "V1.npz", "fmri_V1_RDMs.mat")
-    with pytest.raises(
-        BadInput, match=r"region V1 .*V1\.npz and fmri_V1_RDMs\.mat|fmri_V1_RDMs\.mat and V1\.npz"
-    ):
+    with pytest.raises(BadInput, match=r"region V1 .*found V1\.npz and fmri_V1_RDMs\.mat"):
         find_rdm_files(tmp_path)
 
 
 def test_pickles_are_refused_with_the_way_to_save_them(tmp_path):
     path = tmp_path / "V1.pkl"
     path.write_bytes(pickle.dumps({"dissimilarities": squares()}))
-    for read, what in ((read_rdm_file, path), (find_rdm_files, tmp_path)):
-        with pytest.raises(BadInput, match=r'V1\.pkl|a pickle.*file_type="hdf5"'):
-            read(what)
+    with pytest.raises(BadInput, match=r'V1\.pkl cannot be read: .*found a pickle .*file_type="hdf5"'):
+        read_rdm_file(path)
+    with pytest.raises(BadInput, match=r'found V1\.pkl .*file_type="hdf5"'):
+        find_rdm_files(tmp_path)
     touch(tmp_path, "V1.hdf5")  # has been saved anew
     assert list(find_rdm_files(tmp_path)) == ["V1"]
     touch(tmp_path, "V2.pickle")

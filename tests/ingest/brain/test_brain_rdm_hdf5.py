@@ -243,7 +243,7 @@ def virtual(file: h5py.File, secret: Path) -> None:
         (soft, "a soft link"),
         (linked, "a link to another file"),
         (linked_names, "a link to another file"),
-        (linked_descriptor, "stim in .*a link to another file"),
+        (linked_descriptor, "a link to another file"),
         (stored_elsewhere, "data in other files"),
         (virtual, "a virtual dataset"),
     ],
@@ -255,9 +255,7 @@ def test_a_file_never_makes_another_be_read(
     for name in ("a.h5", "a.mat"):
         with h5py.File(tmp_path / name, "w") as file:
             point(file, secret)
-        if name == "a.mat" and point is linked_descriptor:
-            continue  # a group that no MATLAB file means anything by
-        with pytest.raises(BadInput, match=f"expected data in the file itself, found .*{message}|{message}"):
+        with pytest.raises(BadInput, match=f"expected data in the file itself, found {message}"):
             read_rdm_file(tmp_path / name)
 
 
