@@ -9,6 +9,7 @@ from typing import Any
 
 from alignhouse.hashing import hash_files
 from ingest.brain.bmd import find_beta_files, stimulus_names
+from ingest.brain.dataset_job import dataset_job
 from ingest.brain.jobs import (
     BETAS_VERSION,
     Conditions,
@@ -17,7 +18,6 @@ from ingest.brain.jobs import (
     brain_rdm_job,
     reliability_job,
 )
-from ingest.brain.dataset_job import dataset_job
 from ingest.brain.regions import Region
 from ingest.stimuli.names import natural_key
 from warehouse.artifacts import Artifact, read_metadata

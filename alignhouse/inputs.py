@@ -17,7 +17,7 @@ from ingest.brain.regions import Region, resolve
 from ingest.features.jobs import precomputed_job
 from ingest.stimuli.annotations import find_annotations
 from ingest.stimuli.videos import Stimulus, find_stimuli
-from warehouse.artifacts import Artifact
+from warehouse.artifacts import Artifact, read_metadata
 from warehouse.errors import BadInput, near_names
 from warehouse.hashes import Hashes
 from warehouse.jobs import Job
@@ -115,8 +115,6 @@ def _from_rdm_files(run: Run, study: Study, hashes: Hashes, conditions: Conditio
     brain = study.brain
     if brain.path is None:
         raise BadInput("brain.path is missing", expected='a folder of RDM files, for kind = "rdms"')
-    if brain.subjects is not None:
-        raise BadInput("brain.subjects", found='kind = "rdms"', hint="RDM files do not name their subjects")
     files = find_rdm_files(brain.path)
     wanted = list(files) if isinstance(brain.regions, str) else brain.regions
     for name in wanted:
@@ -132,22 +130,39 @@ def _from_rdm_files(run: Run, study: Study, hashes: Hashes, conditions: Conditio
             conditions,
             in_stimulus_order=brain.conditions == "stimulus_order",
             average=brain.average_subjects,
+            wanted=brain.subjects,
         )
         for roi in wanted
     }
-    rdms = _by_region(run, jobs)
-    most = max(each.rows for each in rdms.values())
-    subjects = [f"sub-{index + 1:02d}" for index in range(most)]
+    done = run.do("Brain RDMs", jobs.values())
+    rdms = {roi: done[job.key][0] for roi, job in jobs.items()}
     regions = [Region(roi, OTHER_GROUP, order, ()) for order, roi in enumerate(wanted)]
-    return _Brain(subjects, regions, rdms, {})
+    subjects, absent = _subjects_of_files(run.writer.folder, rdms, files)
+    return _Brain(subjects, regions, rdms, absent)
 
 
 _BETAS_OR_RDMS = {"bmd": _from_betas, "rdms": _from_rdm_files}
 
 
-def _by_region(run: Run, jobs: Mapping[str, Job]) -> dict[str, Artifact]:
-    done = run.do("Brain RDMs", jobs.values())
-    return {roi: done[job.key][0] for roi, job in jobs.items()}
+def _subjects_of_files(
+    folder: Path, rdms: Mapping[str, Artifact], files: Mapping[str, Path]
+) -> tuple[list[str], dict[str, dict[str, str]]]:
+    """Every subject of any region; and region -> subject -> why it is not there."""
+    about = {roi: read_metadata(folder / each.path)["about"] for roi, each in rdms.items()}
+    named = {roi: each["subjects_are_named"] for roi, each in about.items()}
+    if len(set(named.values())) > 1:
+        first = {names: roi for roi, names in reversed(named.items())}
+        raise BadInput(
+            "files of brain RDMs",
+            expected="all to name their subjects, or none",
+            found=f"{files[first[True]].name} does, {files[first[False]].name} does not",
+        )
+    subjects = list(dict.fromkeys(subject for each in about.values() for subject in each["subjects"]))
+    absent = {
+        roi: {name: f"not in {files[roi].name}" for name in subjects if name not in each["subjects"]}
+        for roi, each in about.items()
+    }
+    return subjects, absent
 
 
 def _dataset(study: Study, brain: _Brain, remark: str) -> Job:

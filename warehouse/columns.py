@@ -1,7 +1,7 @@
 """Arrow columns from plain Python values.
 
-`pyarrow.array` would do, but the first call of it imports pandas, where that is installed: a third of a second
-at every command that writes anything.
+`pyarrow.array` would do, but the first call of it imports pandas, where that is installed: a third of a
+second at every command that writes anything.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
 
 
 def column(values: Sequence[Any] | np.ndarray, kind: pa.DataType) -> pa.Array:
-    """Strings, truths, or numbers of a fixed size, as an Arrow array; None is null, and a numpy array is not copied."""
+    """Strings, truths or numbers as an Arrow array; None is null. A numpy array is not copied."""
     if isinstance(values, np.ndarray):
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
     validity = None

@@ -262,13 +262,17 @@ def rdm_output(
     conditions: Sequence[str],
     average: bool,
     absent: Mapping[str, str],
+    also: Mapping[str, object] | None = None,
 ) -> Output:
-    """The file of a region's RDMs (S, P), or of their average; `absent` has the reason by missing subject."""
+    """The file of a region's RDMs (S, P), or of their average; `absent` has the reason by missing subject.
+
+    also : what else the file is to say about itself.
+    """
     if average:
         subjects, rdms = [AVERAGE], average_subjects(rdms)[np.newaxis]
     table = vector_table({"roi": [roi] * len(subjects), "subject": subjects}, "rdm", rdms)
     folder = ("rdms", "kind=brain", hive("dataset", dataset), hive("split", split), hive("roi", roi))
-    about = {"conditions": list(conditions), "distance": RDM_METHOD, "absent": dict(absent)}
+    about = {"conditions": list(conditions), "distance": RDM_METHOD, "absent": dict(absent), **(also or {})}
     return Output(folder, table, about=about)
 
 

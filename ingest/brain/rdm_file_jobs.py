@@ -11,10 +11,10 @@ from ingest.brain.jobs import Conditions, rdm_output
 from ingest.brain.rdm_files import read_rdm_file
 from ingest.rdm import n_conditions
 from ingest.stimuli.names import match_stimuli
-from warehouse.errors import BadInput
+from warehouse.errors import BadInput, near_names
 from warehouse.jobs import Job, Output, Tick
 
-RDM_FILE_VERSION = 1
+RDM_FILE_VERSION = 2
 
 
 def rdm_file_job(
@@ -27,22 +27,24 @@ def rdm_file_job(
     *,
     in_stimulus_order: bool,
     average: bool,
+    wanted: Sequence[str] | None = None,
 ) -> Job:
     """The RDMs of one region from another lab's file, checked and stored like our own.
 
     Parameters
     ----------
     in_stimulus_order : the user says that the rows follow the stimuli's names; else the file names them.
+    wanted : these subjects only; None for all. Subjects that a file does not name are sub-01, sub-02, ...
     """
 
     def work(tick: Tick) -> Iterator[Output]:
-        stored = read_rdm_file(path)
+        stored = read_rdm_file(path, n=len(stimuli.names))
         if stored.conditions is not None:
             rdms = _reordered(stored.rdms, stored.conditions, stimuli.names, path)
         elif not in_stimulus_order:
             raise BadInput(
                 f"{path} does not name its conditions",
-                expected="an array `conditions` of stimulus names",
+                expected="an array `conditions` of stimulus names (rsatoolbox: a pattern descriptor)",
                 hint='say brain.conditions = "stimulus_order" if its rows follow the names of the stimuli',
             )
         else:
@@ -52,8 +54,12 @@ def rdm_file_job(
                     f"conditions of {path}", expected=f"{len(stimuli.names)}, one a stimulus", found=found
                 )
             rdms = stored.rdms
-        subjects = [f"sub-{index + 1:02d}" for index in range(len(rdms))]
-        yield rdm_output(dataset, split, roi, subjects, rdms, stimuli.names, average, {})
+        subjects = list(stored.subjects or (f"sub-{index + 1:02d}" for index in range(len(rdms))))
+        chosen = _chosen(subjects, wanted, path)
+        kept, rdms = [subjects[index] for index in chosen], rdms[chosen]
+        # Who is there in other regions is for the data set to tell; an average names nobody.
+        about = {"subjects": kept, "subjects_are_named": stored.subjects is not None}
+        yield rdm_output(dataset, split, roi, kept, rdms, stimuli.names, average, {}, about)
 
     return Job(
         method="rdm_file",
@@ -65,11 +71,20 @@ def rdm_file_job(
             "conditions": list(stimuli.names),
             "in_stimulus_order": in_stimulus_order,
             "average_subjects": average,
+            "subjects": None if wanted is None else list(wanted),
         },
         inputs={path.name: sha256},
         label=f"RDMs of {roi}",
         work=work,
     )
+
+
+def _chosen(subjects: Sequence[str], wanted: Sequence[str] | None, path: Path) -> list[int]:
+    """Which rows are of the subjects that are wanted, in the order of the file."""
+    for subject in wanted or ():
+        if subject not in subjects:
+            raise BadInput(f"there is no subject {subject} in {path}", hint=near_names(subject, subjects))
+    return [index for index, subject in enumerate(subjects) if wanted is None or subject in wanted]
 
 
 def _reordered(rdms: np.ndarray, rows: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:
