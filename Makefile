@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow fuzz lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
@@ -13,6 +13,9 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m "slow or not slow"
+
+fuzz: $(INSTALLED)
+	$(BIN)/python tests/ingest/brain/fuzz_pickles.py --cases 100000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

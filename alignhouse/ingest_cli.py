@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +20,9 @@ from alignhouse.terminal import (
     stoppable,
     which_warehouse,
 )
+
+if TYPE_CHECKING:
+    from alignhouse.brain import BrainRequest
 
 # Left in a folder of simulated data by what simulated them, such as the demo.
 NOTICE = "SYNTHETIC.json"
@@ -175,23 +179,13 @@ def ingest_betas(
 
     Example: `alignhouse ingest betas /data/bmd -w bmd.alignhouse`
     """
-    from alignhouse.brain import BrainRequest, describe_dataset, store_betas
-    from ingest.brain.regions import resolve
+    from alignhouse.brain import describe_dataset, store_betas
     from warehouse.hashes import Hashes
     from warehouse.runs import Run
-    from warehouse.sizes import parse_bytes
     from warehouse.store import Writer
 
     began = time.monotonic()
-    request = BrainRequest(
-        dataset=dataset,
-        version=version.value,
-        split=split.value,
-        regions=resolve(_names(regions), version.value),
-        subjects=_list(subjects),
-        skip_bad=skip_bad,
-        memory=parse_bytes(memory),
-    )
+    request = _request(dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory)
     folder = which_warehouse(warehouse, needs_snapshot=False)
     with (
         progress() as shown,
@@ -227,23 +221,15 @@ def ingest_brain_rdms(
 
     Example: `alignhouse ingest brain-rdms --split train --regions hemispheres -w bmd.alignhouse`
     """
-    from alignhouse.brain import BrainRequest, brain_rdms_from_stored
-    from ingest.brain.regions import resolve
+    from alignhouse.brain import brain_rdms_from_stored
     from warehouse.runs import Run
-    from warehouse.sizes import parse_bytes
     from warehouse.store import Writer
 
     began = time.monotonic()
-    request = BrainRequest(
-        dataset=dataset,
-        version=version.value,
-        split=split.value,
-        regions=resolve(_names(regions), version.value),
-        subjects=_list(subjects),
-        skip_bad=skip_bad,
+    request = replace(
+        _request(dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory),
         min_ncsnr=min_ncsnr,
         average=average_subjects,
-        memory=parse_bytes(memory),
     )
     folder = which_warehouse(warehouse)
     with (
@@ -254,6 +240,36 @@ def ingest_brain_rdms(
     ):
         brain_rdms_from_stored(run, request)
     say_done(run.jobs_done, began)
+
+
+def _request(
+    dataset: str,
+    version: Version,
+    split: Split,
+    regions: str,
+    subjects: str | None,
+    *,
+    skip_bad: bool,
+    memory: str,
+) -> BrainRequest:
+    from alignhouse.brain import BrainRequest
+    from ingest.brain.regions import resolve
+    from warehouse.errors import BadInput
+    from warehouse.sizes import parse_bytes
+
+    try:
+        memory_bytes = parse_bytes(memory)
+    except ValueError as error:
+        raise BadInput("--memory", found=error) from error
+    return BrainRequest(
+        dataset=dataset,
+        version=version.value,
+        split=split.value,
+        regions=resolve(_names(regions), version.value),
+        subjects=_list(subjects),
+        skip_bad=skip_bad,
+        memory=memory_bytes,
+    )
 
 
 def _list(text: str | None) -> list[str] | None:

@@ -9,18 +9,16 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
-from warehouse.errors import WarehouseLocked
+from warehouse.errors import AlignhouseError, WarehouseLocked
 
 
 @contextlib.contextmanager
 def writing(folder: Path, purpose: str) -> Iterator[None]:
     """Hold the writer's lock of the warehouse at `folder`.
-
-    The lock is the operating system's and falls with the process, however that ends, so a lock file that
-    is merely present means nothing.
 
     Raises
     ------
@@ -28,32 +26,50 @@ def writing(folder: Path, purpose: str) -> Iterator[None]:
     """
     path = folder / "working" / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise WarehouseLocked(
-                f"warehouse {folder} is being written by another process",
-                found=_holder(file.read()),
-                hint="wait for it to end, or stop it; reading with ask, sql and report works meanwhile",
-            ) from None
-        file.truncate(0)
-        json.dump(
-            {
-                "pid": os.getpid(),
-                "host": socket.gethostname(),
-                "user": _user(),
-                "purpose": purpose,
-                "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            },
-            file,
+
+    def refusal(holder: str) -> WarehouseLocked:
+        return WarehouseLocked(
+            f"warehouse {folder} is being written by another process",
+            found=holder,
+            hint="wait for it to end, or stop it; reading with ask, sql and report works meanwhile",
         )
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
+
+    with path.open("a+", encoding="utf-8") as file, only_one(file, purpose, refusal):
+        yield
+
+
+@contextlib.contextmanager
+def only_one(file: TextIO, purpose: str, refusal: Callable[[str], AlignhouseError]) -> Iterator[None]:
+    """Hold the lock on `file`, open for reading and appending, and keep a note in it of who holds it.
+
+    The lock is the operating system's and falls with the process, however that ends, so a lock file that
+    is merely present means nothing.
+
+    Parameters
+    ----------
+    refusal : makes the error for the case that another process holds the lock, from words on that process.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        raise refusal(_holder(file.read())) from None
+    file.truncate(0)
+    json.dump(
+        {
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "user": _user(),
+            "purpose": purpose,
+            "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        },
+        file,
+    )
+    file.flush()
+    try:
+        yield
+    finally:
+        file.truncate(0)
 
 
 def _holder(text: str) -> str:

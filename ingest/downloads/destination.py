@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import fcntl
-import getpass
-import os
 import shutil
-import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +14,7 @@ from ingest.downloads.threads import Link, in_threads
 from ingest.downloads.transfer import bytes_in_part, hashing_until
 from warehouse.errors import BadInput
 from warehouse.hashes import Hashes
+from warehouse.lock import only_one
 
 LEDGER = ".alignhouse-verified.json"
 LOCK = ".alignhouse-fetch.lock"
@@ -100,24 +96,14 @@ def fetching_into(to: Path) -> Iterator[None]:
         file = (to / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise BadInput(f"cannot fetch into {to}", expected="a folder to write to", found=error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise BadInput(
-                f"another process is fetching into {to}",
-                found=file.read() or "one that has not yet written its name",
-                hint="wait for it to end, or stop it",
-            ) from None
-        file.truncate(0)
-        since = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        file.write(f"process {os.getpid()} of {_user()} on {socket.gethostname()}, since {since}")
-        file.flush()
-        try:
-            yield
-        finally:
-            file.truncate(0)
+
+    def refusal(holder: str) -> BadInput:
+        return BadInput(
+            f"another process is fetching into {to}", found=holder, hint="wait for it to end, or stop it"
+        )
+
+    with file, only_one(file, "fetching", refusal):
+        yield
 
 
 def refuse_too_little_disk(bytes_left: int, to: Path) -> None:
@@ -148,10 +134,3 @@ def refuse_repeated(files: Sequence[RemoteFile]) -> None:
     if len(set(paths)) < len(paths):
         twice = next(path for i, path in enumerate(paths) if path in paths[:i])
         raise BadInput(f"{twice} is listed twice", expected="each file once")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a user id that has no name
-        return f"user {os.getuid()}"

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
-from ingest.rdm import check_rdm, condense, correlation_rdm, n_conditions
+from ingest.rdm import (
+    check_rdm,
+    condense,
+    correlation_rdm,
+    correlation_rdm_in_parts,
+    gram_in_parts,
+    n_conditions,
+)
 from warehouse.errors import BadInput
 
 
@@ -144,3 +151,38 @@ def test_rounding_in_single_precision_is_no_error_but_a_small_real_difference_is
 def test_what_is_not_a_square_of_real_numbers_is_refused(square):
     with pytest.raises(BadInput, match="ROI X"):
         check_rdm(square, "ROI X")
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 5, 12, 100])
+def test_an_rdm_of_patterns_read_in_parts_is_that_of_all_at_once(rows_at_once):
+    patterns = np.random.default_rng(0).normal(size=(12, 40)) + 5
+    asked = []
+
+    def read(start, stop):
+        asked.append(stop - start)
+        return patterns[start:stop].astype(np.float32)
+
+    rdm = correlation_rdm_in_parts(read, 12, rows_at_once)
+    np.testing.assert_allclose(
+        rdm, pdist(patterns.astype(np.float32).astype(float), "correlation"), atol=1e-12
+    )
+    assert max(asked) <= rows_at_once
+
+
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "NaN"), (np.inf, "NaN"), (None, "same value")])
+def test_patterns_read_in_parts_are_refused_by_their_row_of_all(value, message):
+    patterns = np.random.default_rng(0).normal(size=(7, 9))
+    if value is None:
+        patterns[5] = 0.1
+    else:
+        patterns[5, 3] = value
+    with pytest.raises(BadInput, match=f"row 6 of 7.*{message}"), np.errstate(invalid="ignore"):
+        correlation_rdm_in_parts(lambda start, stop: patterns[start:stop], 7, 3)
+
+
+def test_inner_products_in_parts_are_those_of_all_at_once():
+    rows = np.random.default_rng(0).normal(size=(11, 6))
+    for at_once in (1, 4, 11, 50):
+        np.testing.assert_allclose(
+            gram_in_parts(lambda start, stop: rows[start:stop], 11, at_once), rows @ rows.T, atol=1e-14
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from warehouse import BrokenWarehouse
 from warehouse.artifacts import hive, load, read_metadata, work
 from warehouse.jobs import Job, Output, Tick
-from warehouse.vectors import read_vectors, vector_table
+from warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema, vector_table
 
 
 def vectors_job(values: np.ndarray, **settings: object) -> Job:
@@ -114,3 +115,34 @@ def test_keys_tell_settings_inputs_method_and_version_apart() -> None:
 def test_names_that_a_file_system_could_misread_are_escaped() -> None:
     assert hive("model", "a/b:c") == "model=a%2Fb%3Ac"
     assert hive("roi", "IPS1-2-3") == "roi=IPS1-2-3"
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_some_rows_of_a_file_are_read_without_the_others(tmp_path: Path, compress: bool) -> None:
+    values = np.random.default_rng(0).normal(size=(23, 7)).astype(np.float32)
+    names = {"subject": pa.string(), "repetition": pa.int32()}
+    schema = vector_schema(names, "beta", 7, np.float32)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for start, stop in ((0, 5), (5, 6), (6, 20), (20, 23)):
+            rows = {"subject": [f"s{i}" for i in range(start, stop)], "repetition": range(start, stop)}
+            yield vector_batch(schema, {name: list(each) for name, each in rows.items()}, values[start:stop])
+
+    output = Output(("betas",), (schema, batches()), compress=compress)
+    job = Job(method="betas", version=1, settings={}, inputs={}, label="", work=lambda tick: [output])
+    [artifact] = work(tmp_path, job, no_tick)
+    assert artifact.rows == 23
+    with VectorFile(tmp_path / artifact.path, "beta") as file:
+        assert (file.n_rows, file.n_values) == (23, 7)
+        assert file.names("repetition") == list(range(23))
+        for start in range(23):
+            for stop in range(start + 1, 24):
+                np.testing.assert_array_equal(file.read(start, stop), values[start:stop])
+    with pytest.raises(BrokenWarehouse, match="column rdm"):
+        VectorFile(tmp_path / artifact.path, "rdm")
+
+
+def test_vectors_of_another_length_than_the_schema_says_are_refused() -> None:
+    schema = vector_schema({"subject": pa.string()}, "beta", 3, np.float32)
+    with pytest.raises(ValueError, match=r"expected \(n_rows, 3\)"):
+        vector_batch(schema, {"subject": ["a"]}, np.zeros((1, 4), np.float32))

@@ -205,3 +205,14 @@ def test_a_warehouse_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         connection.execute("insert into migration values ('9999_later')")
     with pytest.raises(Exception, match="newer alignhouse.*9999_later"):
         do(tmp_path, subject_job("b"))
+
+
+def test_of_two_files_registered_together_the_later_ones_rows_count(tmp_path: Path) -> None:
+    older, newer = subject_job("a", version=1), subject_job("a", version=2)
+    with Writer(tmp_path / "w", "test") as writer, Run(writer, "test", {}) as run, run.all_or_nothing():
+        run.do("jobs", [older, newer])
+    assert subjects(tmp_path / "w") == [("a", 2)]
+    with Warehouse.open(tmp_path / "w") as opened:
+        current = opened.sql("select method_version, is_current from artifact order by all").fetchall()
+    assert current == [(1, False), (2, True)]
+    assert do(tmp_path / "w", older) == 1, "its rows are not those of the table any more"
