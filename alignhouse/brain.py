@@ -22,7 +22,7 @@ from ingest.brain.regions import Region
 from ingest.stimuli.names import natural_key
 from warehouse.artifacts import Artifact, read_metadata
 from warehouse.errors import BadInput, near_names
-from warehouse.executors import threaded
+from warehouse.executors import threaded, threads
 from warehouse.hashes import Hashes
 from warehouse.runs import Run
 from warehouse.schema import statement
@@ -93,7 +93,7 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
             request.version,
             split,
             skip_bad=request.skip_bad,
-            memory=request.memory,
+            memory=request.memory // threads(),
         )
         for file in files
         for split in request.splits
@@ -168,7 +168,7 @@ def make_brain_rdms(
             betas=betas,
             splits=conditions.splits,
             min_ncsnr=request.min_ncsnr,
-            memory=request.memory,
+            memory=request.memory // threads(),
         )
         for region in request.regions
     }
@@ -176,8 +176,9 @@ def make_brain_rdms(
         name: brain_rdm_job(each, request.split, conditions, average=request.average)
         for name, each in regions.items()
     }
-    done = run.do("Brain RDMs", jobs.values())
-    run.do("Reliability of the regions", [reliability_job(each, remark) for each in regions.values()])
+    done = run.do("Brain RDMs", jobs.values(), threaded)
+    reliability = [reliability_job(each, remark) for each in regions.values()]
+    run.do("Reliability of the regions", reliability, threaded)
     artifacts = {name: done[job.key][0] for name, job in jobs.items()}
     absent = {name: _about(run.writer.folder, each)["absent"] for name, each in artifacts.items()}
     for name, of_region in absent.items():

@@ -29,6 +29,11 @@ def local(
         yield job, work(root, job, starting(job))
 
 
+def threads() -> int:
+    """How many jobs `threaded` runs at a time: as many as cores, and one for while one waits for a disk."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def threaded(
     root: Path, jobs: Iterable[Job], starting: Callable[[Job], Tick]
 ) -> Iterator[tuple[Job, list[Artifact]]]:
@@ -37,8 +42,7 @@ def threaded(
     Gives jobs in the order in which they came. Where one fails, those that were running are given first, and
     then its error is raised; the same where the consumer stops (those then are whole files for the next run).
     """
-    # One more than there are cores, for while one waits for the disk.
-    workers = len(os.sched_getaffinity(0)) + 1
+    workers = threads()
     stop = threading.Event()
 
     def tick(done: int, total: int) -> None:

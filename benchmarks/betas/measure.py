@@ -74,37 +74,32 @@ def main() -> None:
         for path in given.folder.rglob(pattern):
             verified.of(path)
         verified.save()
-    results: dict[str, list[tuple[float, float]]] = {
-        "pickle.load": [],
-        "ingest": [],
-        "again": [],
-        "start": [],
-    }
+    results: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
         warehouse = Path(scratch) / "bench.alignhouse"
-        plain = [sys.executable, "-c", PLAIN, str(given.folder), str(HERE), pattern]
         ingest = [sys.executable, "-m", "alignhouse.cli", "ingest", "betas", str(given.folder)]
         ingest += ["-w", str(warehouse), "--regions", regions, "--memory", given.memory, "--dataset", "bench"]
-        start = [sys.executable, "-c", "import alignhouse.cli, alignhouse.brain"]
+        commands = {
+            "pickle.load": [sys.executable, "-c", PLAIN, str(given.folder), str(HERE), pattern],
+            "ingest": ingest,
+            "ingest, once more": ingest,
+            "ingest, test split": [*ingest, "--split", "test"],
+            "start of a command": [sys.executable, "-c", "import alignhouse.cli, alignhouse.brain"],
+        }
         for _ in range(given.rounds):
-            for name, command in (
-                ("pickle.load", plain),
-                ("ingest", ingest),
-                ("again", ingest),
-                ("start", start),
-            ):
-                if name == "ingest":
+            for name, command in commands.items():
+                if name in ("ingest", "ingest, test split"):
                     shutil.rmtree(warehouse, ignore_errors=True)
-                if given.cold and name != "again":
+                if given.cold:
                     empty_cache()
-                results[name].append(measured(command))
+                results.setdefault(name, []).append(measured(command))
     print(f"{len(sizes)} files, {sum(sizes):,} bytes, largest {max(sizes):,}; {os.cpu_count()} cores")
-    print(f"{'':12}{'seconds':>9}{'ratio':>7}{'peak MB':>9}")
+    print(f"{'':20}{'seconds':>9}{'ratio':>7}{'peak MB':>9}")
     reference = statistics.median(seconds for seconds, _ in results["pickle.load"])
     for name, rounds in results.items():
         seconds = statistics.median(each for each, _ in rounds)
         peak = max(each for _, each in rounds)
-        print(f"{name:12}{seconds:9.2f}{seconds / reference:7.2f}{peak:9.0f}")
+        print(f"{name:20}{seconds:9.2f}{seconds / reference:7.2f}{peak:9.0f}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from warehouse.errors import BadInput
 
 SPLITS = tuple(ARRAYS)
 # float64 numbers that are in memory at a time, whatever the file's size.
-BUFFER_BYTES = 8 * 2**20
+BUFFER_BYTES = 4 * 2**20
 MEMORY = 8 * 10**9
 
 

@@ -16,6 +16,16 @@ named as (
         'noise_ceiling' as table_name,
         artifact
     from noise_ceiling
+    union
+    select
+        'region_reliability' as table_name,
+        artifact
+    from region_reliability
+    union
+    select
+        'subject_region' as table_name,
+        artifact
+    from subject_region
 )
 
 select

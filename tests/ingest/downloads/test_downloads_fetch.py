@@ -361,7 +361,7 @@ def test_a_killed_fetch_goes_on_where_it_stopped(server, listed, tmp_path):
     assert_holds(tmp_path, contents)
 
 
-def test_an_interrupt_stops_all_threads_quickly_and_keeps_the_parts(server, listed, tmp_path):
+def test_an_interrupt_stops_all_threads_quickly_and_keeps_the_parts(server, listed, tmp_path, request):
     contents = server.offer(a=4 * MIB, b=4 * MIB, c=10)
     files = listed(contents)
     server.pause = 0.05
@@ -374,6 +374,9 @@ def test_an_interrupt_stops_all_threads_quickly_and_keeps_the_parts(server, list
             os.kill(os.getpid(), signal.SIGINT)
 
     server.during = interrupt
+    # A process that a shell started in the background ignores interrupts, and Python leaves it so.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, former))
     with pytest.raises(KeyboardInterrupt):
         fetch(files, tmp_path, **server.where())
     assert time.monotonic() - interrupted[0] < 2
