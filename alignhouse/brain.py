@@ -160,6 +160,12 @@ def make_brain_rdms(
     ------
     BadInput : stimuli and betas do not match, or no subject has a region.
     """
+    if set(conditions.splits) != set(request.splits):
+        raise BadInput(
+            f"stimuli of split {request.split}",
+            expected=f"videos of {' and '.join(request.splits)}, by folder or by number (0001 to 1102)",
+            found=" and ".join(conditions.splits),
+        )
     regions = {
         region.name: RegionJobs(
             root=run.writer.folder,

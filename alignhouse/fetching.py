@@ -10,7 +10,7 @@ from rich.console import Console
 
 from alignhouse.progress import byte_bars
 from ingest.downloads.destination import Plan, plan
-from ingest.downloads.fetch import fetch
+from ingest.downloads.fetch import Fetched, IncompleteFetch, fetch
 from ingest.downloads.manifest import RemoteFile
 from ingest.downloads.progress import in_words
 
@@ -36,7 +36,15 @@ def fetch_dataset(files: Sequence[RemoteFile], to: Path, *, endpoint_url: str | 
     BadInput : as `ingest.downloads.fetch.fetch`; what came before is verified and stays.
     """
     with byte_bars(Console(stderr=True)) as shown:
-        done = fetch(files, to, endpoint_url=endpoint_url, workers=workers, progress=shown)
+        try:
+            done = fetch(files, to, endpoint_url=endpoint_url, workers=workers, progress=shown)
+        except IncompleteFetch as error:
+            _show(error.done, to)
+            raise
+    _show(done, to)
+
+
+def _show(done: Fetched, to: Path) -> None:
     console = Console(highlight=False)
     there = [*done.verified, *done.fetched]
     for folder, count in sorted(Counter(str(PurePosixPath(each.path).parent) for each in there).items()):

@@ -142,7 +142,7 @@ def ingest_stimuli(
 
     Example: `alignhouse ingest stimuli stimulus_set.zip --annotations /data/bmd -w bmd.alignhouse`
     """
-    from alignhouse.stimuli import StimuliRequest, ingest_stimuli
+    from alignhouse.stimuli import StimuliRequest, ingest_stimulus_set
     from warehouse.runs import Run
     from warehouse.store import Writer
 
@@ -156,7 +156,7 @@ def ingest_stimuli(
         Writer(folder, command()) as writer,
         Run(writer, command(), request.recorded(), shown) as run,
     ):
-        ingest_stimuli(run, request)
+        ingest_stimulus_set(run, request)
     say_done(run.jobs_done, began)
 
 

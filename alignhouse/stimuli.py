@@ -41,7 +41,7 @@ class StimuliRequest:
         return {"stimuli": str(self.source), "dataset": self.dataset, "split": self.split}
 
 
-def ingest_stimuli(run: Run, request: StimuliRequest) -> None:
+def ingest_stimulus_set(run: Run, request: StimuliRequest) -> None:
     """Unpack, check and register the videos of BOLD Moments, and their annotations.
 
     Raises

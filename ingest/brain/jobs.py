@@ -182,10 +182,9 @@ def brain_rdm_job(region: RegionJobs, split: str, stimuli: Conditions, *, averag
         if not rdms:
             subject, reason = next(iter(absent.items()))
             raise BadInput(f"no subject has region {region.region.name}", found=f"of {subject}: {reason}")
-        yield rdm_output(
-            region.dataset, split, region.region.name, list(rdms), np.stack(list(rdms.values())),
-            stimuli.names, average, absent,
-        )  # fmt: skip
+        stack = np.stack(list(rdms.values()))
+        roi = region.region.name
+        yield rdm_output(region.dataset, split, roi, list(rdms), stack, stimuli.names, average, absent)
 
     return Job(
         method="brain_rdm",

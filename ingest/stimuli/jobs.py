@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
@@ -24,9 +26,14 @@ def stimuli_job(dataset: str, stimuli: Sequence[Stimulus], sha256: Mapping[str, 
 
     def work(tick: Tick) -> Iterator[Output]:
         infos = []
-        for done, stimulus in enumerate(stimuli):
-            infos.append(inspect(stimulus))
-            tick(done + 1, len(stimuli))
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            decoding = [pool.submit(inspect, stimulus) for stimulus in stimuli]
+            try:
+                for done, each in enumerate(decoding):
+                    infos.append(each.result())
+                    tick(done + 1, len(stimuli))
+            finally:
+                pool.shutdown(cancel_futures=True)
         table = pa.table(
             {
                 "dataset": [dataset] * len(stimuli),

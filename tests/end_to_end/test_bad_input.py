@@ -49,6 +49,13 @@ def no_rdms_folder(study: Any) -> str:
     return "no folder.*models"
 
 
+def stimuli_that_do_not_say_their_split(study: Any) -> str:
+    study.change('path = "betas"', 'path = "betas"\nsplit = "all"')
+    for path in (study.folder / "stimuli").iterdir():
+        path.rename(path.with_name(f"clip{path.name}"))
+    return "stimuli of split all: expected videos of train and test.*found all"
+
+
 def cut_pickle(study: Any) -> str:
     path = study.betas(2, "rV1d")
     path.write_bytes(path.read_bytes()[:-1000])
@@ -142,6 +149,7 @@ FAULTS = [
     no_betas_folder,
     no_stimuli_folder,
     no_rdms_folder,
+    stimuli_that_do_not_say_their_split,
     cut_pickle,
     pickle_that_would_run_code,
     missing_hemisphere,
