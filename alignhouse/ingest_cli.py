@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -13,10 +12,8 @@ import typer
 from alignhouse.terminal import (
     StudyFile,
     WarehouseOption,
-    command,
-    progress,
     run_file,
-    say_done,
+    run_on,
     stoppable,
     which_warehouse,
 )
@@ -143,21 +140,12 @@ def ingest_stimuli(
     Example: `alignhouse ingest stimuli stimulus_set.zip --annotations /data/bmd -w bmd.alignhouse`
     """
     from alignhouse.stimuli import StimuliRequest, ingest_stimulus_set
-    from warehouse.runs import Run
-    from warehouse.store import Writer
 
-    began = time.monotonic()
     request = StimuliRequest(
         source, dataset, split.value, password, to, annotations, skip_missing=skip_missing
     )
-    folder = which_warehouse(warehouse, needs_snapshot=False)
-    with (
-        progress() as shown,
-        Writer(folder, command()) as writer,
-        Run(writer, command(), request.recorded(), shown) as run,
-    ):
+    with run_on(which_warehouse(warehouse, needs_snapshot=False), request.recorded()) as run:
         ingest_stimulus_set(run, request)
-    say_done(run.jobs_done, began)
 
 
 @ingest_app.command("betas")
@@ -181,23 +169,15 @@ def ingest_betas(
     """
     from alignhouse.brain import describe_dataset, store_betas
     from warehouse.hashes import Hashes
-    from warehouse.runs import Run
-    from warehouse.store import Writer
 
-    began = time.monotonic()
     request = _request(dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory)
     folder = which_warehouse(warehouse, needs_snapshot=False)
-    with (
-        progress() as shown,
-        Writer(folder, command()) as writer,
-        Run(writer, command(), request.recorded(), shown) as run,
-    ):
+    with run_on(folder, request.recorded()) as run:
         hashes = Hashes(folder)
         with run.all_or_nothing():
             betas = store_betas(run, source, request, hashes)
             describe_dataset(run, request, list(betas), synthetic=synthetic or (source / NOTICE).is_file())
         hashes.save()
-    say_done(run.jobs_done, began)
 
 
 @ingest_app.command("brain-rdms")
@@ -222,24 +202,14 @@ def ingest_brain_rdms(
     Example: `alignhouse ingest brain-rdms --split train --regions hemispheres -w bmd.alignhouse`
     """
     from alignhouse.brain import brain_rdms_from_stored
-    from warehouse.runs import Run
-    from warehouse.store import Writer
 
-    began = time.monotonic()
     request = replace(
         _request(dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory),
         min_ncsnr=min_ncsnr,
         average=average_subjects,
     )
-    folder = which_warehouse(warehouse)
-    with (
-        progress() as shown,
-        Writer(folder, command()) as writer,
-        Run(writer, command(), request.recorded(), shown) as run,
-        run.all_or_nothing(),
-    ):
+    with run_on(which_warehouse(warehouse), request.recorded()) as run, run.all_or_nothing():
         brain_rdms_from_stored(run, request)
-    say_done(run.jobs_done, began)
 
 
 def _request(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from warehouse.errors import Stopped
 if TYPE_CHECKING:
     from alignhouse.progress import Bars
     from alignhouse.study import Study
+    from warehouse.runs import Run
 
 SECRETS = ("--password",)
 
@@ -41,14 +42,34 @@ def run_file(study_file: Path, *, until: str, report: bool) -> None:
     with progress() as shown:
         finished = run_study(study, command=command(), until=until, progress=shown)
         page = _report(study, shown) if report else None
-    say_done(finished.jobs_done, began)
+    _say_done(finished.jobs_done, began)
     typer.echo(f"Warehouse: {finished.warehouse}")
     if page is not None:
         typer.echo(f"Report: {page}")
 
 
-def say_done(jobs_done: int, began: float) -> None:
-    """Tell how much was done since `began`, a time of `time.monotonic`."""
+@contextmanager
+def run_on(warehouse: Path, asked: Mapping[str, Any]) -> Iterator[Run]:
+    """A run that no study file describes, with bars while it lasts; says in the end what was done.
+
+    Parameters
+    ----------
+    asked : what the run keeps of what was asked for.
+    """
+    from warehouse.runs import Run
+    from warehouse.store import Writer
+
+    began = time.monotonic()
+    with (
+        progress() as shown,
+        Writer(warehouse, command()) as writer,
+        Run(writer, command(), asked, shown) as run,
+    ):
+        yield run
+    _say_done(run.jobs_done, began)
+
+
+def _say_done(jobs_done: int, began: float) -> None:
     if jobs_done == 0:
         typer.echo("Nothing to do: everything that this asks for is in the warehouse already.")
     else:
