@@ -1,4 +1,4 @@
-"""Fetching a data set for a person who watches: what would come, how it comes, what is there in the end."""
+"""Fetching for a person who watches: what would come, how it comes, what is there in the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from alignhouse.progress import byte_bars
 from ingest.downloads.destination import Plan, plan
 from ingest.downloads.fetch import Fetched, IncompleteFetch, fetch
 from ingest.downloads.manifest import RemoteFile
-from ingest.downloads.progress import in_words
+from ingest.models.catalog import Network
+from ingest.models.checkpoints import FetchedCheckpoints, IncompleteCheckpoints, fetch_checkpoints
+from warehouse.sizes import in_words
 
 
 def show_plan(files: Sequence[RemoteFile], to: Path) -> None:
@@ -42,6 +44,34 @@ def fetch_dataset(files: Sequence[RemoteFile], to: Path, *, endpoint_url: str | 
             _show(error.done, to)
             raise
     _show(done, to)
+
+
+def fetch_weights(networks: Sequence[Network], to: Path, *, workers: int) -> None:
+    """Fetch the checkpoints of networks of mmaction2, with bars, and print what is there.
+
+    Raises
+    ------
+    BadInput : as `ingest.models.checkpoints.fetch_checkpoints`; what came before is verified and stays.
+    """
+    with byte_bars(Console(stderr=True)) as shown:
+        try:
+            done = fetch_checkpoints(networks, to, progress=shown, workers=workers)
+        except IncompleteCheckpoints as error:
+            _show_weights(error.done, to)
+            raise
+    _show_weights(done, to)
+
+
+def _show_weights(done: FetchedCheckpoints, to: Path) -> None:
+    console = Console(highlight=False)
+    for each in done.replaced:
+        console.print(f"Replaced, for it was not the published file: {to / each.name}", soft_wrap=True)
+    if done.passed_over:
+        count = len(done.passed_over)
+        console.print(f"Weights that the hubs of torchvision and timm give when they are needed: {count}.")
+    there = len(done.verified) + len(done.fetched)
+    came = f"{len(done.fetched):,} fetched now ({in_words(done.bytes_fetched)})"
+    console.print(f"Verified by sha256: {there:,} checkpoints in {to}; {came}.", soft_wrap=True)
 
 
 def _show(done: Fetched, to: Path) -> None:

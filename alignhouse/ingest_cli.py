@@ -12,6 +12,7 @@ import typer
 from alignhouse.terminal import (
     StudyFile,
     WarehouseOption,
+    progress,
     run_file,
     run_on,
     stoppable,
@@ -66,11 +67,29 @@ def ingest_inputs(study: StudyFile) -> None:
 
 
 @ingest_app.command("networks")
-def ingest_networks(study: StudyFile) -> None:
+def ingest_networks(
+    study: StudyFile,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Reckon disk and passes of each network, and do nothing.")
+    ] = False,
+    stimuli: Annotated[
+        int | None, typer.Option(min=3, help="With --dry-run: reckon with so many stimuli.")
+    ] = None,
+) -> None:
     """Extract the RDMs of the study's networks (and ingest its inputs, where that is still to do).
 
-    Example: `alignhouse ingest networks my_study.toml`
+    Examples: `alignhouse ingest networks my_study.toml`,
+    `alignhouse ingest networks my_study.toml --dry-run --stimuli 1102`
     """
+    if dry_run:
+        from alignhouse.dry_run import show, what_is_needed
+        from alignhouse.study import read_study
+
+        asked = read_study(study)
+        with progress() as shown:
+            needed, n_stimuli = what_is_needed(asked, stimuli, shown)
+        show(needed, asked, n_stimuli)
+        return
     run_file(study, until="networks", report=False)
 
 
@@ -113,6 +132,29 @@ def ingest_fetch(
             show_plan(files, to)
         else:
             fetch_dataset(files, to, endpoint_url=endpoint_url, workers=workers)
+
+
+@ingest_app.command("weights")
+def ingest_weights(
+    networks: Annotated[
+        list[str] | None, typer.Argument(help="Names, globs, default (the 92) or all (the 99).")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder to keep them in. Default: $ALIGNHOUSE_WEIGHTS, else the user's cache."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 4,
+) -> None:
+    """Download checkpoints of mmaction2's networks, verified, and resumed where it was stopped.
+
+    Example: `alignhouse ingest weights "slowfast*" tanet_r50`
+    """
+    from alignhouse.fetching import fetch_weights
+    from ingest.models.catalog import PAPER_92, select
+    from ingest.models.weights import weights_folder
+
+    with stoppable():
+        fetch_weights(select(networks or [PAPER_92]), to or weights_folder(), workers=workers)
 
 
 @ingest_app.command("stimuli")

@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from ingest.downloads.progress import in_words
+from warehouse.sizes import in_words
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -69,7 +69,7 @@ class Bars:
         self._bars.advance(self._stage)
 
     def say(self, line: str) -> None:
-        self.console.print(line, highlight=False)
+        self.console.print(line, highlight=False, soft_wrap=True)
 
 
 @contextmanager

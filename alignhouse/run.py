@@ -30,10 +30,14 @@ STAGES = ("inputs", "networks", "analysis")
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run did: the number of jobs that were done now; 0 where everything was done before."""
+    """What a run did: how many jobs were done now, 0 where everything was done before.
+
+    failed : model name -> why it could not be extracted; the others are done.
+    """
 
     warehouse: Path
     jobs_done: int
+    failed: Mapping[str, str]
 
 
 def run_study(
@@ -68,11 +72,13 @@ def run_study(
             if missing:
                 check_weights(missing, study.networks.weights)
         hashes.save()
+        failed: dict[str, str] = {}
         if until != "inputs":
-            models = _networks(run, study, protocols, planned, inputs)
-            if until != "networks":
-                _analysis(run, study, protocols, models, inputs)
-        return Finished(folder, run.jobs_done)
+            models, failed = _networks(run, study, protocols, planned, inputs)
+            there = {name: each for name, each in protocols.items() if models[name]}
+            if until != "networks" and there:
+                _analysis(run, study, there, models, inputs)
+        return Finished(folder, run.jobs_done, failed)
 
 
 def _networks(
@@ -81,8 +87,9 @@ def _networks(
     protocols: Mapping[str, Protocol],
     planned: Mapping[str, _Planned],
     inputs: StudyInputs,
-) -> dict[str, dict[str, Model]]:
-    """Protocol -> model name -> its stored RDMs; extracted, or as the user gave them."""
+) -> tuple[dict[str, dict[str, Model]], dict[str, str]]:
+    """Protocol -> model name -> its stored RDMs, extracted or as the user gave them; and what failed."""
+    failed: dict[str, str] = {}
     if inputs.model_rdms:
         remark = _joined(inputs.remark)
         stored = {
@@ -93,20 +100,23 @@ def _networks(
         weights = study.networks.weights
         own_remark = "random weights" if weights == "random" else ""
         remark = _joined(inputs.remark, own_remark)
-        rows = [
-            model_job(name, each.together.network.name, weights, own_remark) for name, each in planned.items()
-        ]
-        stored = _extracted(run, planned)
+        stored, failed = _extracted(run, planned)
+        rows = [model_job(name, planned[name].together.network.name, weights, own_remark) for name in stored]
     layers = [
         layers_job(protocol, name, run.writer.folder, rdms)
         for name, of_protocols in stored.items()
         for protocol, rdms in of_protocols.items()
     ]
     run.do("Describing networks", [*rows, *layers])
-    return {
-        protocol: {name: Model(name, of_protocols[protocol], remark) for name, of_protocols in stored.items()}
+    models = {
+        protocol: {
+            name: Model(name, of_protocols[protocol], remark)
+            for name, of_protocols in stored.items()
+            if protocol in of_protocols
+        }
         for protocol in protocols
     }
+    return models, failed
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,7 @@ def _planned(
         device=study.compute.device,
         memory=study.compute.memory,
         scratch=study.compute.scratch,
+        say=run.progress.say,
     )
     planned = {}
     for network in networks:
@@ -144,14 +155,25 @@ def _planned(
     return planned
 
 
-def _extracted(run: Run, planned: Mapping[str, _Planned]) -> dict[str, dict[str, Artifact]]:
-    """Model name -> protocol -> its RDMs. Protocols that differ only in the analysis share one job."""
+def _extracted(
+    run: Run, planned: Mapping[str, _Planned]
+) -> tuple[dict[str, dict[str, Artifact]], dict[str, str]]:
+    """Model name -> protocol -> its RDMs; and model name -> why it has none, under some protocol at least.
+
+    Protocols that differ only in the analysis share one job.
+    """
     jobs = [job for each in planned.values() for job in each.jobs.values()]
-    done = run.do("Extracting RDMs of networks", jobs)
-    return {
-        name: {protocol: done[job.key][0] for protocol, job in each.jobs.items()}
+    done, failures = run.try_each("Extracting RDMs of networks", jobs)
+    stored = {
+        name: {protocol: done[job.key][0] for protocol, job in each.jobs.items() if job.key in done}
         for name, each in planned.items()
     }
+    failed = {
+        name: failures[next(job.key for job in each.jobs.values() if job.key in failures)]
+        for name, each in planned.items()
+        if any(job.key in failures for job in each.jobs.values())
+    }
+    return {name: rdms for name, rdms in stored.items() if rdms}, failed
 
 
 def _builder(study: Study) -> Callable[[Network], torch.nn.Module]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from warehouse.errors import Stopped
+from warehouse.errors import PartlyFailed, Stopped
 
 if TYPE_CHECKING:
     from alignhouse.progress import Bars
@@ -46,6 +46,15 @@ def run_file(study_file: Path, *, until: str, report: bool) -> None:
     typer.echo(f"Warehouse: {finished.warehouse}")
     if page is not None:
         typer.echo(f"Report: {page}")
+    if finished.failed:
+        typer.echo("Failed:")
+        for name, reason in finished.failed.items():
+            typer.echo(f"  {name}: {reason}")
+        raise PartlyFailed(
+            f"networks that failed: {len(finished.failed)}",
+            found=", ".join(finished.failed),
+            hint="the others are done; run it again to try these again, or exclude them",
+        )
 
 
 @contextmanager

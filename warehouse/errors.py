@@ -57,10 +57,21 @@ class BrokenWarehouse(AlignhouseError):
     """What the warehouse holds contradicts what it says it holds."""
 
 
+class PartlyFailed(AlignhouseError):
+    """Some of what was asked for failed, each for its own reason; the rest is done and safe."""
+
+
 class Stopped(AlignhouseError):
     """The person stopped the work; what was done is safe. Exit code 130, as shells have it."""
 
     exit_code = 130
+
+
+def in_words(error: Exception) -> str:
+    """An error in one line; of those that nobody expected, the kind too."""
+    if isinstance(error, AlignhouseError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def near_names(name: str, known: Iterable[str], most: int = 4) -> str:

@@ -6,12 +6,13 @@ import contextlib
 import importlib.metadata
 import platform
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from warehouse.artifacts import Artifact
-from warehouse.errors import BadInput
+from warehouse.errors import BadInput, in_words
 from warehouse.executors import Executor, local
 from warehouse.jobs import Job, Tick, canonical
 from warehouse.progress import Progress, Silent
@@ -82,6 +83,31 @@ class Run:
     def has(self, job: Job) -> bool:
         """Whether `do` would find the job done."""
         return self.writer.finished(job) is not None or self.writer.adoptable(job) is not None
+
+    def try_each(self, title: str, jobs: Iterable[Job]) -> tuple[dict[str, list[Artifact]], dict[str, str]]:
+        """As `do`, but a job that fails does not keep the others from being done.
+
+        Gives the artifacts of those that are done, and the errors of the others in words, by the jobs' keys.
+        For jobs that have nothing to do with one another; the caller is to tell of the errors.
+        """
+        # In words, for an error holds on to all that was in memory where it was raised.
+        failures: dict[str, str] = {}
+        told: set[str] = set()
+
+        def going_on(
+            root: Path, todo: Iterable[Job], starting: Callable[[Job], Tick]
+        ) -> Iterator[tuple[Job, list[Artifact]]]:
+            for job in todo:
+                try:
+                    yield from self.executor(root, [job], starting)
+                except Exception as error:
+                    line = f"Failed: {job.label}: {in_words(error)}"
+                    if line not in told:
+                        self.progress.say(line)
+                    told.add(line)
+                    failures[job.key] = in_words(error)
+
+        return self.do(title, jobs, going_on), failures
 
     def do(
         self, title: str, jobs: Iterable[Job], executor: Executor | None = None

@@ -16,6 +16,9 @@ _UNITS = {
 }
 
 
+_IN_WORDS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
+
+
 def parse_bytes(text: str | int) -> int:
     """A number of bytes from text such as "8GB" or "512 MiB".
 
@@ -27,3 +30,11 @@ def parse_bytes(text: str | int) -> int:
     if not match or match[2].lower() not in _UNITS:
         raise ValueError(f"{text!r} is no size; write for example 8GB or 512MB")
     return int(float(match[1]) * _UNITS[match[2].lower()])
+
+
+def in_words(n_bytes: float) -> str:
+    """A number of bytes for a person to read: "4.8 GB"."""
+    for unit, size in _IN_WORDS:
+        if n_bytes >= size:
+            return f"{n_bytes / size:,.1f} {unit}"
+    return f"{n_bytes:,} bytes"

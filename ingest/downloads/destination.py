@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.downloads.manifest import RemoteFile
-from ingest.downloads.progress import in_words
 from ingest.downloads.threads import Link, in_threads
 from ingest.downloads.transfer import bytes_in_part, hashing_until
 from warehouse.errors import BadInput
 from warehouse.hashes import Hashes
 from warehouse.lock import only_one
+from warehouse.sizes import in_words
 
 LEDGER = ".alignhouse-verified.json"
 LOCK = ".alignhouse-fetch.lock"

@@ -1,10 +1,8 @@
-"""What fetching reports to, so that a person can see what has come and what is left; and sizes in words."""
+"""What fetching reports to, so that a person can see what has come and what is left."""
 
 from __future__ import annotations
 
 from typing import Protocol
-
-_UNITS = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 class TransferProgress(Protocol):
@@ -30,11 +28,3 @@ class Silent:
     def advance(self, bytes: int) -> None: ...
     def file_done(self, path: str) -> None: ...
     def say(self, line: str) -> None: ...
-
-
-def in_words(n_bytes: int) -> str:
-    """A number of bytes for a person to read: "4.8 GB"."""
-    for unit, size in _UNITS:
-        if n_bytes >= size:
-            return f"{n_bytes / size:,.1f} {unit}"
-    return f"{n_bytes:,} bytes"

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ingest.downloads.manifest import RemoteFile
-from ingest.downloads.progress import in_words
 from ingest.downloads.s3 import CHUNK, Answer, Broken
 from ingest.downloads.threads import Link
 from warehouse.errors import BadInput
 from warehouse.files import move_into_place
+from warehouse.sizes import in_words
 
 _WRONG_HASHES = 2  # the second of a file is the server's fault
 _BREAKS = 6  # in a row, with less than _HEADWAY between them

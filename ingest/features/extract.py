@@ -2,92 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Required, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ingest.features import gram
-from ingest.features.inputs import Frames, InputMaker, NetworkInputs, check_frames
+from ingest.features.inputs import Frames, NetworkInputs, check_frames
+from ingest.features.options import DEFAULTS, How, Video
+from ingest.features.passes import Plan, plan_passes
+from ingest.features.recipe import Features, NetworkRdms, Recipe
 from ingest.features.settings import ExtractionSettings
-from ingest.features.spool import Spool, SpooledLayer
-from ingest.features.taps import LeadingSum, Taps
+from ingest.features.taps import LeadingSum
 from ingest.models.catalog import Network
-from ingest.models.layers import layers_of
 from warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     import torch
 
-Video = Path | Callable[[], Frames]
-Features = dict[str, NDArray[np.float32]]
 FEWEST_STIMULI = 3
-_FRAMES_OF_A_CALL = 16
-# A smaller share of variance between stimuli is what rounding to float32 makes (its step is 1.2e-7; squared).
-_ROUNDING = 1e-13
-
-
-class How(TypedDict, total=False):
-    """How an extraction is done; only `scratch` must be given.
-
-    device : torch's name of the device.
-    scratch : an existing folder for the features, which are removed again.
-    scratch_bytes : disk that the features may take.
-    memory : bytes that the blocks of features may take while RDMs are computed.
-    batch : frames in one call of an image network; 16 when none. Networks of mmaction2 take one clip a call.
-    skip_bad : leave out layers whose features are constant, not finite, or the same for all stimuli, and list
-        them with the reason under "skipped_layers" of the notes; index and depth still count them.
-    on_stimulus : called with the number of stimuli whose features are stored.
-    read_frames : decodes a path; `ingest.stimuli.videos.read_frames` when none.
-    """
-
-    device: str
-    scratch: Required[Path]
-    scratch_bytes: float
-    memory: float
-    batch: int | None
-    skip_bad: bool
-    on_stimulus: Callable[[int], None] | None
-    read_frames: Callable[[Path], Frames] | None
-
-
-DEFAULTS: dict[str, Any] = {
-    "device": "cpu",
-    "scratch_bytes": math.inf,
-    "memory": 4e9,
-    "batch": None,
-    "skip_bad": False,
-    "on_stimulus": None,
-    "read_frames": None,
-}
-
-
-@dataclass(frozen=True)
-class LayerRdm:
-    """One layer's RDM.
-
-    index : place in the network's order, from 0. depth : index / last index, 0 for a single layer.
-    width : features of the layer. rdm : (n (n - 1) / 2,) float64, upper triangle row by row.
-    """
-
-    name: str
-    index: int
-    depth: float
-    width: int
-    rdm: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class NetworkRdms:
-    """The RDMs of a network's layers, in the network's order, and notes on how they came about."""
-
-    layers: list[LayerRdm]
-    notes: dict[str, Any]
 
 
 def extract_rdms(
@@ -111,8 +43,9 @@ def extract_rdms_together(
 ) -> list[NetworkRdms]:
     """RDMs of every layer of `network` over `videos`, under each of several settings.
 
-    Every video is decoded once, and settings that show the network the same input share its forward passes,
-    so that a second protocol costs little. The same input gives the same bytes on the same CPU.
+    Every video is decoded once a pass (there is one, where scratch and memory allow), and settings that show
+    the network the same input share its forward passes, so that a second protocol costs little. The same
+    input gives the same bytes on the same CPU.
 
     Parameters
     ----------
@@ -123,7 +56,7 @@ def extract_rdms_together(
 
     Raises
     ------
-    BadInput : fewer than three stimuli, too little scratch (known after the first), frames that are none,
+    BadInput : fewer than three stimuli, too little scratch or memory for one layer, frames that are none,
         features that are constant or not finite (names layer and stimulus), a layer that is the same for all
         stimuli, or no layer left.
     """
@@ -132,94 +65,102 @@ def extract_rdms_together(
     options = cast(How, DEFAULTS | how)
     module = module.to(options["device"])
     with ExitStack() as stack:
-        recipes = [stack.enter_context(_Recipe(network, module, each, options)) for each in settings]
-        for index, video in enumerate(videos):
-            stimulus = _name(video, index)
-            frames = check_frames(_read(video, options["read_frames"]), stimulus)
-            for inputs, sharing in _by_input(recipes, frames):
-                features = _stimulus_features(network, module, inputs.calls, sharing)
-                for recipe, of_recipe in zip(sharing, features, strict=True):
-                    recipe.keep(stimulus, inputs, of_recipe)
-            if index == 0:
-                _check_scratch(network, recipes, len(videos), options["scratch_bytes"])
-            if options["on_stimulus"] is not None:
-                options["on_stimulus"](index + 1)
-        return [recipe.rdms(len(videos)) for recipe in recipes]
+        recipes = [stack.enter_context(Recipe(network, module, each, options)) for each in settings]
+        plan = _plan(network, module, videos, recipes, options)
+        for number, layers in enumerate(plan.passes):
+            with ExitStack() as spools:
+                taking_part = [
+                    spools.enter_context(recipe.keeping(names))
+                    for recipe, names in zip(recipes, layers, strict=True)
+                    if names
+                ]
+                for index in range(len(videos)):
+                    _show(network, module, videos, index, taking_part, options)
+                    if options["on_stimulus"] is not None:
+                        done = number * len(videos) + index + 1
+                        options["on_stimulus"](done, len(plan.passes) * len(videos))
+                for recipe in taking_part:
+                    recipe.make_rdms()
+        return [recipe.rdms(plan) for recipe in recipes]
 
 
-class _Recipe:
-    """What one set of settings needs while a network is shown the stimuli: its taps, its spool, its notes."""
+def measure_widths(
+    network: Network,
+    module: torch.nn.Module,
+    video: Video,
+    settings: Sequence[ExtractionSettings],
+    *,
+    device: str = "cpu",
+) -> list[dict[str, int]]:
+    """Layer -> number of features, in the network's order, under each of several settings.
 
-    def __init__(
-        self, network: Network, module: torch.nn.Module, settings: ExtractionSettings, options: How
-    ) -> None:
-        self.settings, self.options = settings, options
-        takes_clips = network.takes == "clips"
-        self.averages_clips_pairwise = takes_clips and settings.clip_average == "running_pairwise"
-        batch = options["batch"] or _FRAMES_OF_A_CALL
-        self.make = InputMaker(network, module, settings, device=options["device"], batch=batch)
-        self._module, self._layers = module, layers_of(module, network, settings.layer_list)
-        self._sampled: list[int] = []
-        self._calls: list[int] = []
-        self._added: dict[str, int] = {}
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._spool = stack.enter_context(
-                Spool(self.options["scratch"], skip_bad=self.options["skip_bad"])
-            )
-            self.taps = stack.enter_context(Taps(self._module, self._layers, self.settings.tap, muted=True))
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._stack.close()
-
-    def keep(self, stimulus: str, inputs: NetworkInputs, features: Features) -> None:
-        self._spool.append(features, stimulus)
-        self._sampled.append(inputs.frames_sampled)
-        self._calls.append(len(inputs.calls))
-        if inputs.frames_added:
-            self._added[stimulus] = inputs.frames_added
-
-    @property
-    def bytes_of_a_stimulus(self) -> int:
-        return sum(layer.width for layer in self._spool.layers) * np.dtype(np.float32).itemsize
-
-    def rdms(self, n_stimuli: int) -> NetworkRdms:
-        layers = _rdms(self._spool, self.settings, self.options["memory"], self.options["skip_bad"])
-        notes: dict[str, Any] = {
-            "frames_sampled": self._sampled,
-            "calls": self._calls,
-            "frame_count_rule": self.settings.frame_count if self._added else None,
-            "frames_added": self._added,
-            "skipped_layers": dict(self._spool.skipped),
-        }
-        if self.settings.reduction == "pca":
-            notes["pca_components"] = {
-                layer.name: effective_components(self.settings, n_stimuli, layer.width) for layer in layers
-            }
-        return NetworkRdms(layers, notes)
+    One forward pass, and no features are kept.
+    """
+    module = module.to(device)
+    options = cast(How, DEFAULTS | {"device": device})
+    with ExitStack() as stack:
+        recipes = [stack.enter_context(Recipe(network, module, each, options)) for each in settings]
+        _measure(network, module, video, recipes, options)
+        return [recipe.widths for recipe in recipes]
 
 
-def _check_scratch(
-    network: Network, recipes: Sequence[_Recipe], n_stimuli: int, scratch_bytes: float
+def _measure(
+    network: Network, module: torch.nn.Module, video: Video, recipes: Sequence[Recipe], options: How
 ) -> None:
-    needed = n_stimuli * sum(recipe.bytes_of_a_stimulus for recipe in recipes)
-    if needed > scratch_bytes:
-        raise BadInput(
-            f"features of {network.name}, {n_stimuli} stimuli and {len(recipes)} settings",
-            expected=f"at most {scratch_bytes / 1e9:,.1f} GB of scratch",
-            found=f"{needed / 1e9:,.1f} GB",
-            hint="raise compute.scratch, or run one protocol at a time",
-        )
+    """Find out the widths of the layers that recipes read."""
+    import torch
+
+    frames = check_frames(_read(video, options["read_frames"]), _name(video, 0))
+    for inputs, sharing in _by_input(recipes, frames):
+        with torch.inference_mode(), ExitStack() as measuring:
+            found = [measuring.enter_context(recipe.taps.measuring()) for recipe in sharing]
+            _forward(network, module, inputs.calls[0])
+        for recipe, widths in zip(sharing, found, strict=True):
+            recipe.widths = widths
 
 
-def _by_input(recipes: Sequence[_Recipe], frames: Frames) -> list[tuple[NetworkInputs, list[_Recipe]]]:
+def _plan(
+    network: Network,
+    module: torch.nn.Module,
+    videos: Sequence[Video],
+    recipes: Sequence[Recipe],
+    options: How,
+) -> Plan:
+    _measure(network, module, videos[0], recipes, options)
+    plan = plan_passes(
+        [recipe.widths for recipe in recipes],
+        len(videos),
+        scratch_bytes=options["scratch_bytes"],
+        memory=options["memory"],
+        what=network.name,
+    )
+    if len(plan.passes) > 1 and options["say"] is not None:
+        options["say"](plan.in_words(network.name, options["scratch_bytes"]))
+    return plan
+
+
+def _show(
+    network: Network,
+    module: torch.nn.Module,
+    videos: Sequence[Video],
+    index: int,
+    recipes: Sequence[Recipe],
+    options: How,
+) -> None:
+    """Show the network one stimulus and keep what the recipes ask for."""
+    stimulus = _name(videos[index], index)
+    frames = check_frames(_read(videos[index], options["read_frames"]), stimulus)
+    for inputs, sharing in _by_input(recipes, frames):
+        features = _stimulus_features(network, module, inputs.calls, sharing)
+        for recipe, of_recipe in zip(sharing, features, strict=True):
+            recipe.keep(stimulus, inputs, of_recipe)
+
+
+def _by_input(recipes: Sequence[Recipe], frames: Frames) -> list[tuple[NetworkInputs, list[Recipe]]]:
     """The recipes of each distinct input, compared value by value: nothing is assumed of settings."""
     import torch
 
-    groups: list[tuple[NetworkInputs, list[_Recipe]]] = []
+    groups: list[tuple[NetworkInputs, list[Recipe]]] = []
     for recipe in recipes:
         inputs = recipe.make(frames)
         for known, sharing in groups:
@@ -232,7 +173,7 @@ def _by_input(recipes: Sequence[_Recipe], frames: Frames) -> list[tuple[NetworkI
 
 
 def _stimulus_features(
-    network: Network, module: torch.nn.Module, calls: Iterable[torch.Tensor], recipes: Sequence[_Recipe]
+    network: Network, module: torch.nn.Module, calls: Iterable[torch.Tensor], recipes: Sequence[Recipe]
 ) -> list[Features]:
     """One stimulus' pattern in every layer that each recipe taps, each (width,) float32.
 
@@ -267,11 +208,6 @@ def _stimulus_features(
         ]
 
 
-def effective_components(settings: ExtractionSettings, n_stimuli: int, width: int) -> int:
-    """How many of the principal components asked for are used: at most stimuli - 2, and the width."""
-    return min(settings.pca_components, n_stimuli - 2, width)
-
-
 def _part(network: Network, read: LeadingSum) -> tuple[torch.Tensor, int]:
     """What one call adds to a stimulus' mean: frames count singly, a clip counts once."""
     return (read.total, read.rows) if network.takes == "frames" else (read.total / read.rows, 1)
@@ -282,44 +218,6 @@ def _forward(network: Network, module: torch.nn.Module, call: torch.Tensor) -> N
         module(call, mode="tensor", stage="head")
     else:
         module(call)
-
-
-def _rdms(spool: Spool, settings: ExtractionSettings, memory: float, skip_bad: bool) -> list[LayerRdm]:
-    last = max(len(spool.layers) - 1, 1)
-    rdms: list[LayerRdm] = []
-    for index, layer in enumerate(spool.layers):
-        if layer.name in spool.skipped:
-            continue
-        try:
-            rdm = _layer_rdm(layer, settings, memory)
-        except BadInput as error:
-            if not skip_bad:
-                raise
-            spool.skipped[layer.name] = str(error)
-        else:
-            rdms.append(LayerRdm(layer.name, index, index / last, layer.width, rdm))
-    if not rdms:
-        raise BadInput("RDMs of a network", expected="a layer that can be correlated", found="none")
-    return rdms
-
-
-def _layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) -> NDArray[np.float64]:
-    means = layer.means
-    products = gram.row_centred_gram(layer.blocks(memory), means)
-    if gram.share_between_stimuli(products) < _ROUNDING:
-        raise BadInput(
-            f"layer {layer.name}",
-            expected="features that differ between stimuli",
-            found="the same pattern for all of them",
-            hint="list the layer under not_tapped in the catalog, or skip bad layers",
-        )
-    if settings.reduction == "pca":
-        components = effective_components(settings, len(means), layer.width)
-        scores = gram.component_scores(products, means, layer.width, layer.blocks(memory), components)
-        return gram.row_correlation_rdm(scores)
-    if settings.centering == "across_stimuli":
-        products = gram.centre_stimuli(products)
-    return gram.correlation_rdm(products)
 
 
 def _read(video: Video, read_frames: Callable[[Path], Frames] | None) -> Frames:

@@ -18,7 +18,7 @@ from ingest.models.weights import WeightsKind, weights_identity
 from ingest.rdm import n_conditions
 from ingest.stimuli.videos import Stimulus
 from warehouse.artifacts import SCRATCH, Artifact, hive
-from warehouse.errors import BadInput
+from warehouse.errors import AlignhouseError, BadInput, in_words
 from warehouse.jobs import Job, Output, Tick
 from warehouse.vectors import vector_table
 
@@ -43,6 +43,7 @@ class Extraction:
     stimuli, sha256 : in the order of the RDMs, and the hash of each one's file.
     weights, seed : pretrained, or random with this seed.
     device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers. scratch : bytes of disk for features.
+    say : told where an extraction needs several passes.
     """
 
     root: Path
@@ -53,6 +54,7 @@ class Extraction:
     device: str
     memory: int
     scratch: int
+    say: Callable[[str], None] | None = None
 
 
 def model_name(network: str, weights: WeightsKind, seed: int) -> str:
@@ -79,11 +81,19 @@ class Together:
         self.name = model_name(network.name, extraction.weights, extraction.seed)
         self.wanted: list[ExtractionSettings] = []
         self._found: dict[ExtractionSettings, NetworkRdms] = {}
+        self._failure = ""
 
     def rdms(self, settings: ExtractionSettings, tick: Tick) -> NetworkRdms:
         """The RDMs under `settings`; handed over once, so that they do not stay in memory."""
+        if self._failure:
+            # What failed under all settings together is not tried again for each.
+            raise AlignhouseError(self._failure)
         if settings not in self._found:
-            self._extract(list(dict.fromkeys([settings, *self.wanted])), tick)
+            try:
+                self._extract(list(dict.fromkeys([settings, *self.wanted])), tick)
+            except Exception as error:
+                self._failure = in_words(error)
+                raise
         return self._found.pop(settings)
 
     def _extract(self, settings: list[ExtractionSettings], tick: Tick) -> None:
@@ -102,7 +112,8 @@ class Together:
                 scratch=scratch,
                 memory=self.extraction.memory,
                 scratch_bytes=self.extraction.scratch,
-                on_stimulus=lambda done: tick(done, len(stimuli)),
+                on_stimulus=tick,
+                say=self.extraction.say,
             )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -136,7 +147,9 @@ def extraction_job(together: Together, settings: ExtractionSettings) -> Job:
             "model": name,
             "network": network.model_dump(mode="json"),
             "weights": weights_identity(network, extraction.weights, extraction.seed),
-            "extraction": settings.model_dump(mode="json"),
+            # Settings that later versions add leave the keys of what is done as they are; a default that
+            # changes is another method version.
+            "extraction": settings.model_dump(mode="json", exclude_defaults=True),
         },
         inputs={stimulus.name: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli},
         label=name,

@@ -39,14 +39,20 @@ class ExtractionSettings(BaseModel):
         description="when a network needs a multiple of some frames: repeat the last frame up to the next "
         "multiple, or go to the nearest one with zero frames (after normalisation) or by cutting",
     )
-    reduction: Literal["none", "pca"] = Field(
+    reduction: Literal["none", "pca", "srp"] = Field(
         default="none",
-        description="correlate whole feature patterns, or their scores on principal components",
+        description="compare whole feature patterns, their scores on principal components, or a sparse "
+        "random projection of them",
     )
     pca_components: int = Field(
         default=100,
         gt=0,
         description="principal components with reduction pca; at most the number of stimuli minus 2 are used",
+    )
+    srp_components: int = Field(default=4000, gt=0, description="components of the sparse random projection")
+    srp_seed: int = Field(default=0, ge=0, description="seed of the sparse random projection")
+    distance: Literal["correlation", "cosine", "euclidean", "manhattan"] = Field(
+        default="correlation", description="distance between patterns: 1 - Pearson, 1 - cosine, or a norm"
     )
     centering: Literal["none", "across_stimuli"] = Field(
         default="none",

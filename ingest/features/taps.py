@@ -60,6 +60,8 @@ class Taps:
         self._layers, self._when = tuple(layers), when
         self._kept: dict[str, list[tuple[str, Any]]] = {}
         self._listens = not muted
+        self._only: frozenset[str] | None = None
+        self._widths: dict[str, dict[str, int]] | None = None
         self._hooks = [modules[layer].register_forward_hook(self._hook(layer)) for layer in layers]
 
     def __enter__(self) -> Taps:
@@ -81,6 +83,24 @@ class Taps:
         finally:
             self._listens = False
             self._kept.clear()
+
+    @contextmanager
+    def measuring(self) -> Iterator[dict[str, int]]:
+        """A block whose forward passes are only measured: it gives layer -> width, in the network's order."""
+        self._widths = {}
+        widths: dict[str, int] = {}
+        try:
+            with self.listening():
+                yield widths
+            # Networks may call layers in another order than they name them.
+            for layer in self._layers:
+                widths.update(self._widths.get(layer, {}))
+        finally:
+            self._widths = None
+
+    def keep_only(self, names: frozenset[str]) -> None:
+        """Read these of what `collect` would give from now on; the sums of others are not made."""
+        self._only = names
 
     def collect(self) -> dict[str, LeadingSum]:
         """What the taps read in the last forward pass, by layer, in the network's order; empties the taps.
@@ -111,8 +131,16 @@ class Taps:
                 raise AlignhouseError(f"layer {layer!r} is called more than once in a forward pass")
             tensors = _tensors(output)
             names = [layer] if len(tensors) == 1 else [f"{layer}_{part}" for part in range(len(tensors))]
-            values = [_leading_sum(tensor) for tensor in tensors] if self._when == "output" else tensors
-            self._kept[layer] = list(zip(names, values, strict=True))
+            named = list(zip(names, tensors, strict=True))
+            if self._widths is not None:
+                self._widths[layer] = {name: tensor.numel() // len(tensor) for name, tensor in named}
+                named = []
+            elif self._only is not None:
+                named = [(name, tensor) for name, tensor in named if name in self._only]
+            if self._when == "output":
+                self._kept[layer] = [(name, _leading_sum(tensor)) for name, tensor in named]
+            else:
+                self._kept[layer] = list(named)
 
         return keep
 

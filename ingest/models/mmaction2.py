@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.models.catalog import Network
 from ingest.models.compat_mmaction import load_mmaction, package_folder
+from ingest.models.weights import FETCH_THEM
 from warehouse.errors import BadInput
 from warehouse.files import sha256_of
 
@@ -106,7 +107,7 @@ def check_sha(network: Network, checkpoint: Path) -> None:
             f"weights of {network.name} in {checkpoint}",
             expected=f"sha256 {expected}...",
             found=f"{found[: max(8, len(expected))]}...",
-            hint=f"download it again from {network.weights_url}",
+            hint=f"fetch it again with `{FETCH_THEM} {network.name}`",
         )
 
 

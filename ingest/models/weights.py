@@ -18,6 +18,7 @@ from ingest.models.catalog import Network
 from warehouse.errors import BadInput
 
 WeightsKind = Literal["pretrained", "random"]
+FETCH_THEM = "alignhouse ingest weights"
 FOLDER_VARIABLE = "ALIGNHOUSE_WEIGHTS"
 _HUBS = {"torchvision": "https://download.pytorch.org", "timm": "https://huggingface.co"}
 _SECONDS = 10.0
@@ -80,12 +81,14 @@ def check_weights(
         )
     if weights == "random":
         return
-    missing = _missing_checkpoints(networks, folder) + _beyond_reach(networks, reachable or _answers)
+    checkpoints = _missing_checkpoints(networks, folder)
+    missing = checkpoints + _beyond_reach(networks, reachable or _answers)
     if missing:
+        get = f"get them with `{FETCH_THEM}`" if checkpoints else "connect to the hubs"
         raise BadInput(
             f"weights of {len(missing)} network{'s' if len(missing) > 1 else ''} are missing",
             found="; ".join(missing),
-            hint='get the files, exclude these networks, or set weights = "random" on purpose',
+            hint=f'{get}, exclude these networks, or set weights = "random" on purpose',
         )
 
 

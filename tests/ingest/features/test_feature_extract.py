@@ -14,12 +14,10 @@ from pydantic import ValidationError
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 
-from ingest.features.extract import (
-    NetworkRdms,
-    effective_components,
-    extract_rdms,
-    extract_rdms_together,
-)
+from ingest.features.extract import extract_rdms, extract_rdms_together, measure_widths
+from ingest.features.passes import features_bytes, plan_passes
+from ingest.features.projection import project
+from ingest.features.recipe import NetworkRdms, effective_components
 from ingest.features.settings import ExtractionSettings
 from ingest.models.build import build
 from ingest.models.catalog import catalog
@@ -126,7 +124,7 @@ def test_pca_is_scikit_learns_with_at_most_stimuli_minus_two_components(
 ) -> None:
     settings = ExtractionSettings(reduction="pca")
     videos = [*sources(noise_videos), lambda: noise_videos[0][:, ::-1].copy()]
-    result = extract_rdms(catalog()["AlexNet"], alexnet, videos, settings, scratch=tmp_path, memory=3e6)
+    result = extract_rdms(catalog()["AlexNet"], alexnet, videos, settings, scratch=tmp_path, memory=5e6)
     assert set(result.notes["pca_components"].values()) == {3}
     small = extract_rdms(catalog()["AlexNet"], alexnet, videos[:4], settings, scratch=tmp_path)
     layer = small.layers[-1]
@@ -202,16 +200,16 @@ def test_clips_are_averaged_plainly_or_pair_by_pair(
 def test_progress_is_told_after_each_stimulus_and_scratch_is_empty_in_the_end(
     alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
 ) -> None:
-    told: list[tuple[int, bool]] = []
+    told: list[tuple[int, int, bool]] = []
     extract_rdms(
         catalog()["AlexNet"],
         alexnet,
         sources(noise_videos[:3]),
         ExtractionSettings(),
         scratch=tmp_path,
-        on_stimulus=lambda done: told.append((done, any(tmp_path.iterdir()))),
+        on_stimulus=lambda done, total: told.append((done, total, any(tmp_path.iterdir()))),
     )
-    assert told == [(1, True), (2, True), (3, True)]
+    assert told == [(1, 3, True), (2, 3, True), (3, 3, True)]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -272,7 +270,7 @@ def test_bad_layers_can_be_skipped_and_are_then_listed(
         skip_bad=True,
     )
     skipped = result.notes["skipped_layers"]
-    assert list(skipped) == ["classifier.6", *(f"features.{index}" for index in range(8, 13))]
+    assert list(skipped) == [*(f"features.{index}" for index in range(8, 13)), "classifier.6"]
     assert "found 2 in all 1000" in skipped["classifier.6"]
     assert "the same pattern for all" in skipped["features.8"]
     assert [layer.name for layer in result.layers] == [f"features.{index}" for index in range(8)]
@@ -323,11 +321,64 @@ def test_two_protocols_together_give_what_each_gives_alone(
             np.testing.assert_array_equal(a.rdm, b.rdm)
 
 
-def test_features_that_exceed_the_scratch_are_refused_after_the_first_stimulus(
+@pytest.mark.parametrize("limit", ["scratch_bytes", "memory"])
+@pytest.mark.parametrize("name", ["AlexNet", "x3d_s"])
+def test_what_does_not_fit_is_done_in_several_passes_with_the_same_result(
+    name: str,
+    limit: str,
+    noise_videos: list[np.ndarray],
+    sound: ExtractionSettings,
+    paper: ExtractionSettings,
+    tmp_path: Path,
+) -> None:
+    network, module = catalog()[name], build(catalog()[name], weights="random")
+    videos, both = sources(noise_videos), [sound, paper]
+    whole = extract_rdms_together(network, module, videos, both, scratch=tmp_path)
+    widths = [layer.width for rdms in whole for layer in rdms.layers]
+    enough = max(widths) * (4 * len(videos) if limit == "scratch_bytes" else 20) * 1.5
+    said: list[str] = []
+    told: list[tuple[int, int]] = []
+    on_disk: list[int] = []
+
+    def watch(done: int, total: int) -> None:
+        told.append((done, total))
+        on_disk.append(sum(path.stat().st_size for path in tmp_path.rglob("*.f32")))
+
+    how: dict[str, Any] = {"scratch": tmp_path, limit: enough, "say": said.append, "on_stimulus": watch}
+    measured = measure_widths(network, module, videos[0], both)
+    assert [list(each.values()) for each in measured] == [
+        [layer.width for layer in rdms.layers] for rdms in whole
+    ]
+    assert features_bytes(measured, len(videos)) == 4 * len(videos) * sum(widths)
+    limits = {"scratch_bytes": np.inf, "memory": np.inf, limit: enough}
+    passes = len(plan_passes(measured, len(videos), what=name, **limits).passes)
+    assert passes > 1
+    parts = extract_rdms_together(network, module, videos, both, **how)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.notes == other.notes
+        assert [(layer.name, layer.index, layer.depth, layer.width) for layer in one.layers] == [
+            (layer.name, layer.index, layer.depth, layer.width) for layer in other.layers
+        ]
+        for a, b in zip(one.layers, other.layers, strict=True):
+            if limit == "scratch_bytes":
+                np.testing.assert_array_equal(a.rdm, b.rdm)
+            else:  # smaller blocks, summed in another order
+                np.testing.assert_allclose(a.rdm, b.rdm, atol=1e-9)
+    assert len(said) == 1
+    assert f"{passes} passes over groups of layers" in said[0]
+    assert told == [(done, passes * len(videos)) for done in range(1, passes * len(videos) + 1)]
+    if limit == "scratch_bytes":
+        assert max(on_disk) <= enough
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_layer_that_alone_exceeds_the_scratch_is_refused_before_anything_is_shown(
     alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
 ) -> None:
     told: list[int] = []
-    with pytest.raises(BadInput, match="features of AlexNet, 4 stimuli .* at most 0.0 GB of scratch"):
+    with pytest.raises(
+        BadInput, match="layer features.0 of AlexNet, 4 stimuli.*at most 1.0 MB of scratch.*raise compute"
+    ):
         extract_rdms(
             catalog()["AlexNet"],
             alexnet,
@@ -335,7 +386,44 @@ def test_features_that_exceed_the_scratch_are_refused_after_the_first_stimulus(
             ExtractionSettings(),
             scratch=tmp_path,
             scratch_bytes=1e6,
-            on_stimulus=told.append,
+            on_stimulus=lambda done, total: told.append(done),
         )
     assert told == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("distance", "metric"), [("cosine", "cosine"), ("euclidean", "euclidean"), ("manhattan", "cityblock")]
+)
+@pytest.mark.parametrize("centering", ["none", "across_stimuli"])
+def test_other_distances_are_those_of_scipy(
+    distance: str,
+    metric: str,
+    centering: str,
+    alexnet: torch.nn.Module,
+    alexnet_features: dict[str, np.ndarray],
+    noise_videos: list[np.ndarray],
+    tmp_path: Path,
+) -> None:
+    settings = ExtractionSettings(distance=distance, centering=centering)  # type: ignore[arg-type]
+    result = extract_rdms(
+        catalog()["AlexNet"], alexnet, sources(noise_videos), settings, scratch=tmp_path, memory=2e7
+    )
+    for layer in result.layers:
+        features = alexnet_features[layer.name]
+        if centering == "across_stimuli":
+            features = features - features.mean(axis=0)
+        np.testing.assert_allclose(layer.rdm, pdist(features, metric), rtol=2e-3, atol=1e-5)
+
+
+def test_projected_patterns_are_correlated_and_keep_the_seed(
+    alexnet: torch.nn.Module,
+    alexnet_features: dict[str, np.ndarray],
+    noise_videos: list[np.ndarray],
+    tmp_path: Path,
+) -> None:
+    settings = ExtractionSettings(reduction="srp", srp_components=50, srp_seed=3)
+    result = extract_rdms(catalog()["AlexNet"], alexnet, sources(noise_videos), settings, scratch=tmp_path)
+    features = alexnet_features["classifier.6"]
+    projected = project([features], 4, features.shape[1], 50, seed=3)
+    np.testing.assert_allclose(result.layers[-1].rdm, pdist(projected, "correlation"), atol=1e-5)

@@ -1,0 +1,87 @@
+"""How many times a network must be shown its stimuli, so that features fit into scratch and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from warehouse.errors import BadInput
+from warehouse.sizes import in_words
+
+SPOOLED_BYTES = np.dtype(np.float32).itemsize
+# While a stimulus is shown: the sum over its calls and that of the last call in float64, the mean in float32.
+HELD_BYTES = 2 * np.dtype(np.float64).itemsize + SPOOLED_BYTES
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Passes over the stimuli.
+
+    passes : for each pass, for each set of settings, the layers whose features it keeps.
+    scratch_bytes : what all features would take at once. n_stimuli : how many are shown in each pass.
+    """
+
+    passes: tuple[tuple[frozenset[str], ...], ...]
+    scratch_bytes: int
+    n_stimuli: int
+
+    def in_words(self, what: str, scratch_bytes: float) -> str:
+        """A line for the person who watches, where one pass is not enough."""
+        return (
+            f"{what}: {in_words(self.scratch_bytes)} of features do not fit into "
+            f"{in_words(scratch_bytes)} of scratch, or into memory at once: "
+            f"{len(self.passes)} passes over groups of layers"
+        )
+
+
+def plan_passes(
+    widths: Sequence[Mapping[str, int]], n_stimuli: int, *, scratch_bytes: float, memory: float, what: str
+) -> Plan:
+    """The fewest passes that taking layers in their order allows.
+
+    Parameters
+    ----------
+    widths : for each set of settings, layer -> number of features, in the network's order.
+    memory : bytes that the features of one stimulus may take.
+    what : whose features, for errors.
+
+    Raises
+    ------
+    BadInput : one layer alone is too much.
+    """
+    # Layers that lie at about the same depth under different settings come from the same forward passes.
+    places = [
+        (index / len(of_settings), number, name, width)
+        for number, of_settings in enumerate(widths)
+        for index, (name, width) in enumerate(of_settings.items())
+    ]
+    passes: list[list[set[str]]] = []
+    spooled = held = 0.0
+    for _, number, name, width in sorted(places, key=lambda place: place[:2]):
+        to_spool, to_hold = n_stimuli * width * SPOOLED_BYTES, width * HELD_BYTES
+        _refuse_too_much(f"layer {name} of {what}, {n_stimuli:,} stimuli", to_spool, scratch_bytes, "scratch")
+        _refuse_too_much(f"layer {name} of {what}, one stimulus", to_hold, memory, "memory")
+        if not passes or spooled + to_spool > scratch_bytes or held + to_hold > memory:
+            passes.append([set() for _ in widths])
+            spooled = held = 0.0
+        passes[-1][number].add(name)
+        spooled, held = spooled + to_spool, held + to_hold
+    in_sets = tuple(tuple(map(frozenset, each)) for each in passes)
+    return Plan(in_sets, features_bytes(widths, n_stimuli), n_stimuli)
+
+
+def features_bytes(widths: Sequence[Mapping[str, int]], n_stimuli: int) -> int:
+    """What all features of a network take on disk at once; `widths` as in `plan_passes`."""
+    return n_stimuli * SPOOLED_BYTES * sum(sum(of_settings.values()) for of_settings in widths)
+
+
+def _refuse_too_much(what: str, needed: float, allowed: float, kind: str) -> None:
+    if needed > allowed:
+        raise BadInput(
+            f"features of {what}",
+            expected=f"at most {in_words(allowed)} of {kind}",
+            found=in_words(needed),
+            hint=f"raise compute.{kind}",
+        )

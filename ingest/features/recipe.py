@@ -1,0 +1,168 @@
+"""One set of settings while a network is shown the stimuli: what is read, kept and made into RDMs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.features import gram
+from ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
+from ingest.features.inputs import InputMaker, NetworkInputs
+from ingest.features.options import How
+from ingest.features.passes import Plan
+from ingest.features.projection import project
+from ingest.features.settings import ExtractionSettings
+from ingest.features.spool import Spool, SpooledLayer
+from ingest.features.taps import Taps
+from ingest.models.catalog import Network
+from ingest.models.layers import layers_of
+from warehouse.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+
+Features = dict[str, NDArray[np.float32]]
+_FRAMES_OF_A_CALL = 16
+# A smaller share of variance between stimuli is what rounding to float32 makes (its step is 1.2e-7; squared).
+_ROUNDING = 1e-13
+
+
+@dataclass(frozen=True)
+class LayerRdm:
+    """One layer's RDM.
+
+    index : place in the network's order, from 0. depth : index / last index, 0 for a single layer.
+    width : features of the layer. rdm : (n (n - 1) / 2,) float64, upper triangle row by row.
+    """
+
+    name: str
+    index: int
+    depth: float
+    width: int
+    rdm: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NetworkRdms:
+    """The RDMs of a network's layers, in the network's order, and notes on how they came about."""
+
+    layers: list[LayerRdm]
+    notes: dict[str, Any]
+
+
+class Recipe:
+    """What one set of settings needs: its taps, its spool, its notes; a context manager.
+
+    widths : layer -> features, in the network's order, once they were measured.
+    """
+
+    def __init__(
+        self, network: Network, module: torch.nn.Module, settings: ExtractionSettings, options: How
+    ) -> None:
+        self.settings, self.options = settings, options
+        takes_clips = network.takes == "clips"
+        self.averages_clips_pairwise = takes_clips and settings.clip_average == "running_pairwise"
+        batch = options["batch"] or _FRAMES_OF_A_CALL
+        self.make = InputMaker(network, module, settings, device=options["device"], batch=batch)
+        self._module, self._layers = module, layers_of(module, network, settings.layer_list)
+        self.widths: dict[str, int] = {}
+        self._inputs: dict[str, tuple[int, int, int]] = {}
+        self._rdms: dict[str, NDArray[np.float64]] = {}
+        self._skipped: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.taps = stack.enter_context(Taps(self._module, self._layers, self.settings.tap, muted=True))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def keeping(self, layers: frozenset[str]) -> Iterator[Self]:
+        """A pass in which the features of these layers are kept, on disk, until it ends."""
+        self.taps.keep_only(layers)
+        with Spool(self.options["scratch"], skip_bad=self.options["skip_bad"]) as self._spool:
+            yield self
+
+    def keep(self, stimulus: str, inputs: NetworkInputs, features: Features) -> None:
+        self._spool.append(features, stimulus)
+        self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.calls), inputs.frames_added)
+
+    def make_rdms(self) -> None:
+        """Make the RDMs of the layers whose features were kept in this pass."""
+        for layer in self._spool.layers:
+            if layer.name in self._spool.skipped:
+                continue
+            try:
+                self._rdms[layer.name] = _layer_rdm(layer, self.settings, self.options["memory"])
+            except BadInput as error:
+                if not self.options["skip_bad"]:
+                    raise
+                self._spool.skipped[layer.name] = str(error)
+        self._skipped |= self._spool.skipped
+
+    def rdms(self, plan: Plan) -> NetworkRdms:
+        """The RDMs of all passes, in the network's order."""
+        last = max(len(self.widths) - 1, 1)
+        layers = [
+            LayerRdm(name, index, index / last, width, self._rdms[name])
+            for index, (name, width) in enumerate(self.widths.items())
+            if name in self._rdms
+        ]
+        if not layers:
+            raise BadInput("RDMs of a network", expected="a layer that can be correlated", found="none")
+        sampled, calls, added = zip(*self._inputs.values(), strict=True)
+        fitted = {name: of_stimulus[2] for name, of_stimulus in self._inputs.items() if of_stimulus[2]}
+        notes: dict[str, Any] = {
+            "frames_sampled": list(sampled),
+            "calls": list(calls),
+            "frame_count_rule": self.settings.frame_count if any(added) else None,
+            "frames_added": fitted,
+            "skipped_layers": {name: self._skipped[name] for name in self.widths if name in self._skipped},
+        }
+        if self.settings.reduction == "pca":
+            notes["pca_components"] = {
+                layer.name: effective_components(self.settings, plan.n_stimuli, layer.width)
+                for layer in layers
+            }
+        return NetworkRdms(layers, notes)
+
+
+def effective_components(settings: ExtractionSettings, n_stimuli: int, width: int) -> int:
+    """How many of the principal components asked for are used: at most stimuli - 2, and the width."""
+    return min(settings.pca_components, n_stimuli - 2, width)
+
+
+def _layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) -> NDArray[np.float64]:
+    means = layer.means
+    products = gram.row_centred_gram(layer.blocks(memory), means)
+    if gram.share_between_stimuli(products) < _ROUNDING:
+        raise BadInput(
+            f"layer {layer.name}",
+            expected="features that differ between stimuli",
+            found="the same pattern for all of them",
+            hint="list the layer under not_tapped in the catalog, or skip bad layers",
+        )
+    if settings.reduction == "pca":
+        components = effective_components(settings, len(means), layer.width)
+        scores = gram.component_scores(products, means, layer.width, layer.blocks(memory), components)
+        return rdm_of_rows(scores, settings.distance)
+    if settings.reduction == "srp":
+        blocks = layer.blocks(memory)
+        projected = project(blocks, len(means), layer.width, settings.srp_components, settings.srp_seed)
+        if settings.centering == "across_stimuli":
+            projected = projected - projected.mean(axis=0)
+        return rdm_of_rows(projected, settings.distance)
+    if settings.distance == "manhattan":
+        # A mean over stimuli cancels in differences between them, centred or not.
+        return manhattan_rdm(layer.blocks(memory))
+    if settings.centering == "across_stimuli":
+        products, means = gram.centre_stimuli(products), means - means.mean()
+    return rdm_of_gram(products, means, layer.width, settings.distance)

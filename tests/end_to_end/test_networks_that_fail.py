@@ -1,0 +1,51 @@
+"""A network that cannot be extracted is told, and the others go on; what it takes is told beforehand."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+
+from warehouse import Warehouse
+
+
+@pytest.fixture
+def networks(study: Any) -> Any:
+    """A study of two untrained networks, of which one gives the same pattern for every stimulus."""
+    shutil.rmtree(study.folder / "models")
+    study.change('rdms = "models"', 'include = ["AlexNet", "repvgg_a2"]\nweights = "random"')
+    return study
+
+
+def test_one_network_that_fails_does_not_stop_the_others(networks: Any) -> None:
+    run = networks.run()
+    assert run.returncode == 1, run.stderr
+    assert run.stderr.count("Failed: repvgg_a2-random0: layer stages_2: expected features that differ") == 1
+    assert "Failed:\n  repvgg_a2-random0: layer stages_2" in run.stdout
+    assert "networks that failed: 1: found repvgg_a2-random0 (the others are done" in run.stderr
+    with Warehouse.open(networks.warehouse) as opened:
+        scored = opened.sql("select distinct protocol, model from alignment order by all").fetchall()
+        known = opened.sql("select model from model").fetchall()
+    assert scored == [("paper", "AlexNet-random0"), ("sound", "AlexNet-random0")]
+    assert known == [("AlexNet-random0",)]
+    again = networks.run()
+    assert again.returncode == 1, "it is tried again, and told again"
+    assert "Nothing to do" in again.stdout
+    networks.change('"repvgg_a2"', '"ResNet34"')
+    mended = networks.run()
+    assert mended.returncode == 0, mended.stderr
+
+
+def test_a_dry_run_reckons_and_does_nothing(networks: Any) -> None:
+    networks.change('"repvgg_a2"', '"ResNet34"')
+    networks.file.write_text(networks.file.read_text() + '[compute]\nscratch = "5GB"\n')
+    dry = networks.alignhouse("ingest", "networks", "study.toml", "--dry-run", "--stimuli", "1102")
+    assert dry.returncode == 0, dry.stderr
+    rows = {line.split()[0]: line.split() for line in dry.stdout.splitlines() if line.split()}
+    # Explicit layers: AlexNet 14 under sound, 7 of them under paper, one value of four bytes a feature.
+    assert rows["AlexNet"][1] == "14"
+    assert int(rows["AlexNet"][-1]) > 1, "9 GB do not fit into 5"
+    assert "2 networks, 1,102 stimuli, protocols sound, paper" in dry.stdout
+    assert "Allowed: 5.0 GB of scratch, 8.0 GB of memory." in dry.stdout
+    assert not networks.warehouse.exists()
