@@ -134,6 +134,35 @@ def ingest_fetch(
             fetch_dataset(files, to, endpoint_url=endpoint_url, workers=workers)
 
 
+@ingest_app.command("models")
+def ingest_models_of_catalog(
+    networks: Annotated[
+        list[str] | None, typer.Argument(help="Names, globs, default (the 92) or all (the 99).")
+    ] = None,
+    warehouse: WarehouseOption = None,
+    protocols: Annotated[str, typer.Option(help="Whose layers: protocols that ship.")] = "sound,paper",
+    layers: Annotated[
+        bool, typer.Option(help="Also build each network, untrained, for its layers (seconds each).")
+    ] = True,
+) -> None:
+    """Describe networks of the catalog, and their layers, before any is extracted.
+
+    Example: `alignhouse ingest models all -w bmd.alignhouse`
+    """
+    from alignhouse.models import ingest_models
+    from alignhouse.study import shipped
+    from ingest.models.catalog import PAPER_92, select
+    from warehouse.errors import PartlyFailed
+
+    chosen = select(networks or [PAPER_92])
+    of_protocols = shipped(_list(protocols) or [])
+    folder = which_warehouse(warehouse, needs_snapshot=False)
+    with run_on(folder, {"networks": [each.name for each in chosen]}) as run:
+        failed = ingest_models(run, chosen, of_protocols, layers=layers)
+    if failed:
+        raise PartlyFailed(f"networks whose layers are not known: {len(failed)}", found=", ".join(failed))
+
+
 @ingest_app.command("weights")
 def ingest_weights(
     networks: Annotated[

@@ -15,7 +15,7 @@ from analysis.jobs import Model, Scope, group_job, noise_ceiling_job, rsa_job
 from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job
 from ingest.models.catalog import Network, select
 from ingest.models.weights import check_weights
-from warehouse.artifacts import Artifact, hive
+from warehouse.artifacts import Artifact, hive, read_metadata
 from warehouse.hashes import Hashes
 from warehouse.jobs import Job, Output, Tick, canonical
 from warehouse.progress import Progress, Silent
@@ -144,6 +144,7 @@ def _planned(
         device=study.compute.device,
         memory=study.compute.memory,
         scratch=study.compute.scratch,
+        skip_bad=study.networks.skip_bad,
         say=run.progress.say,
     )
     planned = {}
@@ -173,7 +174,16 @@ def _extracted(
         for name, each in planned.items()
         if any(job.key in failures for job in each.jobs.values())
     }
+    for name, of_protocols in stored.items():
+        _tell_skipped_layers(run, name, of_protocols)
     return {name: rdms for name, rdms in stored.items() if rdms}, failed
+
+
+def _tell_skipped_layers(run: Run, name: str, of_protocols: Mapping[str, Artifact]) -> None:
+    for protocol, artifact in of_protocols.items():
+        notes = read_metadata(run.writer.folder / artifact.path)["about"]["notes"]
+        if skipped := notes["skipped_layers"]:
+            run.progress.say(f"Skipped layers of {name}, protocol {protocol}: {', '.join(skipped)}")
 
 
 def _builder(study: Study) -> Callable[[Network], torch.nn.Module]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -82,6 +83,10 @@ class NetworksSection(Section):
         "pretrained", description="random: untrained networks, and every result says so"
     )
     seed: int = Field(0, ge=0, description="seed of random weights")
+    skip_bad: bool = Field(
+        False,
+        description="leave out layers that are constant, not finite or equal for all stimuli, and say which",
+    )
     rdms: Path | None = Field(
         None, description="folder of precomputed model RDMs, <network>/<layer>.npz, used instead of networks"
     )
@@ -153,6 +158,20 @@ class Study(Section):
             else:
                 raise BadInput(f"no protocol is called {name!r}", hint=near_names(name, known))
         return resolved
+
+
+def shipped(names: Sequence[str]) -> dict[str, Protocol]:
+    """Protocols that ship, by name.
+
+    Raises
+    ------
+    BadInput : none of that name ships.
+    """
+    known = shipped_protocols()
+    for name in names:
+        if name not in known:
+            raise BadInput(f"no protocol called {name!r} ships", hint=near_names(name, known))
+    return {name: Protocol.model_validate(known[name]) for name in names}
 
 
 def shipped_protocols() -> dict[str, dict[str, Any]]:

@@ -43,6 +43,7 @@ class Extraction:
     stimuli, sha256 : in the order of the RDMs, and the hash of each one's file.
     weights, seed : pretrained, or random with this seed.
     device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers. scratch : bytes of disk for features.
+    skip_bad : leave out layers that cannot be correlated; the artifact says which, and why.
     say : told where an extraction needs several passes.
     """
 
@@ -54,6 +55,7 @@ class Extraction:
     device: str
     memory: int
     scratch: int
+    skip_bad: bool = False
     say: Callable[[str], None] | None = None
 
 
@@ -112,6 +114,7 @@ class Together:
                 scratch=scratch,
                 memory=self.extraction.memory,
                 scratch_bytes=self.extraction.scratch,
+                skip_bad=self.extraction.skip_bad,
                 on_stimulus=tick,
                 say=self.extraction.say,
             )
@@ -150,6 +153,7 @@ def extraction_job(together: Together, settings: ExtractionSettings) -> Job:
             # Settings that later versions add leave the keys of what is done as they are; a default that
             # changes is another method version.
             "extraction": settings.model_dump(mode="json", exclude_defaults=True),
+            **({"skip_bad": True} if extraction.skip_bad else {}),
         },
         inputs={stimulus.name: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli},
         label=name,

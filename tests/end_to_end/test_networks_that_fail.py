@@ -32,9 +32,13 @@ def test_one_network_that_fails_does_not_stop_the_others(networks: Any) -> None:
     again = networks.run()
     assert again.returncode == 1, "it is tried again, and told again"
     assert "Nothing to do" in again.stdout
-    networks.change('"repvgg_a2"', '"ResNet34"')
+    networks.change('weights = "random"', 'weights = "random"\nskip_bad = true')
     mended = networks.run()
     assert mended.returncode == 0, mended.stderr
+    assert "Skipped layers of repvgg_a2-random0, protocol sound: stages_2, stages_3" in mended.stderr
+    with Warehouse.open(networks.warehouse) as opened:
+        layers = opened.sql("select layer from layer where model like 'repvgg%' and protocol = 'sound'")
+        assert layers.fetchall() == [("stem",), ("stages_0",), ("stages_1",)]
 
 
 def test_a_dry_run_reckons_and_does_nothing(networks: Any) -> None:
