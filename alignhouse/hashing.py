@@ -32,4 +32,5 @@ def hash_files(
                 progress.job_done()
                 if done % FILES_BETWEEN_SAVES == 0:
                     hashes.save()
+        hashes.save()
     return {path: hashes.of(path) for path in paths}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack, cast
 from ingest.features.inputs import Frames, NetworkInputs, check_frames
 from ingest.features.options import DEFAULTS, How, Video
 from ingest.features.passes import Plan, plan_passes
+from ingest.features.precision import at_precision
 from ingest.features.recipe import Features, NetworkRdms, Recipe
 from ingest.features.settings import ExtractionSettings
 from ingest.features.taps import LeadingSum
@@ -114,7 +115,8 @@ def _measure(
     for inputs, sharing in _by_input(recipes, frames):
         with torch.inference_mode(), ExitStack() as measuring:
             found = [measuring.enter_context(recipe.taps.measuring()) for recipe in sharing]
-            _forward(network, module, inputs.calls[0])
+            # A single frame is enough, and fits where a batch might not.
+            _forward(network, module, inputs.calls[0][:1] if network.takes == "frames" else inputs.calls[0])
         for recipe, widths in zip(sharing, found, strict=True):
             recipe.widths = widths
 
@@ -151,20 +153,52 @@ def _show(
     stimulus = _name(videos[index], index)
     frames = check_frames(_read(videos[index], options["read_frames"]), stimulus)
     for inputs, sharing in _by_input(recipes, frames):
-        features = _stimulus_features(network, module, inputs.calls, sharing)
+        features = _features_within_memory(network, module, inputs, sharing, frames, options)
         for recipe, of_recipe in zip(sharing, features, strict=True):
             recipe.keep(stimulus, inputs, of_recipe)
 
 
+def _features_within_memory(
+    network: Network,
+    module: torch.nn.Module,
+    inputs: NetworkInputs,
+    recipes: Sequence[Recipe],
+    frames: Frames,
+    options: How,
+) -> list[Features]:
+    """The features of one stimulus; where a device runs out of memory, in smaller and smaller batches."""
+    import torch
+
+    while True:
+        try:
+            return _stimulus_features(network, module, inputs.calls, recipes)
+        except torch.OutOfMemoryError:
+            batch = recipes[0].make.batch // 2
+            if network.takes == "clips" or batch < 1:
+                raise
+        # Outside the handler, whose error holds on to what did not fit.
+        for recipe in recipes:
+            recipe.make.batch = batch
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if options["say"] is not None:
+            options["say"](f"{network.name}: out of memory, so {batch} frames at a time from here on")
+        inputs = recipes[0].make(frames)
+
+
 def _by_input(recipes: Sequence[Recipe], frames: Frames) -> list[tuple[NetworkInputs, list[Recipe]]]:
-    """The recipes of each distinct input, compared value by value: nothing is assumed of settings."""
+    """The recipes of each distinct input and precision; inputs are compared value by value."""
     import torch
 
     groups: list[tuple[NetworkInputs, list[Recipe]]] = []
     for recipe in recipes:
         inputs = recipe.make(frames)
         for known, sharing in groups:
-            if len(known.calls) == len(inputs.calls) and all(map(torch.equal, known.calls, inputs.calls)):
+            if (
+                sharing[0].settings.precision == recipe.settings.precision
+                and len(known.calls) == len(inputs.calls)
+                and all(map(torch.equal, known.calls, inputs.calls))
+            ):
                 sharing.append(recipe)
                 break
         else:
@@ -184,7 +218,8 @@ def _stimulus_features(
 
     totals: list[dict[str, torch.Tensor]] = [{} for _ in recipes]
     counts: list[dict[str, int]] = [{} for _ in recipes]
-    with torch.inference_mode(), ExitStack() as listening:
+    precision, device = recipes[0].settings.precision, recipes[0].options["device"]
+    with torch.inference_mode(), at_precision(precision, device), ExitStack() as listening:
         for recipe in recipes:
             listening.enter_context(recipe.taps.listening())
         for call in calls:

@@ -58,6 +58,11 @@ class ExtractionSettings(BaseModel):
         default="none",
         description="subtract each feature's mean over the stimuli before correlating (a PCA does so anyway)",
     )
+    precision: Literal["fp32", "tf32", "bf16", "fp16"] = Field(
+        default="fp32",
+        description="of the forward passes: float32, TensorFloat-32, or half precision where torch's "
+        "autocast allows it; features are averaged in float64 in every case",
+    )
     layer_list: Literal["sound", "paper"] = Field(
         default="sound",
         description="layers of the automatic rule on today's libraries, or those of the published lists",

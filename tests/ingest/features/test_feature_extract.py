@@ -427,3 +427,68 @@ def test_projected_patterns_are_correlated_and_keep_the_seed(
     features = alexnet_features["classifier.6"]
     projected = project([features], 4, features.shape[1], 50, seed=3)
     np.testing.assert_allclose(result.layers[-1].rdm, pdist(projected, "correlation"), atol=1e-5)
+
+
+class LittleMemory(torch.nn.Module):
+    """A device that holds two frames: more at a time and it is out of memory."""
+
+    def __init__(self, network: torch.nn.Module, most: int) -> None:
+        super().__init__()
+        self.features, self.avgpool, self.classifier = network.features, network.avgpool, network.classifier
+        self.most = most
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        if len(frames) > self.most:
+            raise torch.OutOfMemoryError(f"tried to allocate {len(frames)} frames")
+        return self.classifier(torch.flatten(self.avgpool(self.features(frames)), 1))
+
+
+def test_out_of_memory_the_batch_is_halved_and_the_numbers_are_the_same(
+    alexnet: Any, alexnet_rdms: NetworkRdms, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    said: list[str] = []
+    result = extract_rdms(
+        catalog()["AlexNet"],
+        LittleMemory(alexnet, most=2).eval(),
+        sources(noise_videos),
+        ExtractionSettings(),
+        scratch=tmp_path,
+        batch=16,
+        say=said.append,
+    )
+    assert said == [
+        f"AlexNet: out of memory, so {batch} frames at a time from here on" for batch in (8, 4, 2)
+    ]
+    for one, other in zip(result.layers, alexnet_rdms.layers, strict=True):
+        np.testing.assert_allclose(one.rdm, other.rdm, atol=1e-6)
+
+
+def test_out_of_memory_for_a_single_frame_is_an_error(
+    alexnet: Any, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    with pytest.raises(torch.OutOfMemoryError, match="1 frames"):
+        extract_rdms(
+            catalog()["AlexNet"],
+            LittleMemory(alexnet, most=0).eval(),
+            sources(noise_videos),
+            ExtractionSettings(),
+            scratch=tmp_path,
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_half_precision_is_near_and_no_other_setting_is_touched_by_it(
+    alexnet: torch.nn.Module, alexnet_rdms: NetworkRdms, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    half, whole = ExtractionSettings(precision="bf16"), ExtractionSettings()
+    flags = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    both = extract_rdms_together(
+        catalog()["AlexNet"], alexnet, sources(noise_videos), [half, whole], scratch=tmp_path, batch=2
+    )
+    assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == flags
+    for near, same, exact in zip(both[0].layers, both[1].layers, alexnet_rdms.layers, strict=True):
+        np.testing.assert_array_equal(same.rdm, exact.rdm)
+        np.testing.assert_allclose(near.rdm, exact.rdm, atol=0.02)
+    assert any(
+        (near.rdm != exact.rdm).any() for near, exact in zip(both[0].layers, alexnet_rdms.layers, strict=True)
+    )
