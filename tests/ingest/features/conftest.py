@@ -1,11 +1,19 @@
-"""The settings of the two protocols that alignhouse ships, and small videos."""
+"""The settings of the two protocols that alignhouse ships, small videos, and networks that have seen them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from features_plainly import outputs, sources
+from PIL import Image
 
+from ingest.features.extract import extract_rdms
+from ingest.features.recipe import NetworkRdms
 from ingest.features.settings import ExtractionSettings
+from ingest.models.build import build
+from ingest.models.catalog import catalog
+from ingest.models.compat_torchvision import load_torchvision
 
 SOUND = ExtractionSettings(
     channel_order="rgb",
@@ -51,3 +59,44 @@ def noise_videos() -> list[np.ndarray]:
         )
         for index in range(4)
     ]
+
+
+@pytest.fixture(scope="session")
+def alexnet() -> torch.nn.Module:
+    return build(catalog()["AlexNet"], weights="random")
+
+
+@pytest.fixture(scope="session")
+def x3d() -> torch.nn.Module:
+    return build(catalog()["x3d_s"], weights="random")
+
+
+@pytest.fixture(scope="session")
+def alexnet_features(alexnet: torch.nn.Module, noise_videos: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """Frame by frame: the layers' own outputs, averaged over frames, (stimuli, width) each."""
+    load_torchvision()
+    from torchvision.models import AlexNet_Weights
+
+    transform = AlexNet_Weights.IMAGENET1K_V1.transforms()
+    layers = [f"features.{index}" for index in range(13)] + ["classifier.6"]
+    rows: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
+    for video in noise_videos:
+        frames = []
+        for frame in video:
+            image = transform(Image.fromarray(frame))[None]
+            frames.append(outputs(alexnet, layers, lambda image=image: alexnet(image)))  # type: ignore[misc]
+        for layer in layers:
+            rows[layer].append(np.mean([frame[layer].double().numpy().ravel() for frame in frames], axis=0))
+    return {layer: np.stack(values) for layer, values in rows.items()}
+
+
+@pytest.fixture(scope="session")
+def alexnet_rdms(
+    alexnet: torch.nn.Module,
+    noise_videos: list[np.ndarray],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> NetworkRdms:
+    scratch = tmp_path_factory.mktemp("scratch")
+    return extract_rdms(
+        catalog()["AlexNet"], alexnet, sources(noise_videos), ExtractionSettings(), scratch=scratch, batch=2
+    )

@@ -2,88 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from features_plainly import outputs, sources
 from pydantic import ValidationError
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 
-from ingest.features.extract import extract_rdms, extract_rdms_together, measure_widths
-from ingest.features.passes import features_bytes, plan_passes
+from ingest.features.extract import extract_rdms, extract_rdms_together
 from ingest.features.projection import project
 from ingest.features.recipe import NetworkRdms, effective_components
 from ingest.features.settings import ExtractionSettings
 from ingest.models.build import build
 from ingest.models.catalog import catalog
-from ingest.models.compat_torchvision import load_torchvision
 from warehouse.errors import BadInput
-
-
-def sources(videos: list[np.ndarray]) -> list[Callable[[], np.ndarray]]:
-    return [lambda video=video: video for video in videos]  # type: ignore[misc]
-
-
-def outputs(module: torch.nn.Module, layers: list[str], run: Callable[[], Any]) -> dict[str, torch.Tensor]:
-    """Own outputs of the layers in one forward pass."""
-    kept: dict[str, torch.Tensor] = {}
-    hooks = [
-        module.get_submodule(layer).register_forward_hook(
-            lambda module, arguments, output, layer=layer: kept.update({layer: output.detach().clone()})
-        )
-        for layer in layers
-    ]
-    with torch.no_grad():
-        run()
-    for hook in hooks:
-        hook.remove()
-    return kept
-
-
-@pytest.fixture(scope="module")
-def alexnet() -> torch.nn.Module:
-    return build(catalog()["AlexNet"], weights="random")
-
-
-@pytest.fixture(scope="module")
-def x3d() -> torch.nn.Module:
-    return build(catalog()["x3d_s"], weights="random")
-
-
-@pytest.fixture(scope="module")
-def alexnet_features(alexnet: torch.nn.Module, noise_videos: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Frame by frame: the layers' own outputs, averaged over frames, (stimuli, width) each."""
-    load_torchvision()
-    from torchvision.models import AlexNet_Weights
-
-    transform = AlexNet_Weights.IMAGENET1K_V1.transforms()
-    layers = [f"features.{index}" for index in range(13)] + ["classifier.6"]
-    rows: dict[str, list[np.ndarray]] = {layer: [] for layer in layers}
-    for video in noise_videos:
-        frames = []
-        for frame in video:
-            image = transform(Image.fromarray(frame))[None]
-            frames.append(outputs(alexnet, layers, lambda image=image: alexnet(image)))  # type: ignore[misc]
-        for layer in layers:
-            rows[layer].append(np.mean([frame[layer].double().numpy().ravel() for frame in frames], axis=0))
-    return {layer: np.stack(values) for layer, values in rows.items()}
-
-
-@pytest.fixture(scope="module")
-def alexnet_rdms(
-    alexnet: torch.nn.Module,
-    noise_videos: list[np.ndarray],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> NetworkRdms:
-    scratch = tmp_path_factory.mktemp("scratch")
-    return extract_rdms(
-        catalog()["AlexNet"], alexnet, sources(noise_videos), ExtractionSettings(), scratch=scratch, batch=2
-    )
 
 
 def test_sound_rdms_are_one_minus_pearson_over_mean_features(
@@ -321,77 +257,6 @@ def test_two_protocols_together_give_what_each_gives_alone(
             np.testing.assert_array_equal(a.rdm, b.rdm)
 
 
-@pytest.mark.parametrize("limit", ["scratch_bytes", "memory"])
-@pytest.mark.parametrize("name", ["AlexNet", "x3d_s"])
-def test_what_does_not_fit_is_done_in_several_passes_with_the_same_result(
-    name: str,
-    limit: str,
-    noise_videos: list[np.ndarray],
-    sound: ExtractionSettings,
-    paper: ExtractionSettings,
-    tmp_path: Path,
-) -> None:
-    network, module = catalog()[name], build(catalog()[name], weights="random")
-    videos, both = sources(noise_videos), [sound, paper]
-    whole = extract_rdms_together(network, module, videos, both, scratch=tmp_path)
-    widths = [layer.width for rdms in whole for layer in rdms.layers]
-    enough = max(widths) * (4 * len(videos) if limit == "scratch_bytes" else 20) * 1.5
-    said: list[str] = []
-    told: list[tuple[int, int]] = []
-    on_disk: list[int] = []
-
-    def watch(done: int, total: int) -> None:
-        told.append((done, total))
-        on_disk.append(sum(path.stat().st_size for path in tmp_path.rglob("*.f32")))
-
-    how: dict[str, Any] = {"scratch": tmp_path, limit: enough, "say": said.append, "on_stimulus": watch}
-    measured = measure_widths(network, module, videos[0], both)
-    assert [list(each.values()) for each in measured] == [
-        [layer.width for layer in rdms.layers] for rdms in whole
-    ]
-    assert features_bytes(measured, len(videos)) == 4 * len(videos) * sum(widths)
-    limits = {"scratch_bytes": np.inf, "memory": np.inf, limit: enough}
-    passes = len(plan_passes(measured, len(videos), what=name, **limits).passes)
-    assert passes > 1
-    parts = extract_rdms_together(network, module, videos, both, **how)
-    for one, other in zip(whole, parts, strict=True):
-        assert one.notes == other.notes
-        assert [(layer.name, layer.index, layer.depth, layer.width) for layer in one.layers] == [
-            (layer.name, layer.index, layer.depth, layer.width) for layer in other.layers
-        ]
-        for a, b in zip(one.layers, other.layers, strict=True):
-            if limit == "scratch_bytes":
-                np.testing.assert_array_equal(a.rdm, b.rdm)
-            else:  # smaller blocks, summed in another order
-                np.testing.assert_allclose(a.rdm, b.rdm, atol=1e-9)
-    assert len(said) == 1
-    assert f"{passes} passes over groups of layers" in said[0]
-    assert told == [(done, passes * len(videos)) for done in range(1, passes * len(videos) + 1)]
-    if limit == "scratch_bytes":
-        assert max(on_disk) <= enough
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_layer_that_alone_exceeds_the_scratch_is_refused_before_anything_is_shown(
-    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
-) -> None:
-    told: list[int] = []
-    with pytest.raises(
-        BadInput, match="layer features.0 of AlexNet, 4 stimuli.*at most 1.0 MB of scratch.*raise compute"
-    ):
-        extract_rdms(
-            catalog()["AlexNet"],
-            alexnet,
-            sources(noise_videos),
-            ExtractionSettings(),
-            scratch=tmp_path,
-            scratch_bytes=1e6,
-            on_stimulus=lambda done, total: told.append(done),
-        )
-    assert told == []
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("distance", "metric"), [("cosine", "cosine"), ("euclidean", "euclidean"), ("manhattan", "cityblock")]
 )
@@ -427,68 +292,3 @@ def test_projected_patterns_are_correlated_and_keep_the_seed(
     features = alexnet_features["classifier.6"]
     projected = project([features], 4, features.shape[1], 50, seed=3)
     np.testing.assert_allclose(result.layers[-1].rdm, pdist(projected, "correlation"), atol=1e-5)
-
-
-class LittleMemory(torch.nn.Module):
-    """A device that holds two frames: more at a time and it is out of memory."""
-
-    def __init__(self, network: torch.nn.Module, most: int) -> None:
-        super().__init__()
-        self.features, self.avgpool, self.classifier = network.features, network.avgpool, network.classifier
-        self.most = most
-
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        if len(frames) > self.most:
-            raise torch.OutOfMemoryError(f"tried to allocate {len(frames)} frames")
-        return self.classifier(torch.flatten(self.avgpool(self.features(frames)), 1))
-
-
-def test_out_of_memory_the_batch_is_halved_and_the_numbers_are_the_same(
-    alexnet: Any, alexnet_rdms: NetworkRdms, noise_videos: list[np.ndarray], tmp_path: Path
-) -> None:
-    said: list[str] = []
-    result = extract_rdms(
-        catalog()["AlexNet"],
-        LittleMemory(alexnet, most=2).eval(),
-        sources(noise_videos),
-        ExtractionSettings(),
-        scratch=tmp_path,
-        batch=16,
-        say=said.append,
-    )
-    assert said == [
-        f"AlexNet: out of memory, so {batch} frames at a time from here on" for batch in (8, 4, 2)
-    ]
-    for one, other in zip(result.layers, alexnet_rdms.layers, strict=True):
-        np.testing.assert_allclose(one.rdm, other.rdm, atol=1e-6)
-
-
-def test_out_of_memory_for_a_single_frame_is_an_error(
-    alexnet: Any, noise_videos: list[np.ndarray], tmp_path: Path
-) -> None:
-    with pytest.raises(torch.OutOfMemoryError, match="1 frames"):
-        extract_rdms(
-            catalog()["AlexNet"],
-            LittleMemory(alexnet, most=0).eval(),
-            sources(noise_videos),
-            ExtractionSettings(),
-            scratch=tmp_path,
-        )
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_half_precision_is_near_and_no_other_setting_is_touched_by_it(
-    alexnet: torch.nn.Module, alexnet_rdms: NetworkRdms, noise_videos: list[np.ndarray], tmp_path: Path
-) -> None:
-    half, whole = ExtractionSettings(precision="bf16"), ExtractionSettings()
-    flags = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    both = extract_rdms_together(
-        catalog()["AlexNet"], alexnet, sources(noise_videos), [half, whole], scratch=tmp_path, batch=2
-    )
-    assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == flags
-    for near, same, exact in zip(both[0].layers, both[1].layers, alexnet_rdms.layers, strict=True):
-        np.testing.assert_array_equal(same.rdm, exact.rdm)
-        np.testing.assert_allclose(near.rdm, exact.rdm, atol=0.02)
-    assert any(
-        (near.rdm != exact.rdm).any() for near, exact in zip(both[0].layers, alexnet_rdms.layers, strict=True)
-    )
