@@ -10,10 +10,12 @@ from rich.console import Console
 
 from alignhouse.progress import byte_bars
 from ingest.downloads.destination import Plan, plan
-from ingest.downloads.fetch import Fetched, IncompleteFetch, fetch
+from ingest.downloads.fetch import fetch
 from ingest.downloads.manifest import RemoteFile
+from ingest.downloads.outcome import Fetched, IncompleteFetch
 from ingest.models.catalog import Network
-from ingest.models.checkpoints import FetchedCheckpoints, IncompleteCheckpoints, fetch_checkpoints
+from ingest.models.checkpoint_files import SOURCE, Checkpoint
+from ingest.models.checkpoints import fetch_checkpoints
 from warehouse.sizes import in_words
 
 
@@ -56,25 +58,24 @@ def fetch_weights(networks: Sequence[Network], to: Path, *, workers: int) -> Non
     with byte_bars(Console(stderr=True)) as shown:
         try:
             done = fetch_checkpoints(networks, to, progress=shown, workers=workers)
-        except IncompleteCheckpoints as error:
-            _show_weights(error.done, to)
+        except IncompleteFetch as error:
+            _show_weights(error.done, networks, to)
             raise
-    _show_weights(done, to)
+    _show_weights(done, networks, to)
 
 
-def _show_weights(done: FetchedCheckpoints, to: Path) -> None:
+def _show_weights(done: Fetched[Checkpoint], networks: Sequence[Network], to: Path) -> None:
     console = Console(highlight=False)
     for each in done.replaced:
         console.print(f"Replaced, for it was not the published file: {to / each.name}", soft_wrap=True)
-    if done.passed_over:
-        count = len(done.passed_over)
+    if count := sum(network.source != SOURCE for network in networks):
         console.print(f"Weights that the hubs of torchvision and timm give when they are needed: {count}.")
     there = len(done.verified) + len(done.fetched)
     came = f"{len(done.fetched):,} fetched now ({in_words(done.bytes_fetched)})"
     console.print(f"Verified by sha256: {there:,} checkpoints in {to}; {came}.", soft_wrap=True)
 
 
-def _show(done: Fetched, to: Path) -> None:
+def _show(done: Fetched[RemoteFile], to: Path) -> None:
     console = Console(highlight=False)
     there = [*done.verified, *done.fetched]
     for folder, count in sorted(Counter(str(PurePosixPath(each.path).parent) for each in there).items()):

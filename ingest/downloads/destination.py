@@ -106,15 +106,15 @@ def fetching_into(to: Path) -> Iterator[None]:
         yield
 
 
-def refuse_too_little_disk(bytes_left: int, to: Path) -> None:
-    """Raise BadInput where the disk of `to` has less room than is needed."""
+def refuse_too_little_disk(bytes_left: int, to: Path, hint: str) -> None:
+    """Raise BadInput, with a hint of what to do, where the disk of `to` has less room than is needed."""
     free = shutil.disk_usage(to).free
     if free < bytes_left:
         raise BadInput(
             f"too little room on the disk of {to}",
             expected=f"{in_words(bytes_left)} free",
             found=in_words(free),
-            hint="make room, fetch fewer regions or subjects, or fetch to another disk",
+            hint=hint,
         )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.downloads.destination import (
@@ -17,47 +16,16 @@ from ingest.downloads.destination import (
     refuse_too_little_disk,
 )
 from ingest.downloads.manifest import RemoteFile
+from ingest.downloads.outcome import Fetched, IncompleteFetch, in_words, is_disk_full, keep
 from ingest.downloads.progress import Silent, TransferProgress
 from ingest.downloads.s3 import BUCKET, PREFIX, Source
 from ingest.downloads.threads import Link, in_threads
 from ingest.downloads.transfer import Came, Dropped, Said, Unreachable, bring
-from warehouse.errors import AlignhouseError, BadInput
+from warehouse.errors import BadInput
 from warehouse.hashes import Hashes
 
-_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT}
+FETCH_LESS = "make room, fetch fewer regions or subjects, or fetch to another disk"
 _BETWEEN_SAVES = 1.0  # seconds; what a kill loses of the ledger is only read again, not fetched
-_NAMED = 3  # failures in the error's one line
-
-
-@dataclass
-class Fetched:
-    """What a fetch did.
-
-    verified : files that were there and right. fetched : files that came, in the order in which they did.
-    replaced : those of `fetched` that were there with other content. bytes_fetched : came from the server.
-    """
-
-    verified: list[RemoteFile] = field(default_factory=list)
-    fetched: list[RemoteFile] = field(default_factory=list)
-    bytes_fetched: int = 0
-    replaced: list[RemoteFile] = field(default_factory=list)
-
-
-class IncompleteFetch(BadInput):
-    """Some files could not be fetched. failures : path -> error. done : what is verified and safe."""
-
-    def __init__(self, failures: dict[str, Exception], done: Fetched, asked: int) -> None:
-        self.failures, self.done = failures, done
-        safe = len(done.verified) + len(done.fetched)
-        named = "; ".join(_in_words(path, error) for path, error in list(failures.items())[:_NAMED])
-        more = f"; and {len(failures) - _NAMED:,} more" if len(failures) > _NAMED else ""
-        begun = safe + len(failures)
-        unbegun = f"; {asked - begun:,} were not finished" if begun < asked else ""
-        super().__init__(
-            f"{len(failures):,} of {asked:,} files could not be fetched",
-            found=named + more + unbegun,
-            hint=f"{safe:,} files are verified and safe; fetch again for the rest",
-        )
 
 
 @dataclass(frozen=True)
@@ -80,7 +48,7 @@ def fetch(
     prefix: str = PREFIX,
     workers: int = 8,
     progress: TransferProgress | None = None,
-) -> Fetched:
+) -> Fetched[RemoteFile]:
     """Bring the files to the folder `to`, each below it under its own path.
 
     A file is in its place only once its sha256 is right. What came before is kept: verified files are not
@@ -103,7 +71,7 @@ def fetch(
         ledger = ledger_of(to)
         try:
             plan = look(files, to, ledger, workers)
-            refuse_too_little_disk(plan.bytes_left, to)
+            refuse_too_little_disk(plan.bytes_left, to, FETCH_LESS)
             # Nothing of the server is needed, nor boto3, where all is here.
             source = Source(bucket, prefix, endpoint_url, connections=workers) if plan.left else None
             progress.begin(plan.bytes_left, len(plan.left))
@@ -113,7 +81,7 @@ def fetch(
                 return Fetched(verified=plan.verified)
             return _Fetch(plan, to, source, ledger, progress).run(workers)
         finally:
-            _keep(ledger, progress)
+            keep(ledger, progress)
 
 
 class _Fetch:
@@ -127,9 +95,9 @@ class _Fetch:
         self._saved = time.monotonic()
         self._wrong = {file.path for file in plan.wrong}
         self._failures: dict[str, Exception] = {}
-        self._done = Fetched(verified=plan.verified)
+        self._done: Fetched[RemoteFile] = Fetched(verified=plan.verified)
 
-    def run(self, workers: int) -> Fetched:
+    def run(self, workers: int) -> Fetched[RemoteFile]:
         in_threads(self._work, self._plan.left, workers, self._hear)
         if self._failures:
             raise IncompleteFetch(
@@ -160,7 +128,7 @@ class _Fetch:
                 self._progress.say(line)
             case _Failed(file, error):
                 self._failures[file.path] = error
-                self._progress.say(f"could not fetch {_in_words(file.path, error)}")
+                self._progress.say(f"could not fetch {in_words(file.path, error)}")
             case _Brought(file):
                 self._done.fetched.append(file)
                 if file.path in self._wrong:
@@ -170,21 +138,10 @@ class _Fetch:
 
     def _save_now_and_then(self) -> None:
         if time.monotonic() - self._saved >= _BETWEEN_SAVES:
-            _keep(self._ledger, self._progress)
+            keep(self._ledger, self._progress)
             self._saved = time.monotonic()
-
-
-def _keep(ledger: Hashes, progress: TransferProgress) -> None:
-    try:
-        ledger.save()
-    except OSError as error:  # a full disk, mostly, which is also what the files that did not fit will say
-        progress.say(f"what was verified could not be noted, and will be read again next time ({error})")
 
 
 def _concerns_all(error: Exception) -> bool:
     """Whether every other file would fail of the same."""
-    return isinstance(error, Unreachable) or (isinstance(error, OSError) and error.errno in _DISK_IS_FULL)
-
-
-def _in_words(path: str, error: Exception) -> str:
-    return str(error) if isinstance(error, AlignhouseError) else f"{path}: {error}"
+    return isinstance(error, Unreachable) or is_disk_full(error)

@@ -11,8 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.features.gram import correlation_rdm
-from warehouse.errors import BadInput
+from ingest.features.gram import angle_rdm, correlation_rdm
 
 Matrix = NDArray[np.float64]
 Distance = Literal["correlation", "cosine", "euclidean", "manhattan"]
@@ -47,17 +46,7 @@ def cosine_rdm(gram: Matrix) -> Matrix:
     ------
     BadInput : a row is all zero.
     """
-    squares = np.diag(gram)
-    if (squares <= 0).any():
-        raise BadInput(
-            "cosine between stimuli",
-            expected="patterns that are not all zero",
-            found=f"zeros for stimulus {int(np.argmin(squares)) + 1} of {len(squares)}",
-        )
-    norms = np.sqrt(squares)
-    cosine = np.clip(gram / norms / norms[:, None], -1.0, 1.0)
-    upper: Matrix = 1.0 - cosine[np.triu_indices(len(gram), 1)]
-    return upper
+    return angle_rdm(gram, "cosine between stimuli", "patterns that are not all zero")
 
 
 def euclidean_rdm(gram: Matrix, means: Matrix, width: int) -> Matrix:

@@ -60,16 +60,23 @@ def correlation_rdm(gram: Matrix) -> Matrix:
     ------
     BadInput : a row has no variance.
     """
-    variance = np.diag(gram)
-    if (variance <= 0).any():
-        raise BadInput(
-            "correlation between stimuli",
-            expected="features that vary within every stimulus",
-            found=f"none for stimulus {int(np.argmin(variance)) + 1} of {len(variance)}",
-        )
-    deviation = np.sqrt(variance)
-    correlation = np.clip(gram / deviation / deviation[:, None], -1.0, 1.0)
-    upper: Matrix = 1.0 - correlation[np.triu_indices(len(gram), 1)]
+    return angle_rdm(gram, "correlation between stimuli", "features that vary within every stimulus")
+
+
+def angle_rdm(gram: Matrix, what: str, expected: str) -> Matrix:
+    """1 - cosine of the angle between rows, from their inner products; condensed like `correlation_rdm`.
+
+    Parameters
+    ----------
+    what, expected : for the error, BadInput, where a row has length zero.
+    """
+    squares = np.diag(gram)
+    if (squares <= 0).any():
+        found = f"none for stimulus {int(np.argmin(squares)) + 1} of {len(squares)}"
+        raise BadInput(what, expected=expected, found=found)
+    lengths = np.sqrt(squares)
+    cosine = np.clip(gram / lengths / lengths[:, None], -1.0, 1.0)
+    upper: Matrix = 1.0 - cosine[np.triu_indices(len(gram), 1)]
     return upper
 
 

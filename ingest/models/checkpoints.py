@@ -5,14 +5,13 @@ Importing this module loads no deep-learning library and no HTTP client.
 
 from __future__ import annotations
 
-import errno
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ingest.downloads.destination import fetching_into, ledger_of
+from ingest.downloads.destination import fetching_into, ledger_of, refuse_too_little_disk
+from ingest.downloads.outcome import Fetched, IncompleteFetch, in_words, is_disk_full, keep
 from ingest.downloads.progress import Silent, TransferProgress
 from ingest.downloads.s3 import Broken
 from ingest.downloads.threads import Link, in_threads
@@ -21,45 +20,15 @@ from ingest.models.catalog import Network
 from ingest.models.checkpoint_files import SOURCE, Checkpoint, OnceSeen, address_of, checkpoints_of
 from ingest.models.checkpoint_http import size_at
 from ingest.models.checkpoint_transfer import bring, bytes_in_part
-from warehouse.errors import AlignhouseError, BadInput
+from warehouse.errors import BadInput
 from warehouse.hashes import Hashes
-from warehouse.sizes import in_words
-
-_DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT}
-_NAMED = 3  # failures in the error's one line
 
 
 @dataclass
-class FetchedCheckpoints:
-    """What a fetch did.
+class FetchedCheckpoints(Fetched[Checkpoint]):
+    """What a fetch did; passed_over : networks whose weights come through the hub of their source."""
 
-    verified : files that were there and right. fetched : files that came, in the order in which they did.
-    replaced : those of `fetched` that were there with other content. bytes_fetched : came from the servers.
-    passed_over : names of networks whose weights come through the hub of their source.
-    """
-
-    verified: list[Checkpoint] = field(default_factory=list)
-    fetched: list[Checkpoint] = field(default_factory=list)
-    bytes_fetched: int = 0
-    replaced: list[Checkpoint] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
-
-
-class IncompleteCheckpoints(BadInput):
-    """Some checkpoints could not be fetched. failures : file name -> error. done : what is verified, safe."""
-
-    def __init__(self, failures: dict[str, Exception], done: FetchedCheckpoints, asked: int) -> None:
-        self.failures, self.done = failures, done
-        safe = len(done.verified) + len(done.fetched)
-        named = "; ".join(_in_words(name, error) for name, error in list(failures.items())[:_NAMED])
-        more = f"; and {len(failures) - _NAMED:,} more" if len(failures) > _NAMED else ""
-        begun = safe + len(failures)
-        unbegun = f"; {asked - begun:,} were not finished" if begun < asked else ""
-        super().__init__(
-            f"{len(failures):,} of {asked:,} checkpoints could not be fetched",
-            found=named + more + unbegun,
-            hint=f"{safe:,} files are verified and safe; fetch again for the rest",
-        )
 
 
 @dataclass(frozen=True)
@@ -111,7 +80,7 @@ def fetch_checkpoints(
     ------
     BadInput : a network without a usable file name or address, another process that fetches into `folder`,
         too little room on its disk, a `checkpoints.json` that cannot be read.
-    IncompleteCheckpoints : a BadInput, at the end, where files failed: the others are there, verified.
+    IncompleteFetch : a BadInput, at the end, where files failed: the others are there, verified.
     """
     files = checkpoints_of(networks, url_of)
     if workers < 1:
@@ -125,7 +94,7 @@ def fetch_checkpoints(
         try:
             return _Fetch(files, folder, ledger, seen, progress, done).run(workers)
         finally:
-            _save(ledger, progress)
+            keep(ledger, progress)
 
 
 class _Fetch:
@@ -159,7 +128,9 @@ class _Fetch:
             for file in left
             if file.name in self._sizes
         )
-        _refuse_too_little_disk(to_come, self._folder)
+        refuse_too_little_disk(
+            to_come, self._folder, "make room, leave networks out, or keep the weights on another disk"
+        )
         self._progress.begin(to_come, len(left))
         for file in left:
             if file.name in self._wrong:
@@ -168,7 +139,7 @@ class _Fetch:
                 )
         in_threads(self._bring, left, workers, self._hear)
         if self._failures:
-            raise IncompleteCheckpoints(self._failures, self._done, asked=len(self._files))
+            raise IncompleteFetch(self._failures, self._done, len(self._files), "checkpoints")
         return self._done
 
     def _look(self, file: Checkpoint, link: Link) -> None:
@@ -210,7 +181,7 @@ class _Fetch:
             if isinstance(error, Unreachable):
                 self._silent_hosts.add(host)
             link.tell(_Failed(file, error))
-            if isinstance(error, OSError) and error.errno in _DISK_IS_FULL:
+            if is_disk_full(error):
                 link.stop.set()  # all others would fail of the same
         else:
             link.tell(_Brought(file))
@@ -233,32 +204,10 @@ class _Fetch:
                 self._sizes[file.name] = n_bytes
             case _Failed(file, error):
                 self._failures[file.name] = error
-                self._progress.say(f"could not fetch {_in_words(file.name, error)}")
+                self._progress.say(f"could not fetch {in_words(file.name, error)}")
             case _Brought(file):
                 self._done.fetched.append(file)
                 if file.name in self._wrong:
                     self._done.replaced.append(file)
                 self._progress.file_done(file.name)
-                _save(self._ledger, self._progress)
-
-
-def _refuse_too_little_disk(n_bytes: int, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < n_bytes:
-        raise BadInput(
-            f"too little room on the disk of {folder}",
-            expected=f"{in_words(n_bytes)} free",
-            found=in_words(free),
-            hint="make room, leave networks out, or keep the weights on another disk",
-        )
-
-
-def _save(ledger: Hashes, progress: TransferProgress) -> None:
-    try:
-        ledger.save()
-    except OSError as error:  # a full disk, mostly, which is also what the files that did not fit will say
-        progress.say(f"what was verified could not be noted, and will be read again next time ({error})")
-
-
-def _in_words(name: str, error: Exception) -> str:
-    return str(error) if isinstance(error, AlignhouseError) else f"{name}: {error}"
+                keep(self._ledger, self._progress)

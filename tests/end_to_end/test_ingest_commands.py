@@ -14,8 +14,8 @@ from rich.console import Console
 
 from alignhouse import fetching
 from alignhouse.progress import ByteBars
-from ingest.downloads.fetch import Fetched
 from ingest.downloads.manifest import RemoteFile, known_files
+from ingest.downloads.outcome import Fetched
 from warehouse import Warehouse
 
 

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from ingest.downloads.destination import LEDGER, fetching_into, plan
-from ingest.downloads.fetch import IncompleteFetch, fetch
+from ingest.downloads.fetch import fetch
+from ingest.downloads.outcome import IncompleteFetch
 from warehouse.errors import BadInput
 from warehouse.files import sha256_of
 

@@ -48,7 +48,7 @@ def test_equal_patterns_have_distance_zero():
 def test_patterns_without_an_angle_are_refused():
     rows = np.random.default_rng(0).normal(size=(4, 5))
     rows[2] = 0
-    with pytest.raises(BadInput, match="zeros for stimulus 3 of 4"):
+    with pytest.raises(BadInput, match="not all zero, found none for stimulus 3 of 4"):
         rdm_of_rows(rows, "cosine")
     rows[2] = 7
     with pytest.raises(BadInput, match="stimulus 3 of 4"):

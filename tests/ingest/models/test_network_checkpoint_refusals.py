@@ -14,10 +14,11 @@ import pytest
 from checkpoint_web import Watching, Web, assert_holds, checkpoint_web, content_of, leave_part
 
 from ingest.downloads.destination import fetching_into
+from ingest.downloads.outcome import IncompleteFetch
 from ingest.models import checkpoint_http, checkpoint_transfer
 from ingest.models.catalog import Network, catalog
 from ingest.models.checkpoint_files import LOCK_FILE
-from ingest.models.checkpoints import IncompleteCheckpoints, fetch_checkpoints
+from ingest.models.checkpoints import fetch_checkpoints
 from warehouse.errors import BadInput
 
 MIB = 2**20
@@ -35,7 +36,7 @@ def test_wrong_content_is_fetched_once_more_then_refused(web: Web, tmp_path: Pat
     bad, good = web.offer("bad", "good")
     web.files[f"/{bad.weights}"] = b"x" * 300_000
     watching = Watching()
-    with pytest.raises(IncompleteCheckpoints) as caught:
+    with pytest.raises(IncompleteFetch) as caught:
         fetch_checkpoints([bad, good], tmp_path, progress=watching)
     message = str(caught.value)
     for words in (bad.name, bad.weights, f"sha256 {bad.weights_sha_prefix}...", "2 times", "damaged"):
@@ -62,7 +63,7 @@ def test_a_download_must_be_what_was_once_seen_though_the_start_of_its_hash_fits
     [network] = web.offer("a")
     note_as_seen(tmp_path, network, network.weights_sha_prefix + "0" * 56)
     before = (tmp_path / LOCK_FILE).read_bytes()
-    with pytest.raises(IncompleteCheckpoints, match=rf"sha256 {network.weights_sha_prefix}0+.*{LOCK_FILE}"):
+    with pytest.raises(IncompleteFetch, match=rf"sha256 {network.weights_sha_prefix}0+.*{LOCK_FILE}"):
         fetch_checkpoints([network], tmp_path)
     assert len(web.gets()) == 2
     assert_holds(tmp_path, web, [])
@@ -73,7 +74,7 @@ def test_a_file_that_is_there_must_be_what_was_once_seen(web: Web, tmp_path: Pat
     [network] = web.offer("a")
     (tmp_path / network.weights).write_bytes(content_of(web, network))
     note_as_seen(tmp_path, network, network.weights_sha_prefix + "0" * 56)
-    with pytest.raises(IncompleteCheckpoints):
+    with pytest.raises(IncompleteFetch):
         fetch_checkpoints([network], tmp_path)
 
 
@@ -91,7 +92,7 @@ def test_a_damaged_note_of_what_was_seen_is_not_passed_over(web: Web, tmp_path: 
 def test_a_missing_file_names_network_and_address_and_stops_no_other(web: Web, tmp_path: Path):
     gone, good = web.offer("gone", "good")
     del web.files[f"/{gone.weights}"]
-    with pytest.raises(IncompleteCheckpoints) as caught:
+    with pytest.raises(IncompleteFetch) as caught:
         fetch_checkpoints([gone, good], tmp_path, workers=1)
     for words in (gone.name, gone.weights_url, "404", "1 of 2", "1 files are verified"):
         assert words in str(caught.value)
@@ -113,7 +114,7 @@ def test_a_busy_server_is_asked_again_when_it_says(web: Web, tmp_path: Path, sta
 def test_a_server_that_asks_for_an_hour_is_not_waited_for(web: Web, tmp_path: Path):
     [network] = web.offer("a")
     web.answers[f"/{network.weights}"] = [(503, {"Retry-After": "3600"})]
-    with pytest.raises(IncompleteCheckpoints, match=r"come back in 3,600 s"):
+    with pytest.raises(IncompleteFetch, match=r"come back in 3,600 s"):
         fetch_checkpoints([network], tmp_path)
 
 
@@ -131,7 +132,7 @@ def test_redirects_are_followed_and_keep_the_range(web: Web, tmp_path: Path):
 def test_a_redirect_to_another_scheme_is_refused(web: Web, tmp_path: Path, to: str):
     [network] = web.offer("a")
     web.answers[f"/{network.weights}"] = [(302, {"Location": to})]
-    with pytest.raises(IncompleteCheckpoints, match=to):
+    with pytest.raises(IncompleteFetch, match=to):
         fetch_checkpoints([network], tmp_path)
     assert_holds(tmp_path, web, [])
 
@@ -176,7 +177,7 @@ def test_a_server_that_cannot_be_reached_is_tried_for_one_file_only(web: Web, tm
     def url_of(network: Network) -> str:
         return network.weights_url if network is good else f"http://127.0.0.1:9/{network.weights}"
 
-    with pytest.raises(IncompleteCheckpoints, match=r"3 of 4 .*refused.*1 files are verified") as caught:
+    with pytest.raises(IncompleteFetch, match=r"3 of 4 .*refused.*1 files are verified") as caught:
         fetch_checkpoints([*away, good], tmp_path, workers=1, url_of=url_of, progress=watching)
     assert len(caught.value.failures) == 3
     assert len({line.split(":")[0] for line in watching.lines if "going on" in line}) == 1
@@ -195,7 +196,7 @@ def test_too_little_disk_is_said_when_the_size_is_known_only_late(web: Web, tmp_
     web.headless = True
     usage = namedtuple("usage", "free")
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(200_000))
-    with pytest.raises(IncompleteCheckpoints, match=r"too little room"):
+    with pytest.raises(IncompleteFetch, match=r"too little room"):
         fetch_checkpoints(web.offer("a"), tmp_path)
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from checkpoint_web import Watching, Web, assert_holds, checkpoint_web, content_of, leave_part
 
+from ingest.downloads.outcome import IncompleteFetch
 from ingest.models import checkpoint_transfer
 from ingest.models.catalog import catalog
 from ingest.models.checkpoint_files import LOCK_FILE, checkpoints_of
-from ingest.models.checkpoints import IncompleteCheckpoints, fetch_checkpoints
+from ingest.models.checkpoints import fetch_checkpoints
 
 MIB = 2**20
 
@@ -145,7 +146,7 @@ def test_a_file_that_never_comes_in_one_piece_from_such_a_server_is_given_up(web
     web.deaf = True
     [network] = web.offer("a", size=3 * MIB)
     web.cuts[f"/{network.weights}"] = [2 * MIB] * 20  # headway each time, so no end of it otherwise
-    with pytest.raises(IncompleteCheckpoints, match=r"none, 4 times; the server gives the whole file again"):
+    with pytest.raises(IncompleteFetch, match=r"none, 4 times; the server gives the whole file again"):
         fetch_checkpoints([network], tmp_path)
 
 
@@ -182,9 +183,7 @@ def test_a_truncated_body_is_a_broken_connection_and_resumed(web: Web, tmp_path:
 def test_a_connection_that_keeps_breaking_ends_in_an_error_and_the_part_stays(web: Web, tmp_path: Path):
     bad, good = web.offer("bad", "good")
     web.cuts[f"/{bad.weights}"] = [100_000] + [0] * 20
-    with pytest.raises(
-        IncompleteCheckpoints, match=r"1 of 2 .*broke off 6 times.*1 files are verified and safe"
-    ):
+    with pytest.raises(IncompleteFetch, match=r"1 of 2 .*broke off 6 times.*1 files are verified and safe"):
         fetch_checkpoints([bad, good], tmp_path)
     assert (tmp_path / f".{bad.weights}.part").stat().st_size == 100_000
     assert not (tmp_path / bad.weights).exists()

@@ -6,7 +6,7 @@ import pytest
 from checkpoint_web import Web
 
 from alignhouse import fetching
-from ingest.models import checkpoints
+from ingest.downloads.outcome import IncompleteFetch
 from ingest.models.catalog import catalog
 from warehouse.errors import BadInput
 
@@ -49,7 +49,7 @@ def test_what_was_fetched_and_what_was_passed_over_is_printed(address, tmp_path,
 def test_what_failed_is_an_error_after_what_came_is_printed(address, tmp_path, capsys):
     lost = address.model_copy(update={"weights": f"other-{address.weights_sha_prefix}.pth"})
     lost = lost.model_copy(update={"weights_url": address.weights_url.replace("x3d-", "other-")})
-    with pytest.raises(checkpoints.IncompleteCheckpoints, match="1 of 2 checkpoints could not be fetched"):
+    with pytest.raises(IncompleteFetch, match="1 of 2 checkpoints could not be fetched"):
         fetching.fetch_weights([address, lost], tmp_path, workers=1)
     assert "Verified by sha256: 1 checkpoints" in capsys.readouterr().out
 
