@@ -13,6 +13,7 @@ from alignhouse.inputs import StudyInputs, ingest_inputs
 from alignhouse.study import Protocol, Study
 from analysis.jobs import Model, Scope, group_job, noise_ceiling_job, rsa_job
 from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job
+from ingest.features.settings import ExtractionSettings
 from ingest.models.catalog import Network, select
 from ingest.models.weights import check_weights
 from warehouse.artifacts import Artifact, hive, read_metadata
@@ -150,10 +151,18 @@ def _planned(
     planned = {}
     for network in networks:
         together = Together(extraction, network, _builder(study))
-        jobs = {name: extraction_job(together, each.extraction) for name, each in protocols.items()}
+        jobs = {name: _extraction(run, together, each.extraction) for name, each in protocols.items()}
         together.wanted = [protocols[name].extraction for name, job in jobs.items() if not run.has(job)]
         planned[together.name] = _Planned(together, jobs)
     return planned
+
+
+def _extraction(run: Run, together: Together, settings: ExtractionSettings) -> Job:
+    strict = extraction_job(together, settings)
+    # What was extracted without a bad layer is what it would be if bad ones were left out.
+    if not together.extraction.skip_bad or run.has(strict):
+        return strict
+    return extraction_job(together, settings, skip_bad=True)
 
 
 def _extracted(

@@ -124,8 +124,8 @@ class Together:
         self.wanted = []
 
 
-def extraction_job(together: Together, settings: ExtractionSettings) -> Job:
-    """The RDMs of all layers of a network under `settings`, a row per layer."""
+def extraction_job(together: Together, settings: ExtractionSettings, *, skip_bad: bool = False) -> Job:
+    """The RDMs of all layers of a network under `settings`, a row each; without bad ones if `skip_bad`."""
     extraction, network, name = together.extraction, together.network, together.name
 
     def work(tick: Tick) -> Iterator[Output]:
@@ -153,7 +153,7 @@ def extraction_job(together: Together, settings: ExtractionSettings) -> Job:
             # Settings that later versions add leave the keys of what is done as they are; a default that
             # changes is another method version.
             "extraction": settings.model_dump(mode="json", exclude_defaults=True),
-            **({"skip_bad": True} if extraction.skip_bad else {}),
+            **({"skip_bad": True} if skip_bad else {}),
         },
         inputs={stimulus.name: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli},
         label=name,

@@ -218,11 +218,14 @@ def test_a_file_that_was_damaged_here_is_replaced(web: Web, tmp_path: Path):
 
 
 _FETCH = """
+import signal
 import sys
 from pathlib import Path
 from ingest.models.catalog import Network
 from ingest.models.checkpoints import fetch_checkpoints
 assert not {"torch", "urllib.request", "http.client"} & set(sys.modules), "importing is to be light"
+# A process that a shell started in the background ignores interrupts, and Python leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 fetch_checkpoints([Network.model_validate_json(sys.argv[1])], Path(sys.argv[2]))
 """
 
