@@ -20,7 +20,7 @@ HEADER = """\
 
 
 def study_template() -> str:
-    """The text of a study file with every key, its default and its help; required keys hold an example."""
+    """A study file with every key, its default and its help; what is to be filled in holds an example."""
     lines = [HEADER]
     for name, field in Study.model_fields.items():
         section = field.annotation
@@ -28,10 +28,10 @@ def study_template() -> str:
             continue
         lines.append(f"[{name}]")
         for key, each in section.model_fields.items():
-            required = each.default is PydanticUndefined
-            value = EXAMPLES[name, key] if required else SIZES.get((name, key), each.default)
+            to_fill_in = each.default is PydanticUndefined or (name, key) in EXAMPLES
+            value = EXAMPLES[name, key] if to_fill_in else SIZES.get((name, key), each.default)
             shown = f"{key} = {_toml(value)}" if value is not None else f"{key} = ..."
-            lines.append(f"# {each.description}\n{'' if required else '# '}{shown}")
+            lines.append(f"# {each.description}\n{'' if to_fill_in else '# '}{shown}")
         lines.append("")
     return "\n".join(lines)
 
