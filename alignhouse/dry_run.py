@@ -89,7 +89,8 @@ def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:
 def _needed(
     network: Network, videos: Sequence[Path], settings: Sequence[ExtractionSettings], study: Study
 ) -> Needed:
-    from ingest.features.extract import measure_widths
+    from ingest.features.devices import room_for_one_stimulus
+    from ingest.features.extract import bytes_of_values, measure_widths
     from ingest.features.passes import features_bytes, plan_passes
     from ingest.models.build import build
 
@@ -102,11 +103,12 @@ def _needed(
             widths,
             len(videos),
             scratch_bytes=study.compute.scratch,
-            memory=study.compute.memory,
+            memory=room_for_one_stimulus(study.compute.device, study.compute.memory),
             what=network.name,
+            value_bytes=bytes_of_values(settings),
         )
         passes = len(plan.passes)
     except BadInput as error:
         fault = str(error)
-    scratch = features_bytes(widths, len(videos))
+    scratch = features_bytes(widths, len(videos), bytes_of_values(settings))
     return Needed(network.name, len(most), sum(most.values()), scratch, passes, fault)

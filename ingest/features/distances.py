@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.features.gram import angle_rdm, correlation_rdm
+from ingest.features.gram import Block, angle_rdm, as_numpy, correlation_rdm
 
 Matrix = NDArray[np.float64]
 Distance = Literal["correlation", "cosine", "euclidean", "manhattan"]
@@ -63,13 +63,13 @@ def euclidean_rdm(gram: Matrix, means: Matrix, width: int) -> Matrix:
     return distances
 
 
-def manhattan_rdm(blocks: Iterable[Matrix]) -> Matrix:
+def manhattan_rdm(blocks: Iterable[Block]) -> Matrix:
     """Sum of absolute differences between rows; `blocks` are all columns of X, (n, columns) float64 each."""
     from scipy.spatial.distance import pdist
 
     total: Matrix | None = None
     for block in blocks:
-        part = pdist(block, "cityblock")
+        part = pdist(as_numpy(block), "cityblock")
         total = part if total is None else total + part
     assert total is not None
     return total

@@ -1,12 +1,14 @@
 """RDMs from Gram matrices: exact, whatever the width of the features.
 
 n stimuli, D features, X (n, D). All that a correlation or a principal component analysis over stimuli needs
-of X is the n x n matrix X X', which is summed over blocks of columns in float64.
+of X is the n x n matrix X X', which is summed over blocks of columns in float64: by numpy, or by torch where
+the blocks are on a GPU. The formulas are the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +16,16 @@ from numpy.typing import NDArray
 from warehouse.errors import BadInput
 
 Matrix = NDArray[np.float64]
+# (n, columns) of any floating type, of numpy or of torch; computed with in float64.
+Block = Any
 
 
-def row_centred_gram(blocks: Iterable[Matrix], means: Matrix) -> Matrix:
+def row_centred_gram(blocks: Iterable[Block], means: Matrix) -> Matrix:
     """Gram matrix of rows whose means were removed.
 
     Parameters
     ----------
-    blocks : (n, columns) float64 each, together all D columns.
+    blocks : (n, columns) each, together all D columns.
     means : (n,) row means over all D columns, subtracted from each block before the product.
 
     Returns
@@ -29,10 +33,16 @@ def row_centred_gram(blocks: Iterable[Matrix], means: Matrix) -> Matrix:
     (n, n) float64.
     """
     gram = np.zeros((len(means), len(means)))
+    buffer: Matrix = np.empty((0, 0))
     for block in blocks:
-        centred = block - means[:, None]
+        if isinstance(block, np.ndarray):
+            if buffer.shape != block.shape:
+                buffer = np.empty(block.shape)
+            centred: Block = np.subtract(block, means[:, None], out=buffer)
+        else:
+            centred = _in_float64(block) - _like(means[:, None], block)
         # One operand twice: the product is symmetric to the last bit, and costs half.
-        gram += centred @ centred.T
+        gram += as_numpy(centred @ centred.T)
     return gram
 
 
@@ -81,7 +91,7 @@ def angle_rdm(gram: Matrix, what: str, expected: str) -> Matrix:
 
 
 def component_scores(
-    gram: Matrix, means: Matrix, width: int, blocks: Iterable[Matrix], n_components: int
+    gram: Matrix, means: Matrix, width: int, blocks: Iterable[Block], n_components: int
 ) -> Matrix:
     """Scores of the stimuli on their principal components, with scikit-learn's signs.
 
@@ -90,7 +100,7 @@ def component_scores(
     gram : (n, n) Gram matrix of rows whose means were removed.
     means : (n,) these means.
     width : D.
-    blocks : (n, columns) float64 each: the rows themselves once more, for the signs.
+    blocks : (n, columns) each: the rows themselves once more, for the signs.
     n_components : at most n.
 
     Returns
@@ -104,8 +114,9 @@ def component_scores(
     values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
     largest = np.zeros(n_components)
     for block in blocks:
-        loadings = vectors.T @ (block - block.mean(axis=0))
-        peak = loadings[np.arange(n_components), np.abs(loadings).argmax(axis=1)]
+        rows = _in_float64(block)
+        loadings = _like(vectors.T, block) @ (rows - rows.mean(axis=0))
+        peak = as_numpy(loadings[range(n_components), abs(loadings).argmax(axis=1)])
         largest = np.where(np.abs(peak) > np.abs(largest), peak, largest)
     signs = np.where(largest < 0, -1.0, 1.0)
     scores: Matrix = vectors * (np.sqrt(np.clip(values, 0.0, None)) * signs)
@@ -116,3 +127,22 @@ def row_correlation_rdm(rows: Matrix) -> Matrix:
     """1 - Pearson between the rows of a small matrix, condensed like `correlation_rdm`."""
     means = rows.mean(axis=1)
     return correlation_rdm(row_centred_gram([rows], means))
+
+
+def as_numpy(block: Block) -> Matrix:
+    """A block as float64 of numpy, wherever it is."""
+    array: Matrix = _in_float64(block if isinstance(block, np.ndarray) else block.cpu().numpy())
+    return array
+
+
+def _in_float64(block: Block) -> Block:
+    return block.astype(np.float64, copy=False) if isinstance(block, np.ndarray) else block.double()
+
+
+def _like(array: Matrix, block: Block) -> Block:
+    """An array of numpy as `block` is: of numpy, or of torch on the block's device."""
+    if isinstance(block, np.ndarray):
+        return array
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array)).to(block.device)

@@ -7,7 +7,7 @@ mmaction2's own transforms: one view, `ceil(frames / (clip_len * frame_interval)
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,89 +29,105 @@ _SQUASHED = (224, 224)
 
 @dataclass(frozen=True)
 class NetworkInputs:
-    """What a network is called with for one stimulus.
+    """What a network is shown of one stimulus, on the CPU, before it is put into calls.
 
-    calls : tensors of one forward pass each: (frames, 3, H, W) for image networks, (1, frames, 3, H, W)
-        (NCHW) or (1, 1, 3, frames, H, W) (NCTHW) for networks of mmaction2; float32, normalised.
-    frames_sampled : frames that the calls held before they were fitted to a count that the network accepts.
-    frames_added : how many frames fitting added (repeated or zero), negative when it cut some.
+    parts : tensors of equal shape that go through the network singly or several in a call: frames (3, H, W)
+        float32, normalised, of image networks; clips (1, 3, clip_len, H, W) uint8 (NCTHW) or dealt frames
+        (frames, 3, H, W) uint8 (NCHW) of networks of mmaction2; clips of the user's own transform.
+    frames_sampled : frames in all parts. frames_lacking : how many more would make counts that the network
+        accepts.
     """
 
-    calls: list[torch.Tensor]
+    parts: list[torch.Tensor]
     frames_sampled: int
-    frames_added: int = 0
+    frames_lacking: int = 0
 
 
 class InputMaker:
-    """Makes a network's inputs from a stimulus; its transforms are set up once.
+    """Makes a network's inputs from a stimulus; its transforms are set up once; for threads too.
+
+    Parameters
+    ----------
+    transform : the user's own, in the place of the published one; see `ingest.features.options.How`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        settings: ExtractionSettings,
+        transform: Callable[[Any], torch.Tensor] | None = None,
+    ) -> None:
+        self.network, self._settings = network, settings
+        self._transform = transform
+        if transform is None and network.takes == "frames":
+            self._transform = image_transform(network, settings)
+
+    def __call__(self, frames: Frames) -> NetworkInputs:
+        """Inputs of `frames`, (frames, height, width, 3) uint8 RGB."""
+        if self.network.takes == "clips":
+            return self._clips(frames)
+        assert self._transform is not None
+        if self.network.takes == "video":
+            return NetworkInputs(list(self._transform(frames)), len(frames))
+        return self._single_frames(frames, self._transform)
+
+    def _single_frames(self, frames: Frames, transform: Callable[[Any], torch.Tensor]) -> NetworkInputs:
+        from PIL import Image
+
+        if self._settings.channel_order == "bgr":
+            frames = np.ascontiguousarray(frames[..., ::-1])
+        return NetworkInputs([transform(Image.fromarray(frame)) for frame in frames], len(frames))
+
+    def _clips(self, frames: Frames) -> NetworkInputs:
+        import torch
+
+        network = self.network
+        sampled = torch.from_numpy(np.ascontiguousarray(sample_clips(frames, network)))
+        if network.format_shape == "NCTHW":
+            return NetworkInputs([clip[None] for clip in sampled], sampled.shape[0] * sampled.shape[2])
+        n_calls = math.ceil(len(sampled) / (network.frames_per_call or len(sampled)))
+        dealt = [sampled[call::n_calls] for call in range(n_calls)]
+        assert network.frame_multiple is not None
+        lacking = sum(-len(each) % network.frame_multiple for each in dealt)
+        return NetworkInputs(dealt, len(sampled), lacking)
+
+
+class Caller:
+    """Puts parts of inputs into calls of a built network.
 
     Parameters
     ----------
     module : the built network, which holds mmaction2's normalisation.
     device : where the calls are put.
-    batch : frames of one call of an image network.
+    rule : how frames are fitted to a count that the network accepts.
     """
 
     def __init__(
         self,
         network: Network,
         module: torch.nn.Module,
-        settings: ExtractionSettings,
-        *,
         device: str,
-        batch: int,
+        rule: Literal["repeat_last", "zero_pad_to_8"],
     ) -> None:
-        self.network, self.module, self.settings = network, module, settings
-        self.device, self.batch = device, batch
-        self._image = image_transform(network, settings) if network.takes == "frames" else None
+        self._network, self._module, self._device, self._rule = network, module, device, rule
 
-    def __call__(self, frames: Frames) -> NetworkInputs:
-        """Inputs of `frames`, (frames, height, width, 3) uint8 RGB."""
-        if self._image is not None:
-            return self._single_frames(frames, self._image)
-        return self._clips(frames)
+    def tensor(self, parts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, int]:
+        """One call with `parts` in its leading dimension, normalised, and how many frames were added to it.
 
-    def _single_frames(self, frames: Frames, transform: Callable[[Any], torch.Tensor]) -> NetworkInputs:
-        import torch
-        from PIL import Image
-
-        if self.settings.channel_order == "bgr":
-            frames = np.ascontiguousarray(frames[..., ::-1])
-        tensors = [transform(Image.fromarray(frame)) for frame in frames]
-        calls = [
-            torch.stack(tensors[start : start + self.batch]).to(self.device)
-            for start in range(0, len(tensors), self.batch)
-        ]
-        return NetworkInputs(calls, frames_sampled=len(frames))
-
-    def _clips(self, frames: Frames) -> NetworkInputs:
-        network = self.network
-        sampled = sample_clips(frames, network)
-        if network.format_shape == "NCTHW":
-            calls = [self._normalised(clip[None]) for clip in sampled]
-            return NetworkInputs(calls, frames_sampled=sampled.shape[0] * sampled.shape[2])
-        per_call = network.frames_per_call or len(sampled)
-        n_calls = math.ceil(len(sampled) / per_call)
-        assert network.frame_multiple is not None
-        fitted = [
-            fit_frame_count(
-                self._normalised(sampled[call::n_calls]), network.frame_multiple, self.settings.frame_count
-            )
-            for call in range(n_calls)
-        ]
-        return NetworkInputs(
-            [tensor for tensor, _ in fitted],
-            frames_sampled=len(sampled),
-            frames_added=sum(added for _, added in fitted),
-        )
-
-    def _normalised(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
+        float32: (parts, 3, H, W) for image networks, (parts, 1, 3, frames, H, W) (NCTHW) or
+        (1, frames, 3, H, W) (NCHW) for networks of mmaction2.
+        """
         import torch
 
-        tensor = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
-        preprocessor: Any = self.module.data_preprocessor
-        batch: torch.Tensor = preprocessor.preprocess([tensor], [])[0]
-        return batch
+        stacked = torch.stack(list(parts)).to(self._device)
+        if self._network.takes != "clips":
+            return stacked, 0
+        preprocessor: Any = self._module.data_preprocessor
+        normalised: torch.Tensor = preprocessor.preprocess(list(stacked), [])[0]
+        if self._network.format_shape == "NCTHW":
+            return normalised, 0
+        assert self._network.frame_multiple is not None
+        return fit_frame_count(normalised, self._network.frame_multiple, self._rule)
 
 
 def image_transform(network: Network, settings: ExtractionSettings) -> Callable[[Any], torch.Tensor]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ingest.features.extract import NetworkRdms
 
-EXTRACTION_VERSION = 1
+EXTRACTION_VERSION = 2
 PRECOMPUTED_VERSION = 1
 PRECOMPUTED = "precomputed"
 UNKNOWN = "unknown"

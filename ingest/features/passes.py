@@ -11,8 +11,8 @@ from warehouse.errors import BadInput
 from warehouse.sizes import in_words
 
 SPOOLED_BYTES = np.dtype(np.float32).itemsize
-# While a stimulus is shown: the sum over its calls and that of the last call in float64, the mean in float32.
-HELD_BYTES = 2 * np.dtype(np.float64).itemsize + SPOOLED_BYTES
+# While a stimulus is shown: the sum over its calls in float64; the last call's and the mean in float32.
+HELD_BYTES = np.dtype(np.float64).itemsize + 2 * SPOOLED_BYTES
 
 
 @dataclass(frozen=True)
@@ -20,24 +20,32 @@ class Plan:
     """Passes over the stimuli.
 
     passes : for each pass, for each set of settings, the layers whose features it keeps.
-    scratch_bytes : what all features would take at once. n_stimuli : how many are shown in each pass.
+    spool_bytes : what all features would take at once. n_stimuli : how many are shown in each pass.
+    on_device : features are kept in the device's memory, not on disk.
     """
 
     passes: tuple[tuple[frozenset[str], ...], ...]
-    scratch_bytes: int
+    spool_bytes: int
     n_stimuli: int
+    on_device: bool = False
 
     def in_words(self, what: str, scratch_bytes: float) -> str:
         """A line for the person who watches, where one pass is not enough."""
         return (
-            f"{what}: {in_words(self.scratch_bytes)} of features do not fit into "
+            f"{what}: {in_words(self.spool_bytes)} of features do not fit into "
             f"{in_words(scratch_bytes)} of scratch, or into memory at once: "
             f"{len(self.passes)} passes over groups of layers"
         )
 
 
 def plan_passes(
-    widths: Sequence[Mapping[str, int]], n_stimuli: int, *, scratch_bytes: float, memory: float, what: str
+    widths: Sequence[Mapping[str, int]],
+    n_stimuli: int,
+    *,
+    scratch_bytes: float,
+    memory: float,
+    what: str,
+    value_bytes: Sequence[int] | None = None,
 ) -> Plan:
     """The fewest passes that taking layers in their order allows.
 
@@ -46,11 +54,13 @@ def plan_passes(
     widths : for each set of settings, layer -> number of features, in the network's order.
     memory : bytes that the features of one stimulus may take.
     what : whose features, for errors.
+    value_bytes : for each set of settings, bytes of a feature on disk; those of float32 when none.
 
     Raises
     ------
     BadInput : one layer alone is too much.
     """
+    value_bytes = value_bytes or [SPOOLED_BYTES] * len(widths)
     # Layers that lie at about the same depth under different settings come from the same forward passes.
     places = [
         (index / len(of_settings), number, name, width)
@@ -60,7 +70,7 @@ def plan_passes(
     passes: list[list[set[str]]] = []
     spooled = held = 0.0
     for _, number, name, width in sorted(places, key=lambda place: place[:2]):
-        to_spool, to_hold = n_stimuli * width * SPOOLED_BYTES, width * HELD_BYTES
+        to_spool, to_hold = n_stimuli * width * value_bytes[number], width * HELD_BYTES
         _refuse_too_much(f"layer {name} of {what}, {n_stimuli:,} stimuli", to_spool, scratch_bytes, "scratch")
         _refuse_too_much(f"layer {name} of {what}, one stimulus", to_hold, memory, "memory")
         if not passes or spooled + to_spool > scratch_bytes or held + to_hold > memory:
@@ -69,12 +79,18 @@ def plan_passes(
         passes[-1][number].add(name)
         spooled, held = spooled + to_spool, held + to_hold
     in_sets = tuple(tuple(map(frozenset, each)) for each in passes)
-    return Plan(in_sets, features_bytes(widths, n_stimuli), n_stimuli)
+    return Plan(in_sets, features_bytes(widths, n_stimuli, value_bytes), n_stimuli)
 
 
-def features_bytes(widths: Sequence[Mapping[str, int]], n_stimuli: int) -> int:
-    """What all features of a network take on disk at once; `widths` as in `plan_passes`."""
-    return n_stimuli * SPOOLED_BYTES * sum(sum(of_settings.values()) for of_settings in widths)
+def features_bytes(
+    widths: Sequence[Mapping[str, int]], n_stimuli: int, value_bytes: Sequence[int] | None = None
+) -> int:
+    """What all features of a network take on disk at once; parameters as in `plan_passes`."""
+    value_bytes = value_bytes or [SPOOLED_BYTES] * len(widths)
+    of_stimulus = sum(
+        size * sum(of_settings.values()) for of_settings, size in zip(widths, value_bytes, strict=True)
+    )
+    return n_stimuli * of_stimulus
 
 
 def _refuse_too_much(what: str, needed: float, allowed: float, kind: str) -> None:

@@ -13,12 +13,14 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.features.gram import Block, as_numpy
+
 Matrix = NDArray[np.float64]
 # Features whose projection is drawn together.
 _CHUNK = 16_384
 
 
-def project(blocks: Iterable[Matrix], n_stimuli: int, width: int, n_components: int, seed: int) -> Matrix:
+def project(blocks: Iterable[Block], n_stimuli: int, width: int, n_components: int, seed: int) -> Matrix:
     """X R, (n, n_components) float64.
 
     R is (D, n_components): a share s = 1 / sqrt(D) of its entries are plus or minus sqrt(1 / (s
@@ -32,8 +34,8 @@ def project(blocks: Iterable[Matrix], n_stimuli: int, width: int, n_components: 
     projected = np.zeros((n_stimuli, n_components))
     drawn: tuple[int, NDArray[np.intp], NDArray[np.intp], Matrix] | None = None
     start = 0
-    for block in blocks:
-        done = 0
+    for each in blocks:
+        block, done = as_numpy(each), 0
         while done < block.shape[1]:
             chunk, inside = divmod(start + done, _CHUNK)
             count = min(_CHUNK - inside, block.shape[1] - done)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ingest.features import gram
 from ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
-from ingest.features.inputs import InputMaker, NetworkInputs
+from ingest.features.inputs import NetworkInputs
 from ingest.features.options import How
 from ingest.features.passes import Plan
 from ingest.features.projection import project
@@ -26,8 +26,10 @@ from warehouse.errors import BadInput
 if TYPE_CHECKING:
     import torch
 
-Features = dict[str, NDArray[np.float32]]
-_FRAMES_OF_A_CALL = 16
+# Layer -> (width,) float32, on the device.
+Features = dict[str, "torch.Tensor"]
+# What makes the inputs of one set of settings differ from those of another.
+InputKey = tuple[str, ...]
 # A smaller share of variance between stimuli is what rounding to float32 makes (its step is 1.2e-7; squared).
 _ROUNDING = 1e-13
 
@@ -59,16 +61,17 @@ class Recipe:
     """What one set of settings needs: its taps, its spool, its notes; a context manager.
 
     widths : layer -> features, in the network's order, once they were measured.
+    input_key : equal for settings that show a network the same.
     """
 
     def __init__(
         self, network: Network, module: torch.nn.Module, settings: ExtractionSettings, options: How
     ) -> None:
         self.settings, self.options = settings, options
-        takes_clips = network.takes == "clips"
-        self.averages_clips_pairwise = takes_clips and settings.clip_average == "running_pairwise"
-        batch = options["batch"] or _FRAMES_OF_A_CALL
-        self.make = InputMaker(network, module, settings, device=options["device"], batch=batch)
+        self.averages_clips_pairwise = (
+            network.takes != "frames" and settings.clip_average == "running_pairwise"
+        )
+        self.input_key = _input_key(network, settings, options)
         self._module, self._layers = module, layers_of(module, network, settings.layer_list)
         self.widths: dict[str, int] = {}
         self._inputs: dict[str, tuple[int, int, int]] = {}
@@ -85,15 +88,21 @@ class Recipe:
         self._stack.close()
 
     @contextmanager
-    def keeping(self, layers: frozenset[str]) -> Iterator[Self]:
-        """A pass in which the features of these layers are kept, on disk, until it ends."""
+    def keeping(self, layers: frozenset[str], *, on_device: bool) -> Iterator[Self]:
+        """A pass in which the features of these layers are kept, on disk or on the device, until it ends."""
         self.taps.keep_only(layers)
-        with Spool(self.options["scratch"], skip_bad=self.options["skip_bad"]) as self._spool:
+        with Spool(
+            self.options["scratch"],
+            kind=self.settings.spool,
+            on_device=on_device,
+            skip_bad=self.options["skip_bad"],
+        ) as self._spool:
             yield self
 
-    def keep(self, stimulus: str, inputs: NetworkInputs, features: Features) -> None:
+    def keep(self, stimulus: str, inputs: NetworkInputs, added: int, features: Features) -> None:
+        """Keep one stimulus' features. added : frames that were added to what `inputs` hold."""
         self._spool.append(features, stimulus)
-        self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.calls), inputs.frames_added)
+        self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.parts), added)
 
     def make_rdms(self) -> None:
         """Make the RDMs of the layers whose features were kept in this pass."""
@@ -118,11 +127,11 @@ class Recipe:
         ]
         if not layers:
             raise BadInput("RDMs of a network", expected="a layer that can be correlated", found="none")
-        sampled, calls, added = zip(*self._inputs.values(), strict=True)
+        sampled, parts, added = zip(*self._inputs.values(), strict=True)
         fitted = {name: of_stimulus[2] for name, of_stimulus in self._inputs.items() if of_stimulus[2]}
         notes: dict[str, Any] = {
             "frames_sampled": list(sampled),
-            "calls": list(calls),
+            "parts_averaged": list(parts),
             "frame_count_rule": self.settings.frame_count if any(added) else None,
             "frames_added": fitted,
             "skipped_layers": {name: self._skipped[name] for name in self.widths if name in self._skipped},
@@ -166,3 +175,10 @@ def _layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float)
     if settings.centering == "across_stimuli":
         products, means = gram.centre_stimuli(products), means - means.mean()
     return rdm_of_gram(products, means, layer.width, settings.distance)
+
+
+def _input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:
+    if network.takes != "frames":
+        return ()
+    own = options["transform"] is not None or network.source != "torchvision"
+    return (settings.channel_order, "" if own else settings.torchvision_transform)

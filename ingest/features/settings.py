@@ -63,6 +63,11 @@ class ExtractionSettings(BaseModel):
         description="of the forward passes: float32, TensorFloat-32, or half precision where torch's "
         "autocast allows it; features are averaged in float64 in every case",
     )
+    spool: Literal["fp32", "fp16"] = Field(
+        default="fp32",
+        description="in which features wait for the RDMs: fp16 halves the disk that they take, rounds them "
+        "to three digits and refuses those beyond 65,504",
+    )
     layer_list: Literal["sound", "paper"] = Field(
         default="sound",
         description="layers of the automatic rule on today's libraries, or those of the published lists",

@@ -1,7 +1,7 @@
-"""The spool: feature patterns on disk, one float32 file a layer, one row a stimulus, gone when done.
+"""The spool: feature patterns of a network's layers, one row a stimulus, gone when done.
 
-A network's features do not fit in memory (hundreds of megabytes a stimulus); an RDM needs them only a block
-of columns at a time.
+On disk, one file a layer: a network's features do not fit in memory (hundreds of megabytes a stimulus), and
+an RDM needs them only a block of columns at a time. Or on the device that computes them, where they fit.
 """
 
 from __future__ import annotations
@@ -11,17 +11,35 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.features.gram import Block
 from warehouse.errors import BadInput
 
-_BYTES_OF_A_FEATURE = np.dtype(np.float32).itemsize
-# A column of a block is held in float32 as read, and in float64 as computed with, centred copy included.
-_BYTES_IN_MEMORY = _BYTES_OF_A_FEATURE + 2 * np.dtype(np.float64).itemsize
-# More makes nothing faster.
-_LARGEST_BLOCK = 256_000_000
+if TYPE_CHECKING:
+    import torch
+
+Spooled = Literal["fp32", "fp16"]
+KINDS: dict[Spooled, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
+# A column of a block is held as read, and twice in float64 as computed with (products with a part of it).
+_BYTES_COMPUTED_WITH = 2 * np.dtype(np.float64).itemsize
+_LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
+# More makes nothing faster, nor do blocks that fall out of the processor's caches.
+_LARGEST_BLOCK = 64_000_000
+_LARGEST_BLOCK_OF_A_GPU = 1_000_000_000
+
+
+class _Store(Protocol):
+    """Where the rows of one layer are."""
+
+    def append(self, row: torch.Tensor) -> None: ...
+
+    def blocks(self, n_rows: int, columns: int) -> Iterator[Block]: ...
+
+    def close(self) -> None: ...
 
 
 class SpooledLayer:
@@ -30,61 +48,65 @@ class SpooledLayer:
     Attributes
     ----------
     width : features of a row.
-    means : (stimuli,) float64, mean of every row.
+    means : (stimuli,) float64, mean of every row as it is stored.
     """
 
-    def __init__(self, name: str, path: Path, width: int) -> None:
-        self.name, self.width, self._path = name, width, path
+    def __init__(self, name: str, width: int, kind: Spooled, store: _Store, largest_block: float) -> None:
+        self.name, self.width, self._kind = name, width, kind
         self._means: list[float] = []
-        self._file = path.open("wb")
+        self._store, self._largest_block = store, largest_block
 
     @property
     def means(self) -> NDArray[np.float64]:
         return np.array(self._means)
 
-    def append(self, row: NDArray[np.float32], stimulus: str) -> None:
-        """Adds the row of the next stimulus.
+    def append(self, row: torch.Tensor, stimulus: str) -> None:
+        """Adds the row of the next stimulus, (width,) float32.
 
         Raises
         ------
-        BadInput : another width, a value that is not finite, or one value throughout; names the place.
+        BadInput : another width, a value that is not finite or too large for float16, or one value
+            throughout; names the place.
         """
         where = f"features of layer {self.name} for {stimulus}"
         if row.shape != (self.width,):
-            raise BadInput(where, expected=f"{self.width} values", found=f"{row.size}")
-        if not np.isfinite(row).all():
-            wrong = int(row.size - np.isfinite(row).sum())
-            raise BadInput(where, expected="finite values", found=f"{wrong} of {row.size} that are not")
-        if row.min() == row.max():
+            raise BadInput(where, expected=f"{self.width} values", found=f"{row.numel()}")
+        least, most = (float(each) for each in row.aminmax())
+        if not (np.isfinite(least) and np.isfinite(most)):
+            wrong = int((~row.isfinite()).sum())
+            raise BadInput(where, expected="finite values", found=f"{wrong} of {row.numel()} that are not")
+        if self._kind == "fp16":
+            largest = max(abs(least), abs(most))
+            if largest > _LARGEST_FLOAT16:
+                raise BadInput(
+                    where, expected="at most 65504, the largest of float16", found=f"{largest:g}",
+                    hint='keep features with spool = "fp32"',
+                )  # fmt: skip
+            row = row.half()
+            least, most = (float(each) for each in row.aminmax())
+        if least == most:
             raise BadInput(
                 where,
                 expected="values that differ, to correlate",
-                found=f"{row[0]:g} in all {row.size}",
+                found=f"{least:g} in all {row.numel()}",
                 hint="the network may be untrained in this layer; list it under not_tapped in the catalog",
             )
-        self._means.append(float(row.mean(dtype=np.float64)))
-        row.astype(np.float32, copy=False).tofile(self._file)
+        self._means.append(_mean(row))
+        self._store.append(row)
 
-    def blocks(self, memory: float) -> Iterator[NDArray[np.float64]]:
-        """Blocks of columns, left to right, as (stimuli, columns) float64, each within `memory` bytes.
+    def blocks(self, memory: float) -> Iterator[Block]:
+        """Blocks of columns, left to right, as (stimuli, columns) float32 or float16; the next overwrites it.
 
-        Every block is a view of one buffer that the next one overwrites.
+        Each is within `memory` bytes, a copy in float64 included. Of numpy, or of torch where rows are on a
+        GPU.
         """
-        self._file.flush()
         rows = len(self._means)
-        bound = min(memory, _LARGEST_BLOCK) / (rows * _BYTES_IN_MEMORY)
-        columns = max(1, min(self.width, int(bound)))
-        raw = np.empty((rows, columns), dtype=np.float32)
-        with self._path.open("rb", buffering=0) as file:
-            for start in range(0, self.width, columns):
-                count = min(columns, self.width - start)
-                for row in range(rows):
-                    offset = (row * self.width + start) * _BYTES_OF_A_FEATURE
-                    _read_exactly(file.fileno(), raw[row, :count], offset)
-                yield raw[:, :count].astype(np.float64)
+        bytes_of_column = rows * (KINDS[self._kind].itemsize + _BYTES_COMPUTED_WITH)
+        columns = max(1, min(self.width, int(min(memory, self._largest_block) / bytes_of_column)))
+        yield from self._store.blocks(rows, columns)
 
     def close(self) -> None:
-        self._file.close()
+        self._store.close()
 
 
 class Spool:
@@ -93,6 +115,8 @@ class Spool:
     Parameters
     ----------
     scratch : an existing folder, in which a folder of the spool's own is made.
+    kind : "fp32" or "fp16", the precision that values are kept in.
+    on_device : keep rows where they come from, in memory, instead of on disk.
     skip_bad : drop a layer whose row cannot be kept, and say so in `skipped`, instead of raising.
 
     Attributes
@@ -100,12 +124,14 @@ class Spool:
     skipped : dropped layers and why.
     """
 
-    def __init__(self, scratch: Path, *, skip_bad: bool = False) -> None:
+    def __init__(
+        self, scratch: Path, *, kind: Spooled = "fp32", on_device: bool = False, skip_bad: bool = False
+    ) -> None:
         if not scratch.is_dir():
             raise BadInput("scratch folder for features", expected="an existing folder", found=str(scratch))
         self._folder = tempfile.TemporaryDirectory(prefix="features-", dir=scratch)
         self._layers: dict[str, SpooledLayer] = {}
-        self._skip_bad = skip_bad
+        self._kind, self._on_device, self._skip_bad = kind, on_device, skip_bad
         self.skipped: dict[str, str] = {}
 
     def __enter__(self) -> Spool:
@@ -123,7 +149,7 @@ class Spool:
         """All layers, dropped ones too, in the order of the first stimulus."""
         return list(self._layers.values())
 
-    def append(self, features: Mapping[str, NDArray[np.float32]], stimulus: str) -> None:
+    def append(self, features: Mapping[str, torch.Tensor], stimulus: str) -> None:
         """Adds a row to every layer.
 
         Raises
@@ -132,8 +158,7 @@ class Spool:
         """
         if not self._layers:
             for index, (name, row) in enumerate(features.items()):
-                path = Path(self._folder.name) / f"{index:04d}.f32"
-                self._layers[name] = SpooledLayer(name, path, row.size)
+                self._layers[name] = self._new_layer(index, name, row)
         if list(features) != list(self._layers):
             raise BadInput(
                 f"layers read for {stimulus}", expected=", ".join(self._layers), found=", ".join(features)
@@ -148,8 +173,73 @@ class Spool:
                     raise
                 self.skipped[name] = str(error)
 
+    def _new_layer(self, index: int, name: str, row: torch.Tensor) -> SpooledLayer:
+        width, dtype = row.numel(), KINDS[self._kind]
+        store: _Store
+        if self._on_device:
+            store = _OnDevice(width)
+        else:
+            store = _OnDisk(Path(self._folder.name) / f"{index:04d}.{self._kind}", width, dtype)
+        on_gpu = self._on_device and row.device.type != "cpu"
+        largest = _LARGEST_BLOCK_OF_A_GPU if on_gpu else _LARGEST_BLOCK
+        return SpooledLayer(name, width, self._kind, store, largest)
 
-def _read_exactly(descriptor: int, into: NDArray[np.float32], offset: int) -> None:
+
+class _OnDisk:
+    """One file, row after row."""
+
+    def __init__(self, path: Path, width: int, dtype: np.dtype[Any]) -> None:
+        self._path, self._width, self._dtype = path, width, dtype
+        self._file = path.open("wb")
+
+    def append(self, row: torch.Tensor) -> None:
+        row.cpu().numpy().tofile(self._file)
+
+    def blocks(self, n_rows: int, columns: int) -> Iterator[Block]:
+        self._file.flush()
+        raw = np.empty((n_rows, columns), self._dtype)
+        with self._path.open("rb", buffering=0) as file:
+            for start in range(0, self._width, columns):
+                count = min(columns, self._width - start)
+                for row in range(n_rows):
+                    offset = (row * self._width + start) * self._dtype.itemsize
+                    _read_exactly(file.fileno(), raw[row, :count], offset)
+                yield raw[:, :count]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _OnDevice:
+    """Rows where they are computed."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._rows: list[torch.Tensor] = []
+
+    def append(self, row: torch.Tensor) -> None:
+        self._rows.append(row)
+
+    def blocks(self, n_rows: int, columns: int) -> Iterator[Block]:
+        import torch
+
+        on_gpu = self._rows[0].device.type != "cpu"
+        for start in range(0, self._width, columns):
+            parts = [row[start : start + columns] for row in self._rows[:n_rows]]
+            block = torch.stack(parts)
+            yield block if on_gpu else block.numpy()
+
+    def close(self) -> None:
+        self._rows.clear()
+
+
+def _mean(row: torch.Tensor) -> float:
+    import torch
+
+    return float(row.mean(dtype=torch.float64))
+
+
+def _read_exactly(descriptor: int, into: NDArray[np.floating], offset: int) -> None:
     target = into.data.cast("B")
     done = 0
     while done < len(target):

@@ -113,13 +113,13 @@ def test_clips_are_averaged_plainly_or_pair_by_pair(
     ]
     settings = ExtractionSettings(clip_average=average)  # type: ignore[arg-type]
     result = extract_rdms(network, x3d, sources(videos), settings, scratch=tmp_path)
-    from ingest.features.inputs import InputMaker
+    from ingest.features.inputs import Caller, InputMaker
 
-    make = InputMaker(network, x3d, settings, device="cpu", batch=1)
+    make, caller = InputMaker(network, settings), Caller(network, x3d, "cpu", settings.frame_count)
     names = [layer.name for layer in result.layers]
     rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for video in videos:
-        calls = make(video).calls
+        calls = [caller.tensor([part])[0] for part in make(video).parts]
         assert len(calls) == 3
         parts = [
             outputs(x3d, names, lambda call=call: x3d(call, mode="tensor", stage="head"))  # type: ignore[misc]
@@ -130,7 +130,7 @@ def test_clips_are_averaged_plainly_or_pair_by_pair(
             rows[name].append((a + b + c) / 3 if average == "mean" else ((a + b) / 2 + c) / 2)
     for layer in result.layers:
         np.testing.assert_allclose(layer.rdm, pdist(np.stack(rows[layer.name]), "correlation"), atol=2e-6)
-    assert result.notes["calls"] == [3, 3, 3]
+    assert result.notes["parts_averaged"] == [3, 3, 3]
 
 
 def test_progress_is_told_after_each_stimulus_and_scratch_is_empty_in_the_end(

@@ -11,7 +11,9 @@ from PIL import Image
 from torch import nn
 
 from ingest.features.inputs import (
+    Caller,
     InputMaker,
+    NetworkInputs,
     check_frames,
     clip_frame_indices,
     fit_frame_count,
@@ -25,8 +27,19 @@ from ingest.models.compat_torchvision import load_torchvision
 from warehouse.errors import BadInput
 
 
-def maker(name: str, settings: ExtractionSettings, module: nn.Module | None = None) -> InputMaker:
-    return InputMaker(catalog()[name], module or nn.Identity(), settings, device="cpu", batch=2)
+def maker(name: str, settings: ExtractionSettings) -> InputMaker:
+    return InputMaker(catalog()[name], settings)
+
+
+def calls(
+    name: str, settings: ExtractionSettings, frames: np.ndarray
+) -> tuple[list[torch.Tensor], NetworkInputs, int]:
+    """One call a part, the parts themselves, and how many frames were added in all."""
+    network = catalog()[name]
+    inputs = maker(name, settings)(frames)
+    caller = Caller(network, Normaliser(network), "cpu", settings.frame_count)
+    made = [caller.tensor([part]) for part in inputs.parts]
+    return [tensor for tensor, _ in made], inputs, sum(added for _, added in made)
 
 
 class Normaliser(nn.Module):
@@ -51,8 +64,11 @@ def test_torchvision_sees_every_frame_through_its_weights_transform(
     inputs = maker("efficientnet_b3", sound)(noise_videos[0])
     transform = EfficientNet_B3_Weights.IMAGENET1K_V1.transforms()
     expected = torch.stack([transform(Image.fromarray(frame)) for frame in noise_videos[0]])
-    assert [len(call) for call in inputs.calls] == [2, 1]
-    assert torch.equal(torch.cat(inputs.calls), expected)
+    call, added = Caller(catalog()["efficientnet_b3"], nn.Identity(), "cpu", "repeat_last").tensor(
+        inputs.parts
+    )
+    assert torch.equal(call, expected)
+    assert (inputs.frames_sampled, inputs.frames_lacking, added) == (3, 0, 0)
     assert expected.shape == (3, 3, 300, 300)
 
 
@@ -64,7 +80,7 @@ def test_the_papers_frames_are_squashed_normalised_and_reversed_in_colour(
         Image.fromarray(frame[..., ::-1].copy()).resize((224, 224), Image.Resampling.BILINEAR)
     )
     expected = (pixels / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    found = maker("AlexNet", paper)(noise_videos[0]).calls[0][0]
+    found = maker("AlexNet", paper)(noise_videos[0]).parts[0]
     np.testing.assert_allclose(found.numpy(), expected.transpose(2, 0, 1), atol=1e-6)
 
 
@@ -83,7 +99,7 @@ def test_timm_sees_frames_through_the_networks_own_transform(
         crop_pct=0.875,
     )
     expected = transform(Image.fromarray(noise_videos[0][0][..., ::-1].copy()))
-    assert torch.equal(maker("inception_v3", paper)(noise_videos[0]).calls[0][0], expected)
+    assert torch.equal(maker("inception_v3", paper)(noise_videos[0]).parts[0], expected)
 
 
 def test_every_image_network_has_a_transform_of_three_channels(sound: ExtractionSettings) -> None:
@@ -143,9 +159,8 @@ def test_dense_sampling_of_a_90_frame_video_meets_ten_frames() -> None:
 
 
 def test_a_still_image_fills_a_whole_clip(sound: ExtractionSettings) -> None:
-    network = catalog()["x3d_s"]
     image = np.random.default_rng(3).integers(0, 256, (1, 200, 240, 3), dtype=np.uint8)
-    (call,) = maker("x3d_s", sound, Normaliser(network))(image).calls
+    (call,), _, _ = calls("x3d_s", sound, image)
     assert call.shape == (1, 1, 3, 13, 182, 182)
     assert torch.equal(call[:, :, :, :1].expand_as(call), call)
 
@@ -163,23 +178,20 @@ def frame_numbers(call: torch.Tensor) -> list[int]:
 def test_single_frame_networks_are_dealt_90_frames_in_three_interleaved_calls(
     sound: ExtractionSettings,
 ) -> None:
-    network = catalog()["TSN_r50_8"]
-    inputs = maker("TSN_r50_8", sound, Normaliser(network))(shades(90))
-    assert [tuple(call.shape) for call in inputs.calls] == [(1, 30, 3, 224, 224)] * 3
-    assert [frame_numbers(call) for call in inputs.calls] == [list(range(k, 90, 3)) for k in range(3)]
-    assert inputs.frames_added == 0
+    found, _, added = calls("TSN_r50_8", sound, shades(90))
+    assert [tuple(call.shape) for call in found] == [(1, 30, 3, 224, 224)] * 3
+    assert [frame_numbers(call) for call in found] == [list(range(k, 90, 3)) for k in range(3)]
+    assert added == 0
 
 
 def test_c2d_without_pooling_takes_all_its_clips_in_one_call(sound: ExtractionSettings) -> None:
     network = catalog()["c2d_r50_nopool_mma"]
-    inputs = maker(network.name, sound, Normaliser(network))(shades(90))
-    (call,) = inputs.calls
+    (call,), _, _ = calls(network.name, sound, shades(90))
     assert call.shape == network.input_shape == (1, 16, 3, 224, 224)
 
 
 def test_normalisation_is_the_modules_own(sound: ExtractionSettings) -> None:
-    network = catalog()["x3d_s"]
-    call = maker("x3d_s", sound, Normaliser(network))(shades(1) + np.uint8(50)).calls[0]
+    (call,), _, _ = calls("x3d_s", sound, shades(1) + np.uint8(50))
     assert call[0, 0, :, 0, 0, 0].tolist() == [20.0, 7.5, 2.5]
 
 
@@ -192,12 +204,12 @@ def test_tsm_is_given_32_frames_for_30_and_how_many_were_added_is_recorded(
 ) -> None:
     network = catalog()["tsm_r50"]
     settings = sound.model_copy(update={"frame_count": rule})
-    inputs = maker("tsm_r50", settings, Normaliser(network))(shades(90))
-    assert inputs.calls[0].shape == network.input_shape == (1, 32, 3, 224, 224)
+    found, inputs, fitted = calls("tsm_r50", settings, shades(90))
+    assert found[0].shape == network.input_shape == (1, 32, 3, 224, 224)
     # A zero frame is zero after normalisation: shade 10 of the first channel.
     shown = [10 if rule == "zero_pad_to_8" and place >= 30 else n for place, n in enumerate(expected)]
-    assert frame_numbers(inputs.calls[0]) == shown
-    assert (inputs.frames_sampled, inputs.frames_added) == (90, added)
+    assert frame_numbers(found[0]) == shown
+    assert (inputs.frames_sampled, inputs.frames_lacking, fitted) == (90, 6, added)
 
 
 @pytest.mark.parametrize(

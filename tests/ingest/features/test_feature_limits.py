@@ -33,22 +33,24 @@ def test_what_does_not_fit_is_done_in_several_passes_with_the_same_result(
     videos, both = sources(noise_videos), [sound, paper]
     whole = extract_rdms_together(network, module, videos, both, scratch=tmp_path)
     widths = [layer.width for rdms in whole for layer in rdms.layers]
-    enough = max(widths) * (4 * len(videos) if limit == "scratch_bytes" else 20) * 1.5
+    enough = max(widths) * (4 * len(videos) if limit == "scratch_bytes" else 16 / 0.75) * 1.5
     said: list[str] = []
     told: list[tuple[int, int]] = []
     on_disk: list[int] = []
 
     def watch(done: int, total: int) -> None:
         told.append((done, total))
-        on_disk.append(sum(path.stat().st_size for path in tmp_path.rglob("*.f32")))
+        on_disk.append(sum(path.stat().st_size for path in tmp_path.rglob("*.fp32")))
 
     how: dict[str, Any] = {"scratch": tmp_path, limit: enough, "say": said.append, "on_stimulus": watch}
+    how["features_on"] = "disk"
     measured = measure_widths(network, module, videos[0], both)
     assert [list(each.values()) for each in measured] == [
         [layer.width for layer in rdms.layers] for rdms in whole
     ]
     assert features_bytes(measured, len(videos)) == 4 * len(videos) * sum(widths)
     limits = {"scratch_bytes": np.inf, "memory": np.inf, limit: enough}
+    limits["memory"] *= 0.75
     passes = len(plan_passes(measured, len(videos), what=name, **limits).passes)
     assert passes > 1
     parts = extract_rdms_together(network, module, videos, both, **how)

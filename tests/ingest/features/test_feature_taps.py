@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from ingest.features.taps import Taps
+from ingest.features.taps import Taps, leading_sum
 from warehouse.errors import AlignhouseError, BadInput
 
 
@@ -46,9 +47,8 @@ def test_an_in_place_activation_changes_what_memory_holds_not_the_output(
         own = X @ module.linear.weight.T + module.linear.bias
     assert (own < 0).any()
     expected = own if when == "output" else own.relu()
-    torch.testing.assert_close(read["linear"].total, expected.double().sum(0))
-    torch.testing.assert_close(read["relu"].total, own.relu().double().sum(0))
-    assert read["linear"].rows == 5
+    torch.testing.assert_close(read["linear"].total * read["linear"].scale, expected.mean(0))
+    torch.testing.assert_close(read["relu"].total * read["relu"].scale, own.relu().mean(0))
 
 
 def test_each_tensor_of_several_is_a_layer_and_other_parts_are_ignored() -> None:
@@ -58,6 +58,56 @@ def test_each_tensor_of_several_is_a_layer_and_other_parts_are_ignored() -> None
         read = taps.collect()
     assert list(read) == ["pair_0", "pair_1", "linear"]
     assert [part.total.shape for part in read.values()] == [(4,), (2,), (4,)]
+
+
+class Keyed(nn.Module):
+    def forward(self, x: torch.Tensor) -> dict[str, object]:
+        return {"last_hidden_state": x, "pooler_output": x[:, :1], "hidden_states": None}
+
+
+def test_each_tensor_of_a_mapping_is_a_layer_named_after_its_key() -> None:
+    module = nn.Sequential(Keyed())
+    with torch.inference_mode(), Taps(module, ["0"], "output") as taps:
+        module(X)
+        assert list(taps.collect()) == ["0_last_hidden_state", "0_pooler_output"]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        torch.randn(4, 3, 5, 6),
+        torch.randn(4, 3, 5, 6).contiguous(memory_format=torch.channels_last),
+        torch.randn(4, 3, 2, 5, 6).contiguous(memory_format=torch.channels_last_3d),
+        torch.randn(4, 5, 6).transpose(1, 2),
+        torch.randn(4, 3, 1).expand(4, 3, 5),
+        torch.randn(4, 7).half(),
+        torch.randn(4, 7).double(),
+        torch.randn(4),
+    ],
+    ids=["plain", "last", "last 3d", "transposed", "expanded", "half", "double", "flat"],
+)
+@pytest.mark.parametrize("weights", [[0.25] * 4, [0.125, 0.125, 0.25, 0.5], [1.0]])
+def test_parts_of_a_call_are_summed_with_their_weights_however_they_lie_in_memory(
+    output: torch.Tensor, weights: list[float]
+) -> None:
+    read = leading_sum(output, weights)
+    rows = output.double().reshape(4, -1).numpy()
+    # One part of four rows (crops, tokens): their mean.
+    expected = np.array(weights if len(weights) == 4 else [0.25] * 4) @ rows
+    np.testing.assert_allclose(read.total.double().numpy() * read.scale, expected, rtol=1e-6, atol=1e-6)
+    assert read.total.dtype == (torch.float64 if output.dtype == torch.float64 else torch.float32)
+
+
+def test_a_single_row_is_a_copy_that_later_layers_cannot_change() -> None:
+    output = torch.ones(1, 3)
+    read = leading_sum(output, [0.5])
+    output.zero_()
+    assert (read.total * read.scale).tolist() == [0.5, 0.5, 0.5]
+
+
+def test_rows_that_are_not_the_parts_of_a_call_are_an_error() -> None:
+    with pytest.raises(AlignhouseError, match="expected 2 rows, one a part, found 4"):
+        leading_sum(torch.ones(4, 3), [0.5, 0.5])
 
 
 def test_a_layer_that_is_never_called_is_an_error() -> None:

@@ -1,0 +1,74 @@
+"""What differs between devices: how much goes into a call, what memory there is, how weights lie in it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+# More frames in a call fall out of a CPU's caches and make it slower; a GPU wants many to be busy.
+_FRAMES_OF_A_CALL = {"cpu": 8, "cuda": 64}
+_CLIPS_OF_A_CALL = {"cpu": 1, "cuda": 4}
+_MOST_READERS = 8
+# Shares of what memory there is: the rest is for forward passes, blocks of features and stimuli read ahead.
+_SHARE_FOR_FEATURES = {"cpu": 0.25, "cuda": 0.5}
+_SHARE_FOR_ONE_STIMULUS = {"cpu": 0.75, "cuda": 0.25}
+_SHARE_FOR_READING_AHEAD = 0.125
+
+
+def kind_of(device: str) -> str:
+    """ "cpu" or "cuda", of torch's name of a device."""
+    return device.partition(":")[0]
+
+
+def parts_of_a_call(device: str, takes: str) -> int:
+    """How many frames or clips go into a call where nobody says."""
+    return (_FRAMES_OF_A_CALL if takes == "frames" else _CLIPS_OF_A_CALL)[kind_of(device)]
+
+
+def readers(device: str) -> int:
+    """How many threads read stimuli where nobody says: a CPU is busy with the network, a GPU must be fed."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 1 if kind_of(device) == "cpu" else max(1, min(_MOST_READERS, cores - 1))
+
+
+def read_ahead(bytes_of_stimulus: int, memory: float, n_readers: int) -> int:
+    """How many stimuli may be read ahead within `memory`; one at least."""
+    fitting = int(memory * _SHARE_FOR_READING_AHEAD / max(bytes_of_stimulus, 1))
+    return max(1, min(fitting, n_readers + 1))
+
+
+def room_for_features(device: str, memory: float) -> float:
+    """Bytes of the device's memory that may hold the features of all stimuli."""
+    return _SHARE_FOR_FEATURES[kind_of(device)] * _memory(device, memory)
+
+
+def room_for_one_stimulus(device: str, memory: float) -> float:
+    """Bytes of the device's memory that the features of one stimulus may take while it is shown."""
+    return _SHARE_FOR_ONE_STIMULUS[kind_of(device)] * _memory(device, memory)
+
+
+def convolutions_last(module: torch.nn.Module) -> None:
+    """Put the weights of convolutions in the layout in which they are fastest, channels last, in place.
+
+    What a network computes stays what it was, up to rounding.
+    """
+    import torch
+
+    for part in module.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            part.to(memory_format=torch.channels_last)
+        elif isinstance(part, torch.nn.Conv3d):
+            part.to(memory_format=torch.channels_last_3d)
+
+
+def _memory(device: str, memory: float) -> float:
+    """The user's limit on a CPU; what is free on a GPU."""
+    if kind_of(device) == "cpu":
+        return memory
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return float(free)

@@ -1,0 +1,205 @@
+"""Showing a network its stimuli: read ahead in threads, put into calls, features handed to who keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.features import devices
+from ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs, check_frames
+from ingest.features.options import How, Video
+from ingest.features.precision import at_precision
+from ingest.features.prefetch import made_ahead
+from ingest.features.taps import LeadingSum
+from ingest.models.catalog import Network
+
+if TYPE_CHECKING:
+    import torch
+
+    from ingest.features.recipe import InputKey, Recipe
+
+    Prepared = dict[InputKey, NetworkInputs]
+
+
+class Showing:
+    """A network and how stimuli get to it.
+
+    Attributes
+    ----------
+    batch : frames or clips in one call; halved when a device runs out of memory.
+    """
+
+    def __init__(self, network: Network, module: torch.nn.Module, options: How) -> None:
+        self._network, self._module, self._options = network, module, options
+        self.batch = options["batch"] or devices.parts_of_a_call(options["device"], network.takes)
+        self._makers: dict[InputKey, InputMaker] = {}
+        self._bytes_of_stimulus = 0
+
+    def measure(self, video: Video, recipes: Sequence[Recipe]) -> None:
+        """Find out the widths of the layers that recipes read, from one frame or clip."""
+        import torch
+
+        prepared = self._prepared((0, video), recipes)
+        self._bytes_of_stimulus = sum(part.nbytes for inputs in prepared.values() for part in inputs.parts)
+        stackable = True
+        for (key, _, _), sharing in _by_input(recipes, prepared).items():
+            tensor, _ = self._caller(sharing[0]).tensor(prepared[key].parts[:1])
+            with torch.inference_mode(), ExitStack() as measuring:
+                found = [measuring.enter_context(recipe.taps.measuring()) for recipe in sharing]
+                self._forward(tensor)
+            for recipe, measures in zip(sharing, found, strict=True):
+                recipe.widths = {name: measure.width for name, measure in measures.items()}
+                stackable = stackable and all(measure.rows == 1 for measure in measures.values())
+        if not stackable:
+            # Rows of a call are frames, crops or tokens: those of several parts could not be told apart.
+            self.batch = 1
+
+    def pass_over(
+        self, videos: Sequence[Video], recipes: Sequence[Recipe], on_stimulus: Callable[[int], None]
+    ) -> None:
+        """Show every stimulus once; recipes keep what they ask for. on_stimulus : how many were shown."""
+        n_readers = self._options["readers"] or devices.readers(self._options["device"])
+        ahead = devices.read_ahead(self._bytes_of_stimulus, self._options["memory"], n_readers)
+        stimuli = made_ahead(
+            lambda item: self._prepared(item, recipes),
+            list(enumerate(videos)),
+            workers=n_readers,
+            ahead=ahead,
+        )
+        with closing(stimuli):
+            for index, prepared in enumerate(stimuli):
+                self._show(stimulus_name(videos[index], index), prepared, recipes)
+                on_stimulus(index + 1)
+
+    def _prepared(self, item: tuple[int, Video], recipes: Sequence[Recipe]) -> Prepared:
+        """A stimulus as each distinct kind of input; runs in readers' threads."""
+        index, video = item
+        frames = check_frames(_read(video, self._options["read_frames"]), stimulus_name(video, index))
+        return {key: make(frames) for key, make in self._makers_of(recipes).items()}
+
+    def _makers_of(self, recipes: Sequence[Recipe]) -> dict[InputKey, InputMaker]:
+        for recipe in recipes:
+            if recipe.input_key not in self._makers:
+                maker = InputMaker(self._network, recipe.settings, self._options["transform"])
+                self._makers[recipe.input_key] = maker
+        return {recipe.input_key: self._makers[recipe.input_key] for recipe in recipes}
+
+    def _show(self, stimulus: str, prepared: Prepared, recipes: Sequence[Recipe]) -> None:
+        for (key, _, _), sharing in _by_input(recipes, prepared).items():
+            inputs = prepared[key]
+            features, added = self._features_within_memory(inputs, sharing)
+            for recipe, of_recipe in zip(sharing, features, strict=True):
+                recipe.keep(stimulus, inputs, added, of_recipe)
+
+    def _features_within_memory(
+        self, inputs: NetworkInputs, recipes: Sequence[Recipe]
+    ) -> tuple[list[dict[str, torch.Tensor]], int]:
+        """The features of one stimulus; where a device runs out of memory, in smaller and smaller batches."""
+        import torch
+
+        while True:
+            try:
+                return self._features(inputs, recipes)
+            except torch.OutOfMemoryError:
+                if self.batch == 1:
+                    raise
+            # Outside the handler, whose error holds on to what did not fit.
+            self.batch //= 2
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            if self._options["say"] is not None:
+                what = "frames" if self._network.takes == "frames" else "clips"
+                self._options["say"](
+                    f"{self._network.name}: out of memory, so {self.batch} {what} at a time from here on"
+                )
+
+    def _features(
+        self, inputs: NetworkInputs, recipes: Sequence[Recipe]
+    ) -> tuple[list[dict[str, torch.Tensor]], int]:
+        """One stimulus' pattern in every layer that each recipe taps, (width,) float32 on the device.
+
+        Also how many frames were added to fit counts that the network accepts.
+        """
+        import torch
+
+        averages: list[dict[str, torch.Tensor]] = [{} for _ in recipes]
+        caller, n_parts, added = self._caller(recipes[0]), len(inputs.parts), 0
+        weights = [part_weights(n_parts, pairwise=recipe.averages_clips_pairwise) for recipe in recipes]
+        precision, device = recipes[0].settings.precision, self._options["device"]
+        with torch.inference_mode(), at_precision(precision, device), ExitStack() as listening:
+            for recipe in recipes:
+                listening.enter_context(recipe.taps.listening())
+            for parts in _in_calls(n_parts, self.batch):
+                tensor, more = caller.tensor(inputs.parts[parts])
+                added += more
+                for recipe, each in zip(recipes, weights, strict=True):
+                    recipe.taps.weights = each[parts]
+                self._forward(tensor)
+                for recipe, average in zip(recipes, averages, strict=True):
+                    for name, read in recipe.taps.collect().items():
+                        _add(average, name, read, once=n_parts <= self.batch)
+            return [{name: each.float() for name, each in average.items()} for average in averages], added
+
+    def _caller(self, recipe: Recipe) -> Caller:
+        return Caller(self._network, self._module, self._options["device"], recipe.settings.frame_count)
+
+    def _forward(self, call: torch.Tensor) -> None:
+        if self._network.takes == "clips":
+            self._module(call, mode="tensor", stage="head")
+        else:
+            self._module(call)
+
+
+def part_weights(n_parts: int, *, pairwise: bool) -> list[float]:
+    """What each frame or clip weighs in the average of a stimulus.
+
+    Equal weights; or those of a running mean of pairs, ((a + b) / 2 + c) / 2 and so on: 1/2 for the last
+    clip, half of it for the one before, and the first as much as the second.
+    """
+    if not pairwise or n_parts == 1:
+        return [1 / n_parts] * n_parts
+    return [0.5 ** (n_parts - 1), *(0.5 ** (n_parts - place) for place in range(1, n_parts))]
+
+
+def stimulus_name(video: Video, index: int) -> str:
+    """What errors call a stimulus."""
+    return video.name if isinstance(video, Path) else f"stimulus {index + 1}"
+
+
+def _by_input(
+    recipes: Sequence[Recipe], prepared: Prepared
+) -> dict[tuple[InputKey, str, str | None], list[Recipe]]:
+    """The recipes that share forward passes: same input, same precision, same frames added if any are."""
+    groups: dict[tuple[InputKey, str, str | None], list[Recipe]] = {}
+    for recipe in recipes:
+        settings, lacking = recipe.settings, prepared[recipe.input_key].frames_lacking
+        rule = settings.frame_count if lacking else None
+        groups.setdefault((recipe.input_key, settings.precision, rule), []).append(recipe)
+    return groups
+
+
+def _in_calls(n_parts: int, batch: int) -> Iterator[slice]:
+    for start in range(0, n_parts, batch):
+        yield slice(start, min(start + batch, n_parts))
+
+
+def _add(average: dict[str, torch.Tensor], name: str, read: LeadingSum, *, once: bool) -> None:
+    """Add a call's share to an average, in float64 unless there is one call only."""
+    if once:
+        average[name] = read.total if read.scale == 1.0 else read.total * read.scale
+    elif name in average:
+        average[name].add_(read.total, alpha=read.scale)
+    else:
+        average[name] = read.total.double().mul_(read.scale)
+
+
+def _read(video: Video, read_frames: Callable[[Path], Frames] | None) -> Frames:
+    if callable(video):
+        return video()
+    if read_frames is not None:
+        return read_frames(video)
+    from ingest.stimuli import videos
+
+    return videos.read_frames(video)

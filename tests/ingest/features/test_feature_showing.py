@@ -1,0 +1,158 @@
+"""Stimuli are read ahead, in order and within bounds; parts of a stimulus weigh what the average says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from features_plainly import sources
+
+from ingest.features import devices
+from ingest.features.extract import extract_rdms
+from ingest.features.prefetch import made_ahead
+from ingest.features.recipe import NetworkRdms
+from ingest.features.settings import ExtractionSettings
+from ingest.features.showing import part_weights
+from ingest.models.catalog import catalog
+
+
+def test_what_is_made_ahead_comes_in_order_and_never_more_than_asked_for() -> None:
+    begun: list[int] = []
+    most_ahead = 0
+
+    def make(item: int) -> int:
+        begun.append(item)
+        return item * item
+
+    made = made_ahead(make, range(20), workers=3, ahead=4)
+    for taken, value in enumerate(made):
+        assert value == taken * taken
+        most_ahead = max(most_ahead, len(begun) - (taken + 1))
+    assert sorted(begun) == list(range(20))
+    assert most_ahead <= 4
+
+
+def test_the_next_item_is_made_while_this_one_is_used() -> None:
+    second_begun = threading.Event()
+
+    def make(item: int) -> int:
+        if item == 1:
+            second_begun.set()
+        return item
+
+    made = made_ahead(make, range(3), workers=1, ahead=2)
+    assert next(made) == 0
+    assert second_begun.wait(10)
+    made.close()
+
+
+def test_an_error_comes_where_its_item_would_have_come_and_nothing_more_is_begun() -> None:
+    begun: list[int] = []
+
+    def make(item: int) -> int:
+        begun.append(item)
+        if item == 2:
+            raise ValueError("item 2")
+        return item
+
+    made = made_ahead(make, range(50), workers=1, ahead=2)
+    assert [next(made), next(made)] == [0, 1]
+    with pytest.raises(ValueError, match="item 2"):
+        next(made)
+    assert max(begun) < 6
+
+
+def test_reading_ahead_leaves_the_networks_threads_alone() -> None:
+    before = torch.get_num_threads()
+    assert list(made_ahead(lambda item: torch.get_num_threads(), range(2), workers=1, ahead=1)) == [1, 1]
+    assert torch.get_num_threads() == before
+
+
+def test_as_many_stimuli_are_read_ahead_as_an_eighth_of_memory_holds() -> None:
+    assert devices.read_ahead(50_000_000, 8e9, 4) == 5
+    assert devices.read_ahead(50_000_000, 8e8, 4) == 2
+    assert devices.read_ahead(50_000_000, 1e6, 4) == 1
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 7])
+def test_weights_are_those_of_a_plain_mean_or_a_running_mean_of_pairs(n_parts: int) -> None:
+    values = np.random.default_rng(0).normal(size=n_parts)
+    running = values[0]
+    for value in values[1:]:
+        running = (running + value) / 2
+    np.testing.assert_allclose(part_weights(n_parts, pairwise=True) @ values, running, rtol=1e-14)
+    np.testing.assert_allclose(part_weights(n_parts, pairwise=False) @ values, values.mean(), rtol=1e-13)
+
+
+@pytest.mark.parametrize("average", ["mean", "running_pairwise"])
+def test_several_clips_in_a_call_give_what_one_at_a_time_gives(
+    average: str, x3d: torch.nn.Module, tmp_path: Path
+) -> None:
+    network = catalog()["x3d_s"].model_copy(update={"resize": 64, "crop": 64})
+    random = np.random.default_rng(5)
+    # 160 frames make three clips of 13 x 6.
+    videos = sources(
+        [np.repeat(random.integers(0, 256, (16, 20, 24, 3), dtype=np.uint8), 10, axis=0) for _ in range(3)]
+    )
+    settings = ExtractionSettings(clip_average=average)  # type: ignore[arg-type]
+    shown: list[int] = []
+    x3d.register_forward_pre_hook(lambda module, arguments: shown.append(len(arguments[0])))
+    one, two, four = (
+        extract_rdms(network, x3d, videos, settings, scratch=tmp_path, batch=batch) for batch in (1, 2, 4)
+    )
+    assert shown == [1] + [1] * 9 + [1] + [2, 1] * 3 + [1] + [3] * 3
+    for a, b, c in zip(one.layers, two.layers, four.layers, strict=True):
+        np.testing.assert_allclose(b.rdm, a.rdm, atol=1e-6)
+        np.testing.assert_allclose(c.rdm, a.rdm, atol=1e-6)
+
+
+def test_features_kept_on_the_device_give_the_same_bytes_as_on_disk(
+    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    on_disk: dict[str, list[int]] = {"disk": [], "device": []}
+    found: dict[str, NetworkRdms] = {}
+
+    def watch(where: str) -> Callable[[int, int], None]:
+        return lambda done, total: on_disk[where].append(len(list(tmp_path.rglob("*.fp32"))))
+
+    for where in ("disk", "device"):
+        found[where] = extract_rdms(
+            catalog()["AlexNet"],
+            alexnet,
+            sources(noise_videos),
+            ExtractionSettings(reduction="pca"),
+            scratch=tmp_path,
+            features_on=where,  # type: ignore[typeddict-item]
+            on_stimulus=watch(where),
+        )
+    assert on_disk == {"disk": [14] * 4, "device": [0] * 4}
+    for a, b in zip(found["disk"].layers, found["device"].layers, strict=True):
+        assert a.rdm.tobytes() == b.rdm.tobytes()
+
+
+def test_features_in_float16_take_half_the_disk_and_give_nearly_the_same_rdms(
+    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], alexnet_rdms: NetworkRdms, tmp_path: Path
+) -> None:
+    sizes: list[int] = []
+    found = extract_rdms(
+        catalog()["AlexNet"],
+        alexnet,
+        sources(noise_videos),
+        ExtractionSettings(spool="fp16"),
+        scratch=tmp_path,
+        batch=2,
+        features_on="disk",
+        on_stimulus=lambda done, total: sizes.append(
+            sum(path.stat().st_size for path in tmp_path.rglob("*.fp16"))
+        ),
+    )
+    assert sizes[-1] <= 2 * len(noise_videos) * sum(layer.width for layer in found.layers)
+    for half, whole in zip(found.layers, alexnet_rdms.layers, strict=True):
+        np.testing.assert_allclose(half.rdm, whole.rdm, atol=1e-5)
+    assert any(
+        (half.rdm != whole.rdm).any() for half, whole in zip(found.layers, alexnet_rdms.layers, strict=True)
+    )
