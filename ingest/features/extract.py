@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from ingest.features.inputs import Frames, NetworkInputs, check_frames
 from ingest.features.options import DEFAULTS, How, Video
@@ -92,13 +92,14 @@ def measure_widths(
     settings: Sequence[ExtractionSettings],
     *,
     device: str = "cpu",
+    transform: Callable[[Any], torch.Tensor] | None = None,
 ) -> list[dict[str, int]]:
     """Layer -> number of features, in the network's order, under each of several settings.
 
-    One forward pass, and no features are kept.
+    One forward pass, and no features are kept. `transform` is the network's own, see `How`.
     """
     module = module.to(device)
-    options = cast(How, DEFAULTS | {"device": device})
+    options = cast(How, DEFAULTS | {"device": device, "transform": transform})
     with ExitStack() as stack:
         recipes = [stack.enter_context(Recipe(network, module, each, options)) for each in settings]
         _measure(network, module, video, recipes, options)
@@ -174,7 +175,7 @@ def _features_within_memory(
             return _stimulus_features(network, module, inputs.calls, recipes)
         except torch.OutOfMemoryError:
             batch = recipes[0].make.batch // 2
-            if network.takes == "clips" or batch < 1:
+            if network.takes != "frames" or batch < 1:
                 raise
         # Outside the handler, whose error holds on to what did not fit.
         for recipe in recipes:

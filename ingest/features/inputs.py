@@ -32,7 +32,8 @@ class NetworkInputs:
     """What a network is called with for one stimulus.
 
     calls : tensors of one forward pass each: (frames, 3, H, W) for image networks, (1, frames, 3, H, W)
-        (NCHW) or (1, 1, 3, frames, H, W) (NCTHW) for networks of mmaction2; float32, normalised.
+        (NCHW) or (1, 1, 3, frames, H, W) (NCTHW) for networks of mmaction2; float32, normalised. Of a network
+        that takes videos: (1, ...), a row of what its own transform gives.
     frames_sampled : frames that the calls held before they were fitted to a count that the network accepts.
     frames_added : how many frames fitting added (repeated or zero), negative when it cut some.
     """
@@ -50,6 +51,7 @@ class InputMaker:
     module : the built network, which holds mmaction2's normalisation.
     device : where the calls are put.
     batch : frames of one call of an image network.
+    transform : of the network itself, see `How`.
     """
 
     def __init__(
@@ -60,13 +62,20 @@ class InputMaker:
         *,
         device: str,
         batch: int,
+        transform: Callable[[Any], torch.Tensor] | None = None,
     ) -> None:
         self.network, self.module, self.settings = network, module, settings
         self.device, self.batch = device, batch
-        self._image = image_transform(network, settings) if network.takes == "frames" else None
+        self._own, self._image = transform, transform
+        if transform is None and network.takes == "frames":
+            self._image = image_transform(network, settings)
 
     def __call__(self, frames: Frames) -> NetworkInputs:
         """Inputs of `frames`, (frames, height, width, 3) uint8 RGB."""
+        if self.network.takes == "video":
+            assert self._own is not None
+            clips = self._own(frames).to(self.device)
+            return NetworkInputs(list(clips.split(1)), frames_sampled=len(frames))
         if self._image is not None:
             return self._single_frames(frames, self._image)
         return self._clips(frames)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
 from ingest.features.inputs import Frames
+
+if TYPE_CHECKING:
+    import torch
 
 Video = Path | Callable[[], Frames]
 
@@ -25,6 +28,8 @@ class How(TypedDict, total=False):
     on_stimulus : called with how many stimuli were shown, and how many that will be in all passes.
     say : called with a line, before it begins, where several passes are needed.
     read_frames : decodes a path; `ingest.stimuli.videos.read_frames` when none.
+    transform : of the network itself, in place of its source's. For one that takes frames: PIL image ->
+        (3, H, W); for one that takes videos: (T, H, W, 3) uint8 -> (clips, ...), of which each row is a call.
     """
 
     device: str
@@ -36,6 +41,7 @@ class How(TypedDict, total=False):
     on_stimulus: Callable[[int, int], None] | None
     say: Callable[[str], None] | None
     read_frames: Callable[[Path], Frames] | None
+    transform: Callable[[Any], torch.Tensor] | None
 
 
 DEFAULTS: dict[str, Any] = {
@@ -47,4 +53,5 @@ DEFAULTS: dict[str, Any] = {
     "on_stimulus": None,
     "say": None,
     "read_frames": None,
+    "transform": None,
 }

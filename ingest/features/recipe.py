@@ -65,10 +65,17 @@ class Recipe:
         self, network: Network, module: torch.nn.Module, settings: ExtractionSettings, options: How
     ) -> None:
         self.settings, self.options = settings, options
-        takes_clips = network.takes == "clips"
+        takes_clips = network.takes != "frames"
         self.averages_clips_pairwise = takes_clips and settings.clip_average == "running_pairwise"
         batch = options["batch"] or _FRAMES_OF_A_CALL
-        self.make = InputMaker(network, module, settings, device=options["device"], batch=batch)
+        self.make = InputMaker(
+            network,
+            module,
+            settings,
+            device=options["device"],
+            batch=batch,
+            transform=options["transform"],
+        )
         self._module, self._layers = module, layers_of(module, network, settings.layer_list)
         self.widths: dict[str, int] = {}
         self._inputs: dict[str, tuple[int, int, int]] = {}

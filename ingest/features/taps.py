@@ -6,7 +6,7 @@ or tokens (UniFormerV2), and is averaged in every case.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -105,7 +105,8 @@ class Taps:
     def collect(self) -> dict[str, LeadingSum]:
         """What the taps read in the last forward pass, by layer, in the network's order; empties the taps.
 
-        A layer that gives several tensors becomes several: "name_0", "name_1", ...
+        A layer that gives several tensors becomes several: "name_0", "name_1", ...; one that gives a mapping
+        becomes a layer for each of its tensors: "name_key".
 
         Raises
         ------
@@ -116,7 +117,7 @@ class Taps:
             if layer not in self._kept:
                 raise AlignhouseError(
                     f"layer {layer!r} was tapped, but the network's forward pass does not call it",
-                    hint="list it under not_tapped in the catalog",
+                    hint="leave it out of the network's layers (not_tapped in the catalog)",
                 )
             for name, value in self._kept[layer]:
                 read[name] = value if isinstance(value, LeadingSum) else _leading_sum(value)
@@ -129,9 +130,7 @@ class Taps:
                 return
             if layer in self._kept:
                 raise AlignhouseError(f"layer {layer!r} is called more than once in a forward pass")
-            tensors = _tensors(output)
-            names = [layer] if len(tensors) == 1 else [f"{layer}_{part}" for part in range(len(tensors))]
-            named = list(zip(names, tensors, strict=True))
+            named = _named_tensors(layer, output)
             if self._widths is not None:
                 self._widths[layer] = {name: tensor.numel() // len(tensor) for name, tensor in named}
                 named = []
@@ -145,14 +144,19 @@ class Taps:
         return keep
 
 
-def _tensors(output: Any) -> list[torch.Tensor]:
+def _named_tensors(layer: str, output: Any) -> list[tuple[str, torch.Tensor]]:
     import torch
 
-    parts = output if isinstance(output, (tuple, list)) else [output]
-    tensors = [part for part in parts if isinstance(part, torch.Tensor)]
-    if not tensors:
-        raise AlignhouseError("a tapped layer gives no tensor", found=type(output).__name__)
-    return tensors
+    if isinstance(output, Mapping):
+        found = [(f"{layer}_{key}", part) for key, part in output.items() if isinstance(part, torch.Tensor)]
+    else:
+        parts = output if isinstance(output, (tuple, list)) else [output]
+        tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+        names = [layer] if len(tensors) == 1 else [f"{layer}_{part}" for part in range(len(tensors))]
+        found = list(zip(names, tensors, strict=True))
+    if not found:
+        raise AlignhouseError(f"layer {layer!r} was tapped, but gives no tensor", found=type(output).__name__)
+    return found
 
 
 def _leading_sum(output: torch.Tensor) -> LeadingSum:
