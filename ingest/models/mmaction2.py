@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import pickle
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,15 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.models.catalog import Network
+from ingest.models.checkpoint_files import OnceSeen
 from ingest.models.compat_mmaction import load_mmaction, package_folder
-from ingest.models.weights import FETCH_THEM
+from ingest.models.states import hold_to_sha256, load_strictly, read_state
+from ingest.models.weights import FETCH_THEM, weights_folder
 from warehouse.errors import BadInput
-from warehouse.files import sha256_of
 
 if TYPE_CHECKING:
     import torch
-
-_AT_MOST_NAMED = 5
 
 
 def build_random(network: Network) -> torch.nn.Module:
@@ -42,7 +40,7 @@ def build_random(network: Network) -> torch.nn.Module:
 
 
 def build_pretrained(network: Network, checkpoint: Path) -> torch.nn.Module:
-    """The network with the weights of `checkpoint`, whose sha256 must start as the catalog says.
+    """The network with the weights of `checkpoint`, whose sha256 must be the published one (`check_sha`).
 
     Raises
     ------
@@ -50,14 +48,7 @@ def build_pretrained(network: Network, checkpoint: Path) -> torch.nn.Module:
     """
     check_sha(network, checkpoint)
     module = build_random(network)
-    state = read_state(checkpoint)
-    missing, unexpected = module.load_state_dict(state, strict=False)
-    if missing or unexpected:
-        raise BadInput(
-            f"weights of {network.name} in {checkpoint.name} do not fit the network",
-            expected=f"also {_some(missing)}" if missing else "only the network's keys",
-            found=f"also {_some(unexpected)}" if unexpected else f"{len(state)} keys",
-        )
+    load_strictly(module, read_state(checkpoint), network.name, checkpoint.name)
     return module
 
 
@@ -99,34 +90,20 @@ def without_downloads(config: Any) -> Any:
 
 
 def check_sha(network: Network, checkpoint: Path) -> None:
-    """Raises BadInput unless the sha256 of `checkpoint` starts with the catalog's prefix."""
-    expected = network.weights_sha_prefix or ""
-    found = sha256_of(checkpoint)
-    if not found.startswith(expected):
-        raise BadInput(
-            f"weights of {network.name} in {checkpoint}",
-            expected=f"sha256 {expected}...",
-            found=f"{found[: max(8, len(expected))]}...",
-            hint=f"fetch it again with `{FETCH_THEM} {network.name}`",
-        )
+    """Hold a checkpoint to its sha256: all of it, once the file was fetched here, else the catalog's start.
 
-
-def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint by key; nothing but tensors and plain values is unpickled."""
-    import torch
-
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise BadInput(
-            f"weights file {checkpoint}",
-            expected="a checkpoint of tensors and plain values",
-            found=str(error).splitlines()[0],
-        ) from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise BadInput(f"weights file {checkpoint}", expected="a state_dict", found=type(content).__name__)
-    return state
+    Raises
+    ------
+    BadInput : it is another; names both, and the command that fetches the file again.
+    """
+    seen = OnceSeen(checkpoint.parent).sha256_of(checkpoint.name)
+    to = "" if checkpoint.parent == weights_folder() else f" --to {checkpoint.parent}"
+    hold_to_sha256(
+        network.name,
+        checkpoint,
+        seen or network.weights_sha_prefix or "",
+        f"fetch it again with `{FETCH_THEM} {network.name}{to}`",
+    )
 
 
 def _check_needs(network: Network) -> None:
@@ -153,8 +130,3 @@ def _quiet_construction() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _AT_MOST_NAMED
-    return ", ".join(names[:_AT_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.models.catalog import Network
 from ingest.models.compat_torchvision import load_torchvision
+from ingest.models.states import hold_to_sha256
 
 if TYPE_CHECKING:
     import torch
@@ -23,10 +24,22 @@ def build_random(network: Network) -> torch.nn.Module:
 
 
 def build_pretrained(network: Network) -> torch.nn.Module:
-    """The network with the weights of the catalog's enum, downloaded and checked if not cached."""
+    """The network with the weights of the catalog's enum, downloaded if not cached.
+
+    Raises
+    ------
+    BadInput : the cached file is not the published one; torch's hub looks at a file only when it comes.
+    """
     load_torchvision()
     from torchvision.models import get_model
 
+    if (cached := cached_file(network)).is_file():
+        hold_to_sha256(
+            network.name,
+            cached,
+            network.weights_sha_prefix or "",
+            "delete the file, and torchvision fetches it again",
+        )
     module: torch.nn.Module = get_model(network.source_id, weights=_weights(network), progress=False)
     return module
 

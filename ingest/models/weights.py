@@ -95,9 +95,10 @@ def check_weights(
 def hub_failures() -> tuple[type[Exception], ...]:
     """Exceptions by which the hubs' clients say that weights could not be had or are damaged."""
     from huggingface_hub.errors import HfHubHTTPError
+    from safetensors import SafetensorError
 
     # torch.hub says RuntimeError for a file whose hash is wrong.
-    return (OSError, HfHubHTTPError, RuntimeError)
+    return (OSError, HfHubHTTPError, RuntimeError, SafetensorError)
 
 
 def _missing_checkpoints(networks: Sequence[Network], folder: Path | None) -> list[str]:
