@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,10 +17,12 @@ from ingest.models.checkpoint_files import OnceSeen
 from ingest.models.compat_mmaction import load_mmaction, package_folder
 from ingest.models.states import hold_to_sha256, load_strictly, read_state
 from ingest.models.weights import FETCH_THEM, weights_folder
-from warehouse.errors import BadInput
+from warehouse.errors import BadInput, in_words, near_names
 
 if TYPE_CHECKING:
     import torch
+
+_PREPROCESSOR = "ActionDataPreprocessor"
 
 
 def build_random(network: Network) -> torch.nn.Module:
@@ -54,14 +58,20 @@ def build_pretrained(network: Network, checkpoint: Path) -> torch.nn.Module:
 
 def model_config(network: Network) -> dict[str, Any]:
     """The `model` part of the network's configuration, with the known build fixes."""
-    load_mmaction()
-    from mmengine.config import Config
+    config: dict[str, Any]
+    if network.own is not None:
+        config = own_config(network.name, network.source_id, network.own.folder)["model"]
+    else:
+        load_mmaction()
+        from mmengine.config import Config
 
-    path = package_folder() / ".mim" / "configs" / network.source_id
-    if not path.is_file():
-        raise BadInput(f"configuration of {network.name}", expected=str(path), found="no such file")
-    config: dict[str, Any] = Config.fromfile(path).model.to_dict()
-    backbone = config["backbone"]
+        path = _configurations() / network.source_id
+        if not path.is_file():
+            raise BadInput(f"configuration of {network.name}", expected=str(path), found="no such file")
+        config = Config.fromfile(path).model.to_dict()
+    backbone = config.get("backbone")
+    if not isinstance(backbone, dict) or not isinstance(backbone.get("type"), str):
+        return config
     if backbone["type"].startswith("timm.swin"):
         # Since 0.9 timm's Swin gives maps as (frames, height, width, channels); the wheel's file is older.
         backbone.setdefault("feature_shape", "NHWC")
@@ -70,6 +80,53 @@ def model_config(network: Network) -> dict[str, Any]:
         backbone.pop("pretrained", None)
         backbone["weights"] = None
     return config
+
+
+def own_config(network: str, name: str, folder: Path) -> dict[str, Any]:
+    """All of a configuration that a study names, as plain values.
+
+    Parameters
+    ----------
+    network : what the network is called, for errors.
+    name : of a file of `folder`, or of one of those in mmaction2's wheel ("recognition/tsn/...py").
+
+    Raises
+    ------
+    BadInput : there is no such file, it cannot be read, or it is of no network that is shown frames.
+    """
+    load_mmaction()
+    from mmengine.config import Config
+
+    path = folder / name
+    if not path.is_file():
+        path = _configurations() / name
+    if not path.is_file():
+        wheel = _configurations()
+        known = [each.relative_to(wheel).as_posix() for each in sorted(wheel.rglob("*.py"))]
+        raise BadInput(
+            f"configuration of network {network}",
+            expected=f"a file of {folder}, or of mmaction2's configurations",
+            found=name,
+            hint=near_names(name, known),
+        )
+    try:
+        config: dict[str, Any] = Config.fromfile(path).to_dict()
+    except Exception as error:  # a configuration is Python code
+        raise BadInput(f"configuration of network {network}", expected=path, found=in_words(error)) from error
+    model = config.get("model")
+    preprocessor = model.get("data_preprocessor") if isinstance(model, dict) else None
+    if not isinstance(preprocessor, dict) or preprocessor.get("type") != _PREPROCESSOR:
+        raise BadInput(
+            f"configuration of network {network}: {path}",
+            expected=f"a model whose data_preprocessor is {_PREPROCESSOR}, with mean and std",
+            found=preprocessor,
+        )
+    return config
+
+
+def config_sha256(model: Mapping[str, Any]) -> str:
+    """The sha256 of the `model` part of a configuration, whatever file it stands in."""
+    return hashlib.sha256(json.dumps(model, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def without_downloads(config: Any) -> Any:
@@ -104,6 +161,10 @@ def check_sha(network: Network, checkpoint: Path) -> None:
         seen or network.weights_sha_prefix or "",
         f"fetch it again with `{FETCH_THEM} {network.name}{to}`",
     )
+
+
+def _configurations() -> Path:
+    return package_folder() / ".mim" / "configs"
 
 
 def _check_needs(network: Network) -> None:
