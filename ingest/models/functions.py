@@ -42,7 +42,7 @@ def source_sha256(network: str, address: str, folder: Path) -> str:
     BadInput : there is no such module or function, its import fails, another module of that name is loaded,
         or the file has changed since this process imported it.
     """
-    return _file_sha256(network, _find(network, address, folder))
+    return _file_sha256(network, *_find(network, address, folder))
 
 
 def build_function(network: Network) -> tuple[torch.nn.Module, Callable[[Any], torch.Tensor], str]:
@@ -56,8 +56,8 @@ def build_function(network: Network) -> tuple[torch.nn.Module, Callable[[Any], t
     BadInput : the function cannot be found, fails, or gives something else than the three.
     """
     assert network.own is not None
-    function = _find(network.name, network.source_id, network.own.folder)
-    code = _file_sha256(network.name, function)
+    found, function = _find(network.name, network.source_id, network.own.folder)
+    code = _file_sha256(network.name, found, function)
     try:
         with _importable(network.own.folder):
             given = function()
@@ -112,7 +112,7 @@ class _Checked:
         return tensor
 
 
-def _find(network: str, address: str, folder: Path) -> Callable[[], Any]:
+def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callable[[], Any]]:
     where, colon, name = address.partition(":")
     if not (where and colon and name):
         raise BadInput(f"network {network}, id", expected="package.module:function", found=repr(address))
@@ -132,29 +132,29 @@ def _find(network: str, address: str, folder: Path) -> Callable[[], Any]:
         functions = [each for each, value in vars(module).items() if inspect.isfunction(value)]
         raise BadInput(
             _what(network, address),
-            expected=f"a function {name} in {module.__file__}",
+            expected=f"a function {name} in {_file(module) or where}",
             found="none of that name" if function is None else type(function).__name__,
             hint=near_names(name, functions) if functions else None,
         )
-    found: Callable[[], Any] = function
-    return found
+    return module, function
 
 
 def _refuse_another(network: str, module: ModuleType, folder: Path) -> None:
     """What is in the folder is meant, but Python gives a module of the same name that is loaded already."""
     stem = folder.joinpath(*module.__name__.split("."))
     for meant in (stem.with_suffix(".py"), stem / "__init__.py"):
-        if meant.is_file() and not (module.__file__ and meant.samefile(module.__file__)):
+        loaded = _file(module)
+        if meant.is_file() and not (loaded and meant.samefile(loaded)):
             raise BadInput(
                 f"module {module.__name__} of network {network}",
                 expected=meant,
-                found=f"{module.__file__ or 'a module of Python itself'}, which is loaded already",
+                found=f"{loaded or 'a module of Python itself'}, which is loaded already",
                 hint="give the file another name",
             )
 
 
-def _file_sha256(network: str, function: Callable[[], Any]) -> str:
-    source = _source(function)
+def _file_sha256(network: str, module: ModuleType, function: Callable[[], Any]) -> str:
+    source = _source(module, function)
     if source is None:
         raise BadInput(
             f"network {network}",
@@ -172,13 +172,18 @@ def _file_sha256(network: str, function: Callable[[], Any]) -> str:
     return digest
 
 
-def _source(function: Callable[[], Any]) -> Path | None:
-    try:
-        source = inspect.getsourcefile(inspect.unwrap(function))
-    except TypeError:
-        # An object that can be called: its class is what a file defines.
-        source = inspect.getsourcefile(type(function))
+def _source(module: ModuleType, function: Callable[[], Any]) -> Path | None:
+    plain = inspect.unwrap(function)
+    source = _file(module)
+    # Of other objects that can be called, such as a partial function, only the module says where they are.
+    if inspect.isfunction(plain) or (inspect.isclass(plain) and plain.__module__ != "builtins"):
+        source = inspect.getsourcefile(plain)
     return Path(source).resolve() if source and Path(source).is_file() else None
+
+
+def _file(module: ModuleType) -> str | None:
+    # Modules that are part of Python itself have none.
+    return getattr(module, "__file__", None)
 
 
 def _checked(network: Network, given: Any) -> tuple[torch.nn.Module, Callable[[Any], Any]]:

@@ -43,9 +43,9 @@ def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sou
     if explicit:
         _check_known(explicit, names, network, "layer")
         return list(explicit)
-    automatic = _automatic(names)
-    if not automatic:
+    if not names:
         raise BadInput(f"layers of network {network.name}", expected="named modules", found="none")
+    automatic = _automatic(names)
     underscored = [name.replace(".", "_") for name in automatic]
     _check_known(network.skips, underscored, network, "skipped layer")
     skips = network.skips + (network.skips_paper if style == "paper" else ())

@@ -119,7 +119,7 @@ def own_config(network: str, name: str, folder: Path) -> dict[str, Any]:
         raise BadInput(
             f"configuration of network {network}: {path}",
             expected=f"a model whose data_preprocessor is {_PREPROCESSOR}, with mean and std",
-            found=preprocessor,
+            found="none" if preprocessor is None else preprocessor,
         )
     return config
 

@@ -5,6 +5,7 @@ Importing this module loads no deep-learning library.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,6 +72,9 @@ def _square(size: Any) -> int | None:
 
 
 def _segments(config: Mapping[str, Any]) -> int | None:
-    backbone = config.get("model", {}).get("backbone", {})
-    segments = backbone.get("num_segments") if isinstance(backbone, Mapping) else None
-    return segments if isinstance(segments, int) else None
+    """Of how many frames backbone and head mix those of one video: a call holds a multiple of both."""
+    model = config.get("model", {})
+    parts = [model.get(name) for name in ("backbone", "cls_head")]
+    segments = [part.get("num_segments") for part in parts if isinstance(part, Mapping)]
+    counts = [each for each in segments if isinstance(each, int)]
+    return math.lcm(*counts) if counts else None
