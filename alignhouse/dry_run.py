@@ -12,7 +12,7 @@ from rich.table import Table
 
 from alignhouse.study import Study
 from ingest.features.settings import ExtractionSettings
-from ingest.models.catalog import Network, select
+from ingest.models.catalog import Network
 from ingest.stimuli.videos import find_stimuli
 from warehouse.errors import BadInput
 from warehouse.progress import Progress
@@ -39,6 +39,8 @@ class Needed:
 def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> tuple[list[Needed], int]:
     """What each network of a study needs, from a forward pass of its untrained self; and of how many stimuli.
 
+    What a function gives is taken as it is.
+
     Parameters
     ----------
     n_stimuli : how many stimuli to reckon with; None for those of the study.
@@ -49,7 +51,7 @@ def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> t
     """
     protocols = study.resolved_protocols()
     settings = list(dict.fromkeys(each.extraction for each in protocols.values()))
-    networks = select(study.networks.include, study.networks.exclude)
+    networks = study.chosen_networks()
     stimuli = [each.path for each in find_stimuli(study.stimuli.path, study.brain.split)]
     videos = stimuli if n_stimuli is None else stimuli[:1] * n_stimuli
     progress.stage("Measuring networks", len(networks), 0)
@@ -92,10 +94,17 @@ def _needed(
     from ingest.features.devices import room_for_one_stimulus
     from ingest.features.extract import bytes_of_values, measure_widths
     from ingest.features.passes import features_bytes, plan_passes
-    from ingest.models.build import build
+    from ingest.models.build import build_network
 
-    module = build(network, weights="random")
-    widths = measure_widths(network, module, videos[0], settings, device=study.compute.device)
+    built = build_network(network, weights="random")
+    widths = measure_widths(
+        network,
+        built.module,
+        videos[0],
+        settings,
+        device=study.compute.device,
+        transform=built.transform,
+    )
     most = max(widths, key=lambda of_settings: sum(of_settings.values()))
     passes, fault = 0, ""
     try:

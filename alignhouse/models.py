@@ -44,7 +44,7 @@ def ingest_models(
     Gives network -> why its layers could not be found out; the others are done.
     """
     run.do("Describing protocols", [protocol_job(name, each) for name, each in protocols.items()])
-    rows = [model_job(network.name, network.name, "pretrained", "") for network in networks]
+    rows = [model_job(network.name, network, "pretrained", "") for network in networks]
     run.do("Describing networks", rows)
     if not layers:
         return {}
@@ -60,12 +60,14 @@ def layers_of_network_job(network: Network, protocols: Mapping[str, Protocol]) -
 
     def work(tick: Tick) -> Iterator[Output]:
         from ingest.features.extract import measure_widths
-        from ingest.models.build import build
+        from ingest.models.build import build_network
 
-        module = build(network, weights="random")
-        frames = CLIP_FRAMES if network.takes == "clips" else 1
+        built = build_network(network, weights="random")
+        frames = 1 if network.takes == "frames" else CLIP_FRAMES
         clip = np.zeros((frames, *FRAME_SHAPE), np.uint8)
-        measured = measure_widths(network, module, lambda: clip, list(extractions.values()))
+        measured = measure_widths(
+            network, built.module, lambda: clip, list(extractions.values()), transform=built.transform
+        )
         for protocol, widths in zip(extractions, measured, strict=True):
             last = max(len(widths) - 1, 1)
             columns: dict[str, Sequence[object]] = {
@@ -83,7 +85,7 @@ def layers_of_network_job(network: Network, protocols: Mapping[str, Protocol]) -
         method="network_layers",
         version=VERSION,
         settings={
-            "network": network.model_dump(mode="json"),
+            "network": network.identity(),
             "extraction": {
                 name: each.model_dump(mode="json", exclude_defaults=True)
                 for name, each in extractions.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from alignhouse.study import Protocol, Study
 from analysis.jobs import Model, Scope, group_job, noise_ceiling_job, rsa_job
 from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job
 from ingest.features.settings import ExtractionSettings
-from ingest.models.catalog import Network, select
+from ingest.models.catalog import Network
 from ingest.models.weights import check_weights
 from warehouse.artifacts import Artifact, hive, read_metadata
 from warehouse.hashes import Hashes
@@ -24,9 +24,10 @@ from warehouse.runs import Run
 from warehouse.store import Writer
 
 if TYPE_CHECKING:
-    import torch
+    from ingest.models.build import Built
 
 STAGES = ("inputs", "networks", "analysis")
+RANDOM = "random weights"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def run_study(
     WarehouseLocked : another process writes to it.
     """
     protocols = study.resolved_protocols()
-    networks = [] if study.networks.rdms else select(study.networks.include, study.networks.exclude)
+    networks = [] if study.networks.rdms else study.chosen_networks()
     folder = study.study.warehouse
     with (
         Writer(folder, command) as writer,
@@ -92,17 +93,16 @@ def _networks(
     """Protocol -> model name -> its stored RDMs, extracted or as the user gave them; and what failed."""
     failed: dict[str, str] = {}
     if inputs.model_rdms:
-        remark = _joined(inputs.remark)
         stored = {
             name: {protocol: rdms for protocol in protocols} for name, rdms in inputs.model_rdms.items()
         }
+        remarks = dict.fromkeys(stored, "")
         rows = [model_job(name, name, "precomputed", "") for name in stored]
     else:
-        weights = study.networks.weights
-        own_remark = "random weights" if weights == "random" else ""
-        remark = _joined(inputs.remark, own_remark)
         stored, failed = _extracted(run, planned)
-        rows = [model_job(name, planned[name].together.network.name, weights, own_remark) for name in stored]
+        done = {name: planned[name].together for name in stored}
+        remarks = {name: RANDOM if each.weights == "random" else "" for name, each in done.items()}
+        rows = [model_job(name, each.network, each.weights, remarks[name]) for name, each in done.items()]
     layers = [
         layers_job(protocol, name, run.writer.folder, rdms)
         for name, of_protocols in stored.items()
@@ -111,7 +111,7 @@ def _networks(
     run.do("Describing networks", [*rows, *layers])
     models = {
         protocol: {
-            name: Model(name, of_protocols[protocol], remark)
+            name: Model(name, of_protocols[protocol], _joined(inputs.remark, remarks[name]))
             for name, of_protocols in stored.items()
             if protocol in of_protocols
         }
@@ -195,11 +195,11 @@ def _tell_skipped_layers(run: Run, name: str, of_protocols: Mapping[str, Artifac
             run.progress.say(f"Skipped layers of {name}, protocol {protocol}: {', '.join(skipped)}")
 
 
-def _builder(study: Study) -> Callable[[Network], torch.nn.Module]:
-    def built(network: Network) -> torch.nn.Module:
-        from ingest.models.build import build
+def _builder(study: Study) -> Callable[[Network], Built]:
+    def built(network: Network) -> Built:
+        from ingest.models.build import build_network
 
-        return build(network, weights=study.networks.weights, seed=study.networks.seed)
+        return build_network(network, weights=study.networks.weights, seed=study.networks.seed)
 
     return built
 
@@ -237,7 +237,7 @@ def _analysis(
     groups = []
     for protocol, scope in scopes.items():
         scores = {name: done[scoring[protocol, name].key] for name in models[protocol]}
-        remark = next(model.remark for model in models[protocol].values())
+        remark = _remark_of_all(models[protocol].values())
         for group_by in study.report.group_by:
             labels = _labels(run, group_by, list(scores))
             groups.append(group_job(scope, group_by, labels, scores, remark))
@@ -249,6 +249,16 @@ def _labels(run: Run, group_by: str, models: list[str]) -> dict[str, str]:
     rows = run.writer.connection.sql("select * from model").pl().select("model", group_by).rows()
     groups = dict(rows)
     return {model: groups[model] for model in models}
+
+
+def _remark_of_all(models: Iterable[Model]) -> str:
+    """One remark for what is made of several networks: theirs, or which of them are untrained."""
+    remarks = {model.name: model.remark for model in models}
+    if len(set(remarks.values())) == 1:
+        return next(iter(remarks.values()))
+    least = min(remarks.values(), key=len)
+    untrained = [name for name, remark in remarks.items() if remark != least]
+    return _joined(least, f"{RANDOM} of {', '.join(untrained)}")
 
 
 def _joined(*remarks: str) -> str:

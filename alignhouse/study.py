@@ -8,12 +8,15 @@ import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from analysis.settings import AnalysisSettings
 from ingest.features.settings import ExtractionSettings
+from ingest.models.catalog import Network, catalog, select_names
+from ingest.models.own import OwnNetwork, network_of
+from ingest.models.weights import refuse_trained_functions
 from warehouse.errors import BadInput, near_names
 from warehouse.sizes import parse_bytes
 
@@ -90,6 +93,9 @@ class NetworksSection(Section):
     rdms: Path | None = Field(
         None, description="folder of precomputed model RDMs, <network>/<layer>.npz, used instead of networks"
     )
+    own: dict[str, OwnNetwork] = Field(
+        {}, description="networks of your own, [networks.own.NAME] each; all are included unless excluded"
+    )
 
 
 class AnalysisSection(Section):
@@ -139,6 +145,22 @@ class Study(Section):
     report: ReportSection = ReportSection()
     compute: ComputeSection = ComputeSection()
     protocols: dict[str, ProtocolSection] = Field({}, description="protocols of your own")
+
+    def chosen_networks(self) -> list[Network]:
+        """The networks that the study asks for: of the catalog, in its order, then its own, in the file's.
+
+        Raises
+        ------
+        BadInput : an unknown name, nothing left, a declaration that names what does not exist (see
+            `ingest.models.own.network_of`), or, in a study of random weights, a function that is not said to
+            give some.
+        """
+        asked, known = self.networks, catalog()
+        names = select_names(asked.include, asked.exclude, asked.own)
+        own = {name: network_of(name, asked.own[name]) for name in asked.own if name in names}
+        if asked.weights == "random":
+            refuse_trained_functions(list(own.values()))
+        return [own[name] if name in own else known[name] for name in names]
 
     def resolved_protocols(self) -> dict[str, Protocol]:
         """The settings of each protocol that the study asks for, in its order.
@@ -215,7 +237,21 @@ def _with_absolute_paths(study: Study, folder: Path) -> Study:
         }
         if paths:
             changed[name] = section.model_copy(update=paths)
+    networks = changed.get("networks", study.networks)
+    own = {name: _in_folder(each, name, folder) for name, each in networks.own.items()}
+    changed["networks"] = networks.model_copy(update={"own": own})
     return study.model_copy(update=changed)
+
+
+def _in_folder(network: OwnNetwork, name: str, folder: Path) -> OwnNetwork:
+    place = f"networks.own.{name}"
+    texts = {
+        key: _expanded(value, f"{place}.{key}")
+        for key, value in (("id", network.id), ("weights", network.weights))
+        if value is not None
+    }
+    update = {**texts, "folder": folder / _expanded(str(network.folder), f"{place}.folder")}
+    return network.model_copy(update=update)
 
 
 def _expanded(path: str, key: str) -> str:
@@ -258,18 +294,26 @@ def _validated(kind: type[Model], data: dict[str, Any], what: str) -> Model:
 
 def _keys_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
     """The keys that the table holding the last name of `place` knows."""
-    for part in place[:-1]:
-        field = kind.model_fields.get(str(part))
-        inner = field.annotation if field else ProtocolSection
-        kind = inner if isinstance(inner, type) and issubclass(inner, BaseModel) else ProtocolSection
-    return list(kind.model_fields)
+    table = _table_at(kind, place[:-1])
+    return list(table.model_fields) if table else []
 
 
 def _help_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> str | None:
-    for part in place[:-1]:
-        inner = kind.model_fields[str(part)].annotation
+    table = _table_at(kind, place[:-1])
+    field = table.model_fields.get(str(place[-1])) if table else None
+    return field.description if field else None
+
+
+def _table_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The kind of the table at `place`; tables of a mapping, such as `protocols`, have names of any kind."""
+    names = iter(place)
+    for name in names:
+        field = kind.model_fields.get(str(name))
+        inner: Any = field.annotation if field else None
+        if get_origin(inner) is dict:
+            inner = get_args(inner)[1]
+            next(names, None)
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return None
         kind = inner
-    field = kind.model_fields.get(str(place[-1]))
-    return field.description if field else None
+    return kind

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from alignhouse.study import Study, read_study
+from alignhouse.study import NetworksSection, Study, read_study
 from alignhouse.template import study_template
+from ingest.models.own import OwnNetwork
 
 
 def test_every_key_is_there_with_its_help(tmp_path: Path) -> None:
@@ -16,8 +17,23 @@ def test_every_key_is_there_with_its_help(tmp_path: Path) -> None:
             continue
         section = text.split(f"[{name}]\n")[1].split("\n\n")[0].splitlines()
         for key, each in field.annotation.model_fields.items():  # type: ignore[union-attr]
+            if (name, key) == ("networks", "own"):
+                continue
             [line] = [i for i, line in enumerate(section) if line.removeprefix("# ").startswith(f"{key} = ")]
             assert section[line - 1] == f"# {each.description}"
+
+
+def test_the_keys_of_a_network_of_ones_own_are_there_with_their_help() -> None:
+    [block] = [each for each in study_template().split("\n\n") if "[networks.own." in each]
+    described, table, *keys = block.splitlines()
+    assert described == f"# {NetworksSection.model_fields['own'].description}"
+    assert table == "# [networks.own.NAME]"
+    expected = [
+        line
+        for key, each in OwnNetwork.model_fields.items()
+        for line in (f"# {each.description}", f"# {key} = ...")
+    ]
+    assert keys == expected
 
 
 def test_what_is_to_be_filled_in_is_not_commented_out(tmp_path: Path) -> None:

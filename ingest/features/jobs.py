@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ingest.features.settings import ExtractionSettings
 from ingest.models.catalog import Network, catalog
-from ingest.models.weights import WeightsKind, weights_identity
+from ingest.models.weights import WeightsKind, weights_identity, weights_kind
 from ingest.rdm import n_conditions
 from ingest.stimuli.videos import Stimulus
 from warehouse.artifacts import SCRATCH, Artifact, hive
@@ -23,9 +23,8 @@ from warehouse.jobs import Job, Output, Tick
 from warehouse.vectors import vector_table
 
 if TYPE_CHECKING:
-    import torch
-
     from ingest.features.extract import NetworkRdms
+    from ingest.models.build import Built
 
 EXTRACTION_VERSION = 2
 PRECOMPUTED_VERSION = 1
@@ -41,7 +40,7 @@ class Extraction:
     ----------
     root : the warehouse.
     stimuli, sha256 : in the order of the RDMs, and the hash of each one's file.
-    weights, seed : pretrained, or random with this seed.
+    weights, seed : pretrained, or random with this seed; a network of the user's own may be random anyway.
     device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers. scratch : bytes of disk for features.
     skip_bad : leave out layers that cannot be correlated; the artifact says which, and why.
     say : told where an extraction needs several passes.
@@ -73,14 +72,20 @@ class Together:
 
     Attributes
     ----------
+    name : of the model; weights : of this network, pretrained or random; identity : of these weights, as job
+        keys hold it.
     wanted : the settings that are to be extracted together; those that are done already are left out.
+
+    Raises
+    ------
+    BadInput : see `ingest.models.weights.weights_identity`.
     """
 
-    def __init__(
-        self, extraction: Extraction, network: Network, build: Callable[[Network], torch.nn.Module]
-    ) -> None:
+    def __init__(self, extraction: Extraction, network: Network, build: Callable[[Network], Built]) -> None:
         self.extraction, self.network, self._build = extraction, network, build
-        self.name = model_name(network.name, extraction.weights, extraction.seed)
+        self.weights = weights_kind(network, extraction.weights)
+        self.name = model_name(network.name, self.weights, extraction.seed)
+        self.identity = weights_identity(network, extraction.weights, extraction.seed)
         self.wanted: list[ExtractionSettings] = []
         self._found: dict[ExtractionSettings, NetworkRdms] = {}
         self._failure = ""
@@ -102,12 +107,13 @@ class Together:
         from ingest.features.extract import extract_rdms_together
 
         stimuli = self.extraction.stimuli
+        built = self._built()
         scratch = self.extraction.root / SCRATCH / f"features-{self.name}"
         scratch.mkdir(parents=True, exist_ok=True)
         try:
             found = extract_rdms_together(
                 self.network,
-                self._build(self.network),
+                built.module,
                 [stimulus.path for stimulus in stimuli],
                 settings,
                 device=self.extraction.device,
@@ -117,11 +123,23 @@ class Together:
                 skip_bad=self.extraction.skip_bad,
                 on_stimulus=tick,
                 say=self.extraction.say,
+                transform=built.transform,
             )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         self._found = dict(zip(settings, found, strict=True))
         self.wanted = []
+
+    def _built(self) -> Built:
+        built = self._build(self.network)
+        if built.found_weights and built.found_weights != self.identity:
+            raise BadInput(
+                f"weights of network {self.network.name}",
+                expected=self.identity,
+                found=built.found_weights,
+                hint="a file was changed since the run began, or a function gives something else each time",
+            )
+        return built
 
 
 def extraction_job(together: Together, settings: ExtractionSettings, *, skip_bad: bool = False) -> Job:
@@ -148,8 +166,8 @@ def extraction_job(together: Together, settings: ExtractionSettings, *, skip_bad
         version=EXTRACTION_VERSION,
         settings={
             "model": name,
-            "network": network.model_dump(mode="json"),
-            "weights": weights_identity(network, extraction.weights, extraction.seed),
+            "network": network.identity(),
+            "weights": together.identity,
             # Settings that later versions add leave the keys of what is done as they are; a default that
             # changes is another method version.
             "extraction": settings.model_dump(mode="json", exclude_defaults=True),
@@ -205,12 +223,17 @@ def precomputed_job(
     )
 
 
-def model_job(name: str, network: str, weights: str, remark: str) -> Job:
-    """The row that describes a network; what the catalog does not know is "unknown"."""
-    known = catalog().get(network)
+def model_job(name: str, network: Network | str, weights: str, remark: str) -> Job:
+    """The row that describes a network; what is not known of it is "unknown".
+
+    Parameters
+    ----------
+    network : its record, or what it is called, for one that only its RDMs are known of.
+    """
+    known = catalog().get(network) if isinstance(network, str) else network
     row: dict[str, object] = {
         "model": name,
-        "network": network,
+        "network": network if isinstance(network, str) else network.name,
         "source": known.source if known else UNKNOWN,
         "source_id": known.source_id if known else None,
         "model_type": known.model_type if known else UNKNOWN,

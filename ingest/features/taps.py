@@ -129,7 +129,7 @@ class Taps:
             if layer not in self._kept:
                 raise AlignhouseError(
                     f"layer {layer!r} was tapped, but the network's forward pass does not call it",
-                    hint="list it under not_tapped in the catalog",
+                    hint="leave it out of the network's layers (not_tapped in the catalog)",
                 )
             for name, value in self._kept[layer]:
                 read[name] = value if isinstance(value, LeadingSum) else leading_sum(value, self.weights)
@@ -214,5 +214,5 @@ def _named_tensors(layer: str, output: Any) -> list[tuple[str, torch.Tensor]]:
             return [(layer, tensors[0])]
         of_keys = [(f"{layer}_{place}", tensor) for place, tensor in enumerate(tensors)]
     if not of_keys:
-        raise AlignhouseError(f"layer {layer!r} was tapped", expected="tensors", found=type(output).__name__)
+        raise AlignhouseError(f"layer {layer!r} was tapped, but gives no tensor", found=type(output).__name__)
     return of_keys

@@ -1,4 +1,4 @@
-"""The networks known to alignhouse, read from `catalog.csv` beside this file and checked when loaded.
+"""What is known about a network, and the networks known to alignhouse: `catalog.csv` beside this file.
 
 Importing this module loads no deep-learning library.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,6 +19,36 @@ from warehouse.errors import BadInput, BrokenWarehouse, near_names
 CATALOG = Path(__file__).with_name("catalog.csv")
 STUDY_99 = "all"
 PAPER_92 = "default"
+_ARCHITECTURES = ("CNNs", "Transformers")
+# What a network's features depend on, beside its weights.
+_SHAPING = (
+    "source",
+    "source_id",
+    "clip_len",
+    "frame_interval",
+    "dense",
+    "format_shape",
+    "resize",
+    "crop",
+    "frame_multiple",
+    "frames_per_call",
+    "features_only",
+    "layers",
+)
+
+
+class Own(BaseModel):
+    """How a network that a study declares (`ingest.models.own`) comes by its code, weights and input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    origin: Literal["hub", "checkpoint", "function", "random"] = Field(description="of its weights")
+    folder: Path = Field(description="where files and modules of the study's own are looked for")
+    checkpoint: Path | None = None
+    sha256: str | None = Field(default=None, description="what the checkpoint must be")
+    takes: Literal["frames", "video"] = Field(default="frames", description="input of a function's network")
+    transform: str | None = Field(default=None, description="torchvision weights whose transform it takes")
+    code: str | None = Field(default=None, description="sha256 of the configuration, or the function's file")
 
 
 class Network(BaseModel):
@@ -28,15 +58,17 @@ class Network(BaseModel):
 
     name: str = Field(min_length=1, description="the study's own name of the network")
     model_type: str = Field(description="what it was trained on and for, e.g. image-in1k, video-k400")
-    arch_type: Literal["CNNs", "Transformers"]
+    arch_type: str = Field(description="CNNs or Transformers; of a network of one's own any")
     family: str
     training_dataset: str
     time_as: str | None = Field(description="how the architecture treats time; none for image networks")
     pretraining: Literal["none", "image", "video"] | None = Field(
         description="what the weights were before the last training; unknown or not applicable when none"
     )
-    source: Literal["torchvision", "timm", "mmaction2"]
-    source_id: str = Field(description="builder name, timm identifier, or configuration file of mmaction2")
+    source: Literal["torchvision", "timm", "mmaction2", "function"]
+    source_id: str = Field(
+        description="builder name, timm identifier, configuration of mmaction2, or package.module:function"
+    )
     in_study_99: bool
     default: bool = Field(description="one of the 92 networks of the main analyses")
     weights: str = Field(description="torchvision weights enum, timm identifier, or checkpoint file name")
@@ -74,11 +106,33 @@ class Network(BaseModel):
     not_tapped: tuple[str, ...] = Field(
         description="layers of the rule that are never called, or are the same for every stimulus"
     )
+    own: Own | None = Field(default=None, description="none for networks of the catalog")
 
     @property
-    def takes(self) -> Literal["frames", "clips"]:
-        """Whether the network sees single frames (image networks) or sampled clips."""
-        return "clips" if self.source == "mmaction2" else "frames"
+    def takes(self) -> Literal["frames", "clips", "video"]:
+        """Whether the network sees single frames, sampled clips, or what its transform makes of a video."""
+        if self.source == "mmaction2":
+            return "clips"
+        return self.own.takes if self.own is not None else "frames"
+
+    def identity(self) -> dict[str, Any]:
+        """What job keys hold of the network.
+
+        Of one of the catalog: every column. Of one of the user's own: what its features depend on, its
+        weights apart; not what tables say about it, nor where its files lie.
+        """
+        if self.own is None:
+            return self.model_dump(mode="json", exclude={"own"})
+        own = self.own.model_dump(mode="json", include={"takes", "transform", "code"}, exclude_none=True)
+        return {**self.model_dump(mode="json", include=set(_SHAPING)), "own": own}
+
+    @model_validator(mode="after")
+    def _is_of_a_known_kind(self) -> Network:
+        if self.own is None and (self.source == "function" or self.arch_type not in _ARCHITECTURES):
+            raise ValueError(
+                f"a network of the catalog is of a library, and of {' or '.join(_ARCHITECTURES)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _sampling_is_complete(self) -> Network:
@@ -137,34 +191,46 @@ def catalog() -> dict[str, Network]:
 
 
 def select(include: Sequence[str], exclude: Sequence[str] = ()) -> list[Network]:
-    """Networks named by `include` and not by `exclude`, in the catalog's order, each once.
+    """Networks of the catalog named by `include` and not by `exclude`, in its order, each once.
+
+    Parameters and errors are those of `select_names`.
+    """
+    known = _catalog()
+    return [known[name] for name in select_names(include, exclude)]
+
+
+def select_names(include: Sequence[str], exclude: Sequence[str] = (), own: Iterable[str] = ()) -> list[str]:
+    """Names of networks, in the catalog's order, then those of the user's own, each once.
 
     Parameters
     ----------
     include, exclude : names, globs such as "TSN_*", "all" (the study's 99) or "default" (its 92).
+    own : names of networks that a study declares; all are taken, unless excluded.
 
     Raises
     ------
-    BadInput : a name that is not in the catalog (the nearest are listed), a glob that matches nothing,
-        or a selection that leaves no network.
+    BadInput : a name that is not known (the nearest are listed), a glob that matches nothing, or a selection
+        that leaves no network.
     """
-    known = _catalog()
-    chosen = _names(include, known) - _names(exclude, known)
+    own = list(own)
+    known = [*_catalog(), *own]
+    chosen = (_names(include, known) | set(own)) - _names(exclude, known)
     if not chosen:
         raise BadInput("the selection of networks is empty", found=f"include {list(include)}")
-    return [network for name, network in known.items() if name in chosen]
+    return [name for name in known if name in chosen]
 
 
-def _names(patterns: Iterable[str], known: dict[str, Network]) -> set[str]:
+def _names(patterns: Iterable[str], known: Sequence[str]) -> set[str]:
+    of_catalog = _catalog().values()
     names: set[str] = set()
     for pattern in patterns:
         if pattern in known:
             names.add(pattern)
             continue
         if pattern == STUDY_99:
-            matching = {name for name, network in known.items() if network.in_study_99}
+            matching = {network.name for network in of_catalog if network.in_study_99}
         elif pattern == PAPER_92:
-            matching = {name for name, network in known.items() if network.default}
+            matching = {network.name for network in of_catalog if network.default}
         else:
             matching = {name for name in known if fnmatchcase(name, pattern)}
         if not matching:

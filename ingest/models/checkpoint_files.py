@@ -104,9 +104,13 @@ class OnceSeen:
 
     def expected(self, file: Checkpoint) -> str:
         """What the file's sha256 must start with: all of it, once it has been seen."""
+        return self.sha256_of(file.name) or file.sha_start
+
+    def sha256_of(self, name: str) -> str | None:
+        """All of the sha256 of the file of that name, if it has been seen."""
         with self._lock:
-            known = self._known.get(file.name)
-        return str(known["sha256"]) if known else file.sha_start
+            known = self._known.get(name)
+        return str(known["sha256"]) if known else None
 
     def keep(self, file: Checkpoint, sha256: str, n_bytes: int) -> None:
         """Hold the file to this content from now on; OSError where that cannot be written down."""

@@ -1,7 +1,8 @@
 """Which layers of a network are read.
 
 The automatic rule: of all named modules, those without "a digit and then a dot" in the name, a parent dropped
-where the next name is one of its children, minus the network's skips. Explicit lists come first where given.
+where the next name is one of its children, minus the network's skips. Explicit lists come first where given;
+those of a network of the user's own may hold globs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 LayerList = Literal["sound", "paper"]
 _BELOW_A_NUMBERED_BLOCK = re.compile(r"\d\.")
+_GLOB = re.compile(r"\*\*|.", re.DOTALL)
 
 
 def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sound") -> list[str]:
@@ -31,13 +33,18 @@ def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sou
 
     Raises
     ------
-    BadInput : a listed layer or a skip is not in the network (another version of the library, for example).
+    BadInput : a listed layer or a skip is not in the network (another version of the library, for example), a
+        glob matches none, or the network has no named modules.
     """
     names = [name for name, _ in module.named_modules() if name]
     explicit = network.layers_paper if style == "paper" and network.layers_paper else network.layers
+    if network.own is not None and explicit:
+        return _matching(explicit, names, network)
     if explicit:
         _check_known(explicit, names, network, "layer")
         return list(explicit)
+    if not names:
+        raise BadInput(f"layers of network {network.name}", expected="named modules", found="none")
     automatic = _automatic(names)
     underscored = [name.replace(".", "_") for name in automatic]
     _check_known(network.skips, underscored, network, "skipped layer")
@@ -53,6 +60,28 @@ def _automatic(names: Sequence[str]) -> list[str]:
     outer = [name for name in names if not _BELOW_A_NUMBERED_BLOCK.search(name)]
     following = [*outer[1:], ""]
     return [name for name, after in zip(outer, following, strict=True) if not after.startswith(f"{name}.")]
+
+
+def _matching(wanted: Iterable[str], names: Sequence[str], network: Network) -> list[str]:
+    """The names that are wanted, or match a wanted glob, in the network's order."""
+    found: set[str] = set()
+    for pattern in wanted:
+        matches = re.compile(_GLOB.sub(_in_regular_expression, pattern)).fullmatch
+        matching = [pattern] if pattern in names else [name for name in names if matches(name)]
+        if not matching:
+            raise BadInput(
+                f"layer {pattern!r} of network {network.name}",
+                expected=f"the name of a module of {network.source_id}, or a glob that matches some",
+                found="none of that name",
+                hint=near_names(pattern, names),
+            )
+        found.update(matching)
+    return [name for name in names if name in found]
+
+
+def _in_regular_expression(part: re.Match[str]) -> str:
+    # A name's parts are parted by dots, as folders are by slashes in the shell.
+    return {"**": ".*", "*": "[^.]*", "?": "[^.]"}.get(part[0]) or re.escape(part[0])
 
 
 def _check_known(wanted: Iterable[str], known: Sequence[str], network: Network, what: str) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import logging
-import pickle
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,15 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.models.catalog import Network
+from ingest.models.checkpoint_files import OnceSeen
 from ingest.models.compat_mmaction import load_mmaction, package_folder
-from ingest.models.weights import FETCH_THEM
-from warehouse.errors import BadInput
-from warehouse.files import sha256_of
+from ingest.models.states import hold_to_sha256, load_strictly, read_state
+from ingest.models.weights import FETCH_THEM, weights_folder
+from warehouse.errors import BadInput, in_words, near_names
 
 if TYPE_CHECKING:
     import torch
 
-_AT_MOST_NAMED = 5
+_PREPROCESSOR = "ActionDataPreprocessor"
 
 
 def build_random(network: Network) -> torch.nn.Module:
@@ -42,7 +44,7 @@ def build_random(network: Network) -> torch.nn.Module:
 
 
 def build_pretrained(network: Network, checkpoint: Path) -> torch.nn.Module:
-    """The network with the weights of `checkpoint`, whose sha256 must start as the catalog says.
+    """The network with the weights of `checkpoint`, whose sha256 must be the published one (`check_sha`).
 
     Raises
     ------
@@ -50,27 +52,26 @@ def build_pretrained(network: Network, checkpoint: Path) -> torch.nn.Module:
     """
     check_sha(network, checkpoint)
     module = build_random(network)
-    state = read_state(checkpoint)
-    missing, unexpected = module.load_state_dict(state, strict=False)
-    if missing or unexpected:
-        raise BadInput(
-            f"weights of {network.name} in {checkpoint.name} do not fit the network",
-            expected=f"also {_some(missing)}" if missing else "only the network's keys",
-            found=f"also {_some(unexpected)}" if unexpected else f"{len(state)} keys",
-        )
+    load_strictly(module, read_state(checkpoint), network.name, checkpoint.name)
     return module
 
 
 def model_config(network: Network) -> dict[str, Any]:
     """The `model` part of the network's configuration, with the known build fixes."""
-    load_mmaction()
-    from mmengine.config import Config
+    config: dict[str, Any]
+    if network.own is not None:
+        config = own_config(network.name, network.source_id, network.own.folder)["model"]
+    else:
+        load_mmaction()
+        from mmengine.config import Config
 
-    path = package_folder() / ".mim" / "configs" / network.source_id
-    if not path.is_file():
-        raise BadInput(f"configuration of {network.name}", expected=str(path), found="no such file")
-    config: dict[str, Any] = Config.fromfile(path).model.to_dict()
-    backbone = config["backbone"]
+        path = _configurations() / network.source_id
+        if not path.is_file():
+            raise BadInput(f"configuration of {network.name}", expected=str(path), found="no such file")
+        config = Config.fromfile(path).model.to_dict()
+    backbone = config.get("backbone")
+    if not isinstance(backbone, dict) or not isinstance(backbone.get("type"), str):
+        return config
     if backbone["type"].startswith("timm.swin"):
         # Since 0.9 timm's Swin gives maps as (frames, height, width, channels); the wheel's file is older.
         backbone.setdefault("feature_shape", "NHWC")
@@ -79,6 +80,53 @@ def model_config(network: Network) -> dict[str, Any]:
         backbone.pop("pretrained", None)
         backbone["weights"] = None
     return config
+
+
+def own_config(network: str, name: str, folder: Path) -> dict[str, Any]:
+    """All of a configuration that a study names, as plain values.
+
+    Parameters
+    ----------
+    network : what the network is called, for errors.
+    name : of a file of `folder`, or of one of those in mmaction2's wheel ("recognition/tsn/...py").
+
+    Raises
+    ------
+    BadInput : there is no such file, it cannot be read, or it is of no network that is shown frames.
+    """
+    load_mmaction()
+    from mmengine.config import Config
+
+    path = folder / name
+    if not path.is_file():
+        path = _configurations() / name
+    if not path.is_file():
+        wheel = _configurations()
+        known = [each.relative_to(wheel).as_posix() for each in sorted(wheel.rglob("*.py"))]
+        raise BadInput(
+            f"configuration of network {network}",
+            expected=f"a file of {folder}, or of mmaction2's configurations",
+            found=name,
+            hint=near_names(name, known),
+        )
+    try:
+        config: dict[str, Any] = Config.fromfile(path).to_dict()
+    except Exception as error:  # a configuration is Python code
+        raise BadInput(f"configuration of network {network}", expected=path, found=in_words(error)) from error
+    model = config.get("model")
+    preprocessor = model.get("data_preprocessor") if isinstance(model, dict) else None
+    if not isinstance(preprocessor, dict) or preprocessor.get("type") != _PREPROCESSOR:
+        raise BadInput(
+            f"configuration of network {network}: {path}",
+            expected=f"a model whose data_preprocessor is {_PREPROCESSOR}, with mean and std",
+            found="none" if preprocessor is None else preprocessor,
+        )
+    return config
+
+
+def config_sha256(model: Mapping[str, Any]) -> str:
+    """The sha256 of the `model` part of a configuration, whatever file it stands in."""
+    return hashlib.sha256(json.dumps(model, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def without_downloads(config: Any) -> Any:
@@ -99,34 +147,24 @@ def without_downloads(config: Any) -> Any:
 
 
 def check_sha(network: Network, checkpoint: Path) -> None:
-    """Raises BadInput unless the sha256 of `checkpoint` starts with the catalog's prefix."""
-    expected = network.weights_sha_prefix or ""
-    found = sha256_of(checkpoint)
-    if not found.startswith(expected):
-        raise BadInput(
-            f"weights of {network.name} in {checkpoint}",
-            expected=f"sha256 {expected}...",
-            found=f"{found[: max(8, len(expected))]}...",
-            hint=f"fetch it again with `{FETCH_THEM} {network.name}`",
-        )
+    """Hold a checkpoint to its sha256: all of it, once the file was fetched here, else the catalog's start.
+
+    Raises
+    ------
+    BadInput : it is another; names both, and the command that fetches the file again.
+    """
+    seen = OnceSeen(checkpoint.parent).sha256_of(checkpoint.name)
+    to = "" if checkpoint.parent == weights_folder() else f" --to {checkpoint.parent}"
+    hold_to_sha256(
+        network.name,
+        checkpoint,
+        seen or network.weights_sha_prefix or "",
+        f"fetch it again with `{FETCH_THEM} {network.name}{to}`",
+    )
 
 
-def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint by key; nothing but tensors and plain values is unpickled."""
-    import torch
-
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise BadInput(
-            f"weights file {checkpoint}",
-            expected="a checkpoint of tensors and plain values",
-            found=str(error).splitlines()[0],
-        ) from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise BadInput(f"weights file {checkpoint}", expected="a state_dict", found=type(content).__name__)
-    return state
+def _configurations() -> Path:
+    return package_folder() / ".mim" / "configs"
 
 
 def _check_needs(network: Network) -> None:
@@ -153,8 +191,3 @@ def _quiet_construction() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _AT_MOST_NAMED
-    return ", ".join(names[:_AT_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -31,7 +31,8 @@ final as (
         arg_max(model, rho) as best_model,
         max(rho) as best_rho,
         count(*) filter (where p_value < 0.05) as n_significant,
-        any_value(remark) as remark
+        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        arg_max(remark, length(remark)) as remark
     from labelled
     group by protocol, dataset, split, roi, roi_group, roi_order, group_by, group_name
 )

@@ -60,18 +60,6 @@ def test_each_tensor_of_several_is_a_layer_and_other_parts_are_ignored() -> None
     assert [part.total.shape for part in read.values()] == [(4,), (2,), (4,)]
 
 
-class Keyed(nn.Module):
-    def forward(self, x: torch.Tensor) -> dict[str, object]:
-        return {"last_hidden_state": x, "pooler_output": x[:, :1], "hidden_states": None}
-
-
-def test_each_tensor_of_a_mapping_is_a_layer_named_after_its_key() -> None:
-    module = nn.Sequential(Keyed())
-    with torch.inference_mode(), Taps(module, ["0"], "output") as taps:
-        module(X)
-        assert list(taps.collect()) == ["0_last_hidden_state", "0_pooler_output"]
-
-
 @pytest.mark.parametrize(
     "output",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,10 @@ def test_importing_the_light_modules_loads_no_deep_learning_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_job_keys_hold_every_column_of_the_catalog_and_nothing_else() -> None:
+    with CATALOG.open(newline="", encoding="utf-8") as file:
+        columns = next(csv.reader(file))
+    for network in catalog().values():
+        assert list(network.identity()) == columns, "more would extract every network anew"

@@ -1,0 +1,92 @@
+"""The table of the study's 99 networks: layers, features, seconds and peak memory, one process a network.
+
+    python benchmarks/extraction/every_network.py TABLE.csv [--stimuli 4] [--frames 8] [--plain] [NAME ...]
+
+Rows that are in the table already are left alone, so that it can be stopped and gone on with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from ingest.models.catalog import select
+
+COLUMNS = (
+    "network",
+    "layers_sound",
+    "layers_paper",
+    "features_sound",
+    "seconds_to_build",
+    "seconds_to_extract",
+    "peak_megabytes",
+    "difference_from_plain",
+    "skipped_sound",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("table", type=Path)
+    parser.add_argument("names", nargs="*", default=["all"])
+    parser.add_argument("--stimuli", default="4")
+    parser.add_argument("--frames", default="8")
+    parser.add_argument("--plain", action="store_true")
+    arguments = parser.parse_args()
+    done = _done(arguments.table)
+    options = ["--stimuli", arguments.stimuli, "--frames", arguments.frames]
+    options += ["--plain"] if arguments.plain else []
+    failed = []
+    for network in select(arguments.names):
+        if network.name in done:
+            continue
+        command = [sys.executable, str(Path(__file__).with_name("one_network.py")), network.name, *options]
+        run = subprocess.run(command, capture_output=True, text=True)
+        if run.returncode:
+            failed.append(network.name)
+            print(f"{network.name} FAILED\n{run.stderr[-2000:]}", flush=True)
+            continue
+        row = _row(json.loads(run.stdout.splitlines()[-1]))
+        _append(arguments.table, row)
+        print(*row.values(), sep="  ", flush=True)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def _row(found: dict) -> dict[str, object]:
+    sound, paper = found["layers"]["sound"], found["layers"]["paper"]
+    return {
+        "network": found["network"],
+        "layers_sound": len(sound) + len(found["skipped"]["sound"]),
+        "layers_paper": len(paper) + len(found["skipped"]["paper"]),
+        "features_sound": sum(sound.values()),
+        "seconds_to_build": found["seconds_to_build"],
+        "seconds_to_extract": found["seconds_to_extract"],
+        "peak_megabytes": found["peak_megabytes"],
+        "difference_from_plain": f"{found.get('difference_from_plain', float('nan')):.1e}",
+        "skipped_sound": " ".join(found["skipped"]["sound"]),
+    }
+
+
+def _done(table: Path) -> set[str]:
+    if not table.exists():
+        return set()
+    with table.open(newline="") as file:
+        return {row["network"] for row in csv.DictReader(file)}
+
+
+def _append(table: Path, row: dict[str, object]) -> None:
+    new = not table.exists()
+    with table.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()

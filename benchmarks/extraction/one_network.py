@@ -1,0 +1,132 @@
+"""One network of the catalog, untrained, over short clips: its layers, seconds and peak memory, as JSON.
+
+    python benchmarks/extraction/one_network.py NAME [--stimuli 4] [--frames 8] [--plain]
+
+--plain : also read every layer the plain way (one frame or clip a call, whole outputs, scipy) and give the
+largest difference between the RDMs of both ways.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alignhouse.study import shipped
+
+PROTOCOLS = ("sound", "paper")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("name")
+    parser.add_argument("--stimuli", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--memory", type=float, default=4e9)
+    parser.add_argument("--scratch", type=float, default=20e9)
+    parser.add_argument("--plain", action="store_true")
+    print(json.dumps(measured(parser.parse_args())))
+
+
+def measured(arguments: argparse.Namespace) -> dict[str, Any]:
+    from ingest.features.extract import extract_rdms_together
+    from ingest.models.build import build
+    from ingest.models.catalog import catalog
+
+    network = catalog()[arguments.name]
+    settings = [each.extraction for each in shipped(PROTOCOLS).values()]
+    videos = [clip(seed, arguments.frames) for seed in range(arguments.stimuli)]
+    began = time.perf_counter()
+    module = build(network, weights="random")
+    built = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        found = extract_rdms_together(
+            network,
+            module,
+            videos,
+            settings,
+            device=arguments.device,
+            scratch=Path(scratch),
+            memory=arguments.memory,
+            scratch_bytes=arguments.scratch,
+            skip_bad=True,
+        )
+    done = time.perf_counter()
+    result: dict[str, Any] = {
+        "network": network.name,
+        "seconds_to_build": round(built - began, 2),
+        "seconds_to_extract": round(done - built, 2),
+        "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
+        "skipped": {
+            protocol: list(each.notes["skipped_layers"])
+            for protocol, each in zip(PROTOCOLS, found, strict=True)
+        },
+        "layers": {
+            protocol: {layer.name: layer.width for layer in each.layers}
+            for protocol, each in zip(PROTOCOLS, found, strict=True)
+        },
+    }
+    if arguments.plain:
+        rdms = {layer.name: layer.rdm for layer in found[0].layers}
+        del module, found
+        gc.collect()
+        result["difference_from_plain"] = difference(network, videos, settings[0], rdms)
+    return result
+
+
+def difference(network: Any, videos: list[Any], settings: Any, rdms: dict[str, np.ndarray]) -> float:
+    """The largest difference of RDMs from those of features that are read the plain way."""
+    from scipy.spatial.distance import pdist
+    from straightforward import outputs_of_call
+
+    from ingest.features.inputs import Caller, InputMaker
+    from ingest.models.build import build
+    from ingest.models.layers import layers_of
+
+    module = build(network, weights="random")
+    layers = layers_of(module, network, "sound")
+    make, caller = InputMaker(network, settings), Caller(network, module, "cpu", settings.frame_count)
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in rdms}
+    for video in videos:
+        parts = make(video()).parts
+        sums: dict[str, np.ndarray] = {}
+        for part in parts:
+            for name, output in outputs_of_call(network, module, layers, caller.tensor([part])[0]).items():
+                if name in rows:
+                    sums[name] = sums.get(name, 0.0) + output.astype(np.float64).ravel() / len(parts)
+        for name, row in sums.items():
+            rows[name].append(row)
+    plain = {name: pdist(np.stack(each), "correlation") for name, each in rows.items()}
+    return float(max(np.abs(plain[name] - rdm).max() for name, rdm in rdms.items()))
+
+
+def clip(seed: int, n_frames: int) -> Callable[[], np.ndarray]:
+    """A generated clip of coloured waves that move, (n_frames, 268, 268, 3) uint8."""
+
+    def frames() -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        y, x = np.mgrid[0:268, 0:268] / 268
+        video = np.zeros((n_frames, 268, 268, 3))
+        for _ in range(8):
+            waves, phase, speed = rng.uniform(1, 24, 2), rng.uniform(0, 6.3), rng.uniform(-1, 1)
+            colour = rng.uniform(-1, 1, 3)
+            for frame in range(n_frames):
+                wave = np.sin(6.3 * (waves[0] * x + waves[1] * y) + phase + speed * frame)
+                video[frame] += wave[..., None] * colour
+        video += rng.normal(0, 0.3, video.shape)
+        return np.clip(128 + 45 * video, 0, 255).astype(np.uint8)
+
+    return frames
+
+
+if __name__ == "__main__":
+    main()

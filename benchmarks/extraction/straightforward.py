@@ -1,0 +1,91 @@
+"""What one writes in an afternoon to get model RDMs: the baseline of the extraction's benchmarks.
+
+One frame (or clip) a call, hooks set anew for each, a .npz of features a stimulus, and in the end the PCA of
+scikit-learn for each layer. Readers and transforms are alignhouse's, so that only the way of working differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+
+from ingest.features.inputs import Caller, InputMaker
+from ingest.features.settings import ExtractionSettings
+from ingest.models.catalog import Network
+from ingest.models.layers import layers_of
+from ingest.stimuli.videos import read_frames
+
+
+def save_features(
+    network: Network,
+    module: torch.nn.Module,
+    videos: Sequence[Path],
+    settings: ExtractionSettings,
+    folder: Path,
+    *,
+    device: str = "cpu",
+) -> list[Path]:
+    """A .npz a stimulus in `folder`: layer -> mean over frames or clips, float32 as the network gives it."""
+    module = module.to(device)
+    layers = layers_of(module, network, settings.layer_list)
+    make, caller = InputMaker(network, settings), Caller(network, module, device, settings.frame_count)
+    files = []
+    for video in videos:
+        features: dict[str, list[np.ndarray]] = {}
+        for part in make(read_frames(video)).parts:
+            call, _ = caller.tensor([part])
+            for name, output in outputs_of_call(network, module, layers, call).items():
+                features.setdefault(name, []).append(output)
+        files.append(folder / f"{video.stem}.npz")
+        np.savez(files[-1], **{name: np.mean(each, axis=0) for name, each in features.items()})
+    return files
+
+
+def rdms(files: Sequence[Path], settings: ExtractionSettings) -> dict[str, np.ndarray]:
+    """Layer -> RDM (n, n): PCA of all stimuli's features where settings ask for it, then 1 - Pearson."""
+    with np.load(files[0]) as first:
+        names = list(first.files)
+    found = {}
+    for name in names:
+        rows = []
+        for file in files:
+            with np.load(file) as features:
+                rows.append(features[name].ravel())
+        patterns = np.stack(rows)
+        if settings.reduction == "pca":
+            components = min(settings.pca_components, len(files) - 2, patterns.shape[1])
+            patterns = PCA(components).fit_transform(patterns)
+        found[name] = 1 - np.corrcoef(patterns)
+    return found
+
+
+def outputs_of_call(
+    network: Network, module: torch.nn.Module, layers: Sequence[str], call: torch.Tensor
+) -> dict[str, np.ndarray]:
+    """The layers' outputs in one call, each averaged over its leading dimension."""
+    outputs: dict[str, np.ndarray] = {}
+
+    def hook(name: str) -> Any:
+        def keep(module: torch.nn.Module, arguments: Any, output: Any) -> None:
+            parts = output if isinstance(output, (tuple, list)) else [output]
+            tensors = [part for part in parts if isinstance(part, torch.Tensor)]
+            for number, tensor in enumerate(tensors):
+                key = name if len(tensors) == 1 else f"{name}_{number}"
+                outputs[key] = tensor.mean(dim=0).cpu().numpy()
+
+        return keep
+
+    modules = dict(module.named_modules())
+    hooks = [modules[layer].register_forward_hook(hook(layer)) for layer in layers]
+    try:
+        with torch.no_grad():
+            module(call, mode="tensor", stage="head") if network.takes == "clips" else module(call)
+    finally:
+        for each in hooks:
+            each.remove()
+    return outputs

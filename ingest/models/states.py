@@ -1,0 +1,120 @@
+"""Checkpoint files: held to their hash, read without running anything, and fitted to a network strictly."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warehouse.errors import BadInput
+from warehouse.files import sha256_of
+
+if TYPE_CHECKING:
+    import torch
+
+_AT_MOST_NAMED = 5
+_SAFETENSORS = ".safetensors"
+# What training scripts call the network's part of a checkpoint.
+_PARTS = ("state_dict", "model")
+
+
+def hold_to_sha256(network: str, file: Path, expected: str, hint: str) -> str:
+    """The sha256 of a network's weights file, which must start with `expected` (all of it, where known).
+
+    Raises
+    ------
+    BadInput : it does not; names both and gives `hint`.
+    """
+    found = sha256_of(file)
+    if not found.startswith(expected):
+        shown = found[: max(8, len(expected))]
+        raise BadInput(
+            f"weights of {network} in {file}",
+            expected=f"sha256 {_cut(expected)}",
+            found=_cut(shown),
+            hint=hint,
+        )
+    return found
+
+
+def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint by key; nothing but tensors and plain values is unpickled.
+
+    Raises
+    ------
+    BadInput : it cannot be read, holds more than tensors and plain values, or no state_dict.
+    """
+    import torch
+
+    if checkpoint.suffix == _SAFETENSORS:
+        return _read_safetensors(checkpoint)
+    try:
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise BadInput(
+            f"weights file {checkpoint}",
+            expected="a checkpoint of tensors and plain values",
+            found=_first_line(error),
+        ) from error
+    state = content
+    if isinstance(content, dict):
+        state = next((content[part] for part in _PARTS if isinstance(content.get(part), dict)), content)
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise BadInput(f"weights file {checkpoint}", expected="a state_dict", found=type(content).__name__)
+    return state
+
+
+def load_strictly(module: torch.nn.Module, state: dict[str, torch.Tensor], network: str, file: str) -> None:
+    """Put a checkpoint's tensors into a network whose keys and shapes must be theirs.
+
+    Raises
+    ------
+    BadInput : keys are missing, others are too many, or shapes differ; names the first of them.
+    """
+    shapes = {key: tuple(value.shape) for key, value in module.state_dict().items() if _has_shape(value)}
+    differing = [key for key in shapes if key in state and tuple(state[key].shape) != shapes[key]]
+    what = f"weights of {network} in {file} do not fit the network"
+    if differing:
+        raise BadInput(
+            what,
+            expected=_some([f"{key} {shapes[key]}" for key in differing]),
+            found=_some([f"{key} {tuple(state[key].shape)}" for key in differing]),
+        )
+    missing, unexpected = module.load_state_dict(state, strict=False)
+    if missing or unexpected:
+        raise BadInput(
+            what,
+            expected=f"also {_some(missing)}" if missing else "only the network's keys",
+            found=f"also {_some(unexpected)}" if unexpected else f"{len(state)} keys",
+        )
+
+
+def _read_safetensors(checkpoint: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state: dict[str, torch.Tensor] = load_file(checkpoint)
+    except (SafetensorError, OSError) as error:
+        raise BadInput(
+            f"weights file {checkpoint}", expected="tensors in safetensors' format", found=_first_line(error)
+        ) from error
+    return state
+
+
+def _has_shape(value: object) -> bool:
+    # A module may keep other state of its own among its tensors.
+    return hasattr(value, "shape")
+
+
+def _cut(digest: str) -> str:
+    return digest if len(digest) == 64 else f"{digest}..."
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _AT_MOST_NAMED
+    return ", ".join(names[:_AT_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
