@@ -3,8 +3,8 @@
     python benchmarks/extraction/one_way.py straightforward|engine NETWORK VIDEOS OUT.npz
                                             [--device cpu] [--count N]
 
-The RDMs go to OUT.npz. Those of the straightforward way are made once more, after its time was taken, by a PCA
-in float64: scikit-learn's in float32, which it is timed with, turns some components' signs.
+The RDMs go to OUT.npz. Those of the straightforward way are made once more, after its time was taken, by a
+PCA in float64: scikit-learn's in float32, which it is timed with, turns some components' signs.
 """
 
 from __future__ import annotations

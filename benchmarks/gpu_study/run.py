@@ -3,9 +3,10 @@
     python benchmarks/gpu_study/run.py OUT.csv          # the 99 over 102 videos of 90 frames, on cuda
     python benchmarks/gpu_study/run.py OUT.csv --device cpu --networks AlexNet,x3d_s --stimuli 4 --frames 6
 
-Prints a line a network and the sum, and first, for five networks, the rate beside that of the straightforward
-way (one frame a call, hooks set anew for each, features to numpy), on as many stimuli as --compare says. Shares
-are of what the device reaches in a product of large float32 matrices; TensorFloat-32 is off throughout.
+Prints a line a network and the sum, and first, for five networks, the rate beside that of the
+straightforward way (one frame a call, hooks set anew for each, features to numpy), on as many stimuli as
+--compare says. Shares are of what the device reaches in a product of large float32 matrices; TensorFloat-32
+is off throughout.
 """
 
 from __future__ import annotations

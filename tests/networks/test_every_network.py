@@ -1,7 +1,7 @@
 """Every network of the study, built and shown short clips, one process each: `make test-networks`.
 
-Names and widths of layers are those that were found beforehand on the same libraries (expected_widths.csv), and
-RDMs are those of features that are read the plain way.
+Names and widths of layers are those that were found beforehand on the same libraries (expected_widths.csv),
+and RDMs are those of features that are read the plain way.
 """
 
 from __future__ import annotations
