@@ -2,7 +2,7 @@
 
     python benchmarks/extraction/precision.py CICHY78 [--networks ...] [--device cpu] [--stimuli 78]
 
-CICHY78 holds fmri_EVC_RDMs.npz, fmri_IT_RDMs.npz and stimuli/ (78 photographs, 15 people). Untrained networks.
+CICHY78 holds fmri_EVC_RDMs.npz, fmri_IT_RDMs.npz and stimuli/: 78 photographs, 15 people. Untrained networks.
 A row gives, over the layers of a network and both regions, the largest and the median change of the mean rho
 over people, and the lowest rank correlation of a layer's RDM with its RDM in float32.
 """
