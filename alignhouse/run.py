@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -14,6 +13,8 @@ from alignhouse.study import Protocol, Study
 from analysis.jobs import Model, Scope, group_job, noise_ceiling_job, rsa_job
 from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job
 from ingest.features.settings import ExtractionSettings
+from ingest.models.ahead import BuiltAhead
+from ingest.models.build import Built
 from ingest.models.catalog import Network
 from ingest.models.weights import check_weights
 from warehouse.artifacts import Artifact, hive, read_metadata
@@ -22,9 +23,6 @@ from warehouse.jobs import Job, Output, Tick, canonical
 from warehouse.progress import Progress, Silent
 from warehouse.runs import Run
 from warehouse.store import Writer
-
-if TYPE_CHECKING:
-    from ingest.models.build import Built
 
 STAGES = ("inputs", "networks", "analysis")
 RANDOM = "random weights"
@@ -63,11 +61,12 @@ def run_study(
     with (
         Writer(folder, command) as writer,
         Run(writer, command, study.model_dump(mode="json"), progress or Silent()) as run,
+        _builder(study) as build,
     ):
         hashes = Hashes(folder)
         with run.all_or_nothing():
             inputs = ingest_inputs(run, study, hashes)
-            planned = _planned(run, study, protocols, networks, inputs) if until != "inputs" else {}
+            planned = _planned(run, study, protocols, networks, inputs, build) if until != "inputs" else {}
             # Known before hours of extraction, and before anything is accepted; a network whose RDMs are
             # stored needs no weights any more.
             missing = [each.together.network for each in planned.values() if each.together.wanted]
@@ -134,6 +133,7 @@ def _planned(
     protocols: Mapping[str, Protocol],
     networks: Sequence[Network],
     inputs: StudyInputs,
+    build: BuiltAhead,
 ) -> dict[str, _Planned]:
     """Model name -> its extractions; what is done already is not among the settings wanted."""
     extraction = Extraction(
@@ -150,10 +150,11 @@ def _planned(
     )
     planned = {}
     for network in networks:
-        together = Together(extraction, network, _builder(study))
+        together = Together(extraction, network, build)
         jobs = {name: _extraction(run, together, each.extraction) for name, each in protocols.items()}
         together.wanted = [protocols[name].extraction for name, job in jobs.items() if not run.has(job)]
         planned[together.name] = _Planned(together, jobs)
+    build.expect([each.together.network for each in planned.values() if each.together.wanted])
     return planned
 
 
@@ -195,13 +196,13 @@ def _tell_skipped_layers(run: Run, name: str, of_protocols: Mapping[str, Artifac
             run.progress.say(f"Skipped layers of {name}, protocol {protocol}: {', '.join(skipped)}")
 
 
-def _builder(study: Study) -> Callable[[Network], Built]:
+def _builder(study: Study) -> BuiltAhead:
     def built(network: Network) -> Built:
         from ingest.models.build import build_network
 
         return build_network(network, weights=study.networks.weights, seed=study.networks.seed)
 
-    return built
+    return BuiltAhead(built, ahead=study.compute.device != "cpu")
 
 
 def _analysis(
