@@ -1,6 +1,7 @@
 """One network of the catalog, untrained, over short clips: its layers, seconds and peak memory, as JSON.
 
-    python benchmarks/extraction/one_network.py NAME [--stimuli 4] [--frames 8] [--plain]
+    python benchmarks/extraction/one_network.py NAME [--stimuli 4] [--frames 8] [--protocols sound,paper]
+                                                [--memory 4e9] [--scratch 20e9] [--plain]
 
 --plain : also read every layer the plain way (one frame or clip a call, whole outputs, scipy) and give the
 largest difference between the RDMs of both ways.
@@ -12,6 +13,7 @@ import argparse
 import gc
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +32,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--stimuli", type=int, default=4)
     parser.add_argument("--frames", type=int, default=8)
+    parser.add_argument("--protocols", default=",".join(PROTOCOLS))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--memory", type=float, default=4e9)
     parser.add_argument("--scratch", type=float, default=20e9)
@@ -43,7 +46,8 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     from ingest.models.catalog import catalog
 
     network = catalog()[arguments.name]
-    settings = [each.extraction for each in shipped(PROTOCOLS).values()]
+    protocols = tuple(arguments.protocols.split(","))
+    settings = [each.extraction for each in shipped(protocols).values()]
     videos = [clip(seed, arguments.frames) for seed in range(arguments.stimuli)]
     began = time.perf_counter()
     module = build(network, weights="random")
@@ -59,6 +63,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
             memory=arguments.memory,
             scratch_bytes=arguments.scratch,
             skip_bad=True,
+            say=lambda text: print(text, file=sys.stderr, flush=True),
         )
     done = time.perf_counter()
     result: dict[str, Any] = {
@@ -68,11 +73,11 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
         "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
         "skipped": {
             protocol: list(each.notes["skipped_layers"])
-            for protocol, each in zip(PROTOCOLS, found, strict=True)
+            for protocol, each in zip(protocols, found, strict=True)
         },
         "layers": {
             protocol: {layer.name: layer.width for layer in each.layers}
-            for protocol, each in zip(PROTOCOLS, found, strict=True)
+            for protocol, each in zip(protocols, found, strict=True)
         },
     }
     if arguments.plain:
