@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.settings import BestLayerNull, NullKind, PValueMethod
-from analysis.similarity import FloatArray, Ranks, condition_count, rank
+from analysis.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count, rank
 from warehouse.errors import BadInput
 
 IntArray = NDArray[np.intp]
 
-DEFAULT_MEMORY = 256 * 2**20
+
 # Wider blocks of permutations make the matrix product no faster, only larger (measured on 5,151 pairs).
 MOST_PERMUTATIONS_A_BLOCK = 128
 # Permuting rows alone counts and ranks anew: small blocks stay in the processor's cache.
