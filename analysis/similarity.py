@@ -68,7 +68,7 @@ def rank(vectors: ArrayLike, names: Sequence[str] | None = None) -> Ranks:
     `names` (m) are what errors call the rows. Raises BadInput, naming the row, for NaN or infinity, for a row
     whose values are all equal, for fewer than 4 conditions (6 pairs), and for what is not (m, P) reals.
     """
-    return _ranked(_checked(vectors, names), names)
+    return _ranked(checked_rdms(vectors, names), names)
 
 
 def _ranked(rows: NDArray[np.generic], names: Sequence[str] | None, first_row: int = 0) -> Ranks:
@@ -148,7 +148,7 @@ def similarity(
     Raises BadInput, naming the row, for NaN or infinity, rows whose values are all equal ("cosine": all 0),
     fewer than 4 conditions, and lengths P that differ.
     """
-    rows_a, rows_b = _checked(a, a_names), _checked(b, b_names)
+    rows_a, rows_b = checked_rdms(a, a_names), checked_rdms(b, b_names)
     _check_lengths(rows_a.shape[1], rows_b.shape[1])
     if measure == "kendall_tau_a":
         for rows, names in ((rows_a, a_names), (rows_b, b_names)):
@@ -223,14 +223,14 @@ def _check_lengths(a: int, b: int) -> None:
 
 def _all_equal(row: NDArray[np.generic], names: Sequence[str] | None, index: int) -> BadInput:
     return BadInput(
-        f"{_row_name(names, index)} cannot be ranked",
+        f"{row_name(names, index)} cannot be ranked",
         expected="dissimilarities that differ",
         found=f"{row.size} times {row[0]}",
         hint="its patterns do not tell the conditions apart: leave it out, or mend what made it",
     )
 
 
-def _checked(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.generic]:
+def checked_rdms(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.generic]:
     rows = np.asarray(vectors)
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or rows.shape[0] == 0:
         raise BadInput(
@@ -242,7 +242,7 @@ def _checked(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.gene
         raise BadInput("names of RDMs", expected=f"{rows.shape[0]}, one a row", found=len(names))
     if rows.shape[1] < FEWEST_PAIRS:
         raise BadInput(
-            f"{_row_name(names, 0)} is too short to rank",
+            f"{row_name(names, 0)} is too short to rank",
             expected=f"at least {FEWEST_CONDITIONS} conditions ({FEWEST_PAIRS} pairs)",
             found=f"{rows.shape[1]} pairs",
         )
@@ -250,7 +250,7 @@ def _checked(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.gene
         finite = np.isfinite(row)
         if not finite.all():
             raise BadInput(
-                f"{_row_name(names, index)} cannot be ranked",
+                f"{row_name(names, index)} cannot be ranked",
                 expected="finite dissimilarities",
                 found=f"{np.count_nonzero(~finite)} of {row.size} NaN or infinite, "
                 f"the first at pair {int(np.argmin(finite))}",
@@ -259,5 +259,5 @@ def _checked(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.gene
     return rows
 
 
-def _row_name(names: Sequence[str] | None, index: int) -> str:
+def row_name(names: Sequence[str] | None, index: int) -> str:
     return f"RDM of {names[index]}" if names is not None else f"RDM in row {index}"
