@@ -92,6 +92,15 @@ def analyse_rsa(study: StudyFile) -> None:
 
     Example: `alignhouse analyse rsa my_study.toml`
     """
+    run_file(study, until="rsa", report=False)
+
+
+@analyse_app.command("uncertainty")
+def analyse_uncertainty(study: StudyFile) -> None:
+    """As rsa, and: intervals by bootstrap, layers chosen on other stimuli, differences, complexity.
+
+    Example: `alignhouse analyse uncertainty my_study.toml`
+    """
     run_file(study, until="analysis", report=False)
 
 

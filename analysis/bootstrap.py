@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,3 +145,49 @@ def bootstrap_scores(
             n_subjects=n_subjects,
         )
     return found
+
+
+def difference_scores(a: BootstrapScores, b: BootstrapScores) -> BootstrapScores:
+    """The bootstrap of score differences a - b, draw by draw; both of the same brains and draws."""
+    return _combined([a, b], lambda arrays: arrays[0] - arrays[1])
+
+
+def median_scores(scores: Sequence[BootstrapScores]) -> BootstrapScores:
+    """The bootstrap of the median over networks, draw by draw; all of the same brains and draws."""
+    return _combined(scores, lambda arrays: np.median(np.stack(arrays), axis=0))
+
+
+def stacked_scores(scores: Sequence[BootstrapScores]) -> BootstrapScores:
+    """Records of the same brains and draws as one, its rows theirs one below the other."""
+    return _combined(scores, np.concatenate)
+
+
+def some_scores(scores: BootstrapScores, rows: slice) -> BootstrapScores:
+    """The record of some rows alone."""
+    return _combined([scores], lambda arrays: arrays[0][rows])
+
+
+def _combined(scores: Sequence[BootstrapScores], combine: Callable[[list[Array]], Array]) -> BootstrapScores:
+    first = scores[0]
+    for each in scores[1:]:
+        theirs, ours = _of_what(each), _of_what(first)
+        if theirs != ours:
+            raise BadInput(
+                "bootstraps to compare",
+                expected=ours,
+                found=theirs,
+                hint="only scores with the same brains, under the same draws, can be compared draw by draw",
+            )
+
+    def of(kind: str) -> Any:
+        arrays = [getattr(each, kind) for each in scores]
+        return None if any(each is None for each in arrays) else combine(arrays)
+
+    return BootstrapScores(
+        of("observed"), of("stimuli"), of("subjects"), of("both"), first.n_stimuli, first.n_subjects
+    )
+
+
+def _of_what(scores: BootstrapScores) -> str:
+    draws = scores.stimuli.shape[-1]
+    return f"{draws} draws of {scores.n_stimuli} stimuli and {scores.n_subjects} subjects"

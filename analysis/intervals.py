@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
+from analysis.bootstrap import BootstrapScores
 from analysis.similarity import FloatArray
 from warehouse.errors import BadInput
+
+RESAMPLINGS = ("stimuli", "subjects", "both")
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,30 @@ def dual_interval(
     error = np.sqrt(dual_variance(both, subjects, stimuli, n_subjects, n_stimuli))
     reach = stdtrit(min(n_subjects, n_stimuli) - 1, (1 + level) / 2) * error
     return Interval(score - reach, score + reach)
+
+
+def intervals_of(scores: BootstrapScores, level: float = 0.95) -> dict[tuple[str, str], Interval]:
+    """Every interval of a bootstrap record, of all its rows: (what was resampled, method) -> bounds (L,).
+
+    "percentile" and "bias_corrected" of each resampling; for two subjects or more also ("both", "dual").
+    """
+    found = {}
+    for kind in RESAMPLINGS:
+        samples = getattr(scores, kind)
+        if samples is not None:
+            found[kind, "percentile"] = percentile_interval(samples, level)
+            found[kind, "bias_corrected"] = bias_corrected_interval(scores.observed, samples, level)
+    if scores.both is not None and scores.subjects is not None and scores.both.shape[-1] > 1:
+        found["both", "dual"] = dual_interval(
+            scores.observed,
+            scores.both,
+            scores.subjects,
+            scores.stimuli,
+            scores.n_subjects,
+            scores.n_stimuli,
+            level,
+        )
+    return found
 
 
 def _ordered(samples: ArrayLike, level: float) -> NDArray[Any]:

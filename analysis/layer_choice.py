@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,9 @@ from analysis.similarity import DEFAULT_MEMORY, FEWEST_CONDITIONS, FloatArray, c
 from warehouse.errors import BadInput
 
 ChosenOn = Literal["train", "halves"]
+# Scores (L, C) on the stimuli that choose, and (L, C) on those that score, C times.
+ChoosingAndScoring = tuple[NDArray[Any], NDArray[Any]]
+FEWEST_STIMULI_OF_HALVES = 2 * FEWEST_CONDITIONS
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def random_halves(n: int, halvings: int, seed: int) -> NDArray[np.int32]:
     (n, seed) and h alone. Raises BadInput where a half would have fewer than 4 stimuli.
     """
     for what, least, found in (
-        ("stimuli", 2 * FEWEST_CONDITIONS, n),
+        ("stimuli", FEWEST_STIMULI_OF_HALVES, n),
         ("halvings", 1, halvings),
         ("seed", 0, seed),
     ):
@@ -76,14 +79,16 @@ def choose_on_halves(
     the sub-matrix, ranked anew. Returns region -> LayerChoice. Raises BadInput as `resampled_scores` does,
     and for fewer than 8 stimuli.
     """
-    halves = random_halves(_n_stimuli(models), halvings, seed)
-    scores = resampled_scores(
-        models, brain, halves, precision=precision, memory=memory, layer_names=layer_names
+    scores = scores_on_halves(
+        models,
+        brain,
+        halvings=halvings,
+        seed=seed,
+        precision=precision,
+        memory=memory,
+        layer_names=layer_names,
     )
-    return {
-        roi: choice_from_scores(each.all_subjects, _other_half(each.all_subjects), "halves")
-        for roi, each in scores.items()
-    }
+    return {roi: choice_from_scores(*each, "halves") for roi, each in scores.items()}
 
 
 def choose_on_train(
@@ -100,6 +105,44 @@ def choose_on_train(
     `is_train` is (n,) bool; the RDM of either part is the sub-matrix of `models` (L, P) and of `brain`,
     region -> (S, P). Raises BadInput as `resampled_scores` does, and where a part has fewer than 4 stimuli.
     """
+    scores = scores_on_train(
+        models, brain, is_train, precision=precision, memory=memory, layer_names=layer_names
+    )
+    return {roi: choice_from_scores(*each, "train") for roi, each in scores.items()}
+
+
+def scores_on_halves(
+    models: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    *,
+    halvings: int,
+    seed: int,
+    precision: Precision = "float64",
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, ChoosingAndScoring]:
+    """Region -> R of each layer on each half, and on the half that it was split from.
+
+    For many networks at once: rows of `models` (L, P) may be layers of several. Parameters and errors are
+    those of `choose_on_halves`.
+    """
+    halves = random_halves(_n_stimuli(models), halvings, seed)
+    scores = resampled_scores(
+        models, brain, halves, precision=precision, memory=memory, layer_names=layer_names
+    )
+    return {roi: (each.all_subjects, _other_half(each.all_subjects)) for roi, each in scores.items()}
+
+
+def scores_on_train(
+    models: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    is_train: ArrayLike,
+    *,
+    precision: Precision = "float64",
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, ChoosingAndScoring]:
+    """Region -> R of each layer on the training stimuli, and on the others; see `choose_on_train`."""
     train = np.asarray(is_train, dtype=bool)
     if train.shape != (_n_stimuli(models),):
         raise BadInput(
@@ -116,10 +159,7 @@ def choose_on_train(
     scores = resampled_scores(
         models, brain, parts, precision=precision, memory=memory, layer_names=layer_names
     )
-    return {
-        roi: choice_from_scores(each.all_subjects[:, :1], each.all_subjects[:, 1:], "train")
-        for roi, each in scores.items()
-    }
+    return {roi: (each.all_subjects[:, :1], each.all_subjects[:, 1:]) for roi, each in scores.items()}
 
 
 def choice_from_scores(choosing: ArrayLike, scoring: ArrayLike, chosen_on: ChosenOn) -> LayerChoice:
