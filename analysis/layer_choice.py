@@ -18,6 +18,9 @@ from warehouse.errors import BadInput
 ChosenOn = Literal["train", "halves"]
 # Scores (L, C) on the stimuli that choose, and (L, C) on those that score, C times.
 ChoosingAndScoring = tuple[NDArray[Any], NDArray[Any]]
+# Few stimuli have few possible correlations, so layers do tie; which of them rounding puts first must not
+# depend on the precision or the number of threads.
+TIE_TOLERANCE = 1e-6
 FEWEST_STIMULI_OF_HALVES = 2 * FEWEST_CONDITIONS
 
 
@@ -165,7 +168,8 @@ def scores_on_train(
 def choice_from_scores(choosing: ArrayLike, scoring: ArrayLike, chosen_on: ChosenOn) -> LayerChoice:
     """The choice from scores (L, C) on the stimuli that choose, and (L, C) on those that score, C times.
 
-    Of layers that tie, the first is chosen. Raises BadInput for shapes that do not fit and for NaN.
+    Of layers that tie (within `TIE_TOLERANCE`), the first is chosen. Raises BadInput for shapes that do not
+    fit and for NaN.
     """
     first, second = np.asarray(choosing, dtype=np.float64), np.asarray(scoring, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 2 or first.size == 0:
@@ -177,7 +181,7 @@ def choice_from_scores(choosing: ArrayLike, scoring: ArrayLike, chosen_on: Chose
     if np.isnan(first).any() or np.isnan(second).any():
         raise BadInput("choice of a layer", expected="numbers", found="NaN")
     n_layers, choices = first.shape
-    chosen = first.argmax(axis=0)
+    chosen = (first >= first.max(axis=0) - TIE_TOLERANCE).argmax(axis=0)
     votes = np.bincount(chosen, minlength=n_layers) / choices
     score = float(second[chosen, np.arange(choices)].mean())
     return LayerChoice(chosen_on, score, votes, int(votes.argmax()), choices)

@@ -9,7 +9,16 @@ import pytest
 from numpy.typing import NDArray
 from resampled_plainly import plain_scores
 
-from analysis.bootstrap import STIMULI, SUBJECTS, bootstrap_scores, resample_counts
+from analysis.bootstrap import (
+    STIMULI,
+    SUBJECTS,
+    bootstrap_scores,
+    difference_scores,
+    median_scores,
+    resample_counts,
+    some_scores,
+    stacked_scores,
+)
 from analysis.intervals import dual_interval
 from analysis.resampling import resampled_scores
 from analysis.similarity import spearman
@@ -94,6 +103,35 @@ def test_a_single_subject_is_not_resampled(simulated_rdms: Any) -> None:
     assert (found.subjects, found.both, found.n_subjects) == (None, None, 1)
     assert found.best_layer().both is None
     assert found.stimuli.shape == (2, 5)
+
+
+def test_medians_and_differences_are_taken_draw_by_draw(simulated_rdms: Any) -> None:
+    brain = {"V1": simulated_rdms(3, 8, 9)}
+    networks = [bootstrap_scores(simulated_rdms(2, 8, seed), brain, draws=10)["V1"] for seed in range(3)]
+    median = median_scores(networks)
+    both = np.median([each.both for each in networks], axis=0)
+    np.testing.assert_array_equal(median.both, both)
+    np.testing.assert_array_equal(median.observed, np.median([each.observed for each in networks], axis=0))
+    difference = difference_scores(networks[0], median)
+    np.testing.assert_array_equal(difference.both, networks[0].both - both)
+    together = stacked_scores([networks[1], difference])
+    np.testing.assert_array_equal(some_scores(together, slice(2, 4)).subjects, difference.subjects)
+
+
+def test_a_network_does_not_differ_from_itself(simulated_rdms: Any) -> None:
+    one = bootstrap_scores(simulated_rdms(2, 8, 0), {"V1": simulated_rdms(3, 8, 9)}, draws=10)["V1"]
+    assert not difference_scores(one, one).both.any()
+
+
+def test_scores_of_other_brains_or_draws_are_not_compared(simulated_rdms: Any) -> None:
+    models, brain = simulated_rdms(2, 8, 0), simulated_rdms(3, 8, 9)
+    one = bootstrap_scores(models, {"V1": brain}, draws=10)["V1"]
+    for other in (
+        bootstrap_scores(models, {"V1": brain[:2]}, draws=10)["V1"],
+        bootstrap_scores(models, {"V1": brain}, draws=11)["V1"],
+    ):
+        with pytest.raises(BadInput, match="10 draws of 8 stimuli and 3 subjects"):
+            difference_scores(one, other)
 
 
 def test_each_of_our_resamples_equals_rsatoolbox_on_the_same_draw(simulated_rdms: Any) -> None:
