@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow fuzz lint clean
+.PHONY: demo test test-slow test-networks fuzz lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
@@ -12,7 +12,11 @@ test: $(INSTALLED)
 	$(BIN)/python -m pytest
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest -m "not networks"
+
+# All 99 networks, built and shown short clips, one process each.
+test-networks: $(INSTALLED)
+	$(BIN)/python -m pytest tests/networks -m networks
 
 fuzz: $(INSTALLED)
 	$(BIN)/python tests/ingest/brain/fuzz_pickles.py --cases 100000

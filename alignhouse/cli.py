@@ -14,7 +14,17 @@ from typing import Annotated
 import typer
 
 from alignhouse.ingest_cli import ingest_app
-from alignhouse.terminal import StudyFile, WarehouseOption, command, progress, run_file, which_warehouse
+from alignhouse.terminal import (
+    DeviceOption,
+    MemoryLimit,
+    ScratchLimit,
+    StudyFile,
+    WarehouseOption,
+    command,
+    progress,
+    run_file,
+    which_warehouse,
+)
 from warehouse.errors import AlignhouseError
 
 app = typer.Typer(
@@ -78,12 +88,15 @@ def init(
 def run(
     study: StudyFile,
     report: Annotated[bool, typer.Option(help="Write the report when all is done.")] = True,
+    device: DeviceOption = None,
+    memory: MemoryLimit = None,
+    scratch: ScratchLimit = None,
 ) -> None:
     """Do a study, or what is still missing of it; can be stopped and started at will.
 
-    Example: `alignhouse run my_study.toml`
+    Example: `alignhouse run my_study.toml --device cuda`
     """
-    run_file(study, until="analysis", report=report)
+    run_file(study, until="analysis", report=report, device=device, memory=memory, scratch=scratch)
 
 
 @analyse_app.command("rsa")

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alignhouse.terminal import (
+    DeviceOption,
+    MemoryLimit,
+    ScratchLimit,
     StudyFile,
     WarehouseOption,
     progress,
@@ -75,22 +78,25 @@ def ingest_networks(
     stimuli: Annotated[
         int | None, typer.Option(min=3, help="With --dry-run: reckon with so many stimuli.")
     ] = None,
+    device: DeviceOption = None,
+    memory: MemoryLimit = None,
+    scratch: ScratchLimit = None,
 ) -> None:
     """Extract the RDMs of the study's networks (and ingest its inputs, where that is still to do).
 
-    Examples: `alignhouse ingest networks my_study.toml`,
+    Examples: `alignhouse ingest networks my_study.toml --memory 4GB --scratch 20GB`,
     `alignhouse ingest networks my_study.toml --dry-run --stimuli 1102`
     """
     if dry_run:
         from alignhouse.dry_run import show, what_is_needed
-        from alignhouse.study import read_study
+        from alignhouse.study import read_study, with_compute
 
-        asked = read_study(study)
+        asked = with_compute(read_study(study), device=device, memory=memory, scratch=scratch)
         with progress() as shown:
             needed, n_stimuli = what_is_needed(asked, stimuli, shown)
         show(needed, asked, n_stimuli)
         return
-    run_file(study, until="networks", report=False)
+    run_file(study, until="networks", report=False, device=device, memory=memory, scratch=scratch)
 
 
 @ingest_app.command("fetch")

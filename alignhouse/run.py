@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from alignhouse.analyse import RANDOM, joined, run_analysis
 from alignhouse.inputs import StudyInputs, ingest_inputs
@@ -13,6 +12,8 @@ from alignhouse.study import Protocol, Study
 from analysis.scope import Model
 from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job
 from ingest.features.settings import ExtractionSettings
+from ingest.models.ahead import BuiltAhead
+from ingest.models.build import Built
 from ingest.models.catalog import Network
 from ingest.models.weights import check_weights
 from warehouse.artifacts import Artifact, read_metadata
@@ -21,9 +22,6 @@ from warehouse.jobs import Job
 from warehouse.progress import Progress, Silent
 from warehouse.runs import Run
 from warehouse.store import Writer
-
-if TYPE_CHECKING:
-    from ingest.models.build import Built
 
 STAGES = ("inputs", "networks", "rsa", "analysis")
 
@@ -61,11 +59,12 @@ def run_study(
     with (
         Writer(folder, command) as writer,
         Run(writer, command, study.model_dump(mode="json"), progress or Silent()) as run,
+        _builder(study) as build,
     ):
         hashes = Hashes(folder)
         with run.all_or_nothing():
             inputs = ingest_inputs(run, study, hashes)
-            planned = _planned(run, study, protocols, networks, inputs) if until != "inputs" else {}
+            planned = _planned(run, study, protocols, networks, inputs, build) if until != "inputs" else {}
             # Known before hours of extraction, and before anything is accepted; a network whose RDMs are
             # stored needs no weights any more.
             missing = [each.together.network for each in planned.values() if each.together.wanted]
@@ -132,6 +131,7 @@ def _planned(
     protocols: Mapping[str, Protocol],
     networks: Sequence[Network],
     inputs: StudyInputs,
+    build: BuiltAhead,
 ) -> dict[str, _Planned]:
     """Model name -> its extractions; what is done already is not among the settings wanted."""
     extraction = Extraction(
@@ -148,10 +148,11 @@ def _planned(
     )
     planned = {}
     for network in networks:
-        together = Together(extraction, network, _builder(study))
+        together = Together(extraction, network, build)
         jobs = {name: _extraction(run, together, each.extraction) for name, each in protocols.items()}
         together.wanted = [protocols[name].extraction for name, job in jobs.items() if not run.has(job)]
         planned[together.name] = _Planned(together, jobs)
+    build.expect([each.together.network for each in planned.values() if each.together.wanted])
     return planned
 
 
@@ -193,10 +194,10 @@ def _tell_skipped_layers(run: Run, name: str, of_protocols: Mapping[str, Artifac
             run.progress.say(f"Skipped layers of {name}, protocol {protocol}: {', '.join(skipped)}")
 
 
-def _builder(study: Study) -> Callable[[Network], Built]:
+def _builder(study: Study) -> BuiltAhead:
     def built(network: Network) -> Built:
         from ingest.models.build import build_network
 
         return build_network(network, weights=study.networks.weights, seed=study.networks.seed)
 
-    return built
+    return BuiltAhead(built, ahead=study.compute.device != "cpu")

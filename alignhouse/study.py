@@ -237,6 +237,20 @@ def read_study(path: Path) -> Study:
     return _with_absolute_paths(study, path.resolve().parent)
 
 
+def with_compute(study: Study, **given: str | None) -> Study:
+    """The study with other limits: device, memory, scratch; those that are None stay as its file says.
+
+    Raises
+    ------
+    BadInput : a value that is none.
+    """
+    changed = {key: value for key, value in given.items() if value is not None}
+    if not changed:
+        return study
+    compute = _validated(ComputeSection, {**study.compute.model_dump(), **changed}, "on the command line")
+    return study.model_copy(update={"compute": compute})
+
+
 def _with_absolute_paths(study: Study, folder: Path) -> Study:
     changed: dict[str, Any] = {}
     for name, section in study:

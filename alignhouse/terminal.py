@@ -31,14 +31,33 @@ WarehouseOption = Annotated[
     ),
 ]
 
+DeviceOption = Annotated[
+    str | None, typer.Option(help="cpu, cuda or cuda:1, instead of the study's own.", metavar="DEVICE")
+]
+MemoryLimit = Annotated[
+    str | None,
+    typer.Option("--memory", help="Memory that may be used, e.g. 4GB, instead of the study's own."),
+]
+ScratchLimit = Annotated[
+    str | None, typer.Option("--scratch", help="Disk for temporary files, e.g. 20GB, instead of the study's.")
+]
 
-def run_file(study_file: Path, *, until: str, report: bool) -> None:
-    """Do a study up to a stage, and say what was done."""
+
+def run_file(
+    study_file: Path,
+    *,
+    until: str,
+    report: bool,
+    device: str | None = None,
+    memory: str | None = None,
+    scratch: str | None = None,
+) -> None:
+    """Do a study up to a stage, within limits that are given instead of its own; say what was done."""
     from alignhouse.run import run_study
-    from alignhouse.study import read_study
+    from alignhouse.study import read_study, with_compute
 
     began = time.monotonic()
-    study = read_study(study_file)
+    study = with_compute(read_study(study_file), device=device, memory=memory, scratch=scratch)
     with progress() as shown:
         finished = run_study(study, command=command(), until=until, progress=shown)
         page = _report(study, shown) if report else None

@@ -2,7 +2,8 @@
 
     python benchmarks/extraction/every_network.py TABLE.csv [--stimuli 4] [--frames 8] [--plain] [NAME ...]
 
-Rows that are in the table already are left alone, so that it can be stopped and gone on with.
+Rows that are in the table already are left alone, so that it can be stopped and gone on with. Widths of all
+layers go to TABLE.jsonl.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def main() -> None:
             failed.append(network.name)
             print(f"{network.name} FAILED\n{run.stderr[-2000:]}", flush=True)
             continue
-        row = _row(json.loads(run.stdout.splitlines()[-1]))
+        found = run.stdout.splitlines()[-1]
+        row = _row(json.loads(found))
+        with arguments.table.with_suffix(".jsonl").open("a") as file:
+            file.write(found + "\n")
         _append(arguments.table, row)
         print(*row.values(), sep="  ", flush=True)
     if failed:

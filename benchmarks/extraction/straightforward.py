@@ -6,7 +6,7 @@ scikit-learn for each layer. Readers and transforms are alignhouse's, so that on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ingest.stimuli.videos import read_frames
 def save_features(
     network: Network,
     module: torch.nn.Module,
-    videos: Sequence[Path],
+    videos: Sequence[Path | Callable[[], np.ndarray]],
     settings: ExtractionSettings,
     folder: Path,
     *,
@@ -35,19 +35,24 @@ def save_features(
     layers = layers_of(module, network, settings.layer_list)
     make, caller = InputMaker(network, settings), Caller(network, module, device, settings.frame_count)
     files = []
-    for video in videos:
+    for index, video in enumerate(videos):
         features: dict[str, list[np.ndarray]] = {}
-        for part in make(read_frames(video)).parts:
+        for part in make(video() if callable(video) else read_frames(video)).parts:
             call, _ = caller.tensor([part])
             for name, output in outputs_of_call(network, module, layers, call).items():
                 features.setdefault(name, []).append(output)
-        files.append(folder / f"{video.stem}.npz")
+        files.append(folder / f"{index:04d}.npz")
         np.savez(files[-1], **{name: np.mean(each, axis=0) for name, each in features.items()})
     return files
 
 
-def rdms(files: Sequence[Path], settings: ExtractionSettings) -> dict[str, np.ndarray]:
-    """Layer -> RDM (n, n): PCA of all stimuli's features where settings ask for it, then 1 - Pearson."""
+def rdms(
+    files: Sequence[Path], settings: ExtractionSettings, dtype: Any = np.float32
+) -> dict[str, np.ndarray]:
+    """Layer -> RDM (n, n): PCA of all stimuli's features where settings ask for it, then 1 - Pearson.
+
+    dtype : what scikit-learn computes in; features are kept in float32.
+    """
     with np.load(files[0]) as first:
         names = list(first.files)
     found = {}
@@ -56,7 +61,7 @@ def rdms(files: Sequence[Path], settings: ExtractionSettings) -> dict[str, np.nd
         for file in files:
             with np.load(file) as features:
                 rows.append(features[name].ravel())
-        patterns = np.stack(rows)
+        patterns = np.stack(rows).astype(dtype, copy=False)
         if settings.reduction == "pca":
             components = min(settings.pca_components, len(files) - 2, patterns.shape[1])
             patterns = PCA(components).fit_transform(patterns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -127,6 +128,9 @@ class Together:
             )
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+            # Networks hold references to themselves: without this, two would be in memory beside each other.
+            del built
+            gc.collect()
         self._found = dict(zip(settings, found, strict=True))
         self.wanted = []
 

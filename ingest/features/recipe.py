@@ -110,7 +110,7 @@ class Recipe:
             if layer.name in self._spool.skipped:
                 continue
             try:
-                self._rdms[layer.name] = _layer_rdm(layer, self.settings, self.options["memory"])
+                self._rdms[layer.name] = layer_rdm(layer, self.settings, self.options["memory"])
             except BadInput as error:
                 if not self.options["skip_bad"]:
                     raise
@@ -149,7 +149,13 @@ def effective_components(settings: ExtractionSettings, n_stimuli: int, width: in
     return min(settings.pca_components, n_stimuli - 2, width)
 
 
-def _layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) -> NDArray[np.float64]:
+def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) -> NDArray[np.float64]:
+    """The RDM of a layer whose rows are all there, (n (n - 1) / 2,); blocks of features stay within `memory`.
+
+    Raises
+    ------
+    BadInput : the pattern is the same for all stimuli, or cannot be correlated.
+    """
     means = layer.means
     products = gram.row_centred_gram(layer.blocks(memory), means)
     if gram.share_between_stimuli(products) < _ROUNDING:

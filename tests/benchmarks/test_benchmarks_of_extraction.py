@@ -1,0 +1,64 @@
+"""The benchmarks of the extraction run, on settings that take seconds, and what they compare is the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def run(script: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_study_of_all_networks_is_one_command_on_any_device(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    options = ["--device", "cpu", "--networks", "AlexNet,x3d_s", "--stimuli", "4", "--frames", "3"]
+    said = run("gpu_study/run.py", str(table), *options, "--compared", "AlexNet")
+    with table.open(newline="") as file:
+        rows = {row["network"]: row for row in csv.DictReader(file)}
+    assert list(rows) == ["AlexNet", "x3d_s"]
+    assert all(float(row["frames_a_second"]) > 0 and 0 < float(row["share"]) < 1 for row in rows.values())
+    assert "AlexNet: straightforward" in said
+    assert "2 networks, 4 stimuli" in said
+
+
+def test_one_network_is_measured_and_held_to_the_plain_way() -> None:
+    found = json.loads(run("extraction/one_network.py", "AlexNet", "--frames", "2", "--plain"))
+    assert found["layers"]["sound"]["classifier.6"] == 1000
+    assert len(found["layers"]["sound"]) == 14
+    assert found["difference_from_plain"] < 1e-6
+    assert found["peak_megabytes"] > 100
+
+
+def test_both_ways_from_videos_to_rdms_give_the_same(test_data: Path, tmp_path: Path) -> None:
+    found = {}
+    for way in ("straightforward", "engine"):
+        out = tmp_path / f"{way}.npz"
+        clips = str(test_data / "paper_parity" / "clips")
+        result = json.loads(run("extraction/one_way.py", way, "AlexNet", clips, str(out), "--count", "6"))
+        assert result["stimuli"] == 6
+        with np.load(out) as rdms:
+            found[way] = dict(rdms)
+    assert list(found["engine"]) == list(found["straightforward"])
+    upper = np.triu_indices(6, 1)
+    for layer, rdm in found["engine"].items():
+        np.testing.assert_allclose(rdm, found["straightforward"][layer][upper], atol=1e-4)
+
+
+def test_the_rdm_stage_is_that_of_scikit_learn() -> None:
+    said = run("extraction/rdm_stage.py", "--stimuli", "12", "--width", "3000", "--rounds", "1")
+    assert "PCA, then 1 - Pearson, n = 12, D = 3,000" in said
+    differences = [float(line.rsplit("Gram ", 1)[1]) for line in said.splitlines() if "Gram" in line]
+    assert len(differences) == 2
+    assert max(differences) < 1e-9

@@ -1,0 +1,108 @@
+"""Extraction goes on at the next network after a kill, and notices what has changed since."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+NETWORKS = 'include = ["AlexNet", "cait_xxs24_224"]\nweights = "random"'
+EXTRACTING = "Extracting RDMs of networks"
+
+
+@pytest.fixture
+def networks(make_study: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Makes a study of two untrained networks."""
+
+    def make(name: str) -> Any:
+        study = make_study(name)
+        shutil.rmtree(study.folder / "models")
+        study.change('rdms = "models"', NETWORKS)
+        return study
+
+    return make
+
+
+def stored(study: Any) -> dict[str, bytes]:
+    """Files of model RDMs, by path."""
+    folder = study.warehouse / "rdms"
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.glob("kind=model/**/*.parquet"))
+    }
+
+
+def extract(study: Any) -> str:
+    """Extract what is missing; what was said."""
+    done = study.alignhouse("ingest", "networks", "study.toml")
+    assert done.returncode == 0, done.stderr
+    said: str = done.stderr
+    return said
+
+
+def test_a_killed_extraction_goes_on_at_the_next_network(networks: Callable[[str], Any]) -> None:
+    undisturbed, study = networks("undisturbed"), networks("killed")
+    assert f"{EXTRACTING}: 4 to do" in extract(undisturbed)
+    command = [sys.executable, "-m", "alignhouse.cli", "ingest", "networks", "study.toml"]
+    process = subprocess.Popen(
+        command, cwd=study.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while not any("model=AlexNet" in path for path in stored(study)):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    said = extract(study)
+    assert f"{EXTRACTING}: 4 to do" not in said, "what is done is not done again"
+    assert EXTRACTING in said
+    assert stored(study) == stored(undisturbed), "the same bytes, whether or not it was killed"
+    assert list((study.warehouse / "scratch").rglob("*")) == []
+    assert "Nothing to do" in study.alignhouse("ingest", "networks", "study.toml").stdout
+
+
+def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_done(
+    networks: Callable[[str], Any],
+) -> None:
+    study = networks("changing")
+    extract(study)
+    before = stored(study)
+    picture = sorted((study.folder / "stimuli").iterdir())[0]
+    noise = np.random.default_rng(9).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(picture)
+    assert f"{EXTRACTING}: 4 to do" in extract(study)
+    assert set(before) < set(stored(study)), "what was there stays until it is vacuumed"
+    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound", "near"]')
+    study.file.write_text(study.file.read_text() + '[protocols.near]\nextraction = { distance = "cosine" }\n')
+    assert f"{EXTRACTING}: 2 to do, 2 done before" in extract(study)
+
+
+def test_limits_on_the_command_line_go_before_those_of_the_study(networks: Callable[[str], Any]) -> None:
+    study = networks("limited")
+    arguments = ("ingest", "networks", "study.toml")
+    refused = study.alignhouse(*arguments, "--scratch", "1MB", "--memory", "4MB")
+    assert refused.returncode == 1
+    assert "at most 1.0 MB of scratch" in refused.stdout
+    assert "raise compute.scratch" in refused.stdout
+    assert not stored(study)
+    parted = study.alignhouse(*arguments, "--scratch", "12MB", "--memory", "8MB")
+    assert parted.returncode == 0, parted.stderr
+    assert "passes over groups of layers" in parted.stderr
+    wrong = study.alignhouse(*arguments, "--memory", "much")
+    assert wrong.returncode == 2
+    assert "memory: expected 'much' is no size" in wrong.stderr
+
+
+def test_a_device_that_is_none_is_refused(networks: Callable[[str], Any], tmp_path: Path) -> None:
+    study = networks("device")
+    refused = study.alignhouse("ingest", "networks", "study.toml", "--device", "gpu")
+    assert refused.returncode == 2
+    assert "device" in refused.stderr
