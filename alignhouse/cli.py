@@ -49,9 +49,15 @@ class Format(StrEnum):
     csv = "csv"
     json = "json"
     parquet = "parquet"
+    markdown = "markdown"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format", "-f", help="How to write the answer. Default: as --out ends, a table on the terminal."
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="File to write to; parquet needs one. Default: the terminal."),
@@ -142,7 +148,7 @@ def ask(
         str | None, typer.Argument(help="A named question; without one, all are listed.")
     ] = None,
     warehouse: WarehouseOption = None,
-    format: FormatOption = Format.table,
+    format: FormatOption = None,
     out: OutOption = None,
 ) -> None:
     """Ask a named question. A question's own parameters are options: `--roi V1`.
@@ -157,14 +163,14 @@ def ask(
         return
     given = options(question, context.args)
     with Warehouse.open(which_warehouse(warehouse)) as opened:
-        write(opened.ask(question, **given), format.value, out)
+        write(opened.ask(question, **given), format, out)
 
 
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="Any SQL; the tables are described in docs/schema.md.")],
     warehouse: WarehouseOption = None,
-    format: FormatOption = Format.table,
+    format: FormatOption = None,
     out: OutOption = None,
 ) -> None:
     """Ask anything in SQL (DuckDB's dialect); the warehouse is read-only.
@@ -184,7 +190,20 @@ def sql(
             raise BadInput("the SQL was refused", found=str(error)) from error
         if answer is None:
             raise BadInput("the SQL gives no rows", expected="a query, such as select ... from best_layer")
-        write(answer, format.value, out)
+        write(answer, format, out)
+
+
+@app.command()
+def shell(warehouse: WarehouseOption = None) -> None:
+    """Ask in SQL, one query after another, each ended by `;`. The warehouse is read-only.
+
+    Example: `alignhouse shell --warehouse bmd.alignhouse`
+    """
+    from alignhouse.shell import Shell
+    from warehouse.store import Warehouse
+
+    with Warehouse.open(which_warehouse(warehouse)) as opened:
+        Shell(opened).cmdloop()
 
 
 @app.command()
@@ -213,16 +232,16 @@ def report(
 
 @app.command()
 def check(warehouse: WarehouseOption = None) -> None:
-    """Check the warehouse: rules on its rows, and every artifact against its hash.
+    """Check the warehouse: rules on its rows, stored summaries, and every artifact against its hash.
 
     Example: `alignhouse check --warehouse bmd.alignhouse`
     """
-    from warehouse.checks import broken_artifacts, broken_rules
+    from warehouse.checks import broken_artifacts, broken_rules, stale_summaries
     from warehouse.errors import BrokenWarehouse
     from warehouse.store import Warehouse
 
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
-        faults = [*broken_rules(opened), *broken_artifacts(opened, shown)]
+        faults = [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, shown)]
     for fault in faults:
         typer.echo(fault)
     if faults:

@@ -1,7 +1,8 @@
 """Named questions: a .sql file of `sql/questions`, its description and its typed parameters.
 
 A file's leading comment says what is asked, what a row is, and, a line each, its parameters:
-`-- $roi varchar = null: this region only`. What stands behind the equals sign is the default.
+`-- $roi varchar in roi.roi = null: this region only`. Behind "in" stands the column that knows the values
+(any value goes where there is none), behind the equals sign the default.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from typing import Any
 from warehouse.errors import BadInput, near_names
 from warehouse.schema import sql_files
 
-_PARAMETER = re.compile(r"^\$(\w+) (\w+)(?: = (.+?))?: (.+)$")
+_PARAMETER = re.compile(r"^\$(\w+) (\w+)(?: in (\w+)\.(\w+))?(?: = (.+?))?: (.+)$")
 _TYPES: dict[str, type] = {"varchar": str, "integer": int, "double": float}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value that a question takes; `default` is None where null is the default."""
+    """A value that a question takes; `default` is None where null is the default.
+
+    known_in : table and column that hold the values it can have; None where it can have any.
+    """
 
     name: str
     type: type
     required: bool
     default: Any
     help: str
+    known_in: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,11 @@ def _parse(name: str, text: str) -> Question:
     return Question(name, "\n".join(help_lines), tuple(parameters), text)
 
 
-def _parameter(name: str, kind: str, default: str | None, text: str) -> Parameter:
+def _parameter(
+    name: str, kind: str, table: str | None, column: str | None, default: str | None, text: str
+) -> Parameter:
     cast = _TYPES[kind]
+    known_in = (table, column) if table and column else None
     if default is None or default == "null":
-        return Parameter(name, cast, default is None, None, text)
-    return Parameter(name, cast, False, cast(default.strip("'")), text)
+        return Parameter(name, cast, default is None, None, text, known_in)
+    return Parameter(name, cast, False, cast(default.strip("'")), text, known_in)

@@ -69,14 +69,17 @@ def test_migrating_twice_changes_nothing(empty: duckdb.DuckDBPyConnection) -> No
 def test_every_query_runs_on_an_empty_warehouse(empty: duckdb.DuckDBPyConnection, folder: str) -> None:
     for name, text in sql_files(folder).items():
         if folder == "questions":
-            given = questions()[name].bind({})
+            needed = {each.name: "x" for each in questions()[name].parameters if each.required}
+            given = questions()[name].bind(needed)
         else:
             given = {key: value for key, value in PARAMETERS.items() if f"${key}" in text}
         rows = empty.execute(text, given or None).fetchall()
         assert rows in ([], [(None,)]), name
 
 
-@pytest.mark.parametrize("folder", ["views/staging", "views/marts", "questions", "checks", "report"])
+@pytest.mark.parametrize(
+    "folder", ["views/staging", "views/marts", "summaries", "questions", "checks", "report"]
+)
 def test_every_query_says_first_what_a_row_is(folder: str) -> None:
     for name, text in sql_files(*folder.split("/")).items():
         comment = [line for line in text.splitlines() if line.startswith("--")]
