@@ -144,7 +144,7 @@ def score_networks(
         for roi, subject_ranks in subjects.items():
             rho[roi][block] = correlate(ranks, subject_ranks)
         if settings.null == "rows_only":
-            null[block] = null_rows_only(values, averages, orders, memory=memory // 2)
+            null[block] = null_rows_only(values, averages, orders, memory=memory // 2, names=labels[block])
         else:
             null[block] = null_rows_and_columns(ranks, averages, orders, memory=memory // 2)
 
