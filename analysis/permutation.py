@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.settings import BestLayerNull, NullKind, PValueMethod
 from analysis.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count, rank
 from analysis.threads import cores, in_threads, slices
-from analysis.weighted_ranks import SETS_A_BATCH, SortedRdms, Weights, names_of, weighted_products
+from analysis.weighted_ranks import SortedRdms, Weights, names_of, sets_a_batch, weighted_products
 from warehouse.errors import BadInput
 
 IntArray = NDArray[np.intp]
@@ -155,15 +155,15 @@ def null_rows_only(
     layers = SortedRdms(with_diagonal, names_of(names, n_layers))
     met = _UpperTriangles(brains)
     memory_a_thread = memory // cores()
-    single = np.dtype(np.float32).itemsize
-    # Two copies of what the brains' entries become, and the index of either triangle.
-    a_permutation = n_pairs * (2 * single * (len(brains) + 1) + 2 * inverse.itemsize)
-    a_block = min(SETS_A_BATCH, max(1, memory_a_thread // 2 // a_permutation))
+    single = np.dtype(np.float32)
+    # What the brains' entries become, the index of either triangle, and room to rank.
+    a_permutation = n_pairs * (single.itemsize * (len(brains) + 6) + 2 * inverse.itemsize)
+    a_block = sets_a_batch(n_pairs, a_permutation, memory_a_thread // 2)
     null = np.empty((n_layers, len(brains), len(inverse)))
 
     def correlate_with(block: slice) -> None:
         moved = met.under(inverse[block])
-        weights = Weights(moved[:, -1].astype(np.int32), block.start, "permutation")
+        weights = Weights(moved[:, -1].astype(np.int32), block.start, "permutation", single)
         null[:, :, block] = weighted_products(layers, weights, moved[:, :-1], memory=memory_a_thread // 2)
 
     in_threads(correlate_with, slices(len(inverse), a_block))

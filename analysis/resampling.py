@@ -15,12 +15,12 @@ from analysis.devices import Precision
 from analysis.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
 from analysis.threads import cores, in_threads, slices
 from analysis.weighted_ranks import (
-    SETS_A_BATCH,
     Array,
     Int32Array,
     SortedRdms,
     Weights,
     names_of,
+    sets_a_batch,
     weighted_products,
 )
 from warehouse.errors import BadInput
@@ -84,13 +84,15 @@ def resampled_scores(
 
     # Half for sorted layers; of each thread's share of the other half, half for the brains' ranks.
     memory_a_thread = memory // 2 // cores()
-    batch = min(SETS_A_BATCH, max(1, memory_a_thread // 2 // (n_pairs * dtype.itemsize * (n_columns + 4))))
+    most_subjects = max(len(each) for each in subjects.values())
+    a_set = n_pairs * (dtype.itemsize * (n_columns + most_subjects + 4) + 4 * np.dtype(np.int32).itemsize)
+    batch = sets_a_batch(n_pairs, a_set, memory_a_thread // 2)
     scores = np.empty((len(rows), n_columns, len(counts)), dtype)
     for block in slices(len(rows), max(1, memory // 2 // (8 * n_pairs))):
         layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
 
         def score(resamples: slice, block: slice = block, layers: SortedRdms = layers) -> None:
-            weights = Weights(_pair_counts(counts[resamples]), resamples.start, "resample")
+            weights = Weights(_pair_counts(counts[resamples]), resamples.start, "resample", dtype)
             brains = _mean_unit_ranks(subjects, weights, drawn, resamples, dtype)
             scores[block, :, resamples] = weighted_products(
                 layers, weights, brains, memory=memory_a_thread // 2
@@ -124,19 +126,20 @@ def _mean_unit_ranks(
     """
     n_resamples, n_pairs = weights.weights.shape
     n_kinds = 1 if drawn is None else 2
-    means = np.zeros((n_resamples, n_kinds * len(brain), n_pairs), dtype)
-    ranks = np.empty((n_resamples, n_pairs), dtype)
+    means = np.empty((n_kinds, len(brain), n_resamples, n_pairs), dtype)
     for region, (roi, subjects) in enumerate(brain.items()):
-        for subject in range(len(subjects)):
-            lengths = subjects.ranks(subject, weights, ranks)
-            ranks /= lengths[:, None]
-            means[:, region] += ranks
-            if drawn is not None:
-                share = drawn[roi][resamples, subject, None].astype(dtype)
-                means[:, len(brain) + region] += share * ranks
-        means[:, region] /= len(subjects)
-    means *= weights.weights[:, None]
-    return means
+        n_subjects = len(subjects)
+        ranks = np.empty((n_subjects, n_resamples, n_pairs), dtype)
+        shares = np.empty((n_resamples, n_kinds, n_subjects))
+        shares[:, 0] = 1 / n_subjects
+        if drawn is not None:
+            shares[:, 1] = drawn[roi][resamples]
+        for subject in range(n_subjects):
+            shares[:, :, subject] /= subjects.ranks(subject, weights, ranks[subject])[:, None]
+        product = np.matmul(shares.astype(dtype), ranks.transpose(1, 0, 2))
+        means[:, region] = product.transpose(1, 0, 2)
+    means *= weights.weights
+    return means.reshape(-1, n_resamples, n_pairs).transpose(1, 0, 2)
 
 
 def _checked_counts(counts: ArrayLike, n_pairs: int, regions: Mapping[str, Array]) -> Int32Array:

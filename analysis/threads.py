@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
 
 Part = TypeVar("Part")
 
@@ -22,7 +25,7 @@ def cores() -> int:
 
 
 def in_threads(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
-    """`work` each of `parts`, as many at a time as there are cores.
+    """`work` each of `parts`, as many at a time as there are cores; matrix products use one core meanwhile.
 
     Raises what the first part that fails raises, once those that have begun are done; so does an interrupt.
     """
@@ -31,9 +34,16 @@ def in_threads(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
         for part in parts:
             work(part)
         return
-    with ThreadPoolExecutor(workers) as pool:
+    # A matrix product has threads of its own; one in each of ours, they would wait for one another.
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(work, parts):
             pass
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    # Looking for the libraries that have threads takes milliseconds.
+    return ThreadpoolController()
 
 
 def slices(count: int, length: int) -> list[slice]:

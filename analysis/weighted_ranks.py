@@ -13,36 +13,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.similarity import FloatArray, row_name
+from analysis.threads import slices
 from warehouse.errors import BadInput
 
 Int32Array = NDArray[np.int32]
 Array = NDArray[Any]
 
-# Sets of weights that go through the ranks together: the index of a sorted RDM is read once for all of them,
-# and their running sums stay in the processor's cache (measured on 5,151 pairs).
-SETS_A_BATCH = 16
+# Pairs of all sets of weights that go through the ranks together: enough that Python's own time is small and
+# the index of a sorted RDM is read once for several sets, few enough for the processor's cache (measured).
+VALUES_A_BATCH = 80_000
+FEWEST_SETS_A_BATCH = 4
 # Layers whose ranks are held for one matrix product.
 LAYERS_A_PRODUCT = 64
 
 
 class Weights:
-    """How often each pair counts, in b sets.
+    """How often each pair counts, in b sets, and room to rank under them: for one thread.
 
     Parameters
     ----------
     weights : (b, P) int32, 0 or more; the sum of a set must be below 2^30.
     first : number of the first set. what : what errors call a set ("resample").
+    dtype : of the ranks.
 
     Beside them it holds `total` (b, 1), their sums, and `cubes` (b,), the sums of their cubes.
     """
 
-    def __init__(self, weights: Int32Array, first: int, what: str) -> None:
+    def __init__(self, weights: Int32Array, first: int, what: str, dtype: np.dtype) -> None:
+        n_sets, n_pairs = weights.shape
         self.weights, self.first, self.what = weights, first, what
         self.total: Int32Array = weights.sum(axis=1, dtype=np.int32, keepdims=True)
         self.cubes = np.einsum("ij,ij,ij->i", *[weights.astype(np.float64)] * 3)
-
-    def __len__(self) -> int:
-        return len(self.weights)
+        # Fresh memory for each RDM would take as long as its ranks.
+        self.below = np.zeros((n_sets, n_pairs + 1), np.int32)
+        self.sums = np.empty((n_sets, n_pairs), np.int32)
+        self.of_value = np.empty((n_sets, n_pairs), dtype)
 
 
 class SortedRdms:
@@ -77,21 +82,22 @@ class SortedRdms:
         itself included, less the total. The sum of squares is (W^3 - sum of cubes of the values' weights) /
         3, with W the total. Raises BadInput where all that counts has one value.
         """
-        n_pairs = out.shape[1]
+        below, sums, of_value = weights.below, weights.sums, weights.of_value
+        np.take(weights.weights, self.order[index], axis=1, out=sums, mode="clip")
         # Whole numbers: a running sum of integers is several times as fast as one of floats.
-        below = np.zeros((len(out), n_pairs + 1), np.int32)
-        in_order = np.take(weights.weights, self.order[index], axis=1, mode="clip")
-        np.cumsum(in_order, axis=1, out=below[:, 1:])
+        np.cumsum(sums, axis=1, dtype=np.int32, out=below[:, 1:])
         ends = self.ends[index]
         if ends is None:
-            low, high, cubes = below[:, :-1], below[:, 1:], weights.cubes
+            cubes = weights.cubes
+            np.add(below[:, :-1], below[:, 1:], out=sums)
         else:
             edges = below[:, ends]
-            low, high = edges[:, :-1], edges[:, 1:]
-            cubes = np.einsum("ij,ij,ij->i", *[(high - low).astype(np.float64)] * 3)
-        of_value = np.add(low, high)
-        of_value -= weights.total
-        np.take(of_value.astype(out.dtype), self.value[index], axis=1, out=out, mode="clip")
+            cubes = np.einsum("ij,ij,ij->i", *[np.diff(edges).astype(np.float64)] * 3)
+            sums, of_value = sums[:, : len(ends) - 1], of_value[:, : len(ends) - 1]
+            np.add(edges[:, :-1], edges[:, 1:], out=sums)
+        np.subtract(sums, weights.total, out=sums)
+        np.copyto(of_value, sums)
+        np.take(of_value, self.value[index], axis=1, out=out, mode="clip")
         sum_squares = (weights.total[:, 0].astype(np.float64) ** 3 - cubes) / 3
         if not (sum_squares > 0).all():
             raise BadInput(
@@ -113,16 +119,21 @@ def weighted_products(layers: SortedRdms, weights: Weights, brains: Array, *, me
     most = max(1, memory // (n_sets * n_pairs * brains.itemsize))
     a_product = min(LAYERS_A_PRODUCT, most, len(layers))
     found = np.empty((len(layers), n_columns, n_sets), brains.dtype)
-    ranks = np.empty((n_sets, a_product, n_pairs), brains.dtype)
-    lengths = np.empty((n_sets, a_product))
-    for start in range(0, len(layers), a_product):
-        some = range(start, min(start + a_product, len(layers)))
-        for place, index in enumerate(some):
-            lengths[:, place] = layers.ranks(index, weights, ranks[:, place])
-        held = slice(0, len(some))
-        product = np.matmul(ranks[:, held], brains.transpose(0, 2, 1)) / lengths[:, held, None]
-        found[start : some.stop] = product.transpose(1, 2, 0)
+    # Whole layers one below the other: ranks are written, and multiplied, without a copy.
+    ranks = np.empty((a_product, n_sets, n_pairs), brains.dtype)
+    lengths = np.empty((a_product, n_sets))
+    for some in slices(len(layers), a_product):
+        for place, index in enumerate(range(some.start, some.stop)):
+            lengths[place] = layers.ranks(index, weights, ranks[place])
+        held = slice(0, some.stop - some.start)
+        product = np.matmul(ranks[held].transpose(1, 0, 2), brains.transpose(0, 2, 1))
+        found[some] = product.transpose(1, 2, 0) / lengths[held, None]
     return found
+
+
+def sets_a_batch(n_pairs: int, bytes_a_set: int, memory: int) -> int:
+    """How many sets of weights to rank under at a time, within `memory` bytes."""
+    return max(1, min(memory // bytes_a_set, max(FEWEST_SETS_A_BATCH, VALUES_A_BATCH // n_pairs)))
 
 
 def names_of(names: Sequence[str] | None, count: int, first: int = 0) -> list[str]:
