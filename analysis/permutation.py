@@ -194,9 +194,10 @@ class _UpperTriangles:
         other = inverse[:, self._column] * n + self._row
         diagonal = inverse * n + np.arange(n)
         for index, values in enumerate(flat):
-            found[:, index, :-1] = values[one]
-            found[:, index, :-1] += values[other]
-            found[:, index, -1] = values[diagonal].sum(axis=1)
+            # The indices were made here, within bounds: "clip" only spares numpy looking.
+            found[:, index, :-1] = np.take(values, one, mode="clip")
+            found[:, index, :-1] += np.take(values, other, mode="clip")
+            found[:, index, -1] = np.take(values, diagonal, mode="clip").sum(axis=1)
         return found
 
 

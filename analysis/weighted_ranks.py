@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.similarity import FloatArray, row_name
+from analysis.similarity import FloatArray, row_name, sorting_order
 from analysis.threads import slices
 from warehouse.errors import BadInput
 
@@ -64,7 +64,7 @@ class SortedRdms:
         self.value = np.empty((n_rows, n_pairs), np.int32)
         self.ends: list[NDArray[np.intp] | None] = []
         for row, order, value in zip(rows, self.order, self.value, strict=True):
-            places = np.argsort(row)
+            places = sorting_order(row)
             ascending = row[places]
             is_new = np.concatenate(([True], ascending[1:] != ascending[:-1]))
             order[:] = places
