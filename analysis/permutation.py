@@ -91,42 +91,44 @@ def null_distribution(
     where the permutations do not fit the RDMs.
     """
     models = np.asarray(model_rdms)
-    ranks, brain = rank(models), mean_unit_ranks(rank(brain_rdms))[None]
+    unit, brain = rank(models).unit().astype(np.float32), mean_unit_ranks(rank(brain_rdms))[None]
     if null == "rows_only":
         return null_rows_only(models, brain, permutations, memory=memory)[:, 0]
-    return null_rows_and_columns(ranks, brain, permutations, memory=memory)[:, 0]
+    return null_rows_and_columns(unit, brain, permutations, memory=memory)[:, 0]
 
 
 def null_rows_and_columns(
-    models: Ranks, brains: FloatArray, permutations: ArrayLike, *, memory: int = DEFAULT_MEMORY
+    models: NDArray[np.float32],
+    brains: FloatArray,
+    permutations: ArrayLike,
+    *,
+    memory: int = DEFAULT_MEMORY,
 ) -> FloatArray:
     """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float64.
 
-    `models` holds (L, P) ranks, `brains` (R, P) the `mean_unit_ranks` of each region, `permutations` (K, n).
-    Permuting rows and columns moves ranks without changing them, so nothing is ranked again; and permuting a
-    model by p is permuting the brain by the inverse of p, which is done once for all layers.
+    `models` are (L, P) unit ranks, `brains` (R, P) the `mean_unit_ranks` of each region, `permutations`
+    (K, n). Permuting rows and columns moves ranks without changing them, so nothing is ranked again; and
+    permuting a model by p is permuting the brain by the inverse of p, which is done once for all layers.
     """
-    n_pairs = models.centred.shape[1]
+    n_layers, n_pairs = models.shape
     inverse = np.argsort(checked_permutations(permutations, n_pairs, brains), axis=1)
-    n_layers, n_regions, n_permutations = len(models.centred), len(brains), len(inverse)
-    single = np.dtype(np.float32).itemsize
-    layers_a_block = max(1, memory // 2 // (n_pairs * (single + 8)))
-    # Building the index of a permutation holds three integers a pair.
-    a_permutation = n_pairs * (single * n_regions + 3 * inverse.itemsize) + 8 * n_regions * layers_a_block
-    permutations_a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // 2 // a_permutation))
+    n_regions, n_permutations = len(brains), len(inverse)
     brains32 = brains.astype(np.float32)
+    # Building the index of a permutation holds three integers a pair.
+    a_permutation = n_pairs * (brains32.itemsize * n_regions + 3 * inverse.itemsize)
+    a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation))
     null = np.empty((n_layers, n_regions, n_permutations))
-    for layer in range(0, n_layers, layers_a_block):
-        rows = slice(layer, layer + layers_a_block)
-        models32 = Ranks(models.centred[rows], models.sum_squares[rows]).unit().astype(np.float32)
-        for start in range(0, n_permutations, permutations_a_block):
-            index = permute_condensed(inverse[start : start + permutations_a_block])
-            permuted = np.empty((n_regions, *index.shape), dtype=np.float32)
-            for values, out in zip(brains32, permuted, strict=True):
-                # The index was made here, within bounds: "clip" only spares numpy a buffered copy.
-                np.take(values, index, out=out, mode="clip")
-            product = models32 @ permuted.reshape(-1, n_pairs).T
-            null[rows, :, start : start + len(index)] = product.reshape(len(models32), n_regions, -1)
+    for block in slices(n_permutations, a_block):
+        index = permute_condensed(inverse[block])
+        permuted = np.empty((n_regions, *index.shape), dtype=np.float32)
+
+        def permute(region: int, index: IntArray = index, out: NDArray[np.float32] = permuted) -> None:
+            # The index was made here, within bounds: "clip" only spares numpy a buffered copy.
+            np.take(brains32[region], index, out=out[region], mode="clip")
+
+        in_threads(permute, range(n_regions))
+        product = models @ permuted.reshape(-1, n_pairs).T
+        null[:, :, block] = product.reshape(n_layers, n_regions, -1)
     return np.clip(null, -1.0, 1.0, out=null)
 
 

@@ -36,13 +36,14 @@ class Ranks:
 
     Attributes
     ----------
-    centred : (m, P) float64, doubled tie-averaged ranks less their mean: whole numbers, each row sums to 0.
+    centred : (m, P) float64 (or float32, exact below 2^24 pairs), doubled tie-averaged ranks less their mean:
+        whole numbers, each row sums to 0.
     sum_squares : (m,) float64, the sum of squares of each row.
 
     Rows that other measures compare (see `similarity`) are kept in the same form, `centred` or not.
     """
 
-    centred: FloatArray
+    centred: NDArray[np.floating]
     sum_squares: FloatArray
 
     def unit(self) -> FloatArray:
@@ -131,7 +132,7 @@ def centred_ranks(vectors: ArrayLike, names: Sequence[str] | None = None) -> Flo
     Doubling makes the half ranks of ties whole, so sums of products are exact up to about 770 conditions,
     whatever the BLAS library or the number of threads. Raises BadInput as `rank` does.
     """
-    return rank(vectors, names).centred
+    return np.asarray(rank(vectors, names).centred, dtype=np.float64)
 
 
 def correlate(
@@ -242,7 +243,9 @@ def _prepared(
     return Ranks(values, np.einsum("ij,ij->i", values, values))
 
 
-def _product(a: FloatArray, b: FloatArray, precision: Precision, device: str | None) -> FloatArray:
+def _product(
+    a: NDArray[np.floating], b: NDArray[np.floating], precision: Precision, device: str | None
+) -> FloatArray:
     """`a` (m, P) times `b` (k, P) transposed: (m, k) float64, multiplied in `precision` on `device`."""
     product = to_device(a, device, precision) @ to_device(b, device, precision).T
     return to_numpy(product).astype(np.float64, copy=False)

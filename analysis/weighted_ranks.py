@@ -79,8 +79,8 @@ class SortedRdms:
         """Doubled centred weighted ranks of one RDM into `out` (b, P); gives their lengths (b,).
 
         A value's doubled tie-averaged rank, less the mean, is the weight below it, plus the weight up to it
-        itself included, less the total. The sum of squares is (W^3 - sum of cubes of the values' weights) /
-        3, with W the total. Raises BadInput where all that counts has one value.
+        itself included, less the total. Their sum of squares is (W^3 - C) / 3, with W the total and C the sum
+        of cubes of the values' weights. Raises BadInput where all that counts has one value.
         """
         below, sums, of_value = weights.below, weights.sums, weights.of_value
         np.take(weights.weights, self.order[index], axis=1, out=sums, mode="clip")
