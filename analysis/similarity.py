@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.devices import Precision, to_device, to_numpy
 from analysis.kendall import tau_a
-from analysis.threads import in_threads, slices
+from analysis.threads import cores, in_threads, slices
 from warehouse.errors import BadInput
 
 FloatArray = NDArray[np.float64]
@@ -144,13 +144,7 @@ def correlate(
     lengths P differ.
     """
     _check_lengths(a.centred.shape[1], b.centred.shape[1])
-    if precision == "float32":
-        rho = _product(a.unit(), b.unit(), precision, device)
-    else:
-        rho = _product(a.centred, b.centred, precision, device)
-        # One root of the product, not a product of roots: a vector correlates with itself at exactly 1.
-        rho /= np.sqrt(np.outer(a.sum_squares, b.sum_squares))
-    return np.clip(rho, -1.0, 1.0, out=rho)
+    return _correlated(a, b, _moved(b, precision, device), precision, device)
 
 
 def similarity(
@@ -195,12 +189,21 @@ def similarity(
                     raise _all_equal(row, names, index)
         return tau_a(rows_a, rows_b, memory=memory, device=device)
     prepared_b = _prepared(rows_b, measure, b_names, 0)
+    moved_b = _moved(prepared_b, precision, device)
     found = np.empty((len(rows_a), len(rows_b)))
-    a_block = max(1, memory // (rows_a.shape[1] * 8 * 3))
-    for start in range(0, len(rows_a), a_block):
-        block = slice(start, start + a_block)
-        prepared_a = _prepared(rows_a[block], measure, a_names, start)
-        found[block] = correlate(prepared_a, prepared_b, precision=precision, device=device)
+
+    def compare(block: slice) -> None:
+        prepared_a = _prepared(rows_a[block], measure, a_names, block.start)
+        found[block] = _correlated(prepared_a, prepared_b, moved_b, precision, device)
+
+    n_pairs = rows_a.shape[1]
+    most = max(1, memory // (n_pairs * 8 * 3))
+    if device is None:
+        # Ranks are multiplied by the thread that made them, while they are in its cache.
+        in_threads(compare, slices(len(rows_a), max(1, min(most // cores(), VALUES_A_THREAD // n_pairs))))
+    else:
+        for block in slices(len(rows_a), most):
+            compare(block)
     return found
 
 
@@ -243,12 +246,17 @@ def _prepared(
     return Ranks(values, np.einsum("ij,ij->i", values, values))
 
 
-def _product(
-    a: NDArray[np.floating], b: NDArray[np.floating], precision: Precision, device: str | None
-) -> FloatArray:
-    """`a` (m, P) times `b` (k, P) transposed: (m, k) float64, multiplied in `precision` on `device`."""
-    product = to_device(a, device, precision) @ to_device(b, device, precision).T
-    return to_numpy(product).astype(np.float64, copy=False)
+def _moved(rows: Ranks, precision: Precision, device: str | None) -> Any:
+    """What is multiplied of prepared rows, (m, P) in `precision` on `device`."""
+    return to_device(rows.unit() if precision == "float32" else rows.centred, device, precision)
+
+
+def _correlated(a: Ranks, b: Ranks, moved_b: Any, precision: Precision, device: str | None) -> FloatArray:
+    rho = to_numpy(_moved(a, precision, device) @ moved_b.T).astype(np.float64, copy=False)
+    if precision == "float64":
+        # One root of the product, not a product of roots: a vector correlates with itself at exactly 1.
+        rho /= np.sqrt(np.outer(a.sum_squares, b.sum_squares))
+    return np.clip(rho, -1.0, 1.0, out=rho)
 
 
 def _check_lengths(a: int, b: int) -> None:
