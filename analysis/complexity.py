@@ -33,8 +33,7 @@ class ComplexityCorrelation:
     given : the figures that are held constant; () for a plain correlation.
     method : "pearson" (figures of `LOGARITHMIC` as their logarithm) or "spearman".
     correlation, lower, upper : its value and percentile interval; None where too few networks have the
-    figures,
-        or they do not vary.
+        figures, or they do not vary.
     n_networks, n_left_out : networks that have all the figures, and that lack one.
     draws : bootstrap samples of networks that the interval is made of: those in which nothing was constant.
     """

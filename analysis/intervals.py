@@ -36,8 +36,7 @@ def percentile_interval(samples: ArrayLike, level: float = 0.95) -> Interval:
 
 
 def bias_corrected_interval(observed: ArrayLike, samples: ArrayLike, level: float = 0.95) -> Interval:
-    """Bias-corrected percentile interval of `observed` (...): bounds (...) (Efron 1981, Can J Stat 9,
-    139-172).
+    """Bias-corrected percentile interval of `observed` (...): bounds (...) (Efron 1981, Can J Stat 9, 139).
 
     With z0 the normal quantile of the share of samples (..., B) below the observed value (ties half), the
     bounds are the quantiles Phi(2 z0 -/+ z) of the samples. A share of 0 or 1 counts as half a sample from

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,19 @@ from analysis.groups import PairCorrection, group_statistics
 from analysis.many_tests import Correction, adjusted_p_values, family_wise_p
 from analysis.noise_ceiling import noise_ceiling
 from analysis.permutation import stimulus_permutations
-from analysis.rsa import RoiScores, score_networks
-from analysis.scope import Brains, Model, Scope, facts, read_brains, read_facts, read_layers, vectors_of
-from analysis.together import Together
+from analysis.rsa import RankedBrains, RoiScores, rank_brains, score_networks
+from analysis.scope import (
+    Brains,
+    Model,
+    Scope,
+    facts,
+    pairs_of,
+    read_brains,
+    read_facts,
+    read_layers,
+    vectors_of,
+)
+from analysis.together import Together, layers_together
 from warehouse.artifacts import Artifact, hive
 from warehouse.jobs import Job, Output, Tick
 from warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema
@@ -41,20 +51,23 @@ def scored_together(
 ) -> Together[NetworkScores]:
     """What the `rsa_job`s of `models` ask for: networks are scored several at a time."""
     of_name = {model.name: model for model in models}
-    read: list[Brains] = []
+    read: list[tuple[Brains, RankedBrains]] = []
 
     def compute(names: Sequence[str]) -> dict[str, NetworkScores]:
         if not read:
-            read.append(read_brains(scope.root, brains))
-        brain = read[0]
+            brain = read_brains(scope.root, brains)
+            # Only their ranks are needed from here on, and they are large.
+            read.append((replace(brain, rdms={}), rank_brains(brain.rdms)))
+        brain, ranked = read[0]
         layers, rdms = {}, {}
         for name in names:
             layers[name], rdms[name] = read_layers(scope.root, of_name[name], brain)
         orders = stimulus_permutations(len(brain.conditions), scope.permutations, scope.seed)
-        scores = score_networks(rdms, brain.rdms, orders, scope.settings, memory=memory, layer_names=layers)
+        scores = score_networks(rdms, ranked, orders, scope.settings, memory=memory // 4, layer_names=layers)
         return {name: NetworkScores(layers[name], brain.subjects, scores[name]) for name in names}
 
-    return Together({model.name: model.rdms.rows for model in models}, compute)
+    most = layers_together(pairs_of(scope.root, brains), memory)
+    return Together({model.name: model.rdms.rows for model in models}, compute, most)
 
 
 def rsa_job(

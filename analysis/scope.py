@@ -89,7 +89,7 @@ def read_brains(root: Path, brains: Mapping[str, Artifact]) -> Brains:
 def read_layers(root: Path, model: Model, brains: Brains) -> tuple[list[str], NDArray[Any]]:
     """Names (L) and RDMs (L, P) of a network's layers; BadInput where the brains' conditions differ."""
     names, rdms = read_vectors(root / model.rdms.path, "rdm")
-    roi = next(iter(brains.rdms))
+    roi = next(iter(brains.subjects))
     check_conditions(model.name, conditions(root, model.rdms), f"region {roi}", brains.conditions)
     return names["layer"].to_list(), rdms
 
@@ -116,6 +116,12 @@ def vectors_of(artifacts: Sequence[Artifact]) -> Artifact:
     """The one artifact of vectors among a job's artifacts."""
     [artifact] = [each for each in artifacts if each.table is None]
     return artifact
+
+
+def pairs_of(root: Path, brains: Mapping[str, Artifact]) -> int:
+    """The number P of pairs of conditions of a study's RDMs."""
+    n = len(conditions(root, next(iter(brains.values()))))
+    return n * (n - 1) // 2
 
 
 def conditions(root: Path, artifact: Artifact) -> list[str]:

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.devices import Precision, to_device, to_numpy
 from analysis.kendall import tau_a
+from analysis.threads import cores, in_threads, slices
 from warehouse.errors import BadInput
 
 FloatArray = NDArray[np.float64]
 Measure = Literal["spearman", "rho_a", "pearson", "kendall_tau_a", "cosine"]
 
 DEFAULT_MEMORY = 256 * 2**20
+
+# Rows that one thread ranks at a time: enough that waiting for Python's lock does not matter.
+VALUES_A_THREAD = 2**18
+# More would leave too coarse a scale.
+MOST_BITS_OF_A_PLACE = 16
 
 # Three conditions have three pairs: too few to rank in any useful way.
 FEWEST_CONDITIONS = 4
@@ -30,13 +36,14 @@ class Ranks:
 
     Attributes
     ----------
-    centred : (m, P) float64, doubled tie-averaged ranks less their mean: whole numbers, each row sums to 0.
+    centred : (m, P) float64 (or float32, exact below 2^24 pairs), doubled tie-averaged ranks less their mean:
+        whole numbers, each row sums to 0.
     sum_squares : (m,) float64, the sum of squares of each row.
 
     Rows that other measures compare (see `similarity`) are kept in the same form, `centred` or not.
     """
 
-    centred: FloatArray
+    centred: NDArray[np.floating]
     sum_squares: FloatArray
 
     def unit(self) -> FloatArray:
@@ -72,20 +79,51 @@ def rank(vectors: ArrayLike, names: Sequence[str] | None = None) -> Ranks:
 
 
 def _ranked(rows: NDArray[np.generic], names: Sequence[str] | None, first_row: int = 0) -> Ranks:
-    n_pairs = rows.shape[1]
+    n_rows, n_pairs = rows.shape
     centred = np.empty(rows.shape, dtype=np.float64)
-    for row, out in zip(rows, centred, strict=True):
-        order = np.argsort(row)
-        ascending = row[order]
-        first = np.flatnonzero(np.concatenate(([True], ascending[1:] != ascending[:-1])))
-        size = np.diff(first, append=n_pairs)
-        # Places first .. first+size-1 share the average rank first + (size+1)/2; doubled, less the mean, P+1.
-        out[order] = np.repeat(2 * first + size - n_pairs, size)
-    sum_squares = np.einsum("ij,ij->i", centred, centred)
+    sum_squares = np.empty(n_rows)
+    untied = np.arange(1.0 - n_pairs, n_pairs, 2)
+
+    def rank_some(some: slice) -> None:
+        for row, out in zip(rows[some], centred[some], strict=True):
+            order = sorting_order(row)
+            ascending = row[order]
+            is_new = ascending[1:] != ascending[:-1]
+            if is_new.all():
+                out[order] = untied
+                continue
+            first = np.flatnonzero(np.concatenate(([True], is_new)))
+            size = np.diff(first, append=n_pairs)
+            # Places first .. first+size-1 share the average rank first + (size+1)/2; doubled, less the mean,
+            # which is P+1.
+            out[order] = np.repeat(2 * first + size - n_pairs, size)
+        sum_squares[some] = np.einsum("ij,ij->i", centred[some], centred[some])
+
+    in_threads(rank_some, slices(n_rows, max(1, VALUES_A_THREAD // n_pairs)))
     if not sum_squares.all():
         index = int(np.argmin(sum_squares))
         raise _all_equal(rows[index], names, first_row + index)
     return Ranks(centred, sum_squares)
+
+
+def sorting_order(row: NDArray[Any]) -> NDArray[np.intp]:
+    """The places of a row's values (P) from the lowest to the highest; equal ones in any order.
+
+    Small whole numbers sort several times as fast as the order of floats is found. So a row is first sorted
+    by its values on a coarse scale, with their places in the lowest bits, and the few that are then out of
+    order are put right by a sort that is fast on what is nearly sorted.
+    """
+    bits = int(row.size).bit_length()
+    low, high = float(row.min()), float(row.max())
+    # Of less than this, the inverse may be infinite.
+    if bits > MOST_BITS_OF_A_PLACE or not 1e-290 < high - low < np.inf:
+        return np.argsort(row)
+    coarse = ((row - low) * ((2.0 ** (32 - bits) - 1) / (high - low))).astype(np.uint32)
+    coarse <<= np.uint32(bits)
+    coarse |= np.arange(row.size, dtype=np.uint32)
+    coarse.sort()
+    places = (coarse & np.uint32((1 << bits) - 1)).astype(np.intp)
+    return places[np.argsort(row[places], kind="stable")]
 
 
 def centred_ranks(vectors: ArrayLike, names: Sequence[str] | None = None) -> FloatArray:
@@ -94,7 +132,7 @@ def centred_ranks(vectors: ArrayLike, names: Sequence[str] | None = None) -> Flo
     Doubling makes the half ranks of ties whole, so sums of products are exact up to about 770 conditions,
     whatever the BLAS library or the number of threads. Raises BadInput as `rank` does.
     """
-    return rank(vectors, names).centred
+    return np.asarray(rank(vectors, names).centred, dtype=np.float64)
 
 
 def correlate(
@@ -106,13 +144,7 @@ def correlate(
     lengths P differ.
     """
     _check_lengths(a.centred.shape[1], b.centred.shape[1])
-    if precision == "float32":
-        rho = _product(a.unit(), b.unit(), precision, device)
-    else:
-        rho = _product(a.centred, b.centred, precision, device)
-        # One root of the product, not a product of roots: a vector correlates with itself at exactly 1.
-        rho /= np.sqrt(np.outer(a.sum_squares, b.sum_squares))
-    return np.clip(rho, -1.0, 1.0, out=rho)
+    return _correlated(a, b, _moved(b, precision, device), precision, device)
 
 
 def similarity(
@@ -157,12 +189,21 @@ def similarity(
                     raise _all_equal(row, names, index)
         return tau_a(rows_a, rows_b, memory=memory, device=device)
     prepared_b = _prepared(rows_b, measure, b_names, 0)
+    moved_b = _moved(prepared_b, precision, device)
     found = np.empty((len(rows_a), len(rows_b)))
-    a_block = max(1, memory // (rows_a.shape[1] * 8 * 3))
-    for start in range(0, len(rows_a), a_block):
-        block = slice(start, start + a_block)
-        prepared_a = _prepared(rows_a[block], measure, a_names, start)
-        found[block] = correlate(prepared_a, prepared_b, precision=precision, device=device)
+
+    def compare(block: slice) -> None:
+        prepared_a = _prepared(rows_a[block], measure, a_names, block.start)
+        found[block] = _correlated(prepared_a, prepared_b, moved_b, precision, device)
+
+    n_pairs = rows_a.shape[1]
+    most = max(1, memory // (n_pairs * 8 * 3))
+    if device is None:
+        # Ranks are multiplied by the thread that made them, while they are in its cache.
+        in_threads(compare, slices(len(rows_a), max(1, min(most // cores(), VALUES_A_THREAD // n_pairs))))
+    else:
+        for block in slices(len(rows_a), most):
+            compare(block)
     return found
 
 
@@ -205,10 +246,17 @@ def _prepared(
     return Ranks(values, np.einsum("ij,ij->i", values, values))
 
 
-def _product(a: FloatArray, b: FloatArray, precision: Precision, device: str | None) -> FloatArray:
-    """`a` (m, P) times `b` (k, P) transposed: (m, k) float64, multiplied in `precision` on `device`."""
-    product = to_device(a, device, precision) @ to_device(b, device, precision).T
-    return to_numpy(product).astype(np.float64, copy=False)
+def _moved(rows: Ranks, precision: Precision, device: str | None) -> Any:
+    """What is multiplied of prepared rows, (m, P) in `precision` on `device`."""
+    return to_device(rows.unit() if precision == "float32" else rows.centred, device, precision)
+
+
+def _correlated(a: Ranks, b: Ranks, moved_b: Any, precision: Precision, device: str | None) -> FloatArray:
+    rho = to_numpy(_moved(a, precision, device) @ moved_b.T).astype(np.float64, copy=False)
+    if precision == "float64":
+        # One root of the product, not a product of roots: a vector correlates with itself at exactly 1.
+        rho /= np.sqrt(np.outer(a.sum_squares, b.sum_squares))
+    return np.clip(rho, -1.0, 1.0, out=rho)
 
 
 def _check_lengths(a: int, b: int) -> None:

@@ -17,23 +17,32 @@ Result = TypeVar("Result")
 # Layers computed at a time: enough that what networks share weighs little, few enough that a killed run
 # loses seconds.
 LAYERS_TOGETHER = 256
+# A layer's RDM in double precision, and in single what is made of it.
+BYTES_A_PAIR = 12
+
+
+def layers_together(n_pairs: int, memory: int) -> int:
+    """How many layers to compute at a time, where their RDMs may take `memory` bytes."""
+    return max(1, min(LAYERS_TOGETHER, memory // (n_pairs * BYTES_A_PAIR)))
 
 
 class Together(Generic[Result]):
-    """Results of networks by name, computed in groups of about `LAYERS_TOGETHER` layers.
+    """Results of networks by name, computed in groups of about `most` layers.
 
     Parameters
     ----------
     layers : network -> its number of layers, in the order in which they will be asked for; those that will
-    not
-        be asked for are best left out.
+        not be asked for are best left out.
     compute : names -> name -> result.
     """
 
     def __init__(
-        self, layers: Mapping[str, int], compute: Callable[[Sequence[str]], Mapping[str, Result]]
+        self,
+        layers: Mapping[str, int],
+        compute: Callable[[Sequence[str]], Mapping[str, Result]],
+        most: int = LAYERS_TOGETHER,
     ) -> None:
-        self._layers, self._compute = dict(layers), compute
+        self._layers, self._compute, self._most = dict(layers), compute, most
         self._ready: dict[str, Result] = {}
         self._singly = False
 
@@ -60,7 +69,7 @@ class Together(Generic[Result]):
         for other, count in self._layers.items():
             if other == name or other in self._ready:
                 continue
-            if layers + count > LAYERS_TOGETHER:
+            if layers + count > self._most:
                 break
             group.append(other)
             layers += count

@@ -20,9 +20,9 @@ from analysis.layer_choice import (
     scores_on_halves,
     scores_on_train,
 )
-from analysis.scope import Brains, Model, Scope, as_single, facts, read_brains, read_layers
+from analysis.scope import Brains, Model, Scope, as_single, facts, pairs_of, read_brains, read_layers
 from analysis.similarity import FloatArray, correlate, rank
-from analysis.together import Together
+from analysis.together import Together, layers_together
 from warehouse.artifacts import Artifact, hive
 from warehouse.jobs import Job, Output, Tick
 from warehouse.vectors import vector_table
@@ -76,7 +76,8 @@ def resampled_together(
             start += len(own)
         return found
 
-    return Together({model.name: model.rdms.rows for model in models}, compute)
+    most = layers_together(pairs_of(scope.root, brains), memory)
+    return Together({model.name: model.rdms.rows for model in models}, compute, most)
 
 
 def chosen_together(
@@ -124,7 +125,8 @@ def chosen_together(
             start += len(own)
         return found
 
-    return Together({model.name: model.rdms.rows for model in models}, compute)
+    most = layers_together(pairs_of(scope.root, brains), memory)
+    return Together({model.name: model.rdms.rows for model in models}, compute, most)
 
 
 def bootstrap_job(

@@ -20,12 +20,12 @@ REGIONS = ("V1", "EBA")
 UNCERTAIN = ("score_interval", "layer_choice", "layer_vote", "difference_interval", "complexity")
 
 
-@pytest.fixture
-def done(study: Any) -> Any:
-    study.change("permutations = 50", "permutations = 50\nbootstraps = 40\nhalvings = 5\nseed = 3")
-    run = study.run()
+@pytest.fixture(scope="module")
+def done(shared_study: Any) -> Any:
+    shared_study.change("permutations = 50", "permutations = 50\nbootstraps = 40\nhalvings = 5\nseed = 3")
+    run = shared_study.run()
     assert run.returncode == 0, run.stderr
-    return study
+    return shared_study
 
 
 def rows(study: Any, query: str) -> pl.DataFrame:
