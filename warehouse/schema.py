@@ -41,10 +41,10 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
     BrokenWarehouse : a newer version of alignhouse wrote the warehouse.
     """
     views = _in_order_of_need(_views())
-    mark = f"views {hashlib.sha256(canonical(views).encode()).hexdigest()}"
+    mark = _mark(views)
     with transaction(connection):
         connection.execute("create table if not exists migration (name varchar primary key)")
-        done = {row[0] for row in connection.execute("select name from migration").fetchall()}
+        done = _done(connection)
         steps = sql_files("schema")
         if newer := {name for name in done - steps.keys() if not name.startswith("views ")}:
             raise BrokenWarehouse(
@@ -65,6 +65,11 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
+def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether `migrate` would find nothing to do; the connection may be read-only."""
+    return _done(connection) == {*sql_files("schema"), _mark(_in_order_of_need(_views()))}
+
+
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """A block whose statements are all done or none."""
@@ -75,6 +80,14 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.execute("rollback")
         raise
     connection.execute("commit")
+
+
+def _done(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {row[0] for row in connection.execute("select name from migration").fetchall()}
+
+
+def _mark(views: dict[str, str]) -> str:
+    return f"views {hashlib.sha256(canonical(views).encode()).hexdigest()}"
 
 
 def _views() -> dict[str, str]:

@@ -27,7 +27,7 @@ from warehouse.errors import BadInput
 from warehouse.files import replacing
 from warehouse.jobs import Job, canonical
 from warehouse.lock import writing
-from warehouse.schema import migrate, statement, transaction
+from warehouse.schema import is_current, migrate, statement, transaction
 
 SNAPSHOT = "warehouse.duckdb"
 WORKING = Path("working") / "working.duckdb"
@@ -40,9 +40,11 @@ PUBLISHING_SHARE = 0.1
 class Warehouse:
     """A published snapshot, open for reading. Use as a context manager, or `close()` it.
 
+    A snapshot of an older version shows the tables and views of this one; those that it lacks are empty.
+
     Raises
     ------
-    BadInput : there is no warehouse at `folder`.
+    BadInput : there is no warehouse at `folder`. BrokenWarehouse : a newer version wrote it.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -59,6 +61,8 @@ class Warehouse:
         # again for the same path, which would show this process an older snapshot for ever.
         self.connection = duckdb.connect()
         attach_read_only(self.connection, snapshot)
+        if not is_current(self.connection):
+            _migrate_in_memory(self.connection)
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -266,6 +270,18 @@ def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     quoted = str(path).replace("'", "''")
     connection.execute(f"attach '{quoted}' as warehouse (read_only)")
     connection.execute("use warehouse")
+
+
+def _migrate_in_memory(connection: duckdb.DuckDBPyConnection) -> None:
+    """Copy the tables of the attached snapshot to memory and migrate them there; the file stays as it is."""
+    tables = connection.execute(
+        "select table_name from duckdb_tables() where database_name = 'warehouse'"
+    ).fetchall()
+    connection.execute("attach ':memory:' as migrated")
+    for (table,) in tables:
+        connection.execute(f'create table migrated."{table}" as from warehouse."{table}"')
+    connection.execute("use migrated")
+    migrate(connection)
 
 
 def discard(folder: Path, written: Iterable[Artifact]) -> None:
