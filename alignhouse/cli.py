@@ -218,7 +218,7 @@ def report(
         list[str] | None, typer.Option(help="What figures group by; can be repeated.")
     ] = None,
 ) -> None:
-    """Write the report of what a warehouse holds: one page, figures as PDF and PNG.
+    """Write the report of what a warehouse holds: one page; figures and tables beside it, as files.
 
     Example: `alignhouse report my-report --warehouse bmd.alignhouse --group-by arch_type`
     """
@@ -226,7 +226,9 @@ def report(
     from warehouse.store import Warehouse
 
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
-        page = write_report_of(opened, folder, dataset=dataset, split=split, group_by=group_by, say=shown.say)
+        page = write_report_of(
+            opened, folder, dataset=dataset, split=split, group_by=group_by, progress=shown
+        )
     typer.echo(f"Report: {page}")
 
 

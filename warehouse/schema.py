@@ -40,19 +40,13 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
     ------
     BrokenWarehouse : a newer version of alignhouse wrote the warehouse.
     """
-    queries = in_order_of_need({**_views(), **sql_files("summaries")})
+    queries, mark = _queries(), _mark()
     stored = sql_files("summaries").keys()
-    mark = f"views {hashlib.sha256(canonical([queries, sorted(stored)]).encode()).hexdigest()}"
     with transaction(connection):
         connection.execute("create table if not exists migration (name varchar primary key)")
-        done = {row[0] for row in connection.execute("select name from migration").fetchall()}
+        done = _done(connection)
+        refuse_newer(done)
         steps = sql_files("schema")
-        if newer := {name for name in done - steps.keys() if not name.startswith("views ")}:
-            raise BrokenWarehouse(
-                "this warehouse was written by a newer alignhouse",
-                found=", ".join(sorted(newer)),
-                hint="install the newer version",
-            )
         todo = {name: text for name, text in steps.items() if name not in done}
         if not todo and mark in done:
             return False
@@ -65,6 +59,22 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
         connection.execute("delete from migration where name like 'views %'")
         connection.executemany("insert into migration values (?)", [[name] for name in (*todo, mark)])
     return True
+
+
+def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether `migrate` would find nothing to do; the connection may be read-only."""
+    return _done(connection) == {*sql_files("schema"), _mark()}
+
+
+def refuse_newer(done: Iterable[str]) -> None:
+    """Raises BrokenWarehouse where migrations were `done` that this version does not know."""
+    known = sql_files("schema")
+    if newer := [name for name in sorted(done) if name not in known and not name.startswith("views ")]:
+        raise BrokenWarehouse(
+            "this warehouse was written by a newer alignhouse",
+            found=", ".join(newer),
+            hint="install the newer version",
+        )
 
 
 @contextmanager
@@ -121,3 +131,18 @@ def _sources(query: str) -> set[str]:
 
 def _views() -> dict[str, str]:
     return {name: text for step in VIEW_STEPS for name, text in sql_files("views", step).items()}
+
+
+def _queries() -> dict[str, str]:
+    """The definitions of all views and summaries, each after those that it reads from."""
+    return in_order_of_need({**_views(), **sql_files("summaries")})
+
+
+def _mark() -> str:
+    """What the migration table calls the present definitions of views and summaries."""
+    content = canonical([_queries(), sorted(sql_files("summaries"))])
+    return f"views {hashlib.sha256(content.encode()).hexdigest()}"
+
+
+def _done(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {row[0] for row in connection.execute("select name from migration").fetchall()}

@@ -27,7 +27,8 @@ from warehouse.errors import BadInput, near_names
 from warehouse.files import replacing
 from warehouse.jobs import Job, canonical
 from warehouse.lock import writing
-from warehouse.schema import migrate, statement, transaction
+from warehouse.older import show_as_current
+from warehouse.schema import is_current, migrate, statement, transaction
 from warehouse.summaries import bring_up_to_date, note_change
 
 SNAPSHOT = "warehouse.duckdb"
@@ -41,9 +42,12 @@ PUBLISHING_SHARE = 0.1
 class Warehouse:
     """A published snapshot, open for reading. Use as a context manager, or `close()` it.
 
+    A snapshot of an older version shows the tables and views of this one; those that it lacks are empty, and
+    what is stored now but was not then is computed at each query.
+
     Raises
     ------
-    BadInput : there is no warehouse at `folder`.
+    BadInput : there is no warehouse at `folder`. BrokenWarehouse : a newer version wrote it.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -60,6 +64,8 @@ class Warehouse:
         # again for the same path, which would show this process an older snapshot for ever.
         self.connection = duckdb.connect()
         attach_read_only(self.connection, snapshot)
+        if not is_current(self.connection):
+            show_as_current(self.connection)
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
