@@ -91,3 +91,11 @@ def test_every_question_has_an_example_and_documents_its_parameters() -> None:
     for name, question in questions().items():
         assert f"alignhouse ask {name}" in question.help
         assert {each.name for each in question.parameters} == set(re.findall(r"\$(\w+)", question.sql)), name
+
+
+def test_every_question_is_asked_by_a_test_of_its_values() -> None:
+    tests = "".join(
+        path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*questions*.py")
+    )
+    for name in questions():
+        assert f'"{name}"' in tests, name
