@@ -280,9 +280,7 @@ def _null_output(scope: Scope, model: Model, scored: NetworkScores) -> Output:
     }
     batches = [
         vector_batch(schema, best, np.stack([each.best_null for each in scores.values()]).astype(np.float32)),
-        vector_batch(
-            schema, single, np.concatenate([each.null for each in scores.values()]).astype(np.float32)
-        ),
+        vector_batch(schema, single, np.concatenate([each.null for each in scores.values()])),
     ]
     folder = (
         "nulls",

@@ -72,7 +72,7 @@ def null_distribution(
     *,
     null: NullKind = "rows_and_columns",
     memory: int = DEFAULT_MEMORY,
-) -> FloatArray:
+) -> NDArray[np.float32]:
     """Mean over subjects of Spearman's rho, with the stimuli of the model RDM permuted.
 
     Parameters
@@ -86,8 +86,8 @@ def null_distribution(
         al. 2025; too many false positives where stimuli have main effects).
     memory : bytes for working buffers, beside the inputs and the result.
 
-    Returns (L, K) float64. The products are summed in single precision: right to about 2e-8, where the last
-    bits may depend on the block size. Raises BadInput as `similarity.rank` does, and
+    Returns (L, K) float32, as nulls are stored. The products are summed in single precision: right to about
+    2e-8, where the last bits may depend on the block size. Raises BadInput as `similarity.rank` does, and
     where the permutations do not fit the RDMs.
     """
     models = np.asarray(model_rdms)
@@ -103,8 +103,8 @@ def null_rows_and_columns(
     permutations: ArrayLike,
     *,
     memory: int = DEFAULT_MEMORY,
-) -> FloatArray:
-    """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float64.
+) -> NDArray[np.float32]:
+    """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float32.
 
     `models` are (L, P) unit ranks, `brains` (R, P) the `mean_unit_ranks` of each region, `permutations`
     (K, n). Permuting rows and columns moves ranks without changing them, so nothing is ranked again; and
@@ -117,7 +117,7 @@ def null_rows_and_columns(
     # Building the index of a permutation holds three integers a pair.
     a_permutation = n_pairs * (brains32.itemsize * n_regions + 3 * inverse.itemsize)
     a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation))
-    null = np.empty((n_layers, n_regions, n_permutations))
+    null = np.empty((n_layers, n_regions, n_permutations), np.float32)
     for block in slices(n_permutations, a_block):
         index = permute_condensed(inverse[block])
         permuted = np.empty((n_regions, *index.shape), dtype=np.float32)
@@ -128,8 +128,8 @@ def null_rows_and_columns(
 
         in_threads(permute, range(n_regions))
         product = models @ permuted.reshape(-1, n_pairs).T
-        null[:, :, block] = product.reshape(n_layers, n_regions, -1)
-    return np.clip(null, -1.0, 1.0, out=null)
+        null[:, :, block] = np.clip(product, -1, 1, out=product).reshape(n_layers, n_regions, -1)
+    return null
 
 
 def null_rows_only(
@@ -139,8 +139,8 @@ def null_rows_only(
     *,
     memory: int = DEFAULT_MEMORY,
     names: Sequence[str] | None = None,
-) -> FloatArray:
-    """Null of many layers in many regions, only the rows of the model RDM permuted: (L, R, K) float64.
+) -> NDArray[np.float32]:
+    """Null of many layers in many regions, only the rows of the model RDM permuted: (L, R, K) float32.
 
     Shapes are those of `null_rows_and_columns`, but `model_rdms` (L, P) are the dissimilarities themselves,
     because the diagonal's zeros must find their place among them; `names` (L) are what errors call them. A
@@ -161,15 +161,16 @@ def null_rows_only(
     # What the brains' entries become, the index of either triangle, and room to rank.
     a_permutation = n_pairs * (single.itemsize * (len(brains) + 6) + 2 * inverse.itemsize)
     a_block = sets_a_batch(n_pairs, a_permutation, memory_a_thread // 2)
-    null = np.empty((n_layers, len(brains), len(inverse)))
+    null = np.empty((n_layers, len(brains), len(inverse)), np.float32)
 
     def correlate_with(block: slice) -> None:
         moved = met.under(inverse[block])
         weights = Weights(moved[:, -1].astype(np.int32), block.start, "permutation", single)
-        null[:, :, block] = weighted_products(layers, weights, moved[:, :-1], memory=memory_a_thread // 2)
+        rho = weighted_products(layers, weights, moved[:, :-1], memory=memory_a_thread // 2)
+        null[:, :, block] = np.clip(rho, -1, 1, out=rho)
 
     in_threads(correlate_with, slices(len(inverse), a_block))
-    return np.clip(null, -1.0, 1.0, out=null)
+    return null
 
 
 class _UpperTriangles:

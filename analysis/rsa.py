@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from analysis.permutation import (
     DEFAULT_MEMORY,
@@ -33,7 +33,7 @@ class RoiScores:
     rho : (L, S) float64, Spearman's rho of each layer with each subject.
     mean : (L,) float64, R, the mean of `rho` over subjects.
     sem : (L,) float64, its standard error; NaN for one subject.
-    null : (L, K) float64, R under each permutation.
+    null : (L, K) float32, R under each permutation.
     p_layer : (L,) float64, two-sided p of each layer as if it were the only one.
     best_layer : index of the highest R (the first of equals).
     best_null : (K,) float64, what the best layer is held against.
@@ -43,7 +43,7 @@ class RoiScores:
     rho: FloatArray
     mean: FloatArray
     sem: FloatArray
-    null: FloatArray
+    null: NDArray[np.float32]
     p_layer: FloatArray
     best_layer: int
     best_null: FloatArray
@@ -158,7 +158,7 @@ def score_networks(
     labels = [label for network, each in rdms.items() for label in _labels(network, len(each), layer_names)]
     layers = [row for each in rdms.values() for row in each]
     rho = {roi: np.empty((len(layers), len(ranks.centred))) for roi, ranks in brains.subjects.items()}
-    null = np.empty((len(layers), len(brains.subjects), len(orders)))
+    null = np.empty((len(layers), len(brains.subjects), len(orders)), np.float32)
     together = settings.null == "rows_and_columns"
     unit = np.empty((len(layers) if together else 0, n_pairs), np.float32)
     # A layer in work holds its values, its ranks and their copies.
@@ -188,7 +188,7 @@ def score_networks(
     return scores
 
 
-def _roi_scores(rho: FloatArray, null: FloatArray, settings: AnalysisSettings) -> RoiScores:
+def _roi_scores(rho: FloatArray, null: NDArray[np.float32], settings: AnalysisSettings) -> RoiScores:
     mean, sem = mean_and_sem(rho)
     best = int(np.argmax(mean))
     p_layer = p_value(mean, null, settings.p_value)

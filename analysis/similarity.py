@@ -87,7 +87,7 @@ def _ranked(rows: NDArray[np.generic], names: Sequence[str] | None, first_row: i
     def rank_some(some: slice) -> None:
         for row, out in zip(rows[some], centred[some], strict=True):
             order = sorting_order(row)
-            ascending = row[order]
+            ascending = np.take(row, order, mode="clip")
             is_new = ascending[1:] != ascending[:-1]
             if is_new.all():
                 out[order] = untied
@@ -123,7 +123,9 @@ def sorting_order(row: NDArray[Any]) -> NDArray[np.intp]:
     coarse |= np.arange(row.size, dtype=np.uint32)
     coarse.sort()
     places = (coarse & np.uint32((1 << bits) - 1)).astype(np.intp)
-    return places[np.argsort(row[places], kind="stable")]
+    # Within bounds: "clip" only spares numpy looking.
+    nearly = np.take(row, places, mode="clip")
+    return np.take(places, np.argsort(nearly, kind="stable"), mode="clip")
 
 
 def centred_ranks(vectors: ArrayLike, names: Sequence[str] | None = None) -> FloatArray:
