@@ -215,6 +215,7 @@ def test_on_paper_all_rows_are_there_and_nothing_is_cut_off(visit: Callable[...,
     page.emulate_media(media="print")
     assert len(shown_rows(page, BEST_LAYERS)) == 18
     assert len(shown_rows(page, LEADERBOARD)) == 6
+    assert page.locator(f"{LEADERBOARD} tfoot tr:visible").count() == 4
     cut = page.eval_on_selector_all(
         ".table", "all => all.filter(each => getComputedStyle(each).overflowY !== 'visible').length"
     )

@@ -226,8 +226,8 @@ def test_layers_chosen_on_other_stimuli() -> None:
     )
     assert statistics_words.layer_choices(rows) == (
         "Chosen on one half of the stimuli and scored on the other, best layers' rho is on average 0.100 "
-        "lower than the plain maximum (0.150 against 0.250), over 2 pairs of a network and a region; both name "
-        "the same layer in 1 of them."
+        "lower than the plain maximum (0.150 against 0.250), over 2 pairs of a network and a region; both "
+        "name the same layer in 1 of them."
     )
     one = statistics_words.layer_choices(rows.head(1).with_columns(chosen_on=pl.lit("train")))
     assert one == (
