@@ -215,6 +215,7 @@ def test_on_paper_all_rows_are_there_and_nothing_is_cut_off(visit: Callable[...,
     page.emulate_media(media="print")
     assert len(shown_rows(page, BEST_LAYERS)) == 18
     assert len(shown_rows(page, LEADERBOARD)) == 6
+    assert page.locator(f"{LEADERBOARD} tfoot tr:visible").count() == 4
     cut = page.eval_on_selector_all(
         ".table", "all => all.filter(each => getComputedStyle(each).overflowY !== 'visible').length"
     )
@@ -222,6 +223,12 @@ def test_on_paper_all_rows_are_there_and_nothing_is_cut_off(visit: Callable[...,
     assert not page.locator("nav").is_visible()
     assert not page.locator(f"{BEST_LAYERS} form").is_visible()
     assert page.pdf().startswith(b"%PDF-")
+    # Figures that were never scrolled to are printed too.
+    sizes = page.eval_on_selector_all(
+        "figure img", "all => all.map(each => each.complete && each.naturalWidth)"
+    )
+    assert len(sizes) == 4
+    assert all(sizes)
 
 
 def test_without_scripts_all_rows_stand_there_and_no_idle_controls(visit: Callable[..., Page]) -> None:
