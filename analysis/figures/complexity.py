@@ -19,6 +19,7 @@ LOGARITHMIC = ("parameters", "gflops")  # x is a logarithm to base 10
 # Between the places of two figures on the one x axis that all panels share, so that an axis knows whose it is.
 APART = 1000.0
 PANEL = 1.45  # inches of height
+WORDS = 0.5  # of the range of a region's scores: room above them for two lines of words
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -105,16 +106,19 @@ def _plot(
     lines = panels.drop_nulls(["x_from", "x_to", "rho_from", "rho_to"]).with_columns(
         start=pl.col("x_from") + _place(), end=pl.col("x_to") + _place()
     )
-    low, high = float(table["rho"].to_numpy().min()), float(table["rho"].to_numpy().max())
+    of_region = table.group_by("roi").agg(
+        pl.col("rho").max().alias("high"), (pl.col("rho").max() - pl.col("rho").min()).alias("range")
+    )
     # The words stand above all points, where they hide none.
     words = (
         panels.join(
             points.group_by("figure").agg(pl.col("at").min().alias("left")), on="figure", how="left"
         )
+        .join(of_region, on="roi")
         .with_columns(
             label=pl.Series([_words(row) for row in panels.iter_rows(named=True)], dtype=pl.String),
             at=pl.col("left").fill_null(_place()),
-            rho=pl.lit(high + 0.42 * (high - low or 1.0)),
+            rho=pl.col("high") + WORDS * pl.when(pl.col("range") > 0).then("range").otherwise(0.1),
         )
         .filter(pl.col("label") != "")
     )
@@ -126,8 +130,8 @@ def _plot(
     if not lines.is_empty():
         ends = p9.aes(x="start", xend="end", y="rho_from", yend="rho_to")
         layers.append(p9.geom_segment(ends, data=lines, color="#111111", size=0.7))
-    titles = {name: FIGURES[name] for name in FIGURES}
     narrow = width < NARROW
+    titles = FIGURES | ({"top1": "top-1 (%)"} if narrow else {})
     plot = (
         p9.ggplot(points if not points.is_empty() else words, p9.aes(x="at", y="rho"))
         + house_theme()
@@ -141,14 +145,14 @@ def _plot(
             color="#222222",
             lineheight=1.25,
         )
-        + p9.facet_grid("roi", "figure", scales="free_x", labeller=p9.labeller(cols=lambda s: titles[s]))
+        + p9.facet_grid("roi", "figure", scales="free", labeller=p9.labeller(cols=lambda s: titles[s]))
         + p9.scale_x_continuous(breaks=_breaks(3 if narrow else 4), labels=_labels)
         + p9.labs(x="", y="Spearman rho of the best layer")
         + group_scales(styles, counts, ["color", "shape", "fill"], width)
         + p9.theme(
             strip_text_x=p9.element_text(size=7 if narrow else 9),
             strip_text_y=p9.element_text(ha="center", size=8),
-            panel_spacing_x=0.02,
+            panel_spacing_x=0.05 if narrow else 0.02,
         )
     )
     return plot, 0.5 + max(1.8, PANEL * table["roi"].n_unique())
@@ -203,7 +207,6 @@ def _figure_at(limits: Sequence[float]) -> int:
 
 def _short(value: float) -> str:
     """1500000 as 1.5M, to two digits."""
-    for size, unit in UNITS:
-        if value >= size:
-            return f"{value / size:.2g}{unit}"
-    return f"{value:.2g}"
+    size, unit = next(((size, unit) for size, unit in UNITS if value >= size), (1.0, ""))
+    value /= size
+    return f"{value:.0f}{unit}" if value >= 10 else f"{value:.2g}{unit}"

@@ -7,14 +7,25 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
-from analysis.figures.labels import Style, group_styles, plain
-from analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows, percent
+from analysis.figures.labels import Style, group_styles, plain, shortened
+from analysis.figures.theme import (
+    BOLD_LETTER,
+    NARROW,
+    WIDTH,
+    dressed,
+    group_scales,
+    house_theme,
+    letters,
+    no_rows,
+    percent,
+)
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
 PANELS_ABREAST, PANELS_ABREAST_WHEN_NARROW = 5, 2
 PANEL = 1.25  # inches of height
+STRIP = 6.5  # points of the names of networks
 MOST_BANDS = 8  # regions from which on the bands of one network would hide one another
 RESAMPLED = {"stimuli": "stimuli", "both": "stimuli and subjects", "subjects": "subjects"}
 
@@ -98,6 +109,7 @@ def _plot(
         ribbon = p9.aes(ymin="lower", ymax="upper", fill="group", group="group")
         layers.append(p9.geom_ribbon(ribbon, data=bands, alpha=0.18))
     look = p9.aes(color="group", linetype="group", group="group")
+    room = letters((width - 0.6) / abreast, STRIP, BOLD_LETTER)
     plot = (
         p9.ggplot(curves, p9.aes(x="depth", y="rho"))
         + house_theme()
@@ -105,16 +117,10 @@ def _plot(
         + layers
         + p9.geom_line(look, size=0.6)
         + p9.geom_point(p9.aes(color="group"), size=0.6, stroke=0)
-        + p9.facet_wrap("panel", ncol=abreast, labeller=lambda name: plain(name))
+        + p9.facet_wrap("panel", ncol=abreast, labeller=lambda name: plain(shortened(name, room)))
         + p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"])
         + group_scales(styles, {}, ["color", "linetype", "fill"], width)
         + p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects")
-        + p9.theme(strip_text=p9.element_text(size=_strip_size(curves, abreast, width), weight="bold"))
+        + p9.theme(strip_text=p9.element_text(size=STRIP, weight="bold"))
     )
     return plot, 0.7 + max(1.6, PANEL * -(-n_panels // abreast))
-
-
-def _strip_size(curves: pl.DataFrame, abreast: int, width: float) -> float:
-    """Points of type at which the longest name fits over its panel, from 6 to 8."""
-    longest = max(len(name) for name in curves["model"].cast(pl.String))
-    return min(8.0, max(6.0, 72 * (width - 0.7) / abreast / (0.62 * longest)))

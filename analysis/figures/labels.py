@@ -69,6 +69,14 @@ def plain(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
+def shortened(name: str, most: int) -> str:
+    """A name of at most so many letters; of a longer one, its beginning and end."""
+    if len(name) <= most:
+        return name
+    tail = (most - 1) // 2
+    return f"{name[: most - 1 - tail]}…{name[len(name) - tail :]}"
+
+
 def group_styles(labels: Iterable[str]) -> dict[str, Style]:
     """The style of each group, in drawing order: known labels as the file lists them, then others by name.
 

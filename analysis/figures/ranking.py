@@ -117,7 +117,7 @@ def _plot(
         + house_theme()
         + layers
         + p9.geom_vline(xintercept=0, color="#666666", size=0.4)
-        + p9.geom_point(size=0.7, alpha=0.45, stroke=0, color="#444444")
+        + p9.geom_point(size=1.1, alpha=0.8, stroke=0, color="#8A8A8A")
         + p9.geom_point(look, data=means, size=1.7, stroke=0.2)
         + p9.facet_wrap("roi", ncol=abreast, scales="free_y")
         + p9.scale_y_discrete(labels=lambda names: [plain(name.partition(SEPARATOR)[2]) for name in names])
