@@ -18,7 +18,8 @@ class MdsMap:
 
     Attributes
     ----------
-    coordinates : (n, d) float64, centred; axes by decreasing variance, the largest coordinate of each positive.
+    coordinates : (n, d) float64, centred; axes by decreasing variance, the largest coordinate of each
+        positive.
     shares : (d,) share of each axis in the sum of the sizes of all eigenvalues; 1 in sum where the distances
         are those of points in d dimensions.
     """
@@ -41,7 +42,7 @@ def second_order_distances(rdms: ArrayLike, names: Sequence[str] | None = None) 
 
 
 def classical_mds(distances: ArrayLike, dimensions: int = 2) -> MdsMap:
-    """Classical (metric) scaling of symmetric distances (n, n) (Torgerson 1952; Gower 1966, Biometrika 53, 325).
+    """Classical (metric) scaling of symmetric distances (n, n) (Torgerson 1952, Psychometrika 17, 401).
 
     The eigenvectors of -1/2 J D^2 J, J the centring matrix, times the roots of their eigenvalues. Dimensions
     beyond the number of positive eigenvalues are 0.

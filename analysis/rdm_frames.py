@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
@@ -76,14 +77,12 @@ class _Stored:
         return path
 
 
-def picture_frames(
-    warehouse: Warehouse, scope: Scope, request: Request, tick: Tick
-) -> tuple[pl.DataFrame]:
+def picture_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
     """RDMs as pictures: of each region, and of the layer that aligns best with it, of one network.
 
     The network is the one that aligns best with the region, of those that are asked for. A row is a cell:
-    protocol, dataset, split, remark, roi, roi_group, roi_order, panel (0 the region, 1 the layer), title, row,
-    column, percentile (rank of the dissimilarity among all of its RDM, in [0, 1]; null on the diagonal),
+    protocol, dataset, split, remark, roi, roi_group, roi_order, panel (0 the region, 1 the layer), title,
+    row, column, percentile (rank of the dissimilarity among all of its RDM, in [0, 1]; null on the diagonal),
     n_conditions, cell (how many conditions a side of a cell is the mean over), n_subjects. Rows and columns
     follow the conditions' order.
     """
@@ -91,7 +90,9 @@ def picture_frames(
     if best.is_empty():
         return (pl.DataFrame(),)
     stored = _Stored(warehouse, scope, request)
-    chosen = best.sort("rho", "model", descending=[True, False]).unique("roi", keep="first", maintain_order=True)
+    chosen = best.sort("rho", "model", descending=[True, False]).unique(
+        "roi", keep="first", maintain_order=True
+    )
     chosen = chosen.sort("roi_order", "roi")
     frames = []
     for done, row in enumerate(chosen.iter_rows(named=True)):
@@ -124,7 +125,7 @@ def picture(rdm: FloatArray, most: int = MOST_CELLS) -> pl.DataFrame:
     n = len(square)
     cell = math.ceil(n / most)
     if cell > 1:
-        starts = np.arange(0, n, cell)
+        starts = np.arange(0, n, cell, dtype=np.intp)
         known = np.isfinite(square)
         sums = _blocks(np.where(known, square, 0.0), starts)
         counts = _blocks(known.astype(np.float64), starts)
@@ -139,7 +140,7 @@ def picture(rdm: FloatArray, most: int = MOST_CELLS) -> pl.DataFrame:
     ).with_columns(n_conditions=pl.lit(n), cell=pl.lit(cell))
 
 
-def _blocks(square: FloatArray, starts: FloatArray) -> FloatArray:
+def _blocks(square: FloatArray, starts: NDArray[np.intp]) -> FloatArray:
     return np.asarray(np.add.reduceat(np.add.reduceat(square, starts, axis=0), starts, axis=1))
 
 
@@ -162,7 +163,12 @@ def map_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick)
         ranks, n_subjects = stored.region(region["roi"])
         rdms.append(ranks)
         rows.append(
-            {"kind": "region", "name": region["roi"], "roi_group": region["roi_group"], "n_subjects": n_subjects}
+            {
+                "kind": "region",
+                "name": region["roi"],
+                "roi_group": region["roi_group"],
+                "n_subjects": n_subjects,
+            }
         )
         tick(len(rdms), total)
     for done, model in enumerate(models):
@@ -190,13 +196,12 @@ def map_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick)
 
 
 def _best_networks(warehouse: Warehouse, scope: Scope) -> list[str]:
-    """The network that aligns best with each group of regions, each once."""
-    rows = network_rows(warehouse, scope)
-    best = [name for name, _, groups in sorted(rows, key=lambda row: -row[1]) if groups]
-    return best[:MOST_NETWORKS]
+    """The networks that align best with a group of regions, then, up to the number, the next on average."""
+    rows = sorted(network_rows(warehouse, scope), key=lambda row: (not row[2], -row[1], row[0]))
+    return [name for name, _, _ in rows[:MOST_NETWORKS]]
 
 
-def _layer_rows(model: str, layers: Sequence[str]) -> Iterator[Mapping[str, object]]:
+def _layer_rows(model: str, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
     for index, layer in enumerate(layers):
         yield {
             "kind": "layer",

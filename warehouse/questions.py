@@ -1,7 +1,8 @@
 """Named questions: a .sql file of `sql/questions`, its description and its typed parameters.
 
-The queries of figures (`sql/figures`) are written alike. A file's leading comment says what is asked, what a row is, and, a line each, its parameters:
-`-- $roi varchar = null: this region only`. What stands behind the equals sign is the default.
+A file's leading comment says what is asked, what a row is, and, a line each, its parameters:
+`-- $roi varchar = null: this region only`. What stands behind the equals sign is the default. The queries of
+figures, in `sql/figures`, are written alike; there a `varchar[]` is a list of names.
 """
 
 from __future__ import annotations

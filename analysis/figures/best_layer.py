@@ -9,6 +9,7 @@ import polars as pl
 
 from analysis.figures.by_region import (
     ALPHA,
+    MOST_GROUPS_OF_STARS,
     STAR_GAP,
     ceiling_layers,
     cells,
@@ -52,15 +53,15 @@ def best_layer_by_group(
 ) -> ggplot:
     """One panel per region group: in each region a point per network, beside the others of its group.
 
-    A point is hollow where the network's own p is not below .05. A bar is the median of a group, stars above a
-    group are the p of that median, brackets the adjusted p of two groups' difference. The band reaches from the
-    lower to the upper noise ceiling of the region.
+    A point is hollow where the network's own p is not below .05. A bar is the median of a group, stars above
+    a group are the p of that median, brackets the adjusted p of two groups' difference. The band reaches from
+    the lower to the upper noise ceiling of the region.
 
     Parameters
     ----------
     best_layer : one row per network and region: protocol, dataset, split, model, roi, roi_group, roi_order,
-        rho, remark and the column `group_by`; bars, stars and hollow points where it has group_median, group_p
-        and p_value; n_subjects.
+        rho, remark and the column `group_by`; bars, stars and hollow points where it has group_median,
+        group_p and p_value; n_subjects.
     noise_ceiling : one row per region: protocol, dataset, split, roi, roi_group, roi_order, lower, upper,
         remark; may be empty, its bounds may be null.
     group_pairs : one row per pair of groups in a region: roi, group_a, group_b, p_adjusted.
@@ -77,9 +78,7 @@ def best_layer_by_group(
     ceilings = rows_to_draw(noise_ceiling, "noise_ceiling", protocol, values=[])
     remark = joined_remarks([rows.remark, ceilings.remark])
     if rows.frame.is_empty():
-        return no_rows(
-            what, protocol=told, remark=remark, source=source, left_out=rows.left_out, width=width
-        )
+        return no_rows(what, protocol=told, remark=remark, source=source, left_out=rows.left_out, width=width)
     need_columns(best_layer, "best_layer", ["model"])
     if ceilings.source not in ("", rows.source):
         raise BadInput(
@@ -109,6 +108,8 @@ def best_layer_by_group(
         width=width,
     )
     notes = _notes(points, bounds, of_cells, group_pairs, rows.counts)
+    if told != protocol and not bounds.is_empty():
+        notes.append(f"That is the ceiling of the {protocol} protocol.")
     from plotnine import labs
 
     return dressed(
@@ -155,8 +156,11 @@ def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height
                     | {"y": top, "mark": mark, "tick": 0.25 * BRACKET_STEP * height}
                 )
                 top += BRACKET_STEP * height
-    return pl.DataFrame(rows).with_columns(
-        pl.col("roi_group").cast(of_cells.schema["roi_group"])) if rows else pl.DataFrame()
+    return (
+        pl.DataFrame(rows).with_columns(pl.col("roi_group").cast(of_cells.schema["roi_group"]))
+        if rows
+        else pl.DataFrame()
+    )
 
 
 def _bracket_layers(brackets: pl.DataFrame) -> list[Any]:
@@ -206,7 +210,9 @@ def _notes(
     if "group_median" in of_cells.columns:
         notes.append("Bar: median of a group.")
     if "group_p" in of_cells.columns:
-        if of_cells["group_p"].is_not_null().any():
+        if of_cells["group"].n_unique() > MOST_GROUPS_OF_STARS:
+            notes.append("Too many groups for stars.")
+        elif of_cells["group_p"].is_not_null().any():
             notes.append("Stars: p of that median (of a single network: its own) below 0.05, 0.01, 0.001.")
         else:
             notes.append("No p-values of these groups are known.")

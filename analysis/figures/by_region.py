@@ -1,4 +1,4 @@
-"""Figures with a panel per region group and, in each region, a point per network beside those of its group."""
+"""A panel per region group and, in each region, a point per network beside those of its group."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ LETTER = 0.075  # inches that a letter of a region's name takes, with its share 
 ALPHA = 0.05  # p below which a network, a group or a pair is marked
 PANEL = 2.2  # inches of height
 STAR_GAP = 0.03  # of the height of a panel
+MOST_GROUPS_OF_STARS = 6  # beyond, they would hide one another
 STEPS = ((0.001, "***"), (0.01, "**"), (ALPHA, "*"))
 
 
@@ -83,12 +84,16 @@ def region_bounds(ceilings: pl.DataFrame, regions: pl.DataFrame) -> pl.DataFrame
 
 
 def cells(points: pl.DataFrame, value: str = "rho") -> pl.DataFrame:
-    """A row per group and region: `centre`, `left`, `right`, `top` (of its points), and what all rows share."""
+    """A row per group and region: `centre`, `left`, `right`, `top` (of its points), what all rows share."""
     half = SPREAD / points["group"].n_unique() * 0.42 if not points.is_empty() else 0.0
     shared = [name for name in ("group_median", "group_p") if name in points.columns]
     return (
         points.group_by("roi", "roi_group", "x", "group", "centre")
-        .agg(pl.col(value).max().alias("top"), pl.len().alias("size"), *(pl.col(name).first() for name in shared))
+        .agg(
+            pl.col(value).max().alias("top"),
+            pl.len().alias("size"),
+            *(pl.col(name).first() for name in shared),
+        )
         .with_columns(left=pl.col("centre") - half, right=pl.col("centre") + half)
         .sort("x", "group")
     )
@@ -123,7 +128,10 @@ def panels(
             breaks=regions["x"].to_list(), labels=[plain(roi) for roi in regions["roi"]], expand=(0, 0.05)
         )
         + group_scales(styles, counts, AESTHETICS, width)
-        + p9.theme(axis_text_x=_region_text(regions, n_columns, width), panel_spacing_y=0.02 if n_columns > 1 else 0.04)
+        + p9.theme(
+            axis_text_x=_region_text(regions, n_columns, width),
+            panel_spacing_y=0.02 if n_columns > 1 else 0.04,
+        )
     )
     return plot, 0.45 + PANEL * -(-n_panels // n_columns)
 
@@ -166,7 +174,17 @@ def network_layers(points: pl.DataFrame, *, hollow: bool = True) -> list[Any]:
         layers.append(p9.geom_point(look, data=filled, size=size, alpha=alpha, stroke=0.25))
     if not open_.is_empty():
         look = p9.aes(color="group", shape="group")
-        layers.append(p9.geom_point(look, data=open_, size=size, alpha=alpha, stroke=0.35, fill="white"))
+        layers.append(
+            p9.geom_point(
+                look,
+                data=open_,
+                size=size,
+                alpha=alpha,
+                stroke=0.35,
+                fill="white",
+                show_legend=filled.is_empty(),
+            )
+        )
     return layers
 
 
@@ -187,7 +205,7 @@ def star_layers(of_cells: pl.DataFrame, height: float) -> list[Any]:
     """Stars above the groups whose `group_p` is small; `height` of the panel in the data's units."""
     import plotnine as p9
 
-    if "group_p" not in of_cells.columns:
+    if "group_p" not in of_cells.columns or of_cells["group"].n_unique() > MOST_GROUPS_OF_STARS:
         return []
     marked = of_cells.with_columns(
         mark=pl.Series([stars(p) for p in of_cells["group_p"]], dtype=pl.String),

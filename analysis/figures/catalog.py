@@ -223,7 +223,7 @@ def draw_all(
     skip_empty: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Drawn]:
-    """All figures of one protocol, data set and split, one after the other; each is drawn when it is asked for.
+    """All figures of one protocol, data set and split; each is drawn when it is asked for.
 
     Parameters
     ----------
@@ -294,7 +294,9 @@ def _refuse_options(asked: Figure, request: Request) -> None:
 
 
 def _can_group(asked: Figure, group_by: str) -> bool:
-    return not (group_by == PROTOCOL and asked.name not in ("best_layer", "depth") and "group_by" in asked.options)
+    return not (
+        group_by == PROTOCOL and asked.name not in ("best_layer", "depth") and "group_by" in asked.options
+    )
 
 
 def _only_options(asked: Figure, request: Request) -> Request:

@@ -9,14 +9,23 @@ import polars as pl
 
 from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
 from analysis.figures.labels import group_styles, heading
-from analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows, percent
+from analysis.figures.theme import (
+    NARROW,
+    WIDTH,
+    dressed,
+    group_scales,
+    house_theme,
+    named,
+    no_rows,
+    percent,
+)
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
 FIGURES = {"parameters": "parameters", "gflops": "GFLOPs", "top1": "top-1 accuracy (%)"}
 LOGARITHMIC = ("parameters", "gflops")  # x is a logarithm to base 10
-# Between the places of two figures on the one x axis that all panels share, so that an axis knows whose it is.
+# Between the places of two figures on the one x axis of all panels, so that an axis knows whose it is.
 APART = 1000.0
 PANEL = 1.45  # inches of height
 WORDS = 0.5  # of the range of a region's scores: room above them for two lines of words
@@ -38,9 +47,9 @@ def alignment_against_complexity(
     Parameters
     ----------
     complexity : one row per network, region and figure ("parameters", "gflops", "top1"): protocol, dataset,
-        split, model, roi, roi_group, roi_order, figure, value (null where not known), x (what rho is regressed
-        on), rho, correlation, lower, upper, level, n_networks, n_left_out, the line's ends x_from, rho_from,
-        x_to, rho_to (null where there is none), remark and the column `group_by`.
+        split, model, roi, roi_group, roi_order, figure, value (null where not known), x (what rho is
+        regressed on), rho, correlation, lower, upper, level, n_networks, n_left_out, the line's ends x_from,
+        rho_from, x_to, rho_to (null where there is none), remark and the column `group_by`.
     source : data set and split, for a figure without rows. width : inches.
 
     Raises
@@ -111,9 +120,7 @@ def _plot(
     )
     # The words stand above all points, where they hide none.
     words = (
-        panels.join(
-            points.group_by("figure").agg(pl.col("at").min().alias("left")), on="figure", how="left"
-        )
+        panels.join(points.group_by("figure").agg(pl.col("at").min().alias("left")), on="figure", how="left")
         .join(of_region, on="roi")
         .with_columns(
             label=pl.Series([_words(row) for row in panels.iter_rows(named=True)], dtype=pl.String),
@@ -145,7 +152,7 @@ def _plot(
             color="#222222",
             lineheight=1.25,
         )
-        + p9.facet_grid("roi", "figure", scales="free", labeller=p9.labeller(cols=lambda s: titles[s]))
+        + p9.facet_grid("roi", "figure", scales="free", labeller=named(titles))
         + p9.scale_x_continuous(breaks=_breaks(3 if narrow else 4), labels=_labels)
         + p9.labs(x="", y="Spearman rho of the best layer")
         + group_scales(styles, counts, ["color", "shape", "fill"], width)
@@ -179,7 +186,7 @@ def _breaks(most: int) -> Any:
         start = place * APART
         low, high = limits[0] - start, limits[1] - start
         if list(FIGURES)[place] in LOGARITHMIC:
-            found = [k for k in range(-6, 15) if low <= k <= high]
+            found = [float(k) for k in range(-6, 15) if low <= k <= high]
             if len(found) < 2:
                 found = [k / 2 for k in range(-12, 30) if low <= k / 2 <= high]
             found = found[:: max(1, -(-len(found) // most))]
@@ -190,7 +197,7 @@ def _breaks(most: int) -> Any:
     return breaks
 
 
-def _labels(breaks: Sequence[float]) -> list[str]:
+def _labels(breaks: Sequence[Any]) -> list[str]:
     """What is written at the breaks: the figure itself, with its unit."""
     labels = []
     for each in breaks:

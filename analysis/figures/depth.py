@@ -24,6 +24,7 @@ MOST_PANELS_ABREAST = 6
 PANELS_ABREAST_WHEN_NARROW = 4
 CROWD = 12  # networks in a group from which on their lines are paler
 PANEL = 1.3  # inches of height
+FEWEST_OF_A_BAND = 3  # as in the query
 
 
 def depth_bands(
@@ -39,7 +40,8 @@ def depth_bands(
     Parameters
     ----------
     depth_band : one row per group, region and depth: protocol, dataset, split, group_name, roi, roi_group,
-        roi_order, depth (in [0, 1]), rho (the mean), lower, upper (null for a single network), n_models, remark.
+        roi_order, depth (in [0, 1]), rho (the mean), lower, upper (null for fewer than three networks),
+        n_models, remark.
     group_by : what group_name is of; "protocol" draws all protocols.
     source : data set and split, for a figure without rows. width : inches.
 
@@ -68,8 +70,10 @@ def depth_bands(
     counts = dict(curves.group_by("group").agg(pl.col("n_models").max()).iter_rows())
     notes = [rows.counts, "Line: mean of a group's networks; band: 95 % interval of that mean"]
     notes[-1] += " (mean ± t × standard error over networks)."
-    if single := [group for group in styles if counts[group] == 1]:
-        notes.append(f"A single network has no band ({', '.join(single)}).")
+    if bare := sum(n < FEWEST_OF_A_BAND for n in counts.values()):
+        notes.append(
+            f"Groups of fewer than {FEWEST_OF_A_BAND} networks have no band ({bare} of {len(counts)})."
+        )
     notes.append("Depth 0 is the first layer, 1 the last.")
     plot, body = _panels(curves, [*_bands(curves), *_means(curves)], regions, styles, counts, width)
     return dressed(
@@ -95,7 +99,7 @@ def alignment_over_depth(
     source: str = "",
     width: float = WIDTH,
 ) -> ggplot:
-    """As `depth_bands`, with a thin line for each network behind the means; without `depth_band`, those alone.
+    """As `depth_bands`, with a thin line for each network behind; without `depth_band`, those alone.
 
     Parameters
     ----------

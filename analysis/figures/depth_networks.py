@@ -9,13 +9,14 @@ import polars as pl
 from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
 from analysis.figures.labels import Style, group_styles, plain, shortened
 from analysis.figures.theme import (
-    BOLD_LETTER,
+    NAME_LETTER,
     NARROW,
     WIDTH,
     dressed,
     group_scales,
     house_theme,
     letters,
+    named,
     no_rows,
     percent,
 )
@@ -109,7 +110,7 @@ def _plot(
         ribbon = p9.aes(ymin="lower", ymax="upper", fill="group", group="group")
         layers.append(p9.geom_ribbon(ribbon, data=bands, alpha=0.18))
     look = p9.aes(color="group", linetype="group", group="group")
-    room = letters((width - 0.6) / abreast, STRIP, BOLD_LETTER)
+    room = letters((width - 0.6) / abreast, STRIP, NAME_LETTER)
     plot = (
         p9.ggplot(curves, p9.aes(x="depth", y="rho"))
         + house_theme()
@@ -117,7 +118,7 @@ def _plot(
         + layers
         + p9.geom_line(look, size=0.6)
         + p9.geom_point(p9.aes(color="group"), size=0.6, stroke=0)
-        + p9.facet_wrap("panel", ncol=abreast, labeller=lambda name: plain(shortened(name, room)))
+        + p9.facet_wrap("panel", ncol=abreast, labeller=named(lambda name: plain(shortened(name, room))))
         + p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"])
         + group_scales(styles, {}, ["color", "linetype", "fill"], width)
         + p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects")

@@ -50,9 +50,7 @@ def need_columns(frame: pl.DataFrame, name: str, columns: Sequence[str]) -> None
             )
 
 
-def rows_to_draw(
-    frame: pl.DataFrame, name: str, protocol: str | None, *, values: Sequence[str]
-) -> Rows:
+def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str | None, *, values: Sequence[str]) -> Rows:
     """The rows of `protocol` whose `values` (float columns) are all there; null ones are counted, not drawn.
 
     `protocol` None: of all protocols.
@@ -88,19 +86,32 @@ def rows_to_draw(
 
 
 def counted(frame: pl.DataFrame) -> str:
-    """How many networks and subjects a frame's rows are of, in words; nothing of what it has no column for."""
+    """How many networks and subjects a frame's rows are of, in words, as far as its columns tell."""
     words = []
     if "model" in frame.columns:
-        words.append(_in_words(frame["model"].n_unique(), "network"))
+        words.append(in_words(frame["model"].n_unique(), "network"))
     elif "n_models" in frame.columns and not frame.is_empty():
-        each = frame.group_by("group_name").agg(pl.col("n_models").max())
-        words.append(_in_words(int(each["n_models"].to_numpy().sum()), "network"))
-    if "n_subjects" in frame.columns:
-        found = frame["n_subjects"].drop_nulls().unique().sort().to_list()
-        if found:
-            fewest_to_most = " to ".join(dict.fromkeys([str(found[0]), str(found[-1])]))
-            words.append(f"{fewest_to_most} subject{'' if found[-1] == 1 else 's'}")
-    return ", ".join(words) + "." if words else ""
+        # Groups of one protocol are of different networks.
+        groups = frame.group_by("protocol", "group_name").agg(pl.col("n_models").max())
+        totals = groups.group_by("protocol").agg(pl.col("n_models").sum())["n_models"]
+        words.append(in_words(int(totals.to_numpy().max()), "network"))
+    words.append(subjects_in_words(frame))
+    return ", ".join(filter(None, words)) + "." if any(words) else ""
+
+
+def subjects_in_words(frame: pl.DataFrame) -> str:
+    """How many subjects a frame's rows are of, "9 to 10 subjects"; nothing where it does not say."""
+    found = (
+        frame["n_subjects"].drop_nulls().unique().sort().to_list() if "n_subjects" in frame.columns else []
+    )
+    if not found:
+        return ""
+    return " to ".join(dict.fromkeys([str(found[0]), str(found[-1])])) + f" subject{'s' * (found[-1] != 1)}"
+
+
+def in_words(number: int, noun: str) -> str:
+    """A number of things: "1 network", "40 networks"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def protocols_drawn(group_by: str, protocol: str) -> tuple[str | None, str]:
@@ -147,7 +158,3 @@ def _refuse_nan(rows: pl.DataFrame, name: str, column: str) -> None:
             expected="numbers or nulls",
             found=f"NaN in {bad.height} of {rows.height} rows",
         )
-
-
-def _in_words(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -24,9 +24,9 @@ def hemispheres(
 
     Parameters
     ----------
-    hemispheres : one row per network, region and hemisphere ("left", "right"): protocol, dataset, split, model,
-        roi (without its side), roi_group, roi_order, rho, p_value, group_median, lower, upper (noise ceiling of
-        that side, may be null), n_subjects, remark.
+    hemispheres : one row per network, region and hemisphere ("left", "right"): protocol, dataset, split,
+        model, roi (without its side), roi_group, roi_order, rho, p_value, group_median, lower, upper (noise
+        ceiling of that side, may be null), n_subjects, remark.
     source : data set and split, for a figure without rows. width : inches.
 
     Raises

@@ -1,4 +1,4 @@
-"""Where labels go so that they hide neither one another nor the points: one after the other, best place first."""
+"""Where labels go so that they hide neither one another nor the points."""
 
 from __future__ import annotations
 
@@ -65,10 +65,12 @@ def label_places(
         placed.append(
             min(
                 candidates,
-                key=lambda box: 10 * sum(box.overlap(other) for other in placed)
-                + 10 * box.beyond(room)
-                + sum(box.overlap(other) for other in taken)
-                + 1e-3 * (abs(box.x - x) + abs(box.y - y)) * gap,
+                key=lambda box: (
+                    10 * sum(box.overlap(other) for other in placed)
+                    + 10 * box.beyond(room)
+                    + sum(box.overlap(other) for other in taken)
+                    + 1e-3 * (abs(box.x - x) + abs(box.y - y)) * gap
+                ),
             )
         )
     return [(box.x, box.y) for box in placed]

@@ -8,11 +8,22 @@ import polars as pl
 
 from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
 from analysis.figures.labels import Style, group_styles, heading, plain
-from analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
+from analysis.figures.theme import (
+    NARROW,
+    POINTS,
+    WIDTH,
+    about,
+    dressed,
+    group_scales,
+    house_theme,
+    named,
+    no_rows,
+)
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
+NAMES = 1.8  # inches that the names of networks take, over which no legend is centred
 LINE = 0.135  # inches that a network takes
 COLOURS = "viridis"  # even in lightness, and to the colour-blind
 GROUP_COLUMN = " "  # the panel of the groups' marks
@@ -68,6 +79,7 @@ def region_profile(
         body,
         what,
         styles=styles,
+        legend_width=width - NAMES,
         width=width,
         protocol=protocol,
         source=rows.source,
@@ -87,7 +99,8 @@ def _plot(
     import plotnine as p9
 
     marks = tiles.unique("model").with_columns(
-        roi=pl.lit(GROUP_COLUMN).cast(tiles.schema["roi"]), panel=pl.lit(GROUP_COLUMN).cast(tiles.schema["panel"])
+        roi=pl.lit(GROUP_COLUMN).cast(tiles.schema["roi"]),
+        panel=pl.lit(GROUP_COLUMN).cast(tiles.schema["panel"]),
     )
     counts = dict(tiles.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
     narrow = width < NARROW
@@ -96,21 +109,25 @@ def _plot(
         + house_theme()
         + p9.geom_tile(p9.aes(fill="rho"))
         + p9.geom_point(p9.aes(color="group", shape="group"), data=marks, size=1.6, stroke=0.2)
-        + p9.facet_grid(cols="panel", scales="free_x", space={"x": _shares(tiles), "y": [1]})
-        + p9.scale_fill_cmap(COLOURS, name="rho")
+        + p9.facet_grid(
+            cols="panel",
+            scales="free_x",
+            labeller=named(lambda name: name.partition("-")[0] if narrow else name),
+            space={"x": _shares(tiles), "y": [1]},
+        )
+        + p9.scale_fill_cmap(COLOURS, name="rho", breaks=about(4))
         + p9.scale_x_discrete(labels=lambda names: [plain(name) for name in names])
         + p9.scale_y_discrete(labels=lambda names: [plain(name) for name in names])
         + p9.labs(x="", y="")
-        + group_scales(styles, counts, ["color", "shape"], width)
-        + p9.guides(fill=p9.guide_colorbar(nbin=60))
+        + group_scales(styles, counts, ["color", "shape"], width - NAMES)
+        + p9.guides(fill=p9.guide_colorbar(theme=p9.theme(legend_key_width=1.4 * POINTS)))
         + p9.theme(
             axis_text_x=p9.element_text(rotation=90, ha="center", size=7),
             axis_text_y=p9.element_text(size=5.5 if narrow else 6.5),
             strip_text_x=p9.element_text(size=6 if narrow else 8, ha="left"),
             panel_grid_major_y=p9.element_blank(),
             panel_spacing_x=0.008,
-            legend_title=p9.element_text(size=8),
-            legend_key_width=60,
+            legend_title=p9.element_text(size=8, margin={"r": 5}),
         )
     )
     return plot, 1.45 + LINE * max(4, n_lines)

@@ -24,13 +24,13 @@ def protocol_difference(
     source: str = "",
     width: float = WIDTH,
 ) -> ggplot:
-    """One panel per region group: in each region a point per network, rho under one protocol less the other's.
+    """One panel per region group: in each region a point per network, one protocol's rho less the other's.
 
     Parameters
     ----------
-    protocol_difference : one row per network and region: protocol, other_protocol, dataset, split, model, roi,
-        roi_group, roi_order, difference, group_median, same_layers (of all rows: the share in which both have
-        the same best layer), n_subjects, remark and the column `group_by`.
+    protocol_difference : one row per network and region: protocol, other_protocol, dataset, split, model,
+        roi, roi_group, roi_order, difference, group_median, same_layers (of all rows: the share in which both
+        have the same best layer), n_subjects, remark and the column `group_by`.
     other : the other protocol; None where there is none.
     source : data set and split, for a figure without rows. width : inches.
 
@@ -41,10 +41,12 @@ def protocol_difference(
     what = f"Difference between protocols by {heading(group_by)}"
     rows = rows_to_draw(protocol_difference, "protocol_difference", protocol, values=["difference"])
     if rows.frame.is_empty():
-        why = f"no network was scored under both {protocol} and {other}" if other else "there is one protocol only"
-        return no_rows(
-            what, protocol=protocol, remark=rows.remark, source=source, why=why, width=width
+        why = (
+            f"no network was scored under both {protocol} and {other}"
+            if other
+            else "there is one protocol only"
         )
+        return no_rows(what, protocol=protocol, remark=rows.remark, source=source, why=why, width=width)
     need_columns(
         protocol_difference, "protocol_difference", ["model", "group_median", "same_layers", "other_protocol"]
     )

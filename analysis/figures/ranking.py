@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -14,6 +14,7 @@ from analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_t
 if TYPE_CHECKING:
     from plotnine import ggplot
 
+NAMES = 1.6  # inches that the names of networks take, over which no legend is centred
 LINE = 0.125  # inches that a network takes
 SEPARATOR = "\N{UNIT SEPARATOR}"  # between region and network in the names of an axis' places
 
@@ -31,9 +32,9 @@ def ranking(
 
     Parameters
     ----------
-    ranking : one row per subject, network and region: protocol, dataset, split, model, subject, roi, roi_group,
-        roi_order, rho (the mean), subject_rho, place (from 1), n_models (of all in the region), n_subjects,
-        remark and the column `group_by`.
+    ranking : one row per subject, network and region: protocol, dataset, split, model, subject, roi,
+        roi_group, roi_order, rho (the mean), subject_rho, place (from 1), n_models (of all in the region),
+        n_subjects, remark and the column `group_by`.
     noise_ceiling : as of `best_layer_by_group`.
     source : data set and split, for a figure without rows. width : inches.
 
@@ -54,7 +55,9 @@ def ranking(
     drawn = grouped.with_columns(
         pl.col("group").cast(pl.Enum(list(styles))),
         roi=pl.col("roi").cast(pl.String).cast(pl.Enum(regions)),
-        line=pl.concat_str(pl.col("roi").cast(pl.String), pl.col("model").cast(pl.String), separator=SEPARATOR),
+        line=pl.concat_str(
+            pl.col("roi").cast(pl.String), pl.col("model").cast(pl.String), separator=SEPARATOR
+        ),
     ).sort("roi", "place", "subject", descending=[False, True, False])
     lines = drawn["line"].unique(maintain_order=True).to_list()
     drawn = drawn.with_columns(pl.col("line").cast(pl.Enum(lines)))
@@ -70,6 +73,7 @@ def ranking(
         body,
         what,
         styles=styles,
+        legend_width=width - NAMES,
         width=width,
         protocol=protocol,
         source=rows.source,
@@ -104,7 +108,7 @@ def _plot(
     means = drawn.unique("line", keep="first", maintain_order=True)
     counts = dict(drawn.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
     ceiling = p9.aes(xmin="lower", xmax="upper")
-    layers = []
+    layers: list[Any] = []
     if not bounds.is_empty():
         layers.append(
             p9.geom_rect(
@@ -120,9 +124,11 @@ def _plot(
         + p9.geom_point(size=1.1, alpha=0.8, stroke=0, color="#8A8A8A")
         + p9.geom_point(look, data=means, size=1.7, stroke=0.2)
         + p9.facet_wrap("roi", ncol=abreast, scales="free_y")
-        + p9.scale_y_discrete(labels=lambda names: [plain(name.partition(SEPARATOR)[2]) for name in names])
-        + p9.labs(x="Spearman rho of the best layer", y="")
-        + group_scales(styles, counts, AESTHETICS, width)
+        + p9.scale_y_discrete(
+            labels=lambda names: [plain(str(name).partition(SEPARATOR)[2]) for name in names]
+        )
+        + p9.labs(x="Spearman rho, best layer", y="")
+        + group_scales(styles, counts, AESTHETICS, width - NAMES)
         + p9.theme(
             axis_text_y=p9.element_text(size=6.5),
             panel_grid_major_y=p9.element_line(color="#EEEEEE", size=0.4),

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.frames import need_columns, rows_to_draw
+from analysis.figures.frames import in_words, need_columns, rows_to_draw, subjects_in_words
 from analysis.figures.label_places import Box, label_places
 from analysis.figures.labels import Style, group_styles, plain
-from analysis.figures.theme import LETTER, POINTS, WIDTH, dressed, group_scales, house_theme, no_rows
+from analysis.figures.theme import NAME_LETTER, POINTS, WIDTH, dressed, group_scales, house_theme, no_rows
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
 SIZE = 7.0  # points of the names of regions
 MARGIN = 0.06  # of the map's width, around its points
-GAP = 0.05  # inches from a point to its name
+GAP = 0.065  # inches from a point to its name
 REGION_COLOUR = "#111111"
 
 
@@ -34,17 +34,21 @@ def rdm_map(rdm_map: pl.DataFrame, *, protocol: str, source: str = "", width: fl
     BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
     """
     what = "Map of RDMs"
-    filled = rdm_map.with_columns(roi=pl.col("name"), roi_order=pl.lit(0)) if not rdm_map.is_empty() else rdm_map
+    filled = (
+        rdm_map.with_columns(roi=pl.col("name"), roi_order=pl.lit(0)) if not rdm_map.is_empty() else rdm_map
+    )
     rows = rows_to_draw(filled, "rdm_map", protocol, values=["x", "y"])
     if rows.frame.is_empty():
         return no_rows(what, protocol=protocol, remark=rows.remark, source=source, width=width)
-    need_columns(rdm_map, "rdm_map", ["kind", "name", "model", "layer_index", "n_layers", "share_x", "share_y"])
+    need_columns(
+        rdm_map, "rdm_map", ["kind", "name", "model", "layer_index", "n_layers", "share_x", "share_y"]
+    )
     regions = rows.frame.filter(pl.col("kind") == "region").drop("model")
     layers = rows.frame.filter(pl.col("kind") == "layer")
     styles = group_styles(layers["model"].unique())
-    layers = layers.with_columns(
-        group=pl.col("model").cast(pl.String).cast(pl.Enum(list(styles)))
-    ).sort("group", "layer_index")
+    layers = layers.with_columns(group=pl.col("model").cast(pl.String).cast(pl.Enum(list(styles)))).sort(
+        "group", "layer_index"
+    )
     counts = dict(layers.group_by("group").len().iter_rows())
     plot, body = _plot(rows.frame, regions, layers, styles, counts, width)
     shares = [100 * float(rows.frame[name][0]) for name in ("share_x", "share_y")]
@@ -59,8 +63,8 @@ def rdm_map(rdm_map: pl.DataFrame, *, protocol: str, source: str = "", width: fl
         remark=rows.remark,
         notes=[
             _counts(regions, layers),
-            "Squares: regions (mean over subjects of ranked RDMs). Lines: a network's layers, first (hollow) to "
-            "last (large), their number in brackets.",
+            "Squares: regions (mean over subjects of ranked RDMs). Lines: a network's layers, first (hollow) "
+            "to last (large), their number in brackets.",
             "Distance: 1 − Spearman rho of two RDMs, in two dimensions by classical scaling "
             f"({shares[0]:.0f} % and {shares[1]:.0f} % of the eigenvalues).",
         ],
@@ -69,10 +73,8 @@ def rdm_map(rdm_map: pl.DataFrame, *, protocol: str, source: str = "", width: fl
 
 
 def _counts(regions: pl.DataFrame, layers: pl.DataFrame) -> str:
-    words = [f"{regions.height} regions", f"{layers['model'].n_unique()} networks"]
-    if "n_subjects" in regions.columns and regions["n_subjects"].is_not_null().any():
-        words.append(f"{regions['n_subjects'].drop_nulls().sort()[-1]} subjects")
-    return ", ".join(words) + "."
+    words = [in_words(regions.height, "region"), in_words(layers["model"].n_unique(), "network")]
+    return ", ".join([*words, subjects_in_words(regions)]).removesuffix(", ") + "."
 
 
 def _plot(
@@ -98,11 +100,15 @@ def _plot(
         look = p9.aes(color="group", group="group")
         drawn += [
             p9.geom_path(look, data=layers, size=0.5, alpha=0.7),
-            p9.geom_point(p9.aes(color="group", shape="group", fill="group"), data=layers, size=1.1, stroke=0.2),
+            p9.geom_point(
+                p9.aes(color="group", shape="group", fill="group"), data=layers, size=1.1, stroke=0.2
+            ),
             p9.geom_point(
                 p9.aes(color="group", shape="group"), data=starts, size=2.0, stroke=0.5, fill="white"
             ),
-            p9.geom_point(p9.aes(color="group", shape="group", fill="group"), data=ends, size=3.0, stroke=0.2),
+            p9.geom_point(
+                p9.aes(color="group", shape="group", fill="group"), data=ends, size=3.0, stroke=0.2
+            ),
         ]
     x_edges = (float(xs.min()) - MARGIN * span_x, float(xs.max()) + MARGIN * span_x)
     y_edges = (float(ys.min()) - MARGIN * span_y, float(ys.max()) + MARGIN * span_y)
@@ -131,11 +137,11 @@ def _named(
 ) -> pl.DataFrame:
     """The regions with `label`, `label_x`, `label_y`: where their names hide least."""
     sizes = [
-        ((len(name) * SIZE * (LETTER + 0.1) / POINTS) / inches, SIZE * 1.15 / POINTS / inches)
+        ((len(name) * SIZE * NAME_LETTER / POINTS) / inches, SIZE * 1.15 / POINTS / inches)
         for name in regions["name"]
     ]
     middle = [float(points[axis].to_numpy().min() + points[axis].to_numpy().max()) / 2 for axis in "xy"]
-    room = Box(*middle, span_x * (1 + 2 * MARGIN), span_y * (1 + 2 * MARGIN))
+    room = Box(middle[0], middle[1], span_x * (1 + 2 * MARGIN), span_y * (1 + 2 * MARGIN))
     places = label_places(
         list(regions.select("x", "y").iter_rows()),
         sizes,

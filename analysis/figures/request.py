@@ -77,9 +77,7 @@ def chosen_scope(known: Sequence[Scope], request: Request) -> Scope:
         raise BadInput("no network was scored in this warehouse", hint="alignhouse run STUDY.toml")
     places = list(dict.fromkeys((each.dataset, each.split) for each in known))
     fitting = [
-        place
-        for place in places
-        if request.dataset in (None, place[0]) and request.split in (None, place[1])
+        place for place in places if request.dataset in (None, place[0]) and request.split in (None, place[1])
     ]
     listed = "; ".join(f"{dataset} ({split})" for dataset, split in places)
     if not fitting:
@@ -124,9 +122,7 @@ def chosen_regions(
     return list(wanted)
 
 
-def chosen_networks(
-    warehouse: Warehouse, scope: Scope, wanted: Sequence[str] | None
-) -> list[str] | None:
+def chosen_networks(warehouse: Warehouse, scope: Scope, wanted: Sequence[str] | None) -> list[str] | None:
     """Names of the networks that names and globs stand for; None where none are wanted in particular.
 
     Raises

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.figures.labels import Style, plain
@@ -17,7 +17,8 @@ NARROW = 4.5  # inches below which panels stand one below the other: a single co
 REMARK_COLOUR = "#B03A00"  # dark vermilion: 6:1 against white, so that the remark is met first
 TITLE, SUBTITLE, CAPTION = 10.5, 9.0, 7.5  # points
 # Share of its size that a letter of the sans serif type takes on average, bold and plain.
-BOLD_LETTER, LETTER = 0.65, 0.55
+BOLD_LETTER, LETTER = 0.6, 0.53
+NAME_LETTER = 0.7  # of bold names, which are digits and underscores more than prose
 POINTS = 72  # an inch
 LINE = 1.35  # height of a line of text, in sizes of the type
 NOTHING = "no rows"
@@ -45,6 +46,7 @@ def house_theme() -> theme:
         legend_text=element_text(size=8.5),
         legend_key=element_blank(),
         legend_box="vertical",
+        legend_box_just="center",
     )
 
 
@@ -55,6 +57,7 @@ def dressed(
     *,
     styles: Mapping[str, Style] | None = None,
     width: float = WIDTH,
+    legend_width: float | None = None,
     **about: Any,
 ) -> ggplot:
     """The plot with its texts (see `_texts`), and a size that has room for all.
@@ -62,9 +65,10 @@ def dressed(
     Parameters
     ----------
     body : inches that panels and axes take. styles : of the legend, where there is one.
+    legend_width : inches that the legend may take; default: all.
     """
     given = _texts(what, width=width, **about)
-    height = body + texts_height(given) + (legend_height(styles, width) if styles else 0)
+    height = body + texts_height(given) + (legend_height(styles, legend_width or width) if styles else 0)
     from plotnine import labs, theme
 
     return plot + theme(figure_size=(width, height)) + labs(**given)
@@ -128,7 +132,7 @@ def group_scales(
     legend = p9.guide_legend(ncol=_abreast(styles, width), override_aes=shown)
     return [
         *(
-            make(values=values, limits=list(styles), labels=labels)
+            make(values=values, limits=list(styles), labels=labels, name=" ")
             for make, values in (makers[aesthetic] for aesthetic in aesthetics)
         ),
         p9.guides(color=legend),
@@ -138,6 +142,20 @@ def group_scales(
 def legend_height(styles: Mapping[str, Style], width: float = WIDTH) -> float:
     """Inches that the legend of these groups takes."""
     return 0.1 + 0.2 * -(-len(styles) // _abreast(styles, width))
+
+
+def about(number: int) -> Any:
+    """Breaks of an axis: round numbers, about so many."""
+    from mizani.breaks import breaks_extended
+
+    return breaks_extended(n=number)
+
+
+def named(names: Callable[[str], str] | dict[str, str]) -> Any:
+    """What is written over panels, from the names of what they are of."""
+    from plotnine import as_labeller
+
+    return as_labeller(names)
 
 
 def letters(inches: float, size: float, share: float = LETTER) -> int:

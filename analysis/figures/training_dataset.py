@@ -1,4 +1,4 @@
-"""Best layers by what networks were trained on, families that were trained on several data joined by lines."""
+"""Best layers by what networks were trained on; lines join families that were trained on several."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ import polars as pl
 from analysis.figures.by_region import AESTHETICS
 from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
 from analysis.figures.labels import Style, group_label, group_styles, heading, plain, shortened
-from analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
+from analysis.figures.theme import (
+    NARROW,
+    WIDTH,
+    about,
+    dressed,
+    group_scales,
+    house_theme,
+    no_rows,
+)
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
 PANELS_ABREAST, PANELS_ABREAST_WHEN_NARROW = 5, 2
+NAMES = 1.3  # inches that the names of training data take, over which no legend is centred
 LINE = 0.17  # inches that one kind of training data takes
 SHIFT = 0.26  # half the height, in lines, over which the points of networks are spread
 LETTERS = 22  # of the name of training data
@@ -69,16 +78,21 @@ def by_training_dataset(
         .sort("roi", "line", "group", "model")
         .with_columns(
             at=pl.col("line")
-            + SHIFT * (2 * (pl.int_range(pl.len()).over("roi", "line") + 0.5) / pl.len().over("roi", "line") - 1)
+            + SHIFT
+            * (2 * (pl.int_range(pl.len()).over("roi", "line") + 0.5) / pl.len().over("roi", "line") - 1)
         )
     )
-    families = drawn.filter(pl.col("family_datasets") > 1).unique(["roi", "family", "line"]).sort("family", "line")
+    families = (
+        drawn.filter(pl.col("family_datasets") > 1).unique(["roi", "family", "line"]).sort("family", "line")
+    )
     notes = [rows.counts, f"A point is a network, coloured by {heading(group_by)}; bar: median."]
     if families.is_empty():
-        notes.append("No family was trained on several data.")
+        notes.append("No family was trained on more than one data set.")
     else:
         joined = families["family"].n_unique()
-        notes.append(f"Thin lines: medians of the {joined} families that were trained on several data.")
+        notes.append(
+            f"Thin lines: medians of a family that was trained on several data sets ({joined} of them)."
+        )
     labels = [f"{shortened(name, LETTERS)} ({n})" for name, n in sizes.iter_rows()]
     plot, body = _plot(drawn, families, labels, styles, len(regions), width)
     return dressed(
@@ -86,6 +100,7 @@ def by_training_dataset(
         body,
         what,
         styles=styles,
+        legend_width=width - NAMES,
         width=width,
         protocol=protocol,
         source=rows.source,
@@ -106,7 +121,8 @@ def _plot(
     import plotnine as p9
 
     abreast = min(n_panels, PANELS_ABREAST if width >= NARROW else PANELS_ABREAST_WHEN_NARROW)
-    medians = drawn.unique(["roi", "line"]).with_columns(
+    several = drawn.filter(pl.len().over("roi", "line") > 1)
+    medians = several.unique(["roi", "line"]).with_columns(
         low=pl.col("line") - SHIFT * 1.4, high=pl.col("line") + SHIFT * 1.4
     )
     counts = dict(drawn.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
@@ -121,13 +137,14 @@ def _plot(
         + p9.geom_vline(xintercept=0, color="#666666", size=0.4)
         + layers
         + p9.geom_point(p9.aes(color="group", shape="group", fill="group"), size=1.0, alpha=0.75, stroke=0.2)
-        + p9.geom_segment(bar, data=medians, color="#111111", size=0.9)
+        + ([p9.geom_segment(bar, data=medians, color="#111111", size=0.9)] if len(medians) else [])
         + p9.facet_wrap("roi", ncol=abreast)
         + p9.scale_y_continuous(
             breaks=list(range(len(labels))), labels=[plain(each) for each in labels], expand=(0, 0.5)
         )
-        + p9.labs(x="Spearman rho of the best layer", y="")
-        + group_scales(styles, counts, AESTHETICS, width)
+        + p9.scale_x_continuous(breaks=about(3))
+        + p9.labs(x="Spearman rho, best layer", y="")
+        + group_scales(styles, counts, AESTHETICS, width - NAMES)
         + p9.theme(
             axis_text_y=p9.element_text(size=7),
             axis_text_x=p9.element_text(size=7),

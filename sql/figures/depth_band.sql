@@ -1,6 +1,7 @@
 -- The mean alignment of groups of networks over depth, with its 95 % band.
 -- One row: a group in one region at one depth of the common grid. The band is mean -/+ t * sem over the
--- group's networks (Student's t, n_models - 1 degrees of freedom), null for a single network.
+-- group's networks (Student's t, n_models - 1 degrees of freedom), null for fewer than three: of two, t is
+-- 12.7, and the band would say nothing but that.
 -- $protocol varchar = 'sound': the protocol whose numbers to give
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
@@ -93,7 +94,7 @@ quantiles as (
     select
         groups.*,
         case
-            when groups.n_models < 2 then null
+            when groups.n_models < 3 then null
             when groups.n_models <= 31 then t_table.quantiles[groups.n_models - 1]
             else
                 t_table.z

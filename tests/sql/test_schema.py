@@ -76,7 +76,9 @@ def test_every_query_runs_on_an_empty_warehouse(empty: duckdb.DuckDBPyConnection
         assert rows in ([], [(None,)]), name
 
 
-@pytest.mark.parametrize("folder", ["views/staging", "views/marts", "questions", "figures", "checks", "report"])
+@pytest.mark.parametrize(
+    "folder", ["views/staging", "views/marts", "questions", "figures", "checks", "report"]
+)
 def test_every_query_says_first_what_a_row_is(folder: str) -> None:
     for name, text in sql_files(*folder.split("/")).items():
         comment = [line for line in text.splitlines() if line.startswith("--")]
