@@ -62,7 +62,7 @@ class Figure:
 
 
 class Drawn(NamedTuple):
-    """A figure that is ready to be saved or shown; the caption is what stands below it."""
+    """A figure that is ready to be saved or shown; title and caption are what stands over and below it."""
 
     name: str
     title: str
@@ -211,7 +211,11 @@ def make(
     if "other" in asked.options:
         options["other"] = request.other or scope.other
     plot = draw(*frames, **options)
-    return Drawn(asked.name, plot.labels.title or asked.title, plot.labels.caption or asked.help, plot)
+    title, caption = (
+        " ".join((text or instead).split())
+        for text, instead in ((plot.labels.title, asked.title), (plot.labels.caption, asked.help))
+    )
+    return Drawn(asked.name, title, caption, plot)
 
 
 def draw_all(
