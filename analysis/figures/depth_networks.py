@@ -106,17 +106,19 @@ def _plot(
 
     abreast = min(n_panels, PANELS_ABREAST if width >= NARROW else PANELS_ABREAST_WHEN_NARROW)
     layers: list[Any] = []
+    bands = bands.filter(pl.len().over("panel", "group") > 1)
     if not bands.is_empty():
         ribbon = p9.aes(ymin="lower", ymax="upper", fill="group", group="group")
         layers.append(p9.geom_ribbon(ribbon, data=bands, alpha=0.18))
     look = p9.aes(color="group", linetype="group", group="group")
+    lines = curves.filter(pl.len().over("panel", "group") > 1)  # a single layer is a point
     room = letters((width - 0.6) / abreast, STRIP, NAME_LETTER)
     plot = (
         p9.ggplot(curves, p9.aes(x="depth", y="rho"))
         + house_theme()
         + p9.geom_hline(yintercept=0, color="#666666", size=0.4)
         + layers
-        + p9.geom_line(look, size=0.6)
+        + ([p9.geom_line(look, data=lines, size=0.6)] if not lines.is_empty() else [])
         + p9.geom_point(p9.aes(color="group"), size=0.6, stroke=0)
         + p9.facet_wrap("panel", ncol=abreast, labeller=named(lambda name: plain(shortened(name, room))))
         + p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"])

@@ -94,12 +94,13 @@ def _plot(
     tall = span_y * (1 + 2 * MARGIN) * inches
     names = _named(points, regions, span_x, span_y, inches)
     ends = layers.filter(pl.col("layer_index") == pl.col("n_layers") - 1)
+    paths = layers.filter(pl.col("n_layers") > 1)
     starts = layers.filter((pl.col("layer_index") == 0) & (pl.col("n_layers") > 1))
     drawn: list[Any] = []
     if not layers.is_empty():
         look = p9.aes(color="group", group="group")
         drawn += [
-            p9.geom_path(look, data=layers, size=0.5, alpha=0.7),
+            *([p9.geom_path(look, data=paths, size=0.5, alpha=0.7)] if not paths.is_empty() else []),
             p9.geom_point(
                 p9.aes(color="group", shape="group", fill="group"), data=layers, size=1.1, stroke=0.2
             ),

@@ -100,6 +100,8 @@ quantiles as (
                 t_table.z
                 + (t_table.z ^ 3 + t_table.z) / (4 * (groups.n_models - 1))
                 + (5 * t_table.z ^ 5 + 16 * t_table.z ^ 3 + 3 * t_table.z) / (96 * (groups.n_models - 1) ^ 2)
+                + (3 * t_table.z ^ 7 + 19 * t_table.z ^ 5 + 17 * t_table.z ^ 3 - 15 * t_table.z)
+                / (384 * (groups.n_models - 1) ^ 3)
         end as t
     from groups
     cross join t_table

@@ -141,6 +141,15 @@ def test_too_few_networks_have_no_line_and_no_r(drawn: Drawn, tmp_path: Any) -> 
     assert save_figure(plot, tmp_path, "one", formats=["svg"])["svg"].stat().st_size > 0
 
 
+def test_a_network_of_one_layer_is_a_point(
+    drawn: Drawn, recwarn: pytest.WarningsRecorder, tmp_path: Any
+) -> None:
+    plot: Any = depth_of_networks(layer_scores(2).filter(layer_index=0), protocol="sound")
+    assert drawn(plot, "geom_line") == drawn(plot, "geom_ribbon") == []
+    save_figure(plot, tmp_path, "points", formats=["svg"])
+    assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
+
+
 @pytest.mark.parametrize(
     ("power", "label"), [(-1.0, "0.1"), (0.0, "1"), (1.0, "10"), (2.0, "100"), (6.5, "3.2M"), (9.0, "1G")]
 )
@@ -181,11 +190,9 @@ def subjects(n_networks: int, n_subjects: int = 3) -> pl.DataFrame:
 def test_networks_stand_in_the_order_of_each_region(ceilings: Build, drawn: Drawn, said: Said) -> None:
     frame = subjects(3)
     plot: Any = ranking(frame, ceilings(), protocol="sound")
-    every, means = (
-        each if each is not None else plot.data for each in (plot.data, drawn(plot, "geom_point")[1])
-    )
+    means = drawn(plot, "geom_point")[1]
     keys = ["model", "roi", "subject", "subject_rho"]
-    shown = every.with_columns(pl.col("roi").cast(pl.String)).select(keys).sort(keys)
+    shown = plot.data.with_columns(pl.col("roi").cast(pl.String)).select(keys).sort(keys)
     assert shown.equals(frame.select(keys).sort(keys))
     # An axis counts from below.
     from_below = means.sort("roi", pl.col("line").to_physical())
