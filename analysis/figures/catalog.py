@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analysis.figures.labels import PROTOCOL
+from analysis.figures.labels import PROTOCOL, heading
 from analysis.figures.request import (
     GROUPINGS,
     Request,
@@ -47,6 +47,8 @@ class Figure:
     draw : that function, "module:name"; loaded when it is called.
     options : those of group_by, rois, models, other and most that it takes.
     one_region_a_group : it is drawn, where no region is asked for, in the first of each group of regions.
+    by_protocol : networks can be grouped by protocol too, each once under every one.
+    of_sides : regions are named without their side, V1 for lV1 and rV1.
     frames : for what is not in tables: a function "module:name" from the warehouse, the scope and what was
         asked for to the frames to draw, instead of queries.
     """
@@ -58,6 +60,8 @@ class Figure:
     queries: tuple[str, ...] = ()
     options: tuple[str, ...] = ("group_by", "rois", "models")
     one_region_a_group: bool = False
+    by_protocol: bool = False
+    of_sides: bool = False
     frames: str | None = None
 
 
@@ -73,10 +77,11 @@ class Drawn(NamedTuple):
 _FIGURES = (
     Figure(
         "best_layer",
-        "Best layer by group",
+        "Best layer",
         "The best layer of every network in every region: medians of groups, noise ceilings, tests.",
         "analysis.figures.best_layer:best_layer_by_group",
         ("best_layer", "noise_ceiling", "group_pairs"),
+        by_protocol=True,
     ),
     Figure(
         "depth",
@@ -84,6 +89,7 @@ _FIGURES = (
         "The mean alignment of each group of networks from first to last layer, with 95 % bands.",
         "analysis.figures.depth:depth_bands",
         ("depth_band",),
+        by_protocol=True,
     ),
     Figure(
         "depth_networks",
@@ -153,6 +159,7 @@ _FIGURES = (
         "analysis.figures.hemispheres:hemispheres",
         ("hemispheres",),
         ("rois", "models"),
+        of_sides=True,
     ),
     Figure(
         "profile",
@@ -197,7 +204,13 @@ def make(
     scope = chosen_scope(scopes(warehouse), request)
     request = replace(
         request,
-        rois=chosen_regions(warehouse, scope, request.rois, one_a_group=asked.one_region_a_group),
+        rois=chosen_regions(
+            warehouse,
+            scope,
+            request.rois,
+            one_a_group=asked.one_region_a_group,
+            of_sides=asked.of_sides,
+        ),
         models=chosen_networks(warehouse, scope, request.models),
     )
     draw = _load(asked.draw)
@@ -211,6 +224,10 @@ def make(
     if "other" in asked.options:
         options["other"] = request.other or scope.other
     plot = draw(*frames, **options)
+    if is_empty(plot) and scope.remark:
+        from plotnine import labs
+
+        plot += labs(subtitle=scope.remark)
     title, caption = (
         " ".join((text or instead).split())
         for text, instead in ((plot.labels.title, asked.title), (plot.labels.caption, asked.help))
@@ -240,20 +257,32 @@ def draw_all(
     ------
     BadInput : as `make`.
     """
-    request, shown = request or Request(), progress or Silent()
-    wanted: list[tuple[Figure, Request]] = []
-    for name in names if names is not None else figures():
-        each = figure(name)
-        own = _only_options(each, request)
-        kinds = list(group_by or [request.group_by]) if "group_by" in each.options else [own.group_by]
-        wanted += [(each, replace(own, group_by=kind)) for kind in kinds if _can_group(each, kind)]
+    wanted, shown = planned(request, group_by=group_by, names=names), progress or Silent()
     shown.stage("Figures", len(wanted), 0)
     for each, own in wanted:
-        shown.job(f"{each.title} by {own.group_by}" if "group_by" in each.options else each.title)
+        by = f" by {heading(own.group_by)}" if "group_by" in each.options else ""
+        shown.job(each.title + by)
         drawn = make(warehouse, each.name, own, tick=shown.step)
         shown.job_done()
         if not (skip_empty and is_empty(drawn.plot)):
             yield drawn
+
+
+def planned(
+    request: Request | None = None,
+    *,
+    group_by: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+) -> list[tuple[Figure, Request]]:
+    """The figures that `draw_all` draws, each with what it is asked; `make` draws one of them."""
+    request = request or Request()
+    wanted = []
+    for name in names if names is not None else figures():
+        each = figure(name)
+        own = _only_options(each, request)
+        kinds = list(group_by or [own.group_by]) if "group_by" in each.options else [own.group_by]
+        wanted += [(each, replace(own, group_by=kind)) for kind in kinds if _can_group(each, kind)]
+    return wanted
 
 
 def answers(
@@ -287,7 +316,7 @@ def _refuse_options(asked: Figure, request: Request) -> None:
             hint=near_names(request.group_by, GROUPINGS),
         )
     if not _can_group(asked, request.group_by):
-        raise BadInput(f"figure {asked.name} compares two protocols already", hint="group by something else")
+        raise BadInput(f"figure {asked.name} is of one protocol", hint="group by something else")
     default = Request()
     for option in ("group_by", "rois", "models", "other", "most"):
         if option not in asked.options and getattr(request, option) != getattr(default, option):
@@ -298,9 +327,7 @@ def _refuse_options(asked: Figure, request: Request) -> None:
 
 
 def _can_group(asked: Figure, group_by: str) -> bool:
-    return not (
-        group_by == PROTOCOL and asked.name not in ("best_layer", "depth") and "group_by" in asked.options
-    )
+    return group_by != PROTOCOL or asked.by_protocol
 
 
 def _only_options(asked: Figure, request: Request) -> Request:

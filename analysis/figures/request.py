@@ -101,9 +101,16 @@ def chosen_scope(known: Sequence[Scope], request: Request) -> Scope:
 
 
 def chosen_regions(
-    warehouse: Warehouse, scope: Scope, wanted: Sequence[str] | None, *, one_a_group: bool
+    warehouse: Warehouse,
+    scope: Scope,
+    wanted: Sequence[str] | None,
+    *,
+    one_a_group: bool,
+    of_sides: bool,
 ) -> list[str] | None:
     """Names of the regions to draw: the wanted, else the first of each group if so asked for, else None, all.
+
+    `of_sides`: a region that is there left and right (lV1, rV1) goes by its own name (V1).
 
     Raises
     ------
@@ -114,10 +121,10 @@ def chosen_regions(
     names = [roi for roi, *_ in rows]
     if wanted is None:
         return [roi for roi, _, _, place in rows if place == 1] if one_a_group else None
-    # a region of which both sides are there goes by its own name in the comparison of hemispheres
-    sides = {name[1:] for name in names if name[0] in "lr"}
+    if of_sides:
+        names = [name[1:] for name in names if name.startswith("l") and f"r{name[1:]}" in names]
     for name in wanted:
-        if name not in names and name not in sides:
+        if name not in names:
             raise BadInput(f"no scores in region {name!r} of {scope.source}", hint=near_names(name, names))
     return list(wanted)
 

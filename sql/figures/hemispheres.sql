@@ -23,7 +23,7 @@ sides as (
 paired as (
     select *
     from sides
-    where $rois is null or list_contains($rois, region) or list_contains($rois, side_roi)
+    where $rois is null or list_contains($rois, region)
     qualify count(distinct hemisphere) over (partition by dataset, region) = 2
 ),
 
