@@ -34,6 +34,9 @@ def figure(
     model: Annotated[
         list[str] | None, typer.Option(help="This network only, or a glob; can be repeated.")
     ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="This layer only, or a glob; can be repeated (rdms, rdm_map).")
+    ] = None,
     most: Annotated[
         int | None, typer.Option(min=1, help="Show this many networks (ranking, depth_networks).")
     ] = None,
@@ -69,6 +72,7 @@ def figure(
         group_by=group_by,
         rois=roi or None,
         models=model or None,
+        layers=layer or None,
         other=other,
         most=most,
         width=width / MILLIMETRES,
@@ -94,6 +98,7 @@ def list_figures() -> None:
         "group_by": "--group-by",
         "rois": "--roi",
         "models": "--model",
+        "layers": "--layer",
         "other": "--other",
         "most": "--most",
     }

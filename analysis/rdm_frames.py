@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
 from analysis.figures.catalog import answers
-from analysis.figures.request import Request, Scope, network_rows
+from analysis.figures.request import Request, Scope, matching, network_rows
 from analysis.mds import classical_mds, second_order_distances
 from analysis.scope import check_conditions
 from analysis.similarity import FloatArray
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Tick = Callable[[int, int], None]
 
 MOST_CELLS = 150  # a side of a picture, of more of which a printed column shows nothing
+EVERY = 10**9  # networks
 MOST_NETWORKS = 4  # of a map, where none are asked for
 FIELDS = ("protocol", "dataset", "split", "remark")
 
@@ -60,6 +62,11 @@ class _Stored:
         names, rdms = read_vectors(self._path("model", model, model), "rdm")
         return names["layer"].to_list(), rdms
 
+    def layer_names(self, model: str) -> list[str]:
+        """Names (L) of a network's layers, from the first to the last."""
+        with VectorFile(self._path("model", model, model), "rdm") as file:
+            return [str(name) for name in file.names("layer")]
+
     def layer(self, model: str, layer: str) -> FloatArray:
         """The RDM (P,) of one layer."""
         with VectorFile(self._path("model", model, model), "rdm") as file:
@@ -78,19 +85,20 @@ class _Stored:
 
 
 def picture_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
-    """RDMs as pictures: of each region, and of the layer that aligns best with it, of one network.
+    """RDMs as pictures: of each region, and of that layer, of those asked for, that aligns best with it.
 
-    The network is the one that aligns best with the region, of those that are asked for. A row is a cell:
+    A row is a cell:
     protocol, dataset, split, remark, roi, roi_group, roi_order, panel (0 the region, 1 the layer), title,
     row, column, percentile (rank of the dissimilarity among all of its RDM, in [0, 1]; null on the diagonal),
     n_conditions, cell (how many conditions a side of a cell is the mean over), n_subjects. Rows and columns
     follow the conditions' order.
     """
-    [best] = answers(warehouse, ["best_layer"], scope, request)
-    if best.is_empty():
+    [scores] = answers(warehouse, ["layer_score"], scope, replace(request, most=EVERY))
+    if scores.is_empty():
         return (pl.DataFrame(),)
+    best = scores.filter(pl.col("layer").is_in(_layers(scores["layer"].unique().sort().to_list(), request)))
     stored = _Stored(warehouse, scope, request)
-    chosen = best.sort("rho", "model", descending=[True, False]).unique(
+    chosen = best.sort("rho", "model", "layer_index", descending=[True, False, False]).unique(
         "roi", keep="first", maintain_order=True
     )
     chosen = chosen.sort("roi_order", "roi")
@@ -147,15 +155,17 @@ def _blocks(square: FloatArray, starts: NDArray[np.intp]) -> FloatArray:
 def map_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
     """Where regions and layers lie when RDMs that are alike (1 - Spearman) lie near one another.
 
-    All regions, and all layers of the networks that are asked for; of none, of the best one in each group of
-    regions. A row is a point: protocol, dataset, split, remark, kind ("region" or "layer"), name, roi_group,
-    model, layer, layer_index, n_layers, x, y, share_x, share_y (of the axes), n_subjects.
+    All regions, and all layers, or those asked for, of the networks that are asked for; where none are, of
+    the best ones in the groups of regions. A row is a point: protocol, dataset, split, remark, kind ("region"
+    or "layer"), name, roi_group, model, layer, layer_index, n_layers, x, y, share_x, share_y (of the axes),
+    n_subjects.
     """
     [best] = answers(warehouse, ["best_layer"], scope, request)
     if best.is_empty():
         return (pl.DataFrame(),)
     models = request.models or _best_networks(warehouse, scope)
     stored = _Stored(warehouse, scope, request)
+    chosen = _layers_of(stored, models, request)
     regions = best.unique("roi").sort("roi_order", "roi")
     rows, rdms = [], []
     total = len(regions) + len(models) + 1
@@ -173,8 +183,9 @@ def map_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick)
         tick(len(rdms), total)
     for done, model in enumerate(models):
         names, of_layers = stored.layers(model)
-        rdms += list(of_layers)
-        rows += list(_layer_rows(model, names))
+        shown = set(chosen[model])
+        rdms += [rdm for name, rdm in zip(names, of_layers, strict=True) if name in shown]
+        rows += list(_layer_rows(model, [name for name in names if name in shown]))
         tick(len(regions) + done + 1, total)
     labels = [str(row["name"]) for row in rows]
     place = classical_mds(second_order_distances(np.stack(rdms), labels))
@@ -193,6 +204,18 @@ def map_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick)
             share_y=pl.lit(float(place.shares[1])),
         ),
     )
+
+
+def _layers(names: Sequence[str], request: Request) -> list[str]:
+    return list(names) if request.layers is None else matching(names, request.layers, "layer")
+
+
+def _layers_of(stored: _Stored, models: Sequence[str], request: Request) -> dict[str, list[str]]:
+    """Network -> the layers to show; a layer that is asked for need not be in every network."""
+    names = {model: stored.layer_names(model) for model in models}
+    every = dict.fromkeys(name for of_model in names.values() for name in of_model)
+    wanted = set(_layers(list(every), request))
+    return {model: [name for name in of_model if name in wanted] for model, of_model in names.items()}
 
 
 def _best_networks(warehouse: Warehouse, scope: Scope) -> list[str]:

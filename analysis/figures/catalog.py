@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from warehouse.store import Warehouse
 
 FOLDER = "figures"  # of sql/
+OPTIONS = ("group_by", "rois", "models", "layers", "other", "most")
 Tick = Callable[[int, int], None]
 
 
@@ -45,7 +46,7 @@ class Figure:
     title, help : what it is, and one sentence on what it shows.
     queries : of `sql/figures`; their answers are the first arguments of the function that draws it.
     draw : that function, "module:name"; loaded when it is called.
-    options : those of group_by, rois, models, other and most that it takes.
+    options : those of OPTIONS that it takes.
     one_region_a_group : it is drawn, where no region is asked for, in the first of each group of regions.
     by_protocol : networks can be grouped by protocol too, each once under every one.
     of_sides : regions are named without their side, V1 for lV1 and rV1.
@@ -139,7 +140,7 @@ _FIGURES = (
         "RDMs of regions, and of the network layers that align best with them.",
         "analysis.figures.rdms:rdm_pictures",
         (),
-        ("rois", "models"),
+        ("rois", "models", "layers"),
         one_region_a_group=True,
         frames="analysis.rdm_frames:picture_frames",
     ),
@@ -149,7 +150,7 @@ _FIGURES = (
         "Regions and layers in two dimensions (MDS), near one another where their RDMs are alike.",
         "analysis.figures.rdm_map:rdm_map",
         (),
-        ("rois", "models"),
+        ("rois", "models", "layers"),
         frames="analysis.rdm_frames:map_frames",
     ),
     Figure(
@@ -318,7 +319,7 @@ def _refuse_options(asked: Figure, request: Request) -> None:
     if not _can_group(asked, request.group_by):
         raise BadInput(f"figure {asked.name} is of one protocol", hint="group by something else")
     default = Request()
-    for option in ("group_by", "rois", "models", "other", "most"):
+    for option in OPTIONS:
         if option not in asked.options and getattr(request, option) != getattr(default, option):
             raise BadInput(
                 f"figure {asked.name} has no option {option.rstrip('s') if option != 'group_by' else option}",
@@ -333,11 +334,7 @@ def _can_group(asked: Figure, group_by: str) -> bool:
 def _only_options(asked: Figure, request: Request) -> Request:
     """The request without the options that a figure does not have."""
     default = Request()
-    dropped = {
-        option: getattr(default, option)
-        for option in ("group_by", "rois", "models", "other", "most")
-        if option not in asked.options
-    }
+    dropped = {option: getattr(default, option) for option in OPTIONS if option not in asked.options}
     return replace(request, **dropped)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 # Beside, above and below a point, then across, then the same twice as far away.
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-REACHES = (1.0, 2.0, 3.5)
+REACHES = (1.0, 1.6, 2.5, 4.0)
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,14 @@ class Box:
     y: float
     width: float
     height: float
+
+    def nearest(self, x: float, y: float) -> tuple[float, float]:
+        """The place in it that is nearest to a point."""
+        half_x, half_y = self.width / 2, self.height / 2
+        return (
+            min(max(x, self.x - half_x), self.x + half_x),
+            min(max(y, self.y - half_y), self.y + half_y),
+        )
 
     def overlap(self, other: Box) -> float:
         """The area that both share."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SIZE = 7.0  # points of the names of regions
 MARGIN = 0.06  # of the map's width, around its points
 GAP = 0.065  # inches from a point to its name
+FAR = 1.7  # gaps beyond which a line leads from a point to its name
 REGION_COLOUR = "#111111"
 
 
@@ -118,6 +119,9 @@ def _plot(
         + house_theme()
         + drawn
         + p9.geom_point(data=regions, shape="s", size=1.6, color=REGION_COLOUR, fill=REGION_COLOUR)
+        + p9.geom_segment(
+            p9.aes(xend="end_x", yend="end_y"), data=names.filter("is_far"), size=0.3, color="#777777"
+        )
         + p9.geom_text(
             p9.aes(x="label_x", y="label_y", label="label"),
             data=names,
@@ -136,7 +140,10 @@ def _plot(
 def _named(
     points: pl.DataFrame, regions: pl.DataFrame, span_x: float, span_y: float, inches: float
 ) -> pl.DataFrame:
-    """The regions with `label`, `label_x`, `label_y`: where their names hide least."""
+    """The regions with `label`, `label_x`, `label_y`: where their names hide least.
+
+    A name that `is_far` from its point wants a line, to `end_x`, `end_y`.
+    """
     sizes = [
         ((len(name) * SIZE * NAME_LETTER / POINTS) / inches, SIZE * 1.15 / POINTS / inches)
         for name in regions["name"]
@@ -150,7 +157,18 @@ def _named(
         room=room,
         gap=GAP / inches,
     )
+    points_and_boxes = zip(
+        regions.select("x", "y").iter_rows(),
+        (Box(*place, *size) for place, size in zip(places, sizes, strict=True)),
+        strict=True,
+    )
+    ends = [box.nearest(x, y) for (x, y), box in points_and_boxes]
     return regions.with_columns(
+        end_x=pl.Series([x for x, _ in ends], dtype=pl.Float64),
+        end_y=pl.Series([y for _, y in ends], dtype=pl.Float64),
+    ).with_columns(
+        is_far=((pl.col("end_x") - pl.col("x")) ** 2 + (pl.col("end_y") - pl.col("y")) ** 2).sqrt() * inches
+        > FAR * GAP,
         label=pl.Series(map(plain, regions["name"]), dtype=pl.String),
         label_x=pl.Series([x for x, _ in places], dtype=pl.Float64),
         label_y=pl.Series([y for _, y in places], dtype=pl.Float64),

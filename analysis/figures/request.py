@@ -27,7 +27,8 @@ class Request:
     ----------
     protocol, dataset, split : may be None where the warehouse leaves no choice ("sound" goes first).
     group_by : one of GROUPINGS.
-    rois : names of regions. models : names or globs of networks. None: all, or the figure's own choice.
+    rois : names of regions. models, layers : names or globs of networks and of their layers. None: all, or
+        the figure's own choice.
     other : the protocol to compare with. most : the most networks to show.
     width : inches.
     """
@@ -38,6 +39,7 @@ class Request:
     group_by: str = "model_type"
     rois: Sequence[str] | None = None
     models: Sequence[str] | None = None
+    layers: Sequence[str] | None = None
     other: str | None = None
     most: int | None = None
     width: float = WIDTH
@@ -138,12 +140,21 @@ def chosen_networks(warehouse: Warehouse, scope: Scope, wanted: Sequence[str] | 
     """
     if wanted is None:
         return None
-    names = [name for name, _, _ in network_rows(warehouse, scope)]
-    chosen = []
+    return matching([name for name, _, _ in network_rows(warehouse, scope)], wanted, "network")
+
+
+def matching(names: Sequence[str], wanted: Sequence[str], what: str) -> list[str]:
+    """Those of `names` that the wanted names and globs stand for, each once, in the order of the wanted.
+
+    Raises
+    ------
+    BadInput : one stands for none; it says of `what`, and lists the near names.
+    """
+    chosen: list[str] = []
     for pattern in wanted:
         found = [name for name in names if name == pattern] or fnmatch.filter(names, pattern)
         if not found:
-            raise BadInput(f"no scores of network {pattern!r}", hint=near_names(pattern, names))
+            raise BadInput(f"no scores of {what} {pattern!r}", hint=near_names(pattern, names))
         chosen += found
     return list(dict.fromkeys(chosen))
 

@@ -121,6 +121,25 @@ def test_pictures_are_the_stored_rdms_of_the_best_layers(study: Any, warehouse: 
     assert plot.data.filter(panel=1)["title"].unique().to_list() == [f"{best['model']}, {best['layer']}"]
 
 
+def test_layers_are_chosen_by_name_or_glob(study: Any, warehouse: Warehouse) -> None:
+    request = Request(models=["AlexNet", "my_own"], layers=["layer[01]"], rois=["V1"])
+    plot: Any = make(warehouse, "rdm_map", request).plot
+    names = plot.data.filter(kind="layer")["name"].to_list()
+    assert names == ["AlexNet, layer0", "AlexNet, layer1", "my_own, layer0", "my_own, layer1"]
+    picture: Any = make(warehouse, "rdms", request).plot
+    scores = warehouse.sql("from layer_score where protocol = 'sound' and roi = 'V1'").pl()
+    best = (
+        scores.filter(
+            pl.col("model").is_in(["AlexNet", "my_own"]), pl.col("layer").is_in(["layer0", "layer1"])
+        )
+        .sort("rho")
+        .row(-1, named=True)
+    )
+    assert picture.data.filter(panel=1)["title"].unique().to_list() == [f"{best['model']}, {best['layer']}"]
+    with pytest.raises(BadInput, match="no scores of layer 'layer9'.*did you mean layer"):
+        make(warehouse, "rdms", Request(layers=["layer9"]))
+
+
 def test_the_map_is_of_the_distances_between_the_stored_rdms(study: Any, warehouse: Warehouse) -> None:
     plot: Any = make(warehouse, "rdm_map", Request(models=["AlexNet"], rois=["V1", "EBA"])).plot
     brains = [

@@ -148,3 +148,22 @@ def test_labels_of_near_points_do_not_hide_one_another() -> None:
 def test_a_label_stays_in_the_map() -> None:
     [(x, _)] = label_places([(0.9, 0.0)], [(0.6, 0.1)], [(0.9, 0.0)], room=Box(0, 0, 2, 2), gap=0.05)
     assert x + 0.3 <= 1
+
+
+def test_a_name_that_must_stand_far_off_has_a_line_to_it(drawn: Drawn) -> None:
+    places = [(f"region-{i}", 0.0) for i in range(12)] + [("MT", 1.0)]
+    kinds = {"model": pl.String, "layer": pl.String, "layer_index": pl.Int64, "n_layers": pl.Int64}
+    rows = pl.DataFrame(
+        [{"kind": "region", "name": name, "x": at, "y": at, "n_subjects": 9} for name, at in places]
+    ).with_columns(
+        *(pl.lit(None, kind).alias(name) for name, kind in kinds.items()),
+        *(pl.lit(value).alias(name) for name, value in SCOPE.items()),
+        roi_group=pl.lit("early"),
+        share_x=pl.lit(0.6),
+        share_y=pl.lit(0.25),
+    )
+    (lines,) = drawn(rdm_map(rows, protocol="sound"), "geom_segment")
+    assert 0 < lines.height < 12
+    assert "MT" not in lines["name"].to_list()
+    named = drawn(rdm_map(rows, protocol="sound"), "geom_text")[0]
+    assert len(set(named.select("label_x", "label_y").rows())) == 13
