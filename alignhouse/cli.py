@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from alignhouse.figure_cli import figure
 from alignhouse.ingest_cli import ingest_app
 from alignhouse.terminal import (
     DeviceOption,
@@ -37,6 +38,7 @@ app = typer.Typer(
 analyse_app = typer.Typer(help="From stored RDMs to facts.", no_args_is_help=True)
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(analyse_app, name="analyse")
+app.command()(figure)
 
 OWN_PACKAGES = ("alignhouse", "analysis", "ingest", "sql", "warehouse")
 FREE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}

@@ -2,21 +2,31 @@
 
 A file's leading comment says what is asked, what a row is, and, a line each, its parameters:
 `-- $roi varchar in roi.roi = null: this region only`. Behind "in" stands the column that knows the values
-(any value goes where there is none), behind the equals sign the default.
+(any value goes where there is none), behind the equals sign the default. The queries of figures, in
+`sql/figures`, are written alike; there a `varchar[]` is a list of names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from warehouse.errors import BadInput, near_names
 from warehouse.schema import sql_files
 
-_PARAMETER = re.compile(r"^\$(\w+) (\w+)(?: in (\w+)\.(\w+))?(?: = (.+?))?: (.+)$")
-_TYPES: dict[str, type] = {"varchar": str, "integer": int, "double": float}
+_PARAMETER = re.compile(r"^\$(\w+) (\w+(?:\[\])?)(?: in (\w+)\.(\w+))?(?: = (.+?))?: (.+)$")
+
+
+class Names(list[str]):
+    """A list of names, or the names in a text between commas."""
+
+    def __init__(self, value: str | Iterable[str]) -> None:
+        super().__init__(map(str.strip, value.split(",")) if isinstance(value, str) else value)
+
+
+_TYPES: dict[str, type] = {"varchar": str, "integer": int, "double": float, "varchar[]": Names}
 
 
 @dataclass(frozen=True)
@@ -78,14 +88,14 @@ class Question:
         return bound
 
 
-def questions() -> dict[str, Question]:
-    """Every named question, by name."""
-    return {name: _parse(name, text) for name, text in sql_files("questions").items()}
+def questions(folder: str = "questions") -> dict[str, Question]:
+    """Every named question of a folder of `sql/`, by name."""
+    return {name: _parse(name, text) for name, text in sql_files(folder).items()}
 
 
-def question(name: str) -> Question:
+def question(name: str, folder: str = "questions") -> Question:
     """The question of that name; an unknown one is `BadInput` that lists the near names."""
-    known = questions()
+    known = questions(folder)
     if name not in known:
         raise BadInput(f"no question is called {name!r}", hint=near_names(name, known))
     return known[name]

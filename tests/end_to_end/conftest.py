@@ -87,7 +87,8 @@ def write_betas(path: Path, seed: int, n_stimuli: int = N_STIMULI) -> None:
         pickle.dump(data, file)
 
 
-def _made(folder: Path) -> MiniStudy:
+def mini_study(folder: Path) -> MiniStudy:
+    """A miniature study in a folder of its own."""
     study = MiniStudy(folder)
     for subject in (1, 2, 3):
         for number, part in enumerate(PARTS):
@@ -107,7 +108,21 @@ def _made(folder: Path) -> MiniStudy:
 @pytest.fixture
 def make_study(tmp_path: Path) -> Callable[..., MiniStudy]:
     """Makes a miniature study in a folder of its own."""
-    return lambda name="study": _made(tmp_path / name)
+
+    def make(name: str = "study") -> MiniStudy:
+        return mini_study(tmp_path / name)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def make_shared_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MiniStudy]:
+    """As `make_study`, for studies that are run once for all tests of a file."""
+
+    def make(name: str = "study") -> MiniStudy:
+        return mini_study(tmp_path_factory.mktemp("shared") / name)
+
+    return make
 
 
 @pytest.fixture
@@ -118,4 +133,4 @@ def study(make_study: Callable[..., MiniStudy]) -> MiniStudy:
 @pytest.fixture(scope="module")
 def shared_study(tmp_path_factory: pytest.TempPathFactory) -> MiniStudy:
     """A miniature study for all tests of a module, which are to leave it as it is once it has run."""
-    return _made(tmp_path_factory.mktemp("shared") / "study")
+    return mini_study(tmp_path_factory.mktemp("shared") / "study")

@@ -65,12 +65,12 @@ def test_migrating_twice_changes_nothing(empty: duckdb.DuckDBPyConnection) -> No
     assert columns(empty) == before
 
 
-@pytest.mark.parametrize("folder", ["questions", "checks", "report"])
+@pytest.mark.parametrize("folder", ["questions", "figures", "checks", "report"])
 def test_every_query_runs_on_an_empty_warehouse(empty: duckdb.DuckDBPyConnection, folder: str) -> None:
     for name, text in sql_files(folder).items():
-        if folder == "questions":
-            needed = {each.name: "x" for each in questions()[name].parameters if each.required}
-            given = questions()[name].bind(needed)
+        if folder in ("questions", "figures"):
+            asked = questions(folder)[name]
+            given = asked.bind({each.name: "x" for each in asked.parameters if each.required})
         else:
             given = {key: value for key, value in PARAMETERS.items() if f"${key}" in text}
         rows = empty.execute(text, given or None).fetchall()
@@ -78,7 +78,7 @@ def test_every_query_runs_on_an_empty_warehouse(empty: duckdb.DuckDBPyConnection
 
 
 @pytest.mark.parametrize(
-    "folder", ["views/staging", "views/marts", "summaries", "questions", "checks", "report"]
+    "folder", ["views/staging", "views/marts", "summaries", "questions", "figures", "checks", "report"]
 )
 def test_every_query_says_first_what_a_row_is(folder: str) -> None:
     for name, text in sql_files(*folder.split("/")).items():
@@ -99,3 +99,8 @@ def test_every_question_is_asked_by_a_test_of_its_values() -> None:
     )
     for name in questions():
         assert f'"{name}"' in tests, name
+
+
+def test_every_query_of_a_figure_documents_its_parameters() -> None:
+    for name, question in questions("figures").items():
+        assert {each.name for each in question.parameters} == set(re.findall(r"\$(\w+)", question.sql)), name

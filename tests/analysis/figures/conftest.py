@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import polars as pl
 import pytest
@@ -100,3 +101,23 @@ def ceilings() -> Build:
 @pytest.fixture
 def profiles() -> Build:
     return _profiles
+
+
+def _said(plot: Any) -> str:
+    return " ".join(f"{plot.labels.title} {plot.labels.subtitle} {plot.labels.caption}".split())
+
+
+def _drawn(plot: Any, geom: str) -> list[pl.DataFrame]:
+    return [layer._data for layer in plot.layers if type(layer.geom).__name__ == geom]
+
+
+@pytest.fixture
+def said() -> Callable[[Any], str]:
+    """Title, subtitle and caption of a plot, as one line."""
+    return _said
+
+
+@pytest.fixture
+def drawn() -> Callable[[Any, str], list[pl.DataFrame]]:
+    """`drawn(plot, "geom_point")`: what the layers of that kind draw, in their order."""
+    return _drawn

@@ -34,14 +34,69 @@ def test_lines_of_two_networks_are_never_joined(profiles: Build) -> None:
     assert before["rho"].is_null().all()
 
 
-def test_the_thick_line_is_the_plain_mean_of_a_group(profiles: Build) -> None:
-    plot = alignment_over_depth(profiles(), protocol="sound")
-    (mean,) = (layer for layer in plot.layers if type(layer.geom).__name__ == "geom_line")
-    rows = mean._data.filter((pl.col("roi") == "V1") & (pl.col("depth") == 1.0))
-    # AlexNet .1 and ViT .2 are the image object networks; C2D .3; SlowFast .4.
-    assert dict(zip(rows["group"], rows["rho"], strict=True)) == pytest.approx(
-        {"image object recognition": 0.15, "image action recognition": 0.3, "video action recognition": 0.4}
+def bands(sizes: dict[str, int], protocols: tuple[str, ...] = ("sound",)) -> pl.DataFrame:
+    """Groups of so many networks: mean .2 at each depth, .1 to .3; none of groups of fewer than three."""
+    return pl.DataFrame(
+        [
+            {
+                "protocol": protocol,
+                "dataset": "bmd",
+                "split": "test",
+                "roi": "V1",
+                "roi_group": "early",
+                "roi_order": 0,
+                "group_name": protocol if len(protocols) > 1 else group,
+                "depth": depth,
+                "rho": 0.2,
+                "lower": 0.1 if size > 2 else None,
+                "upper": 0.3 if size > 2 else None,
+                "n_models": size,
+                "n_subjects": 9,
+                "remark": "random weights",
+            }
+            for protocol in protocols
+            for group, size in sizes.items()
+            for depth in (0.0, 0.5, 1.0)
+        ]
     )
+
+
+def named(plot: Any, geom: str) -> list[Any]:
+    return [layer._data for layer in plot.layers if type(layer.geom).__name__ == geom]
+
+
+def test_a_group_has_the_mean_and_the_band_that_are_given() -> None:
+    frame = bands({"image-in1k": 5, "video-k400": 2})
+    plot: Any = depth.depth_bands(frame, protocol="sound")
+    (mean,), (band,) = named(plot, "geom_line"), named(plot, "geom_ribbon")
+    assert mean.select("depth", "rho").rows() == frame.select("depth", "rho").rows()
+    assert band.select("group", "depth", "lower", "upper").rows() == [
+        ("image object recognition", at, 0.1, 0.3) for at in (0.0, 0.5, 1.0)
+    ]
+    assert "7 networks, 9 subjects." in plot.labels.caption
+    assert "fewer than 3 networks have no band (1 of 2)" in plot.labels.caption
+    assert plot.labels.subtitle == "random weights"
+
+
+def test_a_single_network_is_a_line_without_a_band() -> None:
+    plot: Any = depth.depth_bands(bands({"image-in1k": 1}), protocol="sound")
+    assert named(plot, "geom_ribbon") == []
+    assert "1 network, 9 subjects." in plot.labels.caption
+
+
+def test_protocols_as_groups_are_of_the_same_networks() -> None:
+    frame = bands({"image-in1k": 5}, protocols=("sound", "paper"))
+    plot: Any = depth.depth_bands(frame, protocol="sound", group_by="protocol")
+    assert plot.data["group"].unique().sort().to_list() == ["paper", "sound"]
+    assert "5 networks" in plot.labels.caption
+
+
+def test_networks_stand_behind_the_means_of_their_groups(profiles: Build) -> None:
+    frame = bands({"image-in1k": 3})
+    plot = depth.alignment_over_depth(profiles(), frame, protocol="sound")
+    (mean,) = named(plot, "geom_line")
+    assert mean["rho"].to_list() == [0.2] * 3
+    assert named(alignment_over_depth(profiles(), protocol="sound"), "geom_line") == []
 
 
 def test_regions_have_a_panel_each_in_the_row_of_their_group(profiles: Build) -> None:

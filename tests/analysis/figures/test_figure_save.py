@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analysis.figures import best_layer
 from analysis.figures.best_layer import best_layer_by_group
 from analysis.figures.depth import alignment_over_depth
 from analysis.figures.save import save_figure
@@ -64,8 +65,9 @@ def test_a_name_with_a_folder_or_an_unknown_format_is_refused(
 
 
 def test_importing_the_figures_and_the_report_loads_no_plotting_library() -> None:
-    modules = (
-        "analysis.figures.best_layer, analysis.figures.depth, analysis.figures.save, analysis.report.page"
+    figures = Path(best_layer.__file__).parent
+    modules = ", ".join(
+        [*(f"analysis.figures.{each.stem}" for each in figures.glob("[a-z]*.py")), "analysis.report.page"]
     )
     heavy = ("plotnine", "matplotlib", "pandas", "jinja2")
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
