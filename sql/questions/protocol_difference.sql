@@ -1,9 +1,9 @@
 -- What changes in each network's alignment between two protocols, such as `sound` and `paper`?
 -- One row: a network in one region, with its best layer, score and p-value under either.
--- $protocol varchar = 'sound': one protocol
--- $other varchar = 'paper': the other; differences are the first less this one
--- $roi varchar = null: this region only
--- $model varchar = null: this network only
+-- $protocol varchar in protocol.protocol = 'sound': one protocol
+-- $other varchar in protocol.protocol = 'paper': the other; differences are the first less this one
+-- $roi varchar in roi.roi = null: this region only
+-- $model varchar in model.model = null: this network only
 -- Example: alignhouse ask protocol_difference --roi V1
 with
 

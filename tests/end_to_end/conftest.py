@@ -131,6 +131,6 @@ def study(make_study: Callable[..., MiniStudy]) -> MiniStudy:
 
 
 @pytest.fixture(scope="module")
-def shared_study(tmp_path_factory: pytest.TempPathFactory) -> MiniStudy:
+def shared_study(make_shared_study: Callable[..., MiniStudy]) -> MiniStudy:
     """A miniature study for all tests of a module, which are to leave it as it is once it has run."""
-    return mini_study(tmp_path_factory.mktemp("shared") / "study")
+    return make_shared_study()
