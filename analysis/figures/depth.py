@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from analysis.figures.frames import (
-    joined_remarks,
     need_columns,
     ordered_regions,
     protocols_drawn,
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 MOST_PANELS_ABREAST = 6
 PANELS_ABREAST_WHEN_NARROW = 4
-CROWD = 12  # networks in a group from which on their lines are paler
 PANEL = 1.3  # inches of height
 FEWEST_OF_A_BAND = 3  # as in the query
 
@@ -90,76 +88,6 @@ def depth_bands(
     )
 
 
-def alignment_over_depth(
-    depth_profile: pl.DataFrame,
-    depth_band: pl.DataFrame | None = None,
-    *,
-    protocol: str,
-    group_by: str = "model_type",
-    source: str = "",
-    width: float = WIDTH,
-) -> ggplot:
-    """As `depth_bands`, with a thin line for each network behind; without `depth_band`, those alone.
-
-    Parameters
-    ----------
-    depth_profile : one row per network, region and depth: protocol, dataset, split, model, roi, roi_group,
-        roi_order, depth (in [0, 1], the same grid for all networks), rho, remark and the column `group_by`.
-    depth_band : of `depth_bands`.
-
-    Raises
-    ------
-    BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
-    """
-    what = f"Alignment over depth by {heading(group_by)}"
-    rows = rows_to_draw(depth_profile, "depth_profile", protocol, values=["depth", "rho"])
-    if rows.frame.is_empty():
-        return no_rows(
-            what, protocol=protocol, remark=rows.remark, source=source, left_out=rows.left_out, width=width
-        )
-    need_columns(depth_profile, "depth_profile", ["model"])
-    grouped = with_group(rows.frame, "depth_profile", group_by)
-    styles = group_styles(grouped["group"].unique())
-    regions = region_panels(ordered_regions(rows.frame), width)
-    group = pl.col("group").cast(pl.Enum(list(styles)))
-    curves = (
-        grouped.select(
-            pl.col("model").cast(pl.String), "group", pl.col("roi").cast(pl.String), "depth", "rho"
-        )
-        .join(regions, on="roi")
-        .with_columns(group)
-        .sort("x", "group", "model", "depth")
-    )
-    notes, layers = [rows.counts, "Thin: a network."], _networks(curves)
-    remarks = [rows.remark]
-    if depth_band is not None and not depth_band.is_empty():
-        bands = rows_to_draw(depth_band, "depth_band", protocol, values=["depth", "rho"])
-        means = (
-            with_group(bands.frame, "depth_band", "group_name")
-            .with_columns(pl.col("roi").cast(pl.String))
-            .drop("roi_group", "roi_order")
-            .join(regions, on="roi")
-            .with_columns(group)
-        )
-        layers += [*_bands(means), *_means(means)]
-        notes.append("Thick: the mean of a group, with its 95 % band.")
-        remarks.append(bands.remark)
-    counts = dict(curves.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
-    plot, body = _panels(curves, layers, regions, styles, counts, width)
-    return dressed(
-        plot,
-        body,
-        what,
-        styles=styles,
-        width=width,
-        protocol=protocol,
-        source=rows.source,
-        remark=joined_remarks(remarks),
-        notes=[*notes, "Depth 0 is the first layer, 1 the last."],
-        left_out=rows.left_out,
-    )
-
-
 def region_panels(regions: pl.DataFrame, width: float = WIDTH) -> pl.DataFrame:
     """The regions with their panel: `row` (a region group, continued where it has many) and `column`."""
     abreast = MOST_PANELS_ABREAST if width >= NARROW else PANELS_ABREAST_WHEN_NARROW
@@ -173,16 +101,6 @@ def region_panels(regions: pl.DataFrame, width: float = WIDTH) -> pl.DataFrame:
     )
     rows = named["row"].unique(maintain_order=True).to_list()
     return named.with_columns(pl.col("row").cast(pl.Enum(rows)))
-
-
-def with_gaps(curves: pl.DataFrame) -> pl.DataFrame:
-    """The curves with a row of nulls after each, so that a group's are drawn at once, as one broken line."""
-    ends = curves.unique(subset=["x", "model"]).with_columns(
-        depth=pl.lit(None, pl.Float64), rho=pl.lit(None, pl.Float64)
-    )
-    return pl.concat([curves, ends.select(curves.columns)]).sort(
-        "x", "group", "model", "depth", nulls_last=True
-    )
 
 
 def _bands(curves: pl.DataFrame) -> list[Any]:
@@ -199,15 +117,6 @@ def _means(curves: pl.DataFrame) -> list[Any]:
     import plotnine as p9
 
     return [p9.geom_line(p9.aes(color="group", linetype="group"), data=curves, size=0.9)]
-
-
-def _networks(curves: pl.DataFrame) -> list[Any]:
-    import plotnine as p9
-
-    largest = int(curves.group_by("group").agg(pl.col("model").n_unique())["model"].to_numpy().max())
-    look = p9.aes(color="group", group="group")
-    pale = 0.35 if largest <= CROWD else 0.18
-    return [p9.geom_path(look, data=with_gaps(curves), size=0.3, alpha=pale, na_rm=True)]
 
 
 def _panels(

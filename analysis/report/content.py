@@ -57,7 +57,6 @@ class Results:
     source: str
     best_layer: pl.DataFrame
     noise_ceiling: pl.DataFrame
-    depth_profile: pl.DataFrame
     leaderboard: pl.DataFrame
     group_comparison: pl.DataFrame
     layer_choice: pl.DataFrame
@@ -81,7 +80,7 @@ def results_by_protocol(content: ReportContent, remark: str) -> list[Results]:
     """
     frames = {
         name: _with_facts(_marked(getattr(content, name), remark), content.networks, content.group_by)
-        for name in ("best_layer", "noise_ceiling", "depth_profile")
+        for name in ("best_layer", "noise_ceiling")
     } | {
         name: getattr(content, name)
         for name in ("leaderboard", "group_comparison", "layer_choice", "complexity")

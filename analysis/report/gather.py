@@ -7,7 +7,9 @@ import importlib.metadata
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from analysis.figures.frames import joined_remarks
 from analysis.report.content import ReportContent
@@ -20,9 +22,12 @@ from warehouse.progress import Progress
 from warehouse.schema import sql_files
 from warehouse.store import Warehouse
 
+if TYPE_CHECKING:
+    from analysis.report.pictures import Planned
+
 QUESTIONS = ("alignment_by_model_type", "alignment_by_architecture", "alignment_by_layer_depth")
 # Raised whenever the page of the same results would look otherwise.
-VERSION = 2
+VERSION = 3
 FRAMES = (
     "best_layer",
     "noise_ceiling",
@@ -63,7 +68,9 @@ def write_report_of(
     state = _state(warehouse, dataset, split, groups)
     if is_up_to_date(folder, state):
         return folder / PAGE
-    return write_report(gather(warehouse, dataset, split, groups), folder, progress, state=state)
+    content = gather(warehouse, dataset, split, groups)
+    figures = _figures(warehouse, dataset, split, content)
+    return write_report(content, folder, progress, figures=figures, state=state)
 
 
 def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str]) -> ReportContent:
@@ -99,6 +106,27 @@ def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[st
         runs=warehouse.sql(queries["runs"]).pl(),
         stimuli=_stimuli(warehouse.sql(queries["stimuli"], scope).fetchall()),
     )
+
+
+def _figures(
+    warehouse: Warehouse, dataset: str, split: str, content: ReportContent
+) -> dict[str, list[Planned]]:
+    """Protocol -> its figures, in the order of the page."""
+    # plotnine is loaded with the figures, not when this module is imported.
+    from analysis.figures.request import DEFAULT_PROTOCOL, Request
+    from analysis.report.pictures import planned_figures
+
+    names = content.best_layer["protocol"].cast(pl.String).unique().to_list()
+    protocols = sorted(names, key=lambda name: (name != DEFAULT_PROTOCOL, name))
+    return {
+        protocol: planned_figures(
+            warehouse,
+            Request(protocol=protocol, dataset=dataset, split=split),
+            content.group_by,
+            first=protocol == protocols[0],
+        )
+        for protocol in protocols
+    }
 
 
 def _scope(warehouse: Warehouse, dataset: str | None, split: str | None) -> tuple[str, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -28,6 +28,9 @@ from analysis.report.tables import (
 from analysis.report.words import best_networks, change_between, summary
 from warehouse.progress import Progress, Silent
 
+if TYPE_CHECKING:
+    from analysis.report.pictures import Picture, Planned
+
 HERE = Path(__file__).parent
 MOST_INPUTS = 200
 
@@ -42,13 +45,18 @@ class Section:
     description: str
     sentences: list[str]
     gaps: list[str]
-    pictures: list[Any]
+    pictures: list[Picture]
     tables: list[Table]
     methods: list[str]
 
 
 def write_report(
-    content: ReportContent, folder: Path, progress: Progress | None = None, *, state: str = ""
+    content: ReportContent,
+    folder: Path,
+    progress: Progress | None = None,
+    *,
+    figures: Mapping[str, Sequence[Planned]] | None = None,
+    state: str = "",
 ) -> Path:
     """Write `folder`/index.html, which needs no other file; beside it its figures and its tables' data.
 
@@ -56,16 +64,17 @@ def write_report(
 
     Parameters
     ----------
+    figures : protocol -> its figures, in the page's order; those with nothing to show are left out.
     state : kept beside the page: what the report was made from.
 
     Raises
     ------
-    BadInput : a frame lacks a column, holds NaN, or a name in `group_by` is a column of neither frame.
+    BadInput : a frame lacks a column or holds NaN; whatever drawing a figure raises.
     """
     shown = progress or Silent()
     remark = page_remark(content)
     with staged(folder, state) as making:
-        sections = _sections(content, remark, making, shown)
+        sections = _sections(content, figures or {}, remark, making, shown)
         shown.job("page and data")
         html = _page(content, remark, sections, making)
         (making / PAGE).write_text(html, encoding="utf-8")
@@ -130,19 +139,24 @@ def csp_hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
-def _sections(content: ReportContent, remark: str, making: Path, progress: Progress) -> list[Section]:
+def _sections(
+    content: ReportContent,
+    figures: Mapping[str, Sequence[Planned]],
+    remark: str,
+    making: Path,
+    progress: Progress,
+) -> list[Section]:
     # plotnine is loaded here, with the first figure, not when this module is imported.
-    from analysis.report.pictures import FOLDER, drawn, planned_figures
+    from analysis.report.pictures import FOLDER, drawn
 
     found = results_by_protocol(content, remark)
-    figures = [planned_figures(results, content.group_by) for results in found]
-    progress.stage("Writing the report", sum(map(len, figures)) + 1, 0)
+    progress.stage("Writing the report", sum(map(len, figures.values())) + 1, 0)
     sections = []
-    for number, (results, planned) in enumerate(zip(found, figures, strict=True), start=1):
+    for number, results in enumerate(found, start=1):
         pictures = []
-        for figure in planned:
+        for figure in figures.get(results.protocol, ()):
             progress.job(f"figure: {figure.name}")
-            pictures.append(drawn(figure, making / FOLDER))
+            pictures.append(drawn(figure, making / FOLDER, progress))
             progress.job_done()
         protocol = content.protocols.get(results.protocol, {})
         sections.append(
@@ -153,7 +167,7 @@ def _sections(content: ReportContent, remark: str, making: Path, progress: Progr
                 description=str(protocol.get("description", "")),
                 sentences=summary(results),
                 gaps=gaps(results, content.group_by),
-                pictures=pictures,
+                pictures=[each for each in pictures if each is not None],
                 tables=[table for table in _tables(results, remark) if table.rows],
                 methods=protocol_methods(
                     protocol,

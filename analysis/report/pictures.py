@@ -10,32 +10,42 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import polars as pl
-
-from analysis.figures.best_layer import best_layer_by_group
-from analysis.figures.depth import alignment_over_depth
-from analysis.figures.labels import heading
+from analysis.figures.catalog import Drawn, make, planned
+from analysis.figures.request import Request
 from analysis.figures.save import save_figure
-from analysis.report.content import Results
+from analysis.figures.theme import is_empty
 
 if TYPE_CHECKING:
-    from plotnine import ggplot
+    from warehouse.progress import Progress
+    from warehouse.store import Warehouse
 
 FOLDER = "figures"
 FORMATS = ("pdf", "png", "svg")
 DPI = 150
 # A figure of more bytes than this as SVG is in the page as PNG: thousands of points take long to draw.
 MOST_BYTES_OF_SVG = 400_000
+# Drawn for every protocol and every kind of group; the rest, once, of the first.
+OF_EVERY_GROUP = ("best_layer", "depth")
+ONCE = (
+    "profile",
+    "ranking",
+    "depth_networks",
+    "training_dataset",
+    "complexity",
+    "protocol_difference",
+    "hemispheres",
+    "rdms",
+    "rdm_map",
+)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A figure that is to be drawn: `name` as its file is called, `alternative` what is drawn, in words."""
+    """A figure that is to be drawn: `name` as its file is called, `about` what it shows, in words."""
 
     name: str
-    caption: str
-    alternative: str
-    draw: Callable[[], ggplot]
+    about: str
+    draw: Callable[[Progress], Drawn]
 
 
 @dataclass(frozen=True)
@@ -50,51 +60,42 @@ class Picture:
     files: dict[str, str]
 
 
-def planned_figures(results: Results, group_by: Sequence[str]) -> list[Planned]:
-    """All figures of the results of one protocol, in the page's order; none is drawn yet."""
-    protocol, source = results.protocol, results.source
-    figures = []
-    for column in group_by:
-        by = heading(column)
-        figures += [
+def planned_figures(
+    warehouse: Warehouse, request: Request, group_by: Sequence[str], *, first: bool
+) -> list[Planned]:
+    """All figures of one protocol, data set and split, in the page's order; none is drawn yet.
+
+    first : whether the protocol is the page's first, which has the figures that are drawn once.
+    """
+    wanted = planned(request, group_by=group_by, names=OF_EVERY_GROUP)
+    if first:
+        wanted += planned(request, group_by=group_by[:1], names=ONCE)
+    place = f"{request.protocol} {request.dataset} {request.split}"
+    found = []
+    for figure, own in wanted:
+        by = f" by {own.group_by}" if "group_by" in figure.options else ""
+        found.append(
             Planned(
-                name=f"{protocol} {source} best layer by {column}",
-                caption=f"Best layer of networks per region, by {by} ({protocol} protocol, {source}).",
-                alternative=(
-                    f"Points and boxes: Spearman rho of the best layer of {_size(results.best_layer)}, "
-                    f"by {by}, with the noise ceiling of each region."
-                ),
-                draw=partial(
-                    best_layer_by_group,
-                    results.best_layer,
-                    results.noise_ceiling,
-                    protocol=protocol,
-                    group_by=column,
-                ),
-            ),
-            Planned(
-                name=f"{protocol} {source} alignment over depth by {column}",
-                caption=f"Alignment over depth of the layer, by {by} ({protocol} protocol, {source}).",
-                alternative=(
-                    "Curves: Spearman rho over relative depth, from the first layer to the last, "
-                    f"of {_size(results.depth_profile)}, with the mean of each {by}."
-                ),
-                draw=partial(alignment_over_depth, results.depth_profile, protocol=protocol, group_by=column),
-            ),
-        ]
-    return figures
+                name=f"{place} {figure.name}{by}".replace("_", " "),
+                about=figure.help,
+                draw=partial(_make, warehouse, figure.name, own),
+            )
+        )
+    return found
 
 
-def drawn(figure: Planned, folder: Path) -> Picture:
-    """Draw a figure and write it to `folder` in each of FORMATS."""
+def drawn(figure: Planned, folder: Path, progress: Progress) -> Picture | None:
+    """Draw a figure and write it to `folder` in each of FORMATS; None where there is nothing to show."""
+    _, title, caption, plot = figure.draw(progress)
+    if is_empty(plot):
+        return None
     file_name = re.sub(r"[^A-Za-z0-9]+", "-", figure.name).strip("-")
-    plot = figure.draw()
     paths = save_figure(plot, folder, file_name, FORMATS, dpi=DPI)
     is_small = paths["svg"].stat().st_size <= MOST_BYTES_OF_SVG
     width, height = plot.theme.getp("figure_size")
     return Picture(
-        caption=figure.caption,
-        alternative=figure.alternative,
+        caption=f"{title}.",
+        alternative=f"{figure.about} {caption}",
         image=data_uri(paths["svg"], "image/svg+xml") if is_small else data_uri(paths["png"], "image/png"),
         width=round(width * DPI),
         height=round(height * DPI),
@@ -107,8 +108,5 @@ def data_uri(path: Path, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
-def _size(frame: pl.DataFrame) -> str:
-    if frame.is_empty():
-        return "no networks (no rows)"
-    networks, regions = frame["model"].n_unique(), frame["roi"].n_unique()
-    return f"{networks} network{'s' * (networks != 1)} in {regions} region{'s' * (regions != 1)}"
+def _make(warehouse: Warehouse, name: str, request: Request, progress: Progress) -> Drawn:
+    return make(warehouse, name, request, tick=progress.step)

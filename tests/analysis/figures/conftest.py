@@ -73,21 +73,6 @@ def _ceilings(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.
     )
 
 
-def _profiles(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.DataFrame:
-    """rho rises with depth from 0 to .1 for the first network, .2 for the second, ..."""
-    return pl.DataFrame(
-        [
-            _place(protocol, roi, group, order, remark)
-            | {"model": model, "model_type": model_type, "arch_type": arch_type}
-            | {"depth": depth, "rho": depth * 0.1 * (n + 1)}
-            for protocol in protocols
-            for roi, group, order in REGIONS
-            for n, (model, model_type, arch_type) in enumerate(NETWORKS)
-            for depth in (0.0, 0.5, 1.0)
-        ]
-    )
-
-
 @pytest.fixture
 def best_layers() -> Build:
     return _best_layers
@@ -96,11 +81,6 @@ def best_layers() -> Build:
 @pytest.fixture
 def ceilings() -> Build:
     return _ceilings
-
-
-@pytest.fixture
-def profiles() -> Build:
-    return _profiles
 
 
 def _said(plot: Any) -> str:

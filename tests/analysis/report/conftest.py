@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from analysis.figures.best_layer import best_layer_by_group
+from analysis.figures.catalog import Drawn
 from analysis.report.content import ReportContent
+from analysis.report.page import write_report
+from analysis.report.pictures import Planned
+from warehouse.progress import Progress
 
 NETWORKS = (
     ("AlexNet", "image-in1k", "CNNs"),
@@ -105,6 +112,35 @@ def content() -> Content:
         return replace(made, **fields)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., Path]:
+    """`write(content, folder)`: the page, with two figures a protocol that are drawn from its own frames."""
+
+    def written(made: ReportContent, folder: Path, progress: Progress | None = None) -> Path:
+        return write_report(made, folder, progress, figures=_figures(made))
+
+    return written
+
+
+def _figures(made: ReportContent) -> dict[str, list[Planned]]:
+    frames = [
+        frame if frame.is_empty() else frame.with_columns(remark=pl.lit(made.remark))
+        for frame in (made.best_layer, made.noise_ceiling)
+    ]
+
+    def draw(protocol: str, group_by: str, progress: Progress) -> Drawn:
+        plot = best_layer_by_group(*frames, protocol=protocol, group_by=group_by)
+        return Drawn("best_layer", f"Best layer by {group_by}", "Points.", plot)
+
+    return {
+        protocol: [
+            Planned(f"{protocol} best layer by {group_by}", "Best layers.", partial(draw, protocol, group_by))
+            for group_by in ("model_type", "arch_type")
+        ]
+        for protocol in made.protocols
+    }
 
 
 class Page(HTMLParser):

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from analysis.report.page import write_report
-
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -23,7 +21,9 @@ LEADERBOARD, BEST_LAYERS = "#leaderboard", "#best-layers"
 
 
 @pytest.fixture(scope="module")
-def url(content: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+def url(
+    content: Callable[..., Any], write: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> str:
     """A report of two protocols; AlexNet has no score in V1 under `sound`."""
     made = content(
         protocols=("paper", "sound"),
@@ -32,7 +32,8 @@ def url(content: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -
     )
     lacking = (pl.col("model") == "AlexNet") & (pl.col("roi") == "V1") & (pl.col("protocol") == "sound")
     object.__setattr__(made, "leaderboard", made.leaderboard.filter(~lacking))
-    return write_report(made, tmp_path_factory.mktemp("browser")).as_uri()
+    address: str = write(made, tmp_path_factory.mktemp("browser")).as_uri()
+    return address
 
 
 @pytest.fixture

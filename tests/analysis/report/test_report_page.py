@@ -10,28 +10,30 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.report.page import write_report
 from warehouse.errors import BadInput
 from warehouse.progress import Silent
 
 FILES = [".made-from", "data", "figures", "index.html"]
 Content = Callable[..., Any]
 Read = Callable[[str], Any]
+Write = Callable[..., Path]
 
 
 @pytest.fixture
-def written(content: Content, read: Read, tmp_path: Path) -> Callable[..., Any]:
-    def write(**fields: Any) -> Any:
-        return read(write_report(content(**fields), tmp_path).read_text(encoding="utf-8"))
+def written(content: Content, write: Write, read: Read, tmp_path: Path) -> Callable[..., Any]:
+    def made(**fields: Any) -> Any:
+        return read(write(content(**fields), tmp_path).read_text(encoding="utf-8"))
 
-    return write
+    return made
 
 
 @pytest.fixture(scope="session")
-def two_protocols(content: Content, read: Read, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def two_protocols(
+    content: Content, write: Write, read: Read, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
     """A page with both protocols, written once."""
     made = content(protocols=("paper", "sound"))
-    return read(write_report(made, tmp_path_factory.mktemp("report")).read_text(encoding="utf-8"))
+    return read(write(made, tmp_path_factory.mktemp("report")).read_text(encoding="utf-8"))
 
 
 def test_the_page_loads_nothing_and_links_only_to_files_beside_it(
@@ -77,9 +79,9 @@ def test_figures_are_in_the_page_and_beside_it(written: Callable[..., Any], tmp_
 def test_a_figure_of_many_points_is_in_the_page_as_pixels(
     written: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kinds = lambda page: {  # noqa: E731
-        given["src"].partition(";")[0] for tag, given in page.elements if tag == "img"
-    }
+    def kinds(page: Any) -> set[str]:
+        return {given["src"].partition(";")[0] for tag, given in page.elements if tag == "img"}
+
     assert kinds(written()) == {"data:image/svg+xml"}
     monkeypatch.setattr("analysis.report.pictures.MOST_BYTES_OF_SVG", 10)
     assert kinds(written()) == {"data:image/png"}
@@ -173,26 +175,22 @@ def test_empty_frames_still_make_a_page(written: Callable[..., Any]) -> None:
     assert "no rows" in page.texts["td"]
 
 
-def test_a_group_that_only_the_networks_know_is_found(written: Callable[..., Any]) -> None:
-    page = written(group_by=["family"])
-    assert [caption for caption in page.texts["figcaption"] if "by family" in caption]
-
-
-def test_a_group_that_nobody_knows_leaves_the_old_page(content: Content, tmp_path: Path) -> None:
-    page = write_report(content(), tmp_path)
+def test_a_figure_that_fails_leaves_the_old_page(content: Content, write: Write, tmp_path: Path) -> None:
+    page = write(content(), tmp_path)
     before = page.read_bytes()
-    with pytest.raises(BadInput, match="did you mean model_type"):
-        write_report(content(title="new", group_by=["model_typ"]), tmp_path)
+    broken = content(title="new").noise_ceiling.with_columns(lower=float("nan"))
+    with pytest.raises(BadInput, match="NaN"):
+        write(content(title="new", noise_ceiling=broken), tmp_path)
     assert page.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
 
-def test_the_same_content_gives_the_same_page(content: Content, tmp_path: Path) -> None:
-    one, two = (write_report(content(), tmp_path / name).read_bytes() for name in ("one", "two"))
+def test_the_same_content_gives_the_same_page(content: Content, write: Write, tmp_path: Path) -> None:
+    one, two = (write(content(), tmp_path / name).read_bytes() for name in ("one", "two"))
     assert one == two
 
 
-def test_progress_counts_every_figure_and_the_page(content: Content, tmp_path: Path) -> None:
+def test_progress_counts_every_figure_and_the_page(content: Content, write: Write, tmp_path: Path) -> None:
     told: list[str] = []
 
     class Told(Silent):
@@ -202,5 +200,5 @@ def test_progress_counts_every_figure_and_the_page(content: Content, tmp_path: P
         def job_done(self) -> None:
             told.append("done")
 
-    write_report(content(), tmp_path, progress=Told())
+    write(content(), tmp_path, Told())
     assert told == ["3 to do", "done", "done", "done"]
