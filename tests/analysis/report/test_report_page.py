@@ -77,9 +77,9 @@ def test_figures_are_in_the_page_and_beside_it(written: Callable[..., Any], tmp_
 def test_a_figure_of_many_points_is_in_the_page_as_pixels(
     written: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kinds = lambda page: {  # noqa: E731
-        given["src"].partition(";")[0] for tag, given in page.elements if tag == "img"
-    }
+    def kinds(page: Any) -> set[str]:
+        return {given["src"].partition(";")[0] for tag, given in page.elements if tag == "img"}
+
     assert kinds(written()) == {"data:image/svg+xml"}
     monkeypatch.setattr("analysis.report.pictures.MOST_BYTES_OF_SVG", 10)
     assert kinds(written()) == {"data:image/png"}
