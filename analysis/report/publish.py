@@ -14,6 +14,7 @@ from warehouse.files import move_into_place, write_text
 PAGE = "index.html"
 # What the page was made from, and the files that belong to it.
 RECORD = ".made-from"
+MAKING = ".making-"
 
 
 @contextlib.contextmanager
@@ -28,7 +29,8 @@ def staged(folder: Path, state: str) -> Iterator[Path]:
     state : what the report was made from, for `is_up_to_date`.
     """
     existed = folder.exists()
-    temporary = folder / f".making-{os.getpid()}"
+    _sweep(folder)
+    temporary = folder / f"{MAKING}{os.getpid()}"
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -52,6 +54,17 @@ def is_up_to_date(folder: Path, state: str) -> bool:
     record = _record(folder)
     files = _files(folder)
     return record.get("state") == state and bool(files) and all((folder / file).is_file() for file in files)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left unfinished."""
+    for left in folder.glob(f"{MAKING}*"):
+        try:
+            os.kill(int(left.name.removeprefix(MAKING)), 0)
+        except (ProcessLookupError, OverflowError):
+            shutil.rmtree(left, ignore_errors=True)
+        except (PermissionError, ValueError):
+            continue  # it runs, as somebody else; or the folder is none of ours
 
 
 def _files(folder: Path) -> set[str]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -178,9 +180,9 @@ def test_empty_frames_still_make_a_page(written: Callable[..., Any]) -> None:
 def test_a_figure_that_fails_leaves_the_old_page(content: Content, write: Write, tmp_path: Path) -> None:
     page = write(content(), tmp_path)
     before = page.read_bytes()
-    broken = content(title="new").noise_ceiling.with_columns(lower=float("nan"))
-    with pytest.raises(BadInput, match="NaN"):
-        write(content(title="new", noise_ceiling=broken), tmp_path)
+    broken = content(title="new").best_layer.with_columns(rho=float("nan"))
+    with pytest.raises(BadInput, match="best_layer.*NaN"):
+        write(content(title="new", best_layer=broken), tmp_path)
     assert page.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
@@ -202,3 +204,16 @@ def test_progress_counts_every_figure_and_the_page(content: Content, write: Writ
 
     write(content(), tmp_path, Told())
     assert told == ["3 to do", "done", "done", "done"]
+
+
+def test_what_a_killed_report_left_is_swept_away_and_nothing_else(
+    content: Content, write: Write, tmp_path: Path
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f".making-{ended.pid}", ".making-1", ".making-notes", "mine"):
+        (tmp_path / name).mkdir()
+    write(content(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*FILES, ".making-1", ".making-notes", "mine"]
+    )
