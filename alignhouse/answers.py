@@ -1,4 +1,4 @@
-"""Answers for people and for programs: tables in the terminal, CSV, JSON, Parquet."""
+"""Answers for people and for programs: tables in the terminal, CSV, JSON, Parquet, Markdown."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from warehouse.files import replacing
 from warehouse.questions import question, questions
 
 MOST_ROWS_ON_A_TERMINAL = 200
+# What the ending of a file's name says of its format.
+FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdown", ".txt": "table"}
 
 
 def list_questions() -> None:
@@ -62,13 +64,25 @@ def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def write(answer: duckdb.DuckDBPyRelation, format: str, out: Path | None) -> None:
-    """Write an answer in a format, "table", "csv", "json" or "parquet", to a file or the terminal.
+def write(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None) -> None:
+    """Write an answer to a file or the terminal.
+
+    Parameters
+    ----------
+    format : "table", "csv", "json", "parquet" or "markdown"; None: as the name of `out` ends, or a table.
 
     Raises
     ------
-    BadInput : Parquet to a terminal; an answer that DuckDB cannot compute.
+    BadInput : Parquet to a terminal; a file name whose ending says nothing; an answer that cannot be had.
     """
+    if format is None:
+        format = "table" if out is None else FORMATS.get(out.suffix.lower())
+        if format is None:
+            raise BadInput(
+                f"{out}: which format?",
+                expected=f"a name that ends in {', '.join(FORMATS)}",
+                hint="or give --format",
+            )
     try:
         frame = answer.pl()
     except duckdb.Error as error:
@@ -94,7 +108,23 @@ def write(answer: duckdb.DuckDBPyRelation, format: str, out: Path | None) -> Non
 
 
 def _text(frame: pl.DataFrame, format: str) -> str:
-    return frame.write_csv() if format == "csv" else frame.write_json() + "\n"
+    if format == "csv":
+        return frame.write_csv()
+    return _markdown(frame) if format == "markdown" else frame.write_json() + "\n"
+
+
+def _markdown(frame: pl.DataFrame) -> str:
+    """A table as GitHub and pandoc read it; numbers stand to the right."""
+    lines = [frame.columns, ["---:" if kind.is_numeric() else "---" for kind in frame.dtypes]]
+    lines += [[_markdown_cell(value) for value in row] for row in frame.iter_rows()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _markdown_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _print_table(frame: pl.DataFrame, console: Console | None = None) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from alignhouse.figure_cli import figure
 from alignhouse.ingest_cli import ingest_app
 from alignhouse.terminal import (
     DeviceOption,
@@ -37,6 +38,7 @@ app = typer.Typer(
 analyse_app = typer.Typer(help="From stored RDMs to facts.", no_args_is_help=True)
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(analyse_app, name="analyse")
+app.command()(figure)
 
 OWN_PACKAGES = ("alignhouse", "analysis", "ingest", "sql", "warehouse")
 FREE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -49,9 +51,15 @@ class Format(StrEnum):
     csv = "csv"
     json = "json"
     parquet = "parquet"
+    markdown = "markdown"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write the answer.")]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option(
+        "--format", "-f", help="How to write the answer. Default: as --out ends, a table on the terminal."
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="File to write to; parquet needs one. Default: the terminal."),
@@ -105,6 +113,15 @@ def analyse_rsa(study: StudyFile) -> None:
 
     Example: `alignhouse analyse rsa my_study.toml`
     """
+    run_file(study, until="rsa", report=False)
+
+
+@analyse_app.command("uncertainty")
+def analyse_uncertainty(study: StudyFile) -> None:
+    """As rsa, and: intervals by bootstrap, layers chosen on other stimuli, differences, complexity.
+
+    Example: `alignhouse analyse uncertainty my_study.toml`
+    """
     run_file(study, until="analysis", report=False)
 
 
@@ -133,7 +150,7 @@ def ask(
         str | None, typer.Argument(help="A named question; without one, all are listed.")
     ] = None,
     warehouse: WarehouseOption = None,
-    format: FormatOption = Format.table,
+    format: FormatOption = None,
     out: OutOption = None,
 ) -> None:
     """Ask a named question. A question's own parameters are options: `--roi V1`.
@@ -148,14 +165,14 @@ def ask(
         return
     given = options(question, context.args)
     with Warehouse.open(which_warehouse(warehouse)) as opened:
-        write(opened.ask(question, **given), format.value, out)
+        write(opened.ask(question, **given), format, out)
 
 
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="Any SQL; the tables are described in docs/schema.md.")],
     warehouse: WarehouseOption = None,
-    format: FormatOption = Format.table,
+    format: FormatOption = None,
     out: OutOption = None,
 ) -> None:
     """Ask anything in SQL (DuckDB's dialect); the warehouse is read-only.
@@ -175,7 +192,20 @@ def sql(
             raise BadInput("the SQL was refused", found=str(error)) from error
         if answer is None:
             raise BadInput("the SQL gives no rows", expected="a query, such as select ... from best_layer")
-        write(answer, format.value, out)
+        write(answer, format, out)
+
+
+@app.command()
+def shell(warehouse: WarehouseOption = None) -> None:
+    """Ask in SQL, one query after another, each ended by `;`. The warehouse is read-only.
+
+    Example: `alignhouse shell --warehouse bmd.alignhouse`
+    """
+    from alignhouse.shell import Shell
+    from warehouse.store import Warehouse
+
+    with Warehouse.open(which_warehouse(warehouse)) as opened:
+        Shell(opened).cmdloop()
 
 
 @app.command()
@@ -190,7 +220,7 @@ def report(
         list[str] | None, typer.Option(help="What figures group by; can be repeated.")
     ] = None,
 ) -> None:
-    """Write the report of what a warehouse holds: one page, figures as PDF and PNG.
+    """Write the report of what a warehouse holds: one page; figures and tables beside it, as files.
 
     Example: `alignhouse report my-report --warehouse bmd.alignhouse --group-by arch_type`
     """
@@ -198,22 +228,24 @@ def report(
     from warehouse.store import Warehouse
 
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
-        page = write_report_of(opened, folder, dataset=dataset, split=split, group_by=group_by, say=shown.say)
+        page = write_report_of(
+            opened, folder, dataset=dataset, split=split, group_by=group_by, progress=shown
+        )
     typer.echo(f"Report: {page}")
 
 
 @app.command()
 def check(warehouse: WarehouseOption = None) -> None:
-    """Check the warehouse: rules on its rows, and every artifact against its hash.
+    """Check the warehouse: rules on its rows, stored summaries, and every artifact against its hash.
 
     Example: `alignhouse check --warehouse bmd.alignhouse`
     """
-    from warehouse.checks import broken_artifacts, broken_rules
+    from warehouse.checks import broken_artifacts, broken_rules, stale_summaries
     from warehouse.errors import BrokenWarehouse
     from warehouse.store import Warehouse
 
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
-        faults = [*broken_rules(opened), *broken_artifacts(opened, shown)]
+        faults = [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, shown)]
     for fault in faults:
         typer.echo(fault)
     if faults:

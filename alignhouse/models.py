@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from alignhouse.run import protocol_job
+from alignhouse.analyse import protocol_job
 from alignhouse.study import Protocol
 from ingest.features.jobs import model_job
 from ingest.models.catalog import Network

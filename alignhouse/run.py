@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
+from alignhouse.analyse import RANDOM, joined, run_analysis
 from alignhouse.inputs import StudyInputs, ingest_inputs
 from alignhouse.study import Protocol, Study
-from analysis.jobs import Model, Scope, group_job, noise_ceiling_job, rsa_job
+from analysis.scope import Model
 from ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job
 from ingest.features.settings import ExtractionSettings
 from ingest.models.ahead import BuiltAhead
 from ingest.models.build import Built
 from ingest.models.catalog import Network
 from ingest.models.weights import check_weights
-from warehouse.artifacts import Artifact, hive, read_metadata
+from warehouse.artifacts import Artifact, read_metadata
 from warehouse.hashes import Hashes
-from warehouse.jobs import Job, Output, Tick, canonical
+from warehouse.jobs import Job
 from warehouse.progress import Progress, Silent
 from warehouse.runs import Run
 from warehouse.store import Writer
 
-STAGES = ("inputs", "networks", "analysis")
-RANDOM = "random weights"
+STAGES = ("inputs", "networks", "rsa", "analysis")
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def run_study(
             models, failed = _networks(run, study, protocols, planned, inputs)
             there = {name: each for name, each in protocols.items() if models[name]}
             if until != "networks" and there:
-                _analysis(run, study, there, models, inputs)
+                run_analysis(run, study, there, models, inputs, uncertainty=until == "analysis")
         return Finished(folder, run.jobs_done, failed)
 
 
@@ -110,7 +108,7 @@ def _networks(
     run.do("Describing networks", [*rows, *layers])
     models = {
         protocol: {
-            name: Model(name, of_protocols[protocol], _joined(inputs.remark, remarks[name]))
+            name: Model(name, of_protocols[protocol], joined(inputs.remark, remarks[name]))
             for name, of_protocols in stored.items()
             if protocol in of_protocols
         }
@@ -203,82 +201,3 @@ def _builder(study: Study) -> BuiltAhead:
         return build_network(network, weights=study.networks.weights, seed=study.networks.seed)
 
     return BuiltAhead(built, ahead=study.compute.device != "cpu")
-
-
-def _analysis(
-    run: Run,
-    study: Study,
-    protocols: Mapping[str, Protocol],
-    models: Mapping[str, Mapping[str, Model]],
-    inputs: StudyInputs,
-) -> None:
-    scopes = {
-        name: Scope(
-            root=run.writer.folder,
-            protocol=name,
-            settings=protocol.analysis,
-            dataset=study.brain.dataset,
-            split=study.brain.split,
-            permutations=study.analysis.permutations,
-            seed=study.analysis.seed,
-        )
-        for name, protocol in protocols.items()
-    }
-    run.do("Describing protocols", [protocol_job(name, each) for name, each in protocols.items()])
-    run.do(
-        "Noise ceilings",
-        [noise_ceiling_job(scope, inputs.brain_rdms, inputs.remark) for scope in scopes.values()],
-    )
-    scoring = {
-        (protocol, name): rsa_job(scope, model, inputs.brain_rdms, memory=study.compute.memory)
-        for protocol, scope in scopes.items()
-        for name, model in models[protocol].items()
-    }
-    done = run.do("Scoring networks", scoring.values())
-    groups = []
-    for protocol, scope in scopes.items():
-        scores = {name: done[scoring[protocol, name].key] for name in models[protocol]}
-        remark = _remark_of_all(models[protocol].values())
-        for group_by in study.report.group_by:
-            labels = _labels(run, group_by, list(scores))
-            groups.append(group_job(scope, group_by, labels, scores, remark))
-    run.do("Comparing groups", groups)
-
-
-def _labels(run: Run, group_by: str, models: list[str]) -> dict[str, str]:
-    """Model -> its group, from the warehouse's own table of models."""
-    rows = run.writer.connection.sql("select * from model").pl().select("model", group_by).rows()
-    groups = dict(rows)
-    return {model: groups[model] for model in models}
-
-
-def _remark_of_all(models: Iterable[Model]) -> str:
-    """One remark for what is made of several networks: theirs, or which of them are untrained."""
-    remarks = {model.name: model.remark for model in models}
-    if len(set(remarks.values())) == 1:
-        return next(iter(remarks.values()))
-    least = min(remarks.values(), key=len)
-    untrained = [name for name, remark in remarks.items() if remark != least]
-    return _joined(least, f"{RANDOM} of {', '.join(untrained)}")
-
-
-def _joined(*remarks: str) -> str:
-    return ", ".join(each for each in remarks if each)
-
-
-def protocol_job(name: str, protocol: Protocol) -> Job:
-    """The row that describes a protocol, all its settings in it."""
-    settings = protocol.model_dump(mode="json")
-
-    def work(tick: Tick) -> Iterator[Output]:
-        table = pa.table({"protocol": [name], "settings": [canonical(settings)]})
-        yield Output(("facts", hive("table", "protocol")), table, table="protocol", slot=("protocol",))
-
-    return Job(
-        method="protocol",
-        version=1,
-        settings={"protocol": name, **settings},
-        inputs={},
-        label=f"protocol {name}",
-        work=work,
-    )

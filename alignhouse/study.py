@@ -101,7 +101,19 @@ class NetworksSection(Section):
 class AnalysisSection(Section):
     protocols: Names = Field(["sound"], min_length=1, description="protocols that ship, or defined below")
     permutations: int = Field(1000, ge=1, description="permutations of each null distribution")
-    seed: int = Field(0, ge=0, description="seed of the permutations")
+    bootstraps: int = Field(
+        1000, ge=0, description="resamples of each bootstrap; 0: no intervals, no complexity"
+    )
+    level: float = Field(0.95, gt=0, lt=1, description="level of the intervals")
+    compare_networks: bool = Field(
+        True, description="intervals of the differences between every two networks, beside those of groups"
+    )
+    halvings: int = Field(
+        100,
+        ge=0,
+        description="halvings of the stimuli to choose layers on where there is no train split; 0: none",
+    )
+    seed: int = Field(0, ge=0, description="seed of permutations, bootstraps and halvings")
 
 
 class ReportSection(Section):

@@ -169,7 +169,7 @@ def _report(study: Study, shown: Bars) -> Path:
             dataset=study.brain.dataset,
             split=study.brain.split,
             group_by=study.report.group_by,
-            say=shown.say,
+            progress=shown,
         )
 
 

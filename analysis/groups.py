@@ -9,15 +9,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import false_discovery_control
 
+from analysis.many_tests import adjusted_p_values
 from analysis.permutation import p_value, p_value_greater
 from analysis.settings import BestLayerNull, PValueMethod
-from analysis.similarity import FloatArray
 from warehouse.errors import BadInput
 
 PairCorrection = Literal["bonferroni", "holm"]
-Correction = Literal["bonferroni", "holm", "benjamini_hochberg"]
 
 
 @dataclass(frozen=True)
@@ -102,31 +100,3 @@ def group_statistics(
         pairs.append(GroupStatistic(a, b, difference, p, None, len(rows_of[a]), len(rows_of[b])))
     adjusted = adjusted_p_values([pair.p_value for pair in pairs], correction)
     return rows + [replace(pair, p_adjusted=float(p)) for pair, p in zip(pairs, adjusted, strict=True)]
-
-
-def adjusted_p_values(p: ArrayLike, method: Correction) -> FloatArray:
-    """p-values (T,) of one family of tests, adjusted for their number: (T,) float64, at most 1, same order.
-
-    "bonferroni" and "holm" (Holm 1979, step-down) bound the chance of any false positive;
-    "benjamini_hochberg" (1995) the expected share of false ones among the positives.
-    Raises BadInput for values outside [0, 1].
-    """
-    values = np.asarray(p, dtype=np.float64)
-    outside = ~((values >= 0) & (values <= 1))
-    if values.ndim != 1 or outside.any():
-        raise BadInput(
-            "p-values to adjust",
-            expected="a row of numbers in [0, 1]",
-            found=f"{values[outside].ravel()[0]}" if outside.any() else f"shape {values.shape}",
-        )
-    if values.size == 0:
-        return values
-    if method == "benjamini_hochberg":
-        return np.asarray(false_discovery_control(values, method="bh"), dtype=np.float64)
-    if method == "bonferroni":
-        return np.minimum(1.0, values * values.size)
-    order = np.argsort(values, kind="stable")
-    stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1))
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(1.0, stepped)
-    return adjusted

@@ -2,90 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from analysis.groups import PairCorrection, group_statistics
+from analysis.many_tests import Correction, adjusted_p_values, family_wise_p
 from analysis.noise_ceiling import noise_ceiling
 from analysis.permutation import stimulus_permutations
-from analysis.rsa import RoiScores, score_network
-from analysis.settings import AnalysisSettings
-from warehouse.artifacts import Artifact, hive, read_metadata
-from warehouse.errors import BadInput
+from analysis.rsa import RankedBrains, RoiScores, rank_brains, score_networks
+from analysis.scope import (
+    Brains,
+    Model,
+    Scope,
+    facts,
+    pairs_of,
+    read_brains,
+    read_facts,
+    read_layers,
+    vectors_of,
+)
+from analysis.together import Together, layers_together
+from warehouse.artifacts import Artifact, hive
 from warehouse.jobs import Job, Output, Tick
-from warehouse.vectors import read_vectors, vector_table
+from warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema
 
 VERSION = 1
+RSA_VERSION = 2
 MIN_SUBJECTS_OF_A_CEILING = 2
+CORRECTIONS: tuple[Correction, ...] = ("benjamini_hochberg", "holm")
 
 
 @dataclass(frozen=True)
-class Scope:
-    """What a set of results belongs to: a protocol, a data set and a split of its stimuli."""
+class NetworkScores:
+    """The scores of one network in all regions, and the names of its layers."""
 
-    root: Path
-    protocol: str
-    settings: AnalysisSettings
-    dataset: str
-    split: str
-    permutations: int
-    seed: int
-
-    def columns(self, rows: int) -> dict[str, list[str]]:
-        return {
-            name: [value] * rows
-            for name, value in (("protocol", self.protocol), ("dataset", self.dataset), ("split", self.split))
-        }
-
-    def describe(self) -> dict[str, object]:
-        return {
-            "protocol": self.protocol,
-            "settings": self.settings.model_dump(mode="json"),
-            "dataset": self.dataset,
-            "split": self.split,
-            "permutations": self.permutations,
-            "seed": self.seed,
-        }
+    layers: list[str]
+    subjects: Mapping[str, list[str]]
+    scores: Mapping[str, RoiScores]
 
 
-@dataclass(frozen=True)
-class Model:
-    """A network whose RDMs are stored: its name, the artifact of its RDMs, and what to remark of it."""
+def scored_together(
+    scope: Scope, models: Sequence[Model], brains: Mapping[str, Artifact], *, memory: int
+) -> Together[NetworkScores]:
+    """What the `rsa_job`s of `models` ask for: networks are scored several at a time."""
+    of_name = {model.name: model for model in models}
+    read: list[tuple[Brains, RankedBrains]] = []
 
-    name: str
-    rdms: Artifact
-    remark: str
+    def compute(names: Sequence[str]) -> dict[str, NetworkScores]:
+        if not read:
+            brain = read_brains(scope.root, brains)
+            # Only their ranks are needed from here on, and they are large.
+            read.append((replace(brain, rdms={}), rank_brains(brain.rdms)))
+        brain, ranked = read[0]
+        layers, rdms = {}, {}
+        for name in names:
+            layers[name], rdms[name] = read_layers(scope.root, of_name[name], brain)
+        orders = stimulus_permutations(len(brain.conditions), scope.permutations, scope.seed)
+        scores = score_networks(rdms, ranked, orders, scope.settings, memory=memory // 4, layer_names=layers)
+        return {name: NetworkScores(layers[name], brain.subjects, scores[name]) for name in names}
+
+    most = layers_together(pairs_of(scope.root, brains), memory)
+    return Together({model.name: model.rdms.rows for model in models}, compute, most)
 
 
-def rsa_job(scope: Scope, model: Model, brains: Mapping[str, Artifact], *, memory: int) -> Job:
+def rsa_job(
+    scope: Scope, model: Model, brains: Mapping[str, Artifact], together: Together[NetworkScores]
+) -> Job:
     """Alignment of all layers of one network with all regions, its null distributions and its p-values."""
 
     def work(tick: Tick) -> Iterator[Output]:
-        names, model_rdms = read_vectors(scope.root / model.rdms.path, "rdm")
-        layers = names["layer"].to_list()
-        conditions = _conditions(scope.root, model.rdms)
-        subjects: dict[str, list[str]] = {}
-        rdms: dict[str, np.ndarray] = {}
-        for roi, artifact in brains.items():
-            _check_conditions(model.name, conditions, roi, _conditions(scope.root, artifact))
-            rows, rdms[roi] = read_vectors(scope.root / artifact.path, "rdm")
-            subjects[roi] = rows["subject"].to_list()
-        orders = stimulus_permutations(len(conditions), scope.permutations, scope.seed)
-        scores = score_network(model_rdms, rdms, orders, scope.settings, memory=memory, layer_names=layers)
+        scored = together.result(model.name)
         yield from (
-            _null_output(scope, model, layers, scores),
-            _alignment_output(scope, model, layers, subjects, scores),
-            _significance_output(scope, model, layers, scores),
+            _null_output(scope, model, scored),
+            _alignment_output(scope, model, scored),
+            _significance_output(scope, model, scored),
         )
 
     return Job(
         method="rsa",
-        version=VERSION,
+        version=RSA_VERSION,
         settings={**scope.describe(), "model": model.name, "remark": model.remark},
         inputs={
             "model": model.rdms.artifact,
@@ -115,22 +115,18 @@ def noise_ceiling_job(scope: Scope, brains: Mapping[str, Artifact], remark: str)
                 names=[f"{roi}, {subject}" for subject in names["subject"]],
             )
             bounds.append((ceiling.lower, ceiling.upper))
-        table = pa.table(
-            {
-                **scope.columns(len(brains)),
-                "roi": list(brains),
-                "lower": pa.array([lower for lower, _ in bounds], pa.float64()),
-                "upper": pa.array([upper for _, upper in bounds], pa.float64()),
-                "n_subjects": counts,
-                "remark": [remark] * len(brains),
-            }
-        )
-        yield _facts("noise_ceiling", table, ("protocol", "dataset", "split", "roi"))
+        columns = {
+            "roi": list(brains),
+            "lower": pa.array([lower for lower, _ in bounds], pa.float64()),
+            "upper": pa.array([upper for _, upper in bounds], pa.float64()),
+            "n_subjects": counts,
+        }
+        yield facts(scope, "noise_ceiling", columns, remark, ("roi",))
 
     return Job(
         method="noise_ceiling",
         version=VERSION,
-        settings={**_without_permutations(scope), "remark": remark},
+        settings={**scope.describe_without_chance(), "remark": remark},
         inputs={roi: each.artifact for roi, each in brains.items()},
         label=f"noise ceilings, protocol {scope.protocol}",
         work=work,
@@ -156,18 +152,12 @@ def group_job(
     models = list(labels)
 
     def work(tick: Tick) -> Iterator[Output]:
-        best: dict[str, list[float]] = {}
-        nulls: dict[str, list[np.ndarray]] = {}
-        for done, model in enumerate(models):
-            for roi, (score, null) in _best_and_null(scope, scores[model]).items():
-                best.setdefault(roi, []).append(score)
-                nulls.setdefault(roi, []).append(null)
-            tick(done + 1, len(models))
+        best, nulls = _best_of_all(scope, scores, tick)
         rows: dict[str, list[object]] = {}
         for roi, values in best.items():
             for each in group_statistics(
                 values,
-                np.stack(nulls[roi]),
+                nulls[roi],
                 [labels[model] for model in models],
                 p_value_method=scope.settings.p_value,
                 best_layer_null=scope.settings.best_layer_null,
@@ -176,18 +166,14 @@ def group_job(
                 for key, value in {"roi": roi, **vars(each)}.items():
                     rows.setdefault(key, []).append(value)
         count = len(rows["roi"])
-        table = pa.table(
-            {
-                **scope.columns(count),
-                "group_by": [group_by] * count,
-                **{key: _nullable(key, values) for key, values in rows.items()},
-                "correction": [correction] * count,
-                "permutations": [scope.permutations] * count,
-                "seed": [scope.seed] * count,
-                "remark": [remark] * count,
-            }
-        )
-        yield _facts("group_comparison", table, ("protocol", "dataset", "split", "roi", "group_by"))
+        columns = {
+            "group_by": [group_by] * count,
+            **{key: _nullable(key, values) for key, values in rows.items()},
+            "correction": [correction] * count,
+            "permutations": [scope.permutations] * count,
+            "seed": [scope.seed] * count,
+        }
+        yield facts(scope, "group_comparison", columns, remark, ("roi", "group_by"))
 
     return Job(
         method="group_comparison",
@@ -199,115 +185,151 @@ def group_job(
     )
 
 
-def _best_and_null(scope: Scope, artifacts: Sequence[Artifact]) -> dict[str, tuple[float, np.ndarray]]:
-    """Region -> (best layer's R, null (K,) that it is held against) of one network."""
-    by_table = {each.table: each for each in artifacts}
-    names, null = read_vectors(scope.root / by_table[None].path, "null")
-    tests = pl.read_parquet(scope.root / by_table["significance"].path, hive_partitioning=False)
-    best = tests.filter(pl.col("test") == "best_layer").select("roi", "layer", "statistic")
-    found = {}
-    for roi, layer, score in best.iter_rows():
-        of_roi = (names["roi"] == roi).to_numpy()
-        if scope.settings.best_layer_null == "max_over_layers":
-            found[roi] = (score, null[of_roi].max(axis=0))
+def correction_job(scope: Scope, scores: Mapping[str, Sequence[Artifact]], remark: str) -> Job:
+    """The best-layer tests of all networks in all regions as one family: p-values adjusted for their number.
+
+    `scores` are, by model, the artifacts of its `rsa_job`. "max_statistic" holds each score against the
+    highest null of all networks and regions, permutation by permutation, in the way of the protocol's
+    best-layer null.
+    """
+    models = list(scores)
+
+    def work(tick: Tick) -> Iterator[Output]:
+        best, nulls = _best_of_all(scope, scores, tick)
+        regions = list(best)
+        score = np.concatenate([best[roi] for roi in regions])
+        null = np.concatenate([nulls[roi] for roi in regions])
+        if scope.settings.best_layer_null == "chosen_layer":
+            # Those tests are two-sided.
+            highest = family_wise_p(np.abs(score), np.abs(null))
         else:
-            found[roi] = (score, null[of_roi & (names["layer"] == layer).to_numpy()][0])
-    return found
+            highest = family_wise_p(score, null)
+        tests = [_best_tests(scope, scores[model]) for model in models]
+        by_region = [of_model[roi] for roi in regions for of_model in tests]
+        p = np.array([each["p_value"] for each in by_region])
+        adjusted: dict[str, np.ndarray] = {name: adjusted_p_values(p, name) for name in CORRECTIONS}
+        adjusted["max_statistic"] = highest
+        count, kinds = len(by_region), len(adjusted)
+        columns = {
+            "model": [model for _ in regions for model in models] * kinds,
+            "layer": [each["layer"] for each in by_region] * kinds,
+            "roi": [roi for roi in regions for _ in models] * kinds,
+            "test": ["best_layer"] * count * kinds,
+            "statistic": np.tile(score, kinds),
+            "p_value": np.tile(p, kinds),
+            "correction": [name for name in adjusted for _ in range(count)],
+            "p_adjusted": np.concatenate(list(adjusted.values())),
+            "n_tests": [count] * count * kinds,
+            "permutations": [scope.permutations] * count * kinds,
+            "seed": [scope.seed] * count * kinds,
+        }
+        yield facts(scope, "corrected_significance", columns, remark, ("test",))
 
-
-def _null_output(scope: Scope, model: Model, layers: list[str], scores: Mapping[str, RoiScores]) -> Output:
-    table = vector_table(
-        {
-            "roi": [roi for roi in scores for _ in layers],
-            "layer": [layer for _ in scores for layer in layers],
-        },
-        "null",
-        np.concatenate([each.null for each in scores.values()]).astype(np.float32),
+    return Job(
+        method="corrected_significance",
+        version=VERSION,
+        settings={**scope.describe(), "models": models, "remark": remark},
+        inputs={model: scores[model][0].job for model in models},
+        label=f"corrections for many tests, protocol {scope.protocol}",
+        work=work,
     )
+
+
+def _best_of_all(
+    scope: Scope, scores: Mapping[str, Sequence[Artifact]], tick: Tick
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Region -> (M,) best layer's R of each network, and region -> (M, K) what each is held against."""
+    best: dict[str, list[float]] = {}
+    nulls: dict[str, list[np.ndarray]] = {}
+    for done, artifacts in enumerate(scores.values()):
+        tests = _best_tests(scope, artifacts)
+        with VectorFile(scope.root / vectors_of(artifacts).path, "null") as file:
+            # The nulls of best layers are the first rows, one a region.
+            for roi, null in zip(file.names("roi")[: len(tests)], file.read(0, len(tests)), strict=True):
+                best.setdefault(roi, []).append(tests[roi]["statistic"])
+                nulls.setdefault(roi, []).append(null)
+        tick(done + 1, len(scores))
+    return {roi: np.array(each) for roi, each in best.items()}, {
+        roi: np.stack(each) for roi, each in nulls.items()
+    }
+
+
+def _best_tests(scope: Scope, artifacts: Sequence[Artifact]) -> dict[str, dict[str, Any]]:
+    """Region -> the row of the best layer's test, of one network."""
+    rows = read_facts(scope.root, artifacts, "significance").filter(pl.col("test") == "best_layer")
+    return {row["roi"]: row for row in rows.iter_rows(named=True)}
+
+
+def _null_output(scope: Scope, model: Model, scored: NetworkScores) -> Output:
+    """Null distributions: first what the best layer of each region is held against, then each layer's own.
+
+    The former are a row group of their own, so that comparisons of many networks read no more than those.
+    """
+    names = {"roi": pa.string(), "layer": pa.string(), "test": pa.string()}
+    schema = vector_schema(names, "null", scope.permutations, np.float32)
+    layers, scores = scored.layers, scored.scores
+    best = {
+        "roi": list(scores),
+        "layer": [layers[each.best_layer] for each in scores.values()],
+        "test": ["best_layer"] * len(scores),
+    }
+    single = {
+        "roi": [roi for roi in scores for _ in layers],
+        "layer": [layer for _ in scores for layer in layers],
+        "test": ["layer"] * (len(scores) * len(layers)),
+    }
+    batches = [
+        vector_batch(schema, best, np.stack([each.best_null for each in scores.values()]).astype(np.float32)),
+        vector_batch(schema, single, np.concatenate([each.null for each in scores.values()])),
+    ]
     folder = (
         "nulls",
         hive("protocol", scope.protocol),
         hive("dataset", scope.dataset),
         hive("model", model.name),
     )
-    return Output(folder, table)
+    return Output(folder, (schema, batches))
 
 
-def _alignment_output(
-    scope: Scope,
-    model: Model,
-    layers: list[str],
-    subjects: Mapping[str, list[str]],
-    scores: Mapping[str, RoiScores],
-) -> Output:
-    keys = [(layer, roi, subject) for roi in scores for layer in layers for subject in subjects[roi]]
-    table = pa.table(
-        {
-            **scope.columns(len(keys)),
-            "model": [model.name] * len(keys),
-            "layer": [layer for layer, _, _ in keys],
-            "roi": [roi for _, roi, _ in keys],
-            "subject": [subject for _, _, subject in keys],
-            "rho": np.concatenate([each.rho.reshape(-1) for each in scores.values()]),
-            "remark": [model.remark] * len(keys),
-        }
-    )
-    return _facts("alignment", table, ("protocol", "dataset", "split", "model", "roi"))
+def _alignment_output(scope: Scope, model: Model, scored: NetworkScores) -> Output:
+    keys = [
+        (layer, roi, subject)
+        for roi in scored.scores
+        for layer in scored.layers
+        for subject in scored.subjects[roi]
+    ]
+    columns = {
+        "model": [model.name] * len(keys),
+        "layer": [layer for layer, _, _ in keys],
+        "roi": [roi for _, roi, _ in keys],
+        "subject": [subject for _, _, subject in keys],
+        "rho": np.concatenate([each.rho.reshape(-1) for each in scored.scores.values()]),
+    }
+    return facts(scope, "alignment", columns, model.remark, ("model", "roi"))
 
 
-def _significance_output(
-    scope: Scope, model: Model, layers: list[str], scores: Mapping[str, RoiScores]
-) -> Output:
+def _significance_output(scope: Scope, model: Model, scored: NetworkScores) -> Output:
     rows = []
-    for roi, each in scores.items():
-        for layer, mean, p in zip(layers, each.mean, each.p_layer, strict=True):
+    for roi, each in scored.scores.items():
+        for layer, mean, p in zip(scored.layers, each.mean, each.p_layer, strict=True):
             rows.append((layer, roi, "layer", float(mean), float(p)))
         best = each.best_layer
-        rows.append((layers[best], roi, "best_layer", float(each.mean[best]), each.p_best))
+        rows.append((scored.layers[best], roi, "best_layer", float(each.mean[best]), each.p_best))
     columns = zip(("layer", "roi", "test", "statistic", "p_value"), zip(*rows, strict=True), strict=True)
-    table = pa.table(
+    return facts(
+        scope,
+        "significance",
         {
-            **scope.columns(len(rows)),
             "model": [model.name] * len(rows),
             **{name: list(values) for name, values in columns},
             "permutations": [scope.permutations] * len(rows),
             "seed": [scope.seed] * len(rows),
-            "remark": [model.remark] * len(rows),
-        }
+        },
+        model.remark,
+        ("model", "roi"),
     )
-    return _facts("significance", table, ("protocol", "dataset", "split", "model", "roi"))
-
-
-def _facts(table: str, rows: pa.Table, slot: tuple[str, ...]) -> Output:
-    return Output(("facts", hive("table", table)), rows, table=table, slot=slot)
 
 
 def _nullable(column: str, values: list[object]) -> pa.Array:
     kinds = {"group_b": pa.string(), "p_adjusted": pa.float64(), "n_b": pa.int32()}
     return pa.array(values, kinds.get(column))
-
-
-def _without_permutations(scope: Scope) -> dict[str, object]:
-    return {key: value for key, value in scope.describe().items() if key not in ("permutations", "seed")}
-
-
-def _conditions(root: Path, artifact: Artifact) -> list[str]:
-    return list(read_metadata(root / artifact.path)["about"]["conditions"])
-
-
-def _check_conditions(model: str, of_model: Iterable[str], roi: str, of_brain: Iterable[str]) -> None:
-    ours, theirs = list(of_model), list(of_brain)
-    if ours == theirs:
-        return
-    if len(ours) != len(theirs):
-        raise BadInput(
-            f"conditions of the RDMs of {model} and of region {roi} differ",
-            expected=f"{len(theirs)} conditions",
-            found=len(ours),
-        )
-    place = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1])
-    raise BadInput(
-        f"conditions of the RDMs of {model} and of region {roi} differ, first at place {place + 1}",
-        expected=theirs[place],
-        found=ours[place],
-    )

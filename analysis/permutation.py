@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.settings import BestLayerNull, NullKind, PValueMethod
-from analysis.similarity import FloatArray, Ranks, condition_count, rank
+from analysis.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count, rank
+from analysis.threads import cores, in_threads, slices
+from analysis.weighted_ranks import SortedRdms, Weights, names_of, sets_a_batch, weighted_products
 from warehouse.errors import BadInput
 
 IntArray = NDArray[np.intp]
 
-DEFAULT_MEMORY = 256 * 2**20
+
 # Wider blocks of permutations make the matrix product no faster, only larger (measured on 5,151 pairs).
 MOST_PERMUTATIONS_A_BLOCK = 128
-# Permuting rows alone counts and ranks anew: small blocks stay in the processor's cache.
-MOST_REORDERINGS_A_BLOCK = 8
 # A null value this close to the observed one counts as equal to it: the null is summed in single precision,
 # and is stored so; two scores that differ at all rarely differ by less.
 TIE_TOLERANCE = 1e-7
@@ -70,7 +72,7 @@ def null_distribution(
     *,
     null: NullKind = "rows_and_columns",
     memory: int = DEFAULT_MEMORY,
-) -> FloatArray:
+) -> NDArray[np.float32]:
     """Mean over subjects of Spearman's rho, with the stimuli of the model RDM permuted.
 
     Parameters
@@ -84,48 +86,50 @@ def null_distribution(
         al. 2025; too many false positives where stimuli have main effects).
     memory : bytes for working buffers, beside the inputs and the result.
 
-    Returns (L, K) float64. The products of "rows_and_columns" are summed in single precision: right to about
+    Returns (L, K) float32, as nulls are stored. The products are summed in single precision: right to about
     2e-8, where the last bits may depend on the block size. Raises BadInput as `similarity.rank` does, and
     where the permutations do not fit the RDMs.
     """
     models = np.asarray(model_rdms)
-    ranks, brain = rank(models), mean_unit_ranks(rank(brain_rdms))[None]
+    unit, brain = rank(models).unit().astype(np.float32), mean_unit_ranks(rank(brain_rdms))[None]
     if null == "rows_only":
         return null_rows_only(models, brain, permutations, memory=memory)[:, 0]
-    return null_rows_and_columns(ranks, brain, permutations, memory=memory)[:, 0]
+    return null_rows_and_columns(unit, brain, permutations, memory=memory)[:, 0]
 
 
 def null_rows_and_columns(
-    models: Ranks, brains: FloatArray, permutations: ArrayLike, *, memory: int = DEFAULT_MEMORY
-) -> FloatArray:
-    """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float64.
+    models: NDArray[np.float32],
+    brains: FloatArray,
+    permutations: ArrayLike,
+    *,
+    memory: int = DEFAULT_MEMORY,
+) -> NDArray[np.float32]:
+    """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float32.
 
-    `models` holds (L, P) ranks, `brains` (R, P) the `mean_unit_ranks` of each region, `permutations` (K, n).
-    Permuting rows and columns moves ranks without changing them, so nothing is ranked again; and permuting a
-    model by p is permuting the brain by the inverse of p, which is done once for all layers.
+    `models` are (L, P) unit ranks, `brains` (R, P) the `mean_unit_ranks` of each region, `permutations`
+    (K, n). Permuting rows and columns moves ranks without changing them, so nothing is ranked again; and
+    permuting a model by p is permuting the brain by the inverse of p, which is done once for all layers.
     """
-    n_pairs = models.centred.shape[1]
+    n_layers, n_pairs = models.shape
     inverse = np.argsort(checked_permutations(permutations, n_pairs, brains), axis=1)
-    n_layers, n_regions, n_permutations = len(models.centred), len(brains), len(inverse)
-    single = np.dtype(np.float32).itemsize
-    layers_a_block = max(1, memory // 2 // (n_pairs * (single + 8)))
-    # Building the index of a permutation holds three integers a pair.
-    a_permutation = n_pairs * (single * n_regions + 3 * inverse.itemsize) + 8 * n_regions * layers_a_block
-    permutations_a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // 2 // a_permutation))
+    n_regions, n_permutations = len(brains), len(inverse)
     brains32 = brains.astype(np.float32)
-    null = np.empty((n_layers, n_regions, n_permutations))
-    for layer in range(0, n_layers, layers_a_block):
-        rows = slice(layer, layer + layers_a_block)
-        models32 = Ranks(models.centred[rows], models.sum_squares[rows]).unit().astype(np.float32)
-        for start in range(0, n_permutations, permutations_a_block):
-            index = permute_condensed(inverse[start : start + permutations_a_block])
-            permuted = np.empty((n_regions, *index.shape), dtype=np.float32)
-            for values, out in zip(brains32, permuted, strict=True):
-                # The index was made here, within bounds: "clip" only spares numpy a buffered copy.
-                np.take(values, index, out=out, mode="clip")
-            product = models32 @ permuted.reshape(-1, n_pairs).T
-            null[rows, :, start : start + len(index)] = product.reshape(len(models32), n_regions, -1)
-    return np.clip(null, -1.0, 1.0, out=null)
+    # Building the index of a permutation holds three integers a pair.
+    a_permutation = n_pairs * (brains32.itemsize * n_regions + 3 * inverse.itemsize)
+    a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation))
+    null = np.empty((n_layers, n_regions, n_permutations), np.float32)
+    for block in slices(n_permutations, a_block):
+        index = permute_condensed(inverse[block])
+        permuted = np.empty((n_regions, *index.shape), dtype=np.float32)
+
+        def permute(region: int, index: IntArray = index, out: NDArray[np.float32] = permuted) -> None:
+            # The index was made here, within bounds: "clip" only spares numpy a buffered copy.
+            np.take(brains32[region], index, out=out[region], mode="clip")
+
+        in_threads(permute, range(n_regions))
+        product = models @ permuted.reshape(-1, n_pairs).T
+        null[:, :, block] = np.clip(product, -1, 1, out=product).reshape(n_layers, n_regions, -1)
+    return null
 
 
 def null_rows_only(
@@ -134,58 +138,70 @@ def null_rows_only(
     permutations: ArrayLike,
     *,
     memory: int = DEFAULT_MEMORY,
-) -> FloatArray:
-    """Null of many layers in many regions, only the rows of the model RDM permuted: (L, R, K) float64.
+    names: Sequence[str] | None = None,
+) -> NDArray[np.float32]:
+    """Null of many layers in many regions, only the rows of the model RDM permuted: (L, R, K) float32.
 
     Shapes are those of `null_rows_and_columns`, but `model_rdms` (L, P) are the dissimilarities themselves,
-    because the diagonal's zeros must find their place among them. Each RDM is sorted once; a permutation then
-    only changes how often each value occurs, so its ranks are running sums of counts. Beside `memory`,
-    the sorted RDMs are held in as many bytes as the RDMs.
+    because the diagonal's zeros must find their place among them; `names` (L) are what errors call them. A
+    permutation only changes how often each dissimilarity occurs, never, once or twice, and which
+    dissimilarities of the brain it then meets, the same for all layers: see `weighted_ranks`. Beside
+    `memory`, the sorted RDMs are held in as many bytes as the RDMs.
 
     Raises BadInput where a permutation leaves one value only (possible with few stimuli and many ties).
     """
-    n_pairs = model_rdms.shape[1]
-    orders = checked_permutations(permutations, n_pairs, brains)
-    n_layers, n_permutations, n = len(model_rdms), *orders.shape
-    row, column = np.triu_indices(n, 1)
-    numbered = [_numbered_values(rdm, n) for rdm in model_rdms]
-    # One permutation holds five vectors of eight bytes a pair.
-    a_block = min(MOST_REORDERINGS_A_BLOCK, max(1, memory // (n_pairs * 8 * 5)))
-    null = np.empty((n_layers, len(brains), n_permutations))
-    for start in range(0, n_permutations, a_block):
-        block = slice(start, start + a_block)
-        place = orders[block][:, row] * n + column
-        for layer, (numbers, n_values) in enumerate(numbered):
-            ranks, sum_squares = _ranks_of_numbers(np.take(numbers, place), n_values)
-            if not sum_squares.all():
-                raise BadInput(
-                    f"null of layer {layer}, permutation {start + int(np.argmin(sum_squares))}",
-                    expected="values that differ once the rows are permuted",
-                    found="one value only",
-                    hint="too few stimuli for rows_only: permute rows and columns",
-                )
-            null[layer, :, block] = brains @ ranks.T / np.sqrt(sum_squares)
-    return np.clip(null, -1.0, 1.0, out=null)
+    n_layers, n_pairs = model_rdms.shape
+    inverse = np.argsort(checked_permutations(permutations, n_pairs, brains), axis=1)
+    # The diagonal is one more entry of the condensed RDM.
+    with_diagonal = np.column_stack([model_rdms, np.zeros(n_layers, model_rdms.dtype)])
+    layers = SortedRdms(with_diagonal, names_of(names, n_layers))
+    met = _UpperTriangles(brains)
+    memory_a_thread = memory // cores()
+    single = np.dtype(np.float32)
+    # What the brains' entries become, the index of either triangle, and room to rank.
+    a_permutation = n_pairs * (single.itemsize * (len(brains) + 6) + 2 * inverse.itemsize)
+    a_block = sets_a_batch(n_pairs, a_permutation, memory_a_thread // 2)
+    null = np.empty((n_layers, len(brains), len(inverse)), np.float32)
+
+    def correlate_with(block: slice) -> None:
+        moved = met.under(inverse[block])
+        weights = Weights(moved[:, -1].astype(np.int32), block.start, "permutation", single)
+        rho = weighted_products(layers, weights, moved[:, :-1], memory=memory_a_thread // 2)
+        null[:, :, block] = np.clip(rho, -1, 1, out=rho)
+
+    in_threads(correlate_with, slices(len(inverse), a_block))
+    return null
 
 
-def _numbered_values(rdm: NDArray[np.generic], n: int) -> tuple[NDArray[np.int32], int]:
-    """The square RDM, flat (n * n), each value as its place among the distinct ones; their number."""
-    values, number = np.unique(np.concatenate(([0], rdm)), return_inverse=True)
-    row, column = np.triu_indices(n, 1)
-    square = np.full((n, n), number[0], dtype=np.int32)
-    square[row, column] = square[column, row] = number[1:]
-    return square.ravel(), values.size
+class _UpperTriangles:
+    """Which entries of a brain RDM's upper triangle the entries of a model RDM meet once its rows move.
 
+    Row p(i) of the model moves to row i, so its entry {a, b} meets those of the brain at (inverse of a, b)
+    and (inverse of b, a), as far as these lie above the diagonal; and (a, a) that at (inverse of a, a).
+    """
 
-def _ranks_of_numbers(numbers: NDArray[np.int32], n_values: int) -> tuple[FloatArray, FloatArray]:
-    """Doubled centred ranks (k, P) of rows of numbered values (k, P), and sums of squares (k,)."""
-    n_rows, n_pairs = numbers.shape
-    bins = numbers + np.arange(0, n_rows * n_values, n_values)[:, None]
-    counts = np.bincount(bins.ravel(), minlength=n_rows * n_values).reshape(n_rows, n_values)
-    rank_of_number = (2 * np.cumsum(counts, axis=1) - counts - n_pairs).astype(np.float64)
-    return np.take(rank_of_number.ravel(), bins), np.einsum(
-        "ij,ij,ij->i", counts, rank_of_number, rank_of_number
-    )
+    def __init__(self, brains: FloatArray) -> None:
+        n = condition_count(brains.shape[1])
+        self._row, self._column = np.triu_indices(n, 1)
+        # Zero elsewhere; and of the last, which tells how many are met, one.
+        self._squares = np.zeros((len(brains) + 1, n, n), np.float32)
+        self._squares[:-1, self._row, self._column] = brains
+        self._squares[-1, self._row, self._column] = 1
+
+    def under(self, inverse: IntArray) -> NDArray[np.float32]:
+        """Sums of what each entry and, last, the diagonal meet: (b, R + 1, P + 1), of which row R counts."""
+        n = inverse.shape[1]
+        flat = self._squares.reshape(len(self._squares), n * n)
+        found = np.empty((len(inverse), len(flat), self._row.size + 1), np.float32)
+        one = inverse[:, self._row] * n + self._column
+        other = inverse[:, self._column] * n + self._row
+        diagonal = inverse * n + np.arange(n)
+        for index, values in enumerate(flat):
+            # The indices were made here, within bounds: "clip" only spares numpy looking.
+            found[:, index, :-1] = np.take(values, one, mode="clip")
+            found[:, index, :-1] += np.take(values, other, mode="clip")
+            found[:, index, -1] = np.take(values, diagonal, mode="clip").sum(axis=1)
+        return found
 
 
 def checked_permutations(permutations: ArrayLike, n_pairs: int, brains: FloatArray) -> IntArray:

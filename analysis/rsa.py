@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from analysis.permutation import (
     DEFAULT_MEMORY,
@@ -19,7 +19,8 @@ from analysis.permutation import (
     p_value,
 )
 from analysis.settings import AnalysisSettings
-from analysis.similarity import FloatArray, correlate, rank, spearman
+from analysis.similarity import FloatArray, Ranks, correlate, rank, spearman
+from analysis.threads import slices
 from warehouse.errors import BadInput
 
 
@@ -32,7 +33,7 @@ class RoiScores:
     rho : (L, S) float64, Spearman's rho of each layer with each subject.
     mean : (L,) float64, R, the mean of `rho` over subjects.
     sem : (L,) float64, its standard error; NaN for one subject.
-    null : (L, K) float64, R under each permutation.
+    null : (L, K) float32, R under each permutation.
     p_layer : (L,) float64, two-sided p of each layer as if it were the only one.
     best_layer : index of the highest R (the first of equals).
     best_null : (K,) float64, what the best layer is held against.
@@ -42,11 +43,39 @@ class RoiScores:
     rho: FloatArray
     mean: FloatArray
     sem: FloatArray
-    null: FloatArray
+    null: NDArray[np.float32]
     p_layer: FloatArray
     best_layer: int
     best_null: FloatArray
     p_best: float
+
+
+@dataclass(frozen=True)
+class RankedBrains:
+    """Brain RDMs, ranked once for all networks.
+
+    subjects : region -> ranks (S, P), in single precision, which holds them exactly.
+    averages : (R, P) float64, the `mean_unit_ranks` of each region.
+    """
+
+    subjects: Mapping[str, Ranks]
+    averages: FloatArray
+
+
+def rank_brains(brain: Mapping[str, ArrayLike]) -> RankedBrains:
+    """The ranks of region -> (S, P), one condensed RDM a subject; regions may lack subjects.
+
+    Raises BadInput, naming region and row, as `similarity.rank` does; for no region, and lengths that differ.
+    """
+    if not brain:
+        raise BadInput("brain RDMs", expected="at least one region", found="none")
+    subjects, averages = {}, []
+    for roi, each in brain.items():
+        ranks = rank(each, [f"region {roi}, row {row}" for row in range(len(np.asarray(each)))])
+        averages.append(mean_unit_ranks(ranks))
+        subjects[roi] = Ranks(ranks.centred.astype(np.float32), ranks.sum_squares)
+    _shared_length({f"region {roi}": each.centred.shape for roi, each in subjects.items()})
+    return RankedBrains(subjects, np.stack(averages))
 
 
 def layer_alignment(
@@ -94,72 +123,72 @@ def score_network(
 
 def score_networks(
     models: Mapping[str, ArrayLike],
-    brain: Mapping[str, ArrayLike],
+    brain: Mapping[str, ArrayLike] | RankedBrains,
     permutations: ArrayLike,
     settings: AnalysisSettings,
     *,
     memory: int = DEFAULT_MEMORY,
     layer_names: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, dict[str, RoiScores]]:
-    """Scores of all layers of many networks in every region; brain data are permuted once for as many as fit.
+    """Scores of all layers of many networks in every region; brain data are permuted once for all of them.
 
     Parameters
     ----------
     models : network -> (L, P), one condensed RDM a layer.
-    brain : region -> (S, P), one condensed RDM a subject; regions may lack subjects.
+    brain : region -> (S, P), one condensed RDM a subject; or what `rank_brains` makes of it.
     permutations : (K, n) int, the same for all networks and regions.
     settings : the protocol: null, p-value and what a best layer is held against.
-    memory : bytes for working buffers, beside the inputs, the ranks of the brain RDMs and the result.
+    memory : bytes for working buffers, beside the inputs, four bytes a value of all models, the ranks of the
+        brain RDMs and the result.
     layer_names : network -> (L), what errors call the layers.
 
     Returns network -> region -> RoiScores. Each layer is ranked once for all regions. Raises BadInput, naming
     network and layer or region, for what cannot be ranked or compared.
     """
-    if not models or not brain:
-        raise BadInput(
-            "scores", expected="at least one network and one region", found=f"{len(models)}, {len(brain)}"
-        )
+    if not models:
+        raise BadInput("scores", expected="at least one network", found="none")
+    brains = brain if isinstance(brain, RankedBrains) else rank_brains(brain)
     rdms = {network: np.asarray(each) for network, each in models.items()}
-    subjects = {
-        roi: rank(each, [f"region {roi}, row {row}" for row in range(len(np.asarray(each)))])
-        for roi, each in brain.items()
-    }
     n_pairs = _shared_length(
         {f"network {network}": each.shape for network, each in rdms.items()}
-        | {f"region {roi}": ranks.centred.shape for roi, ranks in subjects.items()}
+        | {f"region {roi}": ranks.centred.shape for roi, ranks in brains.subjects.items()}
     )
-    averages = np.stack([mean_unit_ranks(ranks) for ranks in subjects.values()])
-    orders = checked_permutations(permutations, n_pairs, averages)
+    orders = checked_permutations(permutations, n_pairs, brains.averages)
 
     labels = [label for network, each in rdms.items() for label in _labels(network, len(each), layer_names)]
     layers = [row for each in rdms.values() for row in each]
-    rho = {roi: np.empty((len(layers), len(ranks.centred))) for roi, ranks in subjects.items()}
-    null = np.empty((len(layers), len(subjects), len(orders)))
-    # A layer in work holds its values, its ranks and the copies that the null makes of them.
-    layers_a_block = max(1, memory // 2 // (n_pairs * 4 * 8))
-    for start in range(0, len(layers), layers_a_block):
-        block = slice(start, start + layers_a_block)
+    rho = {roi: np.empty((len(layers), len(ranks.centred))) for roi, ranks in brains.subjects.items()}
+    null = np.empty((len(layers), len(brains.subjects), len(orders)), np.float32)
+    together = settings.null == "rows_and_columns"
+    unit = np.empty((len(layers) if together else 0, n_pairs), np.float32)
+    # A layer in work holds its values, its ranks and their copies.
+    for block in slices(len(layers), max(1, memory // 2 // (n_pairs * 8 * 4))):
         values = np.stack(layers[block])
         ranks = rank(values, labels[block])
-        for roi, subject_ranks in subjects.items():
-            rho[roi][block] = correlate(ranks, subject_ranks)
-        if settings.null == "rows_only":
-            null[block] = null_rows_only(values, averages, orders, memory=memory // 2)
+        for roi, of_subjects in brains.subjects.items():
+            rho[roi][block] = correlate(ranks, of_subjects)
+        if together:
+            unit[block] = ranks.unit()
         else:
-            null[block] = null_rows_and_columns(ranks, averages, orders, memory=memory // 2)
+            null[block] = null_rows_only(
+                values, brains.averages, orders, memory=memory // 2, names=labels[block]
+            )
+    if together:
+        null = null_rows_and_columns(unit, brains.averages, orders, memory=memory)
 
     scores: dict[str, dict[str, RoiScores]] = {}
     start = 0
     for network, each in rdms.items():
         own = slice(start, start + len(each))
         scores[network] = {
-            roi: _roi_scores(rho[roi][own], null[own, index], settings) for index, roi in enumerate(subjects)
+            roi: _roi_scores(rho[roi][own], null[own, index], settings)
+            for index, roi in enumerate(brains.subjects)
         }
         start += len(each)
     return scores
 
 
-def _roi_scores(rho: FloatArray, null: FloatArray, settings: AnalysisSettings) -> RoiScores:
+def _roi_scores(rho: FloatArray, null: NDArray[np.float32], settings: AnalysisSettings) -> RoiScores:
     mean, sem = mean_and_sem(rho)
     best = int(np.argmax(mean))
     p_layer = p_value(mean, null, settings.p_value)

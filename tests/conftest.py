@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # As the command line has it: threads that wait spin briefly, so that tests may share the machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -20,3 +27,37 @@ def test_data() -> Path:
     path = Path(folder)
     assert path.is_dir(), f"ALIGNHOUSE_TEST_DATA names a folder that does not exist: {path}"
     return path
+
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+NO_CHROMIUM = (
+    "no Chromium was found, so the report was not tried in a browser; "
+    "install one (Debian: apt-get install chromium), or name it in ALIGNHOUSE_CHROMIUM"
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium, that of the system; tests skip, saying so loudly, where there is none."""
+    found = os.environ.get("ALIGNHOUSE_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if found is None:
+        warnings.warn(NO_CHROMIUM, stacklevel=1)
+        pytest.skip(NO_CHROMIUM)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found)
+        yield browser
+        browser.close()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say at the very end which tests had no browser: skipped is not passed."""
+    yield
+    skipped = [
+        each for each in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(each.longrepr)
+    ]
+    if skipped:
+        terminalreporter.write_sep("!", f"{len(skipped)} tests skipped: no browser", yellow=True, bold=True)
+        terminalreporter.write_line(NO_CHROMIUM, yellow=True)

@@ -79,7 +79,7 @@ def test_importing_loads_nothing_heavy(statement: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run", "--help"], ["ask"], ["ask", "best_layer", "--help"]],
+    [["--help"], ["run", "--help"], ["ask"], ["ask", "best_layer", "--help"], ["figure"]],
     ids=" ".join,
 )
 def test_the_command_line_works_without_the_networks(arguments: list[str]) -> None:

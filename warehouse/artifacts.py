@@ -21,7 +21,7 @@ from warehouse.errors import BrokenWarehouse
 from warehouse.files import move_into_place, sha256_of
 from warehouse.jobs import Job, Output, Tick, canonical
 
-FOLDERS = ("betas", "rdms", "nulls", "facts")
+FOLDERS = ("betas", "rdms", "nulls", "bootstraps", "facts")
 SCRATCH = "scratch"
 METADATA_KEY = b"alignhouse"
 # Enough of the 64 digits that two jobs of a warehouse never share a file name (2**-80 at a million files).

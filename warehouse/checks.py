@@ -1,4 +1,4 @@
-"""Checks of a warehouse: rules in SQL, each giving the rows that break it, and artifacts against hashes."""
+"""Checks of a warehouse: rules in SQL, each giving the rows that break it; summaries; artifacts' hashes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from warehouse.files import sha256_of
 from warehouse.progress import Progress
 from warehouse.schema import sql_files
 from warehouse.store import Warehouse
+from warehouse.summaries import stale_rows
 
 MOST_ROWS = 20
 
@@ -20,6 +21,15 @@ def broken_rules(warehouse: Warehouse) -> list[str]:
         if len(rows) > MOST_ROWS:
             faults.append(f"{name}: and {len(rows) - MOST_ROWS} more rows")
     return faults
+
+
+def stale_summaries(warehouse: Warehouse) -> list[str]:
+    """One line for each stored summary that is not what its definition gives from the facts."""
+    return [
+        f"summary {name}: {count:,} rows are not those of the facts; `alignhouse rebuild` makes them anew"
+        for name, count in stale_rows(warehouse.connection).items()
+        if count
+    ]
 
 
 def broken_artifacts(warehouse: Warehouse, progress: Progress) -> list[str]:

@@ -1,32 +1,47 @@
 """Named questions: a .sql file of `sql/questions`, its description and its typed parameters.
 
 A file's leading comment says what is asked, what a row is, and, a line each, its parameters:
-`-- $roi varchar = null: this region only`. What stands behind the equals sign is the default.
+`-- $roi varchar in roi.roi = null: this region only`. Behind "in" stands the column that knows the values
+(any value goes where there is none), behind the equals sign the default. The queries of figures, in
+`sql/figures`, are written alike; there a `varchar[]` is a list of names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from warehouse.errors import BadInput, near_names
 from warehouse.schema import sql_files
 
-_PARAMETER = re.compile(r"^\$(\w+) (\w+)(?: = (.+?))?: (.+)$")
-_TYPES: dict[str, type] = {"varchar": str, "integer": int, "double": float}
+_PARAMETER = re.compile(r"^\$(\w+) (\w+(?:\[\])?)(?: in (\w+)\.(\w+))?(?: = (.+?))?: (.+)$")
+
+
+class Names(list[str]):
+    """A list of names, or the names in a text between commas."""
+
+    def __init__(self, value: str | Iterable[str]) -> None:
+        super().__init__(map(str.strip, value.split(",")) if isinstance(value, str) else value)
+
+
+_TYPES: dict[str, type] = {"varchar": str, "integer": int, "double": float, "varchar[]": Names}
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value that a question takes; `default` is None where null is the default."""
+    """A value that a question takes; `default` is None where null is the default.
+
+    known_in : table and column that hold the values it can have; None where it can have any.
+    """
 
     name: str
     type: type
     required: bool
     default: Any
     help: str
+    known_in: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -73,14 +88,14 @@ class Question:
         return bound
 
 
-def questions() -> dict[str, Question]:
-    """Every named question, by name."""
-    return {name: _parse(name, text) for name, text in sql_files("questions").items()}
+def questions(folder: str = "questions") -> dict[str, Question]:
+    """Every named question of a folder of `sql/`, by name."""
+    return {name: _parse(name, text) for name, text in sql_files(folder).items()}
 
 
-def question(name: str) -> Question:
+def question(name: str, folder: str = "questions") -> Question:
     """The question of that name; an unknown one is `BadInput` that lists the near names."""
-    known = questions()
+    known = questions(folder)
     if name not in known:
         raise BadInput(f"no question is called {name!r}", hint=near_names(name, known))
     return known[name]
@@ -99,8 +114,11 @@ def _parse(name: str, text: str) -> Question:
     return Question(name, "\n".join(help_lines), tuple(parameters), text)
 
 
-def _parameter(name: str, kind: str, default: str | None, text: str) -> Parameter:
+def _parameter(
+    name: str, kind: str, table: str | None, column: str | None, default: str | None, text: str
+) -> Parameter:
     cast = _TYPES[kind]
+    known_in = (table, column) if table and column else None
     if default is None or default == "null":
-        return Parameter(name, cast, default is None, None, text)
-    return Parameter(name, cast, False, cast(default.strip("'")), text)
+        return Parameter(name, cast, default is None, None, text, known_in)
+    return Parameter(name, cast, False, cast(default.strip("'")), text, known_in)

@@ -1,10 +1,10 @@
-"""The schema and the views of `sql/`, brought into a DuckDB file."""
+"""The schema, the views and the summaries of `sql/`, brought into a DuckDB file."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -32,7 +32,7 @@ def statement(name: str) -> str:
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Apply the migrations that a warehouse has not seen, and make its views anew where they have changed.
+    """Apply the migrations that a warehouse has not seen; make views and summaries anew where they changed.
 
     One transaction; gives whether anything changed.
 
@@ -40,29 +40,41 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
     ------
     BrokenWarehouse : a newer version of alignhouse wrote the warehouse.
     """
-    views = _in_order_of_need(_views())
-    mark = f"views {hashlib.sha256(canonical(views).encode()).hexdigest()}"
+    queries, mark = _queries(), _mark()
+    stored = sql_files("summaries").keys()
     with transaction(connection):
         connection.execute("create table if not exists migration (name varchar primary key)")
-        done = {row[0] for row in connection.execute("select name from migration").fetchall()}
+        done = _done(connection)
+        refuse_newer(done)
         steps = sql_files("schema")
-        if newer := {name for name in done - steps.keys() if not name.startswith("views ")}:
-            raise BrokenWarehouse(
-                "this warehouse was written by a newer alignhouse",
-                found=", ".join(sorted(newer)),
-                hint="install the newer version",
-            )
         todo = {name: text for name, text in steps.items() if name not in done}
         if not todo and mark in done:
             return False
-        for text in [
-            *todo.values(),
-            *(f'create or replace view "{name}" as\n{views[name]}' for name in views),
-        ]:
+        for text in todo.values():
             connection.execute(text)
+        for name, query in queries.items():
+            kind = "table" if name in stored else "view"
+            connection.execute(f'create or replace {kind} "{name}" as\n{query}')
+        connection.execute("delete from stale_scope")
         connection.execute("delete from migration where name like 'views %'")
         connection.executemany("insert into migration values (?)", [[name] for name in (*todo, mark)])
     return True
+
+
+def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether `migrate` would find nothing to do; the connection may be read-only."""
+    return _done(connection) == {*sql_files("schema"), _mark()}
+
+
+def refuse_newer(done: Iterable[str]) -> None:
+    """Raises BrokenWarehouse where migrations were `done` that this version does not know."""
+    known = sql_files("schema")
+    if newer := [name for name in sorted(done) if name not in known and not name.startswith("views ")]:
+        raise BrokenWarehouse(
+            "this warehouse was written by a newer alignhouse",
+            found=", ".join(newer),
+            hint="install the newer version",
+        )
 
 
 @contextmanager
@@ -77,24 +89,60 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("commit")
 
 
-def _views() -> dict[str, str]:
-    return {name: text for step in VIEW_STEPS for name, text in sql_files("views", step).items()}
+def tables_read_by(queries: Iterable[str]) -> set[str]:
+    """The tables that queries read, by way of views as well."""
+    views, todo = _views(), list(queries)
+    found: set[str] = set()
+    while todo:
+        for name in _sources(todo.pop()) - found:
+            found.add(name)
+            if name in views:
+                todo.append(views[name])
+    return found - views.keys()
 
 
-def _in_order_of_need(views: dict[str, str]) -> dict[str, str]:
-    """The views, each after those that it reads from."""
+def in_order_of_need(queries: Mapping[str, str]) -> dict[str, str]:
+    """Queries by name, each after those that it reads from.
+
+    Raises
+    ------
+    BrokenWarehouse : they need one another in a circle.
+    """
     ordered: dict[str, str] = {}
 
     def add(name: str, asked_by: tuple[str, ...]) -> None:
         if name in asked_by:
-            raise BrokenWarehouse(f"views need one another in a circle: {' -> '.join((*asked_by, name))}")
+            raise BrokenWarehouse(f"queries need one another in a circle: {' -> '.join((*asked_by, name))}")
         if name in ordered:
             return
-        for other in re.findall(r"\b(?:from|join)\s+(\w+)", re.sub(r"--.*", "", views[name])):
-            if other in views:
-                add(other, (*asked_by, name))
-        ordered[name] = views[name]
+        for other in sorted(_sources(queries[name]) & queries.keys()):
+            add(other, (*asked_by, name))
+        ordered[name] = queries[name]
 
-    for name in views:
+    for name in queries:
         add(name, ())
     return ordered
+
+
+def _sources(query: str) -> set[str]:
+    """The names that stand behind "from" and "join", those of the query's own steps among them."""
+    return set(re.findall(r"\b(?:from|join)\s+(\w+)", re.sub(r"--.*", "", query)))
+
+
+def _views() -> dict[str, str]:
+    return {name: text for step in VIEW_STEPS for name, text in sql_files("views", step).items()}
+
+
+def _queries() -> dict[str, str]:
+    """The definitions of all views and summaries, each after those that it reads from."""
+    return in_order_of_need({**_views(), **sql_files("summaries")})
+
+
+def _mark() -> str:
+    """What the migration table calls the present definitions of views and summaries."""
+    content = canonical([_queries(), sorted(sql_files("summaries"))])
+    return f"views {hashlib.sha256(content.encode()).hexdigest()}"
+
+
+def _done(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    return {row[0] for row in connection.execute("select name from migration").fetchall()}

@@ -23,11 +23,13 @@ import duckdb
 
 from warehouse import artifacts
 from warehouse.artifacts import Artifact
-from warehouse.errors import BadInput
+from warehouse.errors import BadInput, near_names
 from warehouse.files import replacing
 from warehouse.jobs import Job, canonical
 from warehouse.lock import writing
-from warehouse.schema import migrate, statement, transaction
+from warehouse.older import show_as_current
+from warehouse.schema import is_current, migrate, statement, transaction
+from warehouse.summaries import bring_up_to_date, note_change
 
 SNAPSHOT = "warehouse.duckdb"
 WORKING = Path("working") / "working.duckdb"
@@ -40,9 +42,12 @@ PUBLISHING_SHARE = 0.1
 class Warehouse:
     """A published snapshot, open for reading. Use as a context manager, or `close()` it.
 
+    A snapshot of an older version shows the tables and views of this one; those that it lacks are empty, and
+    what is stored now but was not then is computed at each query.
+
     Raises
     ------
-    BadInput : there is no warehouse at `folder`.
+    BadInput : there is no warehouse at `folder`. BrokenWarehouse : a newer version wrote it.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -59,6 +64,8 @@ class Warehouse:
         # again for the same path, which would show this process an older snapshot for ever.
         self.connection = duckdb.connect()
         attach_read_only(self.connection, snapshot)
+        if not is_current(self.connection):
+            show_as_current(self.connection)
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -70,11 +77,20 @@ class Warehouse:
         return self.connection.sql(query, params=dict(parameters) if parameters else None)
 
     def ask(self, question: str, **parameters: Any) -> duckdb.DuckDBPyRelation:
-        """The answer to a named question of `sql/questions`, e.g. `ask("best_layer", roi="V1")`."""
+        """The answer to a named question of `sql/questions`, e.g. `ask("best_layer", roi="V1")`.
+
+        Raises
+        ------
+        BadInput : no such question or parameter, or a value that the warehouse does not know.
+        """
         from warehouse.questions import question as named
 
         asked = named(question)
-        return self.sql(asked.sql, asked.bind(parameters))
+        bound = asked.bind(parameters)
+        for each in asked.parameters:
+            if each.known_in and parameters.get(each.name) is not None:
+                self._check_known(bound[each.name], *each.known_in)
+        return self.sql(asked.sql, bound)
 
     def close(self) -> None:
         self.connection.close()
@@ -84,6 +100,17 @@ class Warehouse:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _check_known(self, value: Any, table: str, column: str) -> None:
+        """An answer without rows would look like a finding."""
+        known = [
+            row[0] for row in self.sql(f'select distinct "{column}" from "{table}" order by all').fetchall()
+        ]
+        if value not in known:
+            raise BadInput(
+                f"no {column} called {value!r} in {self.folder}",
+                hint=near_names(str(value), known) if known else "there are none yet",
+            )
 
 
 class Writer:
@@ -194,6 +221,7 @@ class Writer:
         if not force and since < self._publishing_took * (1 / PUBLISHING_SHARE - 1):
             return
         started = time.monotonic()
+        bring_up_to_date(self.connection)
         self.connection.execute("checkpoint")
         with replacing(self.folder / SNAPSHOT) as temporary:
             copy = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
@@ -211,7 +239,7 @@ class Writer:
         retired: set[str] = set()
         for artifact in written:
             if artifact.table is not None:
-                retired |= self._put_rows(artifact)
+                retired |= self._put_rows(artifact.table, artifact)
             retired.discard(artifact.artifact)
         # All in one statement: one by one they take milliseconds each.
         self.connection.execute(
@@ -237,10 +265,10 @@ class Writer:
         for name in retired:
             self.connection.execute(statement("retire_artifact"), {"artifact": name})
 
-    def _put_rows(self, artifact: Artifact) -> set[str]:
+    def _put_rows(self, table: str, artifact: Artifact) -> set[str]:
         """Make an artifact's rows those of its table; gives the artifacts whose rows they replace."""
         # Names of tables and columns cannot be bound; these are the job functions' own, never a user's.
-        table, path = artifact.table, {"path": str(self.folder / artifact.path)}
+        path = {"path": str(self.folder / artifact.path)}
         new = "read_parquet($path, hive_partitioning = false)"
         columns = ", ".join(f'"{column}"' for column in artifact.slot)
         same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in artifact.slot)
@@ -253,6 +281,7 @@ class Writer:
             f'insert into "{table}" by name select *, $artifact as artifact from {new}',
             {**path, "artifact": artifact.artifact},
         )
+        note_change(self.connection, table, self.folder / artifact.path)
         return {name for (name,) in replaced}
 
 

@@ -2,63 +2,83 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from analysis.figures.by_region import (
+    ALPHA,
+    MOST_GROUPS_OF_STARS,
+    STAR_GAP,
+    ceiling_layers,
+    cells,
+    median_layers,
+    network_layers,
+    panels,
+    placed,
+    region_bounds,
+    star_layers,
+    stars,
+    zero_line,
+)
 from analysis.figures.frames import (
     joined_remarks,
     need_columns,
     ordered_regions,
+    protocols_drawn,
     rows_to_draw,
     with_group,
 )
-from analysis.figures.labels import Style, group_styles, heading, plain
-from analysis.figures.theme import WIDTH, group_scales, house_theme, legend_height, no_rows, texts
+from analysis.figures.labels import group_label, group_styles, heading
+from analysis.figures.theme import WIDTH, dressed, no_rows
 from warehouse.errors import BadInput
 
 if TYPE_CHECKING:
-    from plotnine import element_text, ggplot
+    from plotnine import ggplot
 
-AESTHETICS = ("color", "shape", "fill")  # that tell groups apart
-FEWEST_FOR_A_BOX = 3  # two points are their own quartiles
-SPREAD = 0.8  # share of a region's width that its groups take
-BAND = 0.46  # half the width of a region's noise ceiling, in regions
-MOST_REGIONS_ABREAST = 7
-CROWD = 12  # networks in a group from which on points are small and pale
-LETTER = 0.075  # inches that a letter of a region's name takes, with its share of the gap
+MOST_GROUPS_OF_BRACKETS = 4  # five groups have ten pairs in each region
+BRACKET_STEP = 0.06  # of the height of a panel, from one bracket to the next
 
 
 def best_layer_by_group(
     best_layer: pl.DataFrame,
     noise_ceiling: pl.DataFrame,
+    group_pairs: pl.DataFrame | None = None,
     *,
     protocol: str,
     group_by: str = "model_type",
+    source: str = "",
+    width: float = WIDTH,
 ) -> ggplot:
     """One panel per region group: in each region a point per network, beside the others of its group.
 
-    A group of at least FEWEST_FOR_A_BOX networks has a box (quartiles; whiskers to 1.5 times their distance).
-    The band reaches from the lower to the upper noise ceiling of the region.
+    A point is hollow where the network's own p is not below .05. A bar is the median of a group, stars above
+    a group are the p of that median, brackets the adjusted p of two groups' difference. The band reaches from
+    the lower to the upper noise ceiling of the region.
 
     Parameters
     ----------
     best_layer : one row per network and region: protocol, dataset, split, model, roi, roi_group, roi_order,
-        rho, remark and the column `group_by`.
+        rho, remark and the column `group_by`; bars, stars and hollow points where it has group_median,
+        group_p and p_value; n_subjects.
     noise_ceiling : one row per region: protocol, dataset, split, roi, roi_group, roi_order, lower, upper,
         remark; may be empty, its bounds may be null.
-    group_by : the column that says which group a network belongs to.
+    group_pairs : one row per pair of groups in a region: roi, group_a, group_b, p_adjusted.
+    group_by : the column that says which group a network belongs to; "protocol" draws all protocols.
+    source : data set and split, for a figure without rows. width : inches.
 
     Raises
     ------
     BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
     """
     what = f"Best layer by {heading(group_by)}"
-    rows = rows_to_draw(best_layer, "best_layer", protocol, values=["rho"])
+    asked, told = protocols_drawn(group_by, protocol)
+    rows = rows_to_draw(best_layer, "best_layer", asked, values=["rho"])
     ceilings = rows_to_draw(noise_ceiling, "noise_ceiling", protocol, values=[])
     remark = joined_remarks([rows.remark, ceilings.remark])
     if rows.frame.is_empty():
-        return no_rows(what, protocol=protocol, remark=remark, left_out=rows.left_out)
+        return no_rows(what, protocol=told, remark=remark, source=source, left_out=rows.left_out, width=width)
     need_columns(best_layer, "best_layer", ["model"])
     if ceilings.source not in ("", rows.source):
         raise BadInput(
@@ -68,132 +88,145 @@ def best_layer_by_group(
     regions = ordered_regions(rows.frame)
     grouped = with_group(rows.frame, "best_layer", group_by)
     styles = group_styles(grouped["group"].unique())
-    points = _points(grouped, regions, list(styles))
-    bounds = _bounds(ceilings.frame, regions)
-    notes = [f"A point is a network; groups of {FEWEST_FOR_A_BOX} or more have a box."]
-    if not bounds.is_empty():
-        notes.append("Grey: noise ceiling, from lower to upper.")
-    return _plot(points, bounds, regions, styles) + texts(
-        what, protocol=protocol, source=rows.source, remark=remark, notes=notes, left_out=rows.left_out
+    points = placed(grouped, regions, list(styles))
+    bounds = region_bounds(ceilings.frame, regions)
+    of_cells = cells(points)
+    height = _height(points, bounds)
+    brackets = brackets_of(group_pairs, of_cells, height)
+    plot, body = panels(
+        points,
+        [
+            *ceiling_layers(bounds),
+            zero_line(),
+            *network_layers(points),
+            *median_layers(of_cells),
+            *star_layers(of_cells, height),
+            *_bracket_layers(brackets),
+        ],
+        regions,
+        styles,
+        width=width,
+    )
+    notes = _notes(points, bounds, of_cells, group_pairs, rows.counts)
+    if told != protocol and not bounds.is_empty():
+        notes.append(f"That is the ceiling of the {protocol} protocol.")
+    from plotnine import labs
+
+    return dressed(
+        plot + labs(x="", y="Spearman rho, mean over subjects"),
+        body,
+        what,
+        styles=styles,
+        width=width,
+        protocol=told,
+        source=rows.source,
+        remark=remark,
+        notes=notes,
+        left_out=rows.left_out,
     )
 
 
-def _points(grouped: pl.DataFrame, regions: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
-    """A row per network and region, with `centre` (of its group) and `at` (its own): places on the x axis."""
-    place = pl.col("group").cast(pl.Enum(groups)).to_physical().cast(pl.Int64)
-    width = SPREAD / len(groups)
-    points = (
-        grouped.select(pl.col("model").cast(pl.String), "group", pl.col("roi").cast(pl.String), "rho")
-        .join(regions, on="roi")
-        .with_columns(
-            pl.col("group").cast(pl.Enum(groups)),
-            centre=pl.col("x") + (place - (len(groups) - 1) / 2) * width,
-            in_cell=pl.len().over("roi", "group"),
-        )
-        .sort("x", "group", "rho", "model")
-        .with_columns(nth=pl.int_range(1, pl.len() + 1).over("roi", "group"))
-    )
-    offsets = [(_scatter(nth) - 0.5) * width * 0.7 for nth in points["nth"]]
-    return points.with_columns(at=pl.col("centre") + pl.Series(offsets, dtype=pl.Float64))
+def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height: float) -> pl.DataFrame:
+    """A row per bracket: roi_group, `left` and `right` end, `y`, `mark` and `tick` (its feet's length).
 
-
-def _scatter(nth: int) -> float:
-    """The nth number, from 1, of van der Corput's sequence in (0, 1): points near in rank fall far apart."""
-    value, step = 0.0, 0.5
-    while nth:
-        value += step * (nth & 1)
-        nth, step = nth >> 1, step / 2
-    return value
-
-
-def _bounds(ceilings: pl.DataFrame, regions: pl.DataFrame) -> pl.DataFrame:
-    """A row per drawn region with `lower`, `upper` and the band's `left` and `right` edge."""
-    if ceilings.is_empty():
+    Pairs whose p_adjusted is not below ALPHA have none; none are given for more groups than have room.
+    """
+    if (
+        group_pairs is None
+        or group_pairs.is_empty()
+        or of_cells["group"].n_unique() > MOST_GROUPS_OF_BRACKETS
+    ):
         return pl.DataFrame()
-    need_columns(ceilings, "noise_ceiling", ["lower", "upper"])
+    need_columns(group_pairs, "group_pairs", ["roi", "group_a", "group_b", "p_adjusted"])
+    found = {
+        (row["roi"], frozenset((group_label(row["group_a"]), group_label(row["group_b"])))): row["p_adjusted"]
+        for row in group_pairs.iter_rows(named=True)
+    }
+    rows: list[dict[str, Any]] = []
+    for (roi,), of_region in of_cells.group_by("roi", maintain_order=True):
+        top = float(of_region["top"].to_numpy().max()) + 2.2 * STAR_GAP * height
+        ends = list(of_region.select("group", "centre").iter_rows())
+        # short ones below, so that long ones span them
+        for (a, left), (b, right) in sorted(
+            combinations(ends, 2), key=lambda pair: (pair[1][1] - pair[0][1], pair[0][1])
+        ):
+            if mark := stars(found.get((roi, frozenset((a, b))))):
+                rows.append(
+                    {"roi": roi, "roi_group": of_region["roi_group"][0], "left": left, "right": right}
+                    | {"y": top, "mark": mark, "tick": 0.25 * BRACKET_STEP * height}
+                )
+                top += BRACKET_STEP * height
     return (
-        ceilings.select(pl.col("roi").cast(pl.String), pl.col("lower", "upper").cast(pl.Float64))
-        .filter(pl.any_horizontal(pl.col("lower", "upper").is_not_null()))
-        .join(regions, on="roi")
-        .with_columns(left=pl.col("x") - BAND, right=pl.col("x") + BAND)
-        .sort("x")
+        pl.DataFrame(rows).with_columns(pl.col("roi_group").cast(of_cells.schema["roi_group"]))
+        if rows
+        else pl.DataFrame()
     )
 
 
-def _plot(
-    points: pl.DataFrame, bounds: pl.DataFrame, regions: pl.DataFrame, styles: dict[str, Style]
-) -> ggplot:
+def _bracket_layers(brackets: pl.DataFrame) -> list[Any]:
     import plotnine as p9
 
-    n_panels = regions["roi_group"].n_unique()
-    n_columns = min(2, n_panels) if int(regions["slot"].to_numpy().max()) < MOST_REGIONS_ABREAST else 1
-    counts = dict(points.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
-    edges = pl.concat([regions.with_columns(pl.col("x") + side) for side in (-0.5, 0.5)])
-    return (
-        p9.ggplot(points, p9.aes(x="at", y="rho"))
-        + p9.geom_blank(p9.aes(x="x"), data=edges.with_columns(rho=0.0))
-        + _ceilings(bounds)
-        + p9.geom_hline(yintercept=0, color="#666666", size=0.4)
-        + _networks(points, box_width=SPREAD / len(styles) * 0.9)
-        + p9.facet_wrap("roi_group", ncol=n_columns, scales="free_x")
-        + p9.scale_x_continuous(
-            breaks=regions["x"].to_list(), labels=[plain(roi) for roi in regions["roi"]], expand=(0, 0.05)
-        )
-        + group_scales(styles, counts, AESTHETICS)
-        + p9.labs(x="", y="Spearman rho, mean over subjects")
-        + house_theme(1.0 + 2.3 * -(-n_panels // n_columns) + legend_height(styles))
-        + p9.theme(axis_text_x=_region_text(regions, n_columns), panel_spacing_y=0.02)
+    if brackets.is_empty():
+        return []
+    look = {"inherit_aes": False, "color": "#333333", "size": 0.4}
+    drawn = brackets.with_columns(
+        foot=pl.col("y") - pl.col("tick"), middle=(pl.col("left") + pl.col("right")) / 2
     )
+    return [
+        p9.geom_segment(p9.aes(x="left", xend="right", y="y", yend="y"), data=drawn, **look),
+        p9.geom_segment(p9.aes(x="left", xend="left", y="y", yend="foot"), data=drawn, **look),
+        p9.geom_segment(p9.aes(x="right", xend="right", y="y", yend="foot"), data=drawn, **look),
+        p9.geom_text(
+            p9.aes(x="middle", y="y", label="mark"),
+            data=drawn,
+            inherit_aes=False,
+            size=6,
+            va="center",
+            color="#111111",
+            nudge_y=float(drawn["tick"].to_numpy().max()),
+        ),
+    ]
 
 
-def _ceilings(bounds: pl.DataFrame) -> list[Any]:
-    """The band between the two bounds, and a line at each; a region with one bound only has its line."""
-    import plotnine as p9
-
-    layers: list[Any] = []
-    both = bounds.drop_nulls(["lower", "upper"]) if not bounds.is_empty() else bounds
-    if not both.is_empty():
-        band = p9.aes(xmin="left", xmax="right", ymin="lower", ymax="upper")
-        layers.append(p9.geom_rect(band, data=both, inherit_aes=False, fill="#DADADA"))
-    for bound in ("lower", "upper") if not bounds.is_empty() else ():
-        known = bounds.drop_nulls(bound)
-        line = p9.aes(x="left", xend="right", y=bound, yend=bound)
-        if not known.is_empty():
-            layers.append(p9.geom_segment(line, data=known, inherit_aes=False, color="#8C8C8C", size=0.4))
-    return layers
+def _height(points: pl.DataFrame, bounds: pl.DataFrame) -> float:
+    """From the lowest to the highest that is drawn."""
+    values = [0.0, *points["rho"].to_list()]
+    if not bounds.is_empty():
+        values += bounds["lower"].drop_nulls().to_list() + bounds["upper"].drop_nulls().to_list()
+    return max(values) - min(values) or 1.0
 
 
-def _networks(points: pl.DataFrame, *, box_width: float) -> list[Any]:
-    """A point per network, small and pale in a crowd, and the boxes of the groups that are large enough."""
-    import plotnine as p9
-
-    size, alpha = (1.5, 0.9) if int(points["in_cell"].to_numpy().max()) <= CROWD else (0.8, 0.55)
-    look = p9.aes(color="group", shape="group", fill="group")
-    layers: list[Any] = [p9.geom_point(look, size=size, alpha=alpha, stroke=0.2)]
-    boxed = points.filter(pl.col("in_cell") >= FEWEST_FOR_A_BOX)
-    if not boxed.is_empty():
-        cell = pl.concat_str("roi", pl.col("group").cast(pl.String), separator="|")
-        layers.append(
-            p9.geom_boxplot(
-                p9.aes(x="centre", group="cell"),
-                data=boxed.with_columns(cell=cell),
-                position="identity",
-                width=box_width,
-                outlier_shape="",
-                fill="none",
-                color="#222222",
-                size=0.4,
-            )
-        )
-    return layers
-
-
-def _region_text(regions: pl.DataFrame, n_columns: int) -> element_text:
-    from plotnine import element_text
-
-    room = (WIDTH - 0.8) / n_columns
-    needed = (
-        regions.select((pl.col("roi").str.len_chars().max() * pl.len()).over("roi_group").max()).item()
-        * LETTER
+def _notes(
+    points: pl.DataFrame,
+    bounds: pl.DataFrame,
+    of_cells: pl.DataFrame,
+    group_pairs: pl.DataFrame | None,
+    counts: str,
+) -> list[str]:
+    notes = [counts, "A point is a network"]
+    if "p_value" in points.columns and points["p_value"].is_not_null().any():
+        notes[-1] += f", hollow where p of its best layer is not below {ALPHA:g}"
+    notes[-1] += "."
+    if "group_median" in of_cells.columns:
+        notes.append("Bar: median of a group.")
+    if "group_p" in of_cells.columns:
+        if of_cells["group"].n_unique() > MOST_GROUPS_OF_STARS:
+            notes.append("Too many groups for stars.")
+        elif of_cells["group_p"].is_not_null().any():
+            notes.append("Stars: p of that median (of a single network: its own) below 0.05, 0.01, 0.001.")
+        else:
+            notes.append("No p-values of these groups are known.")
+    if group_pairs is not None and not group_pairs.is_empty():
+        if of_cells["group"].n_unique() > MOST_GROUPS_OF_BRACKETS:
+            notes.append("Too many groups for brackets: see the table group_comparison.")
+        else:
+            notes.append(f"Brackets: two groups differ ({_correction(group_pairs)}).")
+    notes.append(
+        "Grey: noise ceiling, from lower to upper." if not bounds.is_empty() else "No noise ceiling is known."
     )
-    return element_text(rotation=35, ha="right") if needed > room else element_text()
+    return notes
+
+
+def _correction(group_pairs: pl.DataFrame) -> str:
+    names = group_pairs["correction"].unique().sort().to_list() if "correction" in group_pairs.columns else []
+    return f"p adjusted by {', '.join(name.capitalize() for name in names)}" if names else "adjusted p"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analysis.figures.labels import REGION_GROUPS, group_label
+from analysis.figures.labels import PROTOCOL, REGION_GROUPS, group_label
 from warehouse.errors import BadInput, near_names
 
 
@@ -24,6 +24,11 @@ class Rows:
     source: str
     remark: str
     left_out: int
+
+    @property
+    def counts(self) -> str:
+        """How many networks and subjects the rows are of: "40 networks, 10 subjects." """
+        return counted(self.frame)
 
 
 def joined_remarks(remarks: Iterable[str | None]) -> str:
@@ -45,8 +50,10 @@ def need_columns(frame: pl.DataFrame, name: str, columns: Sequence[str]) -> None
             )
 
 
-def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str, *, values: Sequence[str]) -> Rows:
+def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str | None, *, values: Sequence[str]) -> Rows:
     """The rows of `protocol` whose `values` (float columns) are all there; null ones are counted, not drawn.
+
+    `protocol` None: of all protocols.
 
     Raises
     ------
@@ -57,9 +64,8 @@ def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str, *, values: Seque
     need_columns(
         frame, name, ["protocol", "dataset", "split", "roi", "roi_group", "roi_order", "remark", *values]
     )
-    rows = frame.filter(pl.col("protocol").cast(pl.String) == protocol).with_columns(
-        pl.col(column).cast(pl.Float64) for column in values
-    )
+    asked = pl.lit(True) if protocol is None else pl.col("protocol").cast(pl.String) == protocol
+    rows = frame.filter(asked).with_columns(pl.col(column).cast(pl.Float64) for column in values)
     for column in values:
         _refuse_nan(rows, name, column)
     sources = rows.select(pl.concat_str(["dataset", "split"], separator=", ")).to_series().unique().sort()
@@ -77,6 +83,40 @@ def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str, *, values: Seque
         remark=joined_remarks(rows["remark"].cast(pl.String).unique().sort().to_list()),
         left_out=rows.height - drawn.height,
     )
+
+
+def counted(frame: pl.DataFrame) -> str:
+    """How many networks and subjects a frame's rows are of, in words, as far as its columns tell."""
+    words = []
+    if "model" in frame.columns:
+        words.append(in_words(frame["model"].n_unique(), "network"))
+    elif "n_models" in frame.columns and not frame.is_empty():
+        # Groups of one protocol are of different networks.
+        groups = frame.group_by("protocol", "group_name").agg(pl.col("n_models").max())
+        totals = groups.group_by("protocol").agg(pl.col("n_models").sum())["n_models"]
+        words.append(in_words(int(totals.to_numpy().max()), "network"))
+    words.append(subjects_in_words(frame))
+    return ", ".join(filter(None, words)) + "." if any(words) else ""
+
+
+def subjects_in_words(frame: pl.DataFrame) -> str:
+    """How many subjects a frame's rows are of, "9 to 10 subjects"; nothing where it does not say."""
+    found = (
+        frame["n_subjects"].drop_nulls().unique().sort().to_list() if "n_subjects" in frame.columns else []
+    )
+    if not found:
+        return ""
+    return " to ".join(dict.fromkeys([str(found[0]), str(found[-1])])) + f" subject{'s' * (found[-1] != 1)}"
+
+
+def in_words(number: int, noun: str) -> str:
+    """A number of things: "1 network", "40 networks"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def protocols_drawn(group_by: str, protocol: str) -> tuple[str | None, str]:
+    """Which protocol's rows a figure draws (None: all), and what its title says of that."""
+    return (None, "every") if group_by == PROTOCOL else (protocol, protocol)
 
 
 def with_group(frame: pl.DataFrame, name: str, group_by: str) -> pl.DataFrame:

@@ -6,11 +6,13 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 from warehouse.errors import BadInput
 
 LABELS = Path(__file__).with_name("group_labels.csv")
+PROTOCOL = "protocol"  # as a thing to group by: networks once under each protocol
 REGION_GROUPS = ("early", "ventral-occipital", "dorsal", "lateral", "other")
 
 # Okabe & Ito (2008), "Color Universal Design"; the order keeps its pale yellow and black for last.
@@ -67,20 +69,34 @@ def plain(text: object) -> str:
     return str(text).replace("$", r"\$")
 
 
+def shortened(name: str, most: int) -> str:
+    """A name of at most so many letters; of a longer one, its beginning and end."""
+    if len(name) <= most:
+        return name
+    tail = (most - 1) // 2
+    return f"{name[: most - 1 - tail]}…{name[len(name) - tail :]}"
+
+
 def group_styles(labels: Iterable[str]) -> dict[str, Style]:
     """The style of each group, in drawing order: known labels as the file lists them, then others by name.
 
-    A known label has the same colour in every figure, whatever groups are drawn beside it.
+    A known label has the same style in every figure, whatever groups are drawn beside it; the others take, in
+    turn, the styles that no known one of the figure has.
     """
     wanted = set(labels)
     known = list(dict.fromkeys(group_labels().values()))
-    order = known + sorted(wanted - set(known))
+    places = {label: index for index, label in enumerate(known) if label in wanted}
+    free = (index for index in count() if index not in places.values())
     return {
-        label: Style(
-            colour=OKABE_ITO[index % len(OKABE_ITO)],
-            marker=MARKERS[(index + index // len(OKABE_ITO)) % len(MARKERS)],
-            line_type=LINE_TYPES[index // len(OKABE_ITO) % len(LINE_TYPES)],
-        )
-        for index, label in enumerate(order)
-        if label in wanted
+        label: _style(index)
+        for label, index in (places | dict(zip(sorted(wanted - set(known)), free, strict=False))).items()
     }
+
+
+def _style(index: int) -> Style:
+    colours = len(OKABE_ITO)
+    return Style(
+        colour=OKABE_ITO[index % colours],
+        marker=MARKERS[(index + index // colours) % len(MARKERS)],
+        line_type=LINE_TYPES[index // colours % len(LINE_TYPES)],
+    )

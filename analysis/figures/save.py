@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,25 +42,54 @@ def save_figure(
     BadInput : an unknown format, or a name with a folder in it.
     """
     for wanted in formats:
-        if wanted not in METADATA:
-            raise BadInput(f"figure {name}", expected="format " + ", ".join(METADATA), found=wanted)
+        _known_format(wanted, f"figure {name}")
     if Path(name).name != name:
         raise BadInput("name of a figure", expected="a file name without a folder", found=name)
+    paths = {wanted: folder / f"{name}.{wanted}" for wanted in formats}
+    _write(plot, paths, width, height, dpi)
+    return paths
 
+
+def write_figure(
+    plot: ggplot, path: Path, *, width: float | None = None, height: float | None = None, dpi: int = 300
+) -> None:
+    """Write `plot` to `path`, in the format of its suffix, in one step; see `save_figure` for the rest."""
+    _write(plot, {format_of(path): path}, width, height, dpi)
+
+
+def format_of(path: Path) -> str:
+    """The format that a path's suffix names: "pdf", "png" or "svg".
+
+    Raises
+    ------
+    BadInput : another suffix, or none.
+    """
+    return _known_format(path.suffix.removeprefix(".").lower(), f"figure {path}")
+
+
+def _known_format(wanted: str, what: str) -> str:
+    if wanted not in METADATA:
+        raise BadInput(
+            what, expected="format " + ", ".join(METADATA), found=wanted or "a name without suffix"
+        )
+    return wanted
+
+
+def _write(
+    plot: ggplot, paths: Mapping[str, Path], width: float | None, height: float | None, dpi: int
+) -> None:
+    """Draw once, write in each format to the path that is given for it."""
     import matplotlib.pyplot as plt
     from plotnine import theme
 
     own_width, own_height = plot.theme.getp("figure_size")
     size = (width if width is not None else own_width, height if height is not None else own_height)
-    paths: dict[str, Path] = {}
     # Type 42 keeps the text of a PDF editable; a fixed salt keeps the ids of an SVG the same from run to run.
     with plt.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "alignhouse"}):
         figure = (plot + theme(figure_size=size, dpi=dpi)).draw(show=False)
         try:
-            for wanted in formats:
-                paths[wanted] = folder / f"{name}.{wanted}"
-                with replacing(paths[wanted]) as temporary:
+            for wanted, path in paths.items():
+                with replacing(path) as temporary:
                     figure.savefig(temporary, format=wanted, dpi=dpi, metadata=METADATA[wanted])
         finally:
             plt.close(figure)
-    return paths

@@ -1,29 +1,38 @@
-"""What every figure shares: type sizes, titles that name protocol and stimuli, remark, empty figure."""
+"""What every figure shares: type sizes, titles that name protocol and stimuli, remark, empty figure, size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analysis.figures.labels import Style, plain
 
 if TYPE_CHECKING:
-    from plotnine import ggplot, labs, theme
+    from plotnine import ggplot, theme
 
-WIDTH = 7.2  # inches: two columns of a journal page, and a readable column of the report
+MILLIMETRES = 25.4  # an inch
+WIDTH = 183 / MILLIMETRES  # inches: two columns of a journal page, and a readable column of the report
+NARROW = 4.5  # inches below which panels stand one below the other: a single column is 89 mm
 REMARK_COLOUR = "#B03A00"  # dark vermilion: 6:1 against white, so that the remark is met first
+TITLE, SUBTITLE, CAPTION = 10.5, 9.0, 7.5  # points
+# Share of its size that a letter of the sans serif type takes on average, bold and plain.
+BOLD_LETTER, LETTER = 0.6, 0.53
+NAME_LETTER = 0.7  # of bold names, which are digits and underscores more than prose
+POINTS = 72  # an inch
+LINE = 1.35  # height of a line of text, in sizes of the type
+NOTHING = "no rows"
 
 
-def house_theme(height: float) -> theme:
-    """The theme of all figures: small type, no frame, light horizontal guides; `height` in inches."""
+def house_theme() -> theme:
+    """The theme of all figures: small type, no frame, light horizontal guides. `dressed` sets the size."""
     from plotnine import element_blank, element_line, element_rect, element_text, theme, theme_minimal
 
     return theme_minimal(base_size=9) + theme(
-        figure_size=(WIDTH, height),
         plot_background=element_rect(fill="white", color="white"),
-        plot_title=element_text(size=10.5, weight="bold", ha="left"),
-        plot_subtitle=element_text(size=9, color=REMARK_COLOUR, weight="bold", ha="left"),
-        plot_caption=element_text(size=7.5, color="#555555", ha="left"),
+        plot_title=element_text(size=TITLE, weight="bold", ha="left"),
+        plot_subtitle=element_text(size=SUBTITLE, color=REMARK_COLOUR, weight="bold", ha="left"),
+        plot_caption=element_text(size=CAPTION, color="#555555", ha="left"),
         plot_title_position="plot",
         plot_caption_position="plot",
         strip_text=element_text(size=9, weight="bold", ha="left"),
@@ -36,36 +45,79 @@ def house_theme(height: float) -> theme:
         legend_title=element_blank(),
         legend_text=element_text(size=8.5),
         legend_key=element_blank(),
+        legend_box="vertical",
+        legend_box_just="center",
     )
 
 
-def texts(
-    what: str, *, protocol: str, source: str, remark: str, notes: Sequence[str] = (), left_out: int = 0
-) -> labs:
-    """Title (what, protocol, stimuli), subtitle (remark) and caption (notes, how many rows are not drawn)."""
-    from plotnine import labs
+def dressed(
+    plot: ggplot,
+    body: float,
+    what: str,
+    *,
+    styles: Mapping[str, Style] | None = None,
+    width: float = WIDTH,
+    legend_width: float | None = None,
+    **about: Any,
+) -> ggplot:
+    """The plot with its texts (see `_texts`), and a size that has room for all.
 
-    title = f"{what} · {protocol} protocol" + (f" · {source}" if source else "")
-    below = [*notes, f"{left_out} rows without a value are not drawn."] if left_out else list(notes)
-    given = {"title": title, "subtitle": remark, "caption": " ".join(below)}
-    return labs(**{name: plain(text) for name, text in given.items() if text})
+    Parameters
+    ----------
+    body : inches that panels and axes take. styles : of the legend, where there is one.
+    legend_width : inches that the legend may take; default: all.
+    """
+    given = _texts(what, width=width, **about)
+    height = body + texts_height(given) + (legend_height(styles, legend_width or width) if styles else 0)
+    from plotnine import labs, theme
+
+    return plot + theme(figure_size=(width, height)) + labs(**given)
 
 
-def no_rows(what: str, *, protocol: str, remark: str, left_out: int = 0) -> ggplot:
-    """The figure of an empty query result: it says so."""
+def texts_height(given: Mapping[str, str]) -> float:
+    """Inches that title, subtitle and caption take."""
+    sizes = {"title": TITLE, "subtitle": SUBTITLE, "caption": CAPTION}
+    lines = sum(sizes[name] * LINE * (text.count("\n") + 1) for name, text in given.items())
+    return lines / POINTS + 0.12 * len(given)
+
+
+def no_rows(
+    what: str,
+    *,
+    protocol: str,
+    remark: str,
+    source: str = "",
+    left_out: int = 0,
+    why: str = NOTHING,
+    width: float = WIDTH,
+) -> ggplot:
+    """The figure of an empty query result: it says so, and why where that is known."""
     from plotnine import annotate, element_blank, ggplot, theme
 
-    return (
-        ggplot()
-        + annotate("text", x=0, y=0, label="no rows", size=14, color="#555555")
-        + house_theme(2.0)
-        + theme(axis_text=element_blank(), axis_title=element_blank(), panel_grid=element_blank())
-        + texts(what, protocol=protocol, source="", remark=remark, left_out=left_out)
+    wrapped = textwrap.fill(why, letters(width - 0.6, 11, LETTER))
+    plot = ggplot() + house_theme() + annotate("text", x=0, y=0, label=wrapped, size=11, color="#555555")
+    empty = dressed(
+        plot, 1.6, what, protocol=protocol, source=source, remark=remark, left_out=left_out, width=width
     )
+    return empty + theme(axis_text=element_blank(), axis_title=element_blank(), panel_grid=element_blank())
 
 
-def group_scales(styles: dict[str, Style], counts: dict[str, int], aesthetics: Sequence[str]) -> list[Any]:
-    """Scales of the `aesthetics` that tell groups apart; the legend says how many networks each has."""
+def is_empty(plot: ggplot) -> bool:
+    """Whether the figure shows nothing but that there is nothing to show."""
+    data: Any = plot.data
+    return data is None or len(data) == 0
+
+
+def group_scales(
+    styles: Mapping[str, Style],
+    counts: Mapping[str, int],
+    aesthetics: Sequence[str],
+    width: float = WIDTH,
+) -> list[Any]:
+    """Scales of the `aesthetics` that tell groups apart; the legend says how many networks each has.
+
+    A group without a count stands in the legend by its name alone.
+    """
     import plotnine as p9
 
     makers = {
@@ -74,25 +126,74 @@ def group_scales(styles: dict[str, Style], counts: dict[str, int], aesthetics: S
         "shape": (p9.scale_shape_manual, [style.marker for style in styles.values()]),
         "linetype": (p9.scale_linetype_manual, [style.line_type for style in styles.values()]),
     }
-    labels = [plain(f"{group} ({counts[group]})") for group in styles]
+    labels = [plain(f"{group} ({counts[group]})" if group in counts else group) for group in styles]
     # Of small and pale points the legend shows one that can be told apart; of lines, what is drawn.
     shown = {"size": 2.2, "alpha": 1} if "shape" in aesthetics else {}
-    legend = p9.guide_legend(ncol=_abreast(styles), override_aes=shown)
+    legend = p9.guide_legend(ncol=_abreast(styles, width), override_aes=shown)
     return [
         *(
-            make(values=values, limits=list(styles), labels=labels)
+            make(values=values, limits=list(styles), labels=labels, name=" ")
             for make, values in (makers[aesthetic] for aesthetic in aesthetics)
         ),
         p9.guides(color=legend),
     ]
 
 
-def legend_height(styles: dict[str, Style]) -> float:
+def legend_height(styles: Mapping[str, Style], width: float = WIDTH) -> float:
     """Inches that the legend of these groups takes."""
-    return 0.2 * -(-len(styles) // _abreast(styles))
+    return 0.1 + 0.2 * -(-len(styles) // _abreast(styles, width))
 
 
-def _abreast(styles: dict[str, Style]) -> int:
+def about(number: int) -> Any:
+    """Breaks of an axis: round numbers, about so many."""
+    from mizani.breaks import breaks_extended
+
+    return breaks_extended(n=number)
+
+
+def named(names: Callable[[str], str] | dict[str, str]) -> Any:
+    """What is written over panels, from the names of what they are of."""
+    from plotnine import as_labeller
+
+    return as_labeller(names)
+
+
+def letters(inches: float, size: float, share: float = LETTER) -> int:
+    """How many letters of type of `size` points stand in a line."""
+    return max(8, int(inches * POINTS / (size * share)))
+
+
+def percent(level: float) -> str:
+    """A level as in "95 %"."""
+    return f"{100 * level:g} %"
+
+
+def _texts(
+    what: str,
+    *,
+    protocol: str,
+    source: str,
+    remark: str,
+    notes: Sequence[str] = (),
+    left_out: int = 0,
+    width: float = WIDTH,
+) -> dict[str, str]:
+    """Title (what, protocol, stimuli), subtitle (remark) and caption (notes, how many rows are not drawn)."""
+    title = f"{what} · {protocol} protocol" + (f" · {source}" if source else "")
+    below = [*notes, f"{left_out} rows without a value are not drawn."] if left_out else list(notes)
+    given = {
+        "title": (title, letters(width - 0.1, TITLE, BOLD_LETTER)),
+        "subtitle": (remark, letters(width - 0.1, SUBTITLE, BOLD_LETTER)),
+        "caption": (" ".join(below), letters(width - 0.1, CAPTION)),
+    }
+    return {
+        name: plain("\n".join(textwrap.wrap(text, room, break_on_hyphens=False)))
+        for name, (text, room) in given.items()
+        if text
+    }
+
+
+def _abreast(styles: Mapping[str, Style], width: float) -> int:
     """How many legend entries fit beside each other: a letter takes .06 inches, marker and gap .3."""
     longest = max(len(group) for group in styles)
-    return max(1, min(len(styles), int(WIDTH / (0.06 * (longest + 5) + 0.3))))
+    return max(1, min(len(styles), int(width / (0.06 * (longest + 5) + 0.3))))

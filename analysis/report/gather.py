@@ -5,22 +5,41 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from analysis.figures.frames import joined_remarks
-from analysis.report.page import ReportContent, write_report
+from analysis.report.content import ReportContent
+from analysis.report.page import write_report
+from analysis.report.publish import PAGE, is_up_to_date
+from analysis.report.words import count
 from warehouse.errors import BadInput
-from warehouse.files import write_text
 from warehouse.jobs import canonical
+from warehouse.progress import Progress
 from warehouse.schema import sql_files
 from warehouse.store import Warehouse
 
+if TYPE_CHECKING:
+    from analysis.report.pictures import Planned
+
 QUESTIONS = ("alignment_by_model_type", "alignment_by_architecture", "alignment_by_layer_depth")
-# What the page beside it was made from; a report that would come out the same is not made again.
-STATE_FILE = ".made-from"
-Say = Callable[[str], None]
+# Raised whenever the page of the same results would look otherwise.
+VERSION = 3
+FRAMES = (
+    "best_layer",
+    "noise_ceiling",
+    "depth_profile",
+    "networks",
+    "leaderboard",
+    "layer_score",
+    "group_comparison",
+    "layer_choice",
+    "complexity",
+    "chance",
+)
 
 
 def write_report_of(
@@ -30,7 +49,7 @@ def write_report_of(
     dataset: str | None = None,
     split: str | None = None,
     group_by: Sequence[str] | None = None,
-    say: Say = lambda line: None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the report of one data set and split to `folder`/index.html; left alone where it is up to date.
 
@@ -38,7 +57,7 @@ def write_report_of(
     ----------
     dataset, split : needed only where the warehouse has several.
     group_by : columns of `best_layer` that figures group networks by; default: model type and architecture.
-    say : told, a line each, what takes time.
+    progress : told of every figure.
 
     Raises
     ------
@@ -47,24 +66,19 @@ def write_report_of(
     dataset, split = _scope(warehouse, dataset, split)
     groups = list(group_by or ("model_type", "arch_type"))
     state = _state(warehouse, dataset, split, groups)
-    page, state_file = folder / "index.html", folder / STATE_FILE
-    if page.is_file() and state_file.is_file() and state_file.read_text(encoding="utf-8") == state:
-        return page
+    if is_up_to_date(folder, state):
+        return folder / PAGE
     content = gather(warehouse, dataset, split, groups)
-    say("Writing the report")
-    page = write_report(content, folder, lambda step, done, total: say(f"  {step} ({done + 1} of {total})"))
-    write_text(state_file, state)
-    return page
+    figures = _figures(warehouse, dataset, split, content)
+    return write_report(content, folder, progress, figures=figures, state=state)
 
 
 def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str]) -> ReportContent:
     """All that the report of one data set and split shows, from the warehouse alone."""
     queries = sql_files("report")
     scope = {"dataset": dataset, "split": split}
-    best, ceilings, depth, networks = (
-        warehouse.sql(queries[name], scope).pl()
-        for name in ("best_layer", "noise_ceiling", "depth_profile", "networks")
-    )
+    frames = {name: warehouse.sql(queries[name], scope).pl() for name in FRAMES}
+    best, networks = frames["best_layer"], frames["networks"]
     protocols = {name: json.loads(text) for name, text in warehouse.sql(queries["protocols"]).fetchall()}
     used = set(best["protocol"].unique())
     protocols = {name: settings for name, settings in protocols.items() if name in used}
@@ -77,19 +91,42 @@ def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[st
     }
     run = warehouse.sql(queries["last_run"], {"dataset": dataset}).pl().row(0, named=True)
     return ReportContent(
-        title=f"{dataset}: alignment of {len(networks)} networks with {ceilings['roi'].n_unique()} regions",
+        title=(
+            f"{dataset}: alignment of {count(len(networks), 'network')} with "
+            f"{count(best['roi'].n_unique(), 'region')}"
+        ),
         remark=joined_remarks(best["remark"].unique().sort().to_list()),
-        best_layer=best,
-        noise_ceiling=ceilings,
-        depth_profile=depth,
-        networks=networks,
+        **frames,
         group_answers=answers,
         settings=json.loads(run["study"]),
         protocols=protocols,
         inputs=warehouse.sql(queries["inputs"], {"dataset": dataset}).pl(),
         run={key: _shown(value) for key, value in run.items() if key != "study"},
         group_by=list(group_by),
+        runs=warehouse.sql(queries["runs"]).pl(),
+        stimuli=_stimuli(warehouse.sql(queries["stimuli"], scope).fetchall()),
     )
+
+
+def _figures(
+    warehouse: Warehouse, dataset: str, split: str, content: ReportContent
+) -> dict[str, list[Planned]]:
+    """Protocol -> its figures, in the order of the page."""
+    # plotnine is loaded with the figures, not when this module is imported.
+    from analysis.figures.request import DEFAULT_PROTOCOL, Request
+    from analysis.report.pictures import planned_figures
+
+    names = content.best_layer["protocol"].cast(pl.String).unique().to_list()
+    protocols = sorted(names, key=lambda name: (name != DEFAULT_PROTOCOL, name))
+    return {
+        protocol: planned_figures(
+            warehouse,
+            Request(protocol=protocol, dataset=dataset, split=split),
+            content.group_by,
+            first=protocol == protocols[0],
+        )
+        for protocol in protocols
+    }
 
 
 def _scope(warehouse: Warehouse, dataset: str | None, split: str | None) -> tuple[str, str]:
@@ -103,10 +140,18 @@ def _scope(warehouse: Warehouse, dataset: str | None, split: str | None) -> tupl
     raise BadInput("which data set and split is meant?", found=named, hint="name them: --dataset, --split")
 
 
+def _stimuli(rows: list[tuple[int, int]]) -> str:
+    """How many videos and images there are, in words."""
+    nouns = ("video", "image")
+    return " and ".join(
+        count(number, noun) for row in rows for number, noun in zip(row, nouns, strict=True) if number
+    )
+
+
 def _state(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str]) -> str:
     [(held,)] = warehouse.sql(sql_files("report")["state"]).fetchall()
     version = importlib.metadata.version("alignhouse")
-    text = canonical([held, dataset, split, list(group_by), version])
+    text = canonical([held, dataset, split, list(group_by), version, VERSION])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

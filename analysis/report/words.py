@@ -1,42 +1,150 @@
-"""What the best layers say in sentences, and the table of the best network of each region."""
+"""What the best layers say in sentences, and the table of the best network of each region.
+
+Each function takes rows of one protocol, data set and split, and gives a sentence, or "" where there is
+nothing to say.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import polars as pl
 
 from analysis.figures.frames import ordered_regions
+from analysis.report.content import Results
+from analysis.report.leaderboard import percent
+from analysis.report.statistics_words import (
+    complexity_in_words,
+    group_differences,
+    layer_choices,
+    significant_layers,
+)
 from analysis.report.tables import decimal, p_text
 
-KEYS = ["protocol", "dataset", "split"]
 
-
-def summary(best_layer: pl.DataFrame, noise_ceiling: pl.DataFrame) -> list[str]:
-    """Sentences about the best layers of one protocol, data set and split; none where there are no rows.
-
-    The best network of a region group has the highest mean of its best layers' rho over the group's regions;
-    a network without a score in one of the regions is passed over.
-    """
-    best = best_layer if best_layer.is_empty() else best_layer.drop_nulls("rho")
+def summary(results: Results) -> list[str]:
+    """The sentences about the results of one protocol; none where there are no rows."""
+    best = results.best_layer
+    best = best if best.is_empty() else best.drop_nulls("rho")
     if best.is_empty():
         return []
+    ceiling = results.noise_ceiling
     sentences = [
-        f"{_count(best['model'].n_unique(), 'network')}, {_count(best['roi'].n_unique(), 'region')}"
-        f"{_subjects(noise_ceiling)}."
+        size(best, ceiling),
+        best_mean_rank(results.leaderboard),
+        highest(best),
+        *best_of_groups(best, ceiling),
+        reach_of_ceiling(best, ceiling),
+        significant_layers(best),
+        depths(best),
+        *group_differences(results.group_comparison),
+        layer_choices(results.layer_choice),
+        *complexity_in_words(results.complexity),
     ]
-    top = best.sort("rho", "model", descending=[True, False]).row(0, named=True)
-    sentences.append(
-        f"The highest alignment of all is that of {top['model']} with {top['roi']}, at its layer "
-        f"{top['layer']} (rho = {decimal(top['rho'])}{_significance(top['p_value'])})."
+    return [sentence for sentence in sentences if sentence]
+
+
+def size(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
+    """How many networks, regions and subjects there are."""
+    networks, regions = best["model"].n_unique(), best["roi"].n_unique()
+    return f"{count(networks, 'network')}, {count(regions, 'region')}{_subjects(noise_ceiling)}."
+
+
+def best_mean_rank(leaderboard: pl.DataFrame) -> str:
+    """Which network has the best mean rank over regions; of a single network, that it has no rank."""
+    if leaderboard.is_empty():
+        return ""
+    most = leaderboard["n_regions"].max()
+    complete = leaderboard.filter(pl.col("n_regions") == most)
+    means = complete.unique("model").sort("mean_place", "model")
+    networks = leaderboard["model"].n_unique()
+    if networks == 1:
+        return f"There is a single network, {means['model'][0]}: it cannot be ranked."
+    first = means.filter(pl.col("mean_place") == means["mean_place"][0])["model"].cast(pl.String).to_list()
+    place = f"{means['mean_place'][0]:.1f} of {networks}"
+    over = (
+        f"over {count(int(most), 'region')}" if isinstance(most, int) and most > 1 else "in the only region"
     )
+    if len(first) > 1:
+        return f"{named(first)} share the best mean rank ({place}) {over}."
+    return f"{first[0]} has the best mean rank ({place}) {over}."
+
+
+def highest(best: pl.DataFrame) -> str:
+    """The network, region and layer of the highest rho."""
+    top = best.sort("rho", "model", "roi", descending=[True, False, False]).row(0, named=True)
+    return (
+        f"The highest alignment of all is that of {top['model']} with {top['roi']}, at its layer "
+        f"{top['layer']} (rho = {decimal(top['rho'])}{_p(top['p_value'])})."
+    )
+
+
+def best_of_groups(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> list[str]:
+    """A sentence per region group: the network of the highest mean rho over its regions, and the ceiling.
+
+    A network without a score in one of the regions is passed over.
+    """
     regions = ordered_regions(best)
-    for group in regions["roi_group"].unique(maintain_order=True):
-        names = regions.filter(pl.col("roi_group") == group)["roi"].to_list()
-        sentences.append(_best_of_group(group, names, best, noise_ceiling))
-    return sentences
+    return [
+        _best_of_group(
+            group, regions.filter(pl.col("roi_group") == group)["roi"].to_list(), best, noise_ceiling
+        )
+        for group in regions["roi_group"].unique(maintain_order=True)
+    ]
+
+
+def reach_of_ceiling(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
+    """In how many regions the best network reaches the lower ceiling, and where it is farthest below."""
+    if noise_ceiling.is_empty():
+        return ""
+    top = best.group_by(pl.col("roi").cast(pl.String)).agg(pl.col("rho").max())
+    lower = noise_ceiling.select(pl.col("roi").cast(pl.String), "lower").drop_nulls("lower")
+    both = top.join(lower, on="roi").with_columns(short=pl.col("lower") - pl.col("rho")).sort("short", "roi")
+    if both.is_empty():
+        return ""
+    reached, known = both.filter(pl.col("short") <= 0).height, both.height
+    farthest = both.row(-1, named=True)
+    where = f"in {farthest['roi']} by {decimal(farthest['short'])}"
+    if known == 1:
+        [roi] = both["roi"]
+        if reached:
+            return f"The best network of {roi} reaches its lower noise ceiling."
+        return f"The best network of {roi} stays {decimal(farthest['short'])} below its lower noise ceiling."
+    if reached == known:
+        return f"The best network reaches the lower noise ceiling in all {known} regions."
+    of = f"in {reached} of {known} regions" if reached else f"in none of the {known} regions"
+    return f"The best network reaches the lower noise ceiling {of}; it stays farthest below it {where}."
+
+
+def depths(best: pl.DataFrame) -> str:
+    """Which region group early layers align best with, and which late ones: median depths of best layers."""
+    if "depth" not in best.columns:
+        return ""
+    groups = ordered_regions(best).select("roi", group=pl.col("roi_group").cast(pl.String))
+    medians = (
+        best.drop_nulls("depth")
+        .with_columns(pl.col("roi").cast(pl.String))
+        .join(groups, on="roi")
+        .group_by("group")
+        .agg(pl.col("depth").median())
+        .sort("depth", "group")
+    )
+    if medians.is_empty():
+        return ""
+    first, last = medians.row(0, named=True), medians.row(-1, named=True)
+    scale = "on a scale from 0, the first layer, to 1, the last"
+    if medians.height == 1:
+        return f"The median depth of best layers is {first['depth']:.2f}, {scale}."
+    if first["depth"] == last["depth"]:
+        return f"The median depth of best layers is {first['depth']:.2f} in every region group, {scale}."
+    return (
+        f"Best layers lie earliest for {first['group']} regions (median depth {first['depth']:.2f}) and "
+        f"latest for {last['group']} regions ({last['depth']:.2f}), {scale}."
+    )
 
 
 def change_between(best_layer: pl.DataFrame, protocol: str, other: str) -> str:
-    """A sentence on how two protocols differ over the network-region pairs that both scored; or nothing."""
+    """Sentences on how two protocols differ over the network-region pairs that both scored; or nothing."""
     if best_layer.is_empty():
         return ""
     pair = ["dataset", "split", "model", "roi"]
@@ -51,12 +159,18 @@ def change_between(best_layer: pl.DataFrame, protocol: str, other: str) -> str:
         return ""
     difference = float((both["rho"] - both["rho_other"]).to_numpy().mean())
     same = (both["layer"] == both["layer_other"]).sum()
-    size = "less than 0.001" if abs(difference) < 0.001 else decimal(abs(difference))
+    amount = "less than 0.001" if abs(difference) < 0.001 else decimal(abs(difference))
     word = "higher" if difference >= 0 else "lower"
+    if both.height == 1:
+        return (
+            f"For the only pair of a network and a region that both protocols scored, rho of the best layer "
+            f"is {amount} {word} under {protocol} than under {other}; the best layer is "
+            f"{'the same' if same else 'another'}."
+        )
     return (
         f"Over the {both.height:,} pairs of a network and a region that both protocols scored, rho of the "
-        f"best layer is on average {size} {word} under {protocol} than under {other}; "
-        f"the best layer is the same in {same:,} of them."
+        f"best layer is on average {amount} {word} under {protocol} than under {other}; "
+        f"the best layer is the same in {same:,} of them.{_same_winners(both)}"
     )
 
 
@@ -83,6 +197,18 @@ def best_networks(best_layer: pl.DataFrame, noise_ceiling: pl.DataFrame) -> pl.D
     )
 
 
+def count(number: int, noun: str) -> str:
+    """A number and its noun: "1 region", "1,683 regions"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def named(names: Sequence[str], most: int = 4) -> str:
+    """Names as a list in words, "A, B and C"; of more than `most` the first, and the number of others."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+
+
 def _best_of_group(group: str, regions: list[str], best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
     means = (
         best.filter(pl.col("roi").cast(pl.String).is_in(regions))
@@ -91,25 +217,45 @@ def _best_of_group(group: str, regions: list[str], best: pl.DataFrame, noise_cei
         .filter(pl.col("n_regions") == len(regions))
         .sort("rho", "model", descending=[True, False])
     )
+    subject = f"{group.capitalize()} region{'s' if len(regions) > 1 else ''}"
     if means.is_empty():
-        return f"{group.capitalize()} regions: no network has a score in all {len(regions)}."
+        return f"{subject}: no network has a score in all {len(regions)}."
     over = f"mean rho over {len(regions)} regions" if len(regions) > 1 else "rho"
-    return (
-        f"{group.capitalize()} regions: {means['model'][0]} aligns best ({over} {decimal(means['rho'][0])}"
-        f"{_ceiling(regions, noise_ceiling)})."
-    )
+    rho = means["rho"][0]
+    aligns = "aligns best" if best["model"].n_unique() > 1 else "aligns"
+    ceiling = _ceiling(regions, noise_ceiling, rho)
+    return f"{subject}: {means['model'][0]} {aligns} ({over} {decimal(rho)}{ceiling})."
 
 
-def _ceiling(regions: list[str], noise_ceiling: pl.DataFrame) -> str:
+def _ceiling(regions: list[str], noise_ceiling: pl.DataFrame, rho: float) -> str:
     if noise_ceiling.is_empty():
         return ""
     lower = noise_ceiling.filter(pl.col("roi").cast(pl.String).is_in(regions)).drop_nulls("lower")["lower"]
     if lower.len() < len(regions):
         return ""
-    return f"; lower noise ceiling {decimal(float(lower.to_numpy().mean()))}"
+    mean = float(lower.to_numpy().mean())
+    share = f", {percent(rho / mean)} of it" if mean > 0 and rho > 0 else ""
+    return f"; lower noise ceiling {decimal(mean)}{share}"
 
 
-def _significance(p_value: float | None) -> str:
+def _same_winners(both: pl.DataFrame) -> str:
+    """In how many regions the two protocols have the same best network, where there is a choice of any."""
+    if both["model"].n_unique() < 2:
+        return ""
+    winners = [
+        both.sort(rho, "model", descending=[True, False])
+        .unique("roi", keep="first", maintain_order=True)
+        .select("roi", winner="model")
+        for rho in ("rho", "rho_other")
+    ]
+    pairs = winners[0].join(winners[1], on="roi", suffix="_other")
+    same = (pairs["winner"] == pairs["winner_other"]).sum()
+    if pairs.height == 1:
+        return f" The best network of the region is {'the same' if same else 'another'}."
+    return f" The best network is the same in {same} of {pairs.height} regions."
+
+
+def _p(p_value: float | None) -> str:
     if p_value is None:
         return ""
     text = p_text(p_value)
@@ -124,7 +270,3 @@ def _subjects(noise_ceiling: pl.DataFrame) -> str:
         return ""
     fewest_to_most = " to ".join(dict.fromkeys([str(counts[0]), str(counts[-1])]))
     return f", {fewest_to_most} subject{'' if counts[-1] == 1 else 's'}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
--- One row: a fact table that names an artifact nobody registered.
+-- One row: a table with rows of an artifact that nobody registered, or that is of another table.
 with
 
 named as (
@@ -13,9 +13,44 @@ named as (
     from significance
     union
     select
+        'corrected_significance' as table_name,
+        artifact
+    from corrected_significance
+    union
+    select
         'noise_ceiling' as table_name,
         artifact
     from noise_ceiling
+    union
+    select
+        'group_comparison' as table_name,
+        artifact
+    from group_comparison
+    union
+    select
+        'layer_choice' as table_name,
+        artifact
+    from layer_choice
+    union
+    select
+        'layer_vote' as table_name,
+        artifact
+    from layer_vote
+    union
+    select
+        'score_interval' as table_name,
+        artifact
+    from score_interval
+    union
+    select
+        'difference_interval' as table_name,
+        artifact
+    from difference_interval
+    union
+    select
+        'complexity' as table_name,
+        artifact
+    from complexity
     union
     select
         'region_reliability' as table_name,
@@ -26,6 +61,71 @@ named as (
         'subject_region' as table_name,
         artifact
     from subject_region
+    union
+    select
+        'dataset' as table_name,
+        artifact
+    from dataset
+    union
+    select
+        'subject' as table_name,
+        artifact
+    from subject
+    union
+    select
+        'roi' as table_name,
+        artifact
+    from roi
+    union
+    select
+        'roi_part' as table_name,
+        artifact
+    from roi_part
+    union
+    select
+        'stimulus' as table_name,
+        artifact
+    from stimulus
+    union
+    select
+        'stimulus_object' as table_name,
+        artifact
+    from stimulus_object
+    union
+    select
+        'stimulus_scene' as table_name,
+        artifact
+    from stimulus_scene
+    union
+    select
+        'stimulus_action' as table_name,
+        artifact
+    from stimulus_action
+    union
+    select
+        'stimulus_sentence' as table_name,
+        artifact
+    from stimulus_sentence
+    union
+    select
+        'stimulus_memorability' as table_name,
+        artifact
+    from stimulus_memorability
+    union
+    select
+        'model' as table_name,
+        artifact
+    from model
+    union
+    select
+        'layer' as table_name,
+        artifact
+    from layer
+    union
+    select
+        'protocol' as table_name,
+        artifact
+    from protocol
 )
 
 select
@@ -33,4 +133,6 @@ select
     named.artifact
 from named
 left join artifact as registered on named.artifact = registered.artifact
-where registered.artifact is null
+where
+    registered.artifact is null
+    or registered.table_name <> named.table_name

@@ -1,8 +1,8 @@
 -- Which layer of each network aligns best with each region?
 -- One row: a network in one region.
--- $protocol varchar = 'sound': the protocol whose numbers to give
--- $roi varchar = null: this region only
--- $model varchar = null: this network only
+-- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $roi varchar in roi.roi = null: this region only
+-- $model varchar in model.model = null: this network only
 -- Example: alignhouse ask best_layer --roi V1
 select
     protocol,

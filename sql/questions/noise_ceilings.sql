@@ -1,7 +1,7 @@
 -- How well could any network align with each region, given how much the subjects differ?
 -- One row: a region under one protocol.
--- $protocol varchar = null: this protocol only
--- $roi varchar = null: this region only
+-- $protocol varchar in protocol.protocol = null: this protocol only
+-- $roi varchar in roi.roi = null: this region only
 -- Example: alignhouse ask noise_ceilings --protocol sound
 select * exclude (roi_order)
 from region_ceiling

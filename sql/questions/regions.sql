@@ -1,7 +1,7 @@
 -- Which regions are there, what are they made of, and in whom?
 -- One row: a region of a data set. voxels are the least and the most of the subjects (NULL where betas are
 -- not known); absent names the subjects that do not have the region, and why.
--- $dataset varchar = null: this data set only
+-- $dataset varchar in dataset.dataset = null: this data set only
 -- Example: alignhouse ask regions --dataset bmd
 with
 

@@ -2,9 +2,9 @@
 -- One row: a region in one split, over subjects. ncsnr is the median voxel's noise-ceiling signal-to-noise
 -- ratio, rdm_reliability the split-half reliability of the RDM (Spearman-Brown); the least and the most of
 -- the subjects are given beside their medians.
--- $roi varchar = null: this region only
+-- $roi varchar in roi.roi = null: this region only
 -- $split varchar = null: this split only, train or test
--- $dataset varchar = null: this data set only
+-- $dataset varchar in dataset.dataset = null: this data set only
 -- Example: alignhouse ask reliability --split test
 with
 

@@ -1,4 +1,4 @@
-"""Group comparisons and corrections for many tests, against worked examples."""
+"""Group comparisons, against worked examples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.groups import adjusted_p_values, group_statistics
+from analysis.groups import group_statistics
+from analysis.many_tests import adjusted_p_values
 from warehouse.errors import BadInput
 
 SCORES = np.array([0.30, 0.10, 0.20, 0.50, 0.40])
@@ -90,26 +91,3 @@ def test_one_group_alone_has_no_pairs() -> None:
 def test_what_cannot_be_compared_is_refused(best: Any, null: Any, labels: list[str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         group_statistics(best, null, labels)
-
-
-@pytest.mark.parametrize(
-    ("method", "expected"),
-    [
-        ("bonferroni", [0.04, 0.16, 0.12, 1.0]),
-        ("holm", [0.04, 0.09, 0.09, 0.5]),
-        ("benjamini_hochberg", [0.04, 0.16 / 3, 0.16 / 3, 0.5]),
-    ],
-)
-def test_corrections_of_a_worked_example(method: Any, expected: list[float]) -> None:
-    np.testing.assert_allclose(adjusted_p_values([0.01, 0.04, 0.03, 0.5], method), expected)
-
-
-@pytest.mark.parametrize("method", ["bonferroni", "holm", "benjamini_hochberg"])
-def test_no_tests_need_no_correction(method: Any) -> None:
-    assert adjusted_p_values([], method).size == 0
-
-
-@pytest.mark.parametrize("bad", [[0.1, 1.2], [-0.1], [np.nan]])
-def test_what_is_not_a_p_value_is_refused(bad: list[float]) -> None:
-    with pytest.raises(BadInput, match="in \\[0, 1\\]"):
-        adjusted_p_values(bad, "holm")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from analysis.noise_ceiling import noise_ceiling
 from analysis.permutation import best_layer_null, null_distribution, p_value, stimulus_permutations
-from analysis.rsa import layer_alignment, mean_and_sem, score_network, score_networks
+from analysis.rsa import layer_alignment, mean_and_sem, rank_brains, score_network, score_networks
 from analysis.settings import AnalysisSettings
 from analysis.similarity import spearman
 from warehouse.errors import BadInput
@@ -136,14 +136,30 @@ def test_bad_rdms_are_named_by_network_layer_or_region(simulated_rdms: Any, soun
         score_networks({"AlexNet": bad}, brain, orders, sound, layer_names={"AlexNet": ["conv1", "conv2"]})
     with pytest.raises(BadInput, match="RDM of region V1, row 1 "):
         score_networks(models, {"V1": np.vstack([brain["V1"][:1], bad[1:]])}, orders, sound)
-    with pytest.raises(BadInput, match="RDMs of region V2: expected 15 pairs, as network AlexNet, found 21"):
+    with pytest.raises(BadInput, match="RDMs of region V2: expected 15 pairs, as region V1, found 21"):
         score_networks(models, brain | {"V2": simulated_rdms(3, 7, 1)}, orders, sound)
     with pytest.raises(BadInput, match=r"RDMs of network AlexNet: .*found shape \(15,\)"):
         score_networks({"AlexNet": bad[0]}, brain, orders, sound)
     with pytest.raises(BadInput, match="layer names of AlexNet: expected 2"):
         score_networks(models, brain, orders, sound, layer_names={"AlexNet": ["conv1"]})
-    with pytest.raises(BadInput, match="at least one network and one region"):
+    with pytest.raises(BadInput, match="RDMs of region V1: expected 15 pairs, as network AlexNet, found 21"):
+        score_networks(models, {"V1": simulated_rdms(3, 7, 1)}, orders, sound)
+    with pytest.raises(BadInput, match="at least one region"):
         score_networks(models, {}, orders, sound)
+    with pytest.raises(BadInput, match="at least one network"):
+        score_networks({}, brain, orders, sound)
+
+
+def test_brains_that_were_ranked_before_give_the_same_scores(
+    simulated_rdms: Any, sound: AnalysisSettings
+) -> None:
+    models, brain = {"a": simulated_rdms(3, 9, 0, ties=True)}, {"V1": simulated_rdms(4, 9, 2, ties=True)}
+    orders = stimulus_permutations(9, 30, 0)
+    plain = score_networks(models, brain, orders, sound)["a"]["V1"]
+    ranked = score_networks(models, rank_brains(brain), orders, sound)["a"]["V1"]
+    np.testing.assert_array_equal(ranked.rho, plain.rho)
+    np.testing.assert_array_equal(ranked.rho, spearman(models["a"], brain["V1"]))
+    np.testing.assert_array_equal(ranked.null, plain.null)
 
 
 def study_without_alignment(rng: np.random.Generator, n: int = 12) -> tuple[Float, Float]:

@@ -87,25 +87,40 @@ def write_betas(path: Path, seed: int, n_stimuli: int = N_STIMULI) -> None:
         pickle.dump(data, file)
 
 
+def mini_study(folder: Path) -> MiniStudy:
+    """A miniature study in a folder of its own."""
+    study = MiniStudy(folder)
+    for subject in (1, 2, 3):
+        for number, part in enumerate(PARTS):
+            write_betas(study.betas(subject, part), seed=100 * subject + number)
+    stimuli = study.folder / "stimuli"
+    stimuli.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(N_STIMULI):
+        pixels = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(stimuli / f"{1001 + number}.png")
+    for seed, network in enumerate(("AlexNet", "vit_base_patch16_224", "my_own")):
+        study.add_network(network, seed)
+    study.file.write_text(STUDY, encoding="utf-8")
+    return study
+
+
 @pytest.fixture
 def make_study(tmp_path: Path) -> Callable[..., MiniStudy]:
     """Makes a miniature study in a folder of its own."""
 
     def make(name: str = "study") -> MiniStudy:
-        study = MiniStudy(tmp_path / name)
-        for subject in (1, 2, 3):
-            for number, part in enumerate(PARTS):
-                write_betas(study.betas(subject, part), seed=100 * subject + number)
-        stimuli = study.folder / "stimuli"
-        stimuli.mkdir()
-        rng = np.random.default_rng(0)
-        for number in range(N_STIMULI):
-            pixels = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(stimuli / f"{1001 + number}.png")
-        for seed, network in enumerate(("AlexNet", "vit_base_patch16_224", "my_own")):
-            study.add_network(network, seed)
-        study.file.write_text(STUDY, encoding="utf-8")
-        return study
+        return mini_study(tmp_path / name)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def make_shared_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MiniStudy]:
+    """As `make_study`, for studies that are run once for all tests of a file."""
+
+    def make(name: str = "study") -> MiniStudy:
+        return mini_study(tmp_path_factory.mktemp("shared") / name)
 
     return make
 
@@ -113,3 +128,9 @@ def make_study(tmp_path: Path) -> Callable[..., MiniStudy]:
 @pytest.fixture
 def study(make_study: Callable[..., MiniStudy]) -> MiniStudy:
     return make_study()
+
+
+@pytest.fixture(scope="module")
+def shared_study(make_shared_study: Callable[..., MiniStudy]) -> MiniStudy:
+    """A miniature study for all tests of a module, which are to leave it as it is once it has run."""
+    return make_shared_study()

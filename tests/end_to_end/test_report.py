@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
+import shutil
 from typing import Any
 
+import polars as pl
 import pytest
 
 
@@ -20,11 +24,59 @@ def test_the_report_is_one_page_that_says_what_its_numbers_are(reported: Any) ->
     assert page.count("synthetic brains") > 10
     for text in ("V1", "EBA", "my_own", "sound", "paper", "rows_and_columns", "sub-01_roi-lEBA"):
         assert text in page, text
-    loaded = re.findall(r'(?:src|href)="([^"#]+)"', page)
-    assert loaded
-    assert all(each.startswith("data:") for each in loaded)
-    figures = {path.suffix for path in (reported.folder / "report" / "figures").iterdir()}
-    assert figures == {".pdf", ".png"}
+    assert all(each.startswith("data:") for each in re.findall(r'src="([^"]+)"', page))
+    beside = [each for each in re.findall(r'href="([^"#]+)"', page) if not each.startswith("data:")]
+    assert len(beside) > 20
+    assert all((reported.folder / "report" / each).is_file() for each in beside)
+
+
+def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
+    data = reported.folder / "report" / "data"
+    answered = reported.alignhouse("sql", "from best_layer", "--format", "parquet", "--out", "best.parquet")
+    assert answered.returncode == 0, answered.stderr
+    expected = pl.read_parquet(reported.folder / "best.parquet")
+    key = ["protocol", "model", "roi"]
+    for found in (pl.read_parquet(data / "best_layer.parquet"), pl.read_csv(data / "best_layer.csv")):
+        both = expected.join(found, on=key, suffix="_found")
+        assert both.height == expected.height == found.height == 2 * 3 * 2
+        assert both["layer"].to_list() == both["layer_found"].to_list()
+        assert both["rho"].to_list() == pytest.approx(both["rho_found"].to_list())
+        assert set(found["remark"]) == {"synthetic brains"}
+    assert pl.read_parquet(data / "layer_score.parquet").height == 2 * 3 * 2 * 4
+    assert json.loads((reported.folder / "report" / ".made-from").read_text())["files"]
+
+
+def test_what_was_not_done_is_said_with_what_to_run(study: Any) -> None:
+    assert study.alignhouse("analyse", "rsa", "study.toml").returncode == 0
+    done = study.alignhouse("report", "early")
+    assert done.returncode == 0, done.stderr
+    page = html.unescape((study.folder / "early" / "index.html").read_text(encoding="utf-8"))
+    assert "There are no intervals: run alignhouse analyse uncertainty STUDY.toml" in page
+    assert "chosen on the stimuli that they are scored on" in page
+    assert "significant after correction" in page
+    assert study.alignhouse("analyse", "uncertainty", "study.toml").returncode == 0
+    assert study.alignhouse("report", "early").returncode == 0
+    page = html.unescape((study.folder / "early" / "index.html").read_text(encoding="utf-8"))
+    assert "There are no intervals" not in page
+    assert "Chosen on one half of the stimuli and scored on the other" in page
+
+
+def test_one_network_one_subject_one_region(study: Any) -> None:
+    study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
+    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20\nhalvings = 2')
+    for network in ("AlexNet", "vit_base_patch16_224"):
+        shutil.rmtree(study.folder / "models" / network)
+    done = study.alignhouse("run", "study.toml")
+    assert done.returncode == 0, done.stderr
+    page = html.unescape((study.folder / "report" / "index.html").read_text(encoding="utf-8"))
+    for sentence in (
+        "mini: alignment of 1 network with 1 region",
+        "There is a single network, my_own: it cannot be ranked.",
+        "There is no noise ceiling of V1: it takes two subjects.",
+        "The GFLOPs of my_own are not known.",
+        "Subjects are sub-02 only.",
+    ):
+        assert sentence in page, sentence
 
 
 def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) -> None:
@@ -37,6 +89,9 @@ def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) 
     reported.add_network("newcomer", seed=9)
     reported.alignhouse("run", "study.toml")
     assert "newcomer" in page.read_text(encoding="utf-8")
+    (reported.folder / "report" / "data" / "best_layer.csv").unlink()
+    reported.alignhouse("run", "study.toml")
+    assert (reported.folder / "report" / "data" / "best_layer.csv").is_file()
 
 
 def test_a_report_can_be_made_of_any_warehouse(reported: Any) -> None:

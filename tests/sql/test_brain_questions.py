@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from warehouse import Warehouse
+from warehouse import BadInput, Warehouse
 from warehouse.checks import broken_rules
 from warehouse.jobs import Job, Output
 from warehouse.runs import Run
@@ -113,7 +113,8 @@ def test_reliability_is_given_over_subjects(warehouse: Warehouse) -> None:
         assert row["remark"] == "made up"
     assert warehouse.ask("reliability", roi="TOS").pl()["roi"].to_list() == ["TOS"]
     assert warehouse.ask("reliability", split="train").pl()["roi"].to_list() == ["V1"]
-    assert warehouse.ask("reliability", dataset="other").pl().is_empty()
+    with pytest.raises(BadInput, match="no dataset called 'other'"):
+        warehouse.ask("reliability", dataset="other")
 
 
 def test_regions_say_what_they_are_made_of_and_in_whom_they_are_absent(warehouse: Warehouse) -> None:
@@ -123,7 +124,8 @@ def test_regions_say_what_they_are_made_of_and_in_whom_they_are_absent(warehouse
         ("early", "V1", "lV1v + rV1v", 3, 13, 15, None, "made up"),
         ("lateral", "TOS", "TOS", 2, 7, 9, "s2 (TOS has no voxels)", "made up"),
     ]
-    assert warehouse.ask("regions", dataset="other").pl().is_empty()
+    with pytest.raises(BadInput, match="no dataset called 'other'"):
+        warehouse.ask("regions", dataset="other")
 
 
 def test_a_reliability_that_none_can_be_is_found(tmp_path: Path, warehouse: Warehouse) -> None:

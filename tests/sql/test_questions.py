@@ -35,6 +35,7 @@ def content() -> dict[str, list[dict[str, object]]]:
     tables: dict[str, list[dict[str, object]]] = {
         name: [] for name in ("alignment", "significance", "layer", "model", "roi", "noise_ceiling")
     }
+    tables["protocol"] = [{"protocol": "sound", "settings": "{}"}]
     for order, (roi, group) in enumerate([("V1", "early"), ("MT", "lateral")]):
         tables["roi"].append({"dataset": "d", "roi": roi, "roi_group": group, "roi_order": order})
         tables["noise_ceiling"].append(
@@ -78,7 +79,7 @@ def content() -> dict[str, list[dict[str, object]]]:
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     folder: Path = tmp_path_factory.mktemp("questions") / "w"
-    slots = {"roi": ("roi",), "layer": ("model",)}
+    slots = {"roi": ("roi",), "layer": ("model",), "protocol": ("protocol",)}
     jobs = [rows_job(table, rows, slots.get(table, ("remark",))) for table, rows in content().items()]
     with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("tables", jobs)
@@ -99,7 +100,8 @@ def test_best_layer(warehouse: Warehouse) -> None:
     np.testing.assert_allclose(answer["sem"], 0.1, atol=1e-12)
     assert answer["p_value"].to_list() == [P_BEST[model] for model in "dcba"]
     assert warehouse.ask("best_layer", model="b").pl()["roi"].to_list() == ["V1", "MT"]
-    assert warehouse.ask("best_layer", protocol="paper").pl().is_empty()
+    with pytest.raises(BadInput, match="no protocol called 'paper'.*known: sound"):
+        warehouse.ask("best_layer", protocol="paper")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +165,6 @@ def test_noise_ceilings(warehouse: Warehouse) -> None:
         ("MT", 0.5, 0.8, 2),
     ]
     assert warehouse.ask("noise_ceilings", roi="MT").pl()["roi"].to_list() == ["MT"]
-    assert warehouse.ask("noise_ceilings", protocol="paper").pl().is_empty()
 
 
 def test_parameters_are_checked(warehouse: Warehouse) -> None:

@@ -65,18 +65,21 @@ def test_migrating_twice_changes_nothing(empty: duckdb.DuckDBPyConnection) -> No
     assert columns(empty) == before
 
 
-@pytest.mark.parametrize("folder", ["questions", "checks", "report"])
+@pytest.mark.parametrize("folder", ["questions", "figures", "checks", "report"])
 def test_every_query_runs_on_an_empty_warehouse(empty: duckdb.DuckDBPyConnection, folder: str) -> None:
     for name, text in sql_files(folder).items():
-        if folder == "questions":
-            given = questions()[name].bind({})
+        if folder in ("questions", "figures"):
+            asked = questions(folder)[name]
+            given = asked.bind({each.name: "x" for each in asked.parameters if each.required})
         else:
             given = {key: value for key, value in PARAMETERS.items() if f"${key}" in text}
         rows = empty.execute(text, given or None).fetchall()
         assert rows in ([], [(None,)]), name
 
 
-@pytest.mark.parametrize("folder", ["views/staging", "views/marts", "questions", "checks", "report"])
+@pytest.mark.parametrize(
+    "folder", ["views/staging", "views/marts", "summaries", "questions", "figures", "checks", "report"]
+)
 def test_every_query_says_first_what_a_row_is(folder: str) -> None:
     for name, text in sql_files(*folder.split("/")).items():
         comment = [line for line in text.splitlines() if line.startswith("--")]
@@ -87,4 +90,17 @@ def test_every_query_says_first_what_a_row_is(folder: str) -> None:
 def test_every_question_has_an_example_and_documents_its_parameters() -> None:
     for name, question in questions().items():
         assert f"alignhouse ask {name}" in question.help
+        assert {each.name for each in question.parameters} == set(re.findall(r"\$(\w+)", question.sql)), name
+
+
+def test_every_question_is_asked_by_a_test_of_its_values() -> None:
+    tests = "".join(
+        path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*questions*.py")
+    )
+    for name in questions():
+        assert f'"{name}"' in tests, name
+
+
+def test_every_query_of_a_figure_documents_its_parameters() -> None:
+    for name, question in questions("figures").items():
         assert {each.name for each in question.parameters} == set(re.findall(r"\$(\w+)", question.sql)), name

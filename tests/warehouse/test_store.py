@@ -16,6 +16,14 @@ from warehouse.jobs import Job, Output
 from warehouse.runs import Run
 from warehouse.store import SNAPSHOT, WORKING, Writer
 
+NEWER_TABLES = (
+    "corrected_significance",
+    "layer_choice",
+    "layer_vote",
+    "score_interval",
+    "difference_interval",
+    "complexity",
+)
 HOLD_THE_LOCK = """
 import sys
 from warehouse.store import Writer
@@ -197,6 +205,22 @@ def test_no_warehouse_is_an_error_that_says_how_to_make_one(tmp_path: Path, exis
         folder.mkdir()
     with pytest.raises(BadInput, match="alignhouse run"):
         Warehouse.open(folder)
+
+
+def test_an_older_warehouse_is_read_as_if_its_new_tables_were_empty(tmp_path: Path) -> None:
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+        run.do("Subjects", [subject_job("sub-01")])
+    with duckdb.connect(str(tmp_path / SNAPSHOT)) as snapshot:
+        for table in NEWER_TABLES:
+            snapshot.execute(f"drop table {table}")
+        snapshot.execute("drop view network")
+        snapshot.execute("delete from migration where name = '0003_statistics' or name like 'views %'")
+    before = (tmp_path / SNAPSHOT).read_bytes()
+    with Warehouse.open(tmp_path) as opened:
+        assert opened.sql("select subject from subject").fetchall() == [("sub-01",)]
+        assert all(opened.sql(f"from {table}").fetchall() == [] for table in NEWER_TABLES)
+        assert opened.sql("from network").fetchall() == []
+    assert (tmp_path / SNAPSHOT).read_bytes() == before
 
 
 def test_a_warehouse_of_a_newer_version_is_refused(tmp_path: Path) -> None:

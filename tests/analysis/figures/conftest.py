@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import polars as pl
 import pytest
@@ -72,21 +73,6 @@ def _ceilings(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.
     )
 
 
-def _profiles(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.DataFrame:
-    """rho rises with depth from 0 to .1 for the first network, .2 for the second, ..."""
-    return pl.DataFrame(
-        [
-            _place(protocol, roi, group, order, remark)
-            | {"model": model, "model_type": model_type, "arch_type": arch_type}
-            | {"depth": depth, "rho": depth * 0.1 * (n + 1)}
-            for protocol in protocols
-            for roi, group, order in REGIONS
-            for n, (model, model_type, arch_type) in enumerate(NETWORKS)
-            for depth in (0.0, 0.5, 1.0)
-        ]
-    )
-
-
 @pytest.fixture
 def best_layers() -> Build:
     return _best_layers
@@ -97,6 +83,21 @@ def ceilings() -> Build:
     return _ceilings
 
 
+def _said(plot: Any) -> str:
+    return " ".join(f"{plot.labels.title} {plot.labels.subtitle} {plot.labels.caption}".split())
+
+
+def _drawn(plot: Any, geom: str) -> list[pl.DataFrame]:
+    return [layer._data for layer in plot.layers if type(layer.geom).__name__ == geom]
+
+
 @pytest.fixture
-def profiles() -> Build:
-    return _profiles
+def said() -> Callable[[Any], str]:
+    """Title, subtitle and caption of a plot, as one line."""
+    return _said
+
+
+@pytest.fixture
+def drawn() -> Callable[[Any, str], list[pl.DataFrame]]:
+    """`drawn(plot, "geom_point")`: what the layers of that kind draw, in their order."""
+    return _drawn

@@ -63,17 +63,107 @@ def test_a_region_with_one_bound_has_a_line_and_no_band(best_layers: Build, ceil
     assert line._data["upper"].to_list() == [0.3, 0.3]
 
 
-@pytest.mark.parametrize(("size", "n_boxes"), [(2, 0), (3, 1)])
-def test_a_group_has_a_box_from_three_networks_on(
-    best_layers: Build, ceilings: Build, size: int, n_boxes: int
+def with_tests(frame: pl.DataFrame, **p: float | None) -> pl.DataFrame:
+    """The frame with medians .15 of every group, and the p of the groups that are named."""
+    return frame.with_columns(
+        group_median=pl.lit(0.15),
+        group_p=pl.col("model_type").replace_strict(p, default=None, return_dtype=pl.Float64),
+    )
+
+
+def test_a_group_of_two_or_more_has_a_bar_at_the_median_that_is_given(
+    best_layers: Build, ceilings: Build
 ) -> None:
-    networks = [(f"net{n}", "image-in1k", "CNNs") for n in range(size)] + [("other", "video-k400", "CNNs")]
-    plot = best_layer_by_group(best_layers(networks), ceilings(), protocol="sound")
-    boxes = layers(plot, "geom_boxplot")
-    assert len(boxes) == n_boxes
-    for box in boxes:
-        assert box._data["group"].unique().to_list() == ["image object recognition"]
-        assert box._data.height == size * 3
+    plot = best_layer_by_group(with_tests(best_layers()), pl.DataFrame(), protocol="sound")
+    (bars,) = layers(plot, "geom_segment")
+    assert bars._data.select("roi", "group", "group_median").rows() == [
+        (roi, "image object recognition", 0.15) for roi in ("V1", "V2", "MT")
+    ]
+    assert not layers(best_layer_by_group(best_layers(), pl.DataFrame(), protocol="sound"), "geom_segment")
+
+
+def test_a_group_has_the_stars_of_its_p_above_its_points(best_layers: Build) -> None:
+    frame = with_tests(best_layers(), **{"image-in1k": 0.003, "image-k400": 0.05, "video-k400": 0.0009})
+    (text,) = layers(best_layer_by_group(frame, pl.DataFrame(), protocol="sound"), "geom_text")
+    marks = text._data.filter(pl.col("roi") == "V1").select("group", "mark").rows()
+    assert marks == [("image object recognition", "**"), ("video action recognition", "***")]
+    assert (text._data["y"] > text._data["top"]).all()
+
+
+def test_points_are_hollow_where_p_is_not_small(best_layers: Build) -> None:
+    frame = best_layers().with_columns(
+        p_value=pl.col("model").replace_strict(
+            {"AlexNet": 0.04, "ViT": 0.05, "C2D": None}, default=0.5, return_dtype=pl.Float64
+        )
+    )
+    filled, hollow = layers(best_layer_by_group(frame, pl.DataFrame(), protocol="sound"), "geom_point")
+    assert filled._data["model"].unique().to_list() == ["AlexNet"]
+    assert sorted(hollow._data["model"].unique()) == ["C2D", "SlowFast", "ViT"]
+    assert hollow.geom.aes_params["fill"] == "white"
+
+
+def pairs(**p: float) -> pl.DataFrame:
+    """In V1: groups a_b -> adjusted p of their difference."""
+    return pl.DataFrame(
+        [
+            {"roi": "V1", "group_a": a, "group_b": b, "p_adjusted": value, "correction": "holm"}
+            for (a, b), value in ((name.split("__"), value) for name, value in p.items())
+        ]
+    )
+
+
+def test_groups_that_differ_have_a_bracket_from_one_to_the_other(best_layers: Build) -> None:
+    given = pairs(
+        **{"video-k400__image-in1k": 0.02, "image-in1k__image-k400": 0.2, "image-k400__video-k400": 0.004}
+    )
+    plot = best_layer_by_group(with_tests(best_layers()), pl.DataFrame(), given, protocol="sound")
+    text = layers(plot, "geom_text")[-1]._data
+    centres = dict(plot.data.filter(pl.col("roi") == "V1").select("group", "centre").iter_rows())
+    assert text.select("left", "right", "mark").rows() == [
+        (centres["image action recognition"], centres["video action recognition"], "**"),
+        (centres["image object recognition"], centres["video action recognition"], "*"),
+    ]
+    highest = plot.data.filter(pl.col("roi") == "V1")["rho"].max()
+    assert text["y"][0] > highest
+    assert text["y"][1] > text["y"][0]
+    assert "Holm" in plot.labels.caption
+
+
+def test_many_groups_have_no_brackets_and_the_caption_says_so(best_layers: Build) -> None:
+    networks = [(f"net{n}", "image-in1k", f"family{n}") for n in range(9)]
+    plot = best_layer_by_group(
+        best_layers(networks).with_columns(group_median=0.1, group_p=0.001),
+        pl.DataFrame(),
+        pairs(family0__family1=0.001),
+        protocol="sound",
+        group_by="arch_type",
+    )
+    assert not layers(plot, "geom_text")
+    caption = plot.labels.caption.replace("\n", " ")
+    assert "Too many groups for brackets" in caption
+    assert "Too many groups for stars" in caption
+
+
+def test_by_protocol_every_network_stands_once_under_each(best_layers: Build, ceilings: Build) -> None:
+    plot = best_layer_by_group(
+        best_layers(protocols=["sound", "paper"]),
+        ceilings(protocols=["sound", "paper"]),
+        protocol="sound",
+        group_by="protocol",
+    )
+    assert plot.data.group_by("group").len().sort("group").rows() == [("paper", 12), ("sound", 12)]
+    assert "every protocol" in plot.labels.title
+    assert "ceiling of the sound protocol" in plot.labels.caption
+
+
+def test_text_is_broken_where_a_column_ends(best_layers: Build, ceilings: Build) -> None:
+    wide, narrow = (
+        best_layer_by_group(best_layers(), ceilings(), protocol="sound", width=width) for width in (7.2, 3.5)
+    )
+    assert "\n" not in wide.labels.title
+    assert narrow.labels.title.replace("\n", " ") == wide.labels.title
+    assert narrow.theme.getp("figure_size")[0] == 3.5
+    assert max(map(len, narrow.labels.caption.split("\n"))) < max(map(len, wide.labels.caption.split("\n")))
 
 
 @pytest.mark.parametrize("group_by", ["model_type", "arch_type"])
@@ -112,7 +202,7 @@ def test_an_empty_frame_gives_a_figure_that_says_so(
 def test_missing_noise_ceilings_leave_the_points(best_layers: Build) -> None:
     plot = best_layer_by_group(best_layers(), pl.DataFrame(), protocol="sound")
     assert plot.data.height == 12
-    assert "noise ceiling" not in plot.labels.caption
+    assert "No noise ceiling is known" in plot.labels.caption
 
 
 def test_ceilings_of_other_stimuli_are_refused(best_layers: Build, ceilings: Build) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures.labels import group_label, group_labels, group_styles, plain
+from analysis.figures.labels import group_label, group_labels, group_styles, plain, shortened
 from warehouse.errors import BadInput
 
 
@@ -13,8 +13,8 @@ from warehouse.errors import BadInput
     [
         ("image-in1k", "image object recognition"),
         ("image-k400", "image action recognition"),
-        ("video-k710", "video action recognition"),
-        ("video-ssv2", "video action recognition"),
+        ("video-k710", "video action recognition (K710)"),
+        ("video-ssv2", "video action recognition (SSv2)"),
         ("image-dino", "image-dino"),
         ("CNNs", "CNNs"),
         (None, "not stated"),
@@ -28,6 +28,24 @@ def test_a_known_group_keeps_its_colour_whatever_is_beside_it() -> None:
     alone = group_styles(["video action recognition"])
     beside = group_styles(["CNNs", "video action recognition", "image object recognition"])
     assert alone["video action recognition"] == beside["video action recognition"]
+
+
+def test_groups_that_are_tested_apart_are_drawn_apart() -> None:
+    labels = group_labels()
+    assert len(set(labels.values())) == len(labels)
+
+
+def test_a_group_without_a_known_name_takes_a_colour_that_no_other_has() -> None:
+    styles = group_styles(["image object recognition", "image action recognition", "b", "a"])
+    assert list(styles)[2:] == ["a", "b"]
+    assert len({style.colour for style in styles.values()}) == 4
+
+
+@pytest.mark.parametrize(
+    ("most", "shown"), [(10, "abcdefghij"), (9, "abcd…ghij"), (6, "abc…ij"), (5, "ab…ij")]
+)
+def test_long_names_keep_their_beginning_and_their_end(most: int, shown: str) -> None:
+    assert shortened("abcdefghij", most) == shown
 
 
 def test_forty_groups_can_all_be_told_apart() -> None:

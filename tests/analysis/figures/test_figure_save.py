@@ -8,8 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analysis.figures import best_layer
 from analysis.figures.best_layer import best_layer_by_group
-from analysis.figures.depth import alignment_over_depth
+from analysis.figures.depth import depth_bands
 from analysis.figures.save import save_figure
 from warehouse.errors import BadInput
 
@@ -33,23 +34,23 @@ def test_each_format_is_written_whole_and_nothing_else_stays(
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["best.pdf", "best.png"]
 
 
-def test_equal_plots_are_equal_files(tmp_path: Path, profiles: Build) -> None:
+def test_equal_plots_are_equal_files(tmp_path: Path, best_layers: Build, ceilings: Build) -> None:
     for name in ("one", "two"):
-        save_figure(alignment_over_depth(profiles(), protocol="sound"), tmp_path / name, "depth", dpi=50)
+        plot = best_layer_by_group(best_layers(), ceilings(), protocol="sound")
+        save_figure(plot, tmp_path / name, "best", dpi=50)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
-    assert b"CreationDate" not in (tmp_path / "one" / "depth.pdf").read_bytes()
+    assert b"CreationDate" not in (tmp_path / "one" / "best.pdf").read_bytes()
 
 
 def test_drawing_warns_of_nothing(
-    tmp_path: Path, best_layers: Build, ceilings: Build, profiles: Build, recwarn: pytest.WarningsRecorder
+    tmp_path: Path, best_layers: Build, ceilings: Build, recwarn: pytest.WarningsRecorder
 ) -> None:
     networks = [(f"net{n}", "image-in1k" if n < 6 else "video-k400", "CNNs") for n in range(8)]
     save_figure(
         best_layer_by_group(best_layers(networks), ceilings(), protocol="sound"), tmp_path, "a", dpi=50
     )
-    save_figure(alignment_over_depth(profiles(), protocol="sound"), tmp_path, "b", dpi=50)
-    save_figure(alignment_over_depth(pl.DataFrame(), protocol="sound"), tmp_path, "c", dpi=50)
+    save_figure(depth_bands(pl.DataFrame(), protocol="sound"), tmp_path, "b", dpi=50)
     assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
 
 
@@ -57,15 +58,16 @@ def test_drawing_warns_of_nothing(
 def test_a_name_with_a_folder_or_an_unknown_format_is_refused(
     tmp_path: Path, name: str, formats: tuple[str, ...]
 ) -> None:
-    plot = alignment_over_depth(pl.DataFrame(), protocol="sound")
+    plot = depth_bands(pl.DataFrame(), protocol="sound")
     with pytest.raises(BadInput):
         save_figure(plot, tmp_path, name, formats=formats)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_importing_the_figures_and_the_report_loads_no_plotting_library() -> None:
-    modules = (
-        "analysis.figures.best_layer, analysis.figures.depth, analysis.figures.save, analysis.report.page"
+    figures = Path(best_layer.__file__).parent
+    modules = ", ".join(
+        [*(f"analysis.figures.{each.stem}" for each in figures.glob("[a-z]*.py")), "analysis.report.page"]
     )
     heavy = ("plotnine", "matplotlib", "pandas", "jinja2")
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from analysis.report.page import ReportContent
+from analysis.figures.best_layer import best_layer_by_group
+from analysis.figures.catalog import Drawn
+from analysis.report.content import ReportContent
+from analysis.report.page import write_report
+from analysis.report.pictures import Planned
+from warehouse.progress import Progress
 
 NETWORKS = (
     ("AlexNet", "image-in1k", "CNNs"),
@@ -32,6 +39,7 @@ def content() -> Content:
         *, remark: str = "", protocols: tuple[str, ...] = ("sound",), best_network: str = "TSN", **fields: Any
     ) -> ReportContent:
         names = {"TSN": best_network}
+        place_keys = ("protocol", "dataset", "split", "roi", "roi_group", "roi_order", "remark")
         places: list[dict[str, Any]] = [
             {"protocol": protocol, "dataset": "bmd", "split": "test"}
             | {"roi": roi, "roi_group": group, "roi_order": order, "remark": ""}
@@ -43,12 +51,20 @@ def content() -> Content:
             | {"model": names.get(model, model), "model_type": model_type, "arch_type": arch_type}
             | {"layer": "fc" if place["protocol"] == "sound" else "conv", "depth": 0.75, "p_value": 0.0004}
             | {"rho": 0.1 * (n + 1) - 0.01 * ["V1", "V2", "MT"].index(place["roi"])}
-            | {"family": "f", "training_dataset": "d"}
+            | {"family": "f", "training_dataset": "d", "sem": 0.01}
+            | {"rho_lower": 0.0, "rho_upper": 0.4, "q_value": 0.04, "p_family": 0.06}
+            | {"share_of_ceiling": 0.5, "chosen_layer": "fc", "chosen_rho": 0.05}
             for place in places
             for n, (model, model_type, arch_type) in enumerate(NETWORKS)
         ]
+        ranked = [
+            {key: row[key] for key in (*place_keys, "model", "model_type", "arch_type", "rho")}
+            | {"place": place, "mean_place_in_group": place, "mean_place": place, "n_regions": 3}
+            for row in best
+            for place in [3.0 - [names.get(model, model) for model, _, _ in NETWORKS].index(row["model"])]
+        ]
         depth = [
-            {key: row[key] for key in row if key not in ("layer", "p_value", "family", "training_dataset")}
+            {key: row[key] for key in (*place_keys, "model", "model_type", "arch_type")}
             | {"depth": at, "rho": at * row["rho"]}
             for row in best
             for at in (0.0, 1.0)
@@ -90,10 +106,41 @@ def content() -> Content:
             ),
             run={"version": "0.1.0"},
             group_by=["model_type"],
+            leaderboard=pl.DataFrame(ranked),
+            stimuli="102 videos",
         )
         return replace(made, **fields)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def write() -> Callable[..., Path]:
+    """`write(content, folder)`: the page, with two figures a protocol that are drawn from its own frames."""
+
+    def written(made: ReportContent, folder: Path, progress: Progress | None = None) -> Path:
+        return write_report(made, folder, progress, figures=_figures(made))
+
+    return written
+
+
+def _figures(made: ReportContent) -> dict[str, list[Planned]]:
+    frames = [
+        frame if frame.is_empty() else frame.with_columns(remark=pl.lit(made.remark))
+        for frame in (made.best_layer, made.noise_ceiling)
+    ]
+
+    def draw(protocol: str, group_by: str, progress: Progress) -> Drawn:
+        plot = best_layer_by_group(*frames, protocol=protocol, group_by=group_by)
+        return Drawn("best_layer", f"Best layer by {group_by}", "Points.", plot)
+
+    return {
+        protocol: [
+            Planned(f"{protocol} best layer by {group_by}", "Best layers.", partial(draw, protocol, group_by))
+            for group_by in ("model_type", "arch_type")
+        ]
+        for protocol in made.protocols
+    }
 
 
 class Page(HTMLParser):
@@ -113,7 +160,7 @@ class Page(HTMLParser):
         self.links += [
             str(given[name]) for name in ("src", "href", "action", "srcset", "data") if name in given
         ]
-        if tag not in ("meta", "link", "img"):
+        if tag not in ("meta", "link", "img", "input"):
             self._open.append(tag)
             self.texts.setdefault(tag, []).append("")
 

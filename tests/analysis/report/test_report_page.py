@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -9,55 +12,87 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.report.page import write_report
 from warehouse.errors import BadInput
+from warehouse.progress import Silent
 
+FILES = [".made-from", "data", "figures", "index.html"]
 Content = Callable[..., Any]
 Read = Callable[[str], Any]
+Write = Callable[..., Path]
 
 
 @pytest.fixture
-def written(content: Content, read: Read, tmp_path: Path) -> Callable[..., Any]:
-    def write(**fields: Any) -> Any:
-        return read(write_report(content(**fields), tmp_path).read_text(encoding="utf-8"))
+def written(content: Content, write: Write, read: Read, tmp_path: Path) -> Callable[..., Any]:
+    def made(**fields: Any) -> Any:
+        return read(write(content(**fields), tmp_path).read_text(encoding="utf-8"))
 
-    return write
+    return made
 
 
 @pytest.fixture(scope="session")
-def two_protocols(content: Content, read: Read, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def two_protocols(
+    content: Content, write: Write, read: Read, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
     """A page with both protocols, written once."""
     made = content(protocols=("paper", "sound"))
-    return read(write_report(made, tmp_path_factory.mktemp("report")).read_text(encoding="utf-8"))
+    return read(write(made, tmp_path_factory.mktemp("report")).read_text(encoding="utf-8"))
 
 
-def test_the_page_loads_nothing_from_elsewhere(written: Callable[..., Any]) -> None:
+def test_the_page_loads_nothing_and_links_only_to_files_beside_it(
+    written: Callable[..., Any], tmp_path: Path
+) -> None:
     page = written(remark="random weights")
-    assert len(page.links) > 8
-    assert [link for link in page.links if not link.startswith(("data:", "#"))] == []
-    assert "script" not in page.texts
+    loaded = [
+        given[name] for _, given in page.elements for name in ("src", "srcset", "data") if name in given
+    ]
+    assert len(loaded) == 2
+    assert all(each.startswith("data:image/") for each in loaded)
+    beside = [link for link in page.links if not link.startswith(("data:", "#"))]
+    assert len(beside) > 6
+    assert all((tmp_path / link).is_file() for link in beside)
     assert "url(" not in page.texts["style"][0]
     assert "@import" not in page.texts["style"][0]
 
 
-def test_figures_are_embedded_as_png_and_pdf_and_kept_as_files(
-    written: Callable[..., Any], tmp_path: Path
-) -> None:
+def test_the_policy_lets_only_the_pages_own_style_and_script_run(written: Callable[..., Any]) -> None:
     page = written()
-    pngs = [given["src"] for tag, given in page.elements if tag == "img"]
-    pdfs = {given["download"]: given["href"] for tag, given in page.elements if "download" in given}
-    assert (len(pngs), len(pdfs)) == (2, 2)
-    assert all(base64.b64decode(each.partition(",")[2]).startswith(b"\x89PNG\r\n\x1a\n") for each in pngs)
-    for name, uri in pdfs.items():
-        assert base64.b64decode(uri.partition(",")[2]) == (tmp_path / "figures" / name).read_bytes()
-        assert (tmp_path / "figures" / name).read_bytes().startswith(b"%PDF-")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "index.html"]
+    [policy] = [
+        given["content"] for _, given in page.elements if given.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    for rule, tag in (("style-src", "style"), ("script-src", "script")):
+        [text] = page.texts[tag]
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules[rule] == f"'sha256-{digest}'"
+
+
+def test_figures_are_in_the_page_and_beside_it(written: Callable[..., Any], tmp_path: Path) -> None:
+    page = written()
+    images = [given["src"] for tag, given in page.elements if tag == "img"]
+    kept = {path.read_bytes() for path in (tmp_path / "figures").iterdir()}
+    assert all(base64.b64decode(each.partition(",")[2]) in kept for each in images)
+    suffixes = sorted(path.suffix for path in (tmp_path / "figures").iterdir())
+    assert suffixes == sorted([".pdf", ".png", ".svg"] * 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+
+
+def test_a_figure_of_many_points_is_in_the_page_as_pixels(
+    written: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kinds(page: Any) -> set[str]:
+        return {given["src"].partition(";")[0] for tag, given in page.elements if tag == "img"}
+
+    assert kinds(written()) == {"data:image/svg+xml"}
+    monkeypatch.setattr("analysis.report.pictures.MOST_BYTES_OF_SVG", 10)
+    assert kinds(written()) == {"data:image/png"}
 
 
 def test_the_remark_is_in_the_banner_and_in_every_caption(written: Callable[..., Any]) -> None:
     page = written(remark="synthetic brains, random weights")
     captions = page.texts["caption"] + page.texts["figcaption"]
-    assert len(captions) == 2 + 7
+    assert len(captions) == 2 + 11
     assert all("synthetic brains, random weights" in caption for caption in captions)
     assert page.texts["strong"] == ["synthetic brains, random weights"] * (1 + len(captions))
     first_in_body = page.elements[[tag for tag, _ in page.elements].index("body") + 1]
@@ -77,9 +112,9 @@ def test_a_remark_of_the_rows_alone_is_shown_too(content: Content, written: Call
 def test_names_are_escaped(written: Callable[..., Any]) -> None:
     name = "<script>alert('x')</script>&\"$a$"
     page = written(best_network=name, title=name, settings={name: name}, run={"host": name}, remark=name)
-    assert "script" not in page.texts
+    assert len(page.texts["script"]) == 1
     assert name in page.texts["h1"][0]
-    assert sum(name in cell for cell in page.texts["td"]) >= 4
+    assert sum(name in cell for cell in page.texts["td"] + page.texts["th"]) >= 4
     assert page.texts["title"] == [name]
 
 
@@ -104,9 +139,9 @@ def test_the_summary_names_the_best_network_of_each_region_group(written: Callab
     sentences = written().texts["li"]
     assert "3 networks, 3 regions, 10 subjects." in sentences
     assert any("TSN with V1, at its layer fc (rho = 0.300, p < 0.001)" in each for each in sentences)
-    early = "Early regions: TSN aligns best (mean rho over 2 regions 0.295; lower noise ceiling 0.350)."
-    assert early in sentences
-    assert "Lateral regions: TSN aligns best (rho 0.280; lower noise ceiling 0.350)." in sentences
+    of_ceiling = "lower noise ceiling 0.350, 84 % of it"
+    assert f"Early regions: TSN aligns best (mean rho over 2 regions 0.295; {of_ceiling})." in sentences
+    assert "Lateral region: TSN aligns best (rho 0.280; lower noise ceiling 0.350, 80 % of it)." in sentences
 
 
 def test_two_protocols_are_compared_in_words(content: Content, written: Callable[..., Any]) -> None:
@@ -123,7 +158,7 @@ def test_two_protocols_are_compared_in_words(content: Content, written: Callable
 def test_protocols_are_laid_side_by_side_and_their_differences_marked(two_protocols: Any) -> None:
     rows = [given.get("class") for tag, given in two_protocols.elements if tag == "tr"]
     assert rows.count("differs") == 1
-    assert {"null.p_value", "sound", "paper"} <= set(two_protocols.texts["td"])
+    assert {"null.p_value", "sound", "paper"} <= set(two_protocols.texts["td"] + two_protocols.texts["th"])
 
 
 def test_empty_frames_still_make_a_page(written: Callable[..., Any]) -> None:
@@ -134,6 +169,7 @@ def test_empty_frames_still_make_a_page(written: Callable[..., Any]) -> None:
         depth_profile=nothing,
         networks=nothing,
         inputs=nothing,
+        leaderboard=nothing,
         group_answers={},
     )
     assert "Results: sound protocol, no rows" in page.texts["h2"]
@@ -141,26 +177,43 @@ def test_empty_frames_still_make_a_page(written: Callable[..., Any]) -> None:
     assert "no rows" in page.texts["td"]
 
 
-def test_a_group_that_only_the_networks_know_is_found(written: Callable[..., Any]) -> None:
-    page = written(group_by=["family"])
-    assert [caption for caption in page.texts["figcaption"] if "by family" in caption]
-
-
-def test_a_group_that_nobody_knows_leaves_the_old_page(content: Content, tmp_path: Path) -> None:
-    page = write_report(content(), tmp_path)
+def test_a_figure_that_fails_leaves_the_old_page(content: Content, write: Write, tmp_path: Path) -> None:
+    page = write(content(), tmp_path)
     before = page.read_bytes()
-    with pytest.raises(BadInput, match="did you mean model_type"):
-        write_report(content(title="new", group_by=["model_typ"]), tmp_path)
+    broken = content(title="new").best_layer.with_columns(rho=float("nan"))
+    with pytest.raises(BadInput, match="best_layer.*NaN"):
+        write(content(title="new", best_layer=broken), tmp_path)
     assert page.read_bytes() == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figures", "index.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
 
-def test_the_same_content_gives_the_same_page(content: Content, tmp_path: Path) -> None:
-    one, two = (write_report(content(), tmp_path / name).read_bytes() for name in ("one", "two"))
+def test_the_same_content_gives_the_same_page(content: Content, write: Write, tmp_path: Path) -> None:
+    one, two = (write(content(), tmp_path / name).read_bytes() for name in ("one", "two"))
     assert one == two
 
 
-def test_progress_counts_every_figure_and_the_page(content: Content, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    write_report(content(), tmp_path, progress=lambda what, done, total: told.append((done, total)))
-    assert told == [(0, 3), (1, 3), (2, 3)]
+def test_progress_counts_every_figure_and_the_page(content: Content, write: Write, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Told(Silent):
+        def stage(self, title: str, todo: int, done_before: int) -> None:
+            told.append(f"{todo} to do")
+
+        def job_done(self) -> None:
+            told.append("done")
+
+    write(content(), tmp_path, Told())
+    assert told == ["3 to do", "done", "done", "done"]
+
+
+def test_what_a_killed_report_left_is_swept_away_and_nothing_else(
+    content: Content, write: Write, tmp_path: Path
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for name in (f".making-{ended.pid}", ".making-1", ".making-notes", "mine"):
+        (tmp_path / name).mkdir()
+    write(content(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*FILES, ".making-1", ".making-notes", "mine"]
+    )

@@ -46,7 +46,8 @@ def test_a_long_table_is_cut_and_says_where_the_rest_is() -> None:
 
 
 def test_numbers_are_set_apart_from_names() -> None:
-    assert table_of(pl.DataFrame({"roi": ["V1"], "rho": [0.1]}), "x").numeric == [False, True]
+    columns = table_of(pl.DataFrame({"roi": ["V1"], "rho": [0.1]}), "x").columns
+    assert [column.numeric for column in columns] == [False, True]
 
 
 def test_nested_settings_become_dotted_names() -> None:
@@ -71,3 +72,10 @@ def test_a_column_of_remarks_stays_only_where_it_says_more_than_the_caption(
 ) -> None:
     frame = without_repeated_remark(pl.DataFrame({"n": [1, 2], "remark": remarks}), "r")
     assert ("remark" in frame.columns) == kept
+
+
+def test_numbers_sort_by_more_digits_than_are_shown() -> None:
+    frame = pl.DataFrame({"rho": [0.12345, 0.5], "p_value": [0.0004, 0.25], "bytes": [12_345_678, 5]})
+    table = table_of(frame, "x")
+    assert table.rows == [["0.123", "< 0.001", "12.3 MB"], ["0.500", "0.250", "5 B"]]
+    assert table.keys == [["0.12345", "0.0004", "12345678"], ["0.5", "0.25", "5"]]

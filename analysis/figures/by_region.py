@@ -1,0 +1,228 @@
+"""A panel per region group and, in each region, a point per network beside those of its group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analysis.figures.frames import need_columns
+from analysis.figures.labels import Style, plain
+from analysis.figures.theme import NARROW, WIDTH, group_scales, house_theme
+
+if TYPE_CHECKING:
+    from plotnine import element_text, ggplot
+
+AESTHETICS = ("color", "shape", "fill")  # that tell groups apart
+SPREAD = 0.8  # share of a region's width that its groups take
+BAND = 0.46  # half the width of a region's noise ceiling, in regions
+MOST_REGIONS_ABREAST = 7
+CROWD = 12  # networks in a group from which on points are small and pale
+LETTER = 0.075  # inches that a letter of a region's name takes, with its share of the gap
+ALPHA = 0.05  # p below which a network, a group or a pair is marked
+PANEL = 2.2  # inches of height
+STAR_GAP = 0.03  # of the height of a panel
+MOST_GROUPS_OF_STARS = 6  # beyond, they would hide one another
+STEPS = ((0.001, "***"), (0.01, "**"), (ALPHA, "*"))
+
+
+def stars(p: float | None) -> str:
+    """*, ** or *** for a p below .05, .01 or .001; nothing otherwise, or where there is none."""
+    return next((mark for bound, mark in STEPS if p is not None and p < bound), "")
+
+
+def placed(
+    grouped: pl.DataFrame, regions: pl.DataFrame, groups: Sequence[str], value: str = "rho"
+) -> pl.DataFrame:
+    """The rows with `centre` (of their group) and `at` (their own), places on an axis of all regions.
+
+    Parameters
+    ----------
+    grouped : a row per network, region and group: model, roi, group and `value`; others are kept.
+    regions : of `ordered_regions`. groups : in drawing order.
+    """
+    place = pl.col("group").cast(pl.Enum(groups)).to_physical().cast(pl.Int64)
+    width = SPREAD / len(groups)
+    points = (
+        grouped.drop("roi_group", "roi_order")
+        .with_columns(pl.col("model", "roi").cast(pl.String))
+        .join(regions, on="roi")
+        .with_columns(
+            pl.col("group").cast(pl.Enum(groups)),
+            centre=pl.col("x") + (place - (len(groups) - 1) / 2) * width,
+            in_cell=pl.len().over("roi", "group"),
+        )
+        .sort("x", "group", value, "model")
+        .with_columns(nth=pl.int_range(1, pl.len() + 1).over("roi", "group"))
+    )
+    offsets = [(_scatter(nth) - 0.5) * width * 0.7 for nth in points["nth"]]
+    return points.with_columns(at=pl.col("centre") + pl.Series(offsets, dtype=pl.Float64))
+
+
+def _scatter(nth: int) -> float:
+    """The nth number, from 1, of van der Corput's sequence in (0, 1): points near in rank fall far apart."""
+    value, step = 0.0, 0.5
+    while nth:
+        value += step * (nth & 1)
+        nth, step = nth >> 1, step / 2
+    return value
+
+
+def region_bounds(ceilings: pl.DataFrame, regions: pl.DataFrame) -> pl.DataFrame:
+    """A row per drawn region with `lower`, `upper` and the band's `left` and `right` edge."""
+    if ceilings.is_empty():
+        return pl.DataFrame()
+    need_columns(ceilings, "noise_ceiling", ["lower", "upper"])
+    return (
+        ceilings.select(pl.col("roi").cast(pl.String), pl.col("lower", "upper").cast(pl.Float64))
+        .filter(pl.any_horizontal(pl.col("lower", "upper").is_not_null()))
+        .join(regions, on="roi")
+        .with_columns(left=pl.col("x") - BAND, right=pl.col("x") + BAND)
+        .sort("x")
+    )
+
+
+def cells(points: pl.DataFrame, value: str = "rho") -> pl.DataFrame:
+    """A row per group and region: `centre`, `left`, `right`, `top` (of its points), what all rows share."""
+    half = SPREAD / points["group"].n_unique() * 0.42 if not points.is_empty() else 0.0
+    shared = [name for name in ("group_median", "group_p") if name in points.columns]
+    return (
+        points.group_by("roi", "roi_group", "x", "group", "centre")
+        .agg(
+            pl.col(value).max().alias("top"),
+            pl.len().alias("size"),
+            *(pl.col(name).first() for name in shared),
+        )
+        .with_columns(left=pl.col("centre") - half, right=pl.col("centre") + half)
+        .sort("x", "group")
+    )
+
+
+def panels(
+    points: pl.DataFrame,
+    layers: Sequence[Any],
+    regions: pl.DataFrame,
+    styles: dict[str, Style],
+    *,
+    value: str = "rho",
+    width: float = WIDTH,
+    counts: dict[str, int] | None = None,
+) -> tuple[ggplot, float]:
+    """The plot of `layers` in panels of region groups, and the inches of height that its panels take."""
+    import plotnine as p9
+
+    n_panels = regions["roi_group"].n_unique()
+    few = int(regions["slot"].to_numpy().max()) < MOST_REGIONS_ABREAST
+    n_columns = min(2, n_panels) if few and width >= NARROW else 1
+    if counts is None:
+        counts = dict(points.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
+    edges = pl.concat([regions.with_columns(pl.col("x") + side) for side in (-0.5, 0.5)])
+    plot = (
+        p9.ggplot(points, p9.aes(x="at", y=value))
+        + house_theme()
+        + p9.geom_blank(p9.aes(x="x"), data=edges.with_columns(pl.lit(0.0).alias(value)))
+        + list(layers)
+        + p9.facet_wrap("roi_group", ncol=n_columns, scales="free_x")
+        + p9.scale_x_continuous(
+            breaks=regions["x"].to_list(), labels=[plain(roi) for roi in regions["roi"]], expand=(0, 0.05)
+        )
+        + group_scales(styles, counts, AESTHETICS, width)
+        + p9.theme(
+            axis_text_x=_region_text(regions, n_columns, width),
+            panel_spacing_y=0.02 if n_columns > 1 else 0.04,
+        )
+    )
+    return plot, 0.45 + PANEL * -(-n_panels // n_columns)
+
+
+def ceiling_layers(bounds: pl.DataFrame) -> list[Any]:
+    """The band between the two bounds, and a line at each; a region with one bound only has its line."""
+    import plotnine as p9
+
+    layers: list[Any] = []
+    both = bounds.drop_nulls(["lower", "upper"]) if not bounds.is_empty() else bounds
+    if not both.is_empty():
+        band = p9.aes(xmin="left", xmax="right", ymin="lower", ymax="upper")
+        layers.append(p9.geom_rect(band, data=both, inherit_aes=False, fill="#DADADA"))
+    for bound in ("lower", "upper") if not bounds.is_empty() else ():
+        known = bounds.drop_nulls(bound)
+        line = p9.aes(x="left", xend="right", y=bound, yend=bound)
+        if not known.is_empty():
+            layers.append(p9.geom_segment(line, data=known, inherit_aes=False, color="#8C8C8C", size=0.4))
+    return layers
+
+
+def zero_line() -> Any:
+    """The line at 0."""
+    import plotnine as p9
+
+    return p9.geom_hline(yintercept=0, color="#666666", size=0.4)
+
+
+def network_layers(points: pl.DataFrame, *, hollow: bool = True) -> list[Any]:
+    """A point per network, small and pale in a crowd; hollow where its p is not below ALPHA, if asked for."""
+    import plotnine as p9
+
+    size, alpha = (1.5, 0.9) if int(points["in_cell"].to_numpy().max()) <= CROWD else (0.9, 0.6)
+    tested = hollow and "p_value" in points.columns and points["p_value"].is_not_null().any()
+    found = pl.col("p_value").fill_null(1.0) < ALPHA if tested else pl.lit(True)
+    filled, open_ = points.filter(found), points.filter(~found)
+    layers: list[Any] = []
+    if not filled.is_empty():
+        look = p9.aes(color="group", shape="group", fill="group")
+        layers.append(p9.geom_point(look, data=filled, size=size, alpha=alpha, stroke=0.25))
+    if not open_.is_empty():
+        look = p9.aes(color="group", shape="group")
+        layers.append(
+            p9.geom_point(
+                look,
+                data=open_,
+                size=size,
+                alpha=alpha,
+                stroke=0.35,
+                fill="white",
+                show_legend=filled.is_empty(),
+            )
+        )
+    return layers
+
+
+def median_layers(of_cells: pl.DataFrame) -> list[Any]:
+    """A bar at the median of each group of two networks or more."""
+    import plotnine as p9
+
+    if "group_median" not in of_cells.columns:
+        return []
+    bars = of_cells.filter(pl.col("size") > 1).drop_nulls("group_median")
+    if bars.is_empty():
+        return []
+    line = p9.aes(x="left", xend="right", y="group_median", yend="group_median")
+    return [p9.geom_segment(line, data=bars, inherit_aes=False, color="#111111", size=0.9)]
+
+
+def star_layers(of_cells: pl.DataFrame, height: float) -> list[Any]:
+    """Stars above the groups whose `group_p` is small; `height` of the panel in the data's units."""
+    import plotnine as p9
+
+    if "group_p" not in of_cells.columns or of_cells["group"].n_unique() > MOST_GROUPS_OF_STARS:
+        return []
+    marked = of_cells.with_columns(
+        mark=pl.Series([stars(p) for p in of_cells["group_p"]], dtype=pl.String),
+        y=pl.col("top") + STAR_GAP * height,
+    ).filter(pl.col("mark") != "")
+    if marked.is_empty():
+        return []
+    look = p9.aes(x="centre", y="y", label="mark")
+    return [p9.geom_text(look, data=marked, inherit_aes=False, size=6.5, va="center", color="#111111")]
+
+
+def _region_text(regions: pl.DataFrame, n_columns: int, width: float) -> element_text:
+    from plotnine import element_text
+
+    room = (width - 0.8) / n_columns
+    needed = (
+        regions.select((pl.col("roi").str.len_chars().max() * pl.len()).over("roi_group").max()).item()
+        * LETTER
+    )
+    return element_text(rotation=35, ha="right") if needed > room else element_text()

@@ -1,0 +1,109 @@
+"""Best layers in the left and in the right part of each region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analysis.figures.by_region import SPREAD, cells, median_layers, network_layers, panels, placed, zero_line
+from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
+from analysis.figures.labels import group_styles
+from analysis.figures.theme import WIDTH, dressed, no_rows
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+MOST_JOINED = 30  # networks up to which a line joins the two sides of each
+
+
+def hemispheres(
+    hemispheres: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH
+) -> ggplot:
+    """One panel per region group: in each region the networks' best layers on the left and on the right.
+
+    Parameters
+    ----------
+    hemispheres : one row per network, region and hemisphere ("left", "right"): protocol, dataset, split,
+        model, roi (without its side), roi_group, roi_order, rho, p_value, group_median, lower, upper (noise
+        ceiling of that side, may be null), n_subjects, remark.
+    source : data set and split, for a figure without rows. width : inches.
+
+    Raises
+    ------
+    BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
+    """
+    what = "Left and right hemisphere"
+    rows = rows_to_draw(hemispheres, "hemispheres", protocol, values=["rho"])
+    if rows.frame.is_empty():
+        why = "no region was scored left and right apart (brain.regions = hemispheres)"
+        return no_rows(what, protocol=protocol, remark=rows.remark, source=source, why=why, width=width)
+    need_columns(hemispheres, "hemispheres", ["model", "hemisphere", "group_median", "lower", "upper"])
+    regions = ordered_regions(rows.frame)
+    grouped = with_group(rows.frame, "hemispheres", "hemisphere")
+    styles = group_styles(grouped["group"].unique())
+    points = placed(grouped, regions, list(styles))
+    of_cells = cells(points)
+    bounds = _bounds(points)
+    plot, body = panels(
+        points,
+        [
+            *_ceilings(bounds),
+            zero_line(),
+            *_joined(points),
+            *network_layers(points),
+            *median_layers(of_cells),
+        ],
+        regions,
+        styles,
+        width=width,
+        counts={},
+    )
+    notes = [rows.counts, "A point is a network, hollow where p of its best layer is not below 0.05."]
+    notes.append("Bar: median. " + ("Lines join a network's two sides." if _joined(points) else ""))
+    notes.append(
+        "Grey: noise ceiling of each side." if not bounds.is_empty() else "No noise ceiling is known."
+    )
+    from plotnine import labs
+
+    return dressed(
+        plot + labs(x="", y="Spearman rho, mean over subjects"),
+        body,
+        what,
+        styles=styles,
+        width=width,
+        protocol=protocol,
+        source=rows.source,
+        remark=rows.remark,
+        notes=[note.strip() for note in notes],
+        left_out=rows.left_out,
+    )
+
+
+def _bounds(points: pl.DataFrame) -> pl.DataFrame:
+    """A row per region and side that has a noise ceiling, with its left and right edge."""
+    half = SPREAD / points["group"].n_unique() * 0.46
+    return (
+        points.unique(["roi", "group"])
+        .drop_nulls(["lower", "upper"])
+        .with_columns(left=pl.col("centre") - half, right=pl.col("centre") + half)
+        .sort("x", "group")
+    )
+
+
+def _ceilings(bounds: pl.DataFrame) -> list[Any]:
+    import plotnine as p9
+
+    if bounds.is_empty():
+        return []
+    band = p9.aes(xmin="left", xmax="right", ymin="lower", ymax="upper")
+    return [p9.geom_rect(band, data=bounds, inherit_aes=False, fill="#DADADA")]
+
+
+def _joined(points: pl.DataFrame) -> list[Any]:
+    import plotnine as p9
+
+    if points["model"].n_unique() > MOST_JOINED:
+        return []
+    pairs = points.with_columns(pair=pl.concat_str("roi", "model", separator="|")).sort("pair", "group")
+    return [p9.geom_path(p9.aes(group="pair"), data=pairs, color="#A8A8A8", size=0.25)]

@@ -1,0 +1,139 @@
+"""The profile of every network over the regions of the brain, as a heat map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
+from analysis.figures.labels import Style, group_styles, heading, plain
+from analysis.figures.theme import (
+    NARROW,
+    POINTS,
+    WIDTH,
+    about,
+    dressed,
+    group_scales,
+    house_theme,
+    named,
+    no_rows,
+)
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+NAMES = 1.8  # inches that the names of networks take, over which no legend is centred
+LINE = 0.135  # inches that a network takes
+COLOURS = "viridis"  # even in lightness, and to the colour-blind
+GROUP_COLUMN = " "  # the panel of the groups' marks
+
+
+def region_profile(
+    best_layer: pl.DataFrame,
+    *,
+    protocol: str,
+    group_by: str = "model_type",
+    source: str = "",
+    width: float = WIDTH,
+) -> ggplot:
+    """A line per network, a column per region: rho of the best layer as colour; a mark says the group.
+
+    Groups follow one another, and in each the networks by their mean over the regions.
+
+    Parameters
+    ----------
+    best_layer : as of `best_layer_by_group`, with model_mean.
+    source : data set and split, for a figure without rows. width : inches.
+
+    Raises
+    ------
+    BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
+    """
+    what = "Brain-region profile of networks"
+    rows = rows_to_draw(best_layer, "best_layer", protocol, values=["rho"])
+    if rows.frame.is_empty():
+        return no_rows(what, protocol=protocol, remark=rows.remark, source=source, width=width)
+    need_columns(best_layer, "best_layer", ["model", "model_mean"])
+    regions = ordered_regions(rows.frame)
+    grouped = with_group(rows.frame, "best_layer", group_by)
+    styles = group_styles(grouped["group"].unique())
+    drawn = (
+        grouped.drop("roi_group", "roi_order")
+        .with_columns(pl.col("roi", "model").cast(pl.String))
+        .join(regions.select("roi", "roi_group", "x"), on="roi")
+        .with_columns(pl.col("group").cast(pl.Enum(list(styles))))
+        .sort("group", "model_mean", "model", descending=[True, False, True])
+    )
+    lines = drawn["model"].unique(maintain_order=True).to_list()
+    columns = [GROUP_COLUMN, *regions["roi"].to_list()]
+    panels = [GROUP_COLUMN, *regions["roi_group"].cast(pl.String).unique(maintain_order=True)]
+    tiles = drawn.with_columns(
+        pl.col("model").cast(pl.Enum(lines)),
+        pl.col("roi").cast(pl.Enum(columns)),
+        panel=pl.col("roi_group").cast(pl.String).cast(pl.Enum(panels)),
+    )
+    plot, body = _plot(tiles, styles, len(lines), len(regions), width)
+    return dressed(
+        plot,
+        body,
+        what,
+        styles=styles,
+        legend_width=width - NAMES,
+        width=width,
+        protocol=protocol,
+        source=rows.source,
+        remark=rows.remark,
+        notes=[
+            rows.counts,
+            f"Colour: Spearman rho of the best layer, mean over subjects. Networks by {heading(group_by)}, "
+            "in each by their mean over regions.",
+        ],
+        left_out=rows.left_out,
+    )
+
+
+def _plot(
+    tiles: pl.DataFrame, styles: dict[str, Style], n_lines: int, n_regions: int, width: float
+) -> tuple[ggplot, float]:
+    import plotnine as p9
+
+    marks = tiles.unique("model").with_columns(
+        roi=pl.lit(GROUP_COLUMN).cast(tiles.schema["roi"]),
+        panel=pl.lit(GROUP_COLUMN).cast(tiles.schema["panel"]),
+    )
+    counts = dict(tiles.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
+    narrow = width < NARROW
+    plot = (
+        p9.ggplot(tiles, p9.aes(x="roi", y="model"))
+        + house_theme()
+        + p9.geom_tile(p9.aes(fill="rho"))
+        + p9.geom_point(p9.aes(color="group", shape="group"), data=marks, size=1.6, stroke=0.2)
+        + p9.facet_grid(
+            cols="panel",
+            scales="free_x",
+            labeller=named(lambda name: name.partition("-")[0] if narrow else name),
+            space={"x": _shares(tiles), "y": [1]},
+        )
+        + p9.scale_fill_cmap(COLOURS, name="rho", breaks=about(4))
+        + p9.scale_x_discrete(labels=lambda names: [plain(name) for name in names])
+        + p9.scale_y_discrete(labels=lambda names: [plain(name) for name in names])
+        + p9.labs(x="", y="")
+        + group_scales(styles, counts, ["color", "shape"], width - NAMES)
+        + p9.guides(fill=p9.guide_colorbar(theme=p9.theme(legend_key_width=1.4 * POINTS)))
+        + p9.theme(
+            axis_text_x=p9.element_text(rotation=90, ha="center", size=7),
+            axis_text_y=p9.element_text(size=5.5 if narrow else 6.5),
+            strip_text_x=p9.element_text(size=6 if narrow else 8, ha="left"),
+            panel_grid_major_y=p9.element_blank(),
+            panel_spacing_x=0.008,
+            legend_title=p9.element_text(size=8, margin={"r": 5}),
+        )
+    )
+    return plot, 1.45 + LINE * max(4, n_lines)
+
+
+def _shares(tiles: pl.DataFrame) -> list[int]:
+    """How many columns each panel has, the panel of marks first."""
+    found = tiles.group_by("panel").agg(pl.col("roi").n_unique()).sort("panel")["roi"].to_list()
+    return [1, *found]

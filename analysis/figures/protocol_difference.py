@@ -1,0 +1,87 @@
+"""How much higher networks score under one protocol than under another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analysis.figures.by_region import cells, median_layers, network_layers, panels, placed, zero_line
+from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
+from analysis.figures.labels import group_styles, heading
+from analysis.figures.theme import WIDTH, dressed, no_rows
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+
+def protocol_difference(
+    protocol_difference: pl.DataFrame,
+    *,
+    protocol: str,
+    other: str | None,
+    group_by: str = "model_type",
+    source: str = "",
+    width: float = WIDTH,
+) -> ggplot:
+    """One panel per region group: in each region a point per network, one protocol's rho less the other's.
+
+    Parameters
+    ----------
+    protocol_difference : one row per network and region: protocol, other_protocol, dataset, split, model,
+        roi, roi_group, roi_order, difference, group_median, same_layers (of all rows: the share in which both
+        have the same best layer), n_subjects, remark and the column `group_by`.
+    other : the other protocol; None where there is none.
+    source : data set and split, for a figure without rows. width : inches.
+
+    Raises
+    ------
+    BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
+    """
+    what = f"Difference between protocols by {heading(group_by)}"
+    rows = rows_to_draw(protocol_difference, "protocol_difference", protocol, values=["difference"])
+    if rows.frame.is_empty():
+        why = (
+            f"no network was scored under both {protocol} and {other}"
+            if other
+            else "there is one protocol only"
+        )
+        return no_rows(what, protocol=protocol, remark=rows.remark, source=source, why=why, width=width)
+    need_columns(
+        protocol_difference, "protocol_difference", ["model", "group_median", "same_layers", "other_protocol"]
+    )
+    regions = ordered_regions(rows.frame)
+    grouped = with_group(rows.frame, "protocol_difference", group_by)
+    styles = group_styles(grouped["group"].unique())
+    points = placed(grouped, regions, list(styles), value="difference")
+    plot, body = panels(
+        points,
+        [
+            zero_line(),
+            *network_layers(points, hollow=False),
+            *median_layers(cells(points, value="difference")),
+        ],
+        regions,
+        styles,
+        value="difference",
+        width=width,
+    )
+    other_name = str(rows.frame["other_protocol"][0])
+    from plotnine import labs
+
+    return dressed(
+        plot + labs(x="", y=f"rho under {protocol} − rho under {other_name}"),
+        body,
+        what,
+        styles=styles,
+        width=width,
+        protocol=f"{protocol} − {other_name}",
+        source=rows.source,
+        remark=rows.remark,
+        notes=[
+            rows.counts,
+            "A point is a network's best layer; bar: median of a group.",
+            f"The best layer is the same in {100 * float(rows.frame['same_layers'][0]):.0f} % of them.",
+        ],
+        left_out=rows.left_out,
+    )

@@ -1,0 +1,138 @@
+"""Networks in the order of their best layers in a region, with every subject's own score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analysis.figures.by_region import AESTHETICS
+from analysis.figures.frames import joined_remarks, need_columns, ordered_regions, rows_to_draw, with_group
+from analysis.figures.labels import Style, group_styles, heading, plain
+from analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+NAMES = 1.6  # inches that the names of networks take, over which no legend is centred
+LINE = 0.125  # inches that a network takes
+SEPARATOR = "\N{UNIT SEPARATOR}"  # between region and network in the names of an axis' places
+
+
+def ranking(
+    ranking: pl.DataFrame,
+    noise_ceiling: pl.DataFrame,
+    *,
+    protocol: str,
+    group_by: str = "model_type",
+    source: str = "",
+    width: float = WIDTH,
+) -> ggplot:
+    """One panel per region, a line per network, the highest first: its mean over subjects, and each subject.
+
+    Parameters
+    ----------
+    ranking : one row per subject, network and region: protocol, dataset, split, model, subject, roi,
+        roi_group, roi_order, rho (the mean), subject_rho, place (from 1), n_models (of all in the region),
+        n_subjects, remark and the column `group_by`.
+    noise_ceiling : as of `best_layer_by_group`.
+    source : data set and split, for a figure without rows. width : inches.
+
+    Raises
+    ------
+    BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
+    """
+    what = "Ranking of networks"
+    rows = rows_to_draw(ranking, "ranking", protocol, values=["rho", "subject_rho"])
+    ceilings = rows_to_draw(noise_ceiling, "noise_ceiling", protocol, values=[])
+    remark = joined_remarks([rows.remark, ceilings.remark])
+    if rows.frame.is_empty():
+        return no_rows(what, protocol=protocol, remark=remark, source=source, width=width)
+    need_columns(ranking, "ranking", ["model", "place", "n_models"])
+    regions = ordered_regions(rows.frame)["roi"].to_list()
+    grouped = with_group(rows.frame, "ranking", group_by)
+    styles = group_styles(grouped["group"].unique())
+    drawn = grouped.with_columns(
+        pl.col("group").cast(pl.Enum(list(styles))),
+        roi=pl.col("roi").cast(pl.String).cast(pl.Enum(regions)),
+        line=pl.concat_str(
+            pl.col("roi").cast(pl.String), pl.col("model").cast(pl.String), separator=SEPARATOR
+        ),
+    ).sort("roi", "place", "subject", descending=[False, True, False])
+    lines = drawn["line"].unique(maintain_order=True).to_list()
+    drawn = drawn.with_columns(pl.col("line").cast(pl.Enum(lines)))
+    bounds = _bounds(ceilings.frame, regions)
+    notes = [rows.counts, f"Large: mean over subjects, by {heading(group_by)}; small: a subject."]
+    most, of_all = int(drawn["place"].to_numpy().max()), int(drawn["n_models"].to_numpy().max())
+    if most < of_all:
+        notes.append(f"The highest {most} of {of_all} networks in each region.")
+    notes.append("Grey: noise ceiling." if not bounds.is_empty() else "No noise ceiling is known.")
+    plot, body = _plot(drawn, bounds, styles, most, len(regions), width)
+    return dressed(
+        plot,
+        body,
+        what,
+        styles=styles,
+        legend_width=width - NAMES,
+        width=width,
+        protocol=protocol,
+        source=rows.source,
+        remark=remark,
+        notes=notes,
+        left_out=rows.left_out,
+    )
+
+
+def _bounds(ceilings: pl.DataFrame, regions: list[str]) -> pl.DataFrame:
+    if ceilings.is_empty():
+        return pl.DataFrame()
+    return (
+        ceilings.select(pl.col("roi").cast(pl.String), pl.col("lower", "upper").cast(pl.Float64))
+        .filter(pl.col("roi").is_in(regions))
+        .drop_nulls()
+        .with_columns(pl.col("roi").cast(pl.Enum(regions)))
+    )
+
+
+def _plot(
+    drawn: pl.DataFrame,
+    bounds: pl.DataFrame,
+    styles: dict[str, Style],
+    most: int,
+    n_panels: int,
+    width: float,
+) -> tuple[ggplot, float]:
+    import plotnine as p9
+
+    abreast = min(n_panels, 2 if width >= NARROW else 1)
+    means = drawn.unique("line", keep="first", maintain_order=True)
+    counts = dict(drawn.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
+    ceiling = p9.aes(xmin="lower", xmax="upper")
+    layers: list[Any] = []
+    if not bounds.is_empty():
+        layers.append(
+            p9.geom_rect(
+                ceiling, data=bounds, inherit_aes=False, ymin=-float("inf"), ymax=float("inf"), fill="#DEDEDE"
+            )
+        )
+    look = p9.aes(x="rho", color="group", shape="group", fill="group")
+    plot = (
+        p9.ggplot(drawn, p9.aes(x="subject_rho", y="line"))
+        + house_theme()
+        + layers
+        + p9.geom_vline(xintercept=0, color="#666666", size=0.4)
+        + p9.geom_point(size=1.1, alpha=0.8, stroke=0, color="#8A8A8A")
+        + p9.geom_point(look, data=means, size=1.7, stroke=0.2)
+        + p9.facet_wrap("roi", ncol=abreast, scales="free_y")
+        + p9.scale_y_discrete(
+            labels=lambda names: [plain(str(name).partition(SEPARATOR)[2]) for name in names]
+        )
+        + p9.labs(x="Spearman rho, best layer", y="")
+        + group_scales(styles, counts, AESTHETICS, width - NAMES)
+        + p9.theme(
+            axis_text_y=p9.element_text(size=6.5),
+            panel_grid_major_y=p9.element_line(color="#EEEEEE", size=0.4),
+            panel_grid_major_x=p9.element_line(color="#E4E4E4", size=0.5),
+        )
+    )
+    return plot, 0.45 + (0.35 + max(0.8, LINE * most)) * -(-n_panels // abreast)

@@ -1,0 +1,125 @@
+"""What a report is made of: query results and settings, before anything is drawn or written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from analysis.figures.frames import joined_remarks
+
+KEYS = ["protocol", "dataset", "split"]
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """All that a report shows; the frames are query results, the page computes no statistic of its own.
+
+    Each frame is the answer to the query of that name in `sql/report`; one without rows may lack its columns.
+
+    remark : what keeps the numbers from being findings ("random weights"); at the top and in every caption.
+    group_answers : the name of a question and the table that answers it.
+    settings : of the study, nested. protocols : the settings of each protocol, nested.
+    stimuli : "102 videos", in words; "" where that is not known.
+    inputs : kind, name, sha256, rows, bytes. run : version, started, finished, ...
+    group_by : columns of best_layer (or of networks) that figures group networks by.
+    """
+
+    title: str
+    remark: str
+    best_layer: pl.DataFrame
+    noise_ceiling: pl.DataFrame
+    depth_profile: pl.DataFrame
+    networks: pl.DataFrame
+    group_answers: Mapping[str, pl.DataFrame]
+    settings: Mapping[str, Any]
+    protocols: Mapping[str, Mapping[str, Any]]
+    inputs: pl.DataFrame
+    run: Mapping[str, Any]
+    group_by: list[str] = field(default_factory=lambda: ["model_type", "arch_type"])
+    leaderboard: pl.DataFrame = field(default_factory=pl.DataFrame)
+    layer_score: pl.DataFrame = field(default_factory=pl.DataFrame)
+    group_comparison: pl.DataFrame = field(default_factory=pl.DataFrame)
+    layer_choice: pl.DataFrame = field(default_factory=pl.DataFrame)
+    complexity: pl.DataFrame = field(default_factory=pl.DataFrame)
+    chance: pl.DataFrame = field(default_factory=pl.DataFrame)
+    runs: pl.DataFrame = field(default_factory=pl.DataFrame)
+    stimuli: str = ""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The frames of a report, of one protocol on one data set and split alone."""
+
+    protocol: str
+    source: str
+    best_layer: pl.DataFrame
+    noise_ceiling: pl.DataFrame
+    leaderboard: pl.DataFrame
+    group_comparison: pl.DataFrame
+    layer_choice: pl.DataFrame
+    complexity: pl.DataFrame
+    networks: pl.DataFrame
+
+
+def page_remark(content: ReportContent) -> str:
+    """The remark of the content and of every row of its frames, each once."""
+    remarks = [content.remark]
+    for frame in (content.best_layer, content.noise_ceiling, content.depth_profile, content.networks):
+        if "remark" in frame.columns:
+            remarks += frame["remark"].cast(pl.String).unique().sort().to_list()
+    return joined_remarks(remarks)
+
+
+def results_by_protocol(content: ReportContent, remark: str) -> list[Results]:
+    """The results of each protocol, data set and split: `sound` first, then by name; those without rows too.
+
+    Every row carries the page's `remark`: a figure that leaves the page must show it too.
+    """
+    frames = {
+        name: _with_facts(_marked(getattr(content, name), remark), content.networks, content.group_by)
+        for name in ("best_layer", "noise_ceiling")
+    } | {
+        name: getattr(content, name)
+        for name in ("leaderboard", "group_comparison", "layer_choice", "complexity")
+    }
+    return [
+        Results(
+            protocol=protocol,
+            source=f"{dataset}, {split}" if dataset else "no rows",
+            networks=content.networks,
+            **{name: _of(frame, protocol, dataset, split) for name, frame in frames.items()},
+        )
+        for protocol, dataset, split in _places(content)
+    ]
+
+
+def _places(content: ReportContent) -> list[tuple[str, str, str]]:
+    frames = [frame for frame in (content.best_layer, content.depth_profile) if not frame.is_empty()]
+    found = {
+        row for frame in frames for row in frame.select(pl.col(KEYS).cast(pl.String)).unique().iter_rows()
+    }
+    empty = {(name, "", "") for name in content.protocols if name not in {row[0] for row in found}}
+    return sorted(found | empty, key=lambda row: (row[0] != "sound", row))
+
+
+def _of(frame: pl.DataFrame, protocol: str, dataset: str, split: str) -> pl.DataFrame:
+    if frame.is_empty():
+        return frame
+    wanted = zip(KEYS, (protocol, dataset, split), strict=True)
+    return frame.filter(pl.col(key).cast(pl.String) == value for key, value in wanted)
+
+
+def _marked(frame: pl.DataFrame, remark: str) -> pl.DataFrame:
+    return frame if frame.is_empty() or not remark else frame.with_columns(remark=pl.lit(remark))
+
+
+def _with_facts(frame: pl.DataFrame, networks: pl.DataFrame, group_by: list[str]) -> pl.DataFrame:
+    """The frame with those columns of `group_by` that only the table of networks has."""
+    wanted = [name for name in group_by if name not in frame.columns and name in networks.columns]
+    if frame.is_empty() or not wanted or "model" not in frame.columns:
+        return frame
+    facts = networks.select(pl.col("model").cast(pl.String), *wanted).unique("model")
+    return frame.with_columns(pl.col("model").cast(pl.String)).join(facts, on="model", how="left")

@@ -1,0 +1,82 @@
+"""The tables of a report as files beside it: CSV for people, Parquet for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from analysis.report.content import ReportContent
+from analysis.report.tables import in_bytes, whole
+from warehouse.files import sha256_of
+
+FOLDER = "data"
+# The files, in the order in which the page lists them: field of the content -> what a row is.
+TABLES = {
+    "best_layer": "a network in one region, by its best layer",
+    "leaderboard": "a network in one region, with its ranks",
+    "layer_score": "one layer of a network in one region, over subjects",
+    "depth_profile": "a network in one region at one depth of the common grid",
+    "noise_ceiling": "a region",
+    "group_comparison": "a group of networks in one region, or the difference of two",
+    "layer_choice": "a network's layer in one region, chosen on other stimuli",
+    "complexity": "a region and a figure of networks that alignment is correlated with",
+    "networks": "a network",
+    "inputs": "a file that was read, or an RDM, with its hash",
+}
+
+
+@dataclass(frozen=True)
+class Download:
+    """A table beside the page: `csv` and `parquet` are links from the page, their sizes in words."""
+
+    name: str
+    row: str
+    rows: str
+    csv: str
+    csv_size: str
+    parquet: str
+    parquet_size: str
+    sha256: str
+
+
+def write_downloads(content: ReportContent, folder: Path) -> list[Download]:
+    """Write each table that has rows to `folder`/NAME.csv and `folder`/NAME.parquet.
+
+    Nested values are JSON in CSV, which has none. The sha256 is that of the Parquet file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    downloads = []
+    for name, row in TABLES.items():
+        frame: pl.DataFrame = getattr(content, name)
+        if frame.is_empty():
+            continue
+        csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
+        _flat(frame).write_csv(csv)
+        frame.write_parquet(parquet)
+        downloads.append(
+            Download(
+                name=name,
+                row=row,
+                rows=whole(frame.height),
+                csv=f"{FOLDER}/{csv.name}",
+                csv_size=in_bytes(csv.stat().st_size),
+                parquet=f"{FOLDER}/{parquet.name}",
+                parquet_size=in_bytes(parquet.stat().st_size),
+                sha256=sha256_of(parquet),
+            )
+        )
+    return downloads
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    return frame.with_columns(
+        pl.Series(name, list(map(_json, frame[name].to_list())), dtype=pl.String) for name in nested
+    )
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else json.dumps(value, default=str)

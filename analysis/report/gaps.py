@@ -1,0 +1,131 @@
+"""What a report cannot say, and what to run so that it could."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from analysis.figures.labels import heading
+from analysis.report.content import Results
+from analysis.report.words import count, named
+
+RSA = "alignhouse analyse rsa STUDY.toml"
+UNCERTAINTY = "alignhouse analyse uncertainty STUDY.toml"
+FIGURES = {"parameters": "number of parameters", "gflops": "GFLOPs", "top1": "top-1 accuracy"}
+
+
+def gaps(results: Results, group_by: Sequence[str]) -> list[str]:
+    """A sentence for each thing that the results of one protocol lack; none where nothing is missing."""
+    best = results.best_layer
+    if best.is_empty():
+        return [f"There are no scores under this protocol: run {RSA}."]
+    sentences = [
+        ceilings_gap(best, results.noise_ceiling),
+        scores_gap(best),
+        tests_gap(best),
+        *(groups_gap(best, results.group_comparison, each) for each in group_by),
+        intervals_gap(best),
+        choices_gap(results.layer_choice),
+        *(figure_gap(results.networks, best, figure) for figure in FIGURES),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def ceilings_gap(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
+    """Which regions have no noise ceiling, which takes two subjects."""
+    regions = best["roi"].cast(pl.String).unique(maintain_order=True).to_list()
+    known = (
+        set()
+        if noise_ceiling.is_empty()
+        else set(noise_ceiling.drop_nulls("lower")["roi"].cast(pl.String).to_list())
+    )
+    missing = [roi for roi in regions if roi not in known]
+    if not missing:
+        return ""
+    where = "any region" if len(missing) == len(regions) > 1 else named(missing)
+    return f"There is no noise ceiling of {where}: it takes two subjects."
+
+
+def scores_gap(best: pl.DataFrame) -> str:
+    """Which networks lack a score in some region; means over regions are then not of the same regions."""
+    n_regions = best["roi"].n_unique()
+    counts = best.drop_nulls("rho").group_by(pl.col("model").cast(pl.String)).agg(pl.col("roi").n_unique())
+    fewer = counts.filter(pl.col("roi") < n_regions)["model"].sort().to_list()
+    if not fewer:
+        return ""
+    have = "has" if len(fewer) == 1 else "have"
+    return (
+        f"{named(fewer)} {have} no score in some of the {n_regions} regions; mean ranks are over those that "
+        "there are."
+    )
+
+
+def tests_gap(best: pl.DataFrame) -> str:
+    """Whether best layers were tested, and the tests corrected for their number."""
+    if best["p_value"].null_count():
+        lacking = best["p_value"].null_count()
+        have = "has" if lacking == 1 else "have"
+        return f"{count(lacking, 'best layer')} {have} no p-value: run {RSA}."
+    if "q_value" not in best.columns or best["q_value"].null_count() == best.height:
+        return f"The tests are not corrected for their number: run {RSA}."
+    return ""
+
+
+def groups_gap(best: pl.DataFrame, comparison: pl.DataFrame, group_by: str) -> str:
+    """Why there is no comparison of groups, or which group is a single network."""
+    if group_by not in best.columns:
+        return ""
+    networks = best.unique("model").with_columns(group=pl.col(group_by).cast(pl.String))
+    by = heading(group_by)
+    if networks.height == 1:
+        return ""
+    sizes = networks.group_by(pl.col("group").fill_null("not stated")).len().sort("group")
+    if sizes.height == 1:
+        return f"All networks are of one {by}, {sizes['group'][0]}: there are no groups to compare."
+    if comparison.is_empty() or comparison.filter(group_by=group_by).is_empty():
+        return (
+            f"Groups by {by} are drawn but not compared: name {group_by} in [report] group_by of the study "
+            f"file and run {RSA}."
+        )
+    single = sizes.filter(pl.col("len") == 1)["group"].to_list()
+    if not single:
+        return ""
+    if len(single) == 1:
+        return f"By {by}, the group {single[0]} is a single network."
+    return f"By {by}, the groups {named(single)} are a single network each."
+
+
+def intervals_gap(best: pl.DataFrame) -> str:
+    """Whether rho has intervals."""
+    if "rho_lower" in best.columns and best["rho_lower"].null_count() < best.height:
+        return ""
+    return f"There are no intervals: run {UNCERTAINTY}, with [analysis] bootstraps above 0."
+
+
+def choices_gap(choices: pl.DataFrame) -> str:
+    """Whether layers were also chosen on other stimuli than they are scored on."""
+    if not choices.is_empty():
+        return ""
+    return (
+        "Best layers are chosen on the stimuli that they are scored on, which makes rho too high, and on no "
+        f"others: run {UNCERTAINTY}, with [analysis] halvings above 0 (it takes eight stimuli)."
+    )
+
+
+def figure_gap(networks: pl.DataFrame, best: pl.DataFrame, figure: str) -> str:
+    """Which networks lack one of the figures that alignment is related to."""
+    if figure not in networks.columns:
+        return ""
+    scored = best["model"].cast(pl.String).unique()
+    lacking = networks.filter(
+        pl.col("model").cast(pl.String).is_in(scored.implode()) & pl.col(figure).is_null()
+    )
+    if lacking.is_empty():
+        return ""
+    who = (
+        "all networks"
+        if lacking.height == len(scored) > 1
+        else named(lacking["model"].cast(pl.String).sort().to_list())
+    )
+    return f"The {FIGURES[figure]} of {who} {'are' if figure == 'gflops' else 'is'} not known."

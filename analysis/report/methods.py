@@ -1,0 +1,129 @@
+"""The methods of a study in sentences, from its stored settings."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from analysis.report.words import count, named
+
+SENTENCES = Path(__file__).with_name("methods.toml")
+SPLITS = {"test": "of the test split", "train": "of the training split", "all": "of both splits"}
+
+
+@cache
+def setting_sentences(path: Path = SENTENCES) -> dict[str, Any]:
+    """Section -> setting -> value -> what it means, in a sentence."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def study_methods(settings: Mapping[str, Any], stimuli: str, split: str) -> list[str]:
+    """What holds under every protocol: brains, stimuli, networks, score; unknown settings are passed over.
+
+    Parameters
+    ----------
+    settings : of the study, nested; {} where the warehouse has been rebuilt from its files.
+    stimuli : "102 videos"; "" where that is not known.
+    """
+    brain, networks = _section(settings, "brain"), _section(settings, "networks")
+    sentences = []
+    if stimuli:
+        where = f" {SPLITS[split]}" if split in SPLITS and brain.get("kind") == "bmd" else ""
+        sentences.append(f"Brains and networks were shown {stimuli}{where}.")
+    sentences += [*_brain_sentences(brain), *_network_sentences(networks)]
+    sentences.append(
+        "The score of a layer in a region is Spearman's rank correlation (rho) of its representational "
+        "dissimilarity matrix (RDM) with that of each subject, over all pairs of stimuli, averaged over "
+        "subjects; the best layer of a network is the one of the highest score in that region."
+    )
+    return sentences
+
+
+def protocol_methods(protocol: Mapping[str, Any], chance: Mapping[str, Any], *, extracted: bool) -> list[str]:
+    """What one protocol did: a sentence per setting, and what its tests and intervals were drawn with.
+
+    Parameters
+    ----------
+    protocol : the settings of the protocol: description, extraction, analysis.
+    chance : the protocol's row of the query chance; {} where nothing was drawn.
+    extracted : whether RDMs come from networks; else nothing is said of how features were read.
+
+    A value that no sentence is known of is told as it stands.
+    """
+    sentences = []
+    for section in ("extraction", "analysis"):
+        if section == "extraction" and not extracted:
+            continue
+        given = _section(protocol, section)
+        known = setting_sentences()[section]
+        for setting in known:
+            if setting in given:
+                sentences.append(_setting(section, setting, given))
+    return [*sentences, *_chance_sentences(chance)]
+
+
+def _setting(section: str, setting: str, given: Mapping[str, Any]) -> str:
+    value = str(given[setting])
+    sentence = setting_sentences()[section][setting].get(value)
+    if sentence is None:
+        return f"{setting.replace('_', ' ').capitalize()}: {value}."
+    number = setting_sentences()["with"].get(f"{section}.{setting}.{value}")
+    return str(sentence).replace("{n}", str(given.get(number, ""))) if number else str(sentence)
+
+
+def _brain_sentences(brain: Mapping[str, Any]) -> list[str]:
+    sentences = []
+    if brain.get("kind") == "bmd":
+        sentences.append(
+            f"Brain data are betas in the layout of BOLD Moments, version {brain.get('version')}, averaged "
+            "over repetitions; a region's RDM is 1 less Pearson's correlation of its voxels between stimuli."
+        )
+    elif brain.get("kind") == "rdms":
+        sentences.append("Brain RDMs were given as files.")
+    if subjects := brain.get("subjects"):
+        sentences.append(f"Subjects are {named(subjects, most=20)} only.")
+    if brain.get("average_subjects"):
+        sentences.append("Subjects' RDMs were averaged, and networks scored against the average.")
+    if brain.get("min_ncsnr"):
+        sentences.append(f"Only voxels of a noise-ceiling SNR of at least {brain['min_ncsnr']} were kept.")
+    if brain.get("skip_bad"):
+        sentences.append("Voxels with NaN or infinite values were left out.")
+    return sentences
+
+
+def _network_sentences(networks: Mapping[str, Any]) -> list[str]:
+    if networks.get("rdms"):
+        return ["RDMs of the networks' layers were given as files."]
+    if networks.get("weights") == "random":
+        return [f"Networks were untrained: random weights, seed {networks.get('seed')}."]
+    return ["Networks had the weights that the table of networks names."] if networks else []
+
+
+def _chance_sentences(chance: Mapping[str, Any]) -> list[str]:
+    sentences = []
+    if chance.get("permutations"):
+        sentences.append(
+            f"Tests are of {count(chance['permutations'], 'permutation')} (seed {chance['seed']}), the same "
+            "for every network and region."
+        )
+    if chance.get("draws"):
+        sentences.append(
+            f"Intervals are at {100 * chance['level']:g} %, from {count(chance['draws'], 'bootstrap sample')}"
+            " of both subjects and stimuli (dual bootstrap) or, of a single subject, of stimuli."
+        )
+    if chance.get("chosen_on") == "halves":
+        sentences.append(
+            f"Layers were also chosen on random halves of the stimuli and scored on the others "
+            f"({count(chance['choices'], 'choice')})."
+        )
+    elif chance.get("chosen_on") == "train":
+        sentences.append("Layers were also chosen on the training stimuli and scored on the test stimuli.")
+    return sentences
+
+
+def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = settings.get(name) or {}
+    return section if isinstance(section, Mapping) else {}

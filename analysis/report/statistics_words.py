@@ -1,0 +1,169 @@
+"""What tests, intervals and choices say in sentences.
+
+Each function takes rows of one protocol, data set and split, and gives a sentence, or "" where there is
+nothing to say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from analysis.figures.labels import heading
+from analysis.report.tables import decimal, p_text
+
+SIGNIFICANT = 0.05
+CORRECTIONS = {"holm": "Holm", "bonferroni": "Bonferroni"}
+FIGURES = {"parameters": "more parameters", "gflops": "more GFLOPs", "top1": "higher top-1 accuracy"}
+CHOSEN_ON = {
+    "halves": "Chosen on one half of the stimuli and scored on the other",
+    "train": "Chosen on the training stimuli and scored on the test stimuli",
+}
+
+
+def significant_layers(best: pl.DataFrame) -> str:
+    """How many best layers are above chance once corrected for the number of networks and regions.
+
+    `best` : the answer to the query best_layer; q_value is Benjamini and Hochberg's, p_family that of the
+    highest null over networks and regions.
+    """
+    if "q_value" not in best.columns:
+        return ""
+    tested = best.drop_nulls("q_value")
+    if tested.is_empty():
+        return ""
+    found = tested.filter(pl.col("q_value") < SIGNIFICANT).height
+    kind = f"false discovery rate {SIGNIFICANT}, Benjamini-Hochberg"
+    if tested.height == 1:
+        verb = "is" if found else "is not"
+        return f"The only best layer {verb} significant (p = {p_text(tested['p_value'][0])})."
+    sentence = f"{_of(found, tested.height, 'best layer')} significant after correction ({kind})"
+    sentence = sentence[0].upper() + sentence[1:]
+    family = tested.drop_nulls("p_family") if "p_family" in best.columns else pl.DataFrame()
+    if family.is_empty():
+        return f"{sentence}."
+    strict = family.filter(pl.col("p_family") < SIGNIFICANT).height
+    still = (
+        "all still are"
+        if strict == family.height
+        else f"{strict:,} still {_are(strict)}"
+        if strict
+        else "none is"
+    )
+    return f"{sentence}; against the highest that chance gives over all networks and regions, {still}."
+
+
+def group_differences(comparison: pl.DataFrame) -> list[str]:
+    """A sentence for each way of grouping: how many differences are significant, and the largest with its p.
+
+    `comparison` : the answer to the query group_comparison; p_adjusted is corrected over the pairs of groups
+    in a region.
+    """
+    if comparison.is_empty():
+        return []
+    pairs = comparison.filter(pl.col("group_b").is_not_null())
+    return [
+        _differences(str(group_by), rows)
+        for (group_by,), rows in pairs.group_by("group_by", maintain_order=True)
+    ]
+
+
+def layer_choices(choices: pl.DataFrame) -> str:
+    """How much lower rho is where a layer is scored on stimuli that it was not chosen on."""
+    if choices.is_empty():
+        return ""
+    fair, plain = float(choices["rho"].to_numpy().mean()), float(choices["highest_rho"].to_numpy().mean())
+    [chosen_on, *others] = choices["chosen_on"].unique().sort().to_list()
+    how = "Chosen on other stimuli than it is scored on" if others else CHOSEN_ON[chosen_on]
+    same = (choices["layer"] == choices["highest_layer"]).sum()
+    word = "lower" if fair <= plain else "higher"
+    rhos = f"{decimal(fair)} against {decimal(plain)}"
+    amount = f"{decimal(abs(plain - fair))} {word} than the plain maximum ({rhos})"
+    if choices.height == 1:
+        layers = "the same layer" if same else "different layers"
+        return f"{how}, the best layer's rho is {amount}; both name {layers}."
+    return (
+        f"{how}, best layers' rho is on average {amount}, over {choices.height:,} pairs of a network and a "
+        f"region; both name the same layer in {same:,} of them."
+    )
+
+
+def complexity_in_words(complexity: pl.DataFrame) -> list[str]:
+    """A sentence for each figure of networks: in how many regions alignment rises or falls with it."""
+    if complexity.is_empty():
+        return []
+    plain = complexity.filter((pl.col("given") == "") & (pl.col("method") == "spearman")).drop_nulls(
+        ["correlation", "lower", "upper"]
+    )
+    sentences = []
+    for figure, name in FIGURES.items():
+        rows = plain.filter(figure=figure)
+        if rows.is_empty():
+            continue
+        rises, falls = rows.filter(pl.col("lower") > 0).height, rows.filter(pl.col("upper") < 0).height
+        regions = f"{rows.height} region{'' if rows.height == 1 else 's'}"
+        found = (
+            f"better in {rises or 'none'} and worse in {falls or 'none'} of {regions}"
+            if rises or falls
+            else f"neither better nor worse, in any of {regions}"
+        )
+        sentences.append(
+            f"Networks with {name} align {found} (by {_level(rows['level'][0])} intervals of Spearman's "
+            f"correlation over {rows['n_networks'][0]} networks)."
+        )
+    return sentences
+
+
+def _differences(group_by: str, rows: pl.DataFrame) -> str:
+    found = rows.filter(pl.col("p_adjusted") < SIGNIFICANT).height
+    largest = rows.sort(pl.col("statistic").abs(), "roi", descending=[True, False]).row(0, named=True)
+    by = f"By {heading(group_by)}"
+    n_pairs, n_regions = rows.select("group_a", "group_b").n_unique(), rows["roi"].n_unique()
+    if rows.height == 1:
+        return f"{by}, {_largest(largest)}, which is {'' if found else 'not '}significant."
+    pairs = f"{n_pairs} pairs" if n_pairs > 1 else f"{largest['group_a']} and {largest['group_b']}"
+    regions = f"{n_regions} regions" if n_regions > 1 else str(largest["roi"])
+    correction = CORRECTIONS.get(largest["correction"], largest["correction"])
+    p = f"p below {SIGNIFICANT}" + (f", corrected over pairs by {correction}" if n_pairs > 1 else "")
+    significant = f"{_of(found, rows.height, 'difference')} significant ({p})"
+    return f"{by} ({pairs}, {regions}), {significant}; the largest: {_largest(largest)}."
+
+
+def _largest(row: dict[str, Any]) -> str:
+    first, second = row["group_a"], row["group_b"]
+    n_first, n_second = row["n_a"], row["n_b"]
+    if row["statistic"] < 0:
+        first, second, n_first, n_second = second, first, n_second, n_first
+    bounds = ""
+    if row.get("lower") is not None:
+        lower, upper = (
+            (row["lower"], row["upper"]) if row["statistic"] >= 0 else (-row["upper"], -row["lower"])
+        )
+        bounds = f"{_level(row['level'])} interval {decimal(lower)} to {decimal(upper)}, "
+    p = p_text(row["p_adjusted"])
+    return (
+        f"in {row['roi']} the median rho of {first} ({_networks(n_first)}) is "
+        f"{decimal(abs(row['statistic']))} above that of {second} ({_networks(n_second)}) "
+        f"({bounds}p {p if p.startswith('<') else f'= {p}'})"
+    )
+
+
+def _of(found: int, total: int, noun: str) -> str:
+    if found == 0:
+        return f"none of the {total:,} {noun}s is"
+    if found == total:
+        return f"all {total:,} {noun}s are"
+    return f"{found:,} of {total:,} {noun}s {_are(found)}"
+
+
+def _are(number: int) -> str:
+    return "is" if number in (0, 1) else "are"
+
+
+def _networks(number: int) -> str:
+    return f"{number} network{'' if number == 1 else 's'}"
+
+
+def _level(level: float) -> str:
+    return f"{100 * level:g} %"

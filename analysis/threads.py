@@ -1,0 +1,51 @@
+"""Parts of a computation that have nothing to do with one another, on all cores at once.
+
+Sorting, taking and adding up are loops of numpy's that one core runs, but numpy lets go of Python's lock
+meanwhile, so that threads serve where no library has threads of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+Part = TypeVar("Part")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_threads(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
+    """`work` each of `parts`, as many at a time as there are cores; matrix products use one core meanwhile.
+
+    Raises what the first part that fails raises, once those that have begun are done; so does an interrupt.
+    """
+    workers = min(cores(), len(parts))
+    if workers < 2:
+        for part in parts:
+            work(part)
+        return
+    # A matrix product has threads of its own; one in each of ours, they would wait for one another.
+    with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(work, parts):
+            pass
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    # Looking for the libraries that have threads takes milliseconds.
+    return ThreadpoolController()
+
+
+def slices(count: int, length: int) -> list[slice]:
+    """The numbers 0 to `count` - 1 as slices of `length`, the last perhaps shorter."""
+    return [slice(start, min(start + length, count)) for start in range(0, count, length)]

@@ -1,0 +1,107 @@
+"""From stored RDMs to committed facts with all 1,102 stimuli, whose 1,400 RDMs do not fit into memory.
+
+    python benchmarks/statistics/many_stimuli.py FOLDER --store       # 1,400 layers, 220 brain RDMs: 8 GB
+    python benchmarks/statistics/many_stimuli.py FOLDER --permutations 1        # scores alone
+    python benchmarks/statistics/many_stimuli.py FOLDER --permutations 1000
+
+The jobs of `alignhouse analyse rsa`, protocol `sound`; prints seconds and peak resident
+memory. RDMs are stored by the jobs that store what another lab computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from simulate import n_pairs, rdms, sizes
+
+from analysis.jobs import rsa_job, scored_together
+from analysis.scope import Model, Scope
+from analysis.settings import AnalysisSettings
+from ingest.features.jobs import precomputed_job
+from warehouse.artifacts import Artifact
+from warehouse.jobs import Job, Output
+from warehouse.runs import Run
+from warehouse.store import Writer
+from warehouse.vectors import vector_table
+
+REMARK = "simulated RDMs"
+
+
+def network_job(name: str, layers: int, conditions: list[str], seed: int) -> Job:
+    of_layers = rdms(layers, n_pairs(len(conditions)), seed=seed)
+    return precomputed_job(
+        name, {f"layer{i}": rdm for i, rdm in enumerate(of_layers)}, {"seed": str(seed)}, conditions
+    )
+
+
+def brain_job(roi: str, subjects: int, conditions: list[str], seed: int) -> Job:
+    def work(tick: object) -> list[Output]:
+        names = {"subject": [f"sub-{i + 1:02d}" for i in range(subjects)]}
+        table: pa.Table = vector_table(names, "rdm", rdms(subjects, n_pairs(len(conditions)), seed=seed))
+        return [Output(("rdms", "kind=brain", f"roi={roi}"), table, about={"conditions": conditions})]
+
+    return Job("simulated_brain", 1, {"roi": roi, "seed": seed}, {}, roi, work)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--store", action="store_true")
+    parser.add_argument("--stimuli", type=int, default=1102)
+    parser.add_argument("--networks", type=int, default=99)
+    parser.add_argument("--layers", type=int, default=1400)
+    parser.add_argument("--regions", type=int, default=17)
+    parser.add_argument("--brains", type=int, default=220)
+    parser.add_argument("--permutations", type=int, default=1000)
+    parser.add_argument("--memory", type=int, default=2 * 2**30)
+    given = parser.parse_args()
+    conditions = [f"{number:04d}" for number in range(1, given.stimuli + 1)]
+    regions = {f"region{i}": size for i, size in enumerate(sizes(given.brains, given.regions))}
+    networks = {f"network{i}": size for i, size in enumerate(sizes(given.layers, given.networks))}
+    folder = given.folder / "many_stimuli.alignhouse"
+    with Writer(folder, "benchmark") as writer, Run(writer, "benchmark", {}) as run:
+        brains: dict[str, Artifact] = {}
+        for seed, (roi, size) in enumerate(regions.items()):
+            job = brain_job(roi, size, conditions, seed)
+            brains[roi] = run.do(roi, [job])[job.key][0]
+        models = []
+        for seed, (name, size) in enumerate(networks.items()):
+            job = _stored_or_made(run, name, size, conditions, 1000 + seed, given.store)
+            models.append(Model(name, job, REMARK))
+        if given.store:
+            print(f"stored {len(models)} networks and {len(brains)} regions")
+            return
+        scope = Scope(folder, "sound", AnalysisSettings(), "simulated", "all", given.permutations, seed=0)
+        began = time.perf_counter()
+        together = scored_together(scope, models, brains, memory=given.memory)
+        done = run.do("Scoring networks", [rsa_job(scope, model, brains, together) for model in models])
+        seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(
+        f"{given.stimuli:,} stimuli, {given.layers:,} layers, {given.brains} brain RDMs, "
+        f"{given.permutations:,} permutations: {len(done)} networks in {seconds:.0f} s, peak {peak:,.0f} MB"
+    )
+
+
+def _stored_or_made(
+    run: Run, name: str, size: int, conditions: list[str], seed: int, store: bool
+) -> Artifact:
+    if store:
+        job = network_job(name, size, conditions, seed)
+        return run.do(name, [job])[job.key][0]
+    # The key of a job does not depend on the numbers: an empty stand-in finds what is stored.
+    blank = dict.fromkeys((f"layer{i}" for i in range(size)), np.zeros(n_pairs(len(conditions))))
+    job = precomputed_job(name, blank, {"seed": str(seed)}, conditions)
+    found = run.writer.finished(job)
+    if found is None:
+        raise SystemExit("nothing is stored of these sizes: run it with --store first")
+    return found[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""`alignhouse analyse` on a stored study of `generate.py`: whole processes, time and peak memory.
+
+    python benchmarks/statistics/rsa_command.py FOLDER [--stage rsa|uncertainty] [--rounds 3]
+
+Each round begins from a copy of the warehouse in which RDMs are stored and nothing is analysed;
+then the same command once more, which finds everything done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+TABLES = ("alignment", "significance", "noise_ceiling", "group_comparison", "corrected_significance")
+
+
+def measured(command: list[str], folder: Path) -> tuple[float, float]:
+    """Seconds and megabytes (peak resident) of a whole process."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{errors}")
+    return seconds, usage.ru_maxrss / 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--stage", choices=("rsa", "uncertainty"), default="rsa")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    command = [sys.executable, "-m", "alignhouse.cli", "analyse", given.stage, "study.toml"]
+    first, again = [], []
+    with tempfile.TemporaryDirectory(dir=given.folder.parent) as scratch:
+        for number in range(given.rounds):
+            copy = Path(scratch) / f"round{number}"
+            shutil.copytree(given.folder, copy, copy_function=_linked)
+            first.append(measured(command, copy))
+            again.append(measured(command, copy))
+            for table in TABLES if number == 0 else ():
+                with duckdb.connect(
+                    str(copy / "statistics.alignhouse" / "warehouse.duckdb"), read_only=True
+                ) as db:
+                    [(count,)] = db.sql(f"select count(*) from {table}").fetchall()
+                    print(f"{table}: {count:,} rows")
+            shutil.rmtree(copy)
+    for name, rounds in (("first", first), ("once more", again)):
+        seconds = ", ".join(f"{each:.1f}" for each, _ in rounds)
+        print(
+            f"analyse {given.stage}, {name}: median {statistics.median(each for each, _ in rounds):.1f} s "
+            f"({seconds}), peak {max(peak for _, peak in rounds):.0f} MB"
+        )
+
+
+def _linked(source: str, copy: str) -> None:
+    """Parquet files are never changed: the copy may be the same file."""
+    if source.endswith(".parquet"):
+        os.link(source, copy)
+    else:
+        shutil.copy2(source, copy)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+-- One row: an interval whose lower bound lies above its upper bound.
+with
+
+intervals as (
+    select
+        'score_interval' as table_name,
+        protocol,
+        dataset,
+        roi,
+        model as what,
+        resampled,
+        method,
+        lower,
+        upper
+    from score_interval
+    union all
+    select
+        'difference_interval' as table_name,
+        protocol,
+        dataset,
+        roi,
+        concat_ws(' - ', group_a, group_b) as what,
+        resampled,
+        method,
+        lower,
+        upper
+    from difference_interval
+    union all
+    select
+        'complexity' as table_name,
+        protocol,
+        dataset,
+        roi,
+        figure as what,
+        'networks' as resampled,
+        method,
+        lower,
+        upper
+    from complexity
+)
+
+select *
+from intervals
+where
+    lower > upper
+    or isnan(lower)
+    or isnan(upper)

@@ -1,0 +1,27 @@
+-- One row: a layer outside depths 0 to 1, or one whose place or depth does not follow on the layer before.
+with
+
+placed as (
+    select
+        protocol,
+        model,
+        layer,
+        layer_index,
+        depth,
+        lag(depth) over of_model as depth_before,
+        row_number() over of_model - 1 as place
+    from layer
+    window of_model as (partition by protocol, model order by layer_index, layer)
+)
+
+select
+    protocol,
+    model,
+    layer,
+    layer_index,
+    depth
+from placed
+where
+    depth not between 0 and 1
+    or layer_index <> place
+    or depth <= depth_before

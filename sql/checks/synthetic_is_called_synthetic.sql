@@ -1,0 +1,20 @@
+-- One row: synthetic brains, or a network without trained weights, whose alignment does not say so.
+with
+
+told as (
+    select distinct
+        alignment.dataset,
+        alignment.model,
+        alignment.remark,
+        dataset.is_synthetic,
+        model.weights
+    from alignment
+    left join dataset on alignment.dataset = dataset.dataset
+    left join model on alignment.model = model.model
+)
+
+select *
+from told
+where
+    (is_synthetic and remark = '')
+    or (weights like 'random%' and remark not like '%random%')

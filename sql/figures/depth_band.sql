@@ -1,0 +1,120 @@
+-- The mean alignment of groups of networks over depth, with its 95 % band.
+-- One row: a group in one region at one depth of the common grid. The band is mean -/+ t * sem over the
+-- group's networks (Student's t, n_models - 1 degrees of freedom), null for fewer than three: of two, t is
+-- 12.7, and the band would say nothing but that.
+-- $protocol varchar = 'sound': the protocol whose numbers to give
+-- $dataset varchar = null: this data set only
+-- $split varchar = null: this split only
+-- $by varchar = 'model_type': model_type, arch_type, family, training_dataset or protocol
+-- $rois varchar[] = null: these regions only
+-- $models varchar[] = null: these networks only
+with
+
+subjects as (
+    select
+        protocol,
+        dataset,
+        split,
+        model,
+        roi,
+        n_subjects
+    from best_layer
+),
+
+-- the .975 quantile of Student's t for 1 to 30 degrees of freedom; for more, Cornish and Fisher's expansion
+-- about the normal quantile (Abramowitz & Stegun 26.7.5)
+t_table as (
+    select
+        [
+            12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912,
+            2.364624, 2.306004, 2.262157, 2.228139, 2.200985, 2.178813,
+            2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922,
+            2.093024, 2.085963, 2.079614, 2.073873, 2.068658, 2.063899,
+            2.059539, 2.055529, 2.051831, 2.048407, 2.045230, 2.042272
+        ] as quantiles,
+        1.959963984540054 as z
+),
+
+profiles as (
+    select
+        *,
+        case $by
+            when 'model_type' then model_type
+            when 'arch_type' then arch_type
+            when 'family' then family
+            when 'training_dataset' then training_dataset
+            when 'protocol' then protocol
+            else error('--by must be one of model_type, arch_type, family, training_dataset, protocol')
+        end as group_name
+    from depth_profile
+    where
+        ($by = 'protocol' or protocol = $protocol)
+        and ($dataset is null or dataset = $dataset)
+        and ($split is null or split = $split)
+        and ($rois is null or list_contains($rois, roi))
+        and ($models is null or list_contains($models, model))
+),
+
+groups as (
+    select
+        profiles.protocol,
+        profiles.dataset,
+        profiles.split,
+        profiles.roi,
+        profiles.roi_group,
+        profiles.roi_order,
+        profiles.group_name,
+        profiles.depth,
+        count(*) as n_models,
+        min(subjects.n_subjects) as n_subjects,
+        avg(profiles.rho) as rho,
+        stddev_samp(profiles.rho) / sqrt(count(*)) as sem,
+        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        arg_max(profiles.remark, length(profiles.remark)) as remark
+    from profiles
+    left join subjects
+        on
+            profiles.protocol = subjects.protocol
+            and profiles.dataset = subjects.dataset
+            and profiles.split = subjects.split
+            and profiles.model = subjects.model
+            and profiles.roi = subjects.roi
+    group by
+        profiles.protocol,
+        profiles.dataset,
+        profiles.split,
+        profiles.roi,
+        profiles.roi_group,
+        profiles.roi_order,
+        profiles.group_name,
+        profiles.depth
+),
+
+quantiles as (
+    select
+        groups.*,
+        case
+            when groups.n_models < 3 then null
+            when groups.n_models <= 31 then t_table.quantiles[groups.n_models - 1]
+            else
+                t_table.z
+                + (t_table.z ^ 3 + t_table.z) / (4 * (groups.n_models - 1))
+                + (5 * t_table.z ^ 5 + 16 * t_table.z ^ 3 + 3 * t_table.z) / (96 * (groups.n_models - 1) ^ 2)
+                + (3 * t_table.z ^ 7 + 19 * t_table.z ^ 5 + 17 * t_table.z ^ 3 - 15 * t_table.z)
+                / (384 * (groups.n_models - 1) ^ 3)
+        end as t
+    from groups
+    cross join t_table
+),
+
+final as (
+    select
+        * exclude (t),
+        rho - t * sem as lower,
+        rho + t * sem as upper
+    from quantiles
+)
+
+select *
+from final
+order by protocol, roi_order, roi, group_name, depth

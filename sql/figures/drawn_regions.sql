@@ -1,0 +1,17 @@
+-- The regions in which networks were scored.
+-- One row: a region, with its place, from 1, among those of its group.
+-- $protocol varchar = 'sound': the protocol whose scores are meant
+-- $dataset varchar = null: this data set only
+-- $split varchar = null: this split only
+select
+    roi,
+    roi_group,
+    roi_order,
+    row_number() over (partition by roi_group order by roi_order, roi) as place
+from best_layer
+where
+    protocol = $protocol
+    and ($dataset is null or dataset = $dataset)
+    and ($split is null or split = $split)
+group by roi, roi_group, roi_order
+order by roi_order, roi

@@ -1,0 +1,95 @@
+-- Best layers in the left and in the right part of regions.
+-- One row: a network in one hemisphere of a region that the data set has left and right (lV1 and rV1), with
+-- the median over networks and the noise ceiling of that hemisphere. roi is the region without its side.
+-- $protocol varchar = 'sound': the protocol whose numbers to give
+-- $dataset varchar = null: this data set only
+-- $split varchar = null: this split only
+-- $rois varchar[] = null: these regions only
+-- $models varchar[] = null: these networks only
+with
+
+sides as (
+    select
+        dataset,
+        roi as side_roi,
+        roi[2:] as region,
+        case roi[1] when 'l' then 'left' else 'right' end as hemisphere
+    from roi
+    where
+        roi[1] in ('l', 'r')
+        and ($dataset is null or dataset = $dataset)
+),
+
+paired as (
+    select *
+    from sides
+    where $rois is null or list_contains($rois, region)
+    qualify count(distinct hemisphere) over (partition by dataset, region) = 2
+),
+
+orders as (
+    select
+        paired.dataset,
+        paired.region,
+        min(roi.roi_order) as region_order
+    from paired
+    inner join roi
+        on
+            paired.dataset = roi.dataset
+            and paired.side_roi = roi.roi
+    group by paired.dataset, paired.region
+),
+
+best as (
+    select *
+    from best_layer
+    where
+        protocol = $protocol
+        and ($split is null or split = $split)
+        and ($models is null or list_contains($models, model))
+),
+
+final as (
+    select
+        best.protocol,
+        best.dataset,
+        best.split,
+        best.model,
+        best.model_type,
+        best.arch_type,
+        best.family,
+        best.training_dataset,
+        paired.region as roi,
+        best.roi as side_roi,
+        best.roi_group,
+        orders.region_order as roi_order,
+        paired.hemisphere,
+        best.layer,
+        best.depth,
+        best.rho,
+        best.p_value,
+        best.n_subjects,
+        median(best.rho) over (partition by best.dataset, best.split, best.roi) as group_median,
+        region_ceiling.lower,
+        region_ceiling.upper,
+        best.remark
+    from best
+    inner join paired
+        on
+            best.dataset = paired.dataset
+            and best.roi = paired.side_roi
+    inner join orders
+        on
+            paired.dataset = orders.dataset
+            and paired.region = orders.region
+    left join region_ceiling
+        on
+            best.protocol = region_ceiling.protocol
+            and best.dataset = region_ceiling.dataset
+            and best.split = region_ceiling.split
+            and best.roi = region_ceiling.roi
+)
+
+select *
+from final
+order by roi_order, roi, hemisphere, model

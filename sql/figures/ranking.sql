@@ -1,0 +1,48 @@
+-- Networks in the order of their best layers, with every subject's own score.
+-- One row: a subject, of a network in one region. rho is the mean over subjects, place counts from 1, the
+-- highest.
+-- $protocol varchar = 'sound': the protocol whose numbers to give
+-- $dataset varchar = null: this data set only
+-- $split varchar = null: this split only
+-- $rois varchar[] = null: these regions only
+-- $models varchar[] = null: these networks only
+-- $most integer = 30: no more networks a region than these
+with
+
+best as (
+    select
+        *,
+        row_number() over (
+            partition by protocol, dataset, split, roi
+            order by rho desc, model asc
+        ) as place,
+        count(*) over (partition by protocol, dataset, split, roi) as n_models
+    from best_layer
+    where
+        protocol = $protocol
+        and ($dataset is null or dataset = $dataset)
+        and ($split is null or split = $split)
+        and ($rois is null or list_contains($rois, roi))
+        and ($models is null or list_contains($models, model))
+),
+
+final as (
+    select
+        best.*,
+        alignment.subject,
+        alignment.rho as subject_rho
+    from best
+    inner join alignment
+        on
+            best.protocol = alignment.protocol
+            and best.dataset = alignment.dataset
+            and best.split = alignment.split
+            and best.model = alignment.model
+            and best.layer = alignment.layer
+            and best.roi = alignment.roi
+    where best.place <= $most
+)
+
+select *
+from final
+order by roi_order, roi, place, subject

@@ -1,0 +1,53 @@
+-- Do larger, costlier or more accurate networks align better?
+-- One row: the correlation of best-layer alignment with one figure of the networks in one region, with its
+-- interval. given names the other figures that it is freed of (a partial correlation); empty: of none.
+-- n_left_out networks lack a figure; NULL where too few are left.
+-- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $roi varchar in roi.roi = null: this region only
+-- $figure varchar = null: parameters, gflops or top1
+-- $method varchar = 'spearman': spearman or pearson
+-- Example: alignhouse ask alignment_by_complexity --figure gflops
+with
+
+regions as (
+    select * from roi
+),
+
+correlations as (
+    select *
+    from complexity
+    where
+        protocol = $protocol
+        and method = $method
+        and ($roi is null or roi = $roi)
+        and ($figure is null or figure = $figure)
+),
+
+final as (
+    select
+        correlations.protocol,
+        correlations.dataset,
+        correlations.split,
+        regions.roi_group,
+        correlations.roi,
+        correlations.figure,
+        correlations.given,
+        correlations.method,
+        correlations.correlation,
+        correlations.lower,
+        correlations.upper,
+        correlations.level,
+        correlations.n_networks,
+        correlations.n_left_out,
+        correlations.remark,
+        regions.roi_order
+    from correlations
+    left join regions
+        on
+            correlations.dataset = regions.dataset
+            and correlations.roi = regions.roi
+)
+
+select * exclude (roi_order)
+from final
+order by dataset, split, roi_order, roi, figure, given

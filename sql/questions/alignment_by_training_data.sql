@@ -1,0 +1,26 @@
+-- How well do networks trained on each data set align with each region?
+-- One row: a training data set in one region, over the best layers of the networks trained on it.
+-- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $roi varchar in roi.roi = null: this region only
+-- Example: alignhouse ask alignment_by_training_data --roi V1
+select
+    protocol,
+    dataset,
+    split,
+    roi_group,
+    roi,
+    group_name as training_dataset,
+    n_models,
+    median_rho,
+    lower_quartile,
+    upper_quartile,
+    best_model,
+    best_rho,
+    n_significant,
+    remark
+from group_alignment
+where
+    group_by = 'training_dataset'
+    and protocol = $protocol
+    and ($roi is null or roi = $roi)
+order by dataset asc, split asc, roi_order asc, median_rho desc

@@ -1,0 +1,47 @@
+-- How deep in a network is the layer that aligns best with each region?
+-- One row: a group of networks in one region; depths of their best layers, 0 the first layer and 1 the last.
+-- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $roi varchar in roi.roi = null: this region only
+-- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
+-- Example: alignhouse ask depth_of_best_layer --by arch_type
+with
+
+layers as (
+    select
+        *,
+        case $by
+            when 'model_type' then model_type
+            when 'arch_type' then arch_type
+            when 'family' then family
+            when 'training_dataset' then training_dataset
+            else error('--by must be one of model_type, arch_type, family, training_dataset')
+        end as group_name
+    from best_layer
+    where
+        protocol = $protocol
+        and ($roi is null or roi = $roi)
+),
+
+final as (
+    select
+        protocol,
+        dataset,
+        split,
+        roi_group,
+        roi,
+        roi_order,
+        group_name,
+        count(*) as n_models,
+        median(depth) as median_depth,
+        quantile_cont(depth, 0.25) as lower_quartile,
+        quantile_cont(depth, 0.75) as upper_quartile,
+        avg(depth) as mean_depth,
+        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        arg_max(remark, length(remark)) as remark
+    from layers
+    group by all
+)
+
+select * exclude (roi_order)
+from final
+order by dataset, split, roi_order, group_name

@@ -1,0 +1,64 @@
+-- Which networks align best, over all regions?
+-- One row: a network, over its best layers in all regions of the selection. mean_place is its mean place
+-- among a region's networks (1 is the highest), of_ceiling the mean share of the upper noise ceiling reached.
+-- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $roi_group varchar in roi.roi_group = null: the regions of this group only
+-- $roi varchar in roi.roi = null: this region only
+-- Example: alignhouse ask leaderboard --roi-group early
+with
+
+ceilings as (
+    select
+        protocol,
+        dataset,
+        split,
+        roi,
+        upper
+    from noise_ceiling
+),
+
+placed as (
+    select
+        *,
+        rank() over (
+            partition by protocol, dataset, split, roi
+            order by rho desc
+        ) as place
+    from best_layer
+    where
+        protocol = $protocol
+        and ($roi_group is null or roi_group = $roi_group)
+        and ($roi is null or roi = $roi)
+),
+
+final as (
+    select
+        placed.protocol,
+        placed.dataset,
+        placed.split,
+        placed.model,
+        placed.model_type,
+        placed.arch_type,
+        placed.family,
+        placed.training_dataset,
+        count(*) as n_regions,
+        avg(placed.rho) as mean_rho,
+        avg(placed.place) as mean_place,
+        avg(placed.rho / nullif(ceilings.upper, 0)) as of_ceiling,
+        arg_max(placed.roi, placed.rho) as best_roi,
+        max(placed.rho) as best_rho,
+        count(*) filter (where placed.p_value < 0.05) as n_significant,
+        any_value(placed.remark) as remark
+    from placed
+    left join ceilings
+        on
+            placed.protocol = ceilings.protocol
+            and placed.dataset = ceilings.dataset
+            and placed.split = ceilings.split
+            and placed.roi = ceilings.roi
+    group by all
+)
+
+select *
+from final
+order by dataset asc, split asc, mean_rho desc, model asc

@@ -1,0 +1,125 @@
+-- Where does a number come from: what was read, under which settings, in which run?
+-- One row: a step back from the numbers of a network in a region. step 0 made the numbers, step 1 what it
+-- read, and so on; used_by is the method that read it, input what it was read as. Inputs that no job made
+-- (videos, weights, betas) end a line: a row without a method, identity is their hash.
+-- $model varchar in model.model: the network
+-- $roi varchar in roi.roi = null: numbers of this region only
+-- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to explain
+-- $table varchar = null: numbers of this table only, such as alignment or layer_choice
+-- Example: alignhouse ask provenance --model AlexNet --roi V1
+with recursive
+
+numbers as (
+    select
+        'alignment' as table_name,
+        protocol,
+        model,
+        roi,
+        artifact
+    from alignment
+    union
+    select
+        'significance' as table_name,
+        protocol,
+        model,
+        roi,
+        artifact
+    from significance
+    union
+    select
+        'corrected_significance' as table_name,
+        protocol,
+        model,
+        roi,
+        artifact
+    from corrected_significance
+    union
+    select
+        'score_interval' as table_name,
+        protocol,
+        model,
+        roi,
+        artifact
+    from score_interval
+    union
+    select
+        'layer_choice' as table_name,
+        protocol,
+        model,
+        roi,
+        artifact
+    from layer_choice
+),
+
+asked as (
+    select distinct
+        table_name,
+        artifact
+    from numbers
+    where
+        protocol = $protocol
+        and model = $model
+        and ($roi is null or roi = $roi)
+        and ($table is null or table_name = $table)
+),
+
+-- an input is named by the artifact it is, by the job that made it, or by the hash of a raw file
+inputs as (
+    select
+        artifact.artifact as used_by,
+        entry.key as input,
+        entry.value ->> '$' as identity
+    from artifact
+    cross join json_each(artifact.inputs) as entry
+),
+
+lineage as (
+    select
+        0 as step,
+        null::varchar as used_by,
+        asked.table_name as input,
+        asked.artifact as identity,
+        asked.artifact
+    from asked
+    union
+    select
+        lineage.step + 1 as step,
+        inputs.used_by,
+        inputs.input,
+        inputs.identity,
+        artifact.artifact
+    from lineage
+    inner join inputs
+        on
+            lineage.artifact = inputs.used_by
+            -- what the job read of other regions does not concern this one
+            and ($roi is null or inputs.input not like 'brain/%' or inputs.input = 'brain/' || $roi)
+    left join artifact
+        on
+            inputs.identity = artifact.artifact
+            or inputs.identity = artifact.job
+),
+
+final as (
+    select
+        lineage.step,
+        users.method as used_by,
+        lineage.input,
+        artifact.method,
+        artifact.method_version,
+        artifact.path,
+        coalesce(artifact.sha256, lineage.identity) as identity,
+        artifact.settings,
+        run.run,
+        run.command,
+        run.version as alignhouse,
+        artifact.registered_at
+    from lineage
+    left join artifact on lineage.artifact = artifact.artifact
+    left join artifact as users on lineage.used_by = users.artifact
+    left join run on artifact.run = run.run
+)
+
+select distinct *
+from final
+order by step, used_by, input, path

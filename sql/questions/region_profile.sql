@@ -1,0 +1,68 @@
+-- In which order do networks align with the regions, and which networks share that order?
+-- One row: a network; its regions from the best aligned to the least, and agreement: Spearman's correlation
+-- of its alignment over regions with that of --model, or with the mean of all networks.
+-- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $model varchar in model.model = null: the network whose order to compare with; all networks' mean otherwise
+-- $roi_group varchar in roi.roi_group = null: the regions of this group only
+-- Example: alignhouse ask region_profile --model AlexNet
+with
+
+best as (
+    select * from best_layer
+    where
+        protocol = $protocol
+        and ($roi_group is null or roi_group = $roi_group)
+),
+
+reference as (
+    select
+        protocol,
+        dataset,
+        split,
+        roi,
+        avg(rho) as rho
+    from best
+    where $model is null or model = $model
+    group by all
+),
+
+-- places with ties averaged, as Spearman's correlation wants them
+placed as (
+    select
+        best.*,
+        rank() over own + (count(*) over own_ties - 1) / 2 as own_place,
+        rank() over theirs + (count(*) over their_ties - 1) / 2 as their_place
+    from best
+    inner join reference
+        on
+            best.protocol = reference.protocol
+            and best.dataset = reference.dataset
+            and best.split = reference.split
+            and best.roi = reference.roi
+    window
+        own as (partition by best.dataset, best.split, best.model order by best.rho desc),
+        own_ties as (partition by best.dataset, best.split, best.model, best.rho),
+        theirs as (partition by best.dataset, best.split, best.model order by reference.rho desc),
+        their_ties as (partition by best.dataset, best.split, best.model, reference.rho)
+),
+
+final as (
+    select
+        protocol,
+        dataset,
+        split,
+        model,
+        model_type,
+        arch_type,
+        count(*) as n_regions,
+        -- no order can be told from fewer than three regions
+        case when count(*) > 2 then corr(own_place, their_place) end as agreement,
+        string_agg(roi, ' > ' order by own_place asc, roi_order asc) as regions,
+        any_value(remark) as remark
+    from placed
+    group by all
+)
+
+select *
+from final
+order by dataset asc, split asc, agreement desc nulls last, model asc

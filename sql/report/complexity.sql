@@ -1,0 +1,7 @@
+-- One row: the correlation, over networks, of alignment in one region with a figure of the networks.
+select *
+from complexity
+where
+    dataset = $dataset
+    and split = $split
+order by protocol, roi, figure, given, method

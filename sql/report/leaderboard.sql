@@ -1,0 +1,42 @@
+-- One row: a network in one region with its rank there, 1 the highest rho (equal ones share their average
+-- rank), and its mean rank over the regions of that group, and over all, that it has a score in.
+with
+
+best as (
+    select * from best_layer
+    where
+        dataset = $dataset
+        and split = $split
+),
+
+ranked as (
+    select
+        *,
+        rank() over (partition by protocol, roi order by rho desc)
+        + (count(*) over (partition by protocol, roi, rho) - 1) / 2.0 as place
+    from best
+),
+
+final as (
+    select
+        protocol,
+        dataset,
+        split,
+        model,
+        model_type,
+        arch_type,
+        roi,
+        roi_group,
+        roi_order,
+        rho,
+        place,
+        avg(place) over (partition by protocol, model, roi_group) as mean_place_in_group,
+        avg(place) over (partition by protocol, model) as mean_place,
+        count(*) over (partition by protocol, model) as n_regions,
+        remark
+    from ranked
+)
+
+select *
+from final
+order by protocol, mean_place, model, roi_order

@@ -1,0 +1,13 @@
+-- One row: a run that added something to the warehouse.
+select
+    run,
+    command,
+    status,
+    started_at,
+    finished_at,
+    jobs,
+    version,
+    python,
+    host
+from run
+order by run

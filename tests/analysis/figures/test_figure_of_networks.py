@@ -1,0 +1,303 @@
+"""Figures in which every network is seen: depth, complexity, rankings, training data, profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from analysis.figures.complexity import alignment_against_complexity
+from analysis.figures.depth_networks import depth_of_networks
+from analysis.figures.profile import region_profile
+from analysis.figures.ranking import ranking
+from analysis.figures.save import save_figure
+from analysis.figures.training_dataset import by_training_dataset
+from warehouse.errors import BadInput
+
+Build = Callable[..., pl.DataFrame]
+Said = Callable[[Any], str]
+Drawn = Callable[[Any, str], list[pl.DataFrame]]
+
+
+def layer_scores(n_models: int = 3, *, intervals: bool = True, of_all: int | None = None) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "protocol": "sound",
+                "dataset": "bmd",
+                "split": "test",
+                "model": f"net{n}",
+                "layer_index": layer,
+                "depth": layer / 2,
+                "roi": roi,
+                "roi_group": group,
+                "roi_order": order,
+                "rho": 0.1 * n + 0.01 * layer,
+                "lower": 0.1 * n - 0.1 if intervals else None,
+                "upper": 0.1 * n + 0.1 if intervals else None,
+                "level": 0.95,
+                "resampled": "both",
+                "model_place": n_models - n,
+                "n_models": of_all or n_models,
+                "n_subjects": 10,
+                "remark": "random weights",
+            }
+            for n in range(n_models)
+            for order, (roi, group) in enumerate((("V1", "early"), ("MT", "lateral")))
+            for layer in range(3)
+        ]
+    )
+
+
+def test_every_layer_is_where_it_scored_with_its_interval(drawn: Drawn, said: Said) -> None:
+    frame = layer_scores()
+    plot: Any = depth_of_networks(frame, protocol="sound")
+    keys = ["model", "roi", "depth", "rho", "lower", "upper"]
+    assert plot.data.select(keys).sort(keys).equals(frame.select(keys).sort(keys))
+    (band,) = drawn(plot, "geom_ribbon")
+    assert band.height == frame.height
+    assert plot.data["panel"].unique(maintain_order=True).to_list() == ["net2", "net1", "net0"]
+    assert "95 % bootstrap interval over stimuli and subjects" in said(plot)
+
+
+def test_layers_without_intervals_are_said_to_have_none(drawn: Drawn, said: Said) -> None:
+    plot = depth_of_networks(layer_scores(1, intervals=False, of_all=9), protocol="sound")
+    assert drawn(plot, "geom_ribbon") == []
+    assert "No intervals of layers are known" in said(plot)
+    assert "The 1 of 9 networks that align best" in said(plot)
+
+
+def complexity(n_networks: int, *, gflops: bool = True) -> pl.DataFrame:
+    """rho .1, .2, ... of networks of 10, 100, ... parameters; r .9 with them, of too few networks none."""
+    rows = []
+    for n in range(n_networks):
+        for figure in ("parameters", "gflops", "top1"):
+            known = gflops or figure != "gflops"
+            x = float(n + 1) if figure != "top1" else 50.0 + n
+            of_enough = known and n_networks >= 4
+            rows.append(
+                {
+                    "protocol": "sound",
+                    "dataset": "bmd",
+                    "split": "test",
+                    "model": f"net{n}",
+                    "model_type": "image-in1k",
+                    "roi": "V1",
+                    "roi_group": "early",
+                    "roi_order": 0,
+                    "figure": figure,
+                    "value": (x if figure == "top1" else 10**x) if known else None,
+                    "x": x if known else None,
+                    "rho": 0.1 * (n + 1),
+                    "correlation": 0.9 if of_enough else None,
+                    "lower": 0.5 if of_enough else None,
+                    "upper": 0.95 if of_enough else None,
+                    "level": 0.95,
+                    "n_networks": n_networks if known else 0,
+                    "n_left_out": 0 if known else n_networks,
+                    "x_from": 1.0 if of_enough else None,
+                    "x_to": 5.0 if of_enough else None,
+                    "rho_from": 0.15 if of_enough else None,
+                    "rho_to": 0.45 if of_enough else None,
+                    "n_subjects": 10,
+                    "remark": "",
+                }
+            )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def test_points_line_and_r_are_those_that_are_given(drawn: Drawn) -> None:
+    frame = complexity(5)
+    plot: Any = alignment_against_complexity(frame, protocol="sound")
+    keys = ["model", "figure", "value", "rho"]
+    shown = plot.data.with_columns(pl.col("figure").cast(pl.String)).select(keys).sort(keys)
+    assert shown.equals(frame.select(keys).sort(keys))
+    (line,) = drawn(plot, "geom_segment")
+    assert line.select("x_from", "rho_from", "x_to", "rho_to").rows() == [(1.0, 0.15, 5.0, 0.45)] * 3
+    # Each column of panels has its place on the axis, where the line keeps its length.
+    assert (line["end"] - line["start"]).to_list() == [4.0] * 3
+    (words,) = drawn(plot, "geom_text")
+    assert words["label"].to_list() == ["r = 0.90, n = 5\n[0.50, 0.95]"] * 3
+
+
+def test_networks_without_gflops_leave_a_panel_that_says_so(drawn: Drawn, said: Said) -> None:
+    plot = alignment_against_complexity(complexity(5, gflops=False), protocol="sound")
+    (words,) = drawn(plot, "geom_text")
+    by_figure = dict(
+        words.with_columns(pl.col("figure").cast(pl.String)).select("figure", "label").iter_rows()
+    )
+    assert by_figure["gflops"] == "not known of\nany network"
+    assert by_figure["top1"].startswith("r = ")
+    assert "GFLOPs: 5" in said(plot)
+
+
+def test_too_few_networks_have_no_line_and_no_r(drawn: Drawn, tmp_path: Any) -> None:
+    plot = alignment_against_complexity(complexity(1), protocol="sound")
+    assert drawn(plot, "geom_segment") == []
+    (words,) = drawn(plot, "geom_text")
+    assert set(words["label"]) == {"too few networks\nfor r (n = 1)"}
+    assert save_figure(plot, tmp_path, "one", formats=["svg"])["svg"].stat().st_size > 0
+
+
+def test_a_network_of_one_layer_is_a_point(
+    drawn: Drawn, recwarn: pytest.WarningsRecorder, tmp_path: Any
+) -> None:
+    plot: Any = depth_of_networks(layer_scores(2).filter(layer_index=0), protocol="sound")
+    assert drawn(plot, "geom_line") == drawn(plot, "geom_ribbon") == []
+    save_figure(plot, tmp_path, "points", formats=["svg"])
+    assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
+
+
+@pytest.mark.parametrize(
+    ("power", "label"), [(-1.0, "0.1"), (0.0, "1"), (1.0, "10"), (2.0, "100"), (6.5, "3.2M"), (9.0, "1G")]
+)
+def test_axes_of_logarithms_are_labelled_with_what_they_mean(power: float, label: str) -> None:
+    plot: Any = alignment_against_complexity(complexity(5), protocol="sound")
+    scale = next(each for each in plot.scales if "x" in each.aesthetics)
+    assert scale.labels([power, 1000 + power, 2000 + 71.5]) == [label, label, "71.5"]
+
+
+def subjects(n_networks: int, n_subjects: int = 3) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "protocol": "sound",
+                "dataset": "bmd",
+                "split": "test",
+                "model": f"net{n}",
+                "model_type": "image-in1k",
+                "subject": f"sub-{s}",
+                "roi": roi,
+                "roi_group": group,
+                "roi_order": order,
+                # In MT the other way round.
+                "rho": 0.1 * (n if roi == "V1" else -n),
+                "subject_rho": 0.1 * (n if roi == "V1" else -n) + 0.01 * (s - 1),
+                "place": n_networks - n if roi == "V1" else n + 1,
+                "n_models": 7,
+                "n_subjects": n_subjects,
+                "remark": "",
+            }
+            for n in range(n_networks)
+            for order, (roi, group) in enumerate((("V1", "early"), ("MT", "lateral")))
+            for s in range(n_subjects)
+        ]
+    )
+
+
+def test_networks_stand_in_the_order_of_each_region(ceilings: Build, drawn: Drawn, said: Said) -> None:
+    frame = subjects(3)
+    plot: Any = ranking(frame, ceilings(), protocol="sound")
+    means = drawn(plot, "geom_point")[1]
+    keys = ["model", "roi", "subject", "subject_rho"]
+    shown = plot.data.with_columns(pl.col("roi").cast(pl.String)).select(keys).sort(keys)
+    assert shown.equals(frame.select(keys).sort(keys))
+    # An axis counts from below.
+    from_below = means.sort("roi", pl.col("line").to_physical())
+    assert from_below.filter(roi="V1")["model"].to_list() == ["net0", "net1", "net2"]
+    assert from_below.filter(roi="MT")["model"].to_list() == ["net2", "net1", "net0"]
+    assert means["rho"].to_list() == from_below["rho"].to_list()
+    assert "The highest 3 of 7 networks" in said(plot)
+
+
+def test_a_ranking_without_ceilings_says_so(said: Said) -> None:
+    assert "No noise ceiling is known" in said(ranking(subjects(1, 1), pl.DataFrame(), protocol="sound"))
+
+
+def trained(*, several: bool) -> pl.DataFrame:
+    """Two families of two networks; with `several`, family a was trained on two data sets."""
+    rows = []
+    for n, (family, data) in enumerate((("a", "K400"), ("a", "SSv2" if several else "K400"), ("b", "K400"))):
+        rows.append(
+            {
+                "protocol": "sound",
+                "dataset": "bmd",
+                "split": "test",
+                "model": f"net{n}",
+                "model_type": "video-k400",
+                "family": family,
+                "training_dataset": data,
+                "roi": "V1",
+                "roi_group": "early",
+                "roi_order": 0,
+                "rho": 0.1 * (n + 1),
+                "dataset_median": 0.2,
+                "family_median": 0.1 * (n + 1),
+                "family_datasets": 2 if several and family == "a" else 1,
+                "n_subjects": 10,
+                "remark": "",
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+def test_a_family_that_was_trained_on_two_data_sets_is_joined(drawn: Drawn, said: Said) -> None:
+    plot: Any = by_training_dataset(trained(several=True), protocol="sound")
+    (line,) = drawn(plot, "geom_path")
+    assert sorted(line.select("family", "training_dataset", "family_median").rows()) == [
+        ("a", "K400", 0.1),
+        ("a", "SSv2", 0.2),
+    ]
+    (bar,) = drawn(plot, "geom_segment")
+    assert bar.select("training_dataset", "dataset_median").rows() == [("K400", 0.2)]
+    assert (
+        plot.data.select("model", "rho").sort("model").rows()
+        == trained(several=True).select("model", "rho").rows()
+    )
+    alone = by_training_dataset(trained(several=False), protocol="sound")
+    assert drawn(alone, "geom_path") == []
+    assert "No family was trained on more than one data set" in said(alone)
+
+
+def test_a_profile_has_a_tile_for_every_network_and_region(best_layers: Build, drawn: Drawn) -> None:
+    frame = best_layers().with_columns(model_mean=pl.col("rho").mean().over("model"))
+    plot: Any = region_profile(frame, protocol="sound")
+    keys = ["model", "roi", "rho"]
+    shown = plot.data.with_columns(pl.col("model", "roi").cast(pl.String)).select(keys).sort(keys)
+    assert shown.equals(frame.select(keys).sort(keys))
+    # From above: by group as the legend has them, in each the highest mean first.
+    assert plot.data["model"].unique(maintain_order=True).to_list()[::-1] == [
+        "ViT",
+        "AlexNet",
+        "C2D",
+        "SlowFast",
+    ]
+    (marks,) = drawn(plot, "geom_point")
+    assert marks.height == 4
+
+
+@pytest.mark.parametrize("width", [3.5, 7.2])
+def test_drawing_at_the_width_of_a_column_warns_of_nothing(
+    tmp_path: Any, best_layers: Build, ceilings: Build, recwarn: pytest.WarningsRecorder, width: float
+) -> None:
+    frame = best_layers().with_columns(model_mean=pl.col("rho"))
+    plots = (
+        depth_of_networks(layer_scores(), protocol="sound", width=width),
+        alignment_against_complexity(complexity(5, gflops=False), protocol="sound", width=width),
+        ranking(subjects(3), ceilings(), protocol="sound", width=width),
+        by_training_dataset(trained(several=True), protocol="sound", width=width),
+        region_profile(frame, protocol="sound", width=width),
+    )
+    for number, plot in enumerate(plots):
+        save_figure(plot, tmp_path, str(number), formats=["png"], dpi=40)
+    assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
+
+
+@pytest.mark.parametrize(
+    ("draw", "frames"),
+    [
+        (depth_of_networks, 1),
+        (alignment_against_complexity, 1),
+        (ranking, 2),
+        (by_training_dataset, 1),
+        (region_profile, 1),
+    ],
+)
+def test_an_empty_answer_and_a_missing_column_are_told(draw: Any, frames: int, said: Said) -> None:
+    empty = draw(*[pl.DataFrame()] * frames, protocol="sound", source="bmd, test")
+    assert empty.layers[0].geom.aes_params["label"] == "no rows"
+    assert "sound protocol · bmd, test" in said(empty)
+    with pytest.raises(BadInput, match="expected a column"):
+        draw(layer_scores().drop("lower", "model"), *[pl.DataFrame()] * (frames - 1), protocol="sound")

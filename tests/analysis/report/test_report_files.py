@@ -1,0 +1,87 @@
+"""A report on disk is whole at every moment, and its tables are files too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from analysis.report.downloads import TABLES, write_downloads
+from analysis.report.publish import is_up_to_date, staged
+from warehouse.files import sha256_of
+
+
+def put(folder: Path, state: str, **texts: str) -> None:
+    with staged(folder, state) as making:
+        for name, text in texts.items():
+            path = making / name.replace("__", "/").replace("_", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+
+
+def test_what_the_former_report_had_goes_and_what_others_put_there_stays(tmp_path: Path) -> None:
+    put(tmp_path, "one", index_html="1", figures__a_pdf="1", figures__b_pdf="1")
+    (tmp_path / "figures" / "mine.pdf").write_text("mine", encoding="utf-8")
+    put(tmp_path, "two", index_html="2", figures__a_pdf="2")
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["a.pdf", "mine.pdf"]
+    assert (tmp_path / "figures" / "a.pdf").read_text(encoding="utf-8") == "2"
+    assert is_up_to_date(tmp_path, "two")
+    assert not is_up_to_date(tmp_path, "one")
+
+
+def test_a_report_that_fails_changes_nothing(tmp_path: Path) -> None:
+    put(tmp_path / "old", "one", index_html="1")
+    with pytest.raises(ZeroDivisionError), staged(tmp_path / "old", "two") as making:
+        (making / "index.html").write_text("half", encoding="utf-8")
+        1 / 0  # noqa: B018
+    assert (tmp_path / "old" / "index.html").read_text(encoding="utf-8") == "1"
+    assert sorted(path.name for path in (tmp_path / "old").iterdir()) == [".made-from", "index.html"]
+    with pytest.raises(ZeroDivisionError), staged(tmp_path / "new", "one"):
+        1 / 0  # noqa: B018
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_page_comes_after_all_that_it_links_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[str] = []
+
+    def note(temporary: Path, final: Path) -> None:
+        moved.append(final.name)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary.rename(final)
+
+    monkeypatch.setattr("analysis.report.publish.move_into_place", note)
+    put(tmp_path, "one", index_html="1", data__a_csv="1", zz_csv="1")
+    assert moved == ["a.csv", "zz.csv", "index.html"]
+
+
+@pytest.mark.parametrize("record", ["", "abcdef", "[]", '{"state": "one"}'])
+def test_a_record_of_another_version_is_out_of_date(tmp_path: Path, record: str) -> None:
+    put(tmp_path, "one", index_html="1")
+    (tmp_path / ".made-from").write_text(record, encoding="utf-8")
+    assert not is_up_to_date(tmp_path, "one")
+    put(tmp_path, "one", index_html="2")
+    assert is_up_to_date(tmp_path, "one")
+
+
+def test_every_table_is_a_csv_and_a_parquet_with_the_same_rows(
+    content: Callable[..., Any], tmp_path: Path
+) -> None:
+    made = content(inputs=pl.DataFrame({"name": ["a", "b"], "about": [{"rows": 1}, None]}))
+    written = write_downloads(made, tmp_path)
+    names = [each.name for each in written]
+    assert names == ["best_layer", "leaderboard", "depth_profile", "noise_ceiling", "networks", "inputs"]
+    assert set(names) < set(TABLES)
+    for each in written:
+        parquet, csv = tmp_path / f"{each.name}.parquet", tmp_path / f"{each.name}.csv"
+        frame = pl.read_parquet(parquet)
+        assert frame.equals(getattr(made, each.name))
+        assert pl.read_csv(csv).height == frame.height == int(each.rows)
+        assert each.sha256 == sha256_of(parquet)
+    assert [json.loads(each or "null") for each in pl.read_csv(tmp_path / "inputs.csv")["about"]] == [
+        {"rows": 1},
+        None,
+    ]

@@ -1,0 +1,87 @@
+"""The methods text knows every setting that a protocol can have."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+
+from alignhouse.study import shipped_protocols
+from analysis.report.methods import protocol_methods, setting_sentences, study_methods
+from analysis.settings import AnalysisSettings
+from ingest.features.settings import ExtractionSettings
+
+SETTINGS = {"extraction": ExtractionSettings, "analysis": AnalysisSettings}
+
+
+@pytest.mark.parametrize("section", SETTINGS)
+def test_every_value_of_every_setting_has_its_sentence(section: str) -> None:
+    choices = {
+        name: set(get_args(field.annotation))
+        for name, field in SETTINGS[section].model_fields.items()
+        if get_origin(field.annotation) is Literal
+    }
+    assert len(choices) > 4
+    assert {name: set(values) for name, values in setting_sentences()[section].items()} == choices
+
+
+def test_numbers_of_a_protocol_stand_in_its_text() -> None:
+    paper = shipped_protocols()["paper"]
+    chance = {
+        "permutations": 1000,
+        "seed": 7,
+        "draws": 500,
+        "level": 0.9,
+        "chosen_on": "halves",
+        "choices": 200,
+    }
+    text = " ".join(protocol_methods(paper, chance, extracted=True))
+    for expected in (
+        "blue, green, red",
+        "to 100 principal components",
+        "rows of the networks' RDMs alone",
+        "1,000 permutations (seed 7)",
+        "at 90 %, from 500 bootstrap samples",
+        "(200 choices)",
+    ):
+        assert expected in text, expected
+    given = " ".join(protocol_methods(paper, {}, extracted=False))
+    assert "principal components" not in given
+    assert "permutations (seed" not in given
+
+
+def test_a_value_that_no_sentence_is_known_of_is_told_as_it_stands() -> None:
+    assert protocol_methods({"analysis": {"null": "signs"}}, {}, extracted=True) == ["Null: signs."]
+
+
+def test_the_study_in_words() -> None:
+    settings: dict[str, Any] = {
+        "brain": {
+            "kind": "bmd",
+            "version": "B",
+            "subjects": ["sub-01", "sub-02"],
+            "min_ncsnr": 0.2,
+            "skip_bad": True,
+            "average_subjects": True,
+        },
+        "networks": {"weights": "random", "seed": 3},
+    }
+    text = " ".join(study_methods(settings, "102 videos", "test"))
+    for expected in (
+        "shown 102 videos of the test split.",
+        "version B",
+        "Subjects are sub-01 and sub-02 only.",
+        "noise-ceiling SNR of at least 0.2",
+        "NaN or infinite",
+        "scored against the average",
+        "random weights, seed 3",
+    ):
+        assert expected in text, expected
+    rdms = " ".join(study_methods({"brain": {"kind": "rdms"}, "networks": {"rdms": "m"}}, "1 image", "test"))
+    assert "shown 1 image." in rdms
+    assert "Brain RDMs were given as files. RDMs of the networks' layers were given as files." in rdms
+
+
+def test_a_rebuilt_warehouse_knows_no_study() -> None:
+    [only] = study_methods({}, "", "")
+    assert only.startswith("The score of a layer")

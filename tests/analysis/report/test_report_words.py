@@ -1,0 +1,259 @@
+"""Sentences made of rows: right numbers, right grammar for none, one, two and many."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from analysis.report import statistics_words, words
+
+
+def best(*rows: tuple[str, str, float], **more: Any) -> pl.DataFrame:
+    """Rows of (model, roi, rho); regions that start with V are early, others lateral."""
+    found = [
+        {
+            "protocol": "sound",
+            "dataset": "bmd",
+            "split": "test",
+            "model": model,
+            "roi": roi,
+            "roi_group": "early" if roi.startswith("V") else "lateral",
+            "roi_order": order,
+            "layer": "fc",
+            "depth": 0.25 if roi.startswith("V") else 0.75,
+            "rho": rho,
+            "p_value": 0.02,
+            **more,
+        }
+        for order, (model, roi, rho) in enumerate(rows)
+    ]
+    return pl.DataFrame(found)
+
+
+def ceilings(**lower: float | None) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"roi": list(lower), "lower": list(lower.values()), "upper": 0.9, "n_subjects": 10},
+        schema_overrides={"lower": pl.Float64},
+    )
+
+
+def board(*rows: tuple[str, float, int]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=["model", "mean_place", "n_regions"], orient="row")
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([], ""),
+        ([("A", 1.0, 3)], "There is a single network, A: it cannot be ranked."),
+        ([("A", 1.0, 1), ("B", 2.0, 1)], "A has the best mean rank (1.0 of 2) in the only region."),
+        (
+            [("A", 1.5, 2), ("B", 1.5, 2), ("C", 3.0, 2)],
+            "A and B share the best mean rank (1.5 of 3) over 2 regions.",
+        ),
+        # C ranks first in the only region it has a score in; that is no mean over the others'.
+        (
+            [("A", 1.8, 5), ("B", 2.0, 5), ("C", 1.0, 1)],
+            "A has the best mean rank (1.8 of 3) over 5 regions.",
+        ),
+    ],
+)
+def test_the_best_mean_rank(rows: list[tuple[str, float, int]], sentence: str) -> None:
+    assert words.best_mean_rank(board(*rows) if rows else pl.DataFrame()) == sentence
+
+
+@pytest.mark.parametrize(
+    ("lower", "sentence"),
+    [
+        ({}, ""),
+        ({"V1": None}, ""),
+        ({"V1": 0.5}, "The best network of V1 stays 0.200 below its lower noise ceiling."),
+        ({"V1": 0.3}, "The best network of V1 reaches its lower noise ceiling."),
+        ({"V1": 0.1, "MT": 0.1}, "The best network reaches the lower noise ceiling in all 2 regions."),
+        (
+            {"V1": 0.1, "MT": 0.5},
+            "The best network reaches the lower noise ceiling in 1 of 2 regions; "
+            "it stays farthest below it in MT by 0.100.",
+        ),
+        (
+            {"V1": 0.5, "MT": 0.5},
+            "The best network reaches the lower noise ceiling in none of the 2 regions; "
+            "it stays farthest below it in V1 by 0.200.",
+        ),
+    ],
+)
+def test_how_far_the_ceiling_is(lower: dict[str, float | None], sentence: str) -> None:
+    rows = best(("A", "V1", 0.3), ("B", "V1", 0.1), ("A", "MT", 0.4))
+    assert words.reach_of_ceiling(rows, ceilings(**lower) if lower else pl.DataFrame()) == sentence
+
+
+def test_the_best_of_a_group_with_its_share_of_the_ceiling() -> None:
+    rows = best(("A", "V1", 0.3), ("B", "V1", 0.1), ("A", "MT", 0.2), ("B", "MT", 0.4))
+    assert words.best_of_groups(rows, ceilings(V1=0.6, MT=0.4)) == [
+        "Early region: A aligns best (rho 0.300; lower noise ceiling 0.600, 50 % of it).",
+        "Lateral region: B aligns best (rho 0.400; lower noise ceiling 0.400, 100 % of it).",
+    ]
+    alone = words.best_of_groups(best(("A", "V1", 0.3), ("A", "V2", 0.1)), pl.DataFrame())
+    assert alone == ["Early regions: A aligns (mean rho over 2 regions 0.200)."]
+    apart = words.best_of_groups(best(("A", "V1", 0.3), ("B", "V2", 0.1)), pl.DataFrame())
+    assert apart == ["Early regions: no network has a score in all 2."]
+
+
+def test_where_early_and_late_layers_align_best() -> None:
+    rows = best(("A", "V1", 0.3), ("A", "MT", 0.2))
+    scale = "on a scale from 0, the first layer, to 1, the last."
+    assert words.depths(rows) == (
+        "Best layers lie earliest for early regions (median depth 0.25) and latest for lateral regions "
+        f"(0.75), {scale}"
+    )
+    assert words.depths(rows.head(1)) == f"The median depth of best layers is 0.25, {scale}"
+    level = rows.with_columns(depth=0.5)
+    assert words.depths(level) == f"The median depth of best layers is 0.50 in every region group, {scale}"
+
+
+def test_protocols_that_agree_and_that_do_not() -> None:
+    rows = best(("A", "V1", 0.3), ("B", "V1", 0.1), ("A", "MT", 0.2), ("B", "MT", 0.1))
+    turned = rows.with_columns(
+        protocol=pl.lit("paper"),
+        rho=pl.when((pl.col("roi") == "V1") & (pl.col("model") == "B")).then(0.5).otherwise("rho"),
+    )
+    sentence = words.change_between(pl.concat([rows, turned]), "sound", "paper")
+    assert "on average 0.100 lower under sound than under paper" in sentence
+    assert sentence.endswith("The best network is the same in 1 of 2 regions.")
+    one = words.change_between(pl.concat([rows.head(1), turned.head(1)]), "sound", "paper")
+    assert one.startswith("For the only pair")
+    assert words.change_between(rows, "sound", "paper") == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        ([], ""),
+        (["A"], "A"),
+        (["A", "B"], "A and B"),
+        (["A", "B", "C"], "A, B and C"),
+        (list("ABCDEF"), "A, B, C and 3 others"),
+    ],
+)
+def test_lists_in_words(found: list[str], text: str) -> None:
+    assert words.named(found) == text
+
+
+@pytest.mark.parametrize(
+    ("q", "family", "sentence"),
+    [
+        (
+            [0.9, 0.8],
+            [0.9, 0.8],
+            "None of the 2 best layers is significant after correction ({}); {}, none is.",
+        ),
+        (
+            [0.01, 0.8],
+            [0.04, 0.9],
+            "1 of 2 best layers is significant after correction ({}); {}, 1 still is.",
+        ),
+        ([0.01, 0.02], [0.2, 0.3], "All 2 best layers are significant after correction ({}); {}, none is."),
+        (
+            [0.01, 0.02],
+            [0.01, 0.02],
+            "All 2 best layers are significant after correction ({}); {}, all still are.",
+        ),
+        ([0.01], [0.01], "The only best layer is significant (p = 0.020)."),
+    ],
+)
+def test_how_many_best_layers_are_significant(q: list[float], family: list[float], sentence: str) -> None:
+    rows = best(*(("A", f"V{n}", 0.1) for n in range(len(q)))).with_columns(
+        q_value=pl.Series(q), p_family=pl.Series(family)
+    )
+    given = (
+        "false discovery rate 0.05, Benjamini-Hochberg",
+        "against the highest that chance gives over all networks and regions",
+    )
+    assert statistics_words.significant_layers(rows) == sentence.format(*given)
+    assert statistics_words.significant_layers(rows.with_columns(q_value=pl.lit(None, pl.Float64))) == ""
+
+
+def comparison(*rows: tuple[str, str, str, float, float]) -> pl.DataFrame:
+    """Rows of (roi, a, b, statistic, p); the interval is .01 to each side; a single group besides."""
+    found = [
+        {"roi": roi, "group_a": a, "group_b": b, "n_a": 3, "n_b": 1, "statistic": statistic, "p_adjusted": p}
+        | {"lower": statistic - 0.01, "upper": statistic + 0.01, "level": 0.95}
+        | {"group_by": "arch_type", "correction": "holm"}
+        for roi, a, b, statistic, p in [*rows, ("V1", "CNNs", None, 0.3, None)]
+    ]
+    return pl.DataFrame(found, infer_schema_length=None)
+
+
+def test_differences_between_groups() -> None:
+    [one] = statistics_words.group_differences(comparison(("V1", "CNNs", "RNNs", -0.05, 0.2)))
+    assert one == (
+        "By architecture, in V1 the median rho of RNNs (1 network) is 0.050 above that of CNNs (3 networks) "
+        "(95 % interval 0.040 to 0.060, p = 0.200), which is not significant."
+    )
+    [two] = statistics_words.group_differences(
+        comparison(("V1", "CNNs", "RNNs", 0.02, 0.2), ("MT", "CNNs", "RNNs", 0.05, 0.0001))
+    )
+    assert two == (
+        "By architecture (CNNs and RNNs, 2 regions), 1 of 2 differences is significant (p below 0.05); the "
+        "largest: in MT the median rho of CNNs (3 networks) is 0.050 above that of RNNs (1 network) "
+        "(95 % interval 0.040 to 0.060, p < 0.001)."
+    )
+    [many] = statistics_words.group_differences(
+        comparison(("V1", "A", "B", 0.02, 0.2), ("V1", "A", "C", 0.01, 0.3)).with_columns(
+            lower=pl.lit(None, pl.Float64)
+        )
+    )
+    assert many == (
+        "By architecture (2 pairs, V1), none of the 2 differences is significant (p below 0.05, corrected "
+        "over pairs by Holm); the largest: in V1 the median rho of A (3 networks) is 0.020 above that of B "
+        "(1 network) (p = 0.200)."
+    )
+    assert statistics_words.group_differences(comparison()) == []
+    assert statistics_words.group_differences(pl.DataFrame()) == []
+
+
+def test_layers_chosen_on_other_stimuli() -> None:
+    rows = pl.DataFrame(
+        {
+            "chosen_on": ["halves", "halves"],
+            "rho": [0.1, 0.2],
+            "highest_rho": [0.2, 0.3],
+            "layer": ["fc", "conv"],
+            "highest_layer": ["fc", "fc"],
+        }
+    )
+    assert statistics_words.layer_choices(rows) == (
+        "Chosen on one half of the stimuli and scored on the other, best layers' rho is on average 0.100 "
+        "lower than the plain maximum (0.150 against 0.250), over 2 pairs of a network and a region; both "
+        "name the same layer in 1 of them."
+    )
+    one = statistics_words.layer_choices(rows.head(1).with_columns(chosen_on=pl.lit("train")))
+    assert one == (
+        "Chosen on the training stimuli and scored on the test stimuli, the best layer's rho is 0.100 lower "
+        "than the plain maximum (0.100 against 0.200); both name the same layer."
+    )
+    assert statistics_words.layer_choices(pl.DataFrame()) == ""
+
+
+def test_what_size_has_to_do_with_it() -> None:
+    rows = pl.DataFrame(
+        {
+            "figure": ["gflops", "gflops", "parameters"],
+            "given": ["", "", ""],
+            "method": "spearman",
+            "correlation": [0.5, -0.5, 0.1],
+            "lower": [0.2, -0.8, -0.1],
+            "upper": [0.8, -0.2, 0.3],
+            "level": 0.9,
+            "n_networks": 99,
+        }
+    )
+    by = "(by 90 % intervals of Spearman's correlation over 99 networks)"
+    assert statistics_words.complexity_in_words(rows) == [
+        f"Networks with more parameters align neither better nor worse, in any of 1 region {by}.",
+        f"Networks with more GFLOPs align better in 1 and worse in 1 of 2 regions {by}.",
+    ]
+    assert statistics_words.complexity_in_words(rows.with_columns(lower=pl.lit(None, pl.Float64))) == []
+    assert statistics_words.complexity_in_words(pl.DataFrame()) == []

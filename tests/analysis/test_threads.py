@@ -1,0 +1,36 @@
+"""Parts done on all cores."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from analysis.threads import cores, in_threads, slices
+
+
+def test_every_part_is_done_once() -> None:
+    done: list[int] = []
+    in_threads(done.append, range(100))
+    assert sorted(done) == list(range(100))
+
+
+def test_as_many_parts_as_there_are_cores_are_in_work_together() -> None:
+    if cores() < 2:
+        pytest.skip("there is one core here")
+    together = threading.Barrier(2, timeout=20)
+    in_threads(lambda _: together.wait() and None, [0, 1])
+
+
+def test_the_error_of_the_first_part_that_fails_is_raised() -> None:
+    def fail(part: int) -> None:
+        if part in (3, 7):
+            raise ValueError(part)
+
+    with pytest.raises(ValueError, match="3"):
+        in_threads(fail, range(50))
+
+
+def test_slices_cover_everything_once() -> None:
+    assert [list(range(10))[each] for each in slices(10, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert slices(0, 4) == []

@@ -1,0 +1,54 @@
+"""The benchmarks of the statistics run, on settings that take seconds, and what they compare is the same."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "statistics"
+
+
+def run(script: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / script), *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_scores_permutations_and_bootstraps_beside_scipy_and_rsatoolbox() -> None:
+    pytest.importorskip("rsatoolbox")
+    sizes = ["--stimuli", "12", "--layers", "20", "--regions", "2", "--brains", "6"]
+    little = ["--permutations", "50", "--draws", "20", "--rounds", "1", "--scipy-pairs", "10"]
+    theirs = ["--their-draws", "2", "--their-layers", "1", "3"]
+    said = run("measure.py", *sizes, *little, *theirs)
+    differences = [float(each) for each in re.findall(r"differs by at most (\S+)", said)]
+    assert len(differences) == 2
+    assert max(differences) < 1e-12
+    assert "rows only (paper)" in said
+    assert "dual bootstrap, 20 draws" in said
+
+
+def test_the_command_is_measured_on_a_stored_study(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    sizes = ["--stimuli", "8", "--networks", "4", "--layers", "6", "--regions", "2", "--brains", "5"]
+    run("generate.py", str(study), *sizes, "--permutations", "20", "--draws", "20")
+    said = run("rsa_command.py", str(study), "--rounds", "1")
+    assert "alignment: 60 rows\n" in said  # 6 layers, 5 brains, 2 protocols
+    assert "analyse rsa, first: median" in said
+    assert "analyse rsa, once more: median" in said
+
+
+def test_many_stimuli_are_scored_from_what_was_stored(tmp_path: Path) -> None:
+    sizes = ["--stimuli", "9", "--networks", "3", "--layers", "7", "--regions", "2", "--brains", "5"]
+    assert "stored 3 networks and 2 regions" in run("many_stimuli.py", str(tmp_path), *sizes, "--store")
+    said = run("many_stimuli.py", str(tmp_path), *sizes, "--permutations", "20")
+    assert "9 stimuli, 7 layers, 5 brain RDMs, 20 permutations: 3 networks" in said

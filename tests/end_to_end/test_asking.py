@@ -1,0 +1,104 @@
+"""Asking from the command line: formats, files, the SQL prompt, names that are not there, checks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import duckdb
+import polars as pl
+import pytest
+
+from alignhouse.shell import Shell
+from warehouse import Warehouse
+from warehouse.store import SNAPSHOT
+
+
+@pytest.fixture
+def done(study: Any) -> Any:
+    study.change("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
+    run = study.run()
+    assert run.returncode == 0, run.stderr
+    return study
+
+
+def shell(study: Any, lines: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "alignhouse.cli", "shell"]
+    return subprocess.run(command, input=lines, capture_output=True, text=True, cwd=study.folder, timeout=60)
+
+
+def test_the_ending_of_a_file_says_its_format(done: Any) -> None:
+    question = ("ask", "best_layer", "--roi", "V1")
+    for ending in ("csv", "json", "parquet", "md", "txt"):
+        assert done.alignhouse(*question, "--out", f"answer.{ending}").returncode == 0
+    csv, parquet = (
+        pl.read_csv(done.folder / "answer.csv"),
+        pl.read_parquet(done.folder / "answer.parquet"),
+    )
+    assert csv["rho"].to_list() == parquet["rho"].to_list()
+    assert pl.read_json(done.folder / "answer.json").columns == parquet.columns
+    lines = (done.folder / "answer.md").read_text(encoding="utf-8").splitlines()
+    assert [cell.strip() for cell in lines[0].strip("|").split("|")] == parquet.columns
+    assert len(lines) == len(parquet) + 2
+    first = dict(zip(parquet.columns, [cell.strip() for cell in lines[2].strip("|").split("|")], strict=True))
+    assert first["model"] == parquet["model"][0]
+    assert float(first["rho"]) == pytest.approx(parquet["rho"][0], abs=1e-4)
+    unknown = done.alignhouse(*question, "--out", "answer.xyz")
+    assert (unknown.returncode, len(unknown.stderr.splitlines())) == (2, 1)
+    assert "which format" in unknown.stderr
+    assert not (done.folder / "answer.xyz").exists()
+
+
+def test_markdown_keeps_its_columns_whatever_the_cells_hold(done: Any) -> None:
+    answer = done.alignhouse("sql", "select 'a|b' as x, null as y, 'c\nd' as z", "--format", "markdown")
+    assert answer.stdout.splitlines()[2] == "| a\\|b |  | c d |"
+
+
+def test_the_prompt_answers_from_a_pipe_and_goes_on_after_an_error(done: Any) -> None:
+    told = shell(
+        done,
+        "select count(*) as n\n  from alignment;\nselect nonsense;\n"
+        ".tables\n.schema best_layer\n.ask best_layer --roi V1\n.ask best_layer --roi V99\n"
+        "drop table alignment;\n.what\nselect 41 + 1 as answer",
+    )
+    assert told.returncode == 0
+    assert "144" in told.stdout
+    assert "noise_ceiling" in told.stdout
+    assert "training_dataset" in told.stdout
+    assert "image-in1k" in told.stdout
+    assert "ended by a semicolon" in told.stdout
+    assert told.stdout.splitlines()[-1].strip() == "42"
+    errors = told.stderr.splitlines()
+    assert [line for line in errors if line.startswith("alignhouse: ")] == errors
+    assert len(errors) == 3
+    assert "V99" in errors[1]
+
+
+def test_the_prompt_completes_names_of_tables_and_columns(done: Any) -> None:
+    with Warehouse.open(done.warehouse) as opened:
+        prompt = Shell(opened)
+        assert {"best_layer"} <= set(prompt.completenames("best_l"))
+        assert "training_dataset" in prompt.completenames("train")
+
+
+def test_the_prompt_ends_by_its_own_word(done: Any) -> None:
+    told = shell(done, ".quit\nselect 1 as never;")
+    assert (told.returncode, told.stdout) == (0, "")
+
+
+def test_a_name_that_is_not_there_is_no_empty_answer(done: Any) -> None:
+    told = done.alignhouse("ask", "best_layer", "--roi", "v1")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "did you mean V1" in told.stderr
+
+
+def test_check_names_a_broken_row_and_a_stale_summary(done: Any) -> None:
+    assert "All checks passed" in done.alignhouse("check").stdout
+    with duckdb.connect(str(done.warehouse / SNAPSHOT)) as connection:
+        connection.execute("update alignment set rho = 2 where subject = 'sub-01' and layer = 'layer0'")
+    told = done.alignhouse("check")
+    assert told.returncode != 0
+    assert "rho_in_range: protocol = " in told.stdout
+    assert "subject = sub-01" in told.stdout
+    assert "summary layer_score: " in told.stdout

@@ -1,0 +1,297 @@
+"""Every figure of a real warehouse: its values are those of the queries, it is a file, it never fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import rankdata, spearmanr
+
+from analysis.figures.catalog import answers, draw_all, figures, make
+from analysis.figures.request import Request, chosen_scope, scopes
+from analysis.figures.save import write_figure
+from analysis.figures.theme import is_empty
+from analysis.mds import classical_mds
+from warehouse import BadInput, Warehouse
+from warehouse.vectors import read_vectors
+
+SIDES = '["V1", "EBA", "lV1", "rV1", "lEBA", "rEBA"]'
+NETWORKS = ("AlexNet", "vit_base_patch16_224", "my_own", "ResNet50", "x3d_s", "MViT_v2_S")
+# Figure -> what of its query's answer tells rows apart and is drawn.
+DRAWN = {
+    "best_layer": ["model", "roi", "rho", "group_median"],
+    "depth": ["group_name", "roi", "depth", "rho", "lower", "upper"],
+    "depth_networks": ["model", "roi", "layer", "depth", "rho", "lower", "upper"],
+    "complexity": ["model", "roi", "figure", "value", "rho", "correlation"],
+    "ranking": ["model", "roi", "subject", "subject_rho", "rho", "place"],
+    "training_dataset": ["model", "roi", "rho", "dataset_median"],
+    "protocol_difference": ["model", "roi", "difference", "group_median"],
+    "hemispheres": ["model", "roi", "hemisphere", "rho", "lower"],
+    "profile": ["model", "roi", "rho"],
+}
+
+
+@pytest.fixture(scope="module")
+def study(make_shared_study: Callable[..., Any]) -> Any:
+    """Six networks and six regions, four of them sides of the other two."""
+    made = make_shared_study("figures")
+    made.change('["V1", "EBA"]', SIDES)
+    made.change("permutations = 50", "permutations = 50\nbootstraps = 30\nhalvings = 2")
+    for seed, name in enumerate(NETWORKS[3:], start=3):
+        made.add_network(name, seed)
+    done = made.run()
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+@pytest.fixture
+def warehouse(study: Any) -> Iterator[Warehouse]:
+    with Warehouse.open(study.warehouse) as opened:
+        yield opened
+
+
+def plain_rows(frame: pl.DataFrame, columns: list[str]) -> list[tuple[Any, ...]]:
+    """The rows in an order of their own; sums over threads differ in their last digit from time to time."""
+    plain = [
+        pl.col(name).round(12) if frame.schema[name].is_float() else pl.col(name).cast(pl.String)
+        for name in columns
+    ]
+    return sorted(frame.select(plain).rows(), key=str)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_what_a_figure_draws_is_what_its_query_answers(warehouse: Warehouse, name: str) -> None:
+    drawn = make(warehouse, name)
+    request = Request()
+    scope = chosen_scope(scopes(warehouse), request)
+    answer = answers(warehouse, figures()[name].queries[:1], scope, request)[0]
+    plot: Any = drawn.plot
+    if figures()[name].one_region_a_group:
+        answer = answer.filter(pl.col("roi").is_in(["V1", "EBA"]))
+    if name == "complexity":
+        answer = answer.drop_nulls("value")
+    assert answer.height > 0
+    assert plain_rows(plot.data, DRAWN[name]) == plain_rows(answer, DRAWN[name])
+
+
+@pytest.mark.parametrize("name", list(figures()))
+@pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
+def test_every_figure_says_what_it_is_of_and_is_a_file(
+    warehouse: Warehouse, tmp_path: Any, name: str, suffix: str
+) -> None:
+    drawn = make(warehouse, name, Request(width=3.5 if suffix == "svg" else 7.2))
+    assert not is_empty(drawn.plot)
+    assert "sound" in drawn.title
+    assert "mini, test" in drawn.title
+    labels: Any = drawn.plot.labels
+    assert labels.subtitle == "synthetic brains"
+    assert "network" in drawn.caption
+    assert "3 subjects" in drawn.caption
+    path = tmp_path / f"figure.{suffix}"
+    write_figure(drawn.plot, path, dpi=40)
+    begin = {"pdf": b"%PDF-", "svg": b"<?xml", "png": b"\x89PNG"}[suffix]
+    assert path.read_bytes().startswith(begin)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def stored_rdms(study: Any, kind: str, name: str) -> tuple[list[str], np.ndarray]:
+    column, field = ("layer", "model") if kind == "model" else ("subject", "roi")
+    [file] = (study.warehouse / "rdms" / f"kind={kind}").rglob(f"{field}={name}/*.parquet")
+    names, rdms = read_vectors(file, "rdm")
+    return names[column].to_list(), rdms
+
+
+def test_pictures_are_the_stored_rdms_of_the_best_layers(study: Any, warehouse: Warehouse) -> None:
+    plot: Any = make(warehouse, "rdms", Request(rois=["EBA"])).plot
+    best = warehouse.ask("best_layer", roi="EBA").pl().sort("rho").row(-1, named=True)
+    layers, rdms = stored_rdms(study, "model", best["model"])
+    _, brains = stored_rdms(study, "brain", "EBA")
+    expected = [
+        rankdata(rdm) / rdm.size
+        for rdm in (np.mean([rankdata(each) for each in brains], axis=0), rdms[layers.index(best["layer"])])
+    ]
+    for panel in (0, 1):
+        cells = plot.data.filter(panel=panel).sort("row", "column")
+        square = cells["percentile"].to_numpy().reshape(12, 12)
+        np.testing.assert_allclose(np.nan_to_num(square), squareform(expected[panel]))
+    assert plot.data.filter(panel=1)["title"].unique().to_list() == [f"{best['model']}, {best['layer']}"]
+
+
+def test_layers_are_chosen_by_name_or_glob(study: Any, warehouse: Warehouse) -> None:
+    request = Request(models=["AlexNet", "my_own"], layers=["layer[01]"], rois=["V1"])
+    plot: Any = make(warehouse, "rdm_map", request).plot
+    names = plot.data.filter(kind="layer")["name"].to_list()
+    assert names == ["AlexNet, layer0", "AlexNet, layer1", "my_own, layer0", "my_own, layer1"]
+    picture: Any = make(warehouse, "rdms", request).plot
+    scores = warehouse.sql("from layer_score where protocol = 'sound' and roi = 'V1'").pl()
+    best = (
+        scores.filter(
+            pl.col("model").is_in(["AlexNet", "my_own"]), pl.col("layer").is_in(["layer0", "layer1"])
+        )
+        .sort("rho")
+        .row(-1, named=True)
+    )
+    assert picture.data.filter(panel=1)["title"].unique().to_list() == [f"{best['model']}, {best['layer']}"]
+    with pytest.raises(BadInput, match="no scores of layer 'layer9'.*did you mean layer"):
+        make(warehouse, "rdms", Request(layers=["layer9"]))
+
+
+def test_the_map_is_of_the_distances_between_the_stored_rdms(study: Any, warehouse: Warehouse) -> None:
+    plot: Any = make(warehouse, "rdm_map", Request(models=["AlexNet"], rois=["V1", "EBA"])).plot
+    brains = [
+        np.mean([rankdata(each) for each in stored_rdms(study, "brain", roi)[1]], axis=0)
+        for roi in ("V1", "EBA")
+    ]
+    layers, rdms = stored_rdms(study, "model", "AlexNet")
+    distances = 1 - spearmanr(np.vstack([*brains, rdms]).T).statistic
+    np.fill_diagonal(distances, 0)
+    expected = classical_mds((distances + distances.T) / 2).coordinates
+    assert plot.data["name"].to_list() == ["V1", "EBA", *(f"AlexNet, {layer}" for layer in layers)]
+    found = plot.data.select("x", "y").to_numpy()
+    np.testing.assert_allclose(pdist(found), pdist(expected), atol=1e-8)
+
+
+@pytest.mark.parametrize("group_by", ["model_type", "arch_type", "training_dataset", "family", "protocol"])
+def test_figures_can_group_by_anything_that_is_known_of_networks(warehouse: Warehouse, group_by: str) -> None:
+    names = ["best_layer", "depth"] if group_by == "protocol" else ["best_layer", "complexity", "profile"]
+    for name in names:
+        plot: Any = make(warehouse, name, Request(group_by=group_by)).plot
+        assert plot.data["group"].n_unique() > 1
+
+
+def test_all_figures_come_one_after_the_other_and_progress_is_told(warehouse: Warehouse) -> None:
+    class Told:
+        def __init__(self) -> None:
+            self.jobs: list[str] = []
+            self.todo = self.done = 0
+
+        def stage(self, title: str, todo: int, done_before: int) -> None:
+            self.todo = todo
+
+        def job(self, label: str) -> None:
+            self.jobs.append(label)
+
+        def step(self, done: int, total: int) -> None:
+            assert 0 < done <= total
+
+        def job_done(self) -> None:
+            self.done += 1
+
+        def say(self, line: str) -> None: ...
+
+    told = Told()
+    grouped = [name for name, each in figures().items() if "group_by" in each.options]
+    every = [each.name for each in draw_all(warehouse, group_by=["model_type", "arch_type"], progress=told)]
+    assert list(dict.fromkeys(every)) == list(figures())
+    assert len(every) == len(figures()) + len(grouped)
+    assert told.todo == told.done == len(told.jobs) == len(every)
+    assert "Best layer by architecture" in told.jobs
+
+
+def test_options_are_checked(warehouse: Warehouse) -> None:
+    with pytest.raises(BadInput, match="no figure is called 'best_layers'.*did you mean best_layer"):
+        make(warehouse, "best_layers")
+    with pytest.raises(BadInput, match="no scores in region 'V2'.*did you mean V1"):
+        make(warehouse, "best_layer", Request(rois=["V2"]))
+    with pytest.raises(BadInput, match="no scores of network 'AlexNut'.*did you mean AlexNet"):
+        make(warehouse, "best_layer", Request(models=["AlexNut"]))
+    with pytest.raises(BadInput, match="group by 'modeltype'.*did you mean model_type"):
+        make(warehouse, "best_layer", Request(group_by="modeltype"))
+    with pytest.raises(BadInput, match="no scores in region 'lV1'.*did you mean V1"):
+        make(warehouse, "hemispheres", Request(rois=["lV1"]))
+    with pytest.raises(BadInput, match="figure ranking is of one protocol"):
+        make(warehouse, "ranking", Request(group_by="protocol"))
+    with pytest.raises(BadInput, match="figure hemispheres has no option group_by"):
+        make(warehouse, "hemispheres", Request(group_by="family"))
+    with pytest.raises(BadInput, match="no scores under protocol 'loud'.*did you mean sound"):
+        make(warehouse, "depth", Request(protocol="loud"))
+    with pytest.raises(BadInput, match="no scores on data set bmd.*found mini .test"):
+        make(warehouse, "depth", Request(dataset="bmd"))
+
+
+def test_networks_are_chosen_by_glob(warehouse: Warehouse) -> None:
+    plot: Any = make(warehouse, "ranking", Request(models=["*Net*", "x3d_s"], rois=["V1"])).plot
+    assert sorted(plot.data["model"].unique()) == ["AlexNet", "ResNet50", "x3d_s"]
+
+
+def test_the_command_lists_figures_and_writes_one(study: Any) -> None:
+    listed = study.alignhouse("figure")
+    assert listed.returncode == 0, listed.stderr
+    assert all(name in listed.stdout for name in figures())
+    arguments = ("best_layer", "--group-by", "arch_type", "--roi", "V1", "--width", "89", "--height", "70")
+    done = study.alignhouse("figure", *arguments, "--dpi", "100", "--out", "pictures/best.png")
+    assert done.returncode == 0, done.stderr
+    head = (study.folder / "pictures" / "best.png").read_bytes()[:24]
+    size = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    assert size == pytest.approx((89 / 25.4 * 100, 70 / 25.4 * 100), abs=1)
+    assert study.alignhouse("figure", "depth").returncode == 0
+    assert (study.folder / "depth.pdf").read_bytes().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("dept",), "no figure is called 'dept' (did you mean depth"),
+        (("depth", "--out", "depth.jpg"), "expected format pdf, png, svg, found jpg"),
+        (("depth", "--out", "depth"), "found a name without suffix"),
+        (("depth", "--model", "nobody"), "no scores of network 'nobody'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line_and_no_file(
+    study: Any, arguments: tuple[str, ...], error: str
+) -> None:
+    before = sorted(path.name for path in study.folder.iterdir())
+    done = study.alignhouse("figure", *arguments)
+    assert done.returncode == 2
+    assert error in done.stderr.splitlines()[-1]
+    assert sorted(path.name for path in study.folder.iterdir()) == before
+
+
+def test_one_network_of_which_nothing_is_known_and_one_subject_leave_figures_that_say_so(
+    make_study: Callable[..., Any], tmp_path: Any
+) -> None:
+    study = make_study("lonely")
+    for name in ("AlexNet", "vit_base_patch16_224"):
+        (study.folder / "models" / name / "rdms.npz").unlink()
+        (study.folder / "models" / name).rmdir()
+    study.change("synthetic = true", 'synthetic = true\nsubjects = ["sub-02"]')
+    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
+    assert study.run().returncode == 0
+    said, empty = {}, set()
+    with Warehouse.open(study.warehouse) as opened:
+        for each in draw_all(opened):
+            write_figure(each.plot, tmp_path / f"{each.name}.svg")
+            said[each.name] = each.caption
+            assert each.plot.labels.subtitle == "synthetic brains"
+            if is_empty(each.plot):
+                empty.add(each.name)
+        kept = [each.name for each in draw_all(opened, skip_empty=True)]
+    assert empty == {"protocol_difference", "hemispheres"}
+    assert kept == [name for name in figures() if name not in empty]
+    for name in ("best_layer", "ranking"):
+        assert "No noise ceiling is known" in said[name]
+    assert "1 network, 1 subject." in said["best_layer"]
+    assert "fewer than 3 networks have no band (1 of 1)" in said["depth"]
+    assert "No intervals of layers are known" in said["depth_networks"]
+    assert "GFLOPs: 1" in said["complexity"]
+
+
+def test_several_data_sets_are_listed_and_one_is_to_be_named(make_study: Callable[..., Any]) -> None:
+    study = make_study("two")
+    study.change("permutations = 50", "permutations = 20\nbootstraps = 0\nhalvings = 0")
+    assert study.run().returncode == 0
+    study.change('dataset = "mini"', 'dataset = "other"')
+    assert study.run().returncode == 0
+    with Warehouse.open(study.warehouse) as opened:
+        with pytest.raises(
+            BadInput, match=r"which data set and split is meant.*mini \(test\); other \(test\)"
+        ):
+            make(opened, "depth")
+        for name in figures():
+            plot = make(opened, name, Request(dataset="other")).plot
+            assert "other, test" in " ".join(plot.labels.title.split())

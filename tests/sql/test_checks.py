@@ -1,0 +1,118 @@
+"""Every check finds its fault, row by row, and nothing in a warehouse that is as it should be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from made_up_warehouse import made_up_tables, write_tables
+
+from warehouse import Warehouse
+from warehouse.checks import MOST_ROWS, broken_rules
+from warehouse.schema import sql_files
+from warehouse.store import Writer
+
+INTERVAL = (
+    "'sound', 'd', 'test', 'a', 'l0', 'V1', 'layer', 'stimuli', 'percentile', 0.95, 0.1, {}, {}, 9, 0, '',"
+    " (select any_value(artifact) from alignment)"
+)
+RELIABILITY = "'d', 's1', 'V1', 'test', 10, 9, 10, 0.2, {}, '', (select any_value(artifact) from alignment)"
+
+# check -> a statement that breaks its rule, what the first line says of it, how many rows break it
+FAULTS = {
+    "alignment_has_a_ceiling": ("delete from noise_ceiling where roi = 'MT'", "roi = MT", 2),
+    "alignment_is_unique": (
+        "insert into alignment from alignment where model = 'd' and roi = 'V1' and protocol = 'sound'",
+        "times = 2",
+        3,
+    ),
+    "alignment_refers_to_what_is_known": ("delete from model where model = 'd'", "fault = unknown model", 30),
+    "dimensions_are_unique": ("insert into model from model where model = 'a'", "key = a, times = 2", 1),
+    "intervals_in_order": (
+        f"insert into score_interval values ({INTERVAL.format(0.3, 0.2)})",
+        "lower = 0.3",
+        1,
+    ),
+    "layers_in_order": (
+        "update layer set layer_index = 7 where layer = 'l1' and model = 'b'",
+        "layer_index = 7",
+        2,
+    ),
+    "lower_ceiling_below_upper": (
+        "update noise_ceiling set lower = 0.99 where roi = 'V1'",
+        "lower = 0.99",
+        2,
+    ),
+    "p_in_range": (
+        "update significance set p_value = 1.2 where model = 'd' and test = 'best_layer'",
+        "p_value = 1.2",
+        10,
+    ),
+    "reliability_in_range": (
+        f"insert into region_reliability values ({RELIABILITY.format(1.5)})",
+        "rdm_reliability = 1.5",
+        1,
+    ),
+    "rho_in_range": (
+        "update alignment set rho = 'nan' where model = 'd' and subject = 's2'",
+        "rho = nan",
+        10,
+    ),
+    "rows_have_an_artifact": (
+        "update alignment set artifact = 'nobody' where model = 'a'",
+        "artifact = nobody",
+        1,
+    ),
+    "significance_is_of_the_alignment": (
+        "update significance set statistic = statistic + 0.001 where model = 'd' and test = 'layer'",
+        "model = d",
+        10,
+    ),
+    "significance_is_unique": (
+        "insert into significance from significance where model = 'a' and test = 'best_layer' and roi = 'V1'",
+        "test = best_layer",
+        2,
+    ),
+    "synthetic_is_called_synthetic": (
+        "update alignment set remark = '' where model = 'a'",
+        "is_synthetic = True",
+        1,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checks") / "w"
+    write_tables(folder, made_up_tables())
+    return folder
+
+
+def faults(folder: Path, check: str) -> list[str]:
+    with Warehouse.open(folder) as opened:
+        return [line for line in broken_rules(opened) if line.startswith(f"{check}: ")]
+
+
+def test_every_check_is_tested() -> None:
+    assert set(FAULTS) == set(sql_files("checks"))
+
+
+def test_a_good_warehouse_breaks_no_rule(whole: Path) -> None:
+    with Warehouse.open(whole) as opened:
+        assert broken_rules(opened) == []
+
+
+@pytest.mark.parametrize("check", FAULTS)
+def test_a_fault_is_found_row_by_row(whole: Path, tmp_path: Path, check: str) -> None:
+    statement, said, rows = FAULTS[check]
+    broken = tmp_path / "w"
+    shutil.copytree(whole, broken)
+    with Writer(broken, "test") as writer:
+        writer.connection.execute(statement)
+        writer.mark_changed()
+    found = faults(broken, check)
+    assert any(said in line for line in found)
+    assert len(found) == min(rows, MOST_ROWS) + (rows > MOST_ROWS)
+    if rows > MOST_ROWS:
+        assert found[-1].endswith(f"and {rows - MOST_ROWS} more rows")

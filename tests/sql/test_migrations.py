@@ -1,0 +1,79 @@
+"""A warehouse of the first release is carried forward: what was in it stays, what is new is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from warehouse import Warehouse
+from warehouse.schema import migrate
+from warehouse.store import SNAPSHOT, Writer
+
+FIRST_RELEASE = Path(__file__).with_name("first_release.sql")
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A warehouse that the first release published."""
+    folder = tmp_path / "old.alignhouse"
+    folder.mkdir()
+    with duckdb.connect(str(folder / SNAPSHOT)) as connection:
+        connection.execute(FIRST_RELEASE.read_text(encoding="utf-8"))
+    return folder
+
+
+def shape(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    return connection.execute(
+        "select table_name, column_name, data_type from information_schema.columns"
+        " where table_schema = 'main' order by all"
+    ).fetchall()
+
+
+def test_a_warehouse_of_the_first_release_gets_todays_schema_and_keeps_its_rows(old: Path) -> None:
+    rows = "select model, layer, roi, subject, rho from alignment order by all"
+    with Warehouse.open(old) as opened:
+        before = opened.sql(rows).fetchall()
+    with Writer(old, "test"):
+        pass
+    with duckdb.connect() as anew:
+        migrate(anew)
+        expected = shape(anew)
+    with Warehouse.open(old) as opened:
+        assert shape_of(opened) == expected
+        assert opened.sql(rows).fetchall() == before
+        [best] = opened.ask("best_layer").pl().rows(named=True)
+        # Means of 0.1 and 0.3, and of 0.4 and 0.6.
+        assert (best["layer"], best["depth"], best["p_value"]) == ("l1", 1.0, 0.02)
+        assert best["rho"] == pytest.approx(0.5)
+        [profile] = opened.sql("select rho from depth_profile where depth = 0.5").fetchall()
+        assert profile[0] == pytest.approx(0.35)
+
+
+def shape_of(opened: Warehouse) -> list[tuple[str, str, str]]:
+    return [
+        row
+        for row in opened.sql(
+            "select table_name, column_name, data_type from information_schema.columns"
+            " where table_schema = 'main' and table_catalog = 'warehouse' order by all"
+        ).fetchall()
+    ]
+
+
+def test_a_migration_that_fails_leaves_the_warehouse_as_it_was(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with duckdb.connect(str(old / SNAPSHOT)) as connection:
+        before = shape(connection)
+        connection.execute("create table stale_scope (in_the_way integer)")
+        with pytest.raises(duckdb.CatalogException):
+            migrate(connection)
+        connection.execute("drop table stale_scope")
+        assert shape(connection) == before
+        assert migrate(connection)
+
+
+def test_readers_can_ask_an_old_warehouse_that_no_writer_has_opened_yet(old: Path) -> None:
+    with Warehouse.open(old) as opened:
+        assert opened.ask("best_layer", roi="V1").pl()["layer"].to_list() == ["l1"]

@@ -1,0 +1,127 @@
+"""A small warehouse of made-up numbers, and what polars says of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from warehouse.jobs import Job, Output
+from warehouse.runs import Run
+from warehouse.store import Writer
+
+Rows = list[dict[str, Any]]
+
+# region -> group, hemisphere of its one part
+REGIONS = {
+    "V1": ("early", "both"),
+    "lV1": ("early", "left"),
+    "rV1": ("early", "right"),
+    "MT": ("lateral", "both"),
+    "EBA": ("lateral", "both"),
+}
+# network -> type, architecture, training data, number of layers, GFLOPs
+NETWORKS = {
+    "a": ("image", "CNNs", "T", 3, 1.0),
+    "b": ("image", "Transformers", "T", 2, 2.0),
+    "c": ("video", "CNNs", "U", 5, None),
+    "d": ("video", "CNNs", "U", 1, 4.0),
+    "e": ("video", "Transformers", "U", 4, 3.0),
+}
+SUBJECTS = ("s1", "s2", "s3")
+PROTOCOLS = ("sound", "paper")
+SLOTS = {"roi": ("dataset",), "model": ("model",), "layer": ("protocol", "model"), "protocol": ("protocol",)}
+SCOPE = {"dataset": "d", "split": "test", "remark": "made up"}
+
+
+def rows_job(table: str, rows: Rows, slot: Sequence[str], inputs: Mapping[str, str] | None = None) -> Job:
+    """A job that writes `rows`, replacing those of the same values in the columns of `slot`."""
+    output = Output(("facts", f"table={table}"), pa.Table.from_pylist(rows), table=table, slot=tuple(slot))
+    return Job(
+        method=table,
+        version=1,
+        settings={"rows": rows},
+        inputs=inputs or {},
+        label=table,
+        work=lambda tick: [output],
+    )
+
+
+def made_up_tables(seed: int = 0) -> dict[str, Rows]:
+    """Rows of the dimensions, of alignment, and of what the tests of scores say."""
+    rng = np.random.default_rng(seed)
+    tables: dict[str, Rows] = {
+        "protocol": [{"protocol": name, "settings": "{}"} for name in PROTOCOLS],
+        "dataset": [
+            {"dataset": "d", "kind": "rdms", "version": None, "is_synthetic": True, "remark": "made up"}
+        ],
+        "subject": [{"dataset": "d", "subject": name, "subject_order": i} for i, name in enumerate(SUBJECTS)],
+        "roi": [],
+        "roi_part": [],
+        "noise_ceiling": [],
+        "model": [],
+        "layer": [],
+        "alignment": [],
+        "significance": [],
+    }
+    for order, (roi, (group, side)) in enumerate(REGIONS.items()):
+        tables["roi"].append({"dataset": "d", "roi": roi, "roi_group": group, "roi_order": order})
+        part = {"dataset": "d", "roi": roi, "part": f"{roi} part", "part_order": 0, "hemisphere": side}
+        tables["roi_part"].append(part)
+        for protocol in PROTOCOLS:
+            bounds = {"lower": 0.4 + order / 20, "upper": 0.7 + order / 20, "n_subjects": len(SUBJECTS)}
+            tables["noise_ceiling"].append({"protocol": protocol, **SCOPE, "roi": roi, **bounds})
+    for model, (kind, architecture, training, n_layers, gflops) in NETWORKS.items():
+        tables["model"].append(
+            {
+                "model": model,
+                "network": model,
+                "source": "timm",
+                "model_type": kind,
+                "arch_type": architecture,
+                "family": "F",
+                "training_dataset": training,
+                "gflops": gflops,
+                "weights": "pretrained",
+                "remark": "",
+            }
+        )
+        for protocol, index in itertools.product(PROTOCOLS, range(n_layers)):
+            place = {"layer_index": index, "depth": index / max(n_layers - 1, 1)}
+            tables["layer"].append({"protocol": protocol, "model": model, "layer": f"l{index}", **place})
+        for protocol, roi in itertools.product(PROTOCOLS, REGIONS):
+            scope = {"protocol": protocol, **SCOPE, "model": model, "roi": roi}
+            rho = rng.uniform(-0.1, 0.6, (n_layers, len(SUBJECTS)))
+            for index, subject in itertools.product(range(n_layers), range(len(SUBJECTS))):
+                row = {"layer": f"l{index}", "subject": SUBJECTS[subject], "rho": float(rho[index, subject])}
+                tables["alignment"].append({**scope, **row})
+            tables["significance"] += _tests(scope, rho.mean(axis=1), rng)
+    return tables
+
+
+def _tests(scope: dict[str, Any], scores: np.ndarray, rng: np.random.Generator) -> Rows:
+    best = int(scores.argmax())
+    chance = {"permutations": 99, "seed": 0}
+    tests = [("layer", index) for index in range(len(scores))] + [("best_layer", best)]
+    return [
+        {
+            **scope,
+            **chance,
+            "layer": f"l{index}",
+            "test": test,
+            "statistic": float(scores[index]),
+            "p_value": float(rng.integers(1, 101)) / 100,
+        }
+        for test, index in tests
+    ]
+
+
+def write_tables(folder: Path, tables: Mapping[str, Rows], inputs: Mapping[str, str] | None = None) -> None:
+    """Put rows into the warehouse at `folder` through its own door, one job a table."""
+    jobs = [rows_job(name, rows, SLOTS.get(name, ("dataset",)), inputs) for name, rows in tables.items()]
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
+        run.do("tables", jobs)

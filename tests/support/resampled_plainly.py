@@ -1,0 +1,35 @@
+"""Resampled scores the plain way: the resampled RDM is written out, and scipy ranks it anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import squareform
+from scipy.stats import spearmanr
+
+Float = NDArray[np.float64]
+
+
+def resampled(rdm: Float, stimuli: NDArray[Any]) -> Float:
+    """The condensed RDM of `stimuli` (places, repeated at will), without pairs of a stimulus with itself."""
+    row, column = np.triu_indices(len(stimuli), 1)
+    first, second = stimuli[row], stimuli[column]
+    apart = first != second
+    return np.asarray(squareform(rdm)[first[apart], second[apart]])
+
+
+def plain_scores(
+    models: Float, brain: Float, stimulus_counts: NDArray[Any], subject_counts: NDArray[Any] | None = None
+) -> Float:
+    """(L, B): mean over subjects, as often as each was drawn, of rho on each resample of the stimuli."""
+    scores = np.empty((len(models), len(stimulus_counts)))
+    for draw, counts in enumerate(stimulus_counts):
+        stimuli = np.repeat(np.arange(counts.size), counts)
+        often = np.ones(len(brain), int) if subject_counts is None else subject_counts[draw]
+        for layer, model in enumerate(models):
+            one = resampled(model, stimuli)
+            rho = [spearmanr(one, resampled(subject, stimuli)).statistic for subject in brain]
+            scores[layer, draw] = np.mean(np.repeat(rho, often))
+    return scores

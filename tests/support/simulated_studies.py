@@ -1,0 +1,158 @@
+"""Simulated studies in which the truth is known: how often do tests and intervals miss it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.bootstrap import bootstrap_scores
+from analysis.groups import group_statistics
+from analysis.intervals import intervals_of
+from analysis.permutation import stimulus_permutations
+from analysis.rsa import score_networks
+from analysis.settings import AnalysisSettings
+from analysis.similarity import spearman
+
+Float = NDArray[np.float64]
+
+DEEP, SHALLOW = 12, 1
+NETWORKS_A_GROUP = 3
+
+
+def unrelated_study(
+    rng: np.random.Generator, n: int, *, main_effects: bool, n_subjects: int = 4
+) -> tuple[dict[str, Float], Float]:
+    """Networks and brains that have nothing to do with one another: name -> (L, P), and (S, P).
+
+    Three networks of 12 layers that resemble one another, and three of a single layer. With `main_effects`,
+    some stimuli are far from all others, for the networks and, other ones, for the brains.
+    """
+    row, column = np.triu_indices(n, 1)
+
+    def rdms(rows: int, shared: Float) -> Float:
+        return np.asarray(rng.normal(size=(rows, row.size)) + shared)
+
+    odd = rng.normal(size=(2, n)) * (1.0 if main_effects else 0.0)
+    of_model, of_brain = odd[:, row] + odd[:, column]
+    networks = {}
+    for depth, name in ((DEEP, "deep"), (SHALLOW, "shallow")):
+        for number in range(NETWORKS_A_GROUP):
+            networks[f"{name}{number}"] = rdms(depth, of_model + rng.normal(size=row.size) * 0.5)
+    return networks, rdms(n_subjects, of_brain)
+
+
+def false_positives(
+    settings: AnalysisSettings,
+    n_studies: int,
+    *,
+    main_effects: bool,
+    seed: int = 0,
+    n: int = 12,
+    permutations: int = 99,
+    alpha: float = 0.05,
+) -> dict[str, float]:
+    """Share of unrelated studies in which a test finds something at `alpha`, by kind of test."""
+    rng = np.random.default_rng(seed)
+    orders = stimulus_permutations(n, permutations, seed)
+    found: dict[str, int] = {"layer": 0, "best layer": 0, "group": 0, "difference": 0}
+    for _ in range(n_studies):
+        networks, brain = unrelated_study(rng, n, main_effects=main_effects)
+        scores = {
+            name: each["V1"]
+            for name, each in score_networks(networks, {"V1": brain}, orders, settings).items()
+        }
+        deep, _, difference = group_statistics(
+            [float(each.mean[each.best_layer]) for each in scores.values()],
+            np.stack([each.best_null for each in scores.values()]),
+            [name[:-1] for name in scores],
+            p_value_method=settings.p_value,
+            best_layer_null=settings.best_layer_null,
+        )
+        found["layer"] += int(scores["shallow0"].p_layer[0] <= alpha)
+        found["best layer"] += scores["deep0"].p_best <= alpha
+        found["group"] += deep.p_value <= alpha
+        found["difference"] += difference.p_value <= alpha
+    return {name: count / n_studies for name, count in found.items()}
+
+
+@dataclass(frozen=True)
+class Population:
+    """Stimuli, each a point; a model sees one part of its coordinates, a subject another, with noise.
+
+    weights : (2, d), what the model and the subjects see of the d coordinates.
+    own : how far subjects differ from one another. noise : of each subject's answer to each stimulus.
+    """
+
+    weights: Float
+    own: float = 0.5
+    noise: float = 0.7
+
+    def subject(self, rng: np.random.Generator) -> Float:
+        return np.abs(self.weights[1] + self.own * rng.normal(size=self.weights.shape[1]))
+
+    def model_rdm(self, stimuli: Float) -> Float:
+        return distances(stimuli * self.weights[0])
+
+    def brain_rdm(self, stimuli: Float, subject: Float, rng: np.random.Generator) -> Float:
+        return distances(stimuli * subject + self.noise * rng.normal(size=stimuli.shape))
+
+    def score(self, stimuli: Float, subjects: Float, rng: np.random.Generator) -> float:
+        """R of the model: mean over subjects of rho, on these stimuli."""
+        brain = np.stack([self.brain_rdm(stimuli, each, rng) for each in subjects])
+        return float(spearman(self.model_rdm(stimuli)[None], brain).mean())
+
+
+def population(n_coordinates: int = 5, seed: int = 0) -> Population:
+    return Population(np.random.default_rng(seed).uniform(0.2, 1.5, size=(2, n_coordinates)))
+
+
+def distances(points: Float) -> Float:
+    row, column = np.triu_indices(len(points), 1)
+    return np.asarray(np.square(points[row] - points[column]).sum(axis=1))
+
+
+def coverage(
+    resampled: str, n_studies: int, *, n_stimuli: int, n_subjects: int, draws: int = 300, seed: int = 0
+) -> dict[str, float]:
+    """Share of studies whose 95 % intervals hold the truth, by method.
+
+    What is resampled is drawn anew for each study; the rest is the same in all, and the truth is that of the
+    population of what is drawn ("both": of stimuli and subjects).
+    """
+    people = population()
+    rng = np.random.default_rng(seed)
+    size = people.weights.shape[1]
+    subjects = np.stack([people.subject(rng) for _ in range(n_subjects)])
+    stimuli = rng.normal(size=(n_stimuli, size))
+    if resampled == "stimuli":
+        truth = float(np.mean(list(_many(people, subjects, rng, 30))))
+    elif resampled == "both":
+        others = np.stack([people.subject(rng) for _ in range(200)])
+        truth = float(np.mean(list(_many(people, others, rng, 4))))
+    else:
+        others = np.stack([people.subject(rng) for _ in range(20_000)])
+        truth = people.score(stimuli, others, rng)
+    held: dict[str, int] = {}
+    for study in range(n_studies):
+        if resampled != "subjects":
+            stimuli = rng.normal(size=(n_stimuli, size))
+        if resampled != "stimuli":
+            subjects = np.stack([people.subject(rng) for _ in range(n_subjects)])
+        brain = np.stack([people.brain_rdm(stimuli, each, rng) for each in subjects])
+        scores = bootstrap_scores(
+            people.model_rdm(stimuli)[None], {"V1": brain}, draws=draws, seed=study, precision="float32"
+        )["V1"]
+        for (kind, method), interval in intervals_of(scores).items():
+            if kind == resampled:
+                inside = interval.lower[0] <= truth <= interval.upper[0]
+                held[method] = held.get(method, 0) + bool(inside)
+    return {method: count / n_studies for method, count in held.items()}
+
+
+def _many(people: Population, subjects: Float, rng: np.random.Generator, times: int) -> Iterator[float]:
+    """Scores on several large sets of stimuli, whose mean is close to the population's."""
+    for _ in range(times):
+        yield people.score(rng.normal(size=(300, subjects.shape[1])), subjects, rng)

@@ -1,0 +1,48 @@
+"""Snapshots of older versions, read as if this version had written them."""
+
+from __future__ import annotations
+
+import duckdb
+
+from warehouse.schema import migrate, refuse_newer, sql_files
+
+
+def show_as_current(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make today's schema what `connection` names first, over the attached snapshot `warehouse`.
+
+    Tables that the snapshot lacks are empty, columns that it lacks NULL; views and summaries are computed
+    from its facts. Nothing is copied, and the snapshot stays as it is until a writer migrates it.
+
+    Raises
+    ------
+    BrokenWarehouse : a newer version wrote the snapshot.
+    """
+    refuse_newer(name for (name,) in connection.execute("select name from migration").fetchall())
+    connection.execute("attach ':memory:' as today")
+    connection.execute("use today")
+    migrate(connection)
+    for summary, query in sql_files("summaries").items():
+        connection.execute(f'drop table "{summary}"')
+        connection.execute(f'create view "{summary}" as\n{query}')
+    for table, columns in _tables(connection, "today").items():
+        there = _tables(connection, "warehouse").get(table)
+        if there is None:
+            continue
+        chosen = ", ".join(
+            f'"{name}"' if name in there else f'null::{kind} as "{name}"' for name, kind in columns.items()
+        )
+        connection.execute(f'drop table "{table}"')
+        connection.execute(f'create view "{table}" as select {chosen} from warehouse."{table}"')
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, dict[str, str]]:
+    """Table -> column -> type."""
+    found: dict[str, dict[str, str]] = {}
+    rows = connection.execute(
+        "select table_name, column_name, data_type from duckdb_columns() inner join duckdb_tables()"
+        " using (database_name, table_name) where database_name = $database",
+        {"database": database},
+    ).fetchall()
+    for table, column, kind in rows:
+        found.setdefault(table, {})[column] = kind
+    return found
