@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
+from made_up_warehouse import write_tables
 
 from warehouse import Warehouse
-from warehouse.jobs import Job, Output
-from warehouse.runs import Run
-from warehouse.store import Writer
 
 # (protocol, model) -> score of its two layers in V1, and p of the better
 SCORES = {
@@ -26,7 +23,11 @@ UPPER = {"sound": 0.5, "paper": 1.0}
 
 def rows() -> dict[str, list[dict[str, Any]]]:
     tables: dict[str, list[dict[str, Any]]] = {
-        "roi": [{"dataset": "d", "roi": "V1", "roi_group": "early", "roi_order": 0}]
+        "roi": [
+            {"dataset": "d", "roi": roi, "roi_group": "early", "roi_order": order}
+            for order, roi in enumerate(("V1", "MT"))
+        ],
+        "protocol": [{"protocol": name, "settings": "{}"} for name in UPPER],
     }
     for (protocol, model), (of_layers, p) in SCORES.items():
         scope = {"protocol": protocol, "dataset": "d", "split": "test", "remark": "made up"}
@@ -53,13 +54,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("difference") / "w"
-    jobs = []
-    for table, content in rows().items():
-        slot = next(iter(content[0]))
-        output = Output(("facts", f"table={table}"), pa.Table.from_pylist(content), table=table, slot=(slot,))
-        jobs.append(Job(table, 1, {}, {}, table, lambda tick, output=output: [output]))
-    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
-        run.do("tables", jobs)
+    write_tables(folder, rows())
     return folder
 
 
