@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,14 +52,15 @@ def scored_together(
 ) -> Together[NetworkScores]:
     """What the `rsa_job`s of `models` ask for: networks are scored several at a time."""
     of_name = {model.name: model for model in models}
-    read: list[tuple[Brains, RankedBrains]] = []
+
+    @cache
+    def ranked_brains() -> tuple[Brains, RankedBrains]:
+        brain = read_brains(scope.root, brains)
+        # Only their ranks are needed from here on, and they are large.
+        return replace(brain, rdms={}), rank_brains(brain.rdms)
 
     def compute(names: Sequence[str]) -> dict[str, NetworkScores]:
-        if not read:
-            brain = read_brains(scope.root, brains)
-            # Only their ranks are needed from here on, and they are large.
-            read.append((replace(brain, rdms={}), rank_brains(brain.rdms)))
-        brain, ranked = read[0]
+        brain, ranked = ranked_brains()
         layers, rdms = {}, {}
         for name in names:
             layers[name], rdms[name] = read_layers(scope.root, of_name[name], brain)

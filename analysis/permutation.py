@@ -118,16 +118,18 @@ def null_rows_and_columns(
     a_permutation = n_pairs * (brains32.itemsize * n_regions + 3 * inverse.itemsize)
     a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation))
     null = np.empty((n_layers, n_regions, n_permutations), np.float32)
+    permuted = np.empty((n_regions, a_block, n_pairs), np.float32)
     for block in slices(n_permutations, a_block):
-        index = permute_condensed(inverse[block])
-        permuted = np.empty((n_regions, *index.shape), dtype=np.float32)
+        orders = inverse[block]
 
-        def permute(region: int, index: IntArray = index, out: NDArray[np.float32] = permuted) -> None:
-            # The index was made here, within bounds: "clip" only spares numpy a buffered copy.
-            np.take(brains32[region], index, out=out[region], mode="clip")
+        def permute(some: slice, orders: IntArray = orders) -> None:
+            index = permute_condensed(orders[some])
+            for values, out in zip(brains32, permuted, strict=True):
+                # The index was made here, within bounds: "clip" only spares numpy a buffered copy.
+                np.take(values, index, out=out[some], mode="clip")
 
-        in_threads(permute, range(n_regions))
-        product = models @ permuted.reshape(-1, n_pairs).T
+        in_threads(permute, slices(len(orders), -(-len(orders) // cores())))
+        product = models @ permuted[:, : len(orders)].reshape(-1, n_pairs).T
         null[:, :, block] = np.clip(product, -1, 1, out=product).reshape(n_layers, n_regions, -1)
     return null
 

@@ -54,11 +54,13 @@ class RoiScores:
 class RankedBrains:
     """Brain RDMs, ranked once for all networks.
 
-    subjects : region -> ranks (S, P), in single precision, which holds them exactly.
+    ranks : (sum of S, P), all regions one below the other, in single precision, which holds them exactly.
+    rows : region -> its rows among them.
     averages : (R, P) float64, the `mean_unit_ranks` of each region.
     """
 
-    subjects: Mapping[str, Ranks]
+    ranks: Ranks
+    rows: Mapping[str, slice]
     averages: FloatArray
 
 
@@ -69,13 +71,19 @@ def rank_brains(brain: Mapping[str, ArrayLike]) -> RankedBrains:
     """
     if not brain:
         raise BadInput("brain RDMs", expected="at least one region", found="none")
-    subjects, averages = {}, []
-    for roi, each in brain.items():
-        ranks = rank(each, [f"region {roi}, row {row}" for row in range(len(np.asarray(each)))])
-        averages.append(mean_unit_ranks(ranks))
-        subjects[roi] = Ranks(ranks.centred.astype(np.float32), ranks.sum_squares)
-    _shared_length({f"region {roi}": each.centred.shape for roi, each in subjects.items()})
-    return RankedBrains(subjects, np.stack(averages))
+    arrays = {roi: np.asarray(each) for roi, each in brain.items()}
+    n_pairs = _shared_length({f"region {roi}": each.shape for roi, each in arrays.items()})
+    total = sum(len(each) for each in arrays.values())
+    centred, sum_squares = np.empty((total, n_pairs), np.float32), np.empty(total)
+    rows: dict[str, slice] = {}
+    averages, start = np.empty((len(arrays), n_pairs)), 0
+    for index, (roi, each) in enumerate(arrays.items()):
+        ranks = rank(each, [f"region {roi}, row {row}" for row in range(len(each))])
+        rows[roi] = slice(start, start + len(each))
+        centred[rows[roi]], sum_squares[rows[roi]] = ranks.centred, ranks.sum_squares
+        averages[index] = mean_unit_ranks(ranks)
+        start += len(each)
+    return RankedBrains(Ranks(centred, sum_squares), rows, averages)
 
 
 def layer_alignment(
@@ -151,24 +159,24 @@ def score_networks(
     rdms = {network: np.asarray(each) for network, each in models.items()}
     n_pairs = _shared_length(
         {f"network {network}": each.shape for network, each in rdms.items()}
-        | {f"region {roi}": ranks.centred.shape for roi, ranks in brains.subjects.items()}
+        | {f"region {roi}": brains.averages.shape for roi in brains.rows}
     )
     orders = checked_permutations(permutations, n_pairs, brains.averages)
 
     labels = [label for network, each in rdms.items() for label in _labels(network, len(each), layer_names)]
     layers = [row for each in rdms.values() for row in each]
-    rho = {roi: np.empty((len(layers), len(ranks.centred))) for roi, ranks in brains.subjects.items()}
-    null = np.empty((len(layers), len(brains.subjects), len(orders)), np.float32)
+    rho = np.empty((len(layers), len(brains.ranks.centred)))
+    null = np.empty((len(layers), len(brains.rows), len(orders)), np.float32)
     together = settings.null == "rows_and_columns"
     unit = np.empty((len(layers) if together else 0, n_pairs), np.float32)
-    # A layer in work holds its values, its ranks and their copies.
-    for block in slices(len(layers), max(1, memory // 2 // (n_pairs * 8 * 4))):
+    # A layer in work holds its values and its ranks; the fewer blocks, the fewer times brains are converted.
+    for block in slices(len(layers), max(1, memory // (n_pairs * 8 * 2))):
         values = np.stack(layers[block])
         ranks = rank(values, labels[block])
-        for roi, of_subjects in brains.subjects.items():
-            rho[roi][block] = correlate(ranks, of_subjects)
+        rho[block] = correlate(ranks, brains.ranks)
         if together:
-            unit[block] = ranks.unit()
+            lengths = np.sqrt(ranks.sum_squares)[:, None]
+            np.divide(ranks.centred, lengths, out=unit[block], casting="same_kind")
         else:
             null[block] = null_rows_only(
                 values, brains.averages, orders, memory=memory // 2, names=labels[block]
@@ -181,8 +189,8 @@ def score_networks(
     for network, each in rdms.items():
         own = slice(start, start + len(each))
         scores[network] = {
-            roi: _roi_scores(rho[roi][own], null[own, index], settings)
-            for index, roi in enumerate(brains.subjects)
+            roi: _roi_scores(rho[own, rows], null[own, index], settings)
+            for index, (roi, rows) in enumerate(brains.rows.items())
         }
         start += len(each)
     return scores

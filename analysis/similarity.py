@@ -22,7 +22,8 @@ DEFAULT_MEMORY = 256 * 2**20
 
 # Rows that one thread ranks at a time: enough that waiting for Python's lock does not matter.
 VALUES_A_THREAD = 2**18
-# More would leave too coarse a scale.
+COLUMNS_A_PRODUCT = 2**14
+# More leave too coarse a scale in 32 bits.
 MOST_BITS_OF_A_PLACE = 16
 
 # Three conditions have three pairs: too few to rank in any useful way.
@@ -114,17 +115,21 @@ def sorting_order(row: NDArray[Any]) -> NDArray[np.intp]:
     order are put right by a sort that is fast on what is nearly sorted.
     """
     bits = int(row.size).bit_length()
+    kind: Any = np.uint32 if bits <= MOST_BITS_OF_A_PLACE else np.uint64
+    room = 32 if kind is np.uint32 else 62
     low, high = float(row.min()), float(row.max())
     # Of less than this, the inverse may be infinite.
-    if bits > MOST_BITS_OF_A_PLACE or not 1e-290 < high - low < np.inf:
+    if not 1e-280 < high - low < np.inf:
         return np.argsort(row)
-    coarse = ((row - low) * ((2.0 ** (32 - bits) - 1) / (high - low))).astype(np.uint32)
-    coarse <<= np.uint32(bits)
-    coarse |= np.arange(row.size, dtype=np.uint32)
+    coarse = ((row - low) * ((2.0 ** (room - bits) - 1) / (high - low))).astype(kind)
+    coarse <<= kind(bits)
+    coarse |= np.arange(row.size, dtype=kind)
     coarse.sort()
-    places = (coarse & np.uint32((1 << bits) - 1)).astype(np.intp)
+    places = (coarse & kind((1 << bits) - 1)).astype(np.intp)
     # Within bounds: "clip" only spares numpy looking.
     nearly = np.take(row, places, mode="clip")
+    if (nearly[1:] >= nearly[:-1]).all():
+        return places
     return np.take(places, np.argsort(nearly, kind="stable"), mode="clip")
 
 
@@ -146,6 +151,12 @@ def correlate(
     lengths P differ.
     """
     _check_lengths(a.centred.shape[1], b.centred.shape[1])
+    if precision == "float64" and device is None and b.centred.dtype != np.float64:
+        # Ranks of many stimuli are kept in single precision; all of them in double would not fit in memory.
+        rho = np.zeros((len(a.centred), len(b.centred)))
+        for some in slices(b.centred.shape[1], COLUMNS_A_PRODUCT):
+            rho += a.centred[:, some] @ b.centred[:, some].T.astype(np.float64)
+        return _scaled(rho, a, b)
     return _correlated(a, b, _moved(b, precision, device), precision, device)
 
 
@@ -255,9 +266,12 @@ def _moved(rows: Ranks, precision: Precision, device: str | None) -> Any:
 
 def _correlated(a: Ranks, b: Ranks, moved_b: Any, precision: Precision, device: str | None) -> FloatArray:
     rho = to_numpy(_moved(a, precision, device) @ moved_b.T).astype(np.float64, copy=False)
-    if precision == "float64":
-        # One root of the product, not a product of roots: a vector correlates with itself at exactly 1.
-        rho /= np.sqrt(np.outer(a.sum_squares, b.sum_squares))
+    return _scaled(rho, a, b) if precision == "float64" else np.clip(rho, -1.0, 1.0, out=rho)
+
+
+def _scaled(rho: FloatArray, a: Ranks, b: Ranks) -> FloatArray:
+    # One root of the product, not a product of roots: a vector correlates with itself at exactly 1.
+    rho /= np.sqrt(np.outer(a.sum_squares, b.sum_squares))
     return np.clip(rho, -1.0, 1.0, out=rho)
 
 

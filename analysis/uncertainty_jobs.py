@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -250,13 +251,10 @@ class _Source:
     def __init__(self, scope: Scope, models: Sequence[Model], brains: Mapping[str, Artifact]) -> None:
         self._root, self._artifacts = scope.root, brains
         self._models = {model.name: model for model in models}
-        self._read: Brains | None = None
 
-    @property
+    @cached_property
     def brains(self) -> Brains:
-        if self._read is None:
-            self._read = read_brains(self._root, self._artifacts)
-        return self._read
+        return read_brains(self._root, self._artifacts)
 
     def read(self, names: Sequence[str]) -> tuple[dict[str, list[str]], NDArray[Any], list[str]]:
         """Network -> names of its layers; RDMs (L, P) of all, one below the other; what errors call them."""

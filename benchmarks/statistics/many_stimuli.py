@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--regions", type=int, default=17)
     parser.add_argument("--brains", type=int, default=220)
     parser.add_argument("--permutations", type=int, default=1000)
-    parser.add_argument("--memory", type=int, default=2 * 2**30)
+    parser.add_argument("--memory", type=int, default=3 * 2**29)
     given = parser.parse_args()
     conditions = [f"{number:04d}" for number in range(1, given.stimuli + 1)]
     regions = {f"region{i}": size for i, size in enumerate(sizes(given.brains, given.regions))}
