@@ -30,7 +30,7 @@ def list_questions() -> None:
     for each in questions().values():
         parameters = " ".join(f"--{parameter.name.replace('_', '-')}" for parameter in each.parameters)
         table.add_row(each.name, escape(each.help.splitlines()[0]), parameters)
-    Console().print(table)
+    _console().print(table)
 
 
 def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
@@ -128,8 +128,7 @@ def _markdown_cell(value: Any) -> str:
 
 
 def _print_table(frame: pl.DataFrame, console: Console | None = None) -> None:
-    # A pipe has no width of its own; wrapping there would break what reads it.
-    console = console or Console(width=None if sys.stdout.isatty() else 240)
+    console = console or _console()
     # A column that says the same of every row is said once, above the table.
     constant = [name for name in ("protocol", "dataset", "split", "remark") if _is_constant(frame, name)]
     said = ", ".join(f"{name}: {frame[name][0]}" for name in constant if frame[name][0] not in (None, ""))
@@ -143,6 +142,11 @@ def _print_table(frame: pl.DataFrame, console: Console | None = None) -> None:
     console.print(table)
     if len(frame) > MOST_ROWS_ON_A_TERMINAL:
         console.print(f"... and {len(frame) - MOST_ROWS_ON_A_TERMINAL} more rows; --format csv gives all")
+
+
+def _console() -> Console:
+    # A pipe has no width of its own; wrapping there would break what reads it.
+    return Console(width=None if sys.stdout.isatty() else 240)
 
 
 def _is_constant(frame: pl.DataFrame, name: str) -> bool:
