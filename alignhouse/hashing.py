@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ingest.downloads.destination import LEDGER
+from warehouse.cores import cores
 from warehouse.hashes import Hashes
 from warehouse.progress import Progress
 
@@ -23,7 +23,7 @@ def hash_files(
     unknown = [path for path in paths if not hashes.knows(path)]
     progress.stage("Checking files", len(unknown), len(paths) - len(unknown))
     if unknown:
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             hashing = pool.map(
                 lambda path: hashes.of(path, ledger.of) if ledger else hashes.of(path), unknown
             )

@@ -9,8 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.settings import BestLayerNull, NullKind, PValueMethod
 from analysis.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count, rank
-from analysis.threads import cores, in_threads, slices
+from analysis.threads import in_threads, slices
 from analysis.weighted_ranks import SortedRdms, Weights, names_of, sets_a_batch, weighted_products
+from warehouse.cores import cores
 from warehouse.errors import BadInput
 
 IntArray = NDArray[np.intp]

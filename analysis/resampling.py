@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from analysis.devices import Precision
 from analysis.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
-from analysis.threads import cores, in_threads, slices
+from analysis.threads import in_threads, slices
 from analysis.weighted_ranks import (
     Array,
     Int32Array,
@@ -23,6 +23,7 @@ from analysis.weighted_ranks import (
     sets_a_batch,
     weighted_products,
 )
+from warehouse.cores import cores
 from warehouse.errors import BadInput
 
 

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.devices import Precision, to_device, to_numpy
 from analysis.kendall import tau_a
-from analysis.threads import cores, in_threads, slices
+from analysis.threads import in_threads, slices
+from warehouse.cores import cores
 from warehouse.errors import BadInput
 
 FloatArray = NDArray[np.float64]

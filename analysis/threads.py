@@ -6,7 +6,6 @@ meanwhile, so that threads serve where no library has threads of its own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -14,14 +13,9 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
+from warehouse.cores import cores
+
 Part = TypeVar("Part")
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def in_threads(work: Callable[[Part], None], parts: Sequence[Part]) -> None:

@@ -6,7 +6,6 @@ many workers there are. An executor for a cluster has this very signature.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from warehouse.artifacts import Artifact, work
+from warehouse.cores import cores
 from warehouse.errors import Stopped
 from warehouse.jobs import Job, Tick
 
@@ -31,7 +31,7 @@ def local(
 
 def threads() -> int:
     """How many jobs `threaded` runs at a time: as many as cores, and one for while one waits for a disk."""
-    return len(os.sched_getaffinity(0)) + 1
+    return cores() + 1
 
 
 def threaded(

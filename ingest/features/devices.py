@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
+
+from warehouse.cores import cores
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +31,7 @@ def parts_of_a_call(device: str, takes: str) -> int:
 
 def readers(device: str) -> int:
     """How many threads read stimuli where nobody says: a CPU is busy with the network, a GPU must be fed."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 1 if kind_of(device) == "cpu" else max(1, min(_MOST_READERS, cores - 1))
+    return 1 if kind_of(device) == "cpu" else max(1, min(_MOST_READERS, cores() - 1))
 
 
 def read_ahead(bytes_of_stimulus: int, memory: float, n_readers: int) -> int:

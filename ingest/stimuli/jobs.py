@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,7 @@ import pyarrow as pa
 
 from ingest.stimuli.videos import Stimulus, inspect
 from warehouse.artifacts import hive
+from warehouse.cores import cores
 from warehouse.jobs import Job, Output, Tick
 
 VERSION = 1
@@ -26,7 +26,7 @@ def stimuli_job(dataset: str, stimuli: Sequence[Stimulus], sha256: Mapping[str, 
 
     def work(tick: Tick) -> Iterator[Output]:
         infos = []
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             decoding = [pool.submit(inspect, stimulus) for stimulus in stimuli]
             try:
                 for done, each in enumerate(decoding):

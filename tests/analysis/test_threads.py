@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from analysis.threads import cores, in_threads, slices
+from analysis.threads import in_threads, slices
+from warehouse.cores import cores
 
 
 def test_every_part_is_done_once() -> None:
