@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from alignhouse.terminal import table_console
 from warehouse.errors import BadInput
 from warehouse.files import replacing
 from warehouse.questions import question, questions
@@ -30,7 +31,7 @@ def list_questions() -> None:
     for each in questions().values():
         parameters = " ".join(f"--{parameter.name.replace('_', '-')}" for parameter in each.parameters)
         table.add_row(each.name, escape(each.help.splitlines()[0]), parameters)
-    _console().print(table)
+    table_console().print(table)
 
 
 def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
@@ -128,7 +129,7 @@ def _markdown_cell(value: Any) -> str:
 
 
 def _print_table(frame: pl.DataFrame, console: Console | None = None) -> None:
-    console = console or _console()
+    console = console or table_console()
     # A column that says the same of every row is said once, above the table.
     constant = [name for name in ("protocol", "dataset", "split", "remark") if _is_constant(frame, name)]
     said = ", ".join(f"{name}: {frame[name][0]}" for name in constant if frame[name][0] not in (None, ""))
@@ -142,11 +143,6 @@ def _print_table(frame: pl.DataFrame, console: Console | None = None) -> None:
     console.print(table)
     if len(frame) > MOST_ROWS_ON_A_TERMINAL:
         console.print(f"... and {len(frame) - MOST_ROWS_ON_A_TERMINAL} more rows; --format csv gives all")
-
-
-def _console() -> Console:
-    # A pipe has no width of its own; wrapping there would break what reads it.
-    return Console(width=None if sys.stdout.isatty() else 240)
 
 
 def _is_constant(frame: pl.DataFrame, name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from alignhouse.terminal import WarehouseOption, progress, which_warehouse
+from alignhouse.terminal import WarehouseOption, progress, table_console, which_warehouse
 
 MILLIMETRES = 25.4  # an inch
 
@@ -89,7 +89,6 @@ def figure(
 
 def list_figures() -> None:
     """Print every figure, what it shows and its options."""
-    from rich.console import Console
     from rich.table import Table
 
     from analysis.figures.catalog import figures
@@ -107,4 +106,4 @@ def list_figures() -> None:
         table.add_column(column, overflow="fold")
     for each in figures().values():
         table.add_row(each.name, each.help, " ".join(names[option] for option in each.options))
-    Console().print(table)
+    table_console().print(table)

@@ -14,6 +14,8 @@ import typer
 from warehouse.errors import PartlyFailed, Stopped
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from alignhouse.progress import Bars
     from alignhouse.study import Study
     from warehouse.runs import Run
@@ -176,3 +178,10 @@ def _report(study: Study, shown: Bars) -> Path:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def table_console() -> Console:
+    """Where tables are printed. A pipe has no width of its own; wrapping there would break what reads it."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 240)

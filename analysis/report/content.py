@@ -24,7 +24,7 @@ class ReportContent:
     settings : of the study, nested. protocols : the settings of each protocol, nested.
     stimuli : "102 videos", in words; "" where that is not known.
     inputs : kind, name, sha256, rows, bytes. run : version, started, finished, ...
-    group_by : columns of best_layer (or of networks) that figures group networks by.
+    group_by : columns of best_layer that figures group networks by.
     """
 
     title: str
@@ -78,10 +78,7 @@ def results_by_protocol(content: ReportContent, remark: str) -> list[Results]:
 
     Every row carries the page's `remark`: a figure that leaves the page must show it too.
     """
-    frames = {
-        name: _with_facts(_marked(getattr(content, name), remark), content.networks, content.group_by)
-        for name in ("best_layer", "noise_ceiling")
-    } | {
+    frames = {name: _marked(getattr(content, name), remark) for name in ("best_layer", "noise_ceiling")} | {
         name: getattr(content, name)
         for name in ("leaderboard", "group_comparison", "layer_choice", "complexity")
     }
@@ -114,12 +111,3 @@ def _of(frame: pl.DataFrame, protocol: str, dataset: str, split: str) -> pl.Data
 
 def _marked(frame: pl.DataFrame, remark: str) -> pl.DataFrame:
     return frame if frame.is_empty() or not remark else frame.with_columns(remark=pl.lit(remark))
-
-
-def _with_facts(frame: pl.DataFrame, networks: pl.DataFrame, group_by: list[str]) -> pl.DataFrame:
-    """The frame with those columns of `group_by` that only the table of networks has."""
-    wanted = [name for name in group_by if name not in frame.columns and name in networks.columns]
-    if frame.is_empty() or not wanted or "model" not in frame.columns:
-        return frame
-    facts = networks.select(pl.col("model").cast(pl.String), *wanted).unique("model")
-    return frame.with_columns(pl.col("model").cast(pl.String)).join(facts, on="model", how="left")

@@ -13,14 +13,15 @@ import os
 import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from ingest.downloads.destination import LEDGER
 from warehouse.hashes import Hashes
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from processes import measured
 
 HERE = Path(__file__).parent
 STUDY_REGIONS = "V1,V2,V3v,V3d,hV4,OFA,LOC,FFA,PPA,V3ab,IPS0,IPS1-2-3,RSC,EBA,TOS,MT,STS,7AL,BA2,PFt,PFop"
@@ -34,20 +35,6 @@ for path in sorted(Path(sys.argv[1]).rglob(sys.argv[3])):
         content = pickle.load(file)
     assert content["train_data_allvoxel"].shape[:2] == (1000, 3)
 """
-
-
-def measured(command: list[str]) -> tuple[float, float]:
-    """Seconds and megabytes (peak resident) of a whole process."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command[:4])} failed:\n{errors}")
-    return seconds, usage.ru_maxrss / 1000
 
 
 def empty_cache() -> None:

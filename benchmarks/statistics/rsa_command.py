@@ -12,31 +12,16 @@ import argparse
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import duckdb
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from processes import measured
+
 TABLES = ("alignment", "significance", "noise_ceiling", "group_comparison", "corrected_significance")
-
-
-def measured(command: list[str], folder: Path) -> tuple[float, float]:
-    """Seconds and megabytes (peak resident) of a whole process."""
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{errors}")
-    return seconds, usage.ru_maxrss / 1000
 
 
 def main() -> None:

@@ -20,10 +20,8 @@ CATALOG = Path(__file__).with_name("catalog.csv")
 STUDY_99 = "all"
 PAPER_92 = "default"
 _ARCHITECTURES = ("CNNs", "Transformers")
-# What a network's features depend on, beside its weights.
-_SHAPING = (
-    "source",
-    "source_id",
+# How a video becomes clips, of networks of mmaction2.
+CLIP_FIELDS = (
     "clip_len",
     "frame_interval",
     "dense",
@@ -32,9 +30,9 @@ _SHAPING = (
     "crop",
     "frame_multiple",
     "frames_per_call",
-    "features_only",
-    "layers",
 )
+# What a network's features depend on, beside its weights.
+_SHAPING = ("source", "source_id", *CLIP_FIELDS, "features_only", "layers")
 
 
 class Own(BaseModel):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ingest.models.catalog import PAPER_92, STUDY_99, Network, Own, catalog
+from ingest.models.catalog import CLIP_FIELDS, PAPER_92, STUDY_99, Network, Own, catalog
 from warehouse.errors import BadInput, near_names
 
 UNKNOWN = "unknown"
@@ -20,18 +20,8 @@ _CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".tar")
 # It becomes a folder, and must not read like a glob, or like an untrained network of another name.
 _NAME = re.compile(r"[\w.+@-]+")
 _UNTRAINED = re.compile(r"-random\d+$")
-_CLIP = (
-    "clip_len",
-    "frame_interval",
-    "dense",
-    "format_shape",
-    "resize",
-    "crop",
-    "frame_multiple",
-    "frames_per_call",
-)
 _ONLY_OF = {
-    **dict.fromkeys(_CLIP, "mmaction2"),
+    **dict.fromkeys(CLIP_FIELDS, "mmaction2"),
     "features_only": "timm",
     "transform": "torchvision",
     "takes": "function",
@@ -256,9 +246,9 @@ def _of_mmaction2(name: str, declared: OwnNetwork) -> dict[str, Any]:
     from ingest.models.pipelines import sampling_of
 
     config = mmaction2.own_config(name, declared.id, declared.folder)
-    given = {key: value for key in _CLIP if (value := getattr(declared, key)) is not None}
+    given = {key: value for key in CLIP_FIELDS if (value := getattr(declared, key)) is not None}
     sampling = {**sampling_of(config), **given}
-    lacking = [key for key in _CLIP if key not in sampling and key != "frames_per_call"]
+    lacking = [key for key in CLIP_FIELDS if key not in sampling and key != "frames_per_call"]
     if lacking:
         raise BadInput(
             f"network {name}: {declared.id} does not say how clips are made",

@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
+from made_up_warehouse import rows_job
 
 from warehouse import BadInput, Warehouse
 from warehouse.checks import broken_rules
-from warehouse.jobs import Job, Output
+from warehouse.jobs import Job
 from warehouse.runs import Run
 from warehouse.store import Writer
 
@@ -22,11 +22,6 @@ DATA = {
     ("TOS", "test"): {"s1": (4, 0.7, 0.6), "s3": (6, 0.9, 0.1)},
 }
 REPETITIONS = {"test": 10, "train": 3}
-
-
-def facts(table: str, rows: list[dict[str, object]], *slot: str) -> Job:
-    output = Output(("facts", f"table={table}"), pa.Table.from_pylist(rows), table=table, slot=slot)
-    return Job(method=table, version=1, settings={}, inputs={}, label=table, work=lambda tick: [output])
 
 
 def reliability_rows(most: float = 1.0) -> list[dict[str, object]]:
@@ -53,26 +48,26 @@ def jobs(most: float = 1.0) -> list[Job]:
     parts = [("V1", "lV1v", 0), ("V1", "rV1v", 1), ("TOS", "TOS", 0)]
     subjects = [(roi, subject) for roi, _, _ in regions for subject in ("s1", "s2", "s3")]
     return [
-        facts("region_reliability", reliability_rows(most), "dataset"),
-        facts(
+        rows_job("region_reliability", reliability_rows(most), ("dataset",)),
+        rows_job(
             "dataset",
             [{"dataset": "d", "kind": "bmd", "version": "A", "is_synthetic": True, "remark": "made up"}],
-            "dataset",
+            ("dataset",),
         ),
-        facts(
+        rows_job(
             "roi",
             [{"dataset": "d", "roi": roi, "roi_group": group, "roi_order": i} for roi, group, i in regions],
-            "dataset",
+            ("dataset",),
         ),
-        facts(
+        rows_job(
             "roi_part",
             [
                 {"dataset": "d", "roi": roi, "part": part, "part_order": i, "hemisphere": "both"}
                 for roi, part, i in parts
             ],
-            "dataset",
+            ("dataset",),
         ),
-        facts(
+        rows_job(
             "subject_region",
             [
                 {
@@ -83,7 +78,7 @@ def jobs(most: float = 1.0) -> list[Job]:
                 }
                 for roi, subject in subjects
             ],
-            "dataset",
+            ("dataset",),
         ),
     ]
 

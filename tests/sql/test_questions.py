@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 import pytest
+from made_up_warehouse import rows_job
 
 from warehouse import BadInput, Warehouse
-from warehouse.jobs import Job, Output
 from warehouse.runs import Run
 from warehouse.store import Writer
 
@@ -23,11 +22,6 @@ MODELS = [
     ("d", "video", "CNNs", [0.7], [0.05]),
 ]
 P_BEST = {"a": 0.2, "b": 0.04, "c": 0.01, "d": 0.5}
-
-
-def rows_job(table: str, rows: list[dict[str, object]], slot: tuple[str, ...]) -> Job:
-    output = Output(("facts", f"table={table}"), pa.Table.from_pylist(rows), table=table, slot=slot)
-    return Job(method=table, version=1, settings={}, inputs={}, label=table, work=lambda tick: [output])
 
 
 def content() -> dict[str, list[dict[str, object]]]:
