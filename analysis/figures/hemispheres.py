@@ -84,7 +84,7 @@ def _bounds(points: pl.DataFrame) -> pl.DataFrame:
     """A row per region and side that has a noise ceiling, with its left and right edge."""
     half = SPREAD / points["group"].n_unique() * 0.46
     return (
-        points.unique(["roi", "group"])
+        points.unique(["roi", "group"], maintain_order=True)
         .drop_nulls(["lower", "upper"])
         .with_columns(left=pl.col("centre") - half, right=pl.col("centre") + half)
         .sort("x", "group")

@@ -98,7 +98,7 @@ def _plot(
 ) -> tuple[ggplot, float]:
     import plotnine as p9
 
-    marks = tiles.unique("model").with_columns(
+    marks = tiles.unique("model", maintain_order=True).with_columns(
         roi=pl.lit(GROUP_COLUMN).cast(tiles.schema["roi"]),
         panel=pl.lit(GROUP_COLUMN).cast(tiles.schema["panel"]),
     )

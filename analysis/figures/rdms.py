@@ -51,7 +51,7 @@ def rdm_pictures(pictures: pl.DataFrame, *, protocol: str, source: str = "", wid
     abreast = min(len(regions), PAIRS_ABREAST if width >= NARROW else PAIRS_ABREAST_WHEN_NARROW)
     # A row of regions above the row of their layers, then the next ones.
     turn = pl.col("roi").cast(pl.String).replace_strict({roi: i // abreast for i, roi in enumerate(regions)})
-    order = rows.frame.unique(["roi", "panel"]).with_columns(
+    order = rows.frame.unique(["roi", "panel"], maintain_order=True).with_columns(
         turn=turn, place=pl.col("roi").cast(pl.String).cast(pl.Enum(regions)).to_physical()
     )
     keys = order.sort("turn", "panel", "place").select(

@@ -83,7 +83,9 @@ def by_training_dataset(
         )
     )
     families = (
-        drawn.filter(pl.col("family_datasets") > 1).unique(["roi", "family", "line"]).sort("family", "line")
+        drawn.filter(pl.col("family_datasets") > 1)
+        .unique(["roi", "family", "line"], maintain_order=True)
+        .sort("family", "line", maintain_order=True)
     )
     notes = [rows.counts, f"A point is a network, coloured by {heading(group_by)}; bar: median."]
     if families.is_empty():
@@ -122,7 +124,7 @@ def _plot(
 
     abreast = min(n_panels, PANELS_ABREAST if width >= NARROW else PANELS_ABREAST_WHEN_NARROW)
     several = drawn.filter(pl.len().over("roi", "line") > 1)
-    medians = several.unique(["roi", "line"]).with_columns(
+    medians = several.unique(["roi", "line"], maintain_order=True).with_columns(
         low=pl.col("line") - SHIFT * 1.4, high=pl.col("line") + SHIFT * 1.4
     )
     counts = dict(drawn.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
