@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from analysis.settings import BestLayerNull, NullKind, PValueMethod
 from analysis.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count, rank
 from analysis.threads import in_threads, slices
-from analysis.weighted_ranks import SortedRdms, Weights, names_of, sets_a_batch, weighted_products
+from analysis.weighted_ranks import (
+    SortedRdms,
+    Weights,
+    bytes_to_rank,
+    names_of,
+    sets_a_batch,
+    weighted_products,
+)
 from warehouse.cores import cores
 from warehouse.errors import BadInput
 
@@ -162,13 +169,14 @@ def null_rows_only(
     memory_a_thread = memory // cores()
     single = np.dtype(np.float32)
     # What the brains' entries become, the index of either triangle, and room to rank.
-    a_permutation = n_pairs * (single.itemsize * (len(brains) + 6) + 2 * inverse.itemsize)
+    a_permutation = n_pairs * (single.itemsize * (len(brains) + 2) + 2 * inverse.itemsize)
+    a_permutation += bytes_to_rank(n_pairs)
     a_block = sets_a_batch(n_pairs, a_permutation, memory_a_thread // 2)
     null = np.empty((n_layers, len(brains), len(inverse)), np.float32)
 
     def correlate_with(block: slice) -> None:
         moved = met.under(inverse[block])
-        weights = Weights(moved[:, -1].astype(np.int32), block.start, "permutation", single)
+        weights = Weights(moved[:, -1].astype(np.int32), block.start, "permutation")
         rho = weighted_products(layers, weights, moved[:, :-1], memory=memory_a_thread // 2)
         null[:, :, block] = np.clip(rho, -1, 1, out=rho)
 

@@ -19,6 +19,7 @@ from analysis.weighted_ranks import (
     Int32Array,
     SortedRdms,
     Weights,
+    bytes_to_rank,
     names_of,
     sets_a_batch,
     weighted_products,
@@ -86,14 +87,14 @@ def resampled_scores(
     # Half for sorted layers; of each thread's share of the other half, half for the brains' ranks.
     memory_a_thread = memory // 2 // cores()
     most_subjects = max(len(each) for each in subjects.values())
-    a_set = n_pairs * (dtype.itemsize * (n_columns + most_subjects + 4) + 4 * np.dtype(np.int32).itemsize)
+    a_set = n_pairs * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_to_rank(n_pairs)
     batch = sets_a_batch(n_pairs, a_set, memory_a_thread // 2)
     scores = np.empty((len(rows), n_columns, len(counts)), dtype)
     for block in slices(len(rows), max(1, memory // 2 // (8 * n_pairs))):
         layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
 
         def score(resamples: slice, block: slice = block, layers: SortedRdms = layers) -> None:
-            weights = Weights(_pair_counts(counts[resamples]), resamples.start, "resample", dtype)
+            weights = Weights(_pair_counts(counts[resamples]), resamples.start, "resample")
             brains = _mean_unit_ranks(subjects, weights, drawn, resamples, dtype)
             scores[block, :, resamples] = weighted_products(
                 layers, weights, brains, memory=memory_a_thread // 2
@@ -135,8 +136,7 @@ def _mean_unit_ranks(
         shares[:, 0] = 1 / n_subjects
         if drawn is not None:
             shares[:, 1] = drawn[roi][resamples]
-        for subject in range(n_subjects):
-            shares[:, :, subject] /= subjects.ranks(subject, weights, ranks[subject])[:, None]
+        shares /= subjects.ranks(slice(0, n_subjects), weights, ranks).T[:, None]
         product = np.matmul(shares.astype(dtype), ranks.transpose(1, 0, 2))
         means[:, region] = product.transpose(1, 0, 2)
     means *= weights.weights

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.devices import Precision, to_device, to_numpy
 from analysis.kendall import tau_a
+from analysis.sorting import ascending, blocks_to_sort
 from analysis.threads import in_threads, slices
-from warehouse.cores import cores
 from warehouse.errors import BadInput
 
 FloatArray = NDArray[np.float64]
@@ -21,11 +21,7 @@ Measure = Literal["spearman", "rho_a", "pearson", "kendall_tau_a", "cosine"]
 
 DEFAULT_MEMORY = 256 * 2**20
 
-# Rows that one thread ranks at a time: enough that waiting for Python's lock does not matter.
-VALUES_A_THREAD = 2**18
 COLUMNS_A_PRODUCT = 2**14
-# More leave too coarse a scale in 32 bits.
-MOST_BITS_OF_A_PLACE = 16
 
 # Three conditions have three pairs: too few to rank in any useful way.
 FEWEST_CONDITIONS = 4
@@ -87,51 +83,23 @@ def _ranked(rows: NDArray[np.generic], names: Sequence[str] | None, first_row: i
     untied = np.arange(1.0 - n_pairs, n_pairs, 2)
 
     def rank_some(some: slice) -> None:
-        for row, out in zip(rows[some], centred[some], strict=True):
-            order = sorting_order(row)
-            ascending = np.take(row, order, mode="clip")
-            is_new = ascending[1:] != ascending[:-1]
-            if is_new.all():
-                out[order] = untied
-                continue
-            first = np.flatnonzero(np.concatenate(([True], is_new)))
-            size = np.diff(first, append=n_pairs)
-            # Places first .. first+size-1 share the average rank first + (size+1)/2; doubled, less the mean,
-            # which is P+1.
-            out[order] = np.repeat(2 * first + size - n_pairs, size)
+        places, _, is_new = ascending(rows[some])
+        ranks = centred[some].reshape(-1)
+        if is_new.all():
+            ranks[places] = untied
+        else:
+            first = np.flatnonzero(is_new)
+            size = np.diff(first, append=is_new.size)
+            # In its row, places first .. first+size-1 share the average rank first + (size+1)/2; doubled,
+            # less the mean, which is P+1.
+            ranks[places.ravel()] = np.repeat(2 * (first % n_pairs) + size - n_pairs, size)
         sum_squares[some] = np.einsum("ij,ij->i", centred[some], centred[some])
 
-    in_threads(rank_some, slices(n_rows, max(1, VALUES_A_THREAD // n_pairs)))
+    in_threads(rank_some, blocks_to_sort(n_rows, n_pairs))
     if not sum_squares.all():
         index = int(np.argmin(sum_squares))
         raise _all_equal(rows[index], names, first_row + index)
     return Ranks(centred, sum_squares)
-
-
-def sorting_order(row: NDArray[Any]) -> NDArray[np.intp]:
-    """The places of a row's values (P) from the lowest to the highest; equal ones in any order.
-
-    Small whole numbers sort several times as fast as the order of floats is found. So a row is first sorted
-    by its values on a coarse scale, with their places in the lowest bits, and the few that are then out of
-    order are put right by a sort that is fast on what is nearly sorted.
-    """
-    bits = int(row.size).bit_length()
-    kind: Any = np.uint32 if bits <= MOST_BITS_OF_A_PLACE else np.uint64
-    room = 32 if kind is np.uint32 else 62
-    low, high = float(row.min()), float(row.max())
-    # Of less than this, the inverse may be infinite.
-    if not 1e-280 < high - low < np.inf:
-        return np.argsort(row)
-    coarse = ((row - low) * ((2.0 ** (room - bits) - 1) / (high - low))).astype(kind)
-    coarse <<= kind(bits)
-    coarse |= np.arange(row.size, dtype=kind)
-    coarse.sort()
-    places = (coarse & kind((1 << bits) - 1)).astype(np.intp)
-    # Within bounds: "clip" only spares numpy looking.
-    nearly = np.take(row, places, mode="clip")
-    if (nearly[1:] >= nearly[:-1]).all():
-        return places
-    return np.take(places, np.argsort(nearly, kind="stable"), mode="clip")
 
 
 def centred_ranks(vectors: ArrayLike, names: Sequence[str] | None = None) -> FloatArray:
@@ -206,18 +174,10 @@ def similarity(
     moved_b = _moved(prepared_b, precision, device)
     found = np.empty((len(rows_a), len(rows_b)))
 
-    def compare(block: slice) -> None:
+    n_pairs = rows_a.shape[1]
+    for block in slices(len(rows_a), max(1, memory // (n_pairs * 8 * 3))):
         prepared_a = _prepared(rows_a[block], measure, a_names, block.start)
         found[block] = _correlated(prepared_a, prepared_b, moved_b, precision, device)
-
-    n_pairs = rows_a.shape[1]
-    most = max(1, memory // (n_pairs * 8 * 3))
-    if device is None:
-        # Ranks are multiplied by the thread that made them, while they are in its cache.
-        in_threads(compare, slices(len(rows_a), max(1, min(most // cores(), VALUES_A_THREAD // n_pairs))))
-    else:
-        for block in slices(len(rows_a), most):
-            compare(block)
     return found
 
 
@@ -247,17 +207,22 @@ def _prepared(
         # As if nothing tied: the sum of squares of the doubled centred ranks 1..P.
         n_pairs = float(rows.shape[1])
         return Ranks(ranks.centred, np.full(len(rows), (n_pairs**3 - n_pairs) / 3))
-    values = np.array(rows, dtype=np.float64)
-    for index, row in enumerate(values):
-        if measure == "pearson":
-            if row.min() == row.max():
+    values, sum_squares = np.empty(rows.shape), np.empty(len(rows))
+
+    def scale(some: slice) -> None:
+        for index, row in enumerate(rows[some], some.start):
+            own = values[index]
+            own[:] = row
+            if measure == "pearson":
+                own -= own.mean()
+            if not own.any() or (measure == "pearson" and row.min() == row.max()):
                 raise _all_equal(row, names, first_row + index)
-            row -= row.mean()
-        if not row.any():
-            raise _all_equal(row, names, first_row + index)
-        # Neither measure depends on the size, and squares of very small or large values do not fit a float.
-        row /= np.abs(row).max()
-    return Ranks(values, np.einsum("ij,ij->i", values, values))
+            # Neither measure depends on the size; squares of very small or large values do not fit a float.
+            own /= np.abs(own).max()
+        sum_squares[some] = np.einsum("ij,ij->i", values[some], values[some])
+
+    in_threads(scale, blocks_to_sort(*rows.shape))
+    return Ranks(values, sum_squares)
 
 
 def _moved(rows: Ranks, precision: Precision, device: str | None) -> Any:

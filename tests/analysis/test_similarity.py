@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-from analysis.similarity import centred_ranks, condition_count, sorting_order, spearman
+from analysis.similarity import centred_ranks, condition_count, spearman
 from warehouse.errors import BadInput
 
 # Few whole numbers tie often; floats of all sizes, subnormal ones too, hardly ever.
@@ -124,21 +124,3 @@ def test_the_number_of_conditions_follows_from_the_number_of_pairs() -> None:
 def test_a_length_that_no_rdm_has_is_refused(n_pairs: int, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         condition_count(n_pairs)
-
-
-@pytest.mark.parametrize("size", [6, 300, 70_000])
-@pytest.mark.parametrize("kind", ["spread", "crowded", "tied", "negative", "whole", "huge", "constant"])
-def test_rows_are_sorted_however_their_values_lie(size: int, kind: str) -> None:
-    rng = np.random.default_rng(0)
-    row = {
-        "spread": rng.random(size),
-        "crowded": 1 + rng.exponential(size=size) ** 9 * 1e-12,
-        "tied": rng.integers(0, 3, size) / 3,
-        "negative": -rng.random(size) * 1e-300,
-        "whole": rng.integers(-128, 128, size).astype(np.int8),
-        "huge": rng.choice([-1.7e308, 0.0, 1.7e308], size),
-        "constant": np.full(size, 0.1),
-    }[kind]
-    order = sorting_order(row)
-    assert sorted(order.tolist()) == list(range(size))
-    np.testing.assert_array_equal(row[order], np.sort(row))
