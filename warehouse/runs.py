@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import math
 import platform
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,9 @@ from warehouse.jobs import Job, Tick, canonical
 from warehouse.progress import Progress, Silent
 from warehouse.schema import statement
 from warehouse.store import Writer, discard
+
+# The files of finished jobs may wait this long to be registered; a killed run's are adopted by the next.
+SECONDS_UNREGISTERED = 1.0
 
 
 class Run:
@@ -123,24 +128,37 @@ class Run:
         Whatever a job raises; the jobs before it stay done.
         """
         results: dict[str, list[Artifact]] = {}
+        known: list[Artifact] = []
         todo: dict[str, Job] = {}
         for job in jobs:
             if (finished := self.writer.finished(job)) is not None:
                 results[job.key] = finished
             elif (adopted := self.writer.adoptable(job)) is not None:
                 results[job.key] = adopted
-                self._keep(adopted, is_new=False)
+                known += adopted
             else:
                 todo[job.key] = job
+        self._keep(known, is_new=False)
         self.progress.stage(title, len(todo), len(results))
         executor = executor or self.executor
-        for job, made in executor(self.writer.folder, todo.values(), self._starting):
-            results[job.key] = made
+        made: list[Artifact] = []
+        kept_at = -math.inf
+        try:
+            for job, artifacts in executor(self.writer.folder, todo.values(), self._starting):
+                results[job.key] = artifacts
+                made += artifacts
+                # Many small jobs are registered together: one by one, that takes longer than they do.
+                if time.monotonic() - kept_at > SECONDS_UNREGISTERED:
+                    self._keep(made, is_new=True)
+                    made, kept_at = [], time.monotonic()
+                self.progress.job_done()
+        finally:
             self._keep(made, is_new=True)
-            self.progress.job_done()
         return results
 
     def _keep(self, made: Sequence[Artifact], *, is_new: bool) -> None:
+        if not made:
+            return
         if self._held is None:
             self.register(made)
         else:

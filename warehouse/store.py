@@ -35,6 +35,8 @@ SNAPSHOT = "warehouse.duckdb"
 WORKING = Path("working") / "working.duckdb"
 # Present while the writer's file holds commits that no snapshot shows yet.
 UNPUBLISHED = Path("working") / "unpublished"
+# The rows of several files, with the file that each is from.
+_ROWS = "read_parquet($path, hive_partitioning = false, union_by_name = true, filename = true)"
 # Publishing may take this share of a writer's time (the copy of a large file takes seconds).
 PUBLISHING_SHARE = 0.1
 
@@ -236,11 +238,15 @@ class Writer:
         return path.is_file() and path.stat().st_size == artifact.bytes
 
     def _register(self, written: Sequence[Artifact], run: int) -> None:
-        retired: set[str] = set()
+        kinds: dict[tuple[str, tuple[str, ...]], list[Artifact]] = {}
         for artifact in written:
             if artifact.table is not None:
-                retired |= self._put_rows(artifact.table, artifact)
-            retired.discard(artifact.artifact)
+                kinds.setdefault((artifact.table, artifact.slot), []).append(artifact)
+        retired: set[str] = set()
+        for (table, slot), alike in kinds.items():
+            for together in [alike] if self._are_apart(alike, slot) else [[each] for each in alike]:
+                retired |= self._put_rows(table, slot, together)
+                retired -= {each.artifact for each in together}
         # All in one statement: one by one they take milliseconds each.
         self.connection.execute(
             statement("register_artifacts"),
@@ -262,27 +268,42 @@ class Writer:
                 "run": run,
             },
         )
-        for name in retired:
-            self.connection.execute(statement("retire_artifact"), {"artifact": name})
+        if retired:
+            self.connection.execute(statement("retire_artifacts"), {"artifact": sorted(retired)})
 
-    def _put_rows(self, table: str, artifact: Artifact) -> set[str]:
-        """Make an artifact's rows those of its table; gives the artifacts whose rows they replace."""
+    def _are_apart(self, alike: Sequence[Artifact], slot: Sequence[str]) -> bool:
+        """Whether no two artifacts have rows for the same place; else the later must replace the earlier."""
+        if len(alike) == 1:
+            return True
+        columns = ", ".join(f'"{column}"' for column in slot)
+        shared = self.connection.execute(
+            f"select 1 from {_ROWS} group by {columns} having count(distinct filename) > 1 limit 1",
+            {"path": self._paths(alike)},
+        ).fetchall()
+        return not shared
+
+    def _put_rows(self, table: str, slot: Sequence[str], alike: Sequence[Artifact]) -> set[str]:
+        """Make the rows of artifacts those of their table; gives the artifacts whose rows they replace."""
         # Names of tables and columns cannot be bound; these are the job functions' own, never a user's.
-        path = {"path": str(self.folder / artifact.path)}
-        new = "read_parquet($path, hive_partitioning = false)"
-        columns = ", ".join(f'"{column}"' for column in artifact.slot)
-        same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in artifact.slot)
+        path = {"path": self._paths(alike)}
+        columns = ", ".join(f'"{column}"' for column in slot)
+        same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in slot)
         replaced = self.connection.execute(
-            f'delete from "{table}" as old using (select distinct {columns} from {new}) as new'
+            f'delete from "{table}" as old using (select distinct {columns} from {_ROWS}) as new'
             f" where {same} returning old.artifact",
             path,
         ).fetchall()
         self.connection.execute(
-            f'insert into "{table}" by name select *, $artifact as artifact from {new}',
-            {**path, "artifact": artifact.artifact},
+            f'insert into "{table}" by name select new.* exclude (filename), named.artifact'
+            f" from {_ROWS} as new inner join"
+            " (select unnest($path) as filename, unnest($artifact) as artifact) as named using (filename)",
+            {**path, "artifact": [each.artifact for each in alike]},
         )
-        note_change(self.connection, table, self.folder / artifact.path)
+        note_change(self.connection, table, path["path"])
         return {name for (name,) in replaced}
+
+    def _paths(self, written: Iterable[Artifact]) -> list[str]:
+        return [str(self.folder / each.path) for each in written]
 
 
 def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -8,9 +8,8 @@ open published snapshots only, so that no stale summary is ever seen, however a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 
 import duckdb
 
@@ -32,8 +31,8 @@ def definitions() -> Mapping[str, str]:
     return in_order_of_need(sql_files("summaries"))
 
 
-def note_change(connection: duckdb.DuckDBPyConnection, table: str, rows: Path) -> None:
-    """Note that `rows`, a Parquet file, are new in `table`; to be called in the transaction that puts them.
+def note_change(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[str]) -> None:
+    """Note that `rows`, paths of Parquet files, are new in `table`, in the transaction that puts them there.
 
     What they replace is of the same scopes.
     """
@@ -45,7 +44,7 @@ def note_change(connection: duckdb.DuckDBPyConnection, table: str, rows: Path) -
         connection.execute(
             f"insert into stale_scope by name select distinct {names}"
             " from read_parquet($path, hive_partitioning = false)",
-            {"path": str(rows)},
+            {"path": list(rows)},
         )
     else:
         connection.execute("insert into stale_scope values (null, null, null, null)")
