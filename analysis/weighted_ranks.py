@@ -29,6 +29,8 @@ MOST_RDMS_AT_A_TIME = 4
 VALUES_AT_A_TIME = MOST_RDMS_AT_A_TIME * VALUES_A_BATCH
 # Layers whose ranks are held for one matrix product.
 LAYERS_A_PRODUCT = 64
+# Up to here, OpenBLAS multiplies matrices as they lie, without a copy first: faster where they are narrow.
+VALUES_OF_A_SMALL_PRODUCT = 900_000
 
 
 class Weights:
@@ -173,9 +175,18 @@ def weighted_products(layers: SortedRdms, weights: Weights, brains: Array, *, me
     for some in slices(len(layers), a_product):
         held = slice(0, some.stop - some.start)
         lengths[held] = layers.ranks(some, weights, ranks[held])
-        product = np.matmul(ranks[held].transpose(1, 0, 2), brains.transpose(0, 2, 1))
-        found[some] = product.transpose(1, 2, 0) / lengths[held, None]
+        found[some] = _products(ranks[held], brains) / lengths[held, None]
     return found
+
+
+def _products(ranks: Array, brains: Array) -> Array:
+    """Dot products of (L, b, P) with (b, C, P), set by set: (L, C, b)."""
+    n_layers, n_sets, n_pairs = ranks.shape
+    n_columns = brains.shape[1]
+    product = np.zeros((n_sets, n_layers, n_columns), ranks.dtype)
+    for some in slices(n_pairs, max(1, VALUES_OF_A_SMALL_PRODUCT // (n_layers * n_columns))):
+        product += np.matmul(ranks[:, :, some].transpose(1, 0, 2), brains[:, :, some].transpose(0, 2, 1))
+    return product.transpose(1, 2, 0)
 
 
 def bytes_to_rank(n_pairs: int) -> int:
