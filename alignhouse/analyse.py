@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from alignhouse.inputs import StudyInputs
 from alignhouse.study import Protocol, Study
+from analysis.best_layers import BestLayers
 from analysis.comparison_jobs import EVERY_NETWORK, complexity_job, difference_job
 from analysis.interval_rows import Resampling
 from analysis.jobs import correction_job, group_job, noise_ceiling_job, rsa_job, scored_together
@@ -61,14 +62,14 @@ def run_analysis(
         [noise_ceiling_job(scope, inputs.brain_rdms, inputs.remark) for scope in scopes.values()],
     )
     stage = _Stage(run, study, scopes, models, inputs)
-    scored = stage.scored()
-    stage.compared(scored)
+    best_layers = stage.best_layers(stage.scored())
+    stage.compared(best_layers)
     if uncertainty:
         if study.analysis.halvings:
             stage.chosen()
         if study.analysis.bootstraps:
             stage.differences(stage.bootstrapped())
-            stage.complexity(scored)
+            stage.complexity(best_layers)
 
 
 class _Stage:
@@ -99,14 +100,19 @@ class _Stage:
 
         return self._of_networks("Scoring networks", jobs)
 
-    def compared(self, scored: Done) -> None:
+    def best_layers(self, scored: Done) -> dict[str, BestLayers]:
+        return {
+            protocol: BestLayers(scope, self._of_protocol(scored, protocol))
+            for protocol, scope in self.scopes.items()
+        }
+
+    def compared(self, best_layers: Mapping[str, BestLayers]) -> None:
         corrections, groups = [], []
-        for protocol, scope in self.scopes.items():
-            scores = self._of_protocol(scored, protocol)
+        for protocol, best in best_layers.items():
             remark = self._remark(protocol)
-            corrections.append(correction_job(scope, scores, remark))
+            corrections.append(correction_job(best, remark))
             for group_by in self.study.report.group_by:
-                groups.append(group_job(scope, group_by, self._labels(group_by, protocol), scores, remark))
+                groups.append(group_job(group_by, self._labels(group_by, protocol), best, remark))
         self.run.do("Correcting for many tests", corrections)
         self.run.do("Comparing groups", groups)
 
@@ -150,12 +156,11 @@ class _Stage:
                 )
         self.run.do("Intervals of differences", jobs)
 
-    def complexity(self, scored: Done) -> None:
+    def complexity(self, best_layers: Mapping[str, BestLayers]) -> None:
         jobs = []
-        for protocol, scope in self.scopes.items():
+        for protocol, best in best_layers.items():
             figures = {name: self._facts_of_models(name, protocol) for name in FIGURES}
-            scores = self._of_protocol(scored, protocol)
-            jobs.append(complexity_job(scope, self.resampling, figures, scores, self._remark(protocol)))
+            jobs.append(complexity_job(self.resampling, figures, best, self._remark(protocol)))
         self.run.do("Relating alignment to complexity", jobs)
 
     def _of_networks(self, title: str, jobs: JobsOfNetworks) -> Done:
@@ -163,10 +168,12 @@ class _Stage:
         keys, todo = {}, []
         for protocol, scope in self.scopes.items():
             models = list(self.models[protocol].values())
+            of_models = jobs(scope, models)
+            finished = self.run.done_among(of_models)
             wanted = []
-            for model, job in zip(models, jobs(scope, models), strict=True):
+            for model, job in zip(models, of_models, strict=True):
                 keys[protocol, model.name] = job.key
-                if self.run.has(job):
+                if job.key in finished:
                     todo.append(job)
                 else:
                     wanted.append(model)

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from analysis.best_layers import BestLayers
 from analysis.bootstrap import BootstrapScores, difference_scores, median_scores, stacked_scores
 from analysis.complexity import complexity_correlations
 from analysis.interval_rows import Resampling, bounds, chance
@@ -95,10 +96,9 @@ def difference_job(
 
 
 def complexity_job(
-    scope: Scope,
     resampling: Resampling,
     figures: Mapping[str, Mapping[str, float | None]],
-    scores: Mapping[str, Sequence[Artifact]],
+    best: BestLayers,
     remark: str,
 ) -> Job:
     """Correlation of best-layer scores with what networks cost and how accurate they are, region by region.
@@ -106,24 +106,18 @@ def complexity_job(
     Parameters
     ----------
     figures : name of a figure -> model -> its value, None where it is not known.
-    scores : model -> the artifacts of its `rsa_job`.
     """
-    models = list(scores)
+    scope = best.scope
 
     def work(tick: Tick) -> Iterator[Output]:
-        best: dict[str, list[float]] = {}
-        for artifacts in scores.values():
-            rows = read_facts(scope.root, artifacts, "significance").filter(pl.col("test") == "best_layer")
-            for roi, score in rows.select("roi", "statistic").iter_rows():
-                best.setdefault(roi, []).append(score)
-        values = {name: [of_model[model] for model in models] for name, of_model in figures.items()}
+        values = {name: [of_model[model] for model in best.models] for name, of_model in figures.items()}
         found = []
-        for done, (roi, score_of_models) in enumerate(best.items()):
+        for done, (roi, scores) in enumerate(best.scores.items()):
             for each in complexity_correlations(
-                score_of_models, values, draws=resampling.draws, seed=scope.seed, level=resampling.level
+                scores, values, draws=resampling.draws, seed=scope.seed, level=resampling.level
             ):
                 found.append((roi, each))
-            tick(done + 1, len(best))
+            tick(done + 1, len(best.tests))
         columns = {
             "roi": [roi for roi, _ in found],
             "figure": [each.figure for _, each in found],
@@ -152,7 +146,7 @@ def complexity_job(
             "figures": {name: dict(of_model) for name, of_model in figures.items()},
             "remark": remark,
         },
-        inputs={model: scores[model][0].job for model in models},
+        inputs=best.jobs,
         label=f"complexity, protocol {scope.protocol}",
         work=work,
     )

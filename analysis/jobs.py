@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 
+from analysis.best_layers import BestLayers
 from analysis.groups import PairCorrection, group_statistics
 from analysis.many_tests import Correction, adjusted_p_values, family_wise_p
 from analysis.noise_ceiling import noise_ceiling
@@ -23,14 +22,12 @@ from analysis.scope import (
     facts,
     pairs_of,
     read_brains,
-    read_facts,
     read_layers,
-    vectors_of,
 )
 from analysis.together import Together, layers_together
 from warehouse.artifacts import Artifact, hive
 from warehouse.jobs import Job, Output, Tick
-from warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema
+from warehouse.vectors import read_vectors, vector_batch, vector_schema
 
 VERSION = 1
 RSA_VERSION = 2
@@ -135,32 +132,25 @@ def noise_ceiling_job(scope: Scope, brains: Mapping[str, Artifact], remark: str)
     )
 
 
-def group_job(
-    scope: Scope,
-    group_by: str,
-    labels: Mapping[str, str],
-    scores: Mapping[str, Sequence[Artifact]],
-    remark: str,
-) -> Job:
+def group_job(group_by: str, labels: Mapping[str, str], best: BestLayers, remark: str) -> Job:
     """Do groups of networks differ? Medians of best-layer scores against null medians, region by region.
 
     Parameters
     ----------
     group_by : what the labels are of, e.g. "arch_type".
-    labels : model -> its group.
-    scores : model -> the artifacts of its `rsa_job`.
+    labels : model -> its group, in the order of `best`.
     """
+    scope = best.scope
     correction: PairCorrection = "bonferroni" if scope.settings.best_layer_null == "chosen_layer" else "holm"
-    models = list(labels)
 
     def work(tick: Tick) -> Iterator[Output]:
-        best, nulls = _best_of_all(scope, scores, tick)
+        nulls = best.nulls(tick)
         rows: dict[str, list[object]] = {}
-        for roi, values in best.items():
+        for roi, scores in best.scores.items():
             for each in group_statistics(
-                values,
+                scores,
                 nulls[roi],
-                [labels[model] for model in models],
+                [labels[model] for model in best.models],
                 p_value_method=scope.settings.p_value,
                 best_layer_null=scope.settings.best_layer_null,
                 correction=correction,
@@ -181,33 +171,31 @@ def group_job(
         method="group_comparison",
         version=VERSION,
         settings={**scope.describe(), "group_by": group_by, "labels": dict(labels), "remark": remark},
-        inputs={model: scores[model][0].job for model in models},
+        inputs=best.jobs,
         label=f"groups by {group_by}, protocol {scope.protocol}",
         work=work,
     )
 
 
-def correction_job(scope: Scope, scores: Mapping[str, Sequence[Artifact]], remark: str) -> Job:
+def correction_job(best: BestLayers, remark: str) -> Job:
     """The best-layer tests of all networks in all regions as one family: p-values adjusted for their number.
 
-    `scores` are, by model, the artifacts of its `rsa_job`. "max_statistic" holds each score against the
-    highest null of all networks and regions, permutation by permutation, in the way of the protocol's
-    best-layer null.
+    "max_statistic" holds each score against the highest null of all networks and regions, permutation by
+    permutation, in the way of the protocol's best-layer null.
     """
-    models = list(scores)
+    scope, models = best.scope, best.models
 
     def work(tick: Tick) -> Iterator[Output]:
-        best, nulls = _best_of_all(scope, scores, tick)
-        regions = list(best)
-        score = np.concatenate([best[roi] for roi in regions])
+        regions = list(best.tests)
+        nulls, scores = best.nulls(tick), best.scores
+        score = np.concatenate([scores[roi] for roi in regions])
         null = np.concatenate([nulls[roi] for roi in regions])
         if scope.settings.best_layer_null == "chosen_layer":
             # Those tests are two-sided.
             highest = family_wise_p(np.abs(score), np.abs(null))
         else:
             highest = family_wise_p(score, null)
-        tests = [_best_tests(scope, scores[model]) for model in models]
-        by_region = [of_model[roi] for roi in regions for of_model in tests]
+        by_region = [row for roi in regions for row in best.tests[roi]]
         p = np.array([each["p_value"] for each in by_region])
         adjusted: dict[str, np.ndarray] = {name: adjusted_p_values(p, name) for name in CORRECTIONS}
         adjusted["max_statistic"] = highest
@@ -231,35 +219,10 @@ def correction_job(scope: Scope, scores: Mapping[str, Sequence[Artifact]], remar
         method="corrected_significance",
         version=VERSION,
         settings={**scope.describe(), "models": models, "remark": remark},
-        inputs={model: scores[model][0].job for model in models},
+        inputs=best.jobs,
         label=f"corrections for many tests, protocol {scope.protocol}",
         work=work,
     )
-
-
-def _best_of_all(
-    scope: Scope, scores: Mapping[str, Sequence[Artifact]], tick: Tick
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Region -> (M,) best layer's R of each network, and region -> (M, K) what each is held against."""
-    best: dict[str, list[float]] = {}
-    nulls: dict[str, list[np.ndarray]] = {}
-    for done, artifacts in enumerate(scores.values()):
-        tests = _best_tests(scope, artifacts)
-        with VectorFile(scope.root / vectors_of(artifacts).path, "null") as file:
-            # The nulls of best layers are the first rows, one a region.
-            for roi, null in zip(file.names("roi")[: len(tests)], file.read(0, len(tests)), strict=True):
-                best.setdefault(roi, []).append(tests[roi]["statistic"])
-                nulls.setdefault(roi, []).append(null)
-        tick(done + 1, len(scores))
-    return {roi: np.array(each) for roi, each in best.items()}, {
-        roi: np.stack(each) for roi, each in nulls.items()
-    }
-
-
-def _best_tests(scope: Scope, artifacts: Sequence[Artifact]) -> dict[str, dict[str, Any]]:
-    """Region -> the row of the best layer's test, of one network."""
-    rows = read_facts(scope.root, artifacts, "significance").filter(pl.col("test") == "best_layer")
-    return {row["roi"]: row for row in rows.iter_rows(named=True)}
 
 
 def _null_output(scope: Scope, model: Model, scored: NetworkScores) -> Output:

@@ -108,8 +108,13 @@ def facts(
 
 def read_facts(root: Path, artifacts: Sequence[Artifact], table: str) -> pl.DataFrame:
     """The rows of the one artifact of `table` among a job's artifacts."""
+    return pl.read_parquet(root / facts_of(artifacts, table).path, hive_partitioning=False)
+
+
+def facts_of(artifacts: Sequence[Artifact], table: str) -> Artifact:
+    """The one artifact of `table` among a job's artifacts."""
     [artifact] = [each for each in artifacts if each.table == table]
-    return pl.read_parquet(root / artifact.path, hive_partitioning=False)
+    return artifact
 
 
 def vectors_of(artifacts: Sequence[Artifact]) -> Artifact:

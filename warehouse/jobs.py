@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -65,7 +66,7 @@ class Job:
     label: str
     work: Callable[[Tick], Iterable[Output]] = field(compare=False, repr=False)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """64 hexadecimal digits, equal for jobs that would make the same artifacts."""
         identity = {

@@ -87,7 +87,14 @@ class Run:
 
     def has(self, job: Job) -> bool:
         """Whether `do` would find the job done."""
-        return self.writer.finished(job) is not None or self.writer.adoptable(job) is not None
+        return bool(self.done_among([job]))
+
+    def done_among(self, jobs: Iterable[Job]) -> set[str]:
+        """The keys of those jobs that `do` would find done."""
+        of_key = {job.key: job for job in jobs}
+        registered = self.writer.finished(of_key.values()).keys()
+        others = {key: job for key, job in of_key.items() if key not in registered}
+        return {*registered, *(key for key, job in others.items() if self.writer.adoptable(job) is not None)}
 
     def try_each(self, title: str, jobs: Iterable[Job]) -> tuple[dict[str, list[Artifact]], dict[str, str]]:
         """As `do`, but a job that fails does not keep the others from being done.
@@ -127,13 +134,14 @@ class Run:
         ------
         Whatever a job raises; the jobs before it stay done.
         """
-        results: dict[str, list[Artifact]] = {}
+        asked = {job.key: job for job in jobs}
+        results = self.writer.finished(asked.values())
         known: list[Artifact] = []
         todo: dict[str, Job] = {}
-        for job in jobs:
-            if (finished := self.writer.finished(job)) is not None:
-                results[job.key] = finished
-            elif (adopted := self.writer.adoptable(job)) is not None:
+        for job in asked.values():
+            if job.key in results:
+                continue
+            if (adopted := self.writer.adoptable(job)) is not None:
                 results[job.key] = adopted
                 known += adopted
             else:

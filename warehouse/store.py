@@ -170,16 +170,17 @@ class Writer:
             self._stack.close()
             shutil.rmtree(self.folder if in_vain else self.folder / artifacts.SCRATCH, ignore_errors=True)
 
-    def finished(self, job: Job) -> list[Artifact] | None:
-        """The artifacts of a job that was done before and whose rows are current, else None.
+    def finished(self, jobs: Iterable[Job]) -> dict[str, list[Artifact]]:
+        """The artifacts of those jobs that were done before and whose rows are current, by the jobs' keys.
 
         Files that are in place but unknown (the process was killed before it registered them), or whose
         rows another study has since replaced, are returned by `adoptable` instead.
         """
-        if job.key not in self._registered_jobs:
-            return None
-        found = self.artifacts("current_artifacts_of_job", job=job.key)
-        return found if found and len(found) == found[0].of else None
+        keys = sorted({job.key for job in jobs} & self._registered_jobs)
+        found: dict[str, list[Artifact]] = {}
+        for each in self.artifacts("current_artifacts_of_jobs", jobs=keys) if keys else ():
+            found.setdefault(each.job, []).append(each)
+        return {key: each for key, each in found.items() if len(each) == each[0].of}
 
     def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
         """The artifacts that a statement of `sql/statements` selects, those whose files are in place."""

@@ -97,10 +97,10 @@ def _stored_or_made(
     # The key of a job does not depend on the numbers: an empty stand-in finds what is stored.
     blank = dict.fromkeys((f"layer{i}" for i in range(size)), np.zeros(n_pairs(len(conditions))))
     job = precomputed_job(name, blank, {"seed": str(seed)}, conditions)
-    found = run.writer.finished(job)
-    if found is None:
+    found = run.writer.finished([job])
+    if not found:
         raise SystemExit("nothing is stored of these sizes: run it with --store first")
-    return found[0]
+    return found[job.key][0]
 
 
 if __name__ == "__main__":

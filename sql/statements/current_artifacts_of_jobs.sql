@@ -1,4 +1,4 @@
--- One row: a file of a job whose rows are current.
+-- One row: a file of one of some jobs, whose rows are current.
 select
     artifact,
     job,
@@ -16,6 +16,6 @@ select
     slot
 from artifact
 where
-    job = $job
+    job in (select unnest($jobs))
     and is_current
-order by file_index
+order by job, file_index
