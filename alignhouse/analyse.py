@@ -17,6 +17,7 @@ from analysis.scope import Model, Scope
 from analysis.similarity import FEWEST_CONDITIONS
 from analysis.uncertainty_jobs import bootstrap_job, chosen_together, layer_choice_job, resampled_together
 from warehouse.artifacts import Artifact, hive
+from warehouse.executors import writing_behind
 from warehouse.jobs import Job, Output, Tick, canonical
 from warehouse.runs import Run
 
@@ -178,7 +179,7 @@ class _Stage:
                 else:
                     wanted.append(model)
             todo += jobs(scope, wanted)
-        done = self.run.do(title, todo)
+        done = self.run.do(title, todo, writing_behind)
         return {place: done[key] for place, key in keys.items()}
 
     def _of_protocol(self, done: Done, protocol: str) -> dict[str, list[Artifact]]:

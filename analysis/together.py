@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 # Layers computed at a time: enough that what networks share weighs little, few enough that a killed run
 # loses seconds.
-LAYERS_TOGETHER = 256
+LAYERS_TOGETHER = 512
 # A layer's RDM in double precision, in single what is made of it, and room for what is made on the way.
 BYTES_A_PAIR = 16
 

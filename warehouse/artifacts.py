@@ -55,7 +55,11 @@ def hive(column: str, value: str) -> str:
 
 def work(root: Path, job: Job, tick: Tick) -> list[Artifact]:
     """Do `job` and put its files in place; nothing is registered yet. Runs wherever `root` is mounted."""
-    outputs = list(job.work(tick))
+    return write(root, job, list(job.work(tick)))
+
+
+def write(root: Path, job: Job, outputs: Sequence[Output]) -> list[Artifact]:
+    """Put all that `job` made in place; nothing is registered yet."""
     return [_write(root, job, output, i, len(outputs)) for i, output in enumerate(outputs)]
 
 

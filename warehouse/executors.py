@@ -13,10 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from warehouse.artifacts import Artifact, work
+from warehouse.artifacts import Artifact, work, write
 from warehouse.cores import cores
 from warehouse.errors import Stopped
 from warehouse.jobs import Job, Tick
+
+# Jobs whose files wait to be written behind others, at most.
+MOST_UNWRITTEN = 32
 
 Executor = Callable[[Path, Iterable[Job], Callable[[Job], Tick]], Iterator[tuple[Job, list[Artifact]]]]
 
@@ -27,6 +30,35 @@ def local(
     """One job after the other in this process; numpy and torch use the cores inside a job."""
     for job in jobs:
         yield job, work(root, job, starting(job))
+
+
+def writing_behind(
+    root: Path, jobs: Iterable[Job], starting: Callable[[Job], Tick]
+) -> Iterator[tuple[Job, list[Artifact]]]:
+    """As `local`, but files are written while the next jobs compute: for many jobs of small files.
+
+    Where a job fails, those before it are given first, and then its error is raised.
+    """
+    waiting: deque[tuple[Job, Future[list[Artifact]]]] = deque()
+    error: Exception | None = None
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for job in jobs:
+                outputs = list(job.work(starting(job)))
+                waiting.append((job, pool.submit(write, root, job, outputs)))
+                while waiting and (waiting[0][1].done() or len(waiting) > MOST_UNWRITTEN):
+                    yield _written(waiting)
+        except Exception as failure:
+            error = failure
+        while waiting:
+            yield _written(waiting)
+    if error is not None:
+        raise error
+
+
+def _written(waiting: deque[tuple[Job, Future[list[Artifact]]]]) -> tuple[Job, list[Artifact]]:
+    job, future = waiting.popleft()
+    return job, future.result()
 
 
 def threads() -> int:

@@ -240,3 +240,24 @@ def test_of_two_files_registered_together_the_later_ones_rows_count(tmp_path: Pa
         current = opened.sql("select method_version, is_current from artifact order by all").fetchall()
     assert current == [(1, False), (2, True)]
     assert do(tmp_path / "w", older) == 1, "its rows are not those of the table any more"
+
+
+def test_rows_of_many_files_replace_those_of_many_others(tmp_path: Path) -> None:
+    do(tmp_path, *(subject_job(name) for name in "abc"))
+    assert do(tmp_path, *(subject_job(name, version=2) for name in "ab"), subject_job("d")) == 3
+    assert subjects(tmp_path) == [("a", 2), ("b", 2), ("c", 1), ("d", 1)]
+    with Warehouse.open(tmp_path) as opened:
+        current = "select settings->>'subject', method_version from artifact where is_current order by all"
+        assert opened.sql(current).fetchall() == [("a", 2), ("b", 2), ("c", 1), ("d", 1)]
+        from_own_file = "select count(*) from subject inner join artifact using (artifact) where is_current"
+        assert opened.sql(f"{from_own_file} and subject = settings->>'subject'").fetchall() == [(4,)]
+
+
+def test_where_a_job_fails_all_before_it_are_registered(tmp_path: Path) -> None:
+    def fails(tick: object) -> list[Output]:
+        raise BadInput("broken file")
+
+    bad = Job(method="bad", version=1, settings={}, inputs={}, label="bad", work=fails)
+    with pytest.raises(BadInput, match="broken file"):
+        do(tmp_path, *(subject_job(name) for name in "abc"), bad, subject_job("d"))
+    assert subjects(tmp_path) == [("a", 1), ("b", 1), ("c", 1)]
