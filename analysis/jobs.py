@@ -14,15 +14,15 @@ from analysis.groups import PairCorrection, group_statistics
 from analysis.many_tests import Correction, adjusted_p_values, family_wise_p
 from analysis.noise_ceiling import noise_ceiling
 from analysis.permutation import stimulus_permutations
-from analysis.rsa import RankedBrains, RoiScores, rank_brains, score_networks
+from analysis.rsa import BYTES_A_PAIR, RankedBrains, RoiScores, rank_brains, score_networks
 from analysis.scope import (
     Brains,
     Model,
     Scope,
     facts,
+    find_layers,
     pairs_of,
     read_brains,
-    read_layers,
 )
 from analysis.together import Together, layers_together
 from warehouse.artifacts import Artifact, hive
@@ -60,12 +60,12 @@ def scored_together(
         brain, ranked = ranked_brains()
         layers, rdms = {}, {}
         for name in names:
-            layers[name], rdms[name] = read_layers(scope.root, of_name[name], brain)
+            layers[name], rdms[name] = find_layers(scope.root, of_name[name], brain)
         orders = stimulus_permutations(len(brain.conditions), scope.permutations, scope.seed)
         scores = score_networks(rdms, ranked, orders, scope.settings, memory=memory // 4, layer_names=layers)
         return {name: NetworkScores(layers[name], brain.subjects, scores[name]) for name in names}
 
-    most = layers_together(pairs_of(scope.root, brains), memory)
+    most = layers_together(pairs_of(scope.root, brains), BYTES_A_PAIR, memory)
     return Together({model.name: model.rdms.rows for model in models}, compute, most)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +19,11 @@ from analysis.permutation import (
     p_value,
 )
 from analysis.settings import AnalysisSettings
-from analysis.similarity import FloatArray, Ranks, correlate, rank, spearman
-from analysis.threads import slices
+from analysis.similarity import FloatArray, Ranks, correlate, rank, real_rows, spearman
 from warehouse.errors import BadInput
+
+# A layer's ranks in single precision, until all layers have met the permutations.
+BYTES_A_PAIR = 4
 
 
 @dataclass(frozen=True)
@@ -142,12 +144,13 @@ def score_networks(
 
     Parameters
     ----------
-    models : network -> (L, P), one condensed RDM a layer.
+    models : network -> (L, P), one condensed RDM a layer. What has a shape and becomes an array when numpy
+        asks for it (`StoredVectors`, or h5py's data sets) is read when its turn comes, and not kept.
     brain : region -> (S, P), one condensed RDM a subject; or what `rank_brains` makes of it.
     permutations : (K, n) int, the same for all networks and regions.
     settings : the protocol: null, p-value and what a best layer is held against.
-    memory : bytes for working buffers, beside the inputs, four bytes a value of all models, the ranks of the
-        brain RDMs and the result.
+    memory : bytes for working buffers, beside the inputs, `BYTES_A_PAIR` a value of all models, the ranks of
+        the brain RDMs and the result.
     layer_names : network -> (L), what errors call the layers.
 
     Returns network -> region -> RoiScores. Each layer is ranked once for all regions. Raises BadInput, naming
@@ -156,23 +159,25 @@ def score_networks(
     if not models:
         raise BadInput("scores", expected="at least one network", found="none")
     brains = brain if isinstance(brain, RankedBrains) else rank_brains(brain)
-    rdms = {network: np.asarray(each) for network, each in models.items()}
+    shapes = {network: np.shape(each) for network, each in models.items()}
     n_pairs = _shared_length(
-        {f"network {network}": each.shape for network, each in rdms.items()}
+        {f"network {network}": shape for network, shape in shapes.items()}
         | {f"region {roi}": brains.averages.shape for roi in brains.rows}
     )
     orders = checked_permutations(permutations, n_pairs, brains.averages)
 
-    labels = [label for network, each in rdms.items() for label in _labels(network, len(each), layer_names)]
-    layers = [row for each in rdms.values() for row in each]
-    rho = np.empty((len(layers), len(brains.ranks.centred)))
-    null = np.empty((len(layers), len(brains.rows), len(orders)), np.float32)
+    labels = [
+        label for network, (count, _) in shapes.items() for label in _labels(network, count, layer_names)
+    ]
+    rho = np.empty((len(labels), len(brains.ranks.centred)))
+    null = np.empty((len(labels), len(brains.rows), len(orders)), np.float32)
     together = settings.null == "rows_and_columns"
-    unit = np.empty((len(layers) if together else 0, n_pairs), np.float32)
+    unit = np.empty((len(labels) if together else 0, n_pairs), np.float32)
     # A layer in work holds its values and its ranks; the fewer blocks, the fewer times brains are converted.
-    for block in slices(len(layers), max(1, memory // (n_pairs * 8 * 2))):
-        values = np.stack(layers[block])
-        ranks = rank(values, labels[block])
+    a_block = min(len(labels), max(1, memory // (n_pairs * 8 * 2)))
+    room = np.empty((a_block, n_pairs))
+    for block, values in _blocks(models, np.empty((a_block, n_pairs))):
+        ranks = rank(values, labels[block], out=room[: len(values)])
         rho[block] = correlate(ranks, brains.ranks)
         if together:
             lengths = np.sqrt(ranks.sum_squares)[:, None]
@@ -186,14 +191,28 @@ def score_networks(
 
     scores: dict[str, dict[str, RoiScores]] = {}
     start = 0
-    for network, each in rdms.items():
-        own = slice(start, start + len(each))
+    for network, (count, _) in shapes.items():
+        own = slice(start, start + count)
         scores[network] = {
             roi: _roi_scores(rho[own, rows], null[own, index], settings)
             for index, (roi, rows) in enumerate(brains.rows.items())
         }
-        start += len(each)
+        start += count
     return scores
+
+
+def _blocks(models: Mapping[str, ArrayLike], values: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+    """Which layers of all networks, one after the other, and their RDMs, as many as `values` has rows."""
+    start = filled = 0
+    for each in models.values():
+        for row in real_rows(each):
+            values[filled] = row
+            filled += 1
+            if filled == len(values):
+                yield slice(start, start + filled), values
+                start, filled = start + filled, 0
+    if filled:
+        yield slice(start, start + filled), values[:filled]
 
 
 def _roi_scores(rho: FloatArray, null: NDArray[np.float32], settings: AnalysisSettings) -> RoiScores:

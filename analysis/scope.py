@@ -16,7 +16,7 @@ from analysis.settings import AnalysisSettings
 from warehouse.artifacts import Artifact, hive, read_metadata
 from warehouse.errors import BadInput
 from warehouse.jobs import Output
-from warehouse.vectors import read_vectors
+from warehouse.vectors import StoredVectors, read_vectors
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,12 @@ def read_brains(root: Path, brains: Mapping[str, Artifact]) -> Brains:
     return Brains(rdms, subjects, next(iter(names.values())))
 
 
-def read_layers(root: Path, model: Model, brains: Brains) -> tuple[list[str], NDArray[Any]]:
+def find_layers(root: Path, model: Model, brains: Brains) -> tuple[list[str], StoredVectors]:
     """Names (L) and RDMs (L, P) of a network's layers; BadInput where the brains' conditions differ."""
-    names, rdms = read_vectors(root / model.rdms.path, "rdm")
     roi = next(iter(brains.subjects))
     check_conditions(model.name, conditions(root, model.rdms), f"region {roi}", brains.conditions)
-    return names["layer"].to_list(), rdms
+    rdms = StoredVectors(root / model.rdms.path, "rdm")
+    return rdms.names("layer"), rdms
 
 
 def facts(

@@ -21,7 +21,8 @@ Measure = Literal["spearman", "rho_a", "pearson", "kendall_tau_a", "cosine"]
 
 DEFAULT_MEMORY = 256 * 2**20
 
-COLUMNS_A_PRODUCT = 2**14
+COLUMNS_A_PRODUCT = 2**13
+MOST_PRODUCTS = 64
 
 # Three conditions have three pairs: too few to rank in any useful way.
 FEWEST_CONDITIONS = 4
@@ -67,18 +68,24 @@ def condition_count(n_pairs: int) -> int:
     return n
 
 
-def rank(vectors: ArrayLike, names: Sequence[str] | None = None) -> Ranks:
+def rank(vectors: ArrayLike, names: Sequence[str] | None = None, *, out: FloatArray | None = None) -> Ranks:
     """Rank each row of `vectors` (m, P), ties sharing their average rank.
 
-    `names` (m) are what errors call the rows. Raises BadInput, naming the row, for NaN or infinity, for a row
-    whose values are all equal, for fewer than 4 conditions (6 pairs), and for what is not (m, P) reals.
+    `names` (m) are what errors call the rows; `out` (m, P) is memory for the ranks, if not new. Raises
+    BadInput, naming the row, for NaN or infinity, for a row whose values are all equal, for fewer than 4
+    conditions (6 pairs), and for what is not (m, P) reals.
     """
-    return _ranked(checked_rdms(vectors, names), names)
+    return _ranked(checked_rdms(vectors, names), names, out=out)
 
 
-def _ranked(rows: NDArray[np.generic], names: Sequence[str] | None, first_row: int = 0) -> Ranks:
+def _ranked(
+    rows: NDArray[np.generic],
+    names: Sequence[str] | None,
+    first_row: int = 0,
+    out: FloatArray | None = None,
+) -> Ranks:
     n_rows, n_pairs = rows.shape
-    centred = np.empty(rows.shape, dtype=np.float64)
+    centred = np.empty(rows.shape) if out is None else out
     sum_squares = np.empty(n_rows)
     untied = np.arange(1.0 - n_pairs, n_pairs, 2)
 
@@ -121,12 +128,24 @@ def correlate(
     """
     _check_lengths(a.centred.shape[1], b.centred.shape[1])
     if precision == "float64" and device is None and b.centred.dtype != np.float64:
-        # Ranks of many stimuli are kept in single precision; all of them in double would not fit in memory.
-        rho = np.zeros((len(a.centred), len(b.centred)))
-        for some in slices(b.centred.shape[1], COLUMNS_A_PRODUCT):
-            rho += a.centred[:, some] @ b.centred[:, some].T.astype(np.float64)
-        return _scaled(rho, a, b)
+        return _scaled(_product_with_single(a.centred, b.centred), a, b)
     return _correlated(a, b, _moved(b, precision, device), precision, device)
+
+
+def _product_with_single(a: NDArray[np.floating], b: NDArray[np.floating]) -> FloatArray:
+    """`a` (m, P) times `b` (k, P), in double precision: (m, k), the same however many threads there are.
+
+    Ranks of many stimuli are kept in single precision; all of them in double would not fit in memory.
+    """
+    parts = slices(b.shape[1], max(COLUMNS_A_PRODUCT, b.shape[1] // MOST_PRODUCTS))
+    products = np.empty((len(parts), len(a), len(b)))
+
+    def multiply(part: tuple[int, slice]) -> None:
+        index, some = part
+        np.matmul(a[:, some], b[:, some].T.astype(np.float64), out=products[index])
+
+    in_threads(multiply, list(enumerate(parts)))
+    return np.asarray(products.sum(axis=0))
 
 
 def similarity(
@@ -260,7 +279,8 @@ def _all_equal(row: NDArray[np.generic], names: Sequence[str] | None, index: int
     )
 
 
-def checked_rdms(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.generic]:
+def real_rows(vectors: ArrayLike) -> NDArray[np.generic]:
+    """`vectors` as an array (m, P) of real numbers with at least one row; BadInput where they are none."""
     rows = np.asarray(vectors)
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or rows.shape[0] == 0:
         raise BadInput(
@@ -268,6 +288,12 @@ def checked_rdms(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.
             expected="real numbers, one condensed RDM a row, at least one row",
             found=f"{rows.dtype} of shape {rows.shape}",
         )
+    return rows
+
+
+def checked_rdms(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.generic]:
+    """`vectors` as an array (m, P) that can be ranked, but for rows whose values are all equal."""
+    rows = real_rows(vectors)
     if names is not None and len(names) != rows.shape[0]:
         raise BadInput("names of RDMs", expected=f"{rows.shape[0]}, one a row", found=len(names))
     if rows.shape[1] < FEWEST_PAIRS:

@@ -17,13 +17,11 @@ Result = TypeVar("Result")
 # Layers computed at a time: enough that what networks share weighs little, few enough that a killed run
 # loses seconds.
 LAYERS_TOGETHER = 512
-# A layer's RDM in double precision, in single what is made of it, and room for what is made on the way.
-BYTES_A_PAIR = 16
 
 
-def layers_together(n_pairs: int, memory: int) -> int:
-    """How many layers to compute at a time, where their RDMs may take `memory` bytes."""
-    return max(1, min(LAYERS_TOGETHER, memory // (n_pairs * BYTES_A_PAIR)))
+def layers_together(n_pairs: int, bytes_a_pair: int, memory: int) -> int:
+    """How many layers to compute at a time, where what is held of their RDMs may take `memory` bytes."""
+    return max(1, min(LAYERS_TOGETHER, memory // (n_pairs * bytes_a_pair)))
 
 
 class Together(Generic[Result]):

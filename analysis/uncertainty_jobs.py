@@ -21,7 +21,7 @@ from analysis.layer_choice import (
     scores_on_halves,
     scores_on_train,
 )
-from analysis.scope import Brains, Model, Scope, as_single, facts, pairs_of, read_brains, read_layers
+from analysis.scope import Brains, Model, Scope, as_single, facts, find_layers, pairs_of, read_brains
 from analysis.similarity import FloatArray, correlate, rank
 from analysis.together import Together, layers_together
 from warehouse.artifacts import Artifact, hive
@@ -29,6 +29,8 @@ from warehouse.jobs import Job, Output, Tick
 from warehouse.vectors import vector_table
 
 VERSION = 1
+# A layer's RDM in double precision, in single what is made of it, and room for what is made on the way.
+BYTES_A_PAIR = 16
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def resampled_together(
             start += len(own)
         return found
 
-    most = layers_together(pairs_of(scope.root, brains), memory)
+    most = layers_together(pairs_of(scope.root, brains), BYTES_A_PAIR, memory)
     return Together({model.name: model.rdms.rows for model in models}, compute, most)
 
 
@@ -126,7 +128,7 @@ def chosen_together(
             start += len(own)
         return found
 
-    most = layers_together(pairs_of(scope.root, brains), memory)
+    most = layers_together(pairs_of(scope.root, brains), BYTES_A_PAIR, memory)
     return Together({model.name: model.rdms.rows for model in models}, compute, most)
 
 
@@ -260,7 +262,7 @@ class _Source:
         """Network -> names of its layers; RDMs (L, P) of all, one below the other; what errors call them."""
         layers, rdms = {}, []
         for name in names:
-            layers[name], rows = read_layers(self._root, self._models[name], self.brains)
+            layers[name], rows = find_layers(self._root, self._models[name], self.brains)
             rdms.append(rows)
         labels = [f"{name}, layer {layer}" for name in names for layer in layers[name]]
         return layers, np.concatenate(rdms), labels

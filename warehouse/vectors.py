@@ -119,6 +119,25 @@ class VectorFile:
         self.close()
 
 
+class StoredVectors:
+    """The vectors (n_rows, n_values) of a Parquet file, read each time that `np.asarray` asks for them."""
+
+    def __init__(self, path: Path, column: str) -> None:
+        self._path, self._column = path, column
+        with VectorFile(path, column) as file:
+            self.shape = (file.n_rows, file.n_values)
+
+    def names(self, column: str) -> list[Any]:
+        """A name column, (n_rows,)."""
+        with VectorFile(self._path, self._column) as file:
+            return file.names(column)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        with VectorFile(self._path, self._column) as file:
+            values = file.read(0, file.n_rows)
+        return values if dtype is None else values.astype(dtype, copy=False)
+
+
 def read_vectors(path: Path, column: str) -> tuple[pl.DataFrame, np.ndarray]:
     """The name columns (n_rows) and the vectors (n_rows, n_values) of a Parquet file of named vectors."""
     import polars as pl

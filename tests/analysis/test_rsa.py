@@ -116,6 +116,34 @@ def test_little_memory_gives_the_same_scores(
     np.testing.assert_array_equal(little.p_layer, plenty.p_layer)
 
 
+class ReadWhenAsked:
+    """RDMs that become an array when numpy asks for one, and count how often it did."""
+
+    def __init__(self, rdms: NDArray[np.float64]) -> None:
+        self._rdms, self.shape, self.times = rdms, rdms.shape, 0
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.float64]:
+        self.times += 1
+        return self._rdms.copy()
+
+
+@pytest.mark.parametrize("layers_a_block", [1, 2, 3, 100])
+@pytest.mark.parametrize("protocol", ["sound", "paper"])
+def test_rdms_read_when_asked_for_are_read_once_and_score_the_same(
+    simulated_rdms: Any, request: pytest.FixtureRequest, protocol: str, layers_a_block: int
+) -> None:
+    settings, orders = request.getfixturevalue(protocol), stimulus_permutations(6, 9, 0)
+    models = {name: simulated_rdms(count, 6, count) for name, count in (("a", 2), ("b", 1), ("c", 4))}
+    brain = {"V1": simulated_rdms(3, 6, 8)}
+    expected = score_networks(models, brain, orders, settings)
+    stored = {name: ReadWhenAsked(each) for name, each in models.items()}
+    found = score_networks(stored, brain, orders, settings, memory=layers_a_block * 15 * 16)
+    assert [each.times for each in stored.values()] == [1, 1, 1]
+    for name, of_network in expected.items():
+        np.testing.assert_array_equal(found[name]["V1"].rho, of_network["V1"].rho)
+        np.testing.assert_allclose(found[name]["V1"].null, of_network["V1"].null, atol=1e-6)
+
+
 def test_a_monotone_change_of_model_rdms_changes_no_sound_score(
     simulated_rdms: Any, sound: AnalysisSettings
 ) -> None:

@@ -54,9 +54,9 @@ def test_bad_input_is_raised_by_the_network_that_has_it_and_by_no_other() -> Non
 
 
 def test_fewer_layers_are_computed_at_a_time_where_their_rdms_are_large() -> None:
-    assert layers_together(n_pairs=5151, memory=2**30) == LAYERS_TOGETHER
-    assert layers_together(n_pairs=606_651, memory=2**30) == 110  # 2^30 / (16 * 606,651)
-    assert layers_together(n_pairs=606_651, memory=1) == 1
+    assert layers_together(n_pairs=5151, bytes_a_pair=16, memory=2**30) == LAYERS_TOGETHER
+    assert layers_together(n_pairs=606_651, bytes_a_pair=16, memory=2**30) == 110  # 2^30 / (16 * 606,651)
+    assert layers_together(n_pairs=606_651, bytes_a_pair=4, memory=1) == 1
     compute = Computer()
     together = Together({"a": 2, "b": 2, "c": 2}, compute, most=4)
     assert [together.result(name) for name in "abc"] == list("ABC")
