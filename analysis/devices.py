@@ -1,7 +1,7 @@
 """Where a matrix product runs: numpy on the processor, torch on what torch knows, a GPU above all.
 
-A formula is written once, with the operations that arrays of both have (`@`, slices, `clip`). Everything else
-(ranks, checks, sums of squares) stays in numpy, where it is exact and cheap beside the products.
+A formula is written once, with `times` and the operations that arrays of both have (slices, `clip`). Everything
+else (ranks, checks, sums of squares) stays in numpy, where it is exact and cheap beside the products.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.threads import product
 from warehouse.errors import BadInput
 
 Precision = Literal["float64", "float32"]
@@ -38,6 +39,11 @@ def to_device(values: NDArray[Any], device: str | None, precision: Precision) ->
             found=str(error).splitlines()[0],
             hint="cpu, or cuda where a GPU and its driver are",
         ) from error
+
+
+def times(a: Any, b: Any) -> Any:
+    """The matrix product of two arrays of either library, where they are."""
+    return product(a, b) if isinstance(a, np.ndarray) else a @ b
 
 
 def to_numpy(values: Any) -> NDArray[Any]:

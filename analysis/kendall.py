@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.devices import to_device, to_numpy
+from analysis.devices import times, to_device, to_numpy
 
 # A block's sums are whole numbers of at most this size, which single precision holds exactly.
 MOST_COLUMNS = 2**24
@@ -39,7 +39,7 @@ def tau_a(a: NDArray[Any], b: NDArray[Any], *, memory: int, device: str | None =
     # Signs and the differences that they come from, four bytes each.
     columns = min(max(1, memory // (8 * (len(a) + len(b)))), ENOUGH_COLUMNS, MOST_COLUMNS)
     for block in _blocks(n_pairs, columns):
-        total += to_numpy(_signs(numbers_a, block, device) @ _signs(numbers_b, block, device).T)
+        total += to_numpy(times(_signs(numbers_a, block, device), _signs(numbers_b, block, device).T))
     return total / (n_pairs * (n_pairs - 1) / 2)
 
 

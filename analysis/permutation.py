@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from analysis.settings import BestLayerNull, NullKind, PValueMethod
 from analysis.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count, rank
-from analysis.threads import in_threads, slices
+from analysis.threads import in_threads, product, slices
 from analysis.weighted_ranks import (
     SortedRdms,
     Weights,
@@ -137,8 +137,8 @@ def null_rows_and_columns(
                 np.take(values, index, out=out[some], mode="clip")
 
         in_threads(permute, slices(len(orders), -(-len(orders) // cores())))
-        product = models @ permuted[:, : len(orders)].reshape(-1, n_pairs).T
-        null[:, :, block] = np.clip(product, -1, 1, out=product).reshape(n_layers, n_regions, -1)
+        rho = product(models, permuted[:, : len(orders)].reshape(-1, n_pairs).T)
+        null[:, :, block] = np.clip(rho, -1, 1, out=rho).reshape(n_layers, n_regions, -1)
     return null
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.devices import Precision, to_device, to_numpy
+from analysis.devices import Precision, times, to_device, to_numpy
 from analysis.kendall import tau_a
 from analysis.sorting import ascending, blocks_to_sort
 from analysis.threads import in_threads, slices
@@ -21,7 +21,7 @@ Measure = Literal["spearman", "rho_a", "pearson", "kendall_tau_a", "cosine"]
 
 DEFAULT_MEMORY = 256 * 2**20
 
-COLUMNS_A_PRODUCT = 2**13
+COLUMNS_A_PRODUCT = 2**10
 MOST_PRODUCTS = 64
 
 # Three conditions have three pairs: too few to rank in any useful way.
@@ -250,7 +250,7 @@ def _moved(rows: Ranks, precision: Precision, device: str | None) -> Any:
 
 
 def _correlated(a: Ranks, b: Ranks, moved_b: Any, precision: Precision, device: str | None) -> FloatArray:
-    rho = to_numpy(_moved(a, precision, device) @ moved_b.T).astype(np.float64, copy=False)
+    rho = to_numpy(times(_moved(a, precision, device), moved_b.T)).astype(np.float64, copy=False)
     return _scaled(rho, a, b) if precision == "float64" else np.clip(rho, -1.0, 1.0, out=rho)
 
 
