@@ -1,7 +1,7 @@
 """Where a matrix product runs: numpy on the processor, torch on what torch knows, a GPU above all.
 
-A formula is written once, with `times` and the operations that arrays of both have (slices, `clip`). Everything
-else (ranks, checks, sums of squares) stays in numpy, where it is exact and cheap beside the products.
+A formula is written once, with `times` and the operations that arrays of both have (slices, `clip`). All else
+(ranks, checks, sums of squares) stays in numpy, where it is exact and cheap beside the products.
 """
 
 from __future__ import annotations

