@@ -51,12 +51,14 @@ class BestLayers:
     def nulls(self, tick: Tick) -> dict[str, NDArray[np.float32]]:
         """Region -> (M, K) what each network's best layer is held against."""
         if not self._nulls:
-            found = np.empty((len(self.tests), len(self.models), self.scope.permutations), np.float32)
+            shape = len(self.models), self.scope.permutations
+            found = {roi: np.empty(shape, np.float32) for roi in self.tests}
             for index, artifacts in enumerate(self._scores.values()):
                 with VectorFile(self.scope.root / vectors_of(artifacts).path, "null") as file:
                     # The nulls of best layers are the first rows, one a region.
-                    for of_roi, null in zip(found, file.read(0, len(found)), strict=True):
-                        of_roi[index] = null
+                    regions = file.names("roi")[: len(found)]
+                    for roi, null in zip(regions, file.read(0, len(found)), strict=True):
+                        found[roi][index] = null
                 tick(index + 1, len(self.models))
-            self._nulls = dict(zip(self.tests, found, strict=True))
+            self._nulls = found
         return self._nulls

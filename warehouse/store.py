@@ -239,12 +239,9 @@ class Writer:
         return path.is_file() and path.stat().st_size == artifact.bytes
 
     def _register(self, written: Sequence[Artifact], run: int) -> None:
-        kinds: dict[tuple[str, tuple[str, ...]], list[Artifact]] = {}
-        for artifact in written:
-            if artifact.table is not None:
-                kinds.setdefault((artifact.table, artifact.slot), []).append(artifact)
         retired: set[str] = set()
-        for (table, slot), alike in kinds.items():
+        for table, alike in _alike(written):
+            slot = alike[0].slot
             for together in [alike] if self._are_apart(alike, slot) else [[each] for each in alike]:
                 retired |= self._put_rows(table, slot, together)
                 retired -= {each.artifact for each in together}
@@ -305,6 +302,20 @@ class Writer:
 
     def _paths(self, written: Iterable[Artifact]) -> list[str]:
         return [str(self.folder / each.path) for each in written]
+
+
+def _alike(written: Iterable[Artifact]) -> list[tuple[str, list[Artifact]]]:
+    """Table -> artifacts of one slot, in the order in which they come for that table."""
+    found: list[tuple[str, list[Artifact]]] = []
+    last: dict[str, list[Artifact]] = {}
+    for artifact in written:
+        if artifact.table is None:
+            continue
+        if artifact.table not in last or last[artifact.table][0].slot != artifact.slot:
+            last[artifact.table] = []
+            found.append((artifact.table, last[artifact.table]))
+        last[artifact.table].append(artifact)
+    return found
 
 
 def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:

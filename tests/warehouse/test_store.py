@@ -242,6 +242,15 @@ def test_of_two_files_registered_together_the_later_ones_rows_count(tmp_path: Pa
     assert do(tmp_path / "w", older) == 1, "its rows are not those of the table any more"
 
 
+def test_files_registered_together_replace_rows_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+    rows = pa.table({"dataset": ["d"], "subject": ["z"], "subject_order": pa.array([1], pa.int32())})
+    whole = Output(("facts", "table=subject"), rows, table="subject", slot=("dataset",))
+    replaces_all = Job("whole", 1, {}, {}, "whole", lambda tick: [whole])
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run, run.all_or_nothing():
+        run.do("jobs", [subject_job("a"), replaces_all, subject_job("b")])
+    assert subjects(tmp_path) == [("b", 1), ("z", 1)]
+
+
 def test_rows_of_many_files_replace_those_of_many_others(tmp_path: Path) -> None:
     do(tmp_path, *(subject_job(name) for name in "abc"))
     assert do(tmp_path, *(subject_job(name, version=2) for name in "ab"), subject_job("d")) == 3
