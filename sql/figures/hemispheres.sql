@@ -8,36 +8,12 @@
 -- $models varchar[] = null: these networks only
 with
 
-sides as (
-    select
-        dataset,
-        roi as side_roi,
-        roi[2:] as region,
-        case roi[1] when 'l' then 'left' else 'right' end as hemisphere
-    from roi
-    where
-        roi[1] in ('l', 'r')
-        and ($dataset is null or dataset = $dataset)
-),
-
 paired as (
     select *
-    from sides
-    where $rois is null or list_contains($rois, region)
-    qualify count(distinct hemisphere) over (partition by dataset, region) = 2
-),
-
-orders as (
-    select
-        paired.dataset,
-        paired.region,
-        min(roi.roi_order) as region_order
-    from paired
-    inner join roi
-        on
-            paired.dataset = roi.dataset
-            and paired.side_roi = roi.roi
-    group by paired.dataset, paired.region
+    from hemisphere
+    where
+        ($dataset is null or dataset = $dataset)
+        and ($rois is null or list_contains($rois, region))
 ),
 
 best as (
@@ -62,7 +38,7 @@ final as (
         paired.region as roi,
         best.roi as side_roi,
         best.roi_group,
-        orders.region_order as roi_order,
+        paired.region_order as roi_order,
         paired.hemisphere,
         best.layer,
         best.depth,
@@ -77,11 +53,7 @@ final as (
     inner join paired
         on
             best.dataset = paired.dataset
-            and best.roi = paired.side_roi
-    inner join orders
-        on
-            paired.dataset = orders.dataset
-            and paired.region = orders.region
+            and best.roi = paired.roi
     left join region_ceiling
         on
             best.protocol = region_ceiling.protocol

@@ -7,24 +7,12 @@
 -- Example: alignhouse ask hemispheres --by arch_type
 with
 
-sides as (
-    select
-        dataset,
-        roi,
-        any_value(hemisphere) as hemisphere
-    from roi_part
-    group by dataset, roi
-    having
-        count(distinct hemisphere) = 1
-        and any_value(hemisphere) <> 'both'
-),
-
 best as (
     select
         best_layer.*,
-        sides.hemisphere,
-        -- lV1 and rV1 are the sides of V1
-        substr(best_layer.roi, 2) as whole,
+        hemisphere.hemisphere,
+        hemisphere.region,
+        hemisphere.region_order,
         case $by
             when 'model_type' then best_layer.model_type
             when 'arch_type' then best_layer.arch_type
@@ -33,13 +21,13 @@ best as (
             else error('--by must be one of model_type, arch_type, family, training_dataset')
         end as group_name
     from best_layer
-    inner join sides
+    inner join hemisphere
         on
-            best_layer.dataset = sides.dataset
-            and best_layer.roi = sides.roi
+            best_layer.dataset = hemisphere.dataset
+            and best_layer.roi = hemisphere.roi
     where
         best_layer.protocol = $protocol
-        and ($roi is null or substr(best_layer.roi, 2) = $roi)
+        and ($roi is null or hemisphere.region = $roi)
 ),
 
 final as (
@@ -48,7 +36,7 @@ final as (
         lefts.dataset,
         lefts.split,
         lefts.roi_group,
-        lefts.whole as roi,
+        lefts.region as roi,
         lefts.group_name,
         count(*) as n_models,
         median(lefts.rho) as median_left,
@@ -56,7 +44,7 @@ final as (
         median(lefts.rho - rights.rho) as median_difference,
         count(*) filter (where lefts.rho > rights.rho) as n_left_higher,
         arg_max(lefts.remark, length(lefts.remark)) as remark,
-        min(lefts.roi_order) as roi_order
+        lefts.region_order
     from best as lefts
     inner join best as rights
         on
@@ -64,13 +52,13 @@ final as (
             and lefts.dataset = rights.dataset
             and lefts.split = rights.split
             and lefts.model = rights.model
-            and lefts.whole = rights.whole
+            and lefts.region = rights.region
     where
         lefts.hemisphere = 'left'
         and rights.hemisphere = 'right'
-    group by lefts.protocol, lefts.dataset, lefts.split, lefts.roi_group, lefts.whole, lefts.group_name
+    group by all
 )
 
-select * exclude (roi_order)
+select * exclude (region_order)
 from final
-order by dataset, split, roi_order, group_name
+order by dataset, split, region_order, group_name

@@ -1,6 +1,7 @@
 -- Which networks align best, over all regions?
 -- One row: a network, over its best layers in all regions of the selection. mean_place is its mean place
--- among a region's networks (1 is the highest), of_ceiling the mean share of the upper noise ceiling reached.
+-- among a region's networks (1 is the highest, equal ones share theirs), of_ceiling the mean share of the
+-- upper noise ceiling reached.
 -- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
 -- $roi_group varchar in roi.roi_group = null: the regions of this group only
 -- $roi varchar in roi.roi = null: this region only
@@ -18,13 +19,8 @@ ceilings as (
 ),
 
 placed as (
-    select
-        *,
-        rank() over (
-            partition by protocol, dataset, split, roi
-            order by rho desc
-        ) as place
-    from best_layer
+    select *
+    from network_place
     where
         protocol = $protocol
         and ($roi_group is null or roi_group = $roi_group)

@@ -2,19 +2,11 @@
 -- rank), and its mean rank over the regions of that group, and over all, that it has a score in.
 with
 
-best as (
-    select * from best_layer
+ranked as (
+    select * from network_place
     where
         dataset = $dataset
         and split = $split
-),
-
-ranked as (
-    select
-        *,
-        rank() over (partition by protocol, roi order by rho desc)
-        + (count(*) over (partition by protocol, roi, rho) - 1) / 2.0 as place
-    from best
 ),
 
 final as (

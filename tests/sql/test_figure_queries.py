@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from warehouse.questions import question
+from warehouse.schema import sql_files
 
 RHO = np.random.default_rng(0).normal(0.2, 0.1, size=(130, 2, 2)).round(6)  # network, region, protocol
 REGIONS = (("V1", "early", 10), ("MT", "lateral", 160))
@@ -347,7 +348,11 @@ def test_hemispheres_are_regions_that_are_there_left_and_right() -> None:
         .unique()
         .with_columns(lower=pl.when(pl.col("roi") == "lV1").then(0.3), upper=pl.lit(0.6))
     )
-    found = ask("hemispheres", {"best_layer": best, "roi": regions, "region_ceiling": ceilings})
+    with duckdb.connect() as connection:
+        connection.register("roi", regions)
+        sides = connection.sql(sql_files("views", "marts")["hemisphere"]).pl()
+    tables = {"best_layer": best, "hemisphere": sides, "region_ceiling": ceilings}
+    found = ask("hemispheres", tables)
     assert found.select("roi", "side_roi", "hemisphere", "lower").unique().sort("hemisphere").rows() == [
         ("V1", "lV1", "left", 0.3),
         ("V1", "rV1", "right", None),
@@ -357,7 +362,6 @@ def test_hemispheres_are_regions_that_are_there_left_and_right() -> None:
         rows = found.filter(hemisphere=side)
         assert rows.height == len(RHO)
         assert rows["group_median"].unique().to_list() == [pytest.approx(np.median(RHO[:, place, 0]))]
-    tables = {"best_layer": best, "roi": regions, "region_ceiling": ceilings}
     assert ask("hemispheres", tables, rois=["EBA"]).is_empty()
     assert ask("hemispheres", tables, rois=["V1"]).height == 2 * len(RHO)
 

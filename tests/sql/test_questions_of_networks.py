@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,7 +108,7 @@ def test_leaderboard(warehouse: Warehouse, best: pl.DataFrame, selection: dict[s
     ]
     upper = {roi: 0.7 + order / 20 for order, roi in enumerate(REGIONS)}
     chosen = best.filter(pl.col("roi").is_in(regions), protocol="sound").with_columns(
-        place=pl.col("rho").rank("min", descending=True).over("roi"),
+        place=pl.col("rho").rank("average", descending=True).over("roi"),
         share=pl.col("rho") / pl.col("roi").replace_strict(upper, return_dtype=pl.Float64),
     )
     expected = (
@@ -198,6 +199,23 @@ def test_hemispheres(warehouse: Warehouse, best: pl.DataFrame) -> None:
         assert row["median_difference"] == pytest.approx(np.median(left - right))
         assert row["n_left_higher"] == (left > right).sum()
     assert warehouse.ask("hemispheres", roi="MT").pl().is_empty()
+
+
+def test_hemispheres_are_told_by_name_where_no_parts_are_known(
+    warehouse: Warehouse, tables: Any, tmp_path: Path
+) -> None:
+    # As in studies of files of RDMs, which say nothing of the parts of regions.
+    write_tables(tmp_path / "w", {name: rows for name, rows in tables.items() if name != "roi_part"})
+    with Warehouse.open(tmp_path / "w") as without:
+        assert without.ask("hemispheres").fetchall() == warehouse.ask("hemispheres").fetchall() != []
+
+
+def test_networks_that_tie_share_their_place(tables: Any, tmp_path: Path) -> None:
+    ties = [{**row, "rho": 0.25} for row in tables["alignment"]]
+    write_tables(tmp_path / "w", tables | {"alignment": ties})
+    with Warehouse.open(tmp_path / "w") as opened:
+        answer = opened.ask("leaderboard").pl()
+    assert answer["mean_place"].to_list() == [(len(answer) + 1) / 2] * len(answer)
 
 
 @pytest.mark.parametrize("model", [None, "c"])
