@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from alignhouse.brain import SYNTHETIC, BrainRequest, find_stored_betas, make_brain_rdms, store_betas
@@ -12,7 +13,7 @@ from alignhouse.study import Study
 from ingest.brain.dataset_job import dataset_job
 from ingest.brain.jobs import Conditions
 from ingest.brain.rdm_file_jobs import rdm_file_job
-from ingest.brain.rdm_files import find_rdm_files, read_model_rdms
+from ingest.brain.rdm_files import find_model_rdms, find_rdm_files, read_model_rdms
 from ingest.brain.regions import Region, resolve
 from ingest.features.jobs import precomputed_job
 from ingest.stimuli.annotations import find_annotations
@@ -182,10 +183,14 @@ def _model_rdms(run: Run, study: Study, hashes: Hashes, conditions: Conditions) 
     folder = study.networks.rdms
     if folder is None:
         return {}
-    jobs = {}
-    for network, layers in read_model_rdms(folder).items():
-        files = sorted((folder / network).glob("*.npz"))
-        source = {path.name: hashes.of(path) for path in files}
-        jobs[network] = precomputed_job(network, layers, source, conditions.names)
+    jobs = {
+        network: precomputed_job(
+            network,
+            partial(read_model_rdms, network, files),
+            {path.name: hashes.of(path) for path in files},
+            conditions.names,
+        )
+        for network, files in find_model_rdms(folder).items()
+    }
     done = run.do("Model RDMs", jobs.values())
     return {network: done[job.key][0] for network, job in jobs.items()}

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from simulate import n_pairs, rdms, sizes
 
 from analysis.jobs import rsa_job, scored_together
@@ -33,10 +34,11 @@ REMARK = "simulated RDMs"
 
 
 def network_job(name: str, layers: int, conditions: list[str], seed: int) -> Job:
-    of_layers = rdms(layers, n_pairs(len(conditions)), seed=seed)
-    return precomputed_job(
-        name, {f"layer{i}": rdm for i, rdm in enumerate(of_layers)}, {"seed": str(seed)}, conditions
-    )
+    def read() -> dict[str, NDArray[np.float64]]:
+        of_layers = rdms(layers, n_pairs(len(conditions)), seed=seed)
+        return {f"layer{i}": rdm for i, rdm in enumerate(of_layers)}
+
+    return precomputed_job(name, read, {"seed": str(seed)}, conditions)
 
 
 def brain_job(roi: str, subjects: int, conditions: list[str], seed: int) -> Job:
@@ -91,12 +93,9 @@ def main() -> None:
 def _stored_or_made(
     run: Run, name: str, size: int, conditions: list[str], seed: int, store: bool
 ) -> Artifact:
+    job = network_job(name, size, conditions, seed)
     if store:
-        job = network_job(name, size, conditions, seed)
         return run.do(name, [job])[job.key][0]
-    # The key of a job does not depend on the numbers: an empty stand-in finds what is stored.
-    blank = dict.fromkeys((f"layer{i}" for i in range(size)), np.zeros(n_pairs(len(conditions))))
-    job = precomputed_job(name, blank, {"seed": str(seed)}, conditions)
     found = run.writer.finished([job])
     if not found:
         raise SystemExit("nothing is stored of these sizes: run it with --store first")

@@ -6,6 +6,7 @@ Brain RDMs are in numpy's files, HDF5 (rsatoolbox's too) or MATLAB's; model RDMs
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,55 +93,47 @@ def find_rdm_files(folder: Path) -> dict[str, Path]:
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
 
 
-def read_model_rdms(folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """Precomputed model RDMs, `folder`/NETWORK/*.npz, by network and then layer: (P,) float64 each.
+def find_model_rdms(folder: Path) -> dict[str, list[Path]]:
+    """The files of precomputed model RDMs, `folder`/NETWORK/*.npz, by network; both in natural order.
 
-    A file with one unnamed array (arr_0) is the layer of the file's own name; a file with named arrays holds
-    a layer for each, in the file's order. Files are taken in natural order. An RDM is (n, n) or condensed.
-
-    Raises BadInput for a missing folder, a network without files, an RDM that `read_rdm_file` would refuse, a
-    layer that two files hold, and RDMs that differ in size.
+    Raises BadInput for a missing folder, one without networks, and a network without files.
     """
     _check_folder(folder, "model RDMs, a folder a network")
-    networks = sorted(
-        (path for path in folder.iterdir() if path.is_dir()), key=lambda path: natural_key(path.name)
-    )
-    networks = [path for path in networks if not path.name.startswith(".")]
+    networks = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
     if not networks:
         raise BadInput(f"no networks in {folder}", expected="a folder for each, with .npz files")
-    rdms = {network.name: _layers(network) for network in networks}
-    first: tuple[str, int] | None = None
-    for network, layers in rdms.items():
-        for layer, rdm in layers.items():
-            first = first or (f"{network}, {layer}", len(rdm))
-            if len(rdm) != first[1]:
-                raise BadInput(
-                    f"model RDM of {network}, {layer}",
-                    expected=f"{first[1]:,} pairs, as {first[0]}",
-                    found=f"{len(rdm):,}",
-                )
-    return rdms
+    found = {}
+    for network in sorted(networks, key=lambda path: natural_key(path.name)):
+        files = (path for path in network.iterdir() if path.suffix == ".npz" and path.name[0] != ".")
+        found[network.name] = sorted(files, key=lambda path: natural_key(path.name))
+        if not found[network.name]:
+            raise BadInput(f"no model RDMs in {network}", expected=".npz files")
+    return found
 
 
-def _layers(network: Path) -> dict[str, np.ndarray]:
+def read_model_rdms(network: str, files: Sequence[Path]) -> dict[str, np.ndarray]:
+    """The RDMs of one network by layer, (P,) float64 each, in the order of its files.
+
+    A file with one unnamed array (arr_0) is the layer of the file's own name; a file with named arrays holds
+    a layer for each, in the file's order. An RDM is (n, n) or condensed.
+
+    Raises BadInput for an RDM that `read_rdm_file` would refuse, and a layer that two files hold.
+    """
     layers: dict[str, np.ndarray] = {}
-    files = (path for path in network.iterdir() if path.suffix == ".npz" and not path.name.startswith("."))
-    for path in sorted(files, key=lambda path: natural_key(path.name)):
+    for path in files:
         arrays = read_arrays(path)
         if list(arrays) == [UNNAMED]:
             arrays = {path.stem: arrays[UNNAMED]}
         for layer, stored in arrays.items():
             if layer in layers:
                 raise BadInput(
-                    f"layer {layer} of {network.name} is in two files of {network}", found=path.name
+                    f"layer {layer} of {network} is in two files of {path.parent}", found=path.name
                 )
             label = f"layer {layer} in {path}"
             stack = subjects_first(stored, label)
             if len(stack) != 1:
                 raise BadInput(label, expected="one RDM", found=f"shape {stored.shape}")
             layers[layer] = checked(StoredRdms(stack, label), path)[0][0]
-    if not layers:
-        raise BadInput(f"no model RDMs in {network}", expected=".npz files")
     return layers
 
 

@@ -184,25 +184,31 @@ def extraction_job(together: Together, settings: ExtractionSettings, *, skip_bad
 
 
 def precomputed_job(
-    network: str, layers: Mapping[str, np.ndarray], source: Mapping[str, str], conditions: Sequence[str]
+    network: str,
+    read: Callable[[], Mapping[str, np.ndarray]],
+    source: Mapping[str, str],
+    conditions: Sequence[str],
 ) -> Job:
     """The model RDMs of one network that the user computed elsewhere, checked and stored like our own.
 
     Parameters
     ----------
-    layers : layer -> condensed RDM (P,), in the order of their depth.
+    read : gives layer -> condensed RDM (P,), in the order of their depth; called when the job is done.
     source : file -> hash, where they come from.
     conditions : the stimuli that the RDMs' rows stand for.
+
+    The job raises what `read` raises, and BadInput for RDMs of other sizes than the conditions have.
     """
-    first = next(iter(layers.values()))
-    if n_conditions(len(first)) != len(conditions):
-        raise BadInput(
-            f"model RDMs of {network}",
-            expected=f"{len(conditions)} conditions, one a stimulus",
-            found=n_conditions(len(first)),
-        )
 
     def work(tick: Tick) -> Iterator[Output]:
+        layers = read()
+        for layer, rdm in layers.items():
+            if n_conditions(len(rdm)) != len(conditions):
+                raise BadInput(
+                    f"model RDM of {network}, {layer}",
+                    expected=f"{len(conditions)} conditions, one a stimulus",
+                    found=n_conditions(len(rdm)),
+                )
         last = max(len(layers) - 1, 1)
         table = vector_table(
             {
