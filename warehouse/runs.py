@@ -91,10 +91,23 @@ class Run:
 
     def done_among(self, jobs: Iterable[Job]) -> set[str]:
         """The keys of those jobs that `do` would find done."""
-        of_key = {job.key: job for job in jobs}
-        registered = self.writer.finished(of_key.values()).keys()
-        others = {key: job for key, job in of_key.items() if key not in registered}
-        return {*registered, *(key for key, job in others.items() if self.writer.adoptable(job) is not None)}
+        finished, adoptable, _ = self._sorted_out(jobs)
+        return {*finished, *adoptable}
+
+    def _sorted_out(
+        self, jobs: Iterable[Job]
+    ) -> tuple[dict[str, list[Artifact]], dict[str, list[Artifact]], dict[str, Job]]:
+        """Artifacts of jobs that are registered, of those that are only in place, and jobs to do; by key."""
+        todo = {job.key: job for job in jobs}
+        finished = self.writer.finished(todo.values())
+        adoptable: dict[str, list[Artifact]] = {}
+        for key in finished:
+            del todo[key]
+        for key, job in list(todo.items()):
+            if (found := self.writer.adoptable(job)) is not None:
+                adoptable[key] = found
+                del todo[key]
+        return finished, adoptable, todo
 
     def try_each(self, title: str, jobs: Iterable[Job]) -> tuple[dict[str, list[Artifact]], dict[str, str]]:
         """As `do`, but a job that fails does not keep the others from being done.
@@ -134,19 +147,9 @@ class Run:
         ------
         Whatever a job raises; the jobs before it stay done.
         """
-        asked = {job.key: job for job in jobs}
-        results = self.writer.finished(asked.values())
-        known: list[Artifact] = []
-        todo: dict[str, Job] = {}
-        for job in asked.values():
-            if job.key in results:
-                continue
-            if (adopted := self.writer.adoptable(job)) is not None:
-                results[job.key] = adopted
-                known += adopted
-            else:
-                todo[job.key] = job
-        self._keep(known, is_new=False)
+        finished, adopted, todo = self._sorted_out(jobs)
+        results = finished | adopted
+        self._keep([each for of_job in adopted.values() for each in of_job], is_new=False)
         self.progress.stage(title, len(todo), len(results))
         executor = executor or self.executor
         made: list[Artifact] = []
