@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 ReadRows = Callable[[int, int], np.ndarray]
 """(start, stop) -> the rows from start to before stop, (stop - start, V)."""

@@ -33,26 +33,61 @@ HEAVY = (
 )
 
 
-def imported_packages(path: Path) -> Iterator[str]:
+ROOMS = ("sql", "warehouse", "ingest", "analysis")
+
+
+def python_files(*folders: str) -> list[Path]:
+    """Every Python file of some folders once: the links inside the package are not followed."""
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imported_modules(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield (node.module or "").split(".")[0]
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-@pytest.mark.parametrize("package", MAY_IMPORT)
-def test_a_package_imports_only_from_floors_below_it(package: str) -> None:
-    files = sorted((ROOT / package).rglob("*.py"))
+def room_of(module: str) -> str:
+    """The room that a module of the package is in; "" for other libraries."""
+    parts = module.split(".")
+    if parts[0] != "alignhouse":
+        return ""
+    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else "alignhouse"
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_from_floors_below_it(room: str) -> None:
+    files = python_files(room)
     assert files
     faults = [
-        f"{path.relative_to(ROOT)} imports {name}"
+        f"{path.relative_to(ROOT)} imports {module}"
         for path in files
-        for name in imported_packages(path)
-        if name in {*MAY_IMPORT, "tests", "benchmarks"} and name not in MAY_IMPORT[package]
+        for module in imported_modules(path)
+        if module != "alignhouse" and room_of(module) and room_of(module) not in MAY_IMPORT[room]
     ]
     assert not faults
+
+
+def test_the_house_has_one_name() -> None:
+    """A bare `import analysis` would find a user's own folder of that name, or nothing."""
+    faults = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in python_files("alignhouse", *ROOMS, "tests", "benchmarks", "examples")
+        for module in imported_modules(path)
+        if module.split(".")[0] in {*ROOMS, "tests", "benchmarks"}
+    ]
+    assert not faults
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_rooms_are_linked_into_the_package(room: str) -> None:
+    link = ROOT / "alignhouse" / room
+    assert link.is_symlink()
+    assert link.readlink() == Path("..") / room
 
 
 def test_the_sql_floor_knows_no_python() -> None:
@@ -61,15 +96,18 @@ def test_the_sql_floor_knows_no_python() -> None:
 
 
 def test_a_file_is_one_room() -> None:
-    packages = (ROOT / package for package in MAY_IMPORT)
-    lengths = {
-        path: len(path.read_text("utf-8").splitlines()) for each in packages for path in each.rglob("*.py")
-    }
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in python_files(*MAY_IMPORT)}
     assert {path for path, length in lengths.items() if length > 400} == set()
 
 
 @pytest.mark.parametrize(
-    "statement", ["import warehouse, analysis", "import alignhouse.cli", "import ingest"]
+    "statement",
+    [
+        "import alignhouse",
+        "import alignhouse.warehouse, alignhouse.analysis",
+        "import alignhouse.cli.app",
+        "import alignhouse.ingest",
+    ],
 )
 def test_importing_loads_nothing_heavy(statement: str) -> None:
     code = f"import sys\n{statement}\nprint(sorted(set({HEAVY!r}) & set(sys.modules)))"
@@ -86,7 +124,7 @@ def test_the_command_line_works_without_the_networks(arguments: list[str]) -> No
     missing = "".join(
         f"sys.modules[{name!r}] = None\n" for name in HEAVY if name not in ("plotnine", "matplotlib")
     )
-    code = f"import sys\n{missing}from alignhouse.cli import main\nsys.argv[1:] = {arguments!r}\nmain()"
+    code = f"import sys\n{missing}from alignhouse.cli.app import main\nsys.argv[1:] = {arguments!r}\nmain()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 3
@@ -101,7 +139,7 @@ def test_what_needs_a_missing_package_says_which_and_how_to_get_it(tmp_path: Pat
     )
     np.save(tmp_path / "V1.npy", np.random.default_rng(0).random((3, 6)))
     code = (
-        "import sys\nsys.modules['decord'] = None\nfrom alignhouse.cli import main\n"
+        "import sys\nsys.modules['decord'] = None\nfrom alignhouse.cli.app import main\n"
         f"sys.argv[1:] = ['run', {str(tmp_path / 'study.toml')!r}]\nmain()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -5,7 +5,7 @@ Knows transactions, lineage and files; knows nothing of brains or networks.
 
 from __future__ import annotations
 
-from warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse, WarehouseLocked
-from warehouse.store import Warehouse
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse, WarehouseLocked
+from alignhouse.warehouse.store import Warehouse
 
 __all__ = ["AlignhouseError", "BadInput", "BrokenWarehouse", "Warehouse", "WarehouseLocked"]

@@ -17,9 +17,9 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.errors import BrokenWarehouse
-from warehouse.files import move_into_place, sha256_of
-from warehouse.jobs import Job, Output, Tick, canonical
+from alignhouse.warehouse.errors import BrokenWarehouse
+from alignhouse.warehouse.files import move_into_place, sha256_of
+from alignhouse.warehouse.jobs import Job, Output, Tick, canonical
 
 FOLDERS = ("betas", "rdms", "nulls", "bootstraps", "facts")
 SCRATCH = "scratch"

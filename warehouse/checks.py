@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from warehouse.files import sha256_of
-from warehouse.progress import Progress
-from warehouse.schema import sql_files
-from warehouse.store import Warehouse
-from warehouse.summaries import stale_rows
+from alignhouse.warehouse.files import sha256_of
+from alignhouse.warehouse.progress import Progress
+from alignhouse.warehouse.schema import sql_files
+from alignhouse.warehouse.store import Warehouse
+from alignhouse.warehouse.summaries import stale_rows
 
 MOST_ROWS = 20
 

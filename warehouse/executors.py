@@ -13,10 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from warehouse.artifacts import Artifact, work, write
-from warehouse.cores import cores
-from warehouse.errors import Stopped
-from warehouse.jobs import Job, Tick
+from alignhouse.warehouse.artifacts import Artifact, work, write
+from alignhouse.warehouse.cores import cores
+from alignhouse.warehouse.errors import Stopped
+from alignhouse.warehouse.jobs import Job, Tick
 
 # Jobs whose files wait to be written behind others, at most.
 MOST_UNWRITTEN = 32

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from warehouse.files import sha256_of, write_text
+from alignhouse.warehouse.files import sha256_of, write_text
 
 _STATE = ("size", "inode", "modified", "changed")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from warehouse.errors import AlignhouseError, WarehouseLocked
+from alignhouse.warehouse.errors import AlignhouseError, WarehouseLocked
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from warehouse.schema import migrate, refuse_newer, sql_files
+from alignhouse.warehouse.schema import migrate, refuse_newer, sql_files
 
 
 def show_as_current(connection: duckdb.DuckDBPyConnection) -> None:

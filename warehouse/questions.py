@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from warehouse.errors import BadInput, near_names
-from warehouse.schema import sql_files
+from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.schema import sql_files
 
 _PARAMETER = re.compile(r"^\$(\w+) (\w+(?:\[\])?)(?: in (\w+)\.(\w+))?(?: = (.+?))?: (.+)$")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from warehouse import artifacts
-from warehouse.errors import BadInput
-from warehouse.lock import writing
-from warehouse.runs import Run
-from warehouse.store import SNAPSHOT, UNPUBLISHED, WORKING, Writer
+from alignhouse.warehouse import artifacts
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.lock import writing
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import SNAPSHOT, UNPUBLISHED, WORKING, Writer
 
 
 def rebuild(folder: Path, command: str) -> int:

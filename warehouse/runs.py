@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from warehouse.artifacts import Artifact
-from warehouse.errors import BadInput, in_words
-from warehouse.executors import Executor, local
-from warehouse.jobs import Job, Tick, canonical
-from warehouse.progress import Progress, Silent
-from warehouse.schema import statement
-from warehouse.store import Writer, discard
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.errors import BadInput, in_words
+from alignhouse.warehouse.executors import Executor, local
+from alignhouse.warehouse.jobs import Job, Tick, canonical
+from alignhouse.warehouse.progress import Progress, Silent
+from alignhouse.warehouse.schema import statement
+from alignhouse.warehouse.store import Writer, discard
 
 # The files of finished jobs may wait this long to be registered; a killed run's are adopted by the next.
 SECONDS_UNREGISTERED = 1.0

@@ -12,15 +12,15 @@ from importlib.resources.abc import Traversable
 
 import duckdb
 
-from warehouse.errors import BrokenWarehouse
-from warehouse.jobs import canonical
+from alignhouse.warehouse.errors import BrokenWarehouse
+from alignhouse.warehouse.jobs import canonical
 
 VIEW_STEPS = ("staging", "marts")
 
 
 def sql_files(*folders: str) -> dict[str, str]:
     """Name -> text of each .sql file in a folder of `sql/`, in the order of their names."""
-    folder: Traversable = files("sql").joinpath(*folders)
+    folder: Traversable = files("alignhouse.sql").joinpath(*folders)
     found = {each.name[:-4]: each for each in folder.iterdir() if each.name.endswith(".sql")}
     return {name: found[name].read_text(encoding="utf-8") for name in sorted(found)}
 

@@ -21,15 +21,15 @@ from typing import Any, Self
 
 import duckdb
 
-from warehouse import artifacts
-from warehouse.artifacts import Artifact
-from warehouse.errors import BadInput, near_names
-from warehouse.files import replacing
-from warehouse.jobs import Job, canonical
-from warehouse.lock import writing
-from warehouse.older import show_as_current
-from warehouse.schema import is_current, migrate, statement, transaction
-from warehouse.summaries import bring_up_to_date, note_change
+from alignhouse.warehouse import artifacts
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.files import replacing
+from alignhouse.warehouse.jobs import Job, canonical
+from alignhouse.warehouse.lock import writing
+from alignhouse.warehouse.older import show_as_current
+from alignhouse.warehouse.schema import is_current, migrate, statement, transaction
+from alignhouse.warehouse.summaries import bring_up_to_date, note_change
 
 SNAPSHOT = "warehouse.duckdb"
 WORKING = Path("working") / "working.duckdb"
@@ -85,7 +85,7 @@ class Warehouse:
         ------
         BadInput : no such question or parameter, or a value that the warehouse does not know.
         """
-        from warehouse.questions import question as named
+        from alignhouse.warehouse.questions import question as named
 
         asked = named(question)
         bound = asked.bind(parameters)

@@ -13,7 +13,7 @@ from functools import cache
 
 import duckdb
 
-from warehouse.schema import in_order_of_need, sql_files, tables_read_by, transaction
+from alignhouse.warehouse.schema import in_order_of_need, sql_files, tables_read_by, transaction
 
 SCOPE = ("protocol", "dataset", "split", "model")
 # Where more than this share of all scopes has changed, making the summaries anew as a whole is faster.

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse.columns import column as arrow_column
-from warehouse.errors import BrokenWarehouse
+from alignhouse.warehouse.columns import column as arrow_column
+from alignhouse.warehouse.errors import BrokenWarehouse
 
 if TYPE_CHECKING:
     import polars as pl

@@ -16,7 +16,7 @@ import numpy as np
 
 from alignhouse.demo.clips import Clip, random_stream
 from alignhouse.demo.features import FAMILIES, GRID, Array, FeatureSpaces
-from warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.errors import BadInput, near_names
 
 REGION_MIX_FILE = Path(__file__).with_name("region_mix.csv")
 

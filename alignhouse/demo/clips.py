@@ -16,7 +16,7 @@ import numpy as np
 from alignhouse.demo.backgrounds import BACKGROUNDS, background
 from alignhouse.demo.objects import PAINTERS
 from alignhouse.demo.shapes import Pen
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 SIDE = 268
 """Height and width in pixels, as in the BOLD Moments data set."""

@@ -17,8 +17,8 @@ from alignhouse.demo import brains
 from alignhouse.demo import clips as movies
 from alignhouse.demo.features import Array, FeatureSpaces, feature_spaces, measure
 from alignhouse.demo.ledger import MANIFEST, Ledger
-from warehouse.errors import BadInput
-from warehouse.files import sha256_of, write_text
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import sha256_of, write_text
 
 GENERATOR = 1
 """Raised whenever the same parameters come to give other data."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from warehouse.errors import BadInput
-from warehouse.files import sha256_of, write_text
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import sha256_of, write_text
 
 MANIFEST = "manifest.json"
 

@@ -6,8 +6,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from alignhouse.demo.data import make_demo_data
-from warehouse.files import write_text
-from warehouse.progress import Progress, Silent
+from alignhouse.warehouse.files import write_text
+from alignhouse.warehouse.progress import Progress, Silent
 
 DATA = "demo-data"
 STUDY_FILE = "demo.toml"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.by_region import (
+from alignhouse.analysis.figures.by_region import (
     ALPHA,
     MOST_GROUPS_OF_STARS,
     STAR_GAP,
@@ -22,7 +22,7 @@ from analysis.figures.by_region import (
     stars,
     zero_line,
 )
-from analysis.figures.frames import (
+from alignhouse.analysis.figures.frames import (
     joined_remarks,
     need_columns,
     ordered_regions,
@@ -30,9 +30,9 @@ from analysis.figures.frames import (
     rows_to_draw,
     with_group,
 )
-from analysis.figures.labels import group_label, group_styles, heading
-from analysis.figures.theme import WIDTH, dressed, no_rows
-from warehouse.errors import BadInput
+from alignhouse.analysis.figures.labels import group_label, group_styles, heading
+from alignhouse.analysis.figures.theme import WIDTH, dressed, no_rows
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     from plotnine import ggplot

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.frames import need_columns
-from analysis.figures.labels import Style, plain
-from analysis.figures.theme import NARROW, WIDTH, group_scales, house_theme
+from alignhouse.analysis.figures.frames import need_columns
+from alignhouse.analysis.figures.labels import Style, plain
+from alignhouse.analysis.figures.theme import NARROW, WIDTH, group_scales, house_theme
 
 if TYPE_CHECKING:
     from plotnine import element_text, ggplot

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from analysis.figures.labels import PROTOCOL, heading
-from analysis.figures.request import (
+from alignhouse.analysis.figures.labels import PROTOCOL, heading
+from alignhouse.analysis.figures.request import (
     GROUPINGS,
     Request,
     Scope,
@@ -21,16 +21,16 @@ from analysis.figures.request import (
     chosen_scope,
     scopes,
 )
-from analysis.figures.theme import is_empty
-from warehouse.errors import BadInput, near_names
-from warehouse.progress import Progress, Silent
-from warehouse.questions import question
+from alignhouse.analysis.figures.theme import is_empty
+from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.progress import Progress, Silent
+from alignhouse.warehouse.questions import question
 
 if TYPE_CHECKING:
     import polars as pl
     from plotnine import ggplot
 
-    from warehouse.store import Warehouse
+    from alignhouse.warehouse.store import Warehouse
 
 FOLDER = "figures"  # of sql/
 OPTIONS = ("group_by", "rois", "models", "layers", "other", "most")
@@ -80,7 +80,7 @@ _FIGURES = (
         "best_layer",
         "Best layer",
         "The best layer of every network in every region: medians of groups, noise ceilings, tests.",
-        "analysis.figures.best_layer:best_layer_by_group",
+        "alignhouse.analysis.figures.best_layer:best_layer_by_group",
         ("best_layer", "noise_ceiling", "group_pairs"),
         by_protocol=True,
     ),
@@ -88,7 +88,7 @@ _FIGURES = (
         "depth",
         "Alignment over depth",
         "The mean alignment of each group of networks from first to last layer, with 95 % bands.",
-        "analysis.figures.depth:depth_bands",
+        "alignhouse.analysis.figures.depth:depth_bands",
         ("depth_band",),
         by_protocol=True,
     ),
@@ -96,7 +96,7 @@ _FIGURES = (
         "depth_networks",
         "Alignment over depth, network by network",
         "Every layer of the networks that align best, or of those asked for, with bootstrap intervals.",
-        "analysis.figures.depth_networks:depth_of_networks",
+        "alignhouse.analysis.figures.depth_networks:depth_of_networks",
         ("layer_score",),
         ("rois", "models", "most"),
         one_region_a_group=True,
@@ -105,7 +105,7 @@ _FIGURES = (
         "complexity",
         "Alignment against size, cost and accuracy",
         "Best layers against parameters, GFLOPs and top-1 accuracy, with regression line and correlation.",
-        "analysis.figures.complexity:alignment_against_complexity",
+        "alignhouse.analysis.figures.complexity:alignment_against_complexity",
         ("complexity",),
         ("group_by", "rois"),
         one_region_a_group=True,
@@ -114,7 +114,7 @@ _FIGURES = (
         "ranking",
         "Ranking of networks",
         "Networks in the order of their best layers in a region, with every subject's score.",
-        "analysis.figures.ranking:ranking",
+        "alignhouse.analysis.figures.ranking:ranking",
         ("ranking", "noise_ceiling"),
         ("group_by", "rois", "models", "most"),
         one_region_a_group=True,
@@ -123,14 +123,14 @@ _FIGURES = (
         "training_dataset",
         "Best layer by training data",
         "Best layers by what networks were trained on; lines join families trained on several data.",
-        "analysis.figures.training_dataset:by_training_dataset",
+        "alignhouse.analysis.figures.training_dataset:by_training_dataset",
         ("training_dataset",),
     ),
     Figure(
         "protocol_difference",
         "Difference between two protocols",
         "How much higher networks score under one protocol than under another.",
-        "analysis.figures.protocol_difference:protocol_difference",
+        "alignhouse.analysis.figures.protocol_difference:protocol_difference",
         ("protocol_difference",),
         ("group_by", "rois", "models", "other"),
     ),
@@ -138,26 +138,26 @@ _FIGURES = (
         "rdms",
         "RDMs",
         "RDMs of regions, and of the network layers that align best with them.",
-        "analysis.figures.rdms:rdm_pictures",
+        "alignhouse.analysis.figures.rdms:rdm_pictures",
         (),
         ("rois", "models", "layers"),
         one_region_a_group=True,
-        frames="analysis.rdm_frames:picture_frames",
+        frames="alignhouse.analysis.figures.rdm_frames:picture_frames",
     ),
     Figure(
         "rdm_map",
         "Map of RDMs",
         "Regions and layers in two dimensions (MDS), near one another where their RDMs are alike.",
-        "analysis.figures.rdm_map:rdm_map",
+        "alignhouse.analysis.figures.rdm_map:rdm_map",
         (),
         ("rois", "models", "layers"),
-        frames="analysis.rdm_frames:map_frames",
+        frames="alignhouse.analysis.figures.rdm_frames:map_frames",
     ),
     Figure(
         "hemispheres",
         "Left and right hemisphere",
         "Best layers in the left and the right part of each region, where the data set has both.",
-        "analysis.figures.hemispheres:hemispheres",
+        "alignhouse.analysis.figures.hemispheres:hemispheres",
         ("hemispheres",),
         ("rois", "models"),
         of_sides=True,
@@ -166,7 +166,7 @@ _FIGURES = (
         "profile",
         "Brain-region profile",
         "Best-layer scores of all networks in all regions, as a heat map.",
-        "analysis.figures.profile:region_profile",
+        "alignhouse.analysis.figures.profile:region_profile",
         ("best_layer",),
     ),
 )

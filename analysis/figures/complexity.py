@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
-from analysis.figures.labels import group_styles, heading
-from analysis.figures.theme import (
+from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
+from alignhouse.analysis.figures.labels import group_styles, heading
+from alignhouse.analysis.figures.theme import (
     NARROW,
     WIDTH,
     dressed,

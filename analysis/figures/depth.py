@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.frames import (
+from alignhouse.analysis.figures.frames import (
     need_columns,
     ordered_regions,
     protocols_drawn,
     rows_to_draw,
     with_group,
 )
-from analysis.figures.labels import Style, group_styles, heading, plain
-from analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
+from alignhouse.analysis.figures.labels import Style, group_styles, heading, plain
+from alignhouse.analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
 
 if TYPE_CHECKING:
     from plotnine import ggplot

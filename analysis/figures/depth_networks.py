@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
-from analysis.figures.labels import Style, group_styles, plain, shortened
-from analysis.figures.theme import (
+from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
+from alignhouse.analysis.figures.labels import Style, group_styles, plain, shortened
+from alignhouse.analysis.figures.theme import (
     NAME_LETTER,
     NARROW,
     WIDTH,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analysis.figures.labels import PROTOCOL, REGION_GROUPS, group_label
-from warehouse.errors import BadInput, near_names
+from alignhouse.analysis.figures.labels import PROTOCOL, REGION_GROUPS, group_label
+from alignhouse.warehouse.errors import BadInput, near_names
 
 
 @dataclass(frozen=True)

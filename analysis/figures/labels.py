@@ -9,7 +9,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 LABELS = Path(__file__).with_name("group_labels.csv")
 PROTOCOL = "protocol"  # as a thing to group by: networks once under each protocol

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
-from analysis.figures.labels import Style, group_styles, heading, plain
-from analysis.figures.theme import (
+from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
+from alignhouse.analysis.figures.labels import Style, group_styles, heading, plain
+from alignhouse.analysis.figures.theme import (
     NARROW,
     POINTS,
     WIDTH,

@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analysis.figures.by_region import cells, median_layers, network_layers, panels, placed, zero_line
-from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
-from analysis.figures.labels import group_styles, heading
-from analysis.figures.theme import WIDTH, dressed, no_rows
+from alignhouse.analysis.figures.by_region import (
+    cells,
+    median_layers,
+    network_layers,
+    panels,
+    placed,
+    zero_line,
+)
+from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
+from alignhouse.analysis.figures.labels import group_styles, heading
+from alignhouse.analysis.figures.theme import WIDTH, dressed, no_rows
 
 if TYPE_CHECKING:
     from plotnine import ggplot

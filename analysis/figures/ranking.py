@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.by_region import AESTHETICS
-from analysis.figures.frames import joined_remarks, need_columns, ordered_regions, rows_to_draw, with_group
-from analysis.figures.labels import Style, group_styles, heading, plain
-from analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
+from alignhouse.analysis.figures.by_region import AESTHETICS
+from alignhouse.analysis.figures.frames import (
+    joined_remarks,
+    need_columns,
+    ordered_regions,
+    rows_to_draw,
+    with_group,
+)
+from alignhouse.analysis.figures.labels import Style, group_styles, heading, plain
+from alignhouse.analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
 
 if TYPE_CHECKING:
     from plotnine import ggplot

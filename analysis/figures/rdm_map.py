@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.frames import in_words, need_columns, rows_to_draw, subjects_in_words
-from analysis.figures.label_places import Box, label_places
-from analysis.figures.labels import Style, group_styles, plain
-from analysis.figures.theme import NAME_LETTER, POINTS, WIDTH, dressed, group_scales, house_theme, no_rows
+from alignhouse.analysis.figures.frames import in_words, need_columns, rows_to_draw, subjects_in_words
+from alignhouse.analysis.figures.label_places import Box, label_places
+from alignhouse.analysis.figures.labels import Style, group_styles, plain
+from alignhouse.analysis.figures.theme import (
+    NAME_LETTER,
+    POINTS,
+    WIDTH,
+    dressed,
+    group_scales,
+    house_theme,
+    no_rows,
+)
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -26,7 +34,7 @@ def rdm_map(rdm_map: pl.DataFrame, *, protocol: str, source: str = "", width: fl
 
     Parameters
     ----------
-    rdm_map : one row per point, of `analysis.rdm_frames.map_frames`: protocol, dataset, split, kind, name,
+    rdm_map : one row per point, of `rdm_frames.map_frames`: protocol, dataset, split, kind, name,
         model, layer_index, n_layers, x, y, share_x, share_y, n_subjects, remark.
     source : data set and split, for a figure without rows. width : inches.
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
-from analysis.figures.labels import plain, shortened
-from analysis.figures.theme import (
+from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
+from alignhouse.analysis.figures.labels import plain, shortened
+from alignhouse.analysis.figures.theme import (
     NAME_LETTER,
     NARROW,
     WIDTH,
@@ -33,7 +33,7 @@ def rdm_pictures(pictures: pl.DataFrame, *, protocol: str, source: str = "", wid
 
     Parameters
     ----------
-    pictures : one row per cell, of `analysis.rdm_frames.picture_frames`.
+    pictures : one row per cell, of `alignhouse.analysis.figures.rdm_frames.picture_frames`.
     source : data set and split, for a figure without rows. width : inches.
 
     Raises

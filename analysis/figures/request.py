@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.figures.labels import PROTOCOL
-from analysis.figures.theme import WIDTH
-from warehouse.errors import BadInput, near_names
-from warehouse.questions import question
+from alignhouse.analysis.figures.labels import PROTOCOL
+from alignhouse.analysis.figures.theme import WIDTH
+from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.questions import question
 
 if TYPE_CHECKING:
-    from warehouse.store import Warehouse
+    from alignhouse.warehouse.store import Warehouse
 
 GROUPINGS = ("model_type", "arch_type", "training_dataset", "family", PROTOCOL)
 DEFAULT_PROTOCOL = "sound"

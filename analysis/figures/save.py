@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.errors import BadInput
-from warehouse.files import replacing
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import replacing
 
 if TYPE_CHECKING:
     from plotnine import ggplot

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.figures.labels import Style, plain
+from alignhouse.analysis.figures.labels import Style, plain
 
 if TYPE_CHECKING:
     from plotnine import ggplot, theme

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.by_region import AESTHETICS
-from analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
-from analysis.figures.labels import Style, group_label, group_styles, heading, plain, shortened
-from analysis.figures.theme import (
+from alignhouse.analysis.figures.by_region import AESTHETICS
+from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
+from alignhouse.analysis.figures.labels import Style, group_label, group_styles, heading, plain, shortened
+from alignhouse.analysis.figures.theme import (
     NARROW,
     WIDTH,
     about,

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from analysis.figures.frames import joined_remarks
+from alignhouse.analysis.figures.frames import joined_remarks
 
 KEYS = ["protocol", "dataset", "split"]
 

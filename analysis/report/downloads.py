@@ -8,9 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from analysis.report.content import ReportContent
-from analysis.report.tables import in_bytes, whole
-from warehouse.files import sha256_of
+from alignhouse.analysis.report.content import ReportContent
+from alignhouse.analysis.report.tables import in_bytes, whole
+from alignhouse.warehouse.files import sha256_of
 
 FOLDER = "data"
 # The files, in the order in which the page lists them: field of the content -> what a row is.

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from analysis.figures.labels import heading
-from analysis.report.content import Results
-from analysis.report.words import count, named
+from alignhouse.analysis.figures.labels import heading
+from alignhouse.analysis.report.content import Results
+from alignhouse.analysis.report.words import count, named
 
 RSA = "alignhouse analyse rsa STUDY.toml"
 UNCERTAINTY = "alignhouse analyse uncertainty STUDY.toml"

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.figures.frames import joined_remarks
-from analysis.report.content import ReportContent
-from analysis.report.page import write_report
-from analysis.report.publish import PAGE, is_up_to_date
-from analysis.report.words import count
-from warehouse.errors import BadInput
-from warehouse.jobs import canonical
-from warehouse.progress import Progress
-from warehouse.schema import sql_files
-from warehouse.store import Warehouse
+from alignhouse.analysis.figures.frames import joined_remarks
+from alignhouse.analysis.report.content import ReportContent
+from alignhouse.analysis.report.page import write_report
+from alignhouse.analysis.report.publish import PAGE, is_up_to_date
+from alignhouse.analysis.report.words import count
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.jobs import canonical
+from alignhouse.warehouse.progress import Progress
+from alignhouse.warehouse.schema import sql_files
+from alignhouse.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
-    from analysis.report.pictures import Planned
+    from alignhouse.analysis.report.pictures import Planned
 
 QUESTIONS = ("alignment_by_model_type", "alignment_by_architecture", "alignment_by_layer_depth")
 # Raised whenever the page of the same results would look otherwise.
@@ -113,8 +113,8 @@ def _figures(
 ) -> dict[str, list[Planned]]:
     """Protocol -> its figures, in the order of the page."""
     # plotnine is loaded with the figures, not when this module is imported.
-    from analysis.figures.request import DEFAULT_PROTOCOL, Request
-    from analysis.report.pictures import planned_figures
+    from alignhouse.analysis.figures.request import DEFAULT_PROTOCOL, Request
+    from alignhouse.analysis.report.pictures import planned_figures
 
     names = content.best_layer["protocol"].cast(pl.String).unique().to_list()
     protocols = sorted(names, key=lambda name: (name != DEFAULT_PROTOCOL, name))

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from analysis.figures.frames import ordered_regions
-from analysis.report.tables import MISSING, Column, Filter, Table, cell, decimal, p_text, sort_key
+from alignhouse.analysis.figures.frames import ordered_regions
+from alignhouse.analysis.report.tables import MISSING, Column, Filter, Table, cell, decimal, p_text, sort_key
 
 ALL_REGIONS = "all regions"
 SIGNIFICANT = 0.05

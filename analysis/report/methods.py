@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from analysis.report.words import count, named
+from alignhouse.analysis.report.words import count, named
 
 SENTENCES = Path(__file__).with_name("methods.toml")
 SPLITS = {"test": "of the test split", "train": "of the training split", "all": "of both splits"}

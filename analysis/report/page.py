@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.report.content import ReportContent, Results, page_remark, results_by_protocol
-from analysis.report.downloads import FOLDER as DATA
-from analysis.report.downloads import write_downloads
-from analysis.report.gaps import gaps
-from analysis.report.leaderboard import best_layer_table, leaderboard_table
-from analysis.report.methods import protocol_methods, study_methods
-from analysis.report.publish import PAGE, staged
-from analysis.report.tables import (
+from alignhouse.analysis.report.content import ReportContent, Results, page_remark, results_by_protocol
+from alignhouse.analysis.report.downloads import FOLDER as DATA
+from alignhouse.analysis.report.downloads import write_downloads
+from alignhouse.analysis.report.gaps import gaps
+from alignhouse.analysis.report.leaderboard import best_layer_table, leaderboard_table
+from alignhouse.analysis.report.methods import protocol_methods, study_methods
+from alignhouse.analysis.report.publish import PAGE, staged
+from alignhouse.analysis.report.tables import (
     Table,
     compared_settings,
     settings_table,
     table_of,
     without_repeated_remark,
 )
-from analysis.report.words import best_networks, change_between, summary
-from warehouse.progress import Progress, Silent
+from alignhouse.analysis.report.words import best_networks, change_between, summary
+from alignhouse.warehouse.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from analysis.report.pictures import Picture, Planned
+    from alignhouse.analysis.report.pictures import Picture, Planned
 
 HERE = Path(__file__).parent
 MOST_INPUTS = 200
@@ -147,7 +147,7 @@ def _sections(
     progress: Progress,
 ) -> list[Section]:
     # plotnine is loaded here, with the first figure, not when this module is imported.
-    from analysis.report.pictures import FOLDER, drawn
+    from alignhouse.analysis.report.pictures import FOLDER, drawn
 
     found = results_by_protocol(content, remark)
     progress.stage("Writing the report", sum(map(len, figures.values())) + 1, 0)

@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.figures.catalog import Drawn, make, planned
-from analysis.figures.request import Request
-from analysis.figures.save import save_figure
-from analysis.figures.theme import is_empty
+from alignhouse.analysis.figures.catalog import Drawn, make, planned
+from alignhouse.analysis.figures.request import Request
+from alignhouse.analysis.figures.save import save_figure
+from alignhouse.analysis.figures.theme import is_empty
 
 if TYPE_CHECKING:
-    from warehouse.progress import Progress
-    from warehouse.store import Warehouse
+    from alignhouse.warehouse.progress import Progress
+    from alignhouse.warehouse.store import Warehouse
 
 FOLDER = "figures"
 FORMATS = ("pdf", "png", "svg")

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from warehouse.files import move_into_place, write_text
+from alignhouse.warehouse.files import move_into_place, write_text
 
 PAGE = "index.html"
 # What the page was made from, and the files that belong to it.

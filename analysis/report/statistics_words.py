@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from analysis.figures.labels import heading
-from analysis.report.tables import decimal, p_text
+from alignhouse.analysis.figures.labels import heading
+from alignhouse.analysis.report.tables import decimal, p_text
 
 SIGNIFICANT = 0.05
 CORRECTIONS = {"holm": "Holm", "bonferroni": "Bonferroni"}

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from analysis.figures.frames import ordered_regions
-from analysis.report.content import Results
-from analysis.report.leaderboard import percent
-from analysis.report.statistics_words import (
+from alignhouse.analysis.figures.frames import ordered_regions
+from alignhouse.analysis.report.content import Results
+from alignhouse.analysis.report.leaderboard import percent
+from alignhouse.analysis.report.statistics_words import (
     complexity_in_words,
     group_differences,
     layer_choices,
     significant_layers,
 )
-from analysis.report.tables import decimal, p_text
+from alignhouse.analysis.report.tables import decimal, p_text
 
 
 def summary(results: Results) -> list[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.downloads.manifest import RemoteFile, known_files
+from alignhouse.ingest.datasets.bmd.manifest import RemoteFile, known_files
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mask_image import MaskImage

@@ -17,8 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ingest.downloads.destination import LEDGER
-from warehouse.hashes import Hashes
+from alignhouse.ingest.downloads.destination import LEDGER
+from alignhouse.warehouse.hashes import Hashes
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from processes import measured
@@ -64,14 +64,14 @@ def main() -> None:
     results: dict[str, list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory(dir=given.folder) as scratch:
         warehouse = Path(scratch) / "bench.alignhouse"
-        ingest = [sys.executable, "-m", "alignhouse.cli", "ingest", "betas", str(given.folder)]
+        ingest = [sys.executable, "-m", "alignhouse", "ingest", "betas", str(given.folder)]
         ingest += ["-w", str(warehouse), "--regions", regions, "--memory", given.memory, "--dataset", "bench"]
         commands = {
             "pickle.load": [sys.executable, "-c", PLAIN, str(given.folder), str(HERE), pattern],
             "ingest": ingest,
             "ingest, once more": ingest,
             "ingest, test split": [*ingest, "--split", "test"],
-            "start of a command": [sys.executable, "-c", "import alignhouse.cli, alignhouse.brain"],
+            "start of a command": [sys.executable, "-c", "import alignhouse.cli.app, alignhouse.study.brain"],
         }
         for _ in range(given.rounds):
             for name, command in commands.items():

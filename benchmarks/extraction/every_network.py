@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ingest.models.catalog import select
+from alignhouse.ingest.models.catalog import select
 
 COLUMNS = (
     "network",

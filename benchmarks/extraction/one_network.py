@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from alignhouse.study import shipped
+from alignhouse.study.file import shipped
 
 PROTOCOLS = ("sound", "paper")
 
@@ -41,9 +41,9 @@ def main() -> None:
 
 
 def measured(arguments: argparse.Namespace) -> dict[str, Any]:
-    from ingest.features.extract import extract_rdms_together
-    from ingest.models.build import build
-    from ingest.models.catalog import catalog
+    from alignhouse.ingest.features.extract import extract_rdms_together
+    from alignhouse.ingest.models.build import build
+    from alignhouse.ingest.models.catalog import catalog
 
     network = catalog()[arguments.name]
     protocols = tuple(arguments.protocols.split(","))
@@ -93,9 +93,9 @@ def difference(network: Any, videos: list[Any], settings: Any, rdms: dict[str, n
     from scipy.spatial.distance import pdist
     from straightforward import outputs_of_call
 
-    from ingest.features.inputs import Caller, InputMaker
-    from ingest.models.build import build
-    from ingest.models.layers import layers_of
+    from alignhouse.ingest.features.inputs import Caller, InputMaker
+    from alignhouse.ingest.models.build import build
+    from alignhouse.ingest.models.layers import layers_of
 
     module = build(network, weights="random")
     layers = layers_of(module, network, "sound")

@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import straightforward
 
-from ingest.features.extract import extract_rdms
-from ingest.features.settings import ExtractionSettings
-from ingest.models.build import build
-from ingest.models.catalog import catalog
-from ingest.stimuli.videos import find_stimuli
+from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.stimuli.videos import find_stimuli
 
 
 def main() -> None:

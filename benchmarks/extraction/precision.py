@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from ingest.features.extract import extract_rdms_together
-from ingest.features.recipe import NetworkRdms
-from ingest.features.settings import ExtractionSettings
-from ingest.models.build import build
-from ingest.models.catalog import select
-from ingest.stimuli.videos import find_stimuli
+from alignhouse.ingest.features.extract import extract_rdms_together
+from alignhouse.ingest.features.recipe import NetworkRdms
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import select
+from alignhouse.ingest.stimuli.videos import find_stimuli
 
 NETWORKS = "AlexNet,ResNet50,deit_small_patch16_224,swin_tiny_patch4_window7_224,tsm_r50,x3d_s"
 ON_A_CPU = {"bf16": {"precision": "bf16"}, "fp16": {"precision": "fp16"}, "spool fp16": {"spool": "fp16"}}

@@ -17,9 +17,9 @@ import numpy as np
 import straightforward
 import torch
 
-from ingest.features.recipe import layer_rdm
-from ingest.features.settings import ExtractionSettings
-from ingest.features.spool import Spool
+from alignhouse.ingest.features.recipe import layer_rdm
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.features.spool import Spool
 
 MEMORY = 4e9
 

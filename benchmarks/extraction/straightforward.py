@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 
-from ingest.features.inputs import Caller, InputMaker
-from ingest.features.settings import ExtractionSettings
-from ingest.models.catalog import Network
-from ingest.models.layers import layers_of
-from ingest.stimuli.videos import read_frames
+from alignhouse.ingest.features.inputs import Caller, InputMaker
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.layers import layers_of
+from alignhouse.ingest.stimuli.videos import read_frames
 
 
 def save_features(

@@ -29,12 +29,12 @@ sys.path.insert(0, str(HERE.parent / "extraction"))
 import straightforward  # noqa: E402
 from one_network import clip  # noqa: E402
 
-from ingest.features.extract import extract_rdms_together  # noqa: E402
-from ingest.features.inputs import InputMaker  # noqa: E402
-from ingest.features.prefetch import made_ahead  # noqa: E402
-from ingest.features.settings import ExtractionSettings  # noqa: E402
-from ingest.models.build import build  # noqa: E402
-from ingest.models.catalog import Network, select  # noqa: E402
+from alignhouse.ingest.features.extract import extract_rdms_together  # noqa: E402
+from alignhouse.ingest.features.inputs import InputMaker  # noqa: E402
+from alignhouse.ingest.features.prefetch import made_ahead  # noqa: E402
+from alignhouse.ingest.features.settings import ExtractionSettings  # noqa: E402
+from alignhouse.ingest.models.build import build  # noqa: E402
+from alignhouse.ingest.models.catalog import Network, select  # noqa: E402
 
 Video = Path | Callable[[], np.ndarray]
 FIVE = ("ResNet50", "vit_base_patch16_224", "slowfast_r50_mma", "tsm_r50", "video_swin_tiny")
@@ -219,7 +219,7 @@ def _videos(arguments: argparse.Namespace, folder: Path) -> list[Video]:
 def _frames(video: Video) -> np.ndarray:
     if callable(video):
         return video()
-    from ingest.stimuli.videos import read_frames
+    from alignhouse.ingest.stimuli.videos import read_frames
 
     return read_frames(video)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.schema import transaction
-from warehouse.sizes import in_words
-from warehouse.store import SNAPSHOT, Writer
-from warehouse.summaries import bring_up_to_date
+from alignhouse.warehouse.schema import transaction
+from alignhouse.warehouse.sizes import in_words
+from alignhouse.warehouse.store import SNAPSHOT, Writer
+from alignhouse.warehouse.summaries import bring_up_to_date
 
 HERE = Path(__file__).parent
 NETWORKS_AT_A_TIME = 20

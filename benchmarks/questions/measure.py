@@ -20,10 +20,10 @@ from typing import Any
 
 import duckdb
 
-from warehouse.questions import question
-from warehouse.schema import in_order_of_need, sql_files
-from warehouse.store import SNAPSHOT, Warehouse
-from warehouse.summaries import bring_up_to_date, definitions
+from alignhouse.warehouse.questions import question
+from alignhouse.warehouse.schema import in_order_of_need, sql_files
+from alignhouse.warehouse.store import SNAPSHOT, Warehouse
+from alignhouse.warehouse.summaries import bring_up_to_date, definitions
 
 OVER_ALL_NETWORKS = (
     "networks",

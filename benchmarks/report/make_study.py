@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.distance import pdist
 
-from alignhouse import cli
+from alignhouse.cli import app as cli
 
 ROOT = Path(__file__).parents[2]
 STUDY = """

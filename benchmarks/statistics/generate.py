@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 from simulate import n_pairs, rdms, sizes
 
-from ingest.brain.regions import resolve
-from ingest.models.catalog import catalog
+from alignhouse.ingest.datasets.bmd.regions import resolve
+from alignhouse.ingest.models.catalog import catalog
 
 FIRST_OF_TEST = 1001
 STUDY = """\
@@ -72,7 +72,7 @@ def main() -> None:
     study = given.folder / "study.toml"
     study.write_text(STUDY.format(permutations=given.permutations, draws=given.draws), encoding="utf-8")
     subprocess.run(
-        [sys.executable, "-m", "alignhouse.cli", "ingest", "networks", "study.toml"],
+        [sys.executable, "-m", "alignhouse", "ingest", "networks", "study.toml"],
         cwd=given.folder,
         check=True,
     )

@@ -20,15 +20,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from simulate import n_pairs, rdms, sizes
 
-from analysis.jobs import rsa_job, scored_together
-from analysis.scope import Model, Scope
-from analysis.settings import AnalysisSettings
-from ingest.features.jobs import precomputed_job
-from warehouse.artifacts import Artifact
-from warehouse.jobs import Job, Output
-from warehouse.runs import Run
-from warehouse.store import Writer
-from warehouse.vectors import vector_table
+from alignhouse.analysis.jobs.scope import Model, Scope
+from alignhouse.analysis.jobs.scores import rsa_job, scored_together
+from alignhouse.analysis.statistics.settings import AnalysisSettings
+from alignhouse.ingest.features.jobs import precomputed_job
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import Writer
+from alignhouse.warehouse.vectors import vector_table
 
 REMARK = "simulated RDMs"
 

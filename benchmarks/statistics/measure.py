@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from simulate import n_pairs, rdms, sizes
 
-from analysis.bootstrap import bootstrap_scores
-from analysis.permutation import (
+from alignhouse.analysis.kernels.similarity import rank, similarity
+from alignhouse.analysis.statistics.bootstrap import bootstrap_scores
+from alignhouse.analysis.statistics.permutation import (
     mean_unit_ranks,
     null_rows_and_columns,
     null_rows_only,
     stimulus_permutations,
 )
-from analysis.similarity import rank, similarity
 
 MEMORY = 512 * 2**20
 

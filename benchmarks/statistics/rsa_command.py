@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--stage", choices=("rsa", "uncertainty"), default="rsa")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    command = [sys.executable, "-m", "alignhouse.cli", "analyse", given.stage, "study.toml"]
+    command = [sys.executable, "-m", "alignhouse", "analyse", given.stage, "study.toml"]
     first, again = [], []
     with tempfile.TemporaryDirectory(dir=given.folder.parent) as scratch:
         for number in range(given.rounds):

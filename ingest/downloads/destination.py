@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.downloads.manifest import RemoteFile
-from ingest.downloads.threads import Link, in_threads
-from ingest.downloads.transfer import bytes_in_part, hashing_until
-from warehouse.errors import BadInput
-from warehouse.hashes import Hashes
-from warehouse.lock import only_one
-from warehouse.sizes import in_words
+from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
+from alignhouse.ingest.downloads.threads import Link, in_threads
+from alignhouse.ingest.downloads.transfer import bytes_in_part, hashing_until
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.hashes import Hashes
+from alignhouse.warehouse.lock import only_one
+from alignhouse.warehouse.sizes import in_words
 
 LEDGER = ".alignhouse-verified.json"
 LOCK = ".alignhouse-fetch.lock"

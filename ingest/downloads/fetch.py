@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.downloads.destination import (
+from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
+from alignhouse.ingest.downloads.destination import (
     Plan,
     fetching_into,
     ledger_of,
@@ -15,14 +16,13 @@ from ingest.downloads.destination import (
     refuse_repeated,
     refuse_too_little_disk,
 )
-from ingest.downloads.manifest import RemoteFile
-from ingest.downloads.outcome import Fetched, IncompleteFetch, in_words, is_disk_full, keep
-from ingest.downloads.progress import Silent, TransferProgress
-from ingest.downloads.s3 import BUCKET, PREFIX, Source
-from ingest.downloads.threads import Link, in_threads
-from ingest.downloads.transfer import Came, Dropped, Said, Unreachable, bring
-from warehouse.errors import BadInput
-from warehouse.hashes import Hashes
+from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch, in_words, is_disk_full, keep
+from alignhouse.ingest.downloads.progress import Silent, TransferProgress
+from alignhouse.ingest.downloads.s3 import BUCKET, PREFIX, Source
+from alignhouse.ingest.downloads.threads import Link, in_threads
+from alignhouse.ingest.downloads.transfer import Came, Dropped, Said, Unreachable, bring
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.hashes import Hashes
 
 FETCH_LESS = "make room, fetch fewer regions or subjects, or fetch to another disk"
 _BETWEEN_SAVES = 1.0  # seconds; what a kill loses of the ledger is only read again, not fetched

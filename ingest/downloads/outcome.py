@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from ingest.downloads.progress import TransferProgress
-from warehouse.errors import AlignhouseError, BadInput
-from warehouse.hashes import Hashes
+from alignhouse.ingest.downloads.progress import TransferProgress
+from alignhouse.warehouse.errors import AlignhouseError, BadInput
+from alignhouse.warehouse.hashes import Hashes
 
 Item = TypeVar("Item")
 _DISK_IS_FULL = {errno.ENOSPC, errno.EDQUOT}

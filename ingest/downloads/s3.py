@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.downloads.manifest import RemoteFile
-from warehouse.errors import BadInput
+from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
+from alignhouse.warehouse.errors import BadInput
 
 BUCKET = "openneuro.org"
 PREFIX = "ds005165/"

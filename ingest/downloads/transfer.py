@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from ingest.downloads.manifest import RemoteFile
-from ingest.downloads.s3 import CHUNK, Answer, Broken
-from ingest.downloads.threads import Link
-from warehouse.errors import BadInput
-from warehouse.files import move_into_place
-from warehouse.sizes import in_words
+from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
+from alignhouse.ingest.downloads.s3 import CHUNK, Answer, Broken
+from alignhouse.ingest.downloads.threads import Link
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import move_into_place
+from alignhouse.warehouse.sizes import in_words
 
 _WRONG_HASHES = 2  # the second of a file is the server's fault
 _BREAKS = 6  # in a row, with less than _HEADWAY between them
@@ -49,7 +49,7 @@ class Unreachable(BadInput):
 
 
 class Readable(Protocol):
-    """Where files come from; `ingest.downloads.s3.Source` is one."""
+    """Where files come from; `alignhouse.ingest.downloads.s3.Source` is one."""
 
     def get(self, file: RemoteFile, start: int) -> Answer: ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from warehouse.cores import cores
+from alignhouse.warehouse.cores import cores
 
 if TYPE_CHECKING:
     import torch

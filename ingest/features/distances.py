@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.features.gram import Block, angle_rdm, as_numpy, correlation_rdm
+from alignhouse.ingest.features.gram import Block, angle_rdm, as_numpy, correlation_rdm
 
 Matrix = NDArray[np.float64]
 Distance = Literal["correlation", "cosine", "euclidean", "manhattan"]

@@ -7,15 +7,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from ingest.features import devices
-from ingest.features.options import DEFAULTS, How, Video
-from ingest.features.passes import Plan, features_bytes, plan_passes
-from ingest.features.recipe import NetworkRdms, Recipe
-from ingest.features.settings import ExtractionSettings
-from ingest.features.showing import Showing
-from ingest.features.spool import KINDS
-from ingest.models.catalog import Network
-from warehouse.errors import BadInput
+from alignhouse.ingest.features import devices
+from alignhouse.ingest.features.options import DEFAULTS, How, Video
+from alignhouse.ingest.features.passes import Plan, features_bytes, plan_passes
+from alignhouse.ingest.features.recipe import NetworkRdms, Recipe
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.features.showing import Showing
+from alignhouse.ingest.features.spool import KINDS
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 Matrix = NDArray[np.float64]
 # (n, columns) of any floating type, of numpy or of torch; computed with in float64.

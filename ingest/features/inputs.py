@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.features.settings import ExtractionSettings
-from ingest.models.catalog import Network
-from warehouse.errors import BadInput
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ class InputMaker:
 
     Parameters
     ----------
-    transform : the user's own, in the place of the published one; see `ingest.features.options.How`.
+    transform : the user's own, in the place of the published one; see `options.How`.
     """
 
     def __init__(
@@ -133,14 +133,14 @@ class Caller:
 def image_transform(network: Network, settings: ExtractionSettings) -> Callable[[Any], torch.Tensor]:
     """PIL image -> (3, height, width) float32, as `settings` ask for a network of torchvision or timm."""
     if network.source == "timm":
-        from ingest.models.timm import published_transform as timm_transform
+        from alignhouse.ingest.models.sources.timm import published_transform as timm_transform
 
         return timm_transform(network)
     if settings.torchvision_transform == "weights":
-        from ingest.models.torchvision import published_transform
+        from alignhouse.ingest.models.sources.torchvision import published_transform
 
         return published_transform(network)
-    from ingest.models.compat_torchvision import load_torchvision
+    from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 
     load_torchvision()
     from torchvision import transforms
@@ -163,7 +163,7 @@ def clip_frame_indices(network: Network, n_frames: int) -> tuple[NDArray[np.int3
     indices : (clips * clip_len,) int32, clip after clip; one that runs over the end repeats its last frame.
     clips : how many; for dense sampling each of its ten positions counts.
     """
-    from ingest.models.compat_mmaction import load_mmaction
+    from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction
 
     load_mmaction()
     from mmaction.datasets.transforms import DenseSampleFrames, SampleFrames

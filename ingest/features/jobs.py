@@ -13,19 +13,19 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from ingest.features.settings import ExtractionSettings
-from ingest.models.catalog import Network, catalog
-from ingest.models.weights import WeightsKind, weights_identity, weights_kind
-from ingest.rdm import n_conditions
-from ingest.stimuli.videos import Stimulus
-from warehouse.artifacts import SCRATCH, Artifact, hive
-from warehouse.errors import AlignhouseError, BadInput, in_words
-from warehouse.jobs import Job, Output, Tick
-from warehouse.vectors import vector_table
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
+from alignhouse.ingest.rdm import n_conditions
+from alignhouse.ingest.stimuli.videos import Stimulus
+from alignhouse.warehouse.artifacts import SCRATCH, Artifact, hive
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, in_words
+from alignhouse.warehouse.jobs import Job, Output, Tick
+from alignhouse.warehouse.vectors import vector_table
 
 if TYPE_CHECKING:
-    from ingest.features.extract import NetworkRdms
-    from ingest.models.build import Built
+    from alignhouse.ingest.features.extract import NetworkRdms
+    from alignhouse.ingest.models.build import Built
 
 EXTRACTION_VERSION = 2
 PRECOMPUTED_VERSION = 1
@@ -79,7 +79,7 @@ class Together:
 
     Raises
     ------
-    BadInput : see `ingest.models.weights.weights_identity`.
+    BadInput : see `alignhouse.ingest.models.weights.weights_identity`.
     """
 
     def __init__(self, extraction: Extraction, network: Network, build: Callable[[Network], Built]) -> None:
@@ -105,7 +105,7 @@ class Together:
         return self._found.pop(settings)
 
     def _extract(self, settings: list[ExtractionSettings], tick: Tick) -> None:
-        from ingest.features.extract import extract_rdms_together
+        from alignhouse.ingest.features.extract import extract_rdms_together
 
         stimuli = self.extraction.stimuli
         built = self._built()

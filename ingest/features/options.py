@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
-from ingest.features.inputs import Frames
+from alignhouse.ingest.features.inputs import Frames
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class How(TypedDict, total=False):
         them with the reason under "skipped_layers" of the notes; index and depth still count them.
     on_stimulus : called with how many stimuli were shown, and how many that will be in all passes.
     say : called with a line, before it begins, where several passes are needed.
-    read_frames : decodes a path; `ingest.stimuli.videos.read_frames` when none. Called in other threads.
+    read_frames : decodes a path; `stimuli.videos.read_frames` when none. Called in other threads.
     """
 
     device: str

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warehouse.errors import BadInput
-from warehouse.sizes import in_words
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.sizes import in_words
 
 SPOOLED_BYTES = np.dtype(np.float32).itemsize
 # While a stimulus is shown: the sum over its calls in float64; the last call's and the mean in float32.

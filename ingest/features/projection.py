@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.features.gram import Block, as_numpy
+from alignhouse.ingest.features.gram import Block, as_numpy
 
 Matrix = NDArray[np.float64]
 # Features whose projection is drawn together.

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.features import gram
-from ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
-from ingest.features.inputs import NetworkInputs
-from ingest.features.options import How
-from ingest.features.passes import Plan
-from ingest.features.projection import project
-from ingest.features.settings import ExtractionSettings
-from ingest.features.spool import Spool, SpooledLayer
-from ingest.features.taps import Taps
-from ingest.models.catalog import Network
-from ingest.models.layers import layers_of
-from warehouse.errors import BadInput
+from alignhouse.ingest.features import gram
+from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
+from alignhouse.ingest.features.inputs import NetworkInputs
+from alignhouse.ingest.features.options import How
+from alignhouse.ingest.features.passes import Plan
+from alignhouse.ingest.features.projection import project
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.features.spool import Spool, SpooledLayer
+from alignhouse.ingest.features.taps import Taps
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.layers import layers_of
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     import torch

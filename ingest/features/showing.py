@@ -7,18 +7,18 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.features import devices
-from ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs, check_frames
-from ingest.features.options import How, Video
-from ingest.features.precision import at_precision
-from ingest.features.prefetch import made_ahead
-from ingest.features.taps import LeadingSum
-from ingest.models.catalog import Network
+from alignhouse.ingest.features import devices
+from alignhouse.ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs, check_frames
+from alignhouse.ingest.features.options import How, Video
+from alignhouse.ingest.features.precision import at_precision
+from alignhouse.ingest.features.prefetch import made_ahead
+from alignhouse.ingest.features.taps import LeadingSum
+from alignhouse.ingest.models.catalog import Network
 
 if TYPE_CHECKING:
     import torch
 
-    from ingest.features.recipe import InputKey, Recipe
+    from alignhouse.ingest.features.recipe import InputKey, Recipe
 
     Prepared = dict[InputKey, NetworkInputs]
 
@@ -200,6 +200,6 @@ def _read(video: Video, read_frames: Callable[[Path], Frames] | None) -> Frames:
         return video()
     if read_frames is not None:
         return read_frames(video)
-    from ingest.stimuli import videos
+    from alignhouse.ingest.stimuli import videos
 
     return videos.read_frames(video)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.features.gram import Block
-from warehouse.errors import BadInput
+from alignhouse.ingest.features.gram import Block
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from warehouse.errors import AlignhouseError, BadInput, near_names
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, near_names
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
-from ingest.models.build import Built
-from ingest.models.catalog import Network
+from alignhouse.ingest.models.build import Built
+from alignhouse.ingest.models.catalog import Network
 
 
 class BuiltAhead:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.models.catalog import Network
-from ingest.models.weights import (
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.weights import (
     WeightsKind,
     check_weights,
     checkpoint_file,
@@ -16,7 +16,7 @@ from ingest.models.weights import (
     hub_failures,
     weights_kind,
 )
-from warehouse.errors import AlignhouseError, BadInput, in_words
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, in_words
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ class Built:
     """A network that can be shown stimuli.
 
     module : in evaluation mode, without gradients, on the CPU.
-    transform : of the network itself, where it brings one; None: its source's (see `ingest.features.inputs`).
+    transform : of the network itself, where it brings one; None: its source's (see `features.inputs`).
     found_weights : what `weights_identity` must have said of the weights, where only building shows it
         (checkpoint files of the user's own, functions); else "".
     """
@@ -74,7 +74,7 @@ def build(
 
 def _build(network: Network, weights: WeightsKind, folder: Path | None) -> Built:
     if network.source == "function":
-        from ingest.models.functions import build_function
+        from alignhouse.ingest.models.sources.function import build_function
 
         module, transform, identity = build_function(network)
         return Built(module, transform, identity)
@@ -86,7 +86,7 @@ def _build(network: Network, weights: WeightsKind, folder: Path | None) -> Built
 
 
 def _build_random(network: Network) -> torch.nn.Module:
-    from ingest.models import mmaction2, timm, torchvision
+    from alignhouse.ingest.models.sources import mmaction2, timm, torchvision
 
     builders = {"torchvision": torchvision, "timm": timm, "mmaction2": mmaction2}
     try:
@@ -101,8 +101,8 @@ def _build_random(network: Network) -> torch.nn.Module:
 
 
 def _build_from_checkpoint(network: Network, checkpoint: Path) -> Built:
-    from ingest.models import timm
-    from ingest.models.states import load_strictly, read_state
+    from alignhouse.ingest.models.sources import timm
+    from alignhouse.ingest.models.states import load_strictly, read_state
 
     identity = checkpoint_identity(network)
     state = read_state(checkpoint)
@@ -114,7 +114,7 @@ def _build_from_checkpoint(network: Network, checkpoint: Path) -> Built:
 
 
 def _build_pretrained(network: Network, folder: Path | None) -> torch.nn.Module:
-    from ingest.models import mmaction2, timm, torchvision
+    from alignhouse.ingest.models.sources import mmaction2, timm, torchvision
 
     if network.source == "mmaction2":
         check_weights([network], "pretrained", folder=folder)

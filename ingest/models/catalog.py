@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from warehouse.errors import BadInput, BrokenWarehouse, near_names
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
 
 CATALOG = Path(__file__).with_name("catalog.csv")
 STUDY_99 = "all"
@@ -36,7 +36,7 @@ _SHAPING = ("source", "source_id", *CLIP_FIELDS, "features_only", "layers")
 
 
 class Own(BaseModel):
-    """How a network that a study declares (`ingest.models.own`) comes by its code, weights and input."""
+    """How a network that a study declares (`models.own`) comes by its code, weights and input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

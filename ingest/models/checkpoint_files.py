@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ingest.models.catalog import Network
-from warehouse.errors import BadInput
-from warehouse.files import write_text
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import write_text
 
 SOURCE = "mmaction2"  # the networks of the other sources get their weights through their own hubs
 LOCK_FILE = "checkpoints.json"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingest.downloads.s3 import CHUNK, Broken
-from ingest.downloads.transfer import Unreachable
-from warehouse.errors import BadInput
+from alignhouse.ingest.downloads.s3 import CHUNK, Broken
+from alignhouse.ingest.downloads.transfer import Unreachable
+from alignhouse.warehouse.errors import BadInput
 
 _READ_TIMEOUT = 30.0  # seconds without a byte
 _HEAD_TIMEOUT = 10.0  # a size is not worth a longer wait

@@ -11,14 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.downloads.s3 import CHUNK, Broken
-from ingest.downloads.threads import Link
-from ingest.downloads.transfer import Came, Dropped, Said, Unreachable, part_of
-from ingest.models.checkpoint_files import Checkpoint, OnceSeen
-from ingest.models.checkpoint_http import Answer, PastTheEnd, Throttled, Version, get
-from warehouse.errors import BadInput
-from warehouse.files import move_into_place, write_text
-from warehouse.sizes import in_words
+from alignhouse.ingest.downloads.s3 import CHUNK, Broken
+from alignhouse.ingest.downloads.threads import Link
+from alignhouse.ingest.downloads.transfer import Came, Dropped, Said, Unreachable, part_of
+from alignhouse.ingest.models.checkpoint_files import Checkpoint, OnceSeen
+from alignhouse.ingest.models.checkpoint_http import Answer, PastTheEnd, Throttled, Version, get
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import move_into_place, write_text
+from alignhouse.warehouse.sizes import in_words
 
 _WRONG_HASHES = 2  # the second of a file is the server's fault
 _BREAKS = 6  # in a row, with less than _HEADWAY between them

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ingest.downloads.destination import fetching_into, ledger_of, refuse_too_little_disk
-from ingest.downloads.outcome import Fetched, IncompleteFetch, in_words, is_disk_full, keep
-from ingest.downloads.progress import Silent, TransferProgress
-from ingest.downloads.s3 import Broken
-from ingest.downloads.threads import Link, in_threads
-from ingest.downloads.transfer import Came, Dropped, Said, Unreachable, hashing_until
-from ingest.models.catalog import Network
-from ingest.models.checkpoint_files import SOURCE, Checkpoint, OnceSeen, address_of, checkpoints_of
-from ingest.models.checkpoint_http import size_at
-from ingest.models.checkpoint_transfer import bring, bytes_in_part
-from warehouse.errors import BadInput
-from warehouse.hashes import Hashes
+from alignhouse.ingest.downloads.destination import fetching_into, ledger_of, refuse_too_little_disk
+from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch, in_words, is_disk_full, keep
+from alignhouse.ingest.downloads.progress import Silent, TransferProgress
+from alignhouse.ingest.downloads.s3 import Broken
+from alignhouse.ingest.downloads.threads import Link, in_threads
+from alignhouse.ingest.downloads.transfer import Came, Dropped, Said, Unreachable, hashing_until
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.checkpoint_files import SOURCE, Checkpoint, OnceSeen, address_of, checkpoints_of
+from alignhouse.ingest.models.checkpoint_http import size_at
+from alignhouse.ingest.models.checkpoint_transfer import bring, bytes_in_part
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.hashes import Hashes
 
 
 @dataclass

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
-from ingest.models.catalog import Network
-from warehouse.errors import BadInput, near_names
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.warehouse.errors import BadInput, near_names
 
 if TYPE_CHECKING:
     import torch

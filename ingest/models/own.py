@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ingest.models.catalog import CLIP_FIELDS, PAPER_92, STUDY_99, Network, Own, catalog
-from warehouse.errors import BadInput, near_names
+from alignhouse.ingest.models.catalog import CLIP_FIELDS, PAPER_92, STUDY_99, Network, Own, catalog
+from alignhouse.warehouse.errors import BadInput, near_names
 
 UNKNOWN = "unknown"
 RANDOM = "random"
@@ -189,7 +189,7 @@ def _origin(declared: OwnNetwork) -> Literal["hub", "checkpoint", "function", "r
 
 
 def _of_torchvision(name: str, declared: OwnNetwork) -> dict[str, Any]:
-    from ingest.models import torchvision
+    from alignhouse.ingest.models.sources import torchvision
 
     builders = torchvision.image_builders()
     if declared.id not in builders:
@@ -215,7 +215,7 @@ def _of_torchvision(name: str, declared: OwnNetwork) -> dict[str, Any]:
 
 
 def _of_timm(name: str, declared: OwnNetwork) -> dict[str, Any]:
-    from ingest.models import timm
+    from alignhouse.ingest.models.sources import timm
 
     hub = declared.weights if _origin(declared) == "hub" else None
     published = timm.published(declared.id)
@@ -242,8 +242,8 @@ def _of_timm(name: str, declared: OwnNetwork) -> dict[str, Any]:
 
 
 def _of_mmaction2(name: str, declared: OwnNetwork) -> dict[str, Any]:
-    from ingest.models import mmaction2
-    from ingest.models.pipelines import sampling_of
+    from alignhouse.ingest.models.sources import mmaction2
+    from alignhouse.ingest.models.sources.pipelines import sampling_of
 
     config = mmaction2.own_config(name, declared.id, declared.folder)
     given = {key: value for key in CLIP_FIELDS if (value := getattr(declared, key)) is not None}
@@ -260,7 +260,7 @@ def _of_mmaction2(name: str, declared: OwnNetwork) -> dict[str, Any]:
 
 
 def _of_function(name: str, declared: OwnNetwork) -> dict[str, Any]:
-    from ingest.models.functions import source_sha256
+    from alignhouse.ingest.models.sources.function import source_sha256
 
     return {"code": source_sha256(name, declared.id, declared.folder)}
 

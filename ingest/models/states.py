@@ -6,8 +6,8 @@ import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse.errors import BadInput
-from warehouse.files import sha256_of
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import sha256_of
 
 if TYPE_CHECKING:
     import torch

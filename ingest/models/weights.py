@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from ingest.models.catalog import Network
-from ingest.models.states import hold_to_sha256
-from warehouse.errors import BadInput
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.states import hold_to_sha256
+from alignhouse.warehouse.errors import BadInput
 
 WeightsKind = Literal["pretrained", "random"]
 FETCH_THEM = "alignhouse ingest weights"
@@ -86,7 +86,7 @@ def weights_identity(network: Network, weights: WeightsKind, seed: int = 0) -> s
         fails.
     """
     if network.source == "function":
-        from ingest.models.build import build_network
+        from alignhouse.ingest.models.build import build_network
 
         return build_network(network, weights=weights, seed=seed).found_weights
     weights = weights_kind(network, weights)
@@ -180,10 +180,10 @@ def _is_of_a_hub(network: Network) -> bool:
 
 def _is_cached(network: Network) -> bool:
     if network.source == "timm":
-        from ingest.models.timm import is_cached
+        from alignhouse.ingest.models.sources.timm import is_cached
 
         return is_cached(network)
-    from ingest.models.torchvision import cached_file
+    from alignhouse.ingest.models.sources.torchvision import cached_file
 
     return cached_file(network).is_file()
 

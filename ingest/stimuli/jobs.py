@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
-from ingest.stimuli.videos import Stimulus, inspect
-from warehouse.artifacts import hive
-from warehouse.cores import cores
-from warehouse.jobs import Job, Output, Tick
+from alignhouse.ingest.stimuli.videos import Stimulus, inspect
+from alignhouse.warehouse.artifacts import hive
+from alignhouse.warehouse.cores import cores
+from alignhouse.warehouse.jobs import Job, Output, Tick
 
 VERSION = 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 _DIGITS = re.compile(r"([0-9]+)")
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ingest.stimuli.names import match_stimuli, natural_key
-from warehouse.errors import BadInput
-from warehouse.files import sha256_of
+from alignhouse.ingest.stimuli.names import match_stimuli, natural_key
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import sha256_of
 
 if TYPE_CHECKING:
     from decord import VideoReader

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from analysis.settings import AnalysisSettings
+from alignhouse.analysis.statistics.settings import AnalysisSettings
 
 Simulate = Callable[..., NDArray[np.float64]]
 

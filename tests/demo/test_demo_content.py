@@ -15,7 +15,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import rankdata, spearmanr
 
 from alignhouse.demo import brains, clips, features
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

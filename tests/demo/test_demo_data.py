@@ -18,7 +18,7 @@ import pytest
 
 from alignhouse.demo import brains, data
 from alignhouse.demo.clips import SIDE, read_clip
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 TINY: dict[str, Any] = {"seed": 3, "subjects": 2, "test_clips": 4, "train_clips": 2}
 REGIONS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alignhouse import demo
-from alignhouse.study import read_study
+from alignhouse.study.file import read_study
 
 STUDY = Path(demo.__file__).with_name("study.toml")
 

@@ -60,7 +60,7 @@ class MiniStudy:
         np.savez(folder / "rdms.npz", **{f"layer{i}": rng.random(pairs) for i in range(4)})
 
     def alignhouse(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "alignhouse.cli", *arguments]
+        command = [sys.executable, "-m", "alignhouse", *arguments]
         return subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
 
     def run(self) -> subprocess.CompletedProcess[str]:

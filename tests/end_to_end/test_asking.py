@@ -10,9 +10,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from alignhouse.shell import Shell
-from warehouse import Warehouse
-from warehouse.store import SNAPSHOT
+from alignhouse.cli.shell import Shell
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.store import SNAPSHOT
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def done(study: Any) -> Any:
 
 
 def shell(study: Any, lines: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "alignhouse.cli", "shell"]
+    command = [sys.executable, "-m", "alignhouse", "shell"]
     return subprocess.run(command, input=lines, capture_output=True, text=True, cwd=study.folder, timeout=60)
 
 

@@ -17,7 +17,7 @@ import pytest
 
 HOLD_THE_LOCK = """
 import sys
-from warehouse.store import Writer
+from alignhouse.warehouse.store import Writer
 with Writer(sys.argv[1], "alignhouse run other.toml"):
     print("writing", flush=True)
     sys.stdin.readline()

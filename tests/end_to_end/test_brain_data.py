@@ -15,9 +15,9 @@ import pytest
 from plain_reliability import ncsnr_plainly, reliability_plainly
 from scipy.spatial.distance import pdist
 
-from warehouse import Warehouse
-from warehouse.artifacts import read_metadata
-from warehouse.vectors import read_vectors
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.artifacts import read_metadata
+from alignhouse.warehouse.vectors import read_vectors
 
 ALL_PARTS = {"V1": ["lV1v", "rV1v", "lV1d", "rV1d"], "EBA": ["lEBA", "rEBA"]}
 VIDEOS = {"train": [f"{i:04d}" for i in range(1, 6)], "test": [str(1001 + i) for i in range(12)]}

@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from ingest.models.catalog import catalog
-from warehouse import Warehouse
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.warehouse import Warehouse
 
 EXPECTED = Path(__file__).parents[1] / "ingest/models/expected_layers.csv"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse import Warehouse
+from alignhouse.warehouse import Warehouse
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cichy78.toml"
 # Published with the data: `sound` equals rsatoolbox's boot_noise_ceiling (spearman).
@@ -26,7 +26,7 @@ def warehouse(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("cichy78")
     study = folder / "cichy78.toml"
     study.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
-    command = [sys.executable, "-m", "alignhouse.cli", "run", str(study), "--no-report"]
+    command = [sys.executable, "-m", "alignhouse", "run", str(study), "--no-report"]
     done = subprocess.run(
         command, env={**os.environ, "CICHY78": str(test_data / "cichy78")}, capture_output=True, text=True
     )
@@ -59,7 +59,7 @@ def test_every_network_is_scored_with_every_subject_and_says_that_it_is_untraine
 
 def test_the_example_says_which_variable_is_not_set(tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key != "CICHY78"}
-    command = [sys.executable, "-m", "alignhouse.cli", "run", str(EXAMPLE), "--no-report"]
+    command = [sys.executable, "-m", "alignhouse", "run", str(EXAMPLE), "--no-report"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert "variable $CICHY78 is not set" in done.stderr

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from alignhouse.demo.data import make_demo_data
-from alignhouse.run import run_study
-from alignhouse.study import read_study
-from warehouse import Warehouse
+from alignhouse.study.file import read_study
+from alignhouse.study.run import run_study
+from alignhouse.warehouse import Warehouse
 
 STUDY = """
 [study]
@@ -52,7 +52,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "alignhouse.cli", "run", str(folder / "study.toml"), "--no-report"]
+    return [sys.executable, "-m", "alignhouse", "run", str(folder / "study.toml"), "--no-report"]
 
 
 def test_every_row_of_every_result_says_what_it_is(demo: Path) -> None:
@@ -108,6 +108,6 @@ def test_stored_rdms_need_no_weights_any_more(demo: Path, monkeypatch: pytest.Mo
     def refuse(networks: object, weights: object) -> None:
         raise AssertionError(f"weights of {networks} were asked for")
 
-    monkeypatch.setattr("alignhouse.run.check_weights", refuse)
+    monkeypatch.setattr("alignhouse.study.run.check_weights", refuse)
     study = read_study(demo / "study.toml")
     assert run_study(study, command="test").jobs_done == 0

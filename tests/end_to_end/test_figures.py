@@ -11,13 +11,13 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata, spearmanr
 
-from analysis.figures.catalog import answers, draw_all, figures, make
-from analysis.figures.request import Request, chosen_scope, scopes
-from analysis.figures.save import write_figure
-from analysis.figures.theme import is_empty
-from analysis.mds import classical_mds
-from warehouse import BadInput, Warehouse
-from warehouse.vectors import read_vectors
+from alignhouse.analysis.figures.catalog import answers, draw_all, figures, make
+from alignhouse.analysis.figures.request import Request, chosen_scope, scopes
+from alignhouse.analysis.figures.save import write_figure
+from alignhouse.analysis.figures.theme import is_empty
+from alignhouse.analysis.statistics.mds import classical_mds
+from alignhouse.warehouse import BadInput, Warehouse
+from alignhouse.warehouse.vectors import read_vectors
 
 SIDES = '["V1", "EBA", "lV1", "rV1", "lEBA", "rEBA"]'
 NETWORKS = ("AlexNet", "vit_base_patch16_224", "my_own", "ResNet50", "x3d_s", "MViT_v2_S")

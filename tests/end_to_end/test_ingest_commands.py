@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from alignhouse import fetching
-from alignhouse.progress import ByteBars
-from ingest.downloads.manifest import RemoteFile, known_files
-from ingest.downloads.outcome import Fetched
-from warehouse import Warehouse
+from alignhouse.cli import fetching
+from alignhouse.cli.progress import ByteBars
+from alignhouse.ingest.datasets.bmd.manifest import RemoteFile, known_files
+from alignhouse.ingest.downloads.outcome import Fetched
+from alignhouse.warehouse import Warehouse
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_in_the_end_what_was_verified_is_printed(
 
 def test_bars_of_bytes_tell_rate_and_time_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     clock = iter([0.0, 0.0, 2.0, 6.0, 8.0])
-    monkeypatch.setattr("alignhouse.progress.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("alignhouse.cli.progress.time.monotonic", lambda: next(clock))
     with (tmp_path / "said").open("w+") as file:
         shown = ByteBars(Console(file=file, width=100))
         shown.begin(100_000_000, 3)
@@ -225,10 +225,10 @@ def test_betas_that_are_not_stored_are_named(study: Any) -> None:
 def test_files_that_a_fetch_verified_are_not_hashed_again(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from alignhouse import hashing
-    from ingest.downloads.destination import LEDGER
-    from warehouse.hashes import Hashes
-    from warehouse.progress import Silent
+    from alignhouse.ingest.downloads.destination import LEDGER
+    from alignhouse.study import hashing
+    from alignhouse.warehouse.hashes import Hashes
+    from alignhouse.warehouse.progress import Silent
 
     folder = study.folder / "betas"
     paths = sorted(folder.rglob("*.pkl"))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from warehouse import Warehouse
+from alignhouse.warehouse import Warehouse
 
 TABLES = (
     "dataset",
@@ -47,7 +47,7 @@ def results(study: Any) -> dict[str, Any]:
 
 
 def start(study: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "alignhouse.cli", "run", "study.toml", "--no-report"]
+    command = [sys.executable, "-m", "alignhouse", "run", "study.toml", "--no-report"]
     return subprocess.Popen(command, cwd=study.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -89,7 +89,7 @@ def test_ten_kills_at_random_moments_change_nothing(make_study: Callable[[str], 
 def test_interrupting_says_how_to_go_on(make_study: Callable[[str], Any]) -> None:
     study = make_study("interrupted")
     process = subprocess.Popen(
-        [sys.executable, "-m", "alignhouse.cli", "run", "study.toml", "--no-report"],
+        [sys.executable, "-m", "alignhouse", "run", "study.toml", "--no-report"],
         cwd=study.folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -52,7 +52,7 @@ def extract(study: Any) -> str:
 def test_a_killed_extraction_goes_on_at_the_next_network(networks: Callable[[str], Any]) -> None:
     undisturbed, study = networks("undisturbed"), networks("killed")
     assert f"{EXTRACTING}: 4 to do" in extract(undisturbed)
-    command = [sys.executable, "-m", "alignhouse.cli", "ingest", "networks", "study.toml"]
+    command = [sys.executable, "-m", "alignhouse", "ingest", "networks", "study.toml"]
     process = subprocess.Popen(
         command, cwd=study.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

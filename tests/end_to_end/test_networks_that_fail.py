@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from warehouse import Warehouse
+from alignhouse.warehouse import Warehouse
 
 
 @pytest.fixture

@@ -22,13 +22,13 @@ from features_plainly import outputs
 from PIL import Image
 from scipy.spatial.distance import pdist
 
-from alignhouse.run import Finished, run_study
-from alignhouse.study import Study, read_study
-from ingest.models.catalog import catalog
-from ingest.models.compat_mmaction import load_mmaction, package_folder
-from ingest.models.compat_torchvision import load_torchvision
-from ingest.stimuli.videos import find_stimuli, read_frames
-from warehouse import Warehouse
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
+from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.stimuli.videos import find_stimuli, read_frames
+from alignhouse.study.file import Study, read_study
+from alignhouse.study.run import Finished, run_study
+from alignhouse.warehouse import Warehouse
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes.md"
@@ -312,7 +312,7 @@ def test_another_checkpoint_under_the_same_name_is_extracted_anew(done: Done, tm
 def test_a_dry_run_reckons_them_too(done: Done, capsys: pytest.CaptureFixture[str]) -> None:
     from typer.testing import CliRunner
 
-    from alignhouse.cli import app
+    from alignhouse.cli.app import app
 
     shown = CliRunner().invoke(app, ["ingest", "networks", str(done.file), "--dry-run"])
     assert shown.exit_code == 0, shown.output

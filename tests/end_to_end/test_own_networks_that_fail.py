@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from alignhouse.run import run_study
-from alignhouse.study import read_study
-from ingest.models.build import build
-from ingest.models.own import OwnNetwork, network_of
-from warehouse import BadInput, Warehouse
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.own import OwnNetwork, network_of
+from alignhouse.study.file import read_study
+from alignhouse.study.run import run_study
+from alignhouse.warehouse import BadInput, Warehouse
 
 FUNCTIONS = """
 import itertools

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analysis.permutation import null_distribution, p_value, stimulus_permutations
-from warehouse import Warehouse
-from warehouse.vectors import read_vectors
+from alignhouse.analysis.statistics.permutation import null_distribution, p_value, stimulus_permutations
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.vectors import read_vectors
 
 NETWORKS = ("ResNet34", "c2d_r50_nopool_mma")
 REGIONS = ("EBA", "V1", "hV4")
@@ -48,7 +48,7 @@ def warehouse(test_data: Path, expected: Path, tmp_path_factory: pytest.TempPath
         shutil.copy(expected / network / "model_rdms_pca22.npz", folder / "models" / network)
     study = folder / "parity.toml"
     study.write_text(STUDY.format(data=json.dumps(str(test_data / "paper_parity"))[1:-1]), encoding="utf-8")
-    command = [sys.executable, "-m", "alignhouse.cli", "run", str(study), "--no-report"]
+    command = [sys.executable, "-m", "alignhouse", "run", str(study), "--no-report"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder / "parity.alignhouse"

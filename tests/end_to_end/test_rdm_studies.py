@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alignhouse.run import run_study
-from alignhouse.study import read_study
-from analysis.report.gather import gather
-from warehouse import BadInput, Warehouse
+from alignhouse.analysis.report.gather import gather
+from alignhouse.study.file import read_study
+from alignhouse.study.run import run_study
+from alignhouse.warehouse import BadInput, Warehouse
 
 N_SUBJECTS = 3
 

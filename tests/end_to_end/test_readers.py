@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from warehouse import Warehouse
+from alignhouse.warehouse import Warehouse
 
 
 def test_asking_during_a_run_with_another_reader_open(study: Any) -> None:
@@ -16,7 +16,7 @@ def test_asking_during_a_run_with_another_reader_open(study: Any) -> None:
         before = patient.sql("select count(*) from alignment").fetchall()
         for seed in range(20, 30):
             study.add_network(f"network{seed}", seed)
-        command = [sys.executable, "-m", "alignhouse.cli", "run", "study.toml", "--no-report"]
+        command = [sys.executable, "-m", "alignhouse", "run", "study.toml", "--no-report"]
         run = subprocess.Popen(
             command, cwd=study.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )

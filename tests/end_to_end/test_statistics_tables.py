@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from scipy.stats import false_discovery_control
 
-from analysis.bootstrap import BootstrapScores, bootstrap_scores, difference_scores
-from analysis.intervals import intervals_of
-from analysis.layer_choice import choose_on_halves, choose_on_train
-from warehouse import Warehouse
-from warehouse.artifacts import read_metadata
-from warehouse.vectors import read_vectors
+from alignhouse.analysis.statistics.bootstrap import BootstrapScores, bootstrap_scores, difference_scores
+from alignhouse.analysis.statistics.intervals import intervals_of
+from alignhouse.analysis.statistics.layer_choice import choose_on_halves, choose_on_train
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.artifacts import read_metadata
+from alignhouse.warehouse.vectors import read_vectors
 
 REGIONS = ("V1", "EBA")
 UNCERTAIN = ("score_interval", "layer_choice", "layer_vote", "difference_interval", "complexity")

@@ -12,7 +12,7 @@ import polars as pl
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 
-from warehouse import Warehouse
+from alignhouse.warehouse import Warehouse
 
 
 def test_the_alignment_in_the_warehouse_is_that_of_the_raw_files(study: Any) -> None:

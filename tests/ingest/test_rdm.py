@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
-from ingest.rdm import (
+from alignhouse.ingest.rdm import (
     check_rdm,
     condense,
     correlation_rdm,
@@ -16,7 +16,7 @@ from ingest.rdm import (
     gram_in_parts,
     n_conditions,
 )
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 
 def patterns(n: int, n_features: int, seed: int = 0) -> np.ndarray:

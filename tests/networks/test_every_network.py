@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.models.catalog import catalog
+from alignhouse.ingest.models.catalog import catalog
 
 ONE_NETWORK = Path(__file__).parents[2] / "benchmarks" / "extraction" / "one_network.py"
 STUDY = [name for name, network in catalog().items() if network.in_study_99]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from made_up_warehouse import rows_job
 
-from warehouse import BadInput, Warehouse
-from warehouse.checks import broken_rules
-from warehouse.jobs import Job
-from warehouse.runs import Run
-from warehouse.store import Writer
+from alignhouse.warehouse import BadInput, Warehouse
+from alignhouse.warehouse.checks import broken_rules
+from alignhouse.warehouse.jobs import Job
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import Writer
 
 # (region, split) -> subject -> voxels kept, median ncsnr, reliability
 DATA = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from made_up_warehouse import made_up_tables, write_tables
 
-from warehouse import Warehouse
-from warehouse.checks import MOST_ROWS, broken_rules
-from warehouse.schema import sql_files
-from warehouse.store import Writer
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.checks import MOST_ROWS, broken_rules
+from alignhouse.warehouse.schema import sql_files
+from alignhouse.warehouse.store import Writer
 
 INTERVAL = (
     "'sound', 'd', 'test', 'a', 'l0', 'V1', 'layer', 'stimuli', 'percentile', 0.95, 0.1, {}, {}, 9, 0, '',"

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from warehouse.questions import question
-from warehouse.schema import sql_files
+from alignhouse.warehouse.questions import question
+from alignhouse.warehouse.schema import sql_files
 
 RHO = np.random.default_rng(0).normal(0.2, 0.1, size=(130, 2, 2)).round(6)  # network, region, protocol
 REGIONS = (("V1", "early", 10), ("MT", "lateral", 160))

@@ -7,9 +7,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse import Warehouse
-from warehouse.schema import migrate
-from warehouse.store import SNAPSHOT, Writer
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.schema import migrate
+from alignhouse.warehouse.store import SNAPSHOT, Writer
 
 FIRST_RELEASE = Path(__file__).with_name("first_release.sql")
 

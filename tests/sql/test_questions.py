@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from made_up_warehouse import rows_job
 
-from warehouse import BadInput, Warehouse
-from warehouse.runs import Run
-from warehouse.store import Writer
+from alignhouse.warehouse import BadInput, Warehouse
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import Writer
 
 # model, type, architecture, rho of its layers in V1 and in MT (mean over two subjects that differ by 0.2)
 MODELS = [

@@ -13,9 +13,9 @@ from made_up_warehouse import REGIONS, made_up_tables, rows_job, write_tables
 from polars.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
-from warehouse import BadInput, Warehouse
-from warehouse.runs import Run
-from warehouse.store import Writer
+from alignhouse.warehouse import BadInput, Warehouse
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import Writer
 
 PAIR = {
     "dataset": "d",

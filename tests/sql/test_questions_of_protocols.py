@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_up_warehouse import write_tables
 
-from warehouse import Warehouse
+from alignhouse.warehouse import Warehouse
 
 # (protocol, model) -> score of its two layers in V1, and p of the better
 SCORES = {

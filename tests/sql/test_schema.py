@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.questions import questions
-from warehouse.schema import migrate, sql_files
+from alignhouse.warehouse.questions import questions
+from alignhouse.warehouse.schema import migrate, sql_files
 
 ROOT = Path(__file__).parents[2]
 FIXED = {

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from ingest.models.catalog import Network, catalog
-from ingest.models.checkpoint_files import LOCK_FILE
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.checkpoint_files import LOCK_FILE
 
 _PIECE = 64 * 1024
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from warehouse.jobs import Job, Output
-from warehouse.runs import Run
-from warehouse.store import Writer
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import Writer
 
 Rows = list[dict[str, Any]]
 

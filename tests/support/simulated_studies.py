@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.bootstrap import bootstrap_scores
-from analysis.groups import group_statistics
-from analysis.intervals import intervals_of
-from analysis.permutation import stimulus_permutations
-from analysis.rsa import score_networks
-from analysis.settings import AnalysisSettings
-from analysis.similarity import spearman
+from alignhouse.analysis.kernels.similarity import spearman
+from alignhouse.analysis.statistics.bootstrap import bootstrap_scores
+from alignhouse.analysis.statistics.groups import group_statistics
+from alignhouse.analysis.statistics.intervals import intervals_of
+from alignhouse.analysis.statistics.permutation import stimulus_permutations
+from alignhouse.analysis.statistics.rsa import score_networks
+from alignhouse.analysis.statistics.settings import AnalysisSettings
 
 Float = NDArray[np.float64]
 

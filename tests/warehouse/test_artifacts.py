@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from warehouse import BrokenWarehouse
-from warehouse.artifacts import hive, load, read_metadata, work
-from warehouse.jobs import Job, Output, Tick
-from warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema, vector_table
+from alignhouse.warehouse import BrokenWarehouse
+from alignhouse.warehouse.artifacts import hive, load, read_metadata, work
+from alignhouse.warehouse.jobs import Job, Output, Tick
+from alignhouse.warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema, vector_table
 
 
 def vectors_job(values: np.ndarray, **settings: object) -> Job:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from warehouse.columns import column, table
+from alignhouse.warehouse.columns import column, table
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_numpy_columns_are_not_copied():
 
 def test_making_a_column_does_not_import_pandas():
     code = (
-        "import sys, pyarrow as pa; from warehouse.columns import column, table; "
+        "import sys, pyarrow as pa; from alignhouse.warehouse.columns import column, table; "
         "column(['a', None], pa.string()); column([1], pa.int32()); print('pandas' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

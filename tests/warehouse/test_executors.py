@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from warehouse import BadInput
-from warehouse.artifacts import files, write
-from warehouse.errors import Stopped
-from warehouse.executors import MOST_UNWRITTEN, local, threaded, writing_behind
-from warehouse.jobs import Job, Output, Tick
+from alignhouse.warehouse import BadInput
+from alignhouse.warehouse.artifacts import files, write
+from alignhouse.warehouse.errors import Stopped
+from alignhouse.warehouse.executors import MOST_UNWRITTEN, local, threaded, writing_behind
+from alignhouse.warehouse.jobs import Job, Output, Tick
 
 
 def job(number: int, before: Callable[[Tick], None] = lambda tick: None) -> Job:
@@ -112,7 +112,7 @@ def test_computing_waits_where_too_much_is_unwritten(tmp_path, monkeypatch):
         assert released.wait(20)
         return write(*arguments)
 
-    monkeypatch.setattr("warehouse.executors.write", slowly)
+    monkeypatch.setattr("alignhouse.warehouse.executors.write", slowly)
     jobs = [job(number, lambda tick: computed.append(tick)) for number in range(3 * MOST_UNWRITTEN)]
     running = writing_behind(tmp_path, jobs, starting)
     consumer = threading.Thread(target=lambda: list(running))
@@ -146,7 +146,7 @@ def test_where_writing_fails_the_error_is_raised(tmp_path, monkeypatch):
             raise OSError("no space left")
         return write(root, each, outputs)
 
-    monkeypatch.setattr("warehouse.executors.write", full)
+    monkeypatch.setattr("alignhouse.warehouse.executors.write", full)
     given = []
     with pytest.raises(OSError, match="no space left"):
         for each, _ in writing_behind(tmp_path, [job(number) for number in range(4)], starting):

@@ -10,11 +10,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from warehouse import BadInput, Warehouse, WarehouseLocked
-from warehouse.artifacts import work
-from warehouse.jobs import Job, Output
-from warehouse.runs import Run
-from warehouse.store import SNAPSHOT, WORKING, Writer
+from alignhouse.warehouse import BadInput, Warehouse, WarehouseLocked
+from alignhouse.warehouse.artifacts import work
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import SNAPSHOT, WORKING, Writer
 
 NEWER_TABLES = (
     "corrected_significance",
@@ -26,7 +26,7 @@ NEWER_TABLES = (
 )
 HOLD_THE_LOCK = """
 import sys
-from warehouse.store import Writer
+from alignhouse.warehouse.store import Writer
 with Writer(sys.argv[1], "a long job"):
     print("writing", flush=True)
     sys.stdin.readline()

@@ -9,12 +9,12 @@ import duckdb
 import pytest
 from made_up_warehouse import SLOTS, Rows, made_up_tables, rows_job, write_tables
 
-from warehouse import Warehouse, summaries
-from warehouse.checks import stale_summaries
-from warehouse.rebuild import rebuild
-from warehouse.runs import Run
-from warehouse.store import WORKING, Writer
-from warehouse.summaries import definitions, stale_rows
+from alignhouse.warehouse import Warehouse, summaries
+from alignhouse.warehouse.checks import stale_summaries
+from alignhouse.warehouse.rebuild import rebuild
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import WORKING, Writer
+from alignhouse.warehouse.summaries import definitions, stale_rows
 
 
 def new_rho(tables: dict[str, Rows]) -> tuple[str, Rows]:

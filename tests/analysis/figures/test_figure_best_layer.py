@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analysis.figures import best_layer
-from warehouse.errors import BadInput
+from alignhouse.analysis.figures import best_layer
+from alignhouse.warehouse.errors import BadInput
 
 Build = Callable[..., pl.DataFrame]
 

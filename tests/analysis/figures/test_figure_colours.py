@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from colour_blindness import MATRICES, from_hex, lab, smallest_distance
 
-from analysis.figures.labels import MARKERS, OKABE_ITO
-from analysis.figures.profile import COLOURS
+from alignhouse.analysis.figures.labels import MARKERS, OKABE_ITO
+from alignhouse.analysis.figures.profile import COLOURS
 
 # A difference of 2.3 is just noticeable side by side (Mahy et al. 1994); small marks want several times that.
 FAR = 10.0

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.figures.hemispheres import hemispheres
-from analysis.figures.protocol_difference import protocol_difference
-from analysis.figures.save import save_figure
+from alignhouse.analysis.figures.hemispheres import hemispheres
+from alignhouse.analysis.figures.protocol_difference import protocol_difference
+from alignhouse.analysis.figures.save import save_figure
 
 Build = Callable[..., pl.DataFrame]
 Said = Callable[[Any], str]

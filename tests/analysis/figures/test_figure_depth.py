@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.figures import depth
+from alignhouse.analysis.figures import depth
 
 REGIONS = (("V1", "early", 0), ("V2", "early", 1), ("MT", "lateral", 15))
 

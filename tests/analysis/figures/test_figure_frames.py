@@ -5,8 +5,8 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from analysis.figures.frames import joined_remarks, ordered_regions, rows_to_draw, with_group
-from warehouse.errors import BadInput
+from alignhouse.analysis.figures.frames import joined_remarks, ordered_regions, rows_to_draw, with_group
+from alignhouse.warehouse.errors import BadInput
 
 Build = Callable[..., pl.DataFrame]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures.labels import group_label, group_labels, group_styles, plain, shortened
-from warehouse.errors import BadInput
+from alignhouse.analysis.figures.labels import group_label, group_labels, group_styles, plain, shortened
+from alignhouse.warehouse.errors import BadInput
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.figures.complexity import alignment_against_complexity
-from analysis.figures.depth_networks import depth_of_networks
-from analysis.figures.profile import region_profile
-from analysis.figures.ranking import ranking
-from analysis.figures.save import save_figure
-from analysis.figures.training_dataset import by_training_dataset
-from warehouse.errors import BadInput
+from alignhouse.analysis.figures.complexity import alignment_against_complexity
+from alignhouse.analysis.figures.depth_networks import depth_of_networks
+from alignhouse.analysis.figures.profile import region_profile
+from alignhouse.analysis.figures.ranking import ranking
+from alignhouse.analysis.figures.save import save_figure
+from alignhouse.analysis.figures.training_dataset import by_training_dataset
+from alignhouse.warehouse.errors import BadInput
 
 Build = Callable[..., pl.DataFrame]
 Said = Callable[[Any], str]

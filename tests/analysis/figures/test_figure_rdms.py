@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from scipy.spatial.distance import squareform
 
-from analysis.figures.label_places import Box, label_places
-from analysis.figures.rdm_map import rdm_map
-from analysis.figures.rdms import rdm_pictures
-from analysis.figures.save import save_figure
-from analysis.rdm_frames import picture
+from alignhouse.analysis.figures.label_places import Box, label_places
+from alignhouse.analysis.figures.rdm_frames import picture
+from alignhouse.analysis.figures.rdm_map import rdm_map
+from alignhouse.analysis.figures.rdms import rdm_pictures
+from alignhouse.analysis.figures.save import save_figure
 
 Said = Callable[[Any], str]
 Drawn = Callable[[Any, str], list[pl.DataFrame]]

@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from analysis.figures import best_layer
-from analysis.figures.best_layer import best_layer_by_group
-from analysis.figures.depth import depth_bands
-from analysis.figures.save import save_figure
-from warehouse.errors import BadInput
+from alignhouse.analysis.figures import best_layer
+from alignhouse.analysis.figures.best_layer import best_layer_by_group
+from alignhouse.analysis.figures.depth import depth_bands
+from alignhouse.analysis.figures.save import save_figure
+from alignhouse.warehouse.errors import BadInput
 
 Build = Callable[..., pl.DataFrame]
 
@@ -67,7 +67,10 @@ def test_a_name_with_a_folder_or_an_unknown_format_is_refused(
 def test_importing_the_figures_and_the_report_loads_no_plotting_library() -> None:
     figures = Path(best_layer.__file__).parent
     modules = ", ".join(
-        [*(f"analysis.figures.{each.stem}" for each in figures.glob("[a-z]*.py")), "analysis.report.page"]
+        [
+            *(f"alignhouse.analysis.figures.{each.stem}" for each in figures.glob("[a-z]*.py")),
+            "alignhouse.analysis.report.page",
+        ]
     )
     heavy = ("plotnine", "matplotlib", "pandas", "jinja2")
     code = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"

@@ -12,12 +12,12 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.figures.best_layer import best_layer_by_group
-from analysis.figures.catalog import Drawn
-from analysis.report.content import ReportContent
-from analysis.report.page import write_report
-from analysis.report.pictures import Planned
-from warehouse.progress import Progress
+from alignhouse.analysis.figures.best_layer import best_layer_by_group
+from alignhouse.analysis.figures.catalog import Drawn
+from alignhouse.analysis.report.content import ReportContent
+from alignhouse.analysis.report.page import write_report
+from alignhouse.analysis.report.pictures import Planned
+from alignhouse.warehouse.progress import Progress
 
 NETWORKS = (
     ("AlexNet", "image-in1k", "CNNs"),

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.report.downloads import TABLES, write_downloads
-from analysis.report.publish import is_up_to_date, staged
-from warehouse.files import sha256_of
+from alignhouse.analysis.report.downloads import TABLES, write_downloads
+from alignhouse.analysis.report.publish import is_up_to_date, staged
+from alignhouse.warehouse.files import sha256_of
 
 
 def put(folder: Path, state: str, **texts: str) -> None:
@@ -53,7 +53,7 @@ def test_the_page_comes_after_all_that_it_links_to(tmp_path: Path, monkeypatch: 
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary.rename(final)
 
-    monkeypatch.setattr("analysis.report.publish.move_into_place", note)
+    monkeypatch.setattr("alignhouse.analysis.report.publish.move_into_place", note)
     put(tmp_path, "one", index_html="1", data__a_csv="1", zz_csv="1")
     assert moved == ["a.csv", "zz.csv", "index.html"]
 

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.report.content import Results, results_by_protocol
-from analysis.report.gaps import gaps
+from alignhouse.analysis.report.content import Results, results_by_protocol
+from alignhouse.analysis.report.gaps import gaps
 
 Content = Callable[..., Any]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from analysis.report.leaderboard import best_layer_table, leaderboard_table
+from alignhouse.analysis.report.leaderboard import best_layer_table, leaderboard_table
 
 Content = Callable[..., Any]
 

@@ -6,10 +6,10 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
-from alignhouse.study import shipped_protocols
-from analysis.report.methods import protocol_methods, setting_sentences, study_methods
-from analysis.settings import AnalysisSettings
-from ingest.features.settings import ExtractionSettings
+from alignhouse.analysis.report.methods import protocol_methods, setting_sentences, study_methods
+from alignhouse.analysis.statistics.settings import AnalysisSettings
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.study.file import shipped_protocols
 
 SETTINGS = {"extraction": ExtractionSettings, "analysis": AnalysisSettings}
 

@@ -12,8 +12,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from warehouse.errors import BadInput
-from warehouse.progress import Silent
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.progress import Silent
 
 FILES = [".made-from", "data", "figures", "index.html"]
 Content = Callable[..., Any]
@@ -85,7 +85,7 @@ def test_a_figure_of_many_points_is_in_the_page_as_pixels(
         return {given["src"].partition(";")[0] for tag, given in page.elements if tag == "img"}
 
     assert kinds(written()) == {"data:image/svg+xml"}
-    monkeypatch.setattr("analysis.report.pictures.MOST_BYTES_OF_SVG", 10)
+    monkeypatch.setattr("alignhouse.analysis.report.pictures.MOST_BYTES_OF_SVG", 10)
     assert kinds(written()) == {"data:image/png"}
 
 

@@ -5,7 +5,13 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from analysis.report.tables import cell, compared_settings, settings_table, table_of, without_repeated_remark
+from alignhouse.analysis.report.tables import (
+    cell,
+    compared_settings,
+    settings_table,
+    table_of,
+    without_repeated_remark,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +58,11 @@ def test_numbers_are_set_apart_from_names() -> None:
 
 def test_nested_settings_become_dotted_names() -> None:
     table = settings_table({"analysis": {"seed": 0, "groups": {}}, "version": "1"}, "Settings")
-    assert table.rows == [["analysis.seed", "0"], ["analysis.groups", "–"], ["version", "1"]]
+    assert table.rows == [
+        ["analysis.seed", "0"],
+        ["analysis.groups", "–"],
+        ["version", "1"],
+    ]
 
 
 def test_a_setting_that_one_protocol_lacks_stands_with_its_section_and_is_marked() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.report import statistics_words, words
+from alignhouse.analysis.report import statistics_words, words
 
 
 def best(*rows: tuple[str, str, float], **more: Any) -> pl.DataFrame:

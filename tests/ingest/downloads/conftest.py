@@ -18,8 +18,8 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from ingest.downloads import s3, transfer
-from ingest.downloads.manifest import RemoteFile
+from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
+from alignhouse.ingest.downloads import s3, transfer
 
 _PIECE = 64 * 1024
 _SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.downloads import s3
+from alignhouse.ingest.downloads import s3
 
 FOLDER = "derivatives/stimuli_metadata/"
 REAL = ("README.txt", "annotations_fieldnames.json", "llm_frame_annotations.json")
@@ -24,7 +24,7 @@ def real(server, test_data: Path) -> Path:
 
 
 def fetch(server, to: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "alignhouse.cli", "ingest", "fetch", "bmd", "--to", str(to)]
+    command = [sys.executable, "-m", "alignhouse", "ingest", "fetch", "bmd", "--to", str(to)]
     command += ["--subjects", "sub-01", "--regions", "V3v", "--endpoint-url", server.url, *options]
     return subprocess.run(command, capture_output=True, text=True)
 

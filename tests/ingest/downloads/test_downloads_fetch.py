@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.downloads.destination import LEDGER, fetching_into, plan
-from ingest.downloads.fetch import fetch
-from ingest.downloads.outcome import IncompleteFetch
-from warehouse.errors import BadInput
-from warehouse.files import sha256_of
+from alignhouse.ingest.downloads.destination import LEDGER, fetching_into, plan
+from alignhouse.ingest.downloads.fetch import fetch
+from alignhouse.ingest.downloads.outcome import IncompleteFetch
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import sha256_of
 
 MIB = 2**20
 A, B, C = (f"sub-01/{name}.pkl" for name in "abc")
@@ -88,7 +88,7 @@ def test_a_second_fetch_asks_the_server_for_nothing_and_reads_no_file(server, li
     files = listed(server.offer(a=100_000, b=50))
     fetch(files, tmp_path, **server.where())
     server.gets.clear()
-    monkeypatch.setattr("ingest.downloads.destination.hashing_until", lambda stop: pytest.fail)
+    monkeypatch.setattr("alignhouse.ingest.downloads.destination.hashing_until", lambda stop: pytest.fail)
 
     again = fetch(files, tmp_path, **server.where())
 
@@ -101,7 +101,7 @@ def test_a_destination_that_was_renamed_is_still_known(server, listed, tmp_path,
     files = listed(server.offer(a=1000))
     fetch(files, tmp_path / "here", **server.where())
     (tmp_path / "here").rename(tmp_path / "there")
-    monkeypatch.setattr("ingest.downloads.destination.hashing_until", lambda stop: pytest.fail)
+    monkeypatch.setattr("alignhouse.ingest.downloads.destination.hashing_until", lambda stop: pytest.fail)
     assert plan(files, tmp_path / "there").verified == files
 
 
@@ -248,7 +248,7 @@ def test_a_server_that_throttles_is_asked_again(server, listed, tmp_path):
 
 
 def test_throttling_that_outlasts_botocores_patience_is_waited_out(server, listed, tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.downloads.s3._ATTEMPTS", 1)
+    monkeypatch.setattr("alignhouse.ingest.downloads.s3._ATTEMPTS", 1)
     contents = server.offer(a=1000)
     server.throttled = 4
     watching = Watching()
@@ -292,7 +292,7 @@ def test_breaks_do_not_count_while_the_file_makes_headway(server, listed, tmp_pa
 
 
 def test_a_server_that_nobody_reaches_ends_the_whole_fetch(server, listed, tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.downloads.s3._ATTEMPTS", 1)
+    monkeypatch.setattr("alignhouse.ingest.downloads.s3._ATTEMPTS", 1)
     files = listed({f"sub-{i:02d}/a": b"a" for i in range(50)})
     with pytest.raises(IncompleteFetch, match="could not be fetched.*were not finished") as e:
         fetch(files, tmp_path, endpoint_url="http://127.0.0.1:9", prefix="x", workers=2)
@@ -302,8 +302,8 @@ def test_a_server_that_nobody_reaches_ends_the_whole_fetch(server, listed, tmp_p
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from ingest.downloads.fetch import fetch
-from ingest.downloads.manifest import RemoteFile
+from alignhouse.ingest.downloads.fetch import fetch
+from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
 to, where, files = json.loads(sys.argv[1])
 fetch([RemoteFile(*file) for file in files], Path(to), **where)
 """
@@ -412,7 +412,7 @@ def test_too_little_disk_is_said_before_anything_is_fetched(server, listed, tmp_
 
 def test_a_disk_that_fills_up_ends_the_fetch_and_says_what_is_safe(server, listed, tmp_path, monkeypatch):
     files = listed(server.offer(**{f"f{i}": 100 for i in range(5)}))
-    from ingest.downloads import transfer
+    from alignhouse.ingest.downloads import transfer
 
     moved: list[Path] = []
 
@@ -460,12 +460,12 @@ def test_a_link_of_a_data_set_without_content_is_replaced_by_the_file(server, li
 
 
 def test_boto3_is_imported_only_when_something_is_fetched():
-    code = "import sys, ingest.downloads.fetch; sys.exit('botocore' in sys.modules)"
+    code = "import sys, alignhouse.ingest.downloads.fetch; sys.exit('botocore' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_data_sets_own_bucket_is_asked_by_its_path(monkeypatch):
-    from ingest.downloads.s3 import BUCKET, PREFIX, Source
+    from alignhouse.ingest.downloads.s3 import BUCKET, PREFIX, Source
 
     source = Source(BUCKET, PREFIX, None, connections=2)
     url = source._client.generate_presigned_url(

@@ -8,12 +8,12 @@ import torch
 from features_plainly import outputs, sources
 from PIL import Image
 
-from ingest.features.extract import extract_rdms
-from ingest.features.recipe import NetworkRdms
-from ingest.features.settings import ExtractionSettings
-from ingest.models.build import build
-from ingest.models.catalog import catalog
-from ingest.models.compat_torchvision import load_torchvision
+from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.recipe import NetworkRdms
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 
 SOUND = ExtractionSettings(
     channel_order="rgb",

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
-from ingest.features.gram import row_centred_gram
-from ingest.features.projection import project
-from warehouse.errors import BadInput
+from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
+from alignhouse.ingest.features.gram import row_centred_gram
+from alignhouse.ingest.features.projection import project
+from alignhouse.warehouse.errors import BadInput
 
 SCIPY = {
     "correlation": "correlation",

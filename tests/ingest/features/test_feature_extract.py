@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 
-from ingest.features.extract import extract_rdms, extract_rdms_together
-from ingest.features.projection import project
-from ingest.features.recipe import NetworkRdms, effective_components
-from ingest.features.settings import ExtractionSettings
-from ingest.models.build import build
-from ingest.models.catalog import catalog
-from warehouse.errors import BadInput
+from alignhouse.ingest.features.extract import extract_rdms, extract_rdms_together
+from alignhouse.ingest.features.projection import project
+from alignhouse.ingest.features.recipe import NetworkRdms, effective_components
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.warehouse.errors import BadInput
 
 
 def test_sound_rdms_are_one_minus_pearson_over_mean_features(
@@ -113,7 +113,7 @@ def test_clips_are_averaged_plainly_or_pair_by_pair(
     ]
     settings = ExtractionSettings(clip_average=average)  # type: ignore[arg-type]
     result = extract_rdms(network, x3d, sources(videos), settings, scratch=tmp_path)
-    from ingest.features.inputs import Caller, InputMaker
+    from alignhouse.ingest.features.inputs import Caller, InputMaker
 
     make, caller = InputMaker(network, settings), Caller(network, x3d, "cpu", settings.frame_count)
     names = [layer.name for layer in result.layers]

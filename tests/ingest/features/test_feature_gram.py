@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 
-from ingest.features.gram import (
+from alignhouse.ingest.features.gram import (
     centre_stimuli,
     component_scores,
     correlation_rdm,
@@ -17,7 +17,7 @@ from ingest.features.gram import (
     row_correlation_rdm,
     share_between_stimuli,
 )
-from warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput
 
 
 def features(n: int, width: int, seed: int = 0) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ingest.features.inputs import (
+from alignhouse.ingest.features.inputs import (
     Caller,
     InputMaker,
     NetworkInputs,
@@ -20,11 +20,11 @@ from ingest.features.inputs import (
     image_transform,
     sample_clips,
 )
-from ingest.features.settings import ExtractionSettings
-from ingest.models.catalog import Network, catalog
-from ingest.models.compat_mmaction import load_mmaction
-from ingest.models.compat_torchvision import load_torchvision
-from warehouse.errors import BadInput
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction
+from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.warehouse.errors import BadInput
 
 
 def maker(name: str, settings: ExtractionSettings) -> InputMaker:

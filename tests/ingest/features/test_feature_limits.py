@@ -10,13 +10,13 @@ import pytest
 import torch
 from features_plainly import sources
 
-from ingest.features.extract import extract_rdms, extract_rdms_together, measure_widths
-from ingest.features.passes import features_bytes, plan_passes
-from ingest.features.recipe import NetworkRdms
-from ingest.features.settings import ExtractionSettings
-from ingest.models.build import build
-from ingest.models.catalog import catalog
-from warehouse.errors import BadInput
+from alignhouse.ingest.features.extract import extract_rdms, extract_rdms_together, measure_widths
+from alignhouse.ingest.features.passes import features_bytes, plan_passes
+from alignhouse.ingest.features.recipe import NetworkRdms
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.warehouse.errors import BadInput
 
 
 @pytest.mark.parametrize("limit", ["scratch_bytes", "memory"])

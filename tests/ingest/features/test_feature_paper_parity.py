@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ingest.features.extract import extract_rdms
-from ingest.features.settings import ExtractionSettings
-from ingest.models.build import build
-from ingest.models.catalog import Network, catalog
+from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import Network, catalog
 
 
 def clips(test_data: Path) -> list[Path]:
@@ -44,7 +44,7 @@ def test_resnet34_as_published(test_data: Path, paper: ExtractionSettings, tmp_p
     network = catalog()["ResNet34"].model_copy(update={"skips": ()})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        from ingest.models.torchvision import build_random
+        from alignhouse.ingest.models.sources.torchvision import build_random
 
         module = build_random(network).apply(xavier).eval()
     compare(network, module, paper, test_data, tmp_path)

@@ -11,13 +11,13 @@ import pytest
 import torch
 from features_plainly import sources
 
-from ingest.features import devices
-from ingest.features.extract import extract_rdms
-from ingest.features.prefetch import made_ahead
-from ingest.features.recipe import NetworkRdms
-from ingest.features.settings import ExtractionSettings
-from ingest.features.showing import part_weights
-from ingest.models.catalog import catalog
+from alignhouse.ingest.features import devices
+from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.prefetch import made_ahead
+from alignhouse.ingest.features.recipe import NetworkRdms
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.features.showing import part_weights
+from alignhouse.ingest.models.catalog import catalog
 
 
 def test_what_is_made_ahead_comes_in_order_and_never_more_than_asked_for() -> None:

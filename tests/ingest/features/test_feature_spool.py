@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from ingest.features.spool import Spool
-from warehouse.errors import BadInput
+from alignhouse.ingest.features.spool import Spool
+from alignhouse.warehouse.errors import BadInput
 
 ROWS = np.random.default_rng(1).normal(size=(5, 37)).astype(np.float32)
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from ingest.features.taps import Taps, leading_sum
-from warehouse.errors import AlignhouseError, BadInput
+from alignhouse.ingest.features.taps import Taps, leading_sum
+from alignhouse.warehouse.errors import AlignhouseError, BadInput
 
 
 class Overwritten(nn.Module):

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.features.jobs import precomputed_job
-from warehouse import BadInput
-from warehouse.runs import Run
-from warehouse.store import Writer
-from warehouse.vectors import read_vectors
+from alignhouse.ingest.features.jobs import precomputed_job
+from alignhouse.warehouse import BadInput
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import Writer
+from alignhouse.warehouse.vectors import read_vectors
 
 CONDITIONS = [f"{number:04d}" for number in range(1, 6)]
 

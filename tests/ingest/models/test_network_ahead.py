@@ -7,10 +7,10 @@ import threading
 import pytest
 import torch
 
-from ingest.models.ahead import BuiltAhead
-from ingest.models.build import Built
-from ingest.models.catalog import Network, catalog
-from warehouse.errors import BadInput
+from alignhouse.ingest.models.ahead import BuiltAhead
+from alignhouse.ingest.models.build import Built
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.warehouse.errors import BadInput
 
 FOUR = [catalog()[name] for name in ("AlexNet", "ResNet34", "x3d_s", "VGG11")]
 

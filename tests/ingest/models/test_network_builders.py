@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from ingest.models.build import build
-from ingest.models.catalog import Network, catalog
-from ingest.models.compat_mmaction import load_mmaction, package_folder
-from ingest.models.compat_torchvision import load_torchvision
-from ingest.models.mmaction2 import model_config, without_downloads
-from warehouse.errors import BadInput
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
+from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.models.sources.mmaction2 import model_config, without_downloads
+from alignhouse.warehouse.errors import BadInput
 
 
 def assert_equal_states(one: torch.nn.Module, other: torch.nn.Module) -> None:

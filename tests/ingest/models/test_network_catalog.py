@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from ingest.models.catalog import CATALOG, catalog, read_catalog, select
-from warehouse.errors import BadInput, BrokenWarehouse
+from alignhouse.ingest.models.catalog import CATALOG, catalog, read_catalog, select
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 
 
 def test_the_catalog_holds_103_networks_of_which_99_are_the_studys_and_92_its_defaults() -> None:
@@ -114,9 +114,10 @@ def test_a_video_network_without_its_sampling_is_an_error(tmp_path: Path) -> Non
 
 def test_importing_the_light_modules_loads_no_deep_learning_library() -> None:
     program = (
-        "import sys, ingest.models.catalog, ingest.models.weights, ingest.models.build, "
-        "ingest.models.layers, ingest.features.settings, ingest.features.extract; "
-        "ingest.models.catalog.catalog(); "
+        "import sys; "
+        "from alignhouse.ingest.models import build, catalog, layers, weights; "
+        "from alignhouse.ingest.features import extract, settings; "
+        "catalog.catalog(); "
         "print([m for m in ('torch', 'torchvision', 'timm', 'mmaction', 'decord', 'matplotlib') "
         "if m in sys.modules])"
     )

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from checkpoint_web import Watching, Web, assert_holds, checkpoint_web, content_of, leave_part
 
-from ingest.downloads.destination import fetching_into
-from ingest.downloads.outcome import IncompleteFetch
-from ingest.models import checkpoint_http, checkpoint_transfer
-from ingest.models.catalog import Network, catalog
-from ingest.models.checkpoint_files import LOCK_FILE
-from ingest.models.checkpoints import fetch_checkpoints
-from warehouse.errors import BadInput
+from alignhouse.ingest.downloads.destination import fetching_into
+from alignhouse.ingest.downloads.outcome import IncompleteFetch
+from alignhouse.ingest.models import checkpoint_http, checkpoint_transfer
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.checkpoint_files import LOCK_FILE
+from alignhouse.ingest.models.checkpoints import fetch_checkpoints
+from alignhouse.warehouse.errors import BadInput
 
 MIB = 2**20
 

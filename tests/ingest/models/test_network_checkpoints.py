@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from checkpoint_web import Watching, Web, assert_holds, checkpoint_web, content_of, leave_part
 
-from ingest.downloads.outcome import IncompleteFetch
-from ingest.models import checkpoint_transfer
-from ingest.models.catalog import catalog
-from ingest.models.checkpoint_files import LOCK_FILE, checkpoints_of
-from ingest.models.checkpoints import fetch_checkpoints
+from alignhouse.ingest.downloads.outcome import IncompleteFetch
+from alignhouse.ingest.models import checkpoint_transfer
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.checkpoint_files import LOCK_FILE, checkpoints_of
+from alignhouse.ingest.models.checkpoints import fetch_checkpoints
 
 MIB = 2**20
 
@@ -55,7 +55,7 @@ def test_a_second_fetch_asks_the_server_for_nothing(web: Web, tmp_path: Path, mo
     networks = web.offer("a", "b")
     fetch_checkpoints(networks, tmp_path)
     web.asked.clear()
-    monkeypatch.setattr("ingest.models.checkpoints.hashing_until", lambda stop: pytest.fail)
+    monkeypatch.setattr("alignhouse.ingest.models.checkpoints.hashing_until", lambda stop: pytest.fail)
 
     again = fetch_checkpoints(networks, tmp_path)
 
@@ -221,8 +221,8 @@ _FETCH = """
 import signal
 import sys
 from pathlib import Path
-from ingest.models.catalog import Network
-from ingest.models.checkpoints import fetch_checkpoints
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.checkpoints import fetch_checkpoints
 assert not {"torch", "urllib.request", "http.client"} & set(sys.modules), "importing is to be light"
 # A process that a shell started in the background ignores interrupts, and Python leaves it so.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from ingest.models import compat_mmaction, compat_torchvision
-from warehouse.errors import BadInput
+from alignhouse.ingest.models.sources import compat_mmaction, compat_torchvision
+from alignhouse.warehouse.errors import BadInput
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
@@ -22,8 +22,8 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
 def test_torchvision_loads_and_operators_are_declared_only_where_its_import_fails() -> None:
     plain = run("import torchvision").returncode == 0
     helped = run(
-        "from ingest.models.compat_torchvision import load_torchvision, stand_in_is_active;"
-        "load_torchvision().models.alexnet; print(stand_in_is_active())"
+        "from alignhouse.ingest.models.sources import compat_torchvision as compat; "
+        "compat.load_torchvision().models.alexnet; print(compat.stand_in_is_active())"
     )
     assert helped.stdout.strip() == str(not plain), helped.stderr
 
@@ -48,7 +48,7 @@ def test_another_failure_of_torchvision_is_not_hidden(monkeypatch: pytest.Monkey
 
 
 def test_mmaction_loads_quietly() -> None:
-    done = run("from ingest.models.compat_mmaction import load_mmaction; load_mmaction()")
+    done = run("from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction; load_mmaction()")
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr == ""

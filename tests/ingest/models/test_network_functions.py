@@ -14,14 +14,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ingest.features.taps import Taps
-from ingest.models.build import build_network
-from ingest.models.catalog import Network
-from ingest.models.functions import state_sha256
-from ingest.models.layers import layers_of
-from ingest.models.own import OwnNetwork, network_of
-from ingest.models.weights import refuse_trained_functions, weights_identity
-from warehouse.errors import AlignhouseError, BadInput
+from alignhouse.ingest.features.taps import Taps
+from alignhouse.ingest.models.build import build_network
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.layers import layers_of
+from alignhouse.ingest.models.own import OwnNetwork, network_of
+from alignhouse.ingest.models.sources.function import state_sha256
+from alignhouse.ingest.models.weights import refuse_trained_functions, weights_identity
+from alignhouse.warehouse.errors import AlignhouseError, BadInput
 
 GOOD = """
 import torch
@@ -52,7 +52,7 @@ def declare(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.
 
 def imports_anew(network: Network) -> None:
     """As a new process would, which is what usually runs a changed file."""
-    from ingest.models import functions
+    from alignhouse.ingest.models.sources import function as functions
 
     del sys.modules[network.source_id.partition(":")[0]]
     functions._imported.clear()

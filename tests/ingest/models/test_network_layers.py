@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from ingest.models.build import build
-from ingest.models.catalog import Network, catalog
-from ingest.models.layers import layers_of
-from warehouse.errors import BadInput
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.layers import layers_of
+from alignhouse.warehouse.errors import BadInput
 
 FAST = (
     "AlexNet",

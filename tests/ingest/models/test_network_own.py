@@ -10,14 +10,14 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ingest.models.build import build, build_network
-from ingest.models.catalog import Network, catalog, select_names
-from ingest.models.compat_mmaction import load_mmaction, package_folder
-from ingest.models.compat_torchvision import load_torchvision
-from ingest.models.own import OwnNetwork, network_of
-from ingest.models.pipelines import sampling_of
-from ingest.models.weights import check_weights, weights_identity
-from warehouse.errors import BadInput
+from alignhouse.ingest.models.build import build, build_network
+from alignhouse.ingest.models.catalog import Network, catalog, select_names
+from alignhouse.ingest.models.own import OwnNetwork, network_of
+from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
+from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.models.sources.pipelines import sampling_of
+from alignhouse.ingest.models.weights import check_weights, weights_identity
+from alignhouse.warehouse.errors import BadInput
 
 TSN = "recognition/tsn/tsn_imagenet-pretrained-r50_8xb32-1x1x3-100e_kinetics400-rgb.py"
 CLIP_KEYS = ("clip_len", "frame_interval", "dense", "format_shape", "resize", "crop", "frame_multiple")
@@ -123,7 +123,7 @@ def test_what_torchvision_does_not_have_names_what_it_has(declared: dict[str, An
 def test_untrained_torchvision_takes_the_transform_of_its_default_weights_or_of_those_named(
     transform: str | None, edge: int
 ) -> None:
-    from ingest.models.torchvision import published_transform
+    from alignhouse.ingest.models.sources.torchvision import published_transform
 
     network = own(source="torchvision", id="resnet50", weights="random", transform=transform)
     made: Any = published_transform(network)
@@ -172,7 +172,7 @@ def test_timm_without_published_weights_wants_others() -> None:
     load_torchvision()
     import timm
 
-    from ingest.models.timm import published
+    from alignhouse.ingest.models.sources.timm import published
 
     untrained = next(
         name for name in timm.list_models() if (known := published(name)) and known.address is None

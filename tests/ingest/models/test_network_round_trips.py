@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from ingest.models.build import build
-from ingest.models.catalog import Network, catalog
-from ingest.models.compat_torchvision import load_torchvision
-from warehouse.errors import BadInput
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.warehouse.errors import BadInput
 
 Saved = Callable[[], tuple[Network, Path, dict[str, torch.Tensor]]]
 
@@ -106,7 +106,7 @@ def test_a_damaged_file_of_a_hubs_cache_is_refused(source: str, request: pytest.
 
 
 def test_a_checkpoint_of_other_shapes_names_the_first_of_them(of_torchvision: Saved) -> None:
-    from ingest.models.states import load_strictly
+    from alignhouse.ingest.models.states import load_strictly
 
     network, _, state = of_torchvision()
     module = build(network, weights="random")

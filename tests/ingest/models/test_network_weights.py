@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ingest.models.catalog import catalog, select
-from ingest.models.weights import check_weights, checkpoint_file, weights_folder, weights_identity
-from warehouse.errors import BadInput
+from alignhouse.ingest.models.catalog import catalog, select
+from alignhouse.ingest.models.weights import check_weights, checkpoint_file, weights_folder, weights_identity
+from alignhouse.warehouse.errors import BadInput
 
 
 def test_random_weights_are_identified_by_their_seed() -> None:

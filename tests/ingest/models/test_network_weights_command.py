@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from checkpoint_web import Web
 
-from alignhouse import fetching
-from ingest.downloads.outcome import IncompleteFetch
-from ingest.models.catalog import catalog
-from warehouse.errors import BadInput
+from alignhouse.cli import fetching
+from alignhouse.ingest.downloads.outcome import IncompleteFetch
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.warehouse.errors import BadInput
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_what_failed_is_an_error_after_what_came_is_printed(address, tmp_path, c
 
 
 def test_missing_checkpoints_name_the_command_that_fetches_them(tmp_path):
-    from ingest.models.weights import check_weights
+    from alignhouse.ingest.models.weights import check_weights
 
     with pytest.raises(BadInput, match="no file .*get them with `alignhouse ingest weights`"):
         check_weights([catalog()["x3d_s"]], "pretrained", folder=tmp_path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.stimuli.archive import missing_videos, require_videos
-from ingest.stimuli.videos import numbered_split
-from warehouse.errors import BadInput
+from alignhouse.ingest.datasets.bmd.stimulus_set import missing_videos, require_videos
+from alignhouse.ingest.stimuli.videos import numbered_split
+from alignhouse.warehouse.errors import BadInput
 
 
 def test_what_is_missing_of_the_real_set_is_known_by_split():

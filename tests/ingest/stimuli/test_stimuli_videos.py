@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ingest.stimuli.names import natural_key
-from ingest.stimuli.videos import Stimulus, find_stimuli, inspect, match_stimuli, read_frames
-from warehouse.errors import BadInput
+from alignhouse.ingest.stimuli.names import natural_key
+from alignhouse.ingest.stimuli.videos import Stimulus, find_stimuli, inspect, match_stimuli, read_frames
+from alignhouse.warehouse.errors import BadInput
 
 
 def write_video(
@@ -285,8 +285,8 @@ def test_natural_order_counts_numbers_and_tells_all_names_apart():
 
 def test_importing_the_readers_loads_no_decoder():
     code = (
-        "import sys, ingest.stimuli.videos, ingest.brain.bmd;"
-        "import ingest.brain.brain_rdms, ingest.brain.rdm_files;"
+        "import sys, alignhouse.ingest.stimuli.videos, alignhouse.ingest.datasets.bmd.layout;"
+        "import alignhouse.ingest.betas.brain_rdms, alignhouse.ingest.datasets.rdms.files;"
         "print(sorted({'torch', 'decord', 'av', 'PIL', 'cv2'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

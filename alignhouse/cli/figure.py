@@ -1,0 +1,109 @@
+"""`alignhouse figure`: one figure of what a warehouse holds, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alignhouse.cli.terminal import WarehouseOption, progress, table_console, which_warehouse
+
+MILLIMETRES = 25.4  # an inch
+
+
+def figure(
+    name: Annotated[str | None, typer.Argument(help="A figure; without one, all are listed.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File to write; .pdf, .svg or .png. Default: NAME.pdf here."),
+    ] = None,
+    warehouse: WarehouseOption = None,
+    group_by: Annotated[
+        str, typer.Option(help="model_type, arch_type, training_dataset, family or protocol.")
+    ] = "model_type",
+    protocol: Annotated[str | None, typer.Option(help="Whose numbers; default: sound.")] = None,
+    other: Annotated[
+        str | None, typer.Option(help="The protocol to compare with (protocol_difference).")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Which data set, where the warehouse has several.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Which split, where the data set has several.")] = None,
+    roi: Annotated[list[str] | None, typer.Option(help="This region only; can be repeated.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="This network only, or a glob; can be repeated.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None, typer.Option(help="This layer only, or a glob; can be repeated (rdms, rdm_map).")
+    ] = None,
+    most: Annotated[
+        int | None, typer.Option(min=1, help="Show this many networks (ranking, depth_networks).")
+    ] = None,
+    width: Annotated[
+        float, typer.Option(min=60, max=1000, help="Millimetres; a column of a journal is about 89.")
+    ] = 183,
+    height: Annotated[
+        float | None, typer.Option(min=30, max=5000, help="Millimetres; default: as much as it needs.")
+    ] = None,
+    dpi: Annotated[int, typer.Option(min=30, max=1200, help="Dots per inch of a png.")] = 300,
+) -> None:
+    """Draw one figure of what a warehouse holds; without a name, list them.
+
+    Examples: `alignhouse figure`, `alignhouse figure best_layer --group-by arch_type --out best.svg`,
+    `alignhouse figure ranking --roi V1 --roi MT --width 89`
+    """
+    from alignhouse.analysis.figures.catalog import figure as known
+    from alignhouse.analysis.figures.catalog import make
+    from alignhouse.analysis.figures.request import Request
+    from alignhouse.analysis.figures.save import format_of, write_figure
+    from alignhouse.warehouse.store import Warehouse
+
+    if name is None:
+        list_figures()
+        return
+    asked = known(name)
+    target = out or Path(f"{name}.pdf")
+    format_of(target)
+    request = Request(
+        protocol=protocol,
+        dataset=dataset,
+        split=split,
+        group_by=group_by,
+        rois=roi or None,
+        models=model or None,
+        layers=layer or None,
+        other=other,
+        most=most,
+        width=width / MILLIMETRES,
+    )
+    with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
+        shown.stage(asked.title, 1, 0)
+        shown.job("reading and drawing")
+        drawn = make(opened, name, request, tick=shown.step)
+        shown.job(f"writing {target.name}")
+        write_figure(drawn.plot, target, height=height / MILLIMETRES if height else None, dpi=dpi)
+        shown.job_done()
+    typer.echo(f"Figure: {target}")
+
+
+def list_figures() -> None:
+    """Print every figure, what it shows and its options."""
+    from rich.table import Table
+
+    from alignhouse.analysis.figures.catalog import figures
+
+    names = {
+        "group_by": "--group-by",
+        "rois": "--roi",
+        "models": "--model",
+        "layers": "--layer",
+        "other": "--other",
+        "most": "--most",
+    }
+    table = Table(box=None, pad_edge=False)
+    for column in ("figure", "shows", "options"):
+        table.add_column(column, overflow="fold")
+    for each in figures().values():
+        table.add_row(each.name, each.help, " ".join(names[option] for option in each.options))
+    table_console().print(table)

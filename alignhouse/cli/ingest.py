@@ -1,0 +1,329 @@
+"""The commands below `alignhouse ingest`: from raw files to stored RDMs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alignhouse.cli.terminal import (
+    DeviceOption,
+    MemoryLimit,
+    ScratchLimit,
+    StudyFile,
+    WarehouseOption,
+    progress,
+    run_file,
+    run_on,
+    stoppable,
+    which_warehouse,
+)
+
+if TYPE_CHECKING:
+    from alignhouse.study.brain import BrainRequest
+
+# Left in a folder of simulated data by what simulated them, such as the demo.
+NOTICE = "SYNTHETIC.json"
+
+ingest_app = typer.Typer(help="From raw files to stored RDMs.", no_args_is_help=True)
+
+
+class Version(StrEnum):
+    """Versions of the BOLD Moments betas."""
+
+    A = "A"
+    B = "B"
+
+
+class Split(StrEnum):
+    """Which stimuli."""
+
+    test = "test"
+    train = "train"
+    all = "all"
+
+
+VersionOption = Annotated[Version, typer.Option(help="Version of the betas.")]
+SubjectsOption = Annotated[
+    str | None, typer.Option(help="Some subjects only, e.g. sub-01,sub-02. Default: all.", metavar="LIST")
+]
+RegionsOption = Annotated[
+    str, typer.Option(help="study (the 17), hemispheres, parts, all, or a list: V1,EBA,lMT.", metavar="LIST")
+]
+DatasetOption = Annotated[str, typer.Option(help="What to call the data set.")]
+MemoryOption = Annotated[str, typer.Option(help="Memory that may be used for betas and patterns.")]
+SkipBadOption = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out voxels with NaN or infinite values, and say how many.")
+]
+
+
+@ingest_app.command("inputs")
+def ingest_inputs(study: StudyFile) -> None:
+    """Read and check stimuli and brain data of a study; store betas and brain RDMs.
+
+    Example: `alignhouse ingest inputs my_study.toml`
+    """
+    run_file(study, until="inputs", report=False)
+
+
+@ingest_app.command("networks")
+def ingest_networks(
+    study: StudyFile,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Reckon disk and passes of each network, and do nothing.")
+    ] = False,
+    stimuli: Annotated[
+        int | None, typer.Option(min=3, help="With --dry-run: reckon with so many stimuli.")
+    ] = None,
+    device: DeviceOption = None,
+    memory: MemoryLimit = None,
+    scratch: ScratchLimit = None,
+) -> None:
+    """Extract the RDMs of the study's networks (and ingest its inputs, where that is still to do).
+
+    Examples: `alignhouse ingest networks my_study.toml --memory 4GB --scratch 20GB`,
+    `alignhouse ingest networks my_study.toml --dry-run --stimuli 1102`
+    """
+    if dry_run:
+        from alignhouse.study.dry_run import show, what_is_needed
+        from alignhouse.study.file import read_study, with_compute
+
+        asked = with_compute(read_study(study), device=device, memory=memory, scratch=scratch)
+        with progress() as shown:
+            needed, n_stimuli = what_is_needed(asked, stimuli, shown)
+        show(needed, asked, n_stimuli)
+        return
+    run_file(study, until="networks", report=False, device=device, memory=memory, scratch=scratch)
+
+
+@ingest_app.command("fetch")
+def ingest_fetch(
+    dataset: Annotated[str, typer.Argument(help="Which data set; bmd is the one that is known.")],
+    to: Annotated[Path, typer.Option(help="Folder to fetch into; files keep the data set's own paths.")],
+    version: VersionOption = Version.B,
+    subjects: SubjectsOption = None,
+    regions: RegionsOption = "study",
+    annotations: Annotated[bool, typer.Option(help="Annotations of the videos, and readmes.")] = True,
+    motion_energy: Annotated[
+        bool, typer.Option("--motion-energy", help="Motion-energy features of the videos.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List files and sizes, and fetch nothing.")
+    ] = False,
+    endpoint_url: Annotated[str | None, typer.Option(help="A mirror that speaks S3.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 8,
+) -> None:
+    """Download BOLD Moments: only what is asked for, verified, and resumed where it was stopped.
+
+    Example: `alignhouse ingest fetch bmd --to /data/bmd --subjects sub-01 --regions V1,EBA`
+    """
+    from alignhouse.cli.fetching import fetch_dataset, show_plan
+    from alignhouse.ingest.datasets.bmd.manifest import select_files
+    from alignhouse.warehouse.errors import BadInput, near_names
+
+    if dataset != "bmd":
+        raise BadInput(f"no data set {dataset!r} can be fetched", hint=near_names(dataset, ["bmd"]))
+    files = select_files(
+        version.value,
+        _list(subjects),
+        _names(regions),
+        annotations=annotations,
+        motion_energy=motion_energy,
+    )
+    with stoppable():
+        if dry_run:
+            show_plan(files, to)
+        else:
+            fetch_dataset(files, to, endpoint_url=endpoint_url, workers=workers)
+
+
+@ingest_app.command("models")
+def ingest_models_of_catalog(
+    networks: Annotated[
+        list[str] | None, typer.Argument(help="Names, globs, default (the 92) or all (the 99).")
+    ] = None,
+    warehouse: WarehouseOption = None,
+    protocols: Annotated[str, typer.Option(help="Whose layers: protocols that ship.")] = "sound,paper",
+    layers: Annotated[
+        bool, typer.Option(help="Also build each network, untrained, for its layers (seconds each).")
+    ] = True,
+) -> None:
+    """Describe networks of the catalog, and their layers, before any is extracted.
+
+    Example: `alignhouse ingest models all -w bmd.alignhouse`
+    """
+    from alignhouse.ingest.models.catalog import PAPER_92, select
+    from alignhouse.study.file import shipped
+    from alignhouse.study.models import ingest_models
+    from alignhouse.warehouse.errors import PartlyFailed
+
+    chosen = select(networks or [PAPER_92])
+    of_protocols = shipped(_list(protocols) or [])
+    folder = which_warehouse(warehouse, needs_snapshot=False)
+    with run_on(folder, {"networks": [each.name for each in chosen]}) as run:
+        failed = ingest_models(run, chosen, of_protocols, layers=layers)
+    if failed:
+        raise PartlyFailed(f"networks whose layers are not known: {len(failed)}", found=", ".join(failed))
+
+
+@ingest_app.command("weights")
+def ingest_weights(
+    networks: Annotated[
+        list[str] | None, typer.Argument(help="Names, globs, default (the 92) or all (the 99).")
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder to keep them in. Default: $ALIGNHOUSE_WEIGHTS, else the user's cache."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 4,
+) -> None:
+    """Download checkpoints of mmaction2's networks, verified, and resumed where it was stopped.
+
+    Example: `alignhouse ingest weights "slowfast*" tanet_r50`
+    """
+    from alignhouse.cli.fetching import fetch_weights
+    from alignhouse.ingest.models.catalog import PAPER_92, select
+    from alignhouse.ingest.models.weights import weights_folder
+
+    with stoppable():
+        fetch_weights(select(networks or [PAPER_92]), to or weights_folder(), workers=workers)
+
+
+@ingest_app.command("stimuli")
+def ingest_stimuli(
+    source: Annotated[Path, typer.Argument(help="The stimulus set: its zip, or the folder from it.")],
+    warehouse: WarehouseOption = None,
+    dataset: DatasetOption = "bmd",
+    split: Annotated[Split, typer.Option(help="Which videos.")] = Split.all,
+    password: Annotated[
+        str | None,
+        typer.Option(envvar="ALIGNHOUSE_STIMULI_PASSWORD", help="Of the zip; it is not kept anywhere."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder to unpack to. Default: beside the zip, named like it.")
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder with annotations.json, e.g. the one that fetch filled.")
+    ] = None,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Take the videos that are there, and name the others.")
+    ] = False,
+) -> None:
+    """Register every video: identifier, split, hash, frames, frame rate, size; and what people said of it.
+
+    Example: `alignhouse ingest stimuli stimulus_set.zip --annotations /data/bmd -w bmd.alignhouse`
+    """
+    from alignhouse.study.stimuli import StimuliRequest, ingest_stimulus_set
+
+    request = StimuliRequest(
+        source, dataset, split.value, password, to, annotations, skip_missing=skip_missing
+    )
+    with run_on(which_warehouse(warehouse, needs_snapshot=False), request.recorded()) as run:
+        ingest_stimulus_set(run, request)
+
+
+@ingest_app.command("betas")
+def ingest_betas(
+    source: Annotated[Path, typer.Argument(help="The data set's own folder, as fetched.")],
+    warehouse: WarehouseOption = None,
+    dataset: DatasetOption = "bmd",
+    version: VersionOption = Version.B,
+    split: Annotated[Split, typer.Option(help="Whose betas to store.")] = Split.all,
+    regions: RegionsOption = "study",
+    subjects: SubjectsOption = None,
+    skip_bad: SkipBadOption = False,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="The betas are simulated; every page that shows them says so.")
+    ] = False,
+    memory: MemoryOption = "8GB",
+) -> None:
+    """Store betas as Parquet, part by part; any region made of the parts can be asked for afterwards.
+
+    Example: `alignhouse ingest betas /data/bmd -w bmd.alignhouse`
+    """
+    from alignhouse.study.brain import describe_dataset, store_betas
+    from alignhouse.warehouse.hashes import Hashes
+
+    request = _request(dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory)
+    folder = which_warehouse(warehouse, needs_snapshot=False)
+    with run_on(folder, request.recorded()) as run:
+        hashes = Hashes(folder)
+        with run.all_or_nothing():
+            betas = store_betas(run, source, request, hashes)
+            describe_dataset(run, request, list(betas), synthetic=synthetic or (source / NOTICE).is_file())
+        hashes.save()
+
+
+@ingest_app.command("brain-rdms")
+def ingest_brain_rdms(
+    warehouse: WarehouseOption = None,
+    dataset: DatasetOption = "bmd",
+    version: VersionOption = Version.B,
+    split: Annotated[Split, typer.Option(help="Which stimuli.")] = Split.test,
+    regions: RegionsOption = "study",
+    subjects: SubjectsOption = None,
+    average_subjects: Annotated[
+        bool, typer.Option("--average-subjects", help="Keep the average of the subjects' RDMs.")
+    ] = False,
+    min_ncsnr: Annotated[
+        float | None, typer.Option(min=0, help="Keep only voxels whose noise-ceiling SNR reaches this.")
+    ] = None,
+    skip_bad: SkipBadOption = False,
+    memory: MemoryOption = "8GB",
+) -> None:
+    """Make RDMs of any regions from stored betas, and tell how reliable each region is.
+
+    Example: `alignhouse ingest brain-rdms --split train --regions hemispheres -w bmd.alignhouse`
+    """
+    from alignhouse.study.brain import brain_rdms_from_stored
+
+    request = replace(
+        _request(dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory),
+        min_ncsnr=min_ncsnr,
+        average=average_subjects,
+    )
+    with run_on(which_warehouse(warehouse), request.recorded()) as run, run.all_or_nothing():
+        brain_rdms_from_stored(run, request)
+
+
+def _request(
+    dataset: str,
+    version: Version,
+    split: Split,
+    regions: str,
+    subjects: str | None,
+    *,
+    skip_bad: bool,
+    memory: str,
+) -> BrainRequest:
+    from alignhouse.ingest.datasets.bmd.regions import resolve
+    from alignhouse.study.brain import BrainRequest
+    from alignhouse.warehouse.errors import BadInput
+    from alignhouse.warehouse.sizes import parse_bytes
+
+    try:
+        memory_bytes = parse_bytes(memory)
+    except ValueError as error:
+        raise BadInput("--memory", found=error) from error
+    return BrainRequest(
+        dataset=dataset,
+        version=version.value,
+        split=split.value,
+        regions=resolve(_names(regions), version.value),
+        subjects=_list(subjects),
+        skip_bad=skip_bad,
+        memory=memory_bytes,
+    )
+
+
+def _list(text: str | None) -> list[str] | None:
+    return None if text is None else [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _names(text: str) -> str | list[str]:
+    """A selection by name ("study"), or the names of a list."""
+    names = _list(text) or []
+    return names[0] if len(names) == 1 else names

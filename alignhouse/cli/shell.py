@@ -1,0 +1,149 @@
+"""An SQL prompt on a warehouse, for questions that nobody named yet."""
+
+from __future__ import annotations
+
+import cmd
+import contextlib
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from alignhouse.cli.answers import list_questions, options, write
+from alignhouse.warehouse.errors import AlignhouseError
+from alignhouse.warehouse.store import Warehouse
+
+HISTORY = Path("~/.alignhouse_history")
+MOST_HISTORY = 1000
+HELP = """\
+Any SQL of DuckDB's, over as many lines as it takes, ended by a semicolon. Besides:
+  .tables            tables and views
+  .schema NAME       the columns of one
+  .ask [QUESTION]    a named question, with its options: .ask best_layer --roi V1
+  .help              this text
+  .quit              leave (or end of file)"""
+
+
+class Shell(cmd.Cmd):
+    """Reads queries from standard input and prints their answers; what is refused is told, and goes on.
+
+    Lines from a pipe are answered without prompts, so that scripts can use it.
+    """
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        super().__init__()
+        self._warehouse = warehouse
+        self._lines: list[str] = []
+        self._interactive = sys.stdin.isatty()
+        self.use_rawinput = self._interactive
+        self.intro = (
+            f"{warehouse.folder}, read-only. SQL ends with ';', .help helps." if self._interactive else None
+        )
+        self._prompt_anew()
+
+    def cmdloop(self, intro: str | None = None) -> None:
+        """Read and answer until the end; Ctrl-C drops what was typed."""
+        with _history() if self._interactive else contextlib.nullcontext():
+            while True:
+                try:
+                    super().cmdloop(intro)
+                    return
+                except KeyboardInterrupt:
+                    print()
+                    self._lines = []
+                    self._prompt_anew()
+                    intro = self.intro = ""
+
+    def onecmd(self, line: str) -> bool:
+        """Take one line; gives whether to leave."""
+        if line == "EOF":
+            if any(each.strip() for each in self._lines):
+                self._answer()
+            return True
+        if not self._lines and line.lstrip().startswith("."):
+            return self._command(line.strip()[1:])
+        self._lines.append(line)
+        if line.rstrip().endswith(";"):
+            self._answer()
+        elif not any(each.strip() for each in self._lines):
+            self._lines = []
+        self._prompt_anew()
+        return False
+
+    def completenames(self, text: str, *ignored: object) -> list[str]:
+        """Names of tables and columns that begin with `text`."""
+        names = self._warehouse.sql(
+            "select table_name from information_schema.tables"
+            " union select column_name from information_schema.columns order by all"
+        ).fetchall()
+        return [name for (name,) in names if name.startswith(text)]
+
+    def completedefault(self, *ignored: object) -> list[str]:
+        """As at the beginning of a line."""
+        return self.completenames(str(ignored[0]))
+
+    def _command(self, line: str) -> bool:
+        name, *arguments = shlex.split(line) or [""]
+        if name in ("quit", "exit", "q"):
+            return True
+        with _told():
+            if name == "tables":
+                self._print(
+                    "select table_name, table_type from information_schema.tables"
+                    " where table_schema = 'main' order by table_name"
+                )
+            elif name == "schema" and len(arguments) == 1:
+                quoted = arguments[0].replace('"', '""')
+                self._print(f'describe "{quoted}"')
+            elif name == "ask" and not arguments:
+                list_questions()
+            elif name == "ask":
+                with contextlib.suppress(SystemExit):  # after a question's --help
+                    given = options(arguments[0], arguments[1:])
+                    write(self._warehouse.ask(arguments[0], **given), "table", None)
+            else:
+                print(HELP)
+        return False
+
+    def _answer(self) -> None:
+        query, self._lines = "\n".join(self._lines), []
+        with _told():
+            self._print(query)
+
+    def _print(self, query: str) -> None:
+        answer = self._warehouse.sql(query)
+        if answer is not None:
+            write(answer, "table", None)
+
+    def _prompt_anew(self) -> None:
+        waiting = "...> " if self._lines else "sql> "
+        self.prompt = waiting if self._interactive else ""
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """An error is one line, and the prompt comes back."""
+    try:
+        yield
+    except (AlignhouseError, duckdb.Error) as error:
+        print(f"alignhouse: {error}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _history() -> Iterator[None]:
+    """Lines of former sessions, where the terminal can recall them."""
+    try:
+        import readline
+    except ImportError:
+        yield
+        return
+    file = HISTORY.expanduser()
+    readline.set_history_length(MOST_HISTORY)
+    if file.exists():
+        readline.read_history_file(file)
+    try:
+        yield
+    finally:
+        readline.write_history_file(file)

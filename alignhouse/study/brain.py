@@ -1,0 +1,264 @@
+"""From betas to brain RDMs: stored once by part, asked for by whatever region is made of the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from alignhouse.ingest.betas.jobs import (
+    BETAS_VERSION,
+    Conditions,
+    RegionJobs,
+    betas_job,
+    brain_rdm_job,
+    reliability_job,
+)
+from alignhouse.ingest.datasets.bmd.layout import find_beta_files, stimulus_names
+from alignhouse.ingest.datasets.bmd.regions import Region
+from alignhouse.ingest.datasets.job import dataset_job
+from alignhouse.ingest.stimuli.names import natural_key
+from alignhouse.study.hashing import hash_files
+from alignhouse.warehouse.artifacts import Artifact, read_metadata
+from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.executors import threaded, threads
+from alignhouse.warehouse.hashes import Hashes
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.schema import statement
+
+SPLITS = {"test": ("test",), "train": ("train",), "all": ("train", "test")}
+SYNTHETIC = "synthetic brains"
+STORE_THEM = "store them with `alignhouse ingest betas`"
+BetasOfSubjects = Mapping[str, Mapping[str, Mapping[str, Artifact]]]
+"""Subject -> part -> split -> artifact."""
+
+
+@dataclass(frozen=True)
+class BrainRequest:
+    """Which betas are meant, and what is made of them.
+
+    split : "test", "train" or "all". subjects : None for all that there are.
+    skip_bad : leave out voxels with NaN or infinite values. min_ncsnr : keep only voxels that reach it.
+    memory : bytes that may be used for betas and patterns.
+    """
+
+    dataset: str
+    version: str
+    split: str
+    regions: Sequence[Region]
+    subjects: Sequence[str] | None = None
+    skip_bad: bool = False
+    min_ncsnr: float | None = None
+    average: bool = False
+    memory: int = 8 * 10**9
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return SPLITS[self.split]
+
+    def recorded(self) -> dict[str, Any]:
+        """What a run that no study file describes keeps of it."""
+        return {**asdict(self), "regions": [region.name for region in self.regions]}
+
+    @property
+    def parts(self) -> list[str]:
+        return list(dict.fromkeys(part for region in self.regions for part in region.parts))
+
+
+@dataclass(frozen=True)
+class BrainRdms:
+    """Region -> artifact of its RDMs, and region -> subject -> why the subject has no such region."""
+
+    artifacts: Mapping[str, Artifact]
+    absent: Mapping[str, Mapping[str, str]]
+
+
+def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> BetasOfSubjects:
+    """The betas of the requested subjects, parts and splits, in the warehouse; those that are there stay.
+
+    Raises
+    ------
+    BadInput : a file is missing, damaged, or has bad values that are not to be skipped.
+    """
+    files = find_beta_files(root, request.version, request.parts, request.subjects)
+    n_subjects = len({file.subject for file in files})
+    run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
+    sha256 = hash_files([file.path for file in files], hashes, run.progress, root)
+    jobs = {
+        (file.subject, file.part, split): betas_job(
+            file,
+            sha256[file.path],
+            request.dataset,
+            request.version,
+            split,
+            skip_bad=request.skip_bad,
+            memory=request.memory // threads(),
+        )
+        for file in files
+        for split in request.splits
+    }
+    done = run.do("Storing betas", jobs.values(), threaded)
+    stored: dict[str, dict[str, dict[str, Artifact]]] = {}
+    for (subject, part, split), job in jobs.items():
+        stored.setdefault(subject, {}).setdefault(part, {})[split] = done[job.key][0]
+    for line in _left_out(run.writer.folder, stored):
+        run.progress.say(line)
+    return stored
+
+
+def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
+    """The requested betas as earlier runs stored them; of each, what was stored last.
+
+    Raises
+    ------
+    BadInput : some are not there; the first is named.
+    """
+    found = run.writer.artifacts(
+        "stored_betas",
+        method_version=BETAS_VERSION,
+        dataset=request.dataset,
+        version=request.version,
+        skip_bad=request.skip_bad,
+    )
+    stored: dict[str, dict[str, dict[str, Artifact]]] = {}
+    for artifact in found:
+        subject, part, split = (artifact.settings[name] for name in ("subject", "part", "split"))
+        stored.setdefault(subject, {}).setdefault(part, {})[split] = artifact
+    if not stored:
+        where = f"no betas of {request.dataset}, version {request.version}, in {run.writer.folder}"
+        raise BadInput(where, hint=STORE_THEM)
+    subjects = sorted(stored if request.subjects is None else set(request.subjects), key=natural_key)
+    for subject in subjects:
+        if subject not in stored:
+            raise BadInput(f"no betas of {subject} are stored", hint=near_names(subject, stored))
+        for part in request.parts:
+            for split in request.splits:
+                if split not in stored[subject].get(part, {}):
+                    raise BadInput(f"no {split} betas of {part} in {subject} are stored", hint=STORE_THEM)
+    return {subject: stored[subject] for subject in subjects}
+
+
+def conditions_of(folder: Path, betas: BetasOfSubjects, splits: Sequence[str]) -> Conditions:
+    """The stimuli that stored betas are of, where no folder of stimuli says which are meant."""
+    by_split: dict[str, tuple[str, ...]] = {}
+    for split in splits:
+        counts = (_about(folder, each).get("stimuli") for each in _artifacts(betas, split))
+        n = next((count for count in counts if count), None)
+        if n is None:
+            raise BadInput(f"no {split} betas with voxels are stored")
+        by_split[split] = tuple(stimulus_names(split, n))
+    return Conditions(by_split)
+
+
+def make_brain_rdms(
+    run: Run, betas: BetasOfSubjects, request: BrainRequest, conditions: Conditions, remark: str
+) -> BrainRdms:
+    """The RDMs of every requested region, and the rows that say how reliable it is.
+
+    Raises
+    ------
+    BadInput : stimuli and betas do not match, or no subject has a region.
+    """
+    if set(conditions.splits) != set(request.splits):
+        raise BadInput(
+            f"stimuli of split {request.split}",
+            expected=f"videos of {' and '.join(request.splits)}, by folder or by number (0001 to 1102)",
+            found=" and ".join(conditions.splits),
+        )
+    regions = {
+        region.name: RegionJobs(
+            root=run.writer.folder,
+            dataset=request.dataset,
+            region=region,
+            betas=betas,
+            splits=conditions.splits,
+            min_ncsnr=request.min_ncsnr,
+            memory=request.memory // threads(),
+        )
+        for region in request.regions
+    }
+    jobs = {
+        name: brain_rdm_job(each, request.split, conditions, average=request.average)
+        for name, each in regions.items()
+    }
+    done = run.do("Brain RDMs", jobs.values(), threaded)
+    reliability = [reliability_job(each, remark) for each in regions.values()]
+    run.do("Reliability of the regions", reliability, threaded)
+    artifacts = {name: done[job.key][0] for name, job in jobs.items()}
+    absent = {name: _about(run.writer.folder, each)["absent"] for name, each in artifacts.items()}
+    for name, of_region in absent.items():
+        for subject, reason in of_region.items():
+            run.progress.say(f"Absent: {name} of {subject} ({reason})")
+    return BrainRdms(artifacts, absent)
+
+
+def describe_dataset(run: Run, request: BrainRequest, subjects: Sequence[str], *, synthetic: bool) -> None:
+    """Make a data set known of which betas are stored, unless it is known as just this already."""
+    remark = SYNTHETIC if synthetic else ""
+    known = _dataset_row(run, request.dataset)
+    if known != ("bmd", request.version, synthetic, remark):
+        job = dataset_job(
+            request.dataset,
+            "bmd",
+            request.version,
+            subjects,
+            [],
+            absent={},
+            synthetic=synthetic,
+            remark=remark,
+        )
+        run.do("Describing the data set", [job])
+
+
+def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
+    """RDMs, reliability and descriptions of regions, from betas that are in the warehouse.
+
+    Raises
+    ------
+    BadInput : the betas are not there, or no subject has a region.
+    """
+    betas = find_stored_betas(run, request)
+    known = _dataset_row(run, request.dataset)
+    synthetic, remark = (known[2], known[3]) if known else (False, "")
+    conditions = conditions_of(run.writer.folder, betas, sorted(request.splits))
+    made = make_brain_rdms(run, betas, request, conditions, remark)
+    job = dataset_job(
+        request.dataset,
+        "bmd",
+        request.version,
+        list(betas),
+        request.regions,
+        absent=made.absent,
+        synthetic=synthetic,
+        remark=remark,
+    )
+    run.do("Describing the data set", [job])
+    return made
+
+
+def _dataset_row(run: Run, dataset: str) -> tuple[str, str, bool, str] | None:
+    row: tuple[str, str, bool, str] | None = run.writer.connection.execute(
+        statement("dataset_row"), {"dataset": dataset}
+    ).fetchone()
+    return row
+
+
+def _left_out(folder: Path, stored: BetasOfSubjects) -> Iterator[str]:
+    """A line for each part of which voxels were skipped (the same ones in every split)."""
+    for subject, parts in stored.items():
+        for part, of_part in parts.items():
+            first = next(iter(of_part.values()))
+            if dropped := _about(folder, first).get("dropped_voxels"):
+                yield f"Skipped {dropped:,} voxels with NaN or infinite values: {subject}, {part}"
+
+
+def _artifacts(stored: BetasOfSubjects, split: str) -> Iterator[Artifact]:
+    for parts in stored.values():
+        for of_part in parts.values():
+            yield of_part[split]
+
+
+def _about(folder: Path, artifact: Artifact) -> dict[str, Any]:
+    about: dict[str, Any] = read_metadata(folder / artifact.path)["about"]
+    return about

@@ -1,0 +1,123 @@
+"""What an extraction would take: layers, features, disk and passes of each network, before it begins."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.stimuli.videos import find_stimuli
+from alignhouse.study.file import Study
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.progress import Progress
+from alignhouse.warehouse.sizes import in_words
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What one network needs under all protocols together.
+
+    layers, features : of the protocol that reads most; features are values of one stimulus.
+    scratch_bytes : what all features would take on disk at once. passes : over the stimuli; 0 where it cannot
+        be done at all, and `fault` says why.
+    """
+
+    network: str
+    layers: int
+    features: int
+    scratch_bytes: int
+    passes: int
+    fault: str = ""
+
+
+def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> tuple[list[Needed], int]:
+    """What each network of a study needs, from a forward pass of its untrained self; and of how many stimuli.
+
+    What a function gives is taken as it is.
+
+    Parameters
+    ----------
+    n_stimuli : how many stimuli to reckon with; None for those of the study.
+
+    Raises
+    ------
+    BadInput : an unknown network or protocol, or no stimuli.
+    """
+    protocols = study.resolved_protocols()
+    settings = list(dict.fromkeys(each.extraction for each in protocols.values()))
+    networks = study.chosen_networks()
+    stimuli = [each.path for each in find_stimuli(study.stimuli.path, study.brain.split)]
+    videos = stimuli if n_stimuli is None else stimuli[:1] * n_stimuli
+    progress.stage("Measuring networks", len(networks), 0)
+    rows = []
+    for network in networks:
+        progress.job(network.name)
+        rows.append(_needed(network, videos, settings, study))
+        progress.job_done()
+        gc.collect()  # networks hold references to themselves
+    return rows, len(videos)
+
+
+def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:
+    """Print a line for each network, and the sums."""
+    console = Console(width=None if Console().is_terminal else 120)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("network")
+    for column in ("layers", "features of a stimulus", "features on disk", "passes"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        passes = row.fault or f"{row.passes:,}"
+        table.add_row(
+            row.network, f"{row.layers:,}", f"{row.features:,}", in_words(row.scratch_bytes), passes
+        )
+    console.print(table)
+    largest = max(rows, key=lambda row: row.scratch_bytes)
+    console.print(
+        f"{len(rows):,} networks, {n_stimuli:,} stimuli, protocols {', '.join(study.analysis.protocols)}: "
+        f"{in_words(sum(row.scratch_bytes for row in rows))} of features in all, at most "
+        f"{in_words(largest.scratch_bytes)} at once ({largest.network}). Allowed: "
+        f"{in_words(study.compute.scratch)} of scratch, {in_words(study.compute.memory)} of memory.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _needed(
+    network: Network, videos: Sequence[Path], settings: Sequence[ExtractionSettings], study: Study
+) -> Needed:
+    from alignhouse.ingest.features.devices import room_for_one_stimulus
+    from alignhouse.ingest.features.extract import bytes_of_values, measure_widths
+    from alignhouse.ingest.features.passes import features_bytes, plan_passes
+    from alignhouse.ingest.models.build import build_network
+
+    built = build_network(network, weights="random")
+    widths = measure_widths(
+        network,
+        built.module,
+        videos[0],
+        settings,
+        device=study.compute.device,
+        transform=built.transform,
+    )
+    most = max(widths, key=lambda of_settings: sum(of_settings.values()))
+    passes, fault = 0, ""
+    try:
+        plan = plan_passes(
+            widths,
+            len(videos),
+            scratch_bytes=study.compute.scratch,
+            memory=room_for_one_stimulus(study.compute.device, study.compute.memory),
+            what=network.name,
+            value_bytes=bytes_of_values(settings),
+        )
+        passes = len(plan.passes)
+    except BadInput as error:
+        fault = str(error)
+    scratch = features_bytes(widths, len(videos), bytes_of_values(settings))
+    return Needed(network.name, len(most), sum(most.values()), scratch, passes, fault)

@@ -1,0 +1,36 @@
+"""Content hashes of raw files: several at a time, with progress, remembered, and taken over from a fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from alignhouse.ingest.downloads.destination import LEDGER
+from alignhouse.warehouse.cores import cores
+from alignhouse.warehouse.hashes import Hashes
+from alignhouse.warehouse.progress import Progress
+
+# Hashing 40 GB takes half a minute: what is known is kept on the way.
+FILES_BETWEEN_SAVES = 200
+
+
+def hash_files(
+    paths: Sequence[Path], hashes: Hashes, progress: Progress, fetched: Path | None = None
+) -> dict[Path, str]:
+    """The sha256 of each file; what `alignhouse ingest fetch` verified in `fetched` is not read again."""
+    ledger = Hashes(fetched, LEDGER) if fetched is not None and (fetched / LEDGER).is_file() else None
+    unknown = [path for path in paths if not hashes.knows(path)]
+    progress.stage("Checking files", len(unknown), len(paths) - len(unknown))
+    if unknown:
+        with ThreadPoolExecutor(cores()) as pool:
+            hashing = pool.map(
+                lambda path: hashes.of(path, ledger.of) if ledger else hashes.of(path), unknown
+            )
+            for done, (path, _) in enumerate(zip(unknown, hashing, strict=True), start=1):
+                progress.job(path.name)
+                progress.job_done()
+                if done % FILES_BETWEEN_SAVES == 0:
+                    hashes.save()
+        hashes.save()
+    return {path: hashes.of(path) for path in paths}

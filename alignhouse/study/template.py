@@ -1,0 +1,60 @@
+"""A study file to start from, written from the study's own fields so that the two cannot disagree."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticUndefined
+
+from alignhouse.ingest.models.own import OwnNetwork
+from alignhouse.study.file import NetworksSection, Section, Study
+
+EXAMPLES = {("brain", "path"): "/data/bmd", ("stimuli", "path"): "/data/bmd/stimulus_set"}
+OWN_NETWORKS = ("networks", "own")
+SIZES = {("compute", "memory"): "8GB", ("compute", "scratch"): "100GB"}
+HEADER = """\
+# A study: what goes in, which networks, which analyses, where it ends up.
+# Paths start at this file's folder; ~ and $VARIABLES are expanded. Lines behind a # show the defaults.
+"""
+
+
+def study_template() -> str:
+    """A study file with every key, its default and its help; what is to be filled in holds an example."""
+    lines = [HEADER]
+    for name, field in Study.model_fields.items():
+        section = field.annotation
+        if not (isinstance(section, type) and issubclass(section, Section)):
+            continue
+        lines.append(f"[{name}]")
+        for key, each in section.model_fields.items():
+            if (name, key) == OWN_NETWORKS:
+                continue
+            to_fill_in = each.default is PydanticUndefined or (name, key) in EXAMPLES
+            value = EXAMPLES[name, key] if to_fill_in else SIZES.get((name, key), each.default)
+            shown = f"{key} = {_toml(value)}" if value is not None else f"{key} = ..."
+            lines.append(f"# {each.description}\n{'' if to_fill_in else '# '}{shown}")
+        lines.append("")
+        if name == OWN_NETWORKS[0]:
+            lines += [*_own_networks(), ""]
+    return "\n".join(lines)
+
+
+def _own_networks() -> list[str]:
+    """The keys of a network of one's own; a study has any number of them, so none is there by default."""
+    [table, key] = OWN_NETWORKS
+    described = NetworksSection.model_fields[key].description
+    lines = [f"# {described}", f"# [{table}.{key}.NAME]"]
+    for name, each in OwnNetwork.model_fields.items():
+        lines.append(f"# {each.description}\n# {name} = ...")
+    return lines
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Path):
+        value = str(value)
+    if isinstance(value, Enum):
+        value = value.value
+    return json.dumps(value)

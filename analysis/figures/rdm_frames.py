@@ -1,0 +1,236 @@
+"""What figures of RDMs draw: stored RDMs as pictures, and the place of each among the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.spatial.distance import squareform
+from scipy.stats import rankdata
+
+from alignhouse.analysis.figures.catalog import answers
+from alignhouse.analysis.figures.request import Request, Scope, matching, network_rows
+from alignhouse.analysis.jobs.scope import check_conditions
+from alignhouse.analysis.kernels.similarity import FloatArray
+from alignhouse.analysis.statistics.mds import classical_mds, second_order_distances
+from alignhouse.warehouse.artifacts import read_metadata
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.vectors import VectorFile, read_vectors
+
+if TYPE_CHECKING:
+    from alignhouse.warehouse.store import Warehouse
+
+Tick = Callable[[int, int], None]
+
+MOST_CELLS = 150  # a side of a picture, of more of which a printed column shows nothing
+EVERY = 10**9  # networks
+MOST_NETWORKS = 4  # of a map, where none are asked for
+FIELDS = ("protocol", "dataset", "split", "remark")
+
+
+class _Stored:
+    """The files of the RDMs of one scope; every one that is read is held to the conditions of the first."""
+
+    def __init__(self, warehouse: Warehouse, scope: Scope, request: Request) -> None:
+        [rows] = answers(warehouse, ["stored_rdms"], scope, request)
+        self._root = warehouse.folder
+        self._files = {(row["kind"], row["name"]): row["path"] for row in rows.iter_rows(named=True)}
+        self._first: tuple[str, list[str]] | None = None
+
+    def names(self, kind: str) -> list[str]:
+        return [name for of_kind, name in self._files if of_kind == kind]
+
+    @property
+    def conditions(self) -> list[str]:
+        """The stimuli, in the order of all RDMs that were read."""
+        assert self._first is not None
+        return self._first[1]
+
+    def region(self, roi: str) -> tuple[FloatArray, int]:
+        """The mean over subjects of the region's ranked RDMs (P,), and the number of subjects."""
+        _, rdms = read_vectors(self._path("brain", roi, f"region {roi}"), "rdm")
+        return np.mean([rankdata(each) for each in rdms], axis=0), len(rdms)
+
+    def layers(self, model: str) -> tuple[list[str], FloatArray]:
+        """Names (L) and RDMs (L, P) of a network's layers, from the first to the last."""
+        names, rdms = read_vectors(self._path("model", model, model), "rdm")
+        return names["layer"].to_list(), rdms
+
+    def layer_names(self, model: str) -> list[str]:
+        """Names (L) of a network's layers, from the first to the last."""
+        with VectorFile(self._path("model", model, model), "rdm") as file:
+            return [str(name) for name in file.names("layer")]
+
+    def layer(self, model: str, layer: str) -> FloatArray:
+        """The RDM (P,) of one layer."""
+        with VectorFile(self._path("model", model, model), "rdm") as file:
+            place = file.names("layer").index(layer)
+            return file.read(place, place + 1)[0]
+
+    def _path(self, kind: str, name: str, label: str) -> Path:
+        if (kind, name) not in self._files:
+            raise BadInput(f"the RDMs of {label} are not stored", hint="run the study again")
+        path = self._root / self._files[kind, name]
+        found = list(read_metadata(path)["about"]["conditions"])
+        if self._first is None:
+            self._first = (label, found)
+        check_conditions(label, found, self._first[0], self._first[1])
+        return path
+
+
+def picture_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
+    """RDMs as pictures: of each region, and of that layer, of those asked for, that aligns best with it.
+
+    A row is a cell:
+    protocol, dataset, split, remark, roi, roi_group, roi_order, panel (0 the region, 1 the layer), title,
+    row, column, percentile (rank of the dissimilarity among all of its RDM, in [0, 1]; null on the diagonal),
+    n_conditions, cell (how many conditions a side of a cell is the mean over), n_subjects. Rows and columns
+    follow the conditions' order.
+    """
+    [scores] = answers(warehouse, ["layer_score"], scope, replace(request, most=EVERY))
+    if scores.is_empty():
+        return (pl.DataFrame(),)
+    best = scores.filter(pl.col("layer").is_in(_layers(scores["layer"].unique().sort().to_list(), request)))
+    stored = _Stored(warehouse, scope, request)
+    chosen = best.sort("rho", "model", "layer_index", descending=[True, False, False]).unique(
+        "roi", keep="first", maintain_order=True
+    )
+    chosen = chosen.sort("roi_order", "roi")
+    frames = []
+    for done, row in enumerate(chosen.iter_rows(named=True)):
+        ranks, n_subjects = stored.region(row["roi"])
+        layer = stored.layer(row["model"], row["layer"])
+        titles = (f"{row['roi']}, mean of {n_subjects}", f"{row['model']}, {row['layer']}")
+        for panel, (title, rdm) in enumerate(zip(titles, (ranks, layer), strict=True)):
+            frames.append(
+                picture(rdm).with_columns(
+                    *(pl.lit(row[name]).alias(name) for name in (*FIELDS, "roi", "roi_group", "roi_order")),
+                    pl.lit(panel).alias("panel"),
+                    pl.lit(title).alias("title"),
+                    pl.lit(row["model"]).alias("model"),
+                    pl.lit(row["rho"]).alias("rho"),
+                    pl.lit(n_subjects).alias("n_subjects"),
+                )
+            )
+        tick(done + 1, len(chosen))
+    return (pl.concat(frames),)
+
+
+def picture(rdm: FloatArray, most: int = MOST_CELLS) -> pl.DataFrame:
+    """A condensed RDM (P,) as cells: row, column, percentile, n_conditions, cell.
+
+    percentile is the rank of a dissimilarity among all P, over P (ties share their average). An RDM of more
+    than `most` conditions is shown by the means of blocks of `cell` x `cell`, the diagonal left out.
+    """
+    square = squareform(rankdata(rdm) / rdm.size)
+    np.fill_diagonal(square, np.nan)
+    n = len(square)
+    cell = math.ceil(n / most)
+    if cell > 1:
+        starts = np.arange(0, n, cell, dtype=np.intp)
+        known = np.isfinite(square)
+        sums = _blocks(np.where(known, square, 0.0), starts)
+        counts = _blocks(known.astype(np.float64), starts)
+        square = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    row, column = np.indices(square.shape)
+    return pl.DataFrame(
+        {
+            "row": row.ravel(),
+            "column": column.ravel(),
+            "percentile": pl.Series(square.ravel()).fill_nan(None),
+        }
+    ).with_columns(n_conditions=pl.lit(n), cell=pl.lit(cell))
+
+
+def _blocks(square: FloatArray, starts: NDArray[np.intp]) -> FloatArray:
+    return np.asarray(np.add.reduceat(np.add.reduceat(square, starts, axis=0), starts, axis=1))
+
+
+def map_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
+    """Where regions and layers lie when RDMs that are alike (1 - Spearman) lie near one another.
+
+    All regions, and all layers, or those asked for, of the networks that are asked for; where none are, of
+    the best ones in the groups of regions. A row is a point: protocol, dataset, split, remark, kind ("region"
+    or "layer"), name, roi_group, model, layer, layer_index, n_layers, x, y, share_x, share_y (of the axes),
+    n_subjects.
+    """
+    [best] = answers(warehouse, ["best_layer"], scope, request)
+    if best.is_empty():
+        return (pl.DataFrame(),)
+    models = request.models or _best_networks(warehouse, scope)
+    stored = _Stored(warehouse, scope, request)
+    chosen = _layers_of(stored, models, request)
+    regions = best.unique("roi").sort("roi_order", "roi")
+    rows, rdms = [], []
+    total = len(regions) + len(models) + 1
+    for region in regions.iter_rows(named=True):
+        ranks, n_subjects = stored.region(region["roi"])
+        rdms.append(ranks)
+        rows.append(
+            {
+                "kind": "region",
+                "name": region["roi"],
+                "roi_group": region["roi_group"],
+                "n_subjects": n_subjects,
+            }
+        )
+        tick(len(rdms), total)
+    for done, model in enumerate(models):
+        names, of_layers = stored.layers(model)
+        shown = set(chosen[model])
+        rdms += [rdm for name, rdm in zip(names, of_layers, strict=True) if name in shown]
+        rows += list(_layer_rows(model, [name for name in names if name in shown]))
+        tick(len(regions) + done + 1, total)
+    labels = [str(row["name"]) for row in rows]
+    place = classical_mds(second_order_distances(np.stack(rdms), labels))
+    tick(total, total)
+    fields = {name: best[name][0] for name in FIELDS} | {"remark": scope.remark}
+    schema = {"layer_index": pl.Int64, "n_layers": pl.Int64, "model": pl.String, "layer": pl.String}
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    missing = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
+    return (
+        frame.with_columns(
+            *missing,
+            *(pl.lit(value).alias(name) for name, value in fields.items()),
+            x=place.coordinates[:, 0],
+            y=place.coordinates[:, 1],
+            share_x=pl.lit(float(place.shares[0])),
+            share_y=pl.lit(float(place.shares[1])),
+        ),
+    )
+
+
+def _layers(names: Sequence[str], request: Request) -> list[str]:
+    return list(names) if request.layers is None else matching(names, request.layers, "layer")
+
+
+def _layers_of(stored: _Stored, models: Sequence[str], request: Request) -> dict[str, list[str]]:
+    """Network -> the layers to show; a layer that is asked for need not be in every network."""
+    names = {model: stored.layer_names(model) for model in models}
+    every = dict.fromkeys(name for of_model in names.values() for name in of_model)
+    wanted = set(_layers(list(every), request))
+    return {model: [name for name in of_model if name in wanted] for model, of_model in names.items()}
+
+
+def _best_networks(warehouse: Warehouse, scope: Scope) -> list[str]:
+    """The networks that align best with a group of regions, then, up to the number, the next on average."""
+    rows = sorted(network_rows(warehouse, scope), key=lambda row: (not row[2], -row[1], row[0]))
+    return [name for name, _, _ in rows[:MOST_NETWORKS]]
+
+
+def _layer_rows(model: str, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for index, layer in enumerate(layers):
+        yield {
+            "kind": "layer",
+            "name": f"{model}, {layer}",
+            "model": model,
+            "layer": layer,
+            "layer_index": index,
+            "n_layers": len(layers),
+        }

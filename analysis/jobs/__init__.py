@@ -1,0 +1,1 @@
+"""Jobs of the analysis: read stored vectors, call statistics, write facts."""

@@ -1,0 +1,1 @@
+"""Numerical kernels on arrays: threads, sorting, weighted ranks, similarity."""

@@ -1,0 +1,1 @@
+"""Statistics on arrays; every function names its source."""

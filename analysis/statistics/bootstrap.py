@@ -1,0 +1,199 @@
+"""How sure a score is: bootstraps over stimuli, over subjects, and over both at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from alignhouse.analysis.kernels.devices import Precision
+from alignhouse.analysis.kernels.similarity import (
+    DEFAULT_MEMORY,
+    FloatArray,
+    condition_count,
+    correlate,
+    rank,
+)
+from alignhouse.analysis.statistics.resampling import resampled_scores
+from alignhouse.warehouse.errors import BadInput
+
+Array = NDArray[Any]
+
+# Fewer distinct stimuli have fewer than three pairs, of which no rank correlation can be told.
+FEWEST_DISTINCT_STIMULI = 3
+# Streams of chance that have nothing to do with one another, of one seed.
+STIMULI, SUBJECTS, NETWORKS, HALVES = range(4)
+
+
+@dataclass(frozen=True)
+class BootstrapScores:
+    """Scores R (mean over subjects of rho) of L layers in one region, in B resamples of each kind.
+
+    Attributes
+    ----------
+    observed : (L,), R of the data as they are.
+    stimuli : (L, B), stimuli resampled.
+    subjects : (L, B), subjects resampled; None for one subject alone.
+    both : (L, B), each resample with the stimuli of `stimuli` and the subjects of `subjects`; or None.
+    n_stimuli, n_subjects : how many there are to draw from.
+    """
+
+    observed: FloatArray
+    stimuli: Array
+    subjects: Array | None
+    both: Array | None
+    n_stimuli: int
+    n_subjects: int
+
+    def best_layer(self) -> BootstrapScores:
+        """The highest score of the L layers, chosen anew in each resample: the same record with L = 1."""
+
+        def best(samples: Array | None) -> Array | None:
+            return None if samples is None else samples.max(axis=0, keepdims=True)
+
+        return BootstrapScores(
+            self.observed.max(keepdims=True),
+            self.stimuli.max(axis=0, keepdims=True),
+            best(self.subjects),
+            best(self.both),
+            self.n_stimuli,
+            self.n_subjects,
+        )
+
+
+def resample_counts(n: int, draws: int, seed: int, stream: int, *, fewest: int = 1) -> NDArray[np.int32]:
+    """How often each of `n` things is in each of `draws` samples with replacement: (draws, n) int32.
+
+    They depend on the arguments alone and the first k are the same for every number of draws. Samples with
+    fewer than `fewest` distinct things are drawn again. Raw draws of PCG64 are used, as in
+    `permutation.stimulus_permutations`; they are mapped onto 0..n-1 by multiplication, whose bias (n / 2^32)
+    is far below what any number of draws could show.
+
+    Raises BadInput for n below `fewest`, no draws, or a negative seed.
+    """
+    for what, least, found in (("things to draw", max(1, fewest), n), ("draws", 1, draws), ("seed", 0, seed)):
+        if found < least:
+            raise BadInput(f"bootstrap: {what}", expected=f"at least {least}", found=found)
+    source = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,)))
+    kept = np.empty((draws, n), np.int32)
+    done = 0
+    while done < draws:
+        # Many at a time, but the sequence is one: what is thrown away depends on the stream alone.
+        raw = source.random_raw((draws - done) * n).reshape(-1, n)
+        chosen = ((raw >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
+        flat = chosen.astype(np.intp) + n * np.arange(len(chosen))[:, None]
+        counts = np.bincount(flat.ravel(), minlength=chosen.size).reshape(-1, n)
+        counts = counts[np.count_nonzero(counts, axis=1) >= fewest]
+        kept[done : done + len(counts)] = counts
+        done += len(counts)
+    return kept
+
+
+def bootstrap_scores(
+    models: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    precision: Precision = "float64",
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, BootstrapScores]:
+    """Bootstrap distributions of the score R of every layer (L, P) in every region.
+
+    The three resamplings are those of the dual bootstrap (Schuett, Kipnis, Diedrichsen & Kriegeskorte 2023,
+    eLife 12, e82566): stimuli alone, subjects alone, and the same draws of both together; `intervals`
+    combines them. A resample of stimuli leaves out the pairs of a stimulus with its own copies. All networks
+    and regions of one seed meet the same stimuli, and regions with as many subjects the same subjects, so
+    that differences between networks can be taken draw by draw.
+
+    Parameters
+    ----------
+    models : (L, P), one condensed RDM a layer.
+    brain : region -> (S, P), one condensed RDM a subject; subjects are drawn among those of the region.
+    draws, seed : how many resamples of each kind, and what they are drawn from.
+    precision : "float32" is right to 1e-6 and takes half the memory.
+    memory : bytes for working buffers (see `resampling.resampled_scores`).
+    layer_names : (L), what errors call the layers.
+
+    Raises BadInput as `resampled_scores` does.
+    """
+    rdms = {roi: np.asarray(each) for roi, each in brain.items()}
+    layers = np.asarray(models)
+    if layers.ndim != 2 or not rdms:
+        raise BadInput(
+            "bootstrap",
+            expected="layers (L, P) and at least one region",
+            found=f"{layers.shape}, {len(rdms)}",
+        )
+    n_stimuli = condition_count(layers.shape[1])
+    stimuli = resample_counts(n_stimuli, draws, seed, STIMULI, fewest=FEWEST_DISTINCT_STIMULI)
+    subjects = {roi: resample_counts(len(each), draws, seed, SUBJECTS) for roi, each in rdms.items()}
+    resampled = resampled_scores(
+        layers, rdms, stimuli, subjects, precision=precision, memory=memory, layer_names=layer_names
+    )
+    ranks = rank(layers, layer_names)
+    found = {}
+    for roi, scores in resampled.items():
+        n_subjects = len(rdms[roi])
+        rho = correlate(ranks, rank(rdms[roi]))
+        of_subjects = (rho @ subjects[roi].T / n_subjects).astype(scores.all_subjects.dtype)
+        several = n_subjects > 1
+        found[roi] = BootstrapScores(
+            observed=rho.mean(axis=1),
+            stimuli=scores.all_subjects,
+            subjects=of_subjects if several else None,
+            both=scores.drawn_subjects if several else None,
+            n_stimuli=n_stimuli,
+            n_subjects=n_subjects,
+        )
+    return found
+
+
+def difference_scores(a: BootstrapScores, b: BootstrapScores) -> BootstrapScores:
+    """The bootstrap of score differences a - b, draw by draw; both of the same brains and draws."""
+    return _combined([a, b], lambda arrays: arrays[0] - arrays[1])
+
+
+def median_scores(scores: Sequence[BootstrapScores]) -> BootstrapScores:
+    """The bootstrap of the median over networks, draw by draw; all of the same brains and draws."""
+    return _combined(scores, lambda arrays: np.median(np.stack(arrays), axis=0))
+
+
+def stacked_scores(scores: Sequence[BootstrapScores]) -> BootstrapScores:
+    """Records of the same brains and draws as one, its rows theirs one below the other."""
+    return _combined(scores, np.concatenate)
+
+
+def some_scores(scores: BootstrapScores, rows: slice) -> BootstrapScores:
+    """The record of some rows alone."""
+    return _combined([scores], lambda arrays: arrays[0][rows])
+
+
+def _combined(scores: Sequence[BootstrapScores], combine: Callable[[list[Array]], Array]) -> BootstrapScores:
+    first = scores[0]
+    for each in scores[1:]:
+        theirs, ours = _of_what(each), _of_what(first)
+        if theirs != ours:
+            raise BadInput(
+                "bootstraps to compare",
+                expected=ours,
+                found=theirs,
+                hint="only scores with the same brains, under the same draws, can be compared draw by draw",
+            )
+
+    def of(kind: str) -> Any:
+        arrays = [getattr(each, kind) for each in scores]
+        return None if any(each is None for each in arrays) else combine(arrays)
+
+    return BootstrapScores(
+        of("observed"), of("stimuli"), of("subjects"), of("both"), first.n_stimuli, first.n_subjects
+    )
+
+
+def _of_what(scores: BootstrapScores) -> str:
+    draws = scores.stimuli.shape[-1]
+    return f"{draws} draws of {scores.n_stimuli} stimuli and {scores.n_subjects} subjects"

@@ -1,0 +1,174 @@
+"""Do larger, costlier or more accurate networks align better? Correlations over networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+from alignhouse.analysis.kernels.similarity import FloatArray
+from alignhouse.analysis.statistics.bootstrap import NETWORKS, resample_counts
+from alignhouse.analysis.statistics.intervals import percentile_interval
+from alignhouse.warehouse.errors import BadInput
+
+# Parameters and operations of networks spread over three orders of magnitude and a network's neighbours
+# differ from it by a factor, not by an amount; untransformed, the few largest networks alone would set a
+# Pearson correlation. Accuracy is a share on one scale.
+LOGARITHMIC = ("parameters", "gflops")
+# With three networks any correlation is near 1 in size.
+FEWEST_NETWORKS = 4
+
+
+@dataclass(frozen=True)
+class ComplexityCorrelation:
+    """The correlation of alignment with one figure of networks.
+
+    Attributes
+    ----------
+    figure : what it is correlated with.
+    given : the figures that are held constant; () for a plain correlation.
+    method : "pearson" (figures of `LOGARITHMIC` as their logarithm) or "spearman".
+    correlation, lower, upper : its value and percentile interval; None where too few networks have the
+        figures, or they do not vary.
+    n_networks, n_left_out : networks that have all the figures, and that lack one.
+    draws : bootstrap samples of networks that the interval is made of: those in which nothing was constant.
+    """
+
+    figure: str
+    given: tuple[str, ...]
+    method: str
+    correlation: float | None
+    lower: float | None
+    upper: float | None
+    n_networks: int
+    n_left_out: int
+    draws: int
+
+
+def complexity_correlations(
+    alignment: ArrayLike,
+    figures: Mapping[str, Sequence[float | None]],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> list[ComplexityCorrelation]:
+    """Correlations over M networks of alignment with each figure, plain and given all the other figures.
+
+    Parameters
+    ----------
+    alignment : (M,) a score of each network in one region, e.g. R of its best layer.
+    figures : name -> (M,) figures of the networks, None or NaN where a network has none. "parameters" and
+        "gflops" must be positive.
+    draws, seed, level : of the bootstrap over networks.
+
+    A partial correlation is that of the residuals after linear regression on the other figures (Fisher 1924),
+    for "spearman" all of ranks. It is over the networks that have every figure; a plain one over those that
+    have that figure. Raises BadInput for NaN in `alignment`, shapes that do not fit, and figures that are not
+    positive where their logarithm is taken.
+    """
+    score = np.asarray(alignment, dtype=np.float64)
+    if score.ndim != 1 or score.size == 0 or not np.isfinite(score).all():
+        raise BadInput(
+            "alignment of networks",
+            expected="a finite number a network",
+            found=f"shape {score.shape}, or NaN",
+        )
+    values = {name: _transformed(name, column, score.size) for name, column in figures.items()}
+    found = []
+    for name in values:
+        others = tuple(other for other in values if other != name)
+        for given in dict.fromkeys([(), others]):
+            table = np.column_stack([score, values[name], *(values[other] for other in given)])
+            there = np.isfinite(table).all(axis=1)
+            for method in ("pearson", "spearman"):
+                correlation, interval, used = _estimate(table[there], method, draws, seed, level)
+                found.append(
+                    ComplexityCorrelation(
+                        name,
+                        given,
+                        method,
+                        correlation,
+                        *interval,
+                        n_networks=int(there.sum()),
+                        n_left_out=int((~there).sum()),
+                        draws=used,
+                    )
+                )
+    return found
+
+
+def partial_correlation(table: ArrayLike) -> float:
+    """Pearson's r of columns 0 and 1 of `table` (M, 2 + c) given the c others; NaN where one does not vary.
+
+    From the inverse Q of the correlation matrix: -Q01 / sqrt(Q00 Q11) (Whittaker 1990, ch. 5). NaN also where
+    the figures that are held constant determine a column, so that nothing is left of it.
+    """
+    return float(_partial(np.asarray(table, dtype=np.float64)[None])[0])
+
+
+def _estimate(
+    table: FloatArray, method: str, draws: int, seed: int, level: float
+) -> tuple[float | None, tuple[float | None, float | None], int]:
+    n_networks, n_columns = table.shape
+    # One network more than would leave no freedom to the residuals.
+    fewest = FEWEST_NETWORKS + n_columns - 2
+    if n_networks < fewest:
+        return None, (None, None), 0
+    observed = _partial(_ranked(table[None], method))[0]
+    if np.isnan(observed):
+        return None, (None, None), 0
+    counts = resample_counts(n_networks, draws, seed, NETWORKS, fewest=fewest)
+    rows = np.stack([np.repeat(np.arange(n_networks), each) for each in counts])
+    samples = _partial(_ranked(table[rows], method))
+    samples = samples[~np.isnan(samples)]
+    if samples.size == 0:
+        return float(observed), (None, None), 0
+    interval = percentile_interval(samples, level)
+    return float(observed), (float(interval.lower), float(interval.upper)), samples.size
+
+
+def _ranked(tables: FloatArray, method: str) -> FloatArray:
+    return tables if method == "pearson" else np.asarray(rankdata(tables, axis=1), dtype=np.float64)
+
+
+def _partial(tables: FloatArray) -> FloatArray:
+    """Partial correlations (B,) of columns 0 and 1 of tables (B, M, 2 + c), NaN where they do not exist."""
+    centred = tables - tables.mean(axis=1, keepdims=True)
+    # A column that is constant but for rounding has not varied.
+    spread = np.sqrt(np.einsum("bmc,bmc->bc", centred, centred))
+    varies = (spread > 1e-12 * np.abs(tables).max(axis=1) * np.sqrt(tables.shape[1])).all(axis=1)
+    unit = centred / np.where(spread > 0, spread, 1)[:, None, :]
+    correlations = np.einsum("bmc,bmd->bcd", unit, unit)
+    usable = varies & (np.linalg.cond(correlations[:, 2:, 2:]) < 1e10) if tables.shape[2] > 2 else varies
+    partial = np.full(len(tables), np.nan)
+    pair = correlations[usable][:, :2, :2]
+    if tables.shape[2] > 2:
+        # What is left of the pair once the others are taken out (the Schur complement).
+        across = correlations[usable][:, :2, 2:]
+        explained = np.linalg.solve(correlations[usable][:, 2:, 2:], across.transpose(0, 2, 1))
+        pair = pair - across @ explained
+    rest = pair[:, 0, 0], pair[:, 1, 1]
+    left = (rest[0] > 1e-10) & (rest[1] > 1e-10)
+    value = np.full(len(pair), np.nan)
+    value[left] = pair[left, 0, 1] / np.sqrt(rest[0][left] * rest[1][left])
+    partial[usable] = np.clip(value, -1, 1)
+    return partial
+
+
+def _transformed(name: str, column: Sequence[float | None], n_networks: int) -> NDArray[Any]:
+    values = np.array([np.nan if value is None else value for value in column], dtype=np.float64)
+    if values.shape != (n_networks,) or np.isinf(values).any():
+        raise BadInput(
+            f"{name} of networks", expected=f"{n_networks} numbers, or none", found=f"shape {values.shape}"
+        )
+    if name not in LOGARITHMIC:
+        return values
+    if (values <= 0).any():
+        place = int(np.argmax(values <= 0))
+        raise BadInput(f"{name} of network {place}", expected="above 0", found=values[place])
+    return np.asarray(np.log10(values))

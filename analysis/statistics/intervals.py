@@ -1,0 +1,160 @@
+"""Intervals from bootstrap distributions: percentile, bias-corrected, and the dual bootstrap's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri, stdtrit
+
+from alignhouse.analysis.kernels.similarity import FloatArray
+from alignhouse.analysis.statistics.bootstrap import BootstrapScores
+from alignhouse.warehouse.errors import BadInput
+
+RESAMPLINGS = ("stimuli", "subjects", "both")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Lower and upper bounds of intervals, each of the shape of what is estimated."""
+
+    lower: FloatArray
+    upper: FloatArray
+
+
+def percentile_interval(samples: ArrayLike, level: float = 0.95) -> Interval:
+    """Percentile interval of bootstrap `samples` (..., B): bounds (...) (Efron & Tibshirani 1993, ch. 13).
+
+    The quantiles (1 - level) / 2 and (1 + level) / 2, linear between order statistics. Raises BadInput for
+    NaN, no samples, or a level outside (0, 1).
+    """
+    ordered = _ordered(samples, level)
+    tail = np.full(ordered.shape[:-1], (1 - level) / 2)
+    return Interval(_quantile(ordered, tail), _quantile(ordered, 1 - tail))
+
+
+def bias_corrected_interval(observed: ArrayLike, samples: ArrayLike, level: float = 0.95) -> Interval:
+    """Bias-corrected percentile interval of `observed` (...): bounds (...) (Efron 1981, Can J Stat 9, 139).
+
+    With z0 the normal quantile of the share of samples (..., B) below the observed value (ties half), the
+    bounds are the quantiles Phi(2 z0 -/+ z) of the samples. A share of 0 or 1 counts as half a sample from
+    the end, where z0 would be infinite. Raises BadInput as `percentile_interval` does, and for shapes that do
+    not fit.
+    """
+    ordered, score = _ordered(samples, level), np.asarray(observed, dtype=np.float64)
+    if score.shape != ordered.shape[:-1] or np.isnan(score).any():
+        raise BadInput(
+            "bias-corrected interval",
+            expected=f"numbers of shape {ordered.shape[:-1]}, as the samples",
+            found=f"shape {score.shape}, {np.count_nonzero(np.isnan(score))} NaN",
+        )
+    n_samples = ordered.shape[-1]
+    # Samples may be in single precision, in which the observed value is to be looked up too.
+    place = score.astype(ordered.dtype)[..., None]
+    below = np.count_nonzero(ordered < place, axis=-1) + np.count_nonzero(ordered == place, axis=-1) / 2
+    z0 = ndtri(np.clip(below, 0.5, n_samples - 0.5) / n_samples)
+    z = ndtri((1 + level) / 2)
+    return Interval(_quantile(ordered, ndtr(2 * z0 - z)), _quantile(ordered, ndtr(2 * z0 + z)))
+
+
+def dual_variance(
+    both: ArrayLike, subjects: ArrayLike, stimuli: ArrayLike, n_subjects: int, n_stimuli: int
+) -> FloatArray:
+    """Variance of a score over new subjects and new stimuli, from three bootstraps (..., B): (...) float64.
+
+    Resampling both factors counts the measurement noise of single subjects and stimuli up to three times.
+    With V the variances of the bootstraps (divisor B - 1), S subjects and n stimuli, the estimate is
+
+        S/(S-1) V_subjects + n/(n-1) V_stimuli - S n / ((S-1)(n-1)) (V_both - V_subjects - V_stimuli)
+
+    kept at or above each of its first two terms, and then at or below V_both (Schuett et al. 2023, eLife 12,
+    e82566, "corrected 2-factor bootstrap"). Raises BadInput for fewer than 2 subjects, stimuli or samples.
+    """
+    samples = [np.asarray(each, dtype=np.float64) for each in (both, subjects, stimuli)]
+    for what, found in (("subjects", n_subjects), ("stimuli", n_stimuli), ("draws", samples[0].shape[-1])):
+        if found < 2:
+            raise BadInput(f"dual bootstrap: {what}", expected="at least 2", found=found)
+    v_both, v_subjects, v_stimuli = (each.var(axis=-1, ddof=1) for each in samples)
+    grow_subjects, grow_stimuli = n_subjects / (n_subjects - 1), n_stimuli / (n_stimuli - 1)
+    excess = grow_subjects * grow_stimuli * (v_both - v_subjects - v_stimuli)
+    variance = grow_subjects * v_subjects + grow_stimuli * v_stimuli - excess
+    variance = np.maximum(variance, np.maximum(grow_subjects * v_subjects, grow_stimuli * v_stimuli))
+    return np.minimum(variance, v_both)
+
+
+def dual_interval(
+    observed: ArrayLike,
+    both: ArrayLike,
+    subjects: ArrayLike,
+    stimuli: ArrayLike,
+    n_subjects: int,
+    n_stimuli: int,
+    level: float = 0.95,
+) -> Interval:
+    """Interval of `observed` (...) by the variance of the dual bootstrap: bounds (...).
+
+    observed -/+ t sqrt(dual_variance), with the quantile t of Student's distribution of min(S, n) - 1 degrees
+    of freedom (Schuett et al. 2023). Raises BadInput as `dual_variance` does.
+    """
+    _check_level(level)
+    score = np.asarray(observed, dtype=np.float64)
+    error = np.sqrt(dual_variance(both, subjects, stimuli, n_subjects, n_stimuli))
+    reach = stdtrit(min(n_subjects, n_stimuli) - 1, (1 + level) / 2) * error
+    return Interval(score - reach, score + reach)
+
+
+def intervals_of(scores: BootstrapScores, level: float = 0.95) -> dict[tuple[str, str], Interval]:
+    """Every interval of a bootstrap record, of all its rows: (what was resampled, method) -> bounds (L,).
+
+    "percentile" and "bias_corrected" of each resampling; for two subjects or more also ("both", "dual").
+    """
+    found = {}
+    for kind in RESAMPLINGS:
+        samples = getattr(scores, kind)
+        if samples is not None:
+            found[kind, "percentile"] = percentile_interval(samples, level)
+            found[kind, "bias_corrected"] = bias_corrected_interval(scores.observed, samples, level)
+    if scores.both is not None and scores.subjects is not None and scores.both.shape[-1] > 1:
+        found["both", "dual"] = dual_interval(
+            scores.observed,
+            scores.both,
+            scores.subjects,
+            scores.stimuli,
+            scores.n_subjects,
+            scores.n_stimuli,
+            level,
+        )
+    return found
+
+
+def _ordered(samples: ArrayLike, level: float) -> NDArray[Any]:
+    _check_level(level)
+    values = np.asarray(samples)
+    if values.ndim == 0 or values.shape[-1] == 0 or values.dtype.kind != "f":
+        raise BadInput(
+            "bootstrap samples",
+            expected="real numbers (..., draws), at least one draw",
+            found=f"{values.dtype} of shape {values.shape}",
+        )
+    ordered = np.sort(values, axis=-1)
+    # NaN sorts last.
+    if np.isnan(ordered[..., -1]).any():
+        raise BadInput("bootstrap samples", expected="numbers", found="NaN")
+    return ordered
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise BadInput("level of an interval", expected="between 0 and 1, e.g. 0.95", found=level)
+
+
+def _quantile(ordered: NDArray[Any], share: FloatArray) -> FloatArray:
+    """Quantiles `share` (...) of sorted values (..., B), linear between them (Hyndman & Fan 1996, type 7)."""
+    place = share * (ordered.shape[-1] - 1)
+    floor = np.floor(place).astype(np.intp)
+    ceiling = np.minimum(floor + 1, ordered.shape[-1] - 1)
+    low = np.take_along_axis(ordered, floor[..., None], axis=-1)[..., 0].astype(np.float64)
+    high = np.take_along_axis(ordered, ceiling[..., None], axis=-1)[..., 0].astype(np.float64)
+    return low + (place - floor) * (high - low)

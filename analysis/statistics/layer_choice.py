@@ -1,0 +1,204 @@
+"""A network's best layer, chosen on some stimuli and scored on others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from alignhouse.analysis.kernels.devices import Precision
+from alignhouse.analysis.kernels.similarity import (
+    DEFAULT_MEMORY,
+    FEWEST_CONDITIONS,
+    FloatArray,
+    condition_count,
+)
+from alignhouse.analysis.statistics.bootstrap import HALVES
+from alignhouse.analysis.statistics.resampling import resampled_scores
+from alignhouse.warehouse.errors import BadInput
+
+ChosenOn = Literal["train", "halves"]
+# Scores (L, C) on the stimuli that choose, and (L, C) on those that score, C times.
+ChoosingAndScoring = tuple[NDArray[Any], NDArray[Any]]
+# Few stimuli have few possible correlations, so layers do tie; which of them rounding puts first must not
+# depend on the precision or the number of threads.
+TIE_TOLERANCE = 1e-6
+FEWEST_STIMULI_OF_HALVES = 2 * FEWEST_CONDITIONS
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """One network's choice of layer in one region.
+
+    Attributes
+    ----------
+    chosen_on : "train" (other stimuli of the data set) or "halves" (random halves, each way).
+    score : mean over choices of R, the mean rho over subjects, of the chosen layer on the stimuli that were
+        not used to choose it.
+    votes : (L,), share of the choices that each layer won; they sum to 1.
+    layer : index of the layer with most votes (the first of equals).
+    choices : how many there were: 1 on train, 2 for each halving.
+    """
+
+    chosen_on: ChosenOn
+    score: float
+    votes: FloatArray
+    layer: int
+    choices: int
+
+
+def random_halves(n: int, halvings: int, seed: int) -> NDArray[np.int32]:
+    """`halvings` random splits of n stimuli in two halves: (2 * halvings, n) int32 of 0 and 1.
+
+    Rows 2h and 2h + 1 are the two halves of split h, of floor(n / 2) and the other stimuli. They depend on
+    (n, seed) and h alone. Raises BadInput where a half would have fewer than 4 stimuli.
+    """
+    for what, least, found in (
+        ("stimuli", FEWEST_STIMULI_OF_HALVES, n),
+        ("halvings", 1, halvings),
+        ("seed", 0, seed),
+    ):
+        if found < least:
+            raise BadInput(f"layer chosen on halves: {what}", expected=f"at least {least}", found=found)
+    source = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(HALVES,)))
+    places = np.argsort(source.random_raw(halvings * n).reshape(halvings, n), axis=1, kind="stable")
+    first = np.zeros((halvings, n), np.int32)
+    np.put_along_axis(first, places[:, : n // 2], 1, axis=1)
+    return np.stack([first, 1 - first], axis=1).reshape(2 * halvings, n)
+
+
+def choose_on_halves(
+    models: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    *,
+    halvings: int = 100,
+    seed: int = 0,
+    precision: Precision = "float64",
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, LayerChoice]:
+    """Layer with the highest R on a random half of the stimuli, scored on the other; both ways, averaged.
+
+    Half as many stimuli choose and score than there are, so the score is unbiased for the layers that halves
+    choose: a little below the true best. `models` is (L, P), `brain` region -> (S, P); the RDM of a half is
+    the sub-matrix, ranked anew. Returns region -> LayerChoice. Raises BadInput as `resampled_scores` does,
+    and for fewer than 8 stimuli.
+    """
+    scores = scores_on_halves(
+        models,
+        brain,
+        halvings=halvings,
+        seed=seed,
+        precision=precision,
+        memory=memory,
+        layer_names=layer_names,
+    )
+    return {roi: choice_from_scores(*each, "halves") for roi, each in scores.items()}
+
+
+def choose_on_train(
+    models: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    is_train: ArrayLike,
+    *,
+    precision: Precision = "float64",
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, LayerChoice]:
+    """Layer with the highest R on the training stimuli, scored on the others.
+
+    `is_train` is (n,) bool; the RDM of either part is the sub-matrix of `models` (L, P) and of `brain`,
+    region -> (S, P). Raises BadInput as `resampled_scores` does, and where a part has fewer than 4 stimuli.
+    """
+    scores = scores_on_train(
+        models, brain, is_train, precision=precision, memory=memory, layer_names=layer_names
+    )
+    return {roi: choice_from_scores(*each, "train") for roi, each in scores.items()}
+
+
+def scores_on_halves(
+    models: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    *,
+    halvings: int,
+    seed: int,
+    precision: Precision = "float64",
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, ChoosingAndScoring]:
+    """Region -> R of each layer on each half, and on the half that it was split from.
+
+    For many networks at once: rows of `models` (L, P) may be layers of several. Parameters and errors are
+    those of `choose_on_halves`.
+    """
+    halves = random_halves(_n_stimuli(models), halvings, seed)
+    scores = resampled_scores(
+        models, brain, halves, precision=precision, memory=memory, layer_names=layer_names
+    )
+    return {roi: (each.all_subjects, _other_half(each.all_subjects)) for roi, each in scores.items()}
+
+
+def scores_on_train(
+    models: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    is_train: ArrayLike,
+    *,
+    precision: Precision = "float64",
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, ChoosingAndScoring]:
+    """Region -> R of each layer on the training stimuli, and on the others; see `choose_on_train`."""
+    train = np.asarray(is_train, dtype=bool)
+    if train.shape != (_n_stimuli(models),):
+        raise BadInput(
+            "training stimuli", expected=f"{_n_stimuli(models)} of true or false", found=train.shape
+        )
+    for name, count in (("training", int(train.sum())), ("other", int((~train).sum()))):
+        if count < FEWEST_CONDITIONS:
+            raise BadInput(
+                f"layer chosen on train: {name} stimuli",
+                expected=f"at least {FEWEST_CONDITIONS}",
+                found=count,
+            )
+    parts = np.stack([train, ~train]).astype(np.int32)
+    scores = resampled_scores(
+        models, brain, parts, precision=precision, memory=memory, layer_names=layer_names
+    )
+    return {roi: (each.all_subjects[:, :1], each.all_subjects[:, 1:]) for roi, each in scores.items()}
+
+
+def choice_from_scores(choosing: ArrayLike, scoring: ArrayLike, chosen_on: ChosenOn) -> LayerChoice:
+    """The choice from scores (L, C) on the stimuli that choose, and (L, C) on those that score, C times.
+
+    Of layers that tie (within `TIE_TOLERANCE`), the first is chosen. Raises BadInput for shapes that do not
+    fit and for NaN.
+    """
+    first, second = np.asarray(choosing, dtype=np.float64), np.asarray(scoring, dtype=np.float64)
+    if first.shape != second.shape or first.ndim != 2 or first.size == 0:
+        raise BadInput(
+            "choice of a layer",
+            expected="two tables (layers, choices)",
+            found=f"{first.shape}, {second.shape}",
+        )
+    if np.isnan(first).any() or np.isnan(second).any():
+        raise BadInput("choice of a layer", expected="numbers", found="NaN")
+    n_layers, choices = first.shape
+    chosen = (first >= first.max(axis=0) - TIE_TOLERANCE).argmax(axis=0)
+    votes = np.bincount(chosen, minlength=n_layers) / choices
+    score = float(second[chosen, np.arange(choices)].mean())
+    return LayerChoice(chosen_on, score, votes, int(votes.argmax()), choices)
+
+
+def _other_half(scores: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Scores (L, 2H) of halves, each in the place of the half that it was split from."""
+    return scores.reshape(len(scores), -1, 2)[:, :, ::-1].reshape(scores.shape)
+
+
+def _n_stimuli(models: ArrayLike) -> int:
+    rows = np.asarray(models)
+    if rows.ndim != 2:
+        raise BadInput("RDMs of layers", expected="(layers, pairs)", found=f"shape {rows.shape}")
+    return condition_count(rows.shape[1])

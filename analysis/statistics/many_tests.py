@@ -1,0 +1,68 @@
+"""p-values of many tests at once: what to make of the smallest of hundreds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import false_discovery_control
+
+from alignhouse.analysis.kernels.similarity import FloatArray
+from alignhouse.analysis.statistics.permutation import p_value_greater
+from alignhouse.warehouse.errors import BadInput
+
+Correction = Literal["bonferroni", "holm", "benjamini_hochberg"]
+
+
+def adjusted_p_values(p: ArrayLike, method: Correction) -> FloatArray:
+    """p-values (T,) of one family of tests, adjusted for their number: (T,) float64, at most 1, same order.
+
+    "bonferroni" and "holm" (Holm 1979, step-down) bound the chance of any false positive, whatever the tests
+    have to do with one another; "benjamini_hochberg" (1995) the expected share of false ones among the
+    positives, where tests are independent or positively related.
+    Raises BadInput for values outside [0, 1].
+    """
+    values = np.asarray(p, dtype=np.float64)
+    outside = ~((values >= 0) & (values <= 1))
+    if values.ndim != 1 or outside.any():
+        raise BadInput(
+            "p-values to adjust",
+            expected="a row of numbers in [0, 1]",
+            found=f"{values[outside].ravel()[0]}" if outside.any() else f"shape {values.shape}",
+        )
+    if values.size == 0:
+        return values
+    if method == "benjamini_hochberg":
+        return np.asarray(false_discovery_control(values, method="bh"), dtype=np.float64)
+    if method == "bonferroni":
+        return np.minimum(1.0, values * values.size)
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(1.0, stepped)
+    return adjusted
+
+
+def family_wise_p(observed: ArrayLike, null: ArrayLike) -> FloatArray:
+    """p of each of T statistics against the highest of all T under each permutation: (T,) float64.
+
+    Parameters
+    ----------
+    observed : (T,) statistics in the same unit, high where the hypothesis is wrong.
+    null : (T, K), what each is under K permutations, the same for all tests in the same order, so that tests
+        that resemble one another are not paid for twice.
+
+    The chance of any p at or below alpha is at most alpha, where no test has an effect and also where some
+    do (maximum statistic, single step; Westfall & Young 1993; Nichols & Holmes 2002). (1 + count) / (1 + K),
+    one-sided. Raises BadInput for shapes that do not fit, no tests and NaN.
+    """
+    scores, values = np.asarray(observed, dtype=np.float64), np.asarray(null)
+    if scores.ndim != 1 or values.ndim != 2 or len(values) != len(scores) or values.size == 0:
+        raise BadInput(
+            "family of tests",
+            expected="statistics (T,) and nulls (T, K), T and K at least 1",
+            found=f"{scores.shape} and {values.shape}",
+        )
+    highest = values.max(axis=0)
+    return p_value_greater(scores, np.broadcast_to(highest, (len(scores), highest.size)))

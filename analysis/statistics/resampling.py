@@ -1,0 +1,190 @@
+"""Scores when each stimulus counts as often as it was drawn: the engine of bootstraps and of split halves.
+
+No resample is ever written out as an RDM, nor ranked anew: see `weighted_ranks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from alignhouse.analysis.kernels.devices import Precision
+from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
+from alignhouse.analysis.kernels.threads import in_threads, slices
+from alignhouse.analysis.kernels.weighted_ranks import (
+    Array,
+    Int32Array,
+    SortedRdms,
+    Weights,
+    bytes_to_rank,
+    names_of,
+    sets_a_batch,
+    weighted_products,
+)
+from alignhouse.warehouse.cores import cores
+from alignhouse.warehouse.errors import BadInput
+
+
+@dataclass(frozen=True)
+class ResampledScores:
+    """Scores of L layers in one region under B resamples.
+
+    Attributes
+    ----------
+    all_subjects : (L, B), mean over the region's subjects of Spearman's rho on the resampled stimuli.
+    drawn_subjects : (L, B), the mean weighted by how often each subject was drawn; None where none were.
+    """
+
+    all_subjects: Array
+    drawn_subjects: Array | None
+
+
+def resampled_scores(
+    models: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    stimulus_counts: ArrayLike,
+    subject_counts: Mapping[str, ArrayLike] | None = None,
+    *,
+    precision: Precision = "float64",
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, ResampledScores]:
+    """Spearman's rho of layers with the subjects of a region, on resampled stimuli, averaged over subjects.
+
+    A resample that holds stimulus i c_i times has the pair (i, j) c_i c_j times; pairs of a stimulus with
+    itself are left out, as their dissimilarity is 0 by definition. Its ranks are tie-averaged ranks of that
+    list, so the result is what ranking the resampled RDM anew would give.
+
+    Parameters
+    ----------
+    models : (L, P), one condensed RDM a layer.
+    brain : region -> (S, P), one condensed RDM a subject; regions may have different subjects.
+    stimulus_counts : (B, n) whole numbers, how often each resample holds each stimulus.
+    subject_counts : region -> (B, S), how often it holds each subject; None where only stimuli are resampled.
+    precision : of the ranks' matrix product: "float64", right to 1e-12, or "float32", to 1e-6.
+    memory : bytes for working buffers, beside the inputs, eight bytes a value of `brain`, and the result.
+    layer_names : (L), what errors call the layers.
+
+    Returns region -> ResampledScores, in `precision`. Raises BadInput as `similarity.rank` does, for counts
+    that do not fit, and for a resample in which an RDM is constant.
+    """
+    rows = checked_rdms(models, layer_names)
+    n_pairs = rows.shape[1]
+    labels = {
+        roi: [f"region {roi}, row {row}" for row in range(len(np.asarray(each)))]
+        for roi, each in brain.items()
+    }
+    regions = {roi: checked_rdms(each, labels[roi]) for roi, each in brain.items()}
+    counts = _checked_counts(stimulus_counts, n_pairs, regions)
+    drawn = _checked_subjects(subject_counts, regions, len(counts))
+    subjects = {roi: SortedRdms(each, names_of(labels[roi], len(each))) for roi, each in regions.items()}
+    n_columns = len(regions) * (1 if drawn is None else 2)
+    dtype = np.dtype(precision)
+
+    # Half for sorted layers; of each thread's share of the other half, half for the brains' ranks.
+    memory_a_thread = memory // 2 // cores()
+    most_subjects = max(len(each) for each in subjects.values())
+    a_set = n_pairs * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_to_rank(n_pairs)
+    batch = sets_a_batch(n_pairs, a_set, memory_a_thread // 2)
+    scores = np.empty((len(rows), n_columns, len(counts)), dtype)
+    for block in slices(len(rows), max(1, memory // 2 // (8 * n_pairs))):
+        layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
+
+        def score(resamples: slice, block: slice = block, layers: SortedRdms = layers) -> None:
+            weights = Weights(_pair_counts(counts[resamples]), resamples.start, "resample")
+            brains = _mean_unit_ranks(subjects, weights, drawn, resamples, dtype)
+            scores[block, :, resamples] = weighted_products(
+                layers, weights, brains, memory=memory_a_thread // 2
+            )
+
+        in_threads(score, slices(len(counts), batch))
+    np.clip(scores, -1, 1, out=scores)
+    return {
+        roi: ResampledScores(scores[:, index], None if drawn is None else scores[:, len(regions) + index])
+        for index, roi in enumerate(regions)
+    }
+
+
+def _pair_counts(counts: Int32Array) -> Int32Array:
+    """How often resamples (b, n) hold each pair of stimuli: (b, P)."""
+    row, column = np.triu_indices(counts.shape[1], 1)
+    return counts[:, row] * counts[:, column]
+
+
+def _mean_unit_ranks(
+    brain: Mapping[str, SortedRdms],
+    weights: Weights,
+    drawn: Mapping[str, FloatArray] | None,
+    resamples: slice,
+    dtype: np.dtype,
+) -> Array:
+    """Weighted means over subjects of their unit ranks, times the pairs' weights: (b, regions, P).
+
+    The dot product with a layer's unit ranks is its score: one vector stands for all subjects. With subjects
+    drawn, as many vectors again, whose means are over those.
+    """
+    n_resamples, n_pairs = weights.weights.shape
+    n_kinds = 1 if drawn is None else 2
+    means = np.empty((n_kinds, len(brain), n_resamples, n_pairs), dtype)
+    for region, (roi, subjects) in enumerate(brain.items()):
+        n_subjects = len(subjects)
+        ranks = np.empty((n_subjects, n_resamples, n_pairs), dtype)
+        shares = np.empty((n_resamples, n_kinds, n_subjects))
+        shares[:, 0] = 1 / n_subjects
+        if drawn is not None:
+            shares[:, 1] = drawn[roi][resamples]
+        shares /= subjects.ranks(slice(0, n_subjects), weights, ranks).T[:, None]
+        product = np.matmul(shares.astype(dtype), ranks.transpose(1, 0, 2))
+        means[:, region] = product.transpose(1, 0, 2)
+    means *= weights.weights
+    return means.reshape(-1, n_resamples, n_pairs).transpose(1, 0, 2)
+
+
+def _checked_counts(counts: ArrayLike, n_pairs: int, regions: Mapping[str, Array]) -> Int32Array:
+    n = condition_count(n_pairs)
+    for roi, each in regions.items():
+        if each.shape[1] != n_pairs:
+            raise BadInput(
+                f"RDMs of region {roi}", expected=f"{n_pairs} pairs, as the models", found=each.shape[1]
+            )
+    if not regions:
+        raise BadInput("resampled scores", expected="at least one region", found="none")
+    whole = np.asarray(counts)
+    if whole.ndim != 2 or whole.dtype.kind not in "iu" or whole.shape[1] != n or not len(whole):
+        raise BadInput(
+            "counts of stimuli",
+            expected=f"whole numbers, at least one row of {n}",
+            found=f"{whole.dtype} of shape {whole.shape}",
+        )
+    if whole.min() < 0 or whole.sum(axis=1).max() > 2 * n:
+        raise BadInput("counts of stimuli", expected=f"0 or more, at most {2 * n} in all", found="others")
+    return whole.astype(np.int32)
+
+
+def _checked_subjects(
+    counts: Mapping[str, ArrayLike] | None, regions: Mapping[str, Array], n_resamples: int
+) -> dict[str, FloatArray] | None:
+    """Region -> (B, S), shares that sum to 1 in each resample."""
+    if counts is None:
+        return None
+    shares = {}
+    for roi, subjects in regions.items():
+        drawn = np.asarray(counts[roi], dtype=np.float64)
+        if drawn.shape != (n_resamples, len(subjects)):
+            raise BadInput(
+                f"counts of subjects in region {roi}",
+                expected=f"shape {(n_resamples, len(subjects))}",
+                found=drawn.shape,
+            )
+        total = drawn.sum(axis=1, keepdims=True)
+        if drawn.min() < 0 or not total.all():
+            raise BadInput(
+                f"counts of subjects in region {roi}",
+                expected="0 or more, at least one subject a resample",
+                found="others",
+            )
+        shares[roi] = drawn / total
+    return shares

@@ -1,0 +1,252 @@
+"""Scores of a network's layers in every region: alignment, nulls, p-values, best layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, correlate, rank, real_rows, spearman
+from alignhouse.analysis.statistics.permutation import (
+    DEFAULT_MEMORY,
+    best_layer_null,
+    checked_permutations,
+    max_statistic_p,
+    mean_unit_ranks,
+    null_rows_and_columns,
+    null_rows_only,
+    p_value,
+)
+from alignhouse.analysis.statistics.settings import AnalysisSettings
+from alignhouse.warehouse.errors import BadInput
+
+# A layer's ranks in single precision, until all layers have met the permutations.
+BYTES_A_PAIR = 4
+
+
+@dataclass(frozen=True)
+class RoiScores:
+    """What one network's L layers score in one region with S subjects, under K permutations.
+
+    Attributes
+    ----------
+    rho : (L, S) float64, Spearman's rho of each layer with each subject.
+    mean : (L,) float64, R, the mean of `rho` over subjects.
+    sem : (L,) float64, its standard error; NaN for one subject.
+    null : (L, K) float32, R under each permutation.
+    p_layer : (L,) float64, two-sided p of each layer as if it were the only one.
+    best_layer : index of the highest R (the first of equals).
+    best_null : (K,) float64, what the best layer is held against.
+    p_best : p of the best layer, by the protocol's `best_layer_null`.
+    """
+
+    rho: FloatArray
+    mean: FloatArray
+    sem: FloatArray
+    null: NDArray[np.float32]
+    p_layer: FloatArray
+    best_layer: int
+    best_null: FloatArray
+    p_best: float
+
+
+@dataclass(frozen=True)
+class RankedBrains:
+    """Brain RDMs, ranked once for all networks.
+
+    ranks : (sum of S, P), all regions one below the other, in single precision, which holds them exactly.
+    rows : region -> its rows among them.
+    averages : (R, P) float64, the `mean_unit_ranks` of each region.
+    """
+
+    ranks: Ranks
+    rows: Mapping[str, slice]
+    averages: FloatArray
+
+
+def rank_brains(brain: Mapping[str, ArrayLike]) -> RankedBrains:
+    """The ranks of region -> (S, P), one condensed RDM a subject; regions may lack subjects.
+
+    Raises BadInput, naming region and row, as `similarity.rank` does; for no region, and lengths that differ.
+    """
+    if not brain:
+        raise BadInput("brain RDMs", expected="at least one region", found="none")
+    arrays = {roi: np.asarray(each) for roi, each in brain.items()}
+    n_pairs = _shared_length({f"region {roi}": each.shape for roi, each in arrays.items()})
+    total = sum(len(each) for each in arrays.values())
+    centred, sum_squares = np.empty((total, n_pairs), np.float32), np.empty(total)
+    rows: dict[str, slice] = {}
+    averages, start = np.empty((len(arrays), n_pairs)), 0
+    for index, (roi, each) in enumerate(arrays.items()):
+        ranks = rank(each, [f"region {roi}, row {row}" for row in range(len(each))])
+        rows[roi] = slice(start, start + len(each))
+        centred[rows[roi]], sum_squares[rows[roi]] = ranks.centred, ranks.sum_squares
+        averages[index] = mean_unit_ranks(ranks)
+        start += len(each)
+    return RankedBrains(Ranks(centred, sum_squares), rows, averages)
+
+
+def layer_alignment(
+    model_rdms: ArrayLike,
+    brain_rdms: ArrayLike,
+    *,
+    layer_names: Sequence[str] | None = None,
+    subject_names: Sequence[str] | None = None,
+) -> FloatArray:
+    """Spearman's rho of every layer's RDM (L, P) with every subject's RDM (S, P): (L, S) float64.
+
+    Raises BadInput as `similarity.spearman` does, with the names given.
+    """
+    return spearman(model_rdms, brain_rdms, a_names=layer_names, b_names=subject_names)
+
+
+def mean_and_sem(rho: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean over subjects of `rho` (L, S), and its standard error (ddof 1): (L,) and (L,) float64.
+
+    One subject has no standard error: it is NaN there, which is stored as NULL (None), never as 0.
+    """
+    n_subjects = rho.shape[1]
+    mean = rho.mean(axis=1)
+    if n_subjects == 1:
+        return mean, np.full(mean.shape, np.nan)
+    return mean, rho.std(axis=1, ddof=1) / np.sqrt(n_subjects)
+
+
+def score_network(
+    model_rdms: ArrayLike,
+    brain: Mapping[str, ArrayLike],
+    permutations: ArrayLike,
+    settings: AnalysisSettings,
+    *,
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Sequence[str] | None = None,
+) -> dict[str, RoiScores]:
+    """Scores of one network's layers (L, P) in every region: see `score_networks`."""
+    names = None if layer_names is None else {"network": layer_names}
+    scores = score_networks(
+        {"network": model_rdms}, brain, permutations, settings, memory=memory, layer_names=names
+    )
+    return scores["network"]
+
+
+def score_networks(
+    models: Mapping[str, ArrayLike],
+    brain: Mapping[str, ArrayLike] | RankedBrains,
+    permutations: ArrayLike,
+    settings: AnalysisSettings,
+    *,
+    memory: int = DEFAULT_MEMORY,
+    layer_names: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, dict[str, RoiScores]]:
+    """Scores of all layers of many networks in every region; brain data are permuted once for all of them.
+
+    Parameters
+    ----------
+    models : network -> (L, P), one condensed RDM a layer. What has a shape and becomes an array when numpy
+        asks for it (`StoredVectors`, or h5py's data sets) is read when its turn comes, and not kept.
+    brain : region -> (S, P), one condensed RDM a subject; or what `rank_brains` makes of it.
+    permutations : (K, n) int, the same for all networks and regions.
+    settings : the protocol: null, p-value and what a best layer is held against.
+    memory : bytes for working buffers, beside the inputs, `BYTES_A_PAIR` a value of all models, the ranks of
+        the brain RDMs and the result.
+    layer_names : network -> (L), what errors call the layers.
+
+    Returns network -> region -> RoiScores. Each layer is ranked once for all regions. Raises BadInput, naming
+    network and layer or region, for what cannot be ranked or compared.
+    """
+    if not models:
+        raise BadInput("scores", expected="at least one network", found="none")
+    brains = brain if isinstance(brain, RankedBrains) else rank_brains(brain)
+    shapes = {network: np.shape(each) for network, each in models.items()}
+    n_pairs = _shared_length(
+        {f"network {network}": shape for network, shape in shapes.items()}
+        | {f"region {roi}": brains.averages.shape for roi in brains.rows}
+    )
+    orders = checked_permutations(permutations, n_pairs, brains.averages)
+
+    labels = [
+        label for network, (count, _) in shapes.items() for label in _labels(network, count, layer_names)
+    ]
+    rho = np.empty((len(labels), len(brains.ranks.centred)))
+    null = np.empty((len(labels), len(brains.rows), len(orders)), np.float32)
+    together = settings.null == "rows_and_columns"
+    unit = np.empty((len(labels) if together else 0, n_pairs), np.float32)
+    # A layer in work holds its values and its ranks; the fewer blocks, the fewer times brains are converted.
+    a_block = min(len(labels), max(1, memory // (n_pairs * 8 * 2)))
+    room = np.empty((a_block, n_pairs))
+    for block, values in _blocks(models, np.empty((a_block, n_pairs))):
+        ranks = rank(values, labels[block], out=room[: len(values)])
+        rho[block] = correlate(ranks, brains.ranks)
+        if together:
+            lengths = np.sqrt(ranks.sum_squares)[:, None]
+            np.divide(ranks.centred, lengths, out=unit[block], casting="same_kind")
+        else:
+            null[block] = null_rows_only(
+                values, brains.averages, orders, memory=memory // 2, names=labels[block]
+            )
+    if together:
+        null = null_rows_and_columns(unit, brains.averages, orders, memory=memory)
+
+    scores: dict[str, dict[str, RoiScores]] = {}
+    start = 0
+    for network, (count, _) in shapes.items():
+        own = slice(start, start + count)
+        scores[network] = {
+            roi: _roi_scores(rho[own, rows], null[own, index], settings)
+            for index, (roi, rows) in enumerate(brains.rows.items())
+        }
+        start += count
+    return scores
+
+
+def _blocks(models: Mapping[str, ArrayLike], values: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+    """Which layers of all networks, one after the other, and their RDMs, as many as `values` has rows."""
+    start = filled = 0
+    for each in models.values():
+        for row in real_rows(each):
+            values[filled] = row
+            filled += 1
+            if filled == len(values):
+                yield slice(start, start + filled), values
+                start, filled = start + filled, 0
+    if filled:
+        yield slice(start, start + filled), values[:filled]
+
+
+def _roi_scores(rho: FloatArray, null: NDArray[np.float32], settings: AnalysisSettings) -> RoiScores:
+    mean, sem = mean_and_sem(rho)
+    best = int(np.argmax(mean))
+    p_layer = p_value(mean, null, settings.p_value)
+    if settings.best_layer_null == "max_over_layers":
+        p_best = max_statistic_p(float(mean[best]), null, settings.p_value)
+    else:
+        p_best = float(p_layer[best])
+    best_null = best_layer_null(null, best, settings.best_layer_null)
+    return RoiScores(rho, mean, sem, null, p_layer, best, best_null, p_best)
+
+
+def _labels(network: str, n_layers: int, names: Mapping[str, Sequence[str]] | None) -> list[str]:
+    if names is None:
+        return [f"{network}, layer {index}" for index in range(n_layers)]
+    if len(names[network]) != n_layers:
+        raise BadInput(
+            f"layer names of {network}", expected=f"{n_layers}, one a layer", found=len(names[network])
+        )
+    return [f"{network}, layer {name}" for name in names[network]]
+
+
+def _shared_length(shapes: Mapping[str, tuple[int, ...]]) -> int:
+    lengths: dict[str, int] = {}
+    for owner, shape in shapes.items():
+        if len(shape) != 2 or shape[0] == 0:
+            raise BadInput(
+                f"RDMs of {owner}", expected="(rows, pairs), at least one row", found=f"shape {shape}"
+            )
+        lengths[owner] = shape[1]
+    first, expected = next(iter(lengths.items()))
+    for owner, found in lengths.items():
+        if found != expected:
+            raise BadInput(f"RDMs of {owner}", expected=f"{expected} pairs, as {first}", found=found)
+    return expected

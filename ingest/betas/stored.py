@@ -1,0 +1,172 @@
+"""Betas of a region as the warehouse holds them: its parts side by side, read some stimuli at a time.
+
+A merged region is a declaration: the same stored parts serve V1, lV1 and lV1v.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from alignhouse.ingest.betas.reliability import gram_of_responses, ncsnr
+from alignhouse.ingest.rdm import correlation_rdm, correlation_rdm_in_parts
+from alignhouse.warehouse.artifacts import Artifact, read_metadata
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.vectors import VectorFile
+
+BUFFER_BYTES = 16 * 2**20
+# An RDM needs two voxels; of fewer there are no patterns to correlate.
+FEWEST_VOXELS = 2
+
+
+@contextmanager
+def open_region(
+    root: Path,
+    artifacts: Sequence[Mapping[str, Artifact]],
+    parts: Sequence[str],
+    min_ncsnr: float | None = None,
+) -> Iterator[StoredBetas]:
+    """The betas of a region in one subject, to be read while the block lasts.
+
+    Parameters
+    ----------
+    artifacts : for each part, split -> artifact of its betas. parts : their names.
+    min_ncsnr : keep only voxels whose noise-ceiling SNR, over all these splits, is at least this.
+    """
+    with ExitStack() as stack:
+        files: list[dict[str, VectorFile]] = []
+        absent = ""
+        for of_part in artifacts:
+            files.append({})
+            for split, artifact in of_part.items():
+                path = root / artifact.path
+                if artifact.rows == 0:
+                    absent = absent or str(read_metadata(path)["about"]["absent"])
+                files[-1][split] = stack.enter_context(VectorFile(path, "beta"))
+        _refuse_uneven(files, parts)
+        yield StoredBetas(files, absent, min_ncsnr)
+
+
+class StoredBetas:
+    """Betas of one region in one subject.
+
+    absent : why there is nothing to be read, or "".
+    """
+
+    def __init__(
+        self, files: Sequence[Mapping[str, VectorFile]], absent: str, min_ncsnr: float | None
+    ) -> None:
+        self._files, self.absent = files, absent
+        self._stimuli: dict[str, list[str]] = {}
+        self.n_voxels = sum(next(iter(each.values())).n_values for each in files) if not absent else 0
+        self._kept: np.ndarray | None = None
+        if min_ncsnr is not None and not absent:
+            self._kept = self.ncsnr(list(files[0])) >= min_ncsnr
+            if self.n_kept < FEWEST_VOXELS:
+                self.absent = f"{self.n_kept} of {self.n_voxels} voxels reach an ncsnr of {min_ncsnr:g}"
+
+    @property
+    def n_kept(self) -> int:
+        """Voxels that are read."""
+        return self.n_voxels if self._kept is None else int(np.count_nonzero(self._kept))
+
+    def stimuli(self, split: str) -> list[str]:
+        """The stimuli of a split in the order of their rows."""
+        if split not in self._stimuli:
+            named = self._files[0][split].names("stimulus")
+            self._stimuli[split] = list(dict.fromkeys(named))
+        return self._stimuli[split]
+
+    def repetitions(self, split: str) -> int:
+        return self._files[0][split].n_rows // len(self.stimuli(split))
+
+    def read(self, split: str, start: int, stop: int) -> np.ndarray:
+        """Responses to stimuli `start` to `stop`, (stop - start, n_repetitions, V) float32."""
+        repetitions = self.repetitions(split)
+        rows = [each[split].read(start * repetitions, stop * repetitions) for each in self._files]
+        responses = rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1)
+        if self._kept is not None:
+            responses = responses[:, self._kept]
+        return responses.reshape(stop - start, repetitions, -1)
+
+    def blocks(self, split: str, buffer_bytes: int = BUFFER_BYTES) -> Iterator[np.ndarray]:
+        """The responses to all stimuli of a split, some at a time: (k, n_repetitions, V) float32 each."""
+        n = len(self.stimuli(split))
+        step = self._stimuli_at_once(split, buffer_bytes)
+        for start in range(0, n, step):
+            yield self.read(split, start, min(n, start + step))
+
+    def ncsnr(self, splits: Sequence[str]) -> np.ndarray:
+        """Noise-ceiling SNR of each voxel that is read, (V,), over the responses in all of `splits`."""
+        return ncsnr(block for split in splits for block in self.blocks(split))
+
+    def gram(self, split: str, memory: int) -> np.ndarray:
+        """Inner products of all responses of a split; see `reliability.gram_of_responses`."""
+        repetitions = self.repetitions(split)
+        n = len(self.stimuli(split))
+
+        def read(start: int, stop: int) -> np.ndarray:
+            rows = self.read(split, start // repetitions, stop // repetitions)
+            return rows.reshape(-1, rows.shape[2])
+
+        stimuli_at_once = max(1, self._rows_within(memory) // repetitions)
+        return gram_of_responses(read, n * repetitions, min(n, stimuli_at_once) * repetitions)
+
+    def rdm(self, wanted: Sequence[tuple[str, str]], memory: int) -> np.ndarray:
+        """RDM of the (split, stimulus) that are wanted, in their order, (P,) float64.
+
+        1 - Pearson between stimuli over voxels, of betas averaged over repetitions in float64. Where the
+        patterns do not fit in `memory` bytes, they are read in parts, several times.
+        """
+        place = {
+            (split, name): row
+            for split in {split for split, _ in wanted}
+            for row, name in enumerate(self.stimuli(split))
+        }
+        rows = [(split, place[split, name]) for split, name in wanted]
+
+        def patterns(start: int, stop: int) -> np.ndarray:
+            means = np.empty((stop - start, self.n_kept))
+            for split, first, at, count in _runs(rows[start:stop], self._stimuli_at_once):
+                responses = self.read(split, first, first + count)
+                means[at : at + count] = responses.mean(axis=1, dtype=np.float64)
+            return means
+
+        rows_at_once = self._rows_within(memory)
+        if len(wanted) > rows_at_once:
+            return correlation_rdm_in_parts(patterns, len(wanted), rows_at_once)
+        return correlation_rdm(patterns(0, len(wanted)))
+
+    def _stimuli_at_once(self, split: str, buffer_bytes: int = BUFFER_BYTES) -> int:
+        # In float64, to which computations convert.
+        return max(1, buffer_bytes // (8 * self.n_voxels * self.repetitions(split)))
+
+    def _rows_within(self, memory: int) -> int:
+        # Two blocks in float64, each with the float32 rows that it is made from.
+        return max(1, memory // (2 * 12 * max(1, self.n_kept)))
+
+
+def _runs(rows: Sequence[tuple[str, int]], most: Callable[[str], int]) -> Iterator[tuple[str, int, int, int]]:
+    """Stretches of rows that follow one another in a file: (split, first row, place in `rows`, count)."""
+    at = 0
+    while at < len(rows):
+        split, first = rows[at]
+        count, longest = 1, most(split)
+        while count < longest and rows[at + count : at + count + 1] == [(split, first + count)]:
+            count += 1
+        yield split, first, at, count
+        at += count
+
+
+def _refuse_uneven(files: Sequence[Mapping[str, VectorFile]], parts: Sequence[str]) -> None:
+    for split, first in files[0].items():
+        for part, each in zip(parts, files, strict=True):
+            if each[split].n_rows not in (0, first.n_rows) and first.n_rows:
+                raise BadInput(
+                    f"{split} betas of {part}",
+                    expected=f"{first.n_rows:,} responses, as {parts[0]} has",
+                    found=f"{each[split].n_rows:,}",
+                )

@@ -1,0 +1,281 @@
+"""Numpy arrays out of pickled dicts, without running anything that the file says.
+
+A pickle is a program: it names functions and calls them. Here every name that it asks for is answered by a
+stand-in. Those that numpy writes for an array become records of shape, dtype and where the bytes are; the
+array is built from the record once the file is read and the three fit one another. All other names become
+one inert object that gives itself back whatever is done to it. Nothing is imported and nothing is called.
+Long payloads stay on disk (`pickle_skeletons`), so an array can be read in parts.
+
+What this does not promise: a file made on purpose to exhaust the machine (say, by tuples nested a million
+deep) can still do so.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from alignhouse.ingest.datasets.bmd.pickle_skeletons import Payload, read_skeleton
+from alignhouse.ingest.datasets.bmd.stored_arrays import StoredArray
+from alignhouse.warehouse.errors import BadInput, near_names
+
+MOST_BYTES = 2**30
+_PLAIN_DTYPE = re.compile(r"[biufc][0-9]{1,2}|[SU][1-9][0-9]{0,5}")
+_MOST_DIMENSIONS, _LONGEST = 64, 2**63 - 1  # numpy's own limits
+
+
+def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays in the pickled dict `path`, by key, in memory; see `open_arrays`."""
+    with open_arrays(path, names) as arrays:
+        return {name: array.read() for name, array in arrays.items()}
+
+
+@contextmanager
+def open_arrays(
+    path: Path, names: Sequence[str] | None = None, *, most_bytes: int = MOST_BYTES
+) -> Iterator[dict[str, StoredArray]]:
+    """The arrays in the pickled dict `path`, by key, to be read while the block lasts.
+
+    Parameters
+    ----------
+    names : the keys that are wanted, in this order; None gives every array that is kept under a string.
+    most_bytes : what may be held in memory beside the payloads that can be left on disk (which are those of
+        arrays that protocols 3 to 5 or Python 2 wrote).
+
+    Arrays have the dtype, byte order and memory order of the file. Pickle protocols 0 to 5, as numpy 1 and 2
+    write them. Numbers, booleans and fixed-width strings are read; all else in the file is passed over.
+
+    Raises BadInput, naming the file, where it is missing, cut short, not a pickle, or not a dict, or lacks a
+    name, and where what is wanted is no array, or one of objects or of structured records.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f"there is no file {path}", expected="a pickled dict of arrays")
+    with path.open("rb", buffering=0) as file:
+        content = _load(file, path, most_bytes)
+        if names is None:
+            wanted = [key for key, value in content.items() if _is_named_array(key, value)]
+        else:
+            wanted = list(names)
+        yield {name: _array(content, name, file, path) for name in wanted}
+
+
+def _is_named_array(key: object, value: object) -> bool:
+    return isinstance(key, str) and isinstance(value, _PickledArray)
+
+
+def _array(content: dict[Any, Any], name: str, file: BinaryIO, path: Path) -> StoredArray:
+    if name not in content:
+        known = [key for key in content if isinstance(key, str)]
+        raise BadInput(
+            f"{path} has no array {name}", hint=near_names(name, known) if known else "it has no names"
+        )
+    value = content[name]
+    if not isinstance(value, _PickledArray):
+        kind = "an unknown object" if value is _Inert else f"a {type(value).__name__}"
+        raise BadInput(f"{name} in {path} is no array", expected="a numpy array", found=kind)
+    return value.stored(file, path, f"{name} in {path}")
+
+
+def _load(file: BinaryIO, path: Path, most_bytes: int) -> dict[Any, Any]:
+    skeleton = read_skeleton(file, path, most_bytes)
+    # latin-1 is how arrays that Python 2 pickled keep their bytes.
+    unpickler = _InertUnpickler(io.BytesIO(skeleton.program), encoding="latin-1")
+    unpickler.payloads = skeleton.payloads
+    try:
+        content = unpickler.load()
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged program can fail in any way: pickle's documentation has no list
+        raise BadInput(
+            f"{path} cannot be read as a pickle",
+            expected="a dict of arrays",
+            found=(str(error) or repr(error))[:120],
+        ) from error
+    if type(content) is not dict:
+        kind = "an unknown object" if content is _Inert else f"a {_kind(content)}"
+        raise BadInput(f"{path} holds no dict", expected="a pickled dict of arrays", found=kind)
+    return content
+
+
+def _kind(value: object) -> str:
+    return "single array" if isinstance(value, _PickledArray) else type(value).__name__
+
+
+class _InertType(type):
+    def __setitem__(cls, key: object, value: object) -> None:
+        """Take no notice: a pickle fills dict-like objects this way."""
+
+
+class _Inert(metaclass=_InertType):
+    """Stands for every class, function and object that is not read.
+
+    It is a class because the unpickler only makes new objects of classes, and its own result because
+    pickles call what calls returned.
+    """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
+        return cls
+
+    @classmethod
+    def __setstate__(cls, state: object) -> None:
+        """Take no notice."""
+
+    append = extend = add = __setstate__
+
+
+class _PickledText:
+    """Bytes as protocols 0 to 2 write them: `_codecs.encode(text, "latin1")`, and `bytes()` for none."""
+
+    def __init__(self, *args: Any) -> None:
+        self._args = args
+        self._encoded: bytes | None = None
+
+    def __setstate__(self, state: object) -> None:
+        """Take no notice. Without this the unpickler would set attributes, of this class itself too."""
+
+    def encode(self) -> bytes | None:
+        if self._encoded is None:
+            if self._args == ():
+                self._encoded = b""
+            elif (
+                len(self._args) == 2
+                and isinstance(self._args[0], str)
+                and self._args[1] in ("latin1", "latin-1")
+            ):
+                self._encoded = _latin1(self._args[0])
+        return self._encoded
+
+
+class _PickledDtype:
+    """numpy.dtype(name, align, copy) and its state (version, byte order, ...)."""
+
+    def __init__(self, *args: Any) -> None:
+        self._name = args[0] if args else None
+        self._byte_order: Any = "|"
+
+    def __setstate__(self, state: Any) -> None:
+        self._byte_order = state[1]
+
+    @property
+    def name(self) -> str:
+        return self._name[:20] if isinstance(self._name, str) else "of an unknown kind"
+
+    def dtype(self) -> np.dtype | None:
+        if not isinstance(self._name, str) or not _PLAIN_DTYPE.fullmatch(self._name):
+            return None
+        if self._byte_order not in ("<", ">", "=", "|"):
+            return None
+        try:
+            return np.dtype(self._byte_order + self._name)
+        except TypeError:  # a width that this kind has not, or not on this machine
+            return None
+
+
+class _PickledArray:
+    """What numpy's `_reconstruct`, and then `__setstate__`, are told about an array."""
+
+    def __init__(self, *args: object) -> None:
+        self._shape: Any = None
+        self._dtype: Any = None
+        self._order: Any = "C"
+        self._raw: Any = None
+        self._axes: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        _version, self._shape, self._dtype, fortran, self._raw = state
+        self._order = "F" if fortran else "C"
+
+    def stored(self, file: BinaryIO, path: Path, label: str) -> StoredArray:
+        """The array, where shape, dtype and bytes fit one another; BadInput, naming `label`, where not."""
+        dtype = self._dtype.dtype() if isinstance(self._dtype, _PickledDtype) else None
+        if dtype is None:
+            kind = self._dtype.name if isinstance(self._dtype, _PickledDtype) else "of an unknown kind"
+            found = "Python objects" if kind.startswith("O") else f"dtype {kind}"
+            raise BadInput(f"array {label} cannot be read safely", expected="numbers", found=found)
+        raw, shape = _as_bytes(self._raw), self._shape
+        if not _is_shape(shape):
+            raise BadInput(f"array {label} is damaged", expected="a shape", found="something else")
+        expected = math.prod(shape) * dtype.itemsize
+        length = None if raw is None else raw.length if isinstance(raw, Payload) else len(raw)
+        if raw is None or length != expected:
+            raise BadInput(
+                f"array {label} is damaged",
+                expected=f"{expected:,} bytes for shape {shape}",
+                found="none" if length is None else f"{length:,}",
+            )
+        axes = self._axes if self._order == "K" else None
+        if axes is not None and not _is_order_of_axes(axes, len(shape)):
+            raise BadInput(f"array {label} is damaged", expected="an order of axes", found="something else")
+        return StoredArray(file, path, raw, shape, dtype, "F" if self._order == "F" else "C", axes)
+
+
+class _PickledBuffer(_PickledArray):
+    """numpy's `_frombuffer(buffer, dtype, shape, order, axis_order)`: how protocol 5 writes an array."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__()
+        self._raw, self._dtype, self._shape, self._order, self._axes = (*args, None)[:5]
+
+
+def _is_shape(shape: object) -> bool:
+    return (
+        isinstance(shape, tuple)
+        and len(shape) <= _MOST_DIMENSIONS
+        and all(type(length) is int and 0 <= length <= _LONGEST for length in shape)
+    )
+
+
+def _is_order_of_axes(axes: object, dimensions: int) -> bool:
+    # As numbers only: anything may be compared with anything here, and True is 1.
+    return (
+        isinstance(axes, tuple)
+        and all(type(axis) is int for axis in axes)
+        and sorted(axes) == list(range(dimensions))
+    )
+
+
+def _as_bytes(raw: object) -> Payload | bytes | bytearray | None:
+    if isinstance(raw, _PickledText):
+        return raw.encode()
+    if isinstance(raw, str):  # Python 2
+        return _latin1(raw)
+    return raw if isinstance(raw, Payload | bytes | bytearray) else None
+
+
+def _latin1(text: str) -> bytes | None:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+
+
+_STAND_INS: dict[tuple[str, str], type] = {
+    ("numpy", "dtype"): _PickledDtype,
+    ("numpy.core.multiarray", "_reconstruct"): _PickledArray,
+    ("numpy._core.multiarray", "_reconstruct"): _PickledArray,
+    ("numpy.core.numeric", "_frombuffer"): _PickledBuffer,
+    ("numpy._core.numeric", "_frombuffer"): _PickledBuffer,
+    ("_codecs", "encode"): _PickledText,
+    ("builtins", "bytes"): _PickledText,
+    ("__builtin__", "bytes"): _PickledText,
+}
+
+
+class _InertUnpickler(pickle.Unpickler):
+    payloads: tuple[Payload, ...] = ()
+
+    def persistent_load(self, pid: Any) -> Payload:
+        """Only the skeleton's own references ask this: those of the file were replaced."""
+        return self.payloads[pid]
+
+    def find_class(self, module: str, name: str) -> Any:
+        return _STAND_INS.get((module, name), _Inert)

@@ -1,0 +1,77 @@
+"""Arrays that lie in a file, read whole or a few rows at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from alignhouse.ingest.datasets.bmd.pickle_skeletons import Payload
+from alignhouse.warehouse.errors import BadInput
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """An array of numbers whose shape and dtype are known and whose values are still on disk.
+
+    shape, dtype : of the array; the dtype has the byte order of the file.
+    order : "C" or "F". axes : the transposition that follows, where there is one.
+    """
+
+    file: BinaryIO
+    path: Path
+    data: Payload | bytes | bytearray
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    order: str = "C"
+    axes: tuple[int, ...] | None = None
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def is_in_rows(self) -> bool:
+        """Whether the first axis varies slowest on disk, so that some rows can be read without the others."""
+        return self.order == "C" and self.axes is None
+
+    def read(self) -> np.ndarray:
+        """The whole array, in memory of its own where the file's bytes were not in memory already."""
+        if isinstance(self.data, Payload):
+            flat = np.empty(math.prod(self.shape), self.dtype)
+            self._fill(flat, self.data.offset)
+        else:
+            flat = np.frombuffer(self.data, self.dtype)
+        array = flat.reshape(self.shape, order="F" if self.order == "F" else "C")
+        return array if self.axes is None else array.transpose(self.axes)
+
+    def row_blocks(self, most_bytes: int) -> Iterator[tuple[int, np.ndarray]]:
+        """(first row, rows) from first to last, each block of at most `most_bytes` (at least one row).
+
+        The block is a buffer that the next one overwrites. An array that is not `is_in_rows` is read whole.
+        """
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        if not (self.is_in_rows and isinstance(self.data, Payload)) or row_bytes == 0:
+            yield 0, self.read()
+            return
+        step = max(1, min(self.shape[0], most_bytes // row_bytes))
+        buffer = np.empty((step, *self.shape[1:]), self.dtype)
+        for first in range(0, self.shape[0], step):
+            block = buffer[: min(step, self.shape[0] - first)]
+            self._fill(block.reshape(-1), self.data.offset + first * row_bytes)
+            yield first, block
+
+    def _fill(self, flat: np.ndarray, offset: int) -> None:
+        self.file.seek(offset)
+        view = flat.view(np.uint8).data
+        while view:
+            count = self.file.readinto(view)  # type: ignore[attr-defined]
+            if not count:
+                raise BadInput(
+                    f"{self.path} became shorter while it was read", hint="fetch it again, and leave it alone"
+                )
+            view = view[count:]

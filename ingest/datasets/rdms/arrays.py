@@ -1,0 +1,209 @@
+"""Arrays of RDMs as other labs store them: which axis is what, whose name is whose, and what is broken."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alignhouse.ingest.rdm import TOLERANCE, n_conditions
+from alignhouse.warehouse.errors import BadInput
+
+MOST_BYTES = 2**33  # 8 GiB: 350 subjects of a thousand stimuli come to 2.8
+CONDITION_KEYS = ("conditions", "condition_names")
+SUBJECT_KEYS = ("subjects", "subject_names")
+# The smallest RDM worth looking for: every number on its own would be an RDM of two conditions.
+_FEWEST = 3
+
+
+@dataclass(frozen=True)
+class StoredRdms:
+    """What a file holds, subjects first, before values and names are checked.
+
+    stack : (S, n, n) or condensed (S, P), any dtype. label : what errors call it.
+    conditions, subjects : the names as stored, None where the file has none.
+    """
+
+    stack: np.ndarray
+    label: str
+    conditions: Sequence[object] | None = None
+    subjects: Sequence[object] | None = None
+
+
+def subjects_first(values: np.ndarray, label: str) -> np.ndarray:
+    """(S, n, n) or condensed (S, P) of an array (S, n, n), (n, n), (S, P) or (P,), in that order of axes.
+
+    Raises BadInput for a dtype that is not of real numbers, and for any other shape.
+    """
+    check_real(values, label)
+    shape = values.shape
+    if values.size and values.ndim == 3 and shape[1] == shape[2] >= 2:
+        return values
+    if values.size and values.ndim == 2 and shape[0] == shape[1] >= 2:
+        return values[None]
+    if values.size and values.ndim in (1, 2) and _side(shape[-1]):
+        return np.atleast_2d(values)
+    raise BadInput(
+        label,
+        expected="an RDM: (subjects, n, n), (n, n), or condensed with n(n-1)/2 pairs",
+        found=f"shape {shape}",
+    )
+
+
+def check_real(values: np.ndarray, label: str) -> None:
+    """Raise BadInput unless an array is of integers or floats; complex, logical and text are not."""
+    if values.dtype.kind not in "fiu":
+        raise BadInput(label, expected="an RDM, of real numbers", found=f"dtype {values.dtype}")
+
+
+def check_size(shape: Sequence[int], item_bytes: int, label: str, most_bytes: int) -> None:
+    """Raise BadInput, before anything is read, where an array of `shape` takes more than `most_bytes`."""
+    needed = math.prod(int(length) for length in shape) * item_bytes
+    if needed > most_bytes:
+        raise BadInput(
+            f"{label} is too large to read",
+            expected=f"at most {most_bytes:,} bytes",
+            found=f"shape {tuple(shape)}, which needs {needed:,}",
+        )
+
+
+def could_be_rdm(shape: Sequence[int], *, subjects_last: bool = False) -> bool:
+    """Whether an array of this shape could be RDMs of at least three conditions."""
+    if not all(shape):
+        return False
+    if len(shape) == 3:
+        return shape[1] == shape[2] >= _FEWEST or (subjects_last and shape[0] == shape[1] >= _FEWEST)
+    if len(shape) == 2 and shape[0] == shape[1]:
+        return shape[0] >= _FEWEST
+    ends = shape if subjects_last else shape[-1:]
+    return len(shape) in (1, 2) and any((_side(length) or 0) >= _FEWEST for length in ends)
+
+
+def the_one(candidates: Sequence[str], others: Sequence[str], path: Path) -> str:
+    """The name of the only array that could be the RDMs; BadInput that lists what the file has instead.
+
+    Parameters
+    ----------
+    candidates : names of arrays shaped as RDMs. others : what else there is, as an error should show it.
+    """
+    if len(candidates) == 1:
+        return candidates[0]
+    raise BadInput(
+        f"{path} does not say which array is the RDM",
+        expected="one array of (subjects, n, n), (n, n) or condensed RDMs",
+        found=", ".join(candidates or others) or "none",
+        hint="keep one array of RDMs in the file" if candidates else None,
+    )
+
+
+def named_once(present: Sequence[str], what: str, path: Path) -> str | None:
+    """The one key of `present`, None where there is none; BadInput where two name the same thing."""
+    if len(present) > 1:
+        raise BadInput(f"{path} names its {what} twice", expected="one of them", found=" and ".join(present))
+    return present[0] if present else None
+
+
+def texts(stored: np.ndarray) -> list[Any]:
+    """The items of an array, bytes decoded as UTF-8 (UnicodeDecodeError where they are not)."""
+    return [item.decode() if isinstance(item, bytes) else item for item in stored.tolist()]
+
+
+def checked(
+    stored: StoredRdms, path: Path
+) -> tuple[np.ndarray, tuple[str, ...] | None, tuple[str, ...] | None]:
+    """The RDMs condensed, (S, P) float64, with the names of their conditions and subjects, all checked.
+
+    Raises BadInput, naming subject, row and column, where an RDM is not finite, symmetric and zero on the
+    diagonal; and where names are too few or many, equal, empty or no names.
+    """
+    stack = stored.stack
+    check_real(stack, stored.label)
+    n = stack.shape[1] if stack.ndim == 3 else n_conditions(stack.shape[1])
+    conditions = stored.conditions
+    if conditions is not None:
+        conditions = _names(conditions, n, f"names of the conditions in {path}")
+    subjects = stored.subjects
+    if subjects is not None:
+        subjects = _names(_as_text(subjects), len(stack), f"names of the subjects in {path}")
+    numbers = map(str, range(1, len(stack) + 1))
+    whose = [f", subject {name}" for name in subjects or numbers] if subjects or len(stack) > 1 else [""]
+    rdms = np.empty((len(stack), n * (n - 1) // 2))
+    rows, columns = np.triu_indices(n, k=1)
+    for values, rdm, who in zip(stack, rdms, whose, strict=True):
+        values = values.astype(np.float64)
+        if stack.ndim == 3:
+            _check_square(values, stored.label + who, conditions)
+            rdm[:] = values[rows, columns]
+            continue
+        for pair in np.flatnonzero(~np.isfinite(values))[:1]:
+            place = _place(rows[pair], columns[pair], conditions)
+            raise BadInput(
+                f"{stored.label}{who}, {place}", expected="finite numbers", found=f"{values[pair]:.6g}"
+            )
+        rdm[:] = values
+    return rdms, conditions, subjects
+
+
+def _check_square(square: np.ndarray, label: str, conditions: Sequence[str] | None) -> None:
+    finite = np.isfinite(square)
+    _refuse(~finite, square, conditions, label, "finite numbers")
+    tolerance = TOLERANCE * max(1.0, float(np.abs(square).max()))
+    diagonal = np.eye(len(square), dtype=bool)
+    _refuse(diagonal & (np.abs(square) > tolerance), square, conditions, label, "zero on the diagonal")
+    uneven = np.abs(square - square.T) > tolerance
+    _refuse(uneven, square, conditions, label, "a symmetric matrix")
+
+
+def _refuse(
+    bad: np.ndarray, square: np.ndarray, conditions: Sequence[str] | None, label: str, expected: str
+) -> None:
+    for row, column in np.argwhere(bad)[:1]:
+        mirrored = f" against {square[column, row]:.6g}" if "symmetric" in expected else ""
+        raise BadInput(
+            f"{label}, {_place(row, column, conditions)}",
+            expected=expected,
+            found=f"{square[row, column]:.6g}{mirrored}",
+        )
+
+
+def _place(row: int, column: int, conditions: Sequence[str] | None) -> str:
+    if conditions is None:
+        return f"row {row + 1}, column {column + 1}"
+    return f"row {row + 1} ({conditions[row]}), column {column + 1} ({conditions[column]})"
+
+
+def _side(n_pairs: int) -> int | None:
+    try:
+        return n_conditions(n_pairs)
+    except BadInput:
+        return None
+
+
+def _as_text(subjects: Sequence[object]) -> list[object]:
+    """Subjects may be numbered: 1 and 1.0 are the subject "1"."""
+
+    def text(name: object) -> object:
+        if isinstance(name, bool) or not isinstance(name, int | float):
+            return name
+        return f"{name:.0f}" if math.isfinite(name) and name == int(name) else name
+
+    return [text(name) for name in subjects]
+
+
+def _names(stored: Sequence[object], n: int, label: str) -> tuple[str, ...]:
+    names = tuple(name for name in stored if isinstance(name, str) and name.strip())
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if len(names) == len(stored) == n and not repeated:
+        return names
+    found = f"{len(stored)} entries"
+    if len(names) < len(stored):
+        odd = next(name for name in stored if not (isinstance(name, str) and name.strip()))
+        found += f", one of them {str(odd)[:40]!r} ({type(odd).__name__})"
+    if repeated:
+        found += f", {repeated[0]!r} {names.count(repeated[0])} times"
+    raise BadInput(label, expected=f"{n} different names", found=found)

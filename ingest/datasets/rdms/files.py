@@ -1,0 +1,175 @@
+"""RDMs that others computed: brain RDMs by region, model RDMs by network and layer.
+
+Brain RDMs are in numpy's files, HDF5 (rsatoolbox's too) or MATLAB's; model RDMs in numpy's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES, StoredRdms, checked, subjects_first
+from alignhouse.ingest.datasets.rdms.hdf5 import (
+    is_rsatoolbox,
+    members,
+    opened_hdf5,
+    read_plain_rdms,
+    read_rsatoolbox_rdms,
+)
+from alignhouse.ingest.datasets.rdms.mat5 import Mat5File
+from alignhouse.ingest.datasets.rdms.mat73 import Mat73File, is_matlab
+from alignhouse.ingest.datasets.rdms.matlab import rdms_of
+from alignhouse.ingest.datasets.rdms.numpy_files import UNNAMED, read_arrays, read_numpy_rdms
+from alignhouse.ingest.stimuli.names import natural_key
+from alignhouse.warehouse.errors import BadInput
+
+_NUMPY, _HDF5, _MATLAB, _PICKLES = (".npz", ".npy"), (".h5", ".hdf5"), (".mat",), (".pkl", ".pickle")
+SUFFIXES = _NUMPY + _HDF5 + _MATLAB
+_EXPECTED = "RDMs as " + ", ".join(SUFFIXES[:-1]) + " or " + SUFFIXES[-1]
+_PICKLE_HINT = 'pickles are not read: save as HDF5, in rsatoolbox rdms.save("V1.hdf5", file_type="hdf5")'
+_ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RdmFile:
+    """Brain RDMs of one region.
+
+    rdms : (S, P) float64, S subjects. conditions : (n,) names, and subjects : (S,), where the file has them.
+    """
+
+    rdms: np.ndarray
+    conditions: tuple[str, ...] | None
+    subjects: tuple[str, ...] | None
+
+
+def read_rdm_file(path: Path, *, n: int | None = None, most_bytes: int = MOST_BYTES) -> RdmFile:
+    """Brain RDMs of a numpy, HDF5 or MATLAB file; nothing is unpickled, no other file is opened.
+
+    The array is (S, n, n), (n, n), or condensed (S, P) or (P,), with the pairs of the upper triangle row by
+    row; in a MATLAB file, subjects may be last. It is the only one of such a shape. Beside it, "conditions"
+    or "condition_names" may name its rows, and "subjects" or "subject_names" its subjects. Files of
+    rsatoolbox are known by their layout, and structs of the RSA toolbox for MATLAB by their field RDM.
+
+    Parameters
+    ----------
+    n : number of conditions, where known: decides where a MATLAB array fits two numbers of conditions.
+    most_bytes : upper limit of what the file may need, by what it claims and before it is read.
+
+    Raises BadInput, naming the place, where an RDM is not finite, symmetric and zero on the diagonal; where
+    the file is damaged or leaves open what is meant; and where names do not fit.
+    """
+    path = Path(path)
+    return RdmFile(*checked(_stored(path, n, most_bytes), path))
+
+
+def find_rdm_files(folder: Path) -> dict[str, Path]:
+    """The RDM files of `folder` (`SUFFIXES`) by region, in natural order.
+
+    fmri_EVC_RDMs.npz is region EVC, fmri_V1.mat V1, and any other name is the region's own.
+
+    Raises BadInput where the folder is missing or has none, two files are of one region, or a region is there
+    as a pickle only.
+    """
+    _check_folder(folder, "brain RDMs, a file a region")
+    found: dict[str, Path] = {}
+    pickles: dict[str, Path] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
+        suffix = path.suffix.lower()
+        if path.name.startswith(".") or suffix not in SUFFIXES + _PICKLES:
+            continue
+        match = _ROI_NAME.fullmatch(path.stem)
+        roi = match["roi"] if match else path.stem
+        if suffix in _PICKLES:
+            pickles[roi] = path
+            continue
+        if roi in found:
+            raise BadInput(
+                f"two files for region {roi} in {folder}", found=f"{found[roi].name} and {path.name}"
+            )
+        found[roi] = path
+    unread = [path.name for roi, path in pickles.items() if roi not in found]
+    if unread:
+        raise BadInput(f"RDMs in {folder}", expected=_EXPECTED, found=", ".join(unread), hint=_PICKLE_HINT)
+    if not found:
+        raise BadInput(f"no RDMs in {folder}", expected=_EXPECTED)
+    return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
+
+
+def find_model_rdms(folder: Path) -> dict[str, list[Path]]:
+    """The files of precomputed model RDMs, `folder`/NETWORK/*.npz, by network; both in natural order.
+
+    Raises BadInput for a missing folder, one without networks, and a network without files.
+    """
+    _check_folder(folder, "model RDMs, a folder a network")
+    networks = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    if not networks:
+        raise BadInput(f"no networks in {folder}", expected="a folder for each, with .npz files")
+    found = {}
+    for network in sorted(networks, key=lambda path: natural_key(path.name)):
+        files = (path for path in network.iterdir() if path.suffix == ".npz" and path.name[0] != ".")
+        found[network.name] = sorted(files, key=lambda path: natural_key(path.name))
+        if not found[network.name]:
+            raise BadInput(f"no model RDMs in {network}", expected=".npz files")
+    return found
+
+
+def read_model_rdms(network: str, files: Sequence[Path]) -> dict[str, np.ndarray]:
+    """The RDMs of one network by layer, (P,) float64 each, in the order of its files.
+
+    A file with one unnamed array (arr_0) is the layer of the file's own name; a file with named arrays holds
+    a layer for each, in the file's order. An RDM is (n, n) or condensed.
+
+    Raises BadInput for an RDM that `read_rdm_file` would refuse, and a layer that two files hold.
+    """
+    layers: dict[str, np.ndarray] = {}
+    for path in files:
+        arrays = read_arrays(path)
+        if list(arrays) == [UNNAMED]:
+            arrays = {path.stem: arrays[UNNAMED]}
+        for layer, stored in arrays.items():
+            if layer in layers:
+                raise BadInput(
+                    f"layer {layer} of {network} is in two files of {path.parent}", found=path.name
+                )
+            label = f"layer {layer} in {path}"
+            stack = subjects_first(stored, label)
+            if len(stack) != 1:
+                raise BadInput(label, expected="one RDM", found=f"shape {stored.shape}")
+            layers[layer] = checked(StoredRdms(stack, label), path)[0][0]
+    return layers
+
+
+def _stored(path: Path, n: int | None, most_bytes: int) -> StoredRdms:
+    suffix = path.suffix.lower()
+    if suffix in _PICKLES:
+        raise BadInput(f"{path} cannot be read", expected=_EXPECTED, found="a pickle", hint=_PICKLE_HINT)
+    if not path.is_file():
+        raise BadInput(f"there is no file {path}", expected=_EXPECTED)
+    if suffix in _NUMPY:
+        return read_numpy_rdms(path, most_bytes)
+    if suffix not in SUFFIXES:
+        raise BadInput(f"{path} cannot be read", expected=_EXPECTED, found=suffix or "no suffix")
+    if suffix in _MATLAB and not _is_hdf5(path):
+        return rdms_of(Mat5File(path, most_bytes), path, n)
+    with opened_hdf5(path) as file:
+        found = members(file, path)
+        if suffix in _MATLAB or is_matlab(found):
+            return rdms_of(Mat73File(file, found, path, most_bytes), path, n)
+        if is_rsatoolbox(found):
+            return read_rsatoolbox_rdms(found, path, most_bytes)
+        return read_plain_rdms(found, path, most_bytes)
+
+
+def _is_hdf5(path: Path) -> bool:
+    import h5py
+
+    return bool(h5py.is_hdf5(path))
+
+
+def _check_folder(folder: Path, expected: str) -> None:
+    if not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}", expected=expected)

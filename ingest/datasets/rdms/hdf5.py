@@ -1,0 +1,205 @@
+"""RDMs in HDF5: rsatoolbox's `RDMs.save`, and plain files of one array.
+
+A file may claim any size, and may point at other files. Neither is believed: links other than hard ones,
+external storage and virtual datasets are refused unopened, and sizes are checked before anything is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from alignhouse.ingest.datasets.rdms.arrays import (
+    CONDITION_KEYS,
+    MOST_BYTES,
+    SUBJECT_KEYS,
+    StoredRdms,
+    check_size,
+    could_be_rdm,
+    named_once,
+    subjects_first,
+    texts,
+    the_one,
+)
+from alignhouse.warehouse.errors import BadInput
+
+# What people call the conditions and subjects of rsatoolbox's descriptors, most telling first.
+_CONDITION_DESCRIPTORS = (
+    *("conditions", "condition", "condition_names", "conds", "cond"),
+    *("stimuli", "stimulus", "stim", "names", "name", "patterns", "pattern"),
+)
+_SUBJECT_DESCRIPTORS = ("subjects", "subject", "subj", "sub", "participants", "participant", "names", "name")
+
+
+@contextmanager
+def opened_hdf5(path: Path) -> Iterator[Any]:
+    """The h5py.File of `path`, to read; BadInput for whatever HDF5 cannot make of it."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    # h5py turns HDF5's own errors into whichever of these it thinks nearest.
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        IndexError,
+        MemoryError,
+    ) as error:
+        raise BadInput(f"{path} cannot be read", expected="HDF5", found=str(error)[:160]) from error
+
+
+def members(group: Any, path: Path) -> dict[str, Any]:
+    """The datasets and groups of a group by name; BadInput for any that lies elsewhere."""
+    import h5py
+
+    found: dict[str, Any] = {}
+    for name in group:
+        if not isinstance(name, str):
+            raise ValueError(f"a name that is not UTF-8: {name!r}")
+        label = f"{group.name.rstrip('/')}/{name} in {path}"
+        link = group.id.links.get_info(name.encode()).type
+        if link != h5py.h5l.TYPE_HARD:
+            kinds = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "a link to another file"}
+            raise BadInput(
+                label,
+                expected="data in the file itself",
+                found=kinds.get(link, "a link of an unknown kind"),
+                hint="links are not followed; copy the data in",
+            )
+        member = group[name]
+        if isinstance(member, h5py.Dataset):
+            check_inside(member, label)
+        if not isinstance(member, h5py.Datatype):  # a dtype with a name, which holds nothing
+            found[name] = member
+    return found
+
+
+def check_inside(dataset: Any, label: str) -> None:
+    """Raise BadInput for a dataset whose values lie in other files, or may do."""
+    # Of a virtual dataset not even the shape may be asked: HDF5 opens its sources to answer.
+    if dataset.is_virtual or dataset.external:
+        raise BadInput(
+            label,
+            expected="data in the file itself",
+            found="a virtual dataset" if dataset.is_virtual else "data in other files",
+            hint="other files are not opened; copy the data in",
+        )
+
+
+def values_of(dataset: Any, label: str, most_bytes: int) -> np.ndarray:
+    """All of a dataset, as numpy has it, once its size was checked."""
+    if dataset.shape is None:
+        raise BadInput(label, expected="an array", found="an empty dataset")
+    check_size(dataset.shape, dataset.dtype.itemsize, label, most_bytes)
+    if dataset.chunks:  # a chunk is decompressed whole, however little of it is wanted
+        check_size(dataset.chunks, dataset.dtype.itemsize, f"a chunk of {label}", most_bytes)
+    return np.asarray(dataset[()])
+
+
+def is_group(member: Any) -> bool:
+    """Whether a member of an HDF5 file is a group rather than a dataset."""
+    import h5py
+
+    return isinstance(member, h5py.Group)
+
+
+def is_rsatoolbox(found: Mapping[str, Any]) -> bool:
+    """Whether the members of a file are those that rsatoolbox's `RDMs.save` writes."""
+    groups = ("rdm_descriptors", "pattern_descriptors")
+    return "dissimilarities" in found and all(key in found and is_group(found[key]) for key in groups)
+
+
+def read_rsatoolbox_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
+    """The RDMs of a file of rsatoolbox, named by the descriptors that are strings.
+
+    Raises BadInput where several descriptors might name the conditions and none has a usual name.
+    """
+    label = f"dissimilarities in {path}"
+    stack = values_of(found["dissimilarities"], label, most_bytes)
+    # Never by shape: the pairs of 10 subjects and 5 conditions are as square as an RDM.
+    if stack.ndim == 2 and stack.size:
+        subjects_first(stack[:1].reshape(-1), label)
+    else:
+        stack = subjects_first(stack, label)
+    patterns = _descriptors(found["pattern_descriptors"], path, most_bytes)
+    strings = {key: names for key, names in patterns.items() if all(isinstance(name, str) for name in names)}
+    conditions = _first(strings, _CONDITION_DESCRIPTORS)
+    if conditions is None:
+        # Names differ; what repeats is a category, which no one takes for a name.
+        telling = {key: names for key, names in strings.items() if len(set(names)) == len(names)}
+        if len(telling) > 1:
+            raise BadInput(
+                f"{path} does not say which descriptor names the conditions",
+                expected="one of strings, or one called " + ", ".join(_CONDITION_DESCRIPTORS[:4]),
+                found=", ".join(telling),
+            )
+        conditions = next(iter(telling.values()), None)
+    of_rdms = _descriptors(found["rdm_descriptors"], path, most_bytes)
+    return StoredRdms(stack, label, conditions, _first(of_rdms, _SUBJECT_DESCRIPTORS))
+
+
+def read_plain_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
+    """The one dataset at the top of an HDF5 file that is shaped as RDMs, with the names beside it.
+
+    Raises BadInput where several datasets are, or none.
+    """
+    condition_key = named_once([key for key in CONDITION_KEYS if key in found], "conditions", path)
+    subject_key = named_once([key for key in SUBJECT_KEYS if key in found], "subjects", path)
+    names = {
+        key: _names(found[key], f"{key} in {path}", most_bytes) for key in (condition_key, subject_key) if key
+    }
+    rest = {key: member for key, member in found.items() if key not in names}
+    arrays = {key: member for key, member in rest.items() if not is_group(member) and member.shape}
+    candidates = [key for key, array in arrays.items() if could_be_rdm(array.shape)]
+    if len(arrays) == 1:  # is meant, whatever its shape: the error is then about that
+        candidates = list(arrays)
+    others = [
+        f"{key} (a group)" if is_group(member) else f"{key} {member.shape}" for key, member in rest.items()
+    ]
+    key = the_one(candidates, others, path)
+    label = f"{key} in {path}"
+    values = values_of(arrays[key], label, most_bytes)
+    return StoredRdms(
+        subjects_first(values, label),
+        label,
+        names[condition_key] if condition_key else None,
+        names[subject_key] if subject_key else None,
+    )
+
+
+def _names(member: Any, label: str, most_bytes: int) -> list[Any]:
+    if is_group(member):
+        raise BadInput(label, expected="an array of names", found="a group")
+    return texts(np.atleast_1d(values_of(member, label, most_bytes)))
+
+
+def _descriptors(group: Any, path: Path, most_bytes: int) -> dict[str, list[Any]]:
+    """The descriptors of a group, each with its values: rsatoolbox writes datasets, attributes and, for a
+    list that numpy would not have, groups of numbered values."""
+    found: dict[str, list[Any]] = {}
+    for key, member in members(group, path).items():
+        label = f"{group.name}/{key} in {path}"
+        if is_group(member):
+            parts = members(member, path)
+            ordered = [parts[str(index)] for index in range(len(parts)) if str(index) in parts]
+            if len(ordered) == len(parts) and not any(is_group(part) for part in ordered):
+                found[key] = [texts(values_of(part, label, most_bytes).reshape(-1))[0] for part in ordered]
+        elif member.shape is not None:
+            found[key] = texts(np.atleast_1d(values_of(member, label, most_bytes)))
+    for key in group.attrs:
+        found[key] = texts(np.atleast_1d(np.asarray(group.attrs[key])))
+    return found
+
+
+def _first(found: Mapping[str, Sequence[Any]], wanted: Sequence[str]) -> Sequence[Any] | None:
+    folded = {key.lower(): values for key, values in found.items()}
+    return next((folded[key] for key in wanted if key in folded), None)

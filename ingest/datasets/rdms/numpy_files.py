@@ -1,0 +1,99 @@
+"""RDMs in numpy's own files, .npz and .npy; nothing is unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from alignhouse.ingest.datasets.rdms.arrays import (
+    CONDITION_KEYS,
+    MOST_BYTES,
+    SUBJECT_KEYS,
+    StoredRdms,
+    check_size,
+    named_once,
+    subjects_first,
+    the_one,
+)
+from alignhouse.warehouse.errors import BadInput
+
+UNNAMED = "arr_0"  # numpy's name for an array that was saved without one
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def read_numpy_rdms(path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
+    """The one array of RDMs in a .npz or .npy file, with the names that a .npz holds beside it.
+
+    Raises BadInput where there is not exactly one, or it has not the shape of RDMs.
+    """
+    arrays = read_arrays(path, most_bytes)
+    conditions = named_once([key for key in CONDITION_KEYS if key in arrays], "conditions", path)
+    subjects = named_once([key for key in SUBJECT_KEYS if key in arrays], "subjects", path)
+    names = {key: arrays.pop(key).tolist() for key in (conditions, subjects) if key}
+    values = arrays[the_one(list(arrays), [], path)]
+    for key, name in names.items():
+        if not isinstance(name, list):
+            raise BadInput(f"{key} of {path}", expected="a list of names", found="a single value")
+    return StoredRdms(
+        subjects_first(values, str(path)),
+        str(path),
+        names[conditions] if conditions else None,
+        names[subjects] if subjects else None,
+    )
+
+
+def read_arrays(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarray]:
+    """The arrays of a .npz by name; the array of a .npy as `UNNAMED`.
+
+    Raises BadInput where the file is damaged, holds anything but arrays, or claims more than `most_bytes`.
+    """
+    try:
+        with path.open("rb") as file:
+            _check_sizes(file, path, most_bytes)
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {UNNAMED: loaded}
+            with loaded:
+                return {name: loaded[name] for name in loaded.files}
+    # RuntimeError: an encrypted zip. OverflowError: a shape past what numpy counts.
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        OSError,
+        OverflowError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        reason = "objects, or no array at all" if "allow_pickle" in str(error) else str(error) or repr(error)
+        raise BadInput(
+            f"{path} cannot be read", expected="arrays of numbers as .npz or .npy", found=reason[:160]
+        ) from error
+
+
+def _check_sizes(file: IO[bytes], path: Path, most_bytes: int) -> None:
+    """Read what the arrays' headers claim, and leave the file at its start."""
+    start = file.read(4)
+    file.seek(0)
+    if not start.startswith(b"PK"):
+        _check_header(file, str(path), most_bytes)
+    else:
+        with zipfile.ZipFile(file) as members:
+            for name in members.namelist():
+                with members.open(name) as member:
+                    _check_header(member, f"{name.removesuffix('.npy')} in {path}", most_bytes)
+    file.seek(0)
+
+
+def _check_header(file: IO[bytes], label: str, most_bytes: int) -> None:
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"an array of format {version}")
+    shape, _, dtype = _HEADERS[version](file)
+    check_size(shape, dtype.itemsize, label, most_bytes)

@@ -1,0 +1,1 @@
+"""Sources of networks, one module per library."""

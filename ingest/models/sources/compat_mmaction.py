@@ -1,0 +1,86 @@
+"""Imports mmaction2, also where its wheel is incomplete, and keeps its import quiet.
+
+The wheel of mmaction2 1.2.0 lacks the folder `mmaction/models/localizers/drn`, which `mmaction.models`
+imports. Where the folder is missing, an empty module takes its place; its class refuses to be used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import types
+import warnings
+from pathlib import Path
+from typing import Any
+
+from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.warehouse.errors import BadInput
+
+_PACKAGE = "mmaction.models.localizers.drn"
+# Said at import by the libraries, about parts that are not used here.
+_KNOWN_WARNINGS = (
+    r"Fail to import ``MultiScaleDeformableAttention``",
+    r"pkg_resources is deprecated",
+    r"Importing from timm\.models\.",
+)
+
+
+class DRN:
+    """Stands for the temporal localizer that the wheel lacks."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        raise BadInput(
+            "the localizer DRN of mmaction2",
+            expected="its module in the installed package",
+            found="a wheel without mmaction/models/localizers/drn",
+            hint="install mmaction2 from its source to use DRN",
+        )
+
+
+def package_folder() -> Path:
+    """Folder of the installed mmaction package, found without importing it.
+
+    Raises
+    ------
+    BadInput : mmaction2 is not installed.
+    """
+    spec = importlib.util.find_spec("mmaction")
+    if spec is None or not spec.submodule_search_locations:
+        raise BadInput(
+            "networks of mmaction2",
+            expected="the package mmaction2 1.2",
+            found="none installed",
+            hint="pip install 'mmaction2==1.2.0' mmcv-lite",
+        )
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def load_mmaction() -> Any:
+    """The package `mmaction` with its models and transforms imported.
+
+    Raises
+    ------
+    BadInput : mmaction2 is not installed.
+    """
+    load_torchvision()
+    stand_in_for_missing_parts(package_folder())
+    with warnings.catch_warnings():
+        for message in _KNOWN_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        importlib.import_module("mmaction.models")
+        importlib.import_module("mmaction.datasets.transforms")
+        return importlib.import_module("mmaction")
+
+
+def stand_in_for_missing_parts(package: Path) -> None:
+    """Puts stand-in modules among the loaded ones where the package's folder lacks the real ones."""
+    if (package / "models" / "localizers" / "drn").is_dir() or _PACKAGE in sys.modules:
+        return
+    folder = types.ModuleType(_PACKAGE, "stands for a folder that the wheel lacks")
+    folder.__path__ = []
+    module = types.ModuleType(f"{_PACKAGE}.drn", "stands for a module that the wheel lacks")
+    module.DRN = DRN  # type: ignore[attr-defined]
+    folder.drn = module  # type: ignore[attr-defined]
+    sys.modules[_PACKAGE] = folder
+    sys.modules[f"{_PACKAGE}.drn"] = module

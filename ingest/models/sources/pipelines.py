@@ -1,0 +1,80 @@
+"""How a configuration of mmaction2 says that its network is shown a video: the pipeline of its tests.
+
+Importing this module loads no deep-learning library.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+_SAMPLERS = ("SampleFrames", "DenseSampleFrames")
+# Several views of one image; alignhouse takes the one in the middle, of the same size.
+_CROPS = ("CenterCrop", "ThreeCrop", "TenCrop")
+
+
+def sampling_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How a configuration makes clips, in the words of `alignhouse.ingest.models.catalog.Network`.
+
+    That is clip_len, frame_interval, dense, resize, crop, format_shape and frame_multiple; what it does not
+    say is left out. The pipeline is that of its tests, else of its validation.
+
+    Parameters
+    ----------
+    config : the whole configuration, as plain values.
+    """
+    said: dict[str, Any] = {}
+    for step in _pipeline(config):
+        kind = step.get("type")
+        if kind in _SAMPLERS:
+            said["clip_len"] = step.get("clip_len")
+            said["frame_interval"] = step.get("frame_interval", 1)
+            said["dense"] = kind == "DenseSampleFrames"
+        elif kind == "UniformSample":
+            # Its interval depends on the video; the others' does not.
+            said["clip_len"], said["dense"] = step.get("clip_len"), False
+        elif kind == "Resize":
+            said["resize"] = _short_edge(step.get("scale"))
+        elif kind in _CROPS:
+            said["crop"] = _square(step.get("crop_size"))
+        elif kind == "FormatShape" and step.get("input_format") in ("NCHW", "NCTHW"):
+            said["format_shape"] = step["input_format"]
+    if said.get("format_shape") == "NCTHW":
+        said["frame_multiple"] = 1
+    else:
+        said["frame_multiple"] = _segments(config)
+    return {key: value for key, value in said.items() if value is not None}
+
+
+def _pipeline(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    for split in ("test", "val"):
+        loader = config.get(f"{split}_dataloader")
+        dataset = loader.get("dataset") if isinstance(loader, Mapping) else None
+        inner = dataset.get("pipeline") if isinstance(dataset, Mapping) else None
+        pipeline = inner or config.get(f"{split}_pipeline")
+        if isinstance(pipeline, (list, tuple)):
+            return [step for step in pipeline if isinstance(step, Mapping)]
+    return []
+
+
+def _short_edge(scale: Any) -> int | None:
+    """Of (-1, 256): the short edge becomes 256; other scales squash, which alignhouse does not do."""
+    if isinstance(scale, (list, tuple)) and len(scale) == 2 and -1 in scale:
+        return int(max(scale))
+    return None
+
+
+def _square(size: Any) -> int | None:
+    if isinstance(size, (list, tuple)) and len(set(size)) == 1:
+        size = size[0]
+    return size if isinstance(size, int) else None
+
+
+def _segments(config: Mapping[str, Any]) -> int | None:
+    """Of how many frames backbone and head mix those of one video: a call holds a multiple of both."""
+    model = config.get("model", {})
+    parts = [model.get(name) for name in ("backbone", "cls_head")]
+    segments = [part.get("num_segments") for part in parts if isinstance(part, Mapping)]
+    counts = [each for each in segments if isinstance(each, int)]
+    return math.lcm(*counts) if counts else None

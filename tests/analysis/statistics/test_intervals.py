@@ -1,0 +1,123 @@
+"""Intervals from bootstrap samples, against scipy, rsatoolbox and worked numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm, t
+
+from alignhouse.analysis.statistics.intervals import (
+    bias_corrected_interval,
+    dual_interval,
+    dual_variance,
+    percentile_interval,
+)
+from alignhouse.warehouse.errors import BadInput
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
+def test_percentiles_are_numpys(level: float) -> None:
+    samples = np.random.default_rng(0).normal(size=(3, 4, 101))
+    found = percentile_interval(samples, level)
+    np.testing.assert_allclose(found.lower, np.quantile(samples, (1 - level) / 2, axis=-1), atol=1e-14)
+    np.testing.assert_allclose(found.upper, np.quantile(samples, (1 + level) / 2, axis=-1), atol=1e-14)
+
+
+def test_without_bias_the_correction_changes_nothing() -> None:
+    samples = np.arange(101.0)
+    plain, corrected = percentile_interval(samples), bias_corrected_interval(50.0, samples)
+    np.testing.assert_allclose([corrected.lower, corrected.upper], [plain.lower, plain.upper], atol=1e-9)
+
+
+def test_bias_is_corrected_by_the_formula() -> None:
+    samples = np.random.default_rng(1).normal(size=400)
+    observed = 0.3
+    z0 = norm.ppf(np.mean(samples < observed))
+    shares = norm.cdf(2 * z0 + np.array([-1, 1]) * norm.ppf(0.975))
+    found = bias_corrected_interval(observed, samples)
+    np.testing.assert_allclose([found.lower, found.upper], np.quantile(samples, shares), atol=1e-12)
+
+
+def test_bias_is_corrected_as_scipy_corrects_it_where_there_is_no_acceleration() -> None:
+    # Of a mean of symmetric data, scipy's acceleration is 0, and its BCa is BC.
+    from scipy.stats import bootstrap
+
+    data = np.concatenate([np.arange(1.0, 11), -np.arange(1.0, 11)])
+    theirs = bootstrap((data,), np.mean, n_resamples=999, method="BCa", rng=np.random.default_rng(0))
+    found = bias_corrected_interval(0.0, theirs.bootstrap_distribution)
+    expected = [theirs.confidence_interval.low, theirs.confidence_interval.high]
+    np.testing.assert_allclose([found.lower, found.upper], expected, atol=0.05)
+
+
+def test_a_score_beyond_all_samples_has_an_interval_at_their_end() -> None:
+    samples = np.random.default_rng(0).random(1000)
+    found = bias_corrected_interval(2.0, samples)
+    assert np.quantile(samples, 0.99) < found.lower <= found.upper <= samples.max()
+
+
+def test_samples_that_are_all_equal_are_their_own_interval() -> None:
+    for found in (percentile_interval(np.full(9, 0.2)), bias_corrected_interval(0.2, np.full(9, 0.2))):
+        assert (float(found.lower), float(found.upper)) == (0.2, 0.2)
+
+
+def test_single_precision_ties_with_the_observed_value() -> None:
+    samples = np.full(9, 0.1, np.float32)
+    found = bias_corrected_interval(0.1, samples)
+    assert float(found.lower) == float(found.upper) == float(np.float32(0.1))
+
+
+@pytest.mark.parametrize(("n_subjects", "n_stimuli"), [(2, 4), (5, 12), (10, 102)])
+@pytest.mark.parametrize("spread", [(2.0, 1.0, 1.0), (1.4, 1.0, 0.9), (5.0, 1.0, 1.0), (0.5, 1.0, 1.0)])
+def test_the_dual_variance_is_rsatoolboxs(n_subjects: int, n_stimuli: int, spread: Any) -> None:
+    pytest.importorskip("rsatoolbox")
+    from rsatoolbox.util.inference_util import extract_variances
+
+    rng = np.random.default_rng(0)
+    both, subjects, stimuli = (rng.normal(scale=each, size=(3, 60)) for each in spread)
+    found = dual_variance(both, subjects, stimuli, n_subjects, n_stimuli)
+    covariances = np.stack([np.cov(each) for each in (both, subjects, stimuli)])
+    expected, _, _ = extract_variances(covariances, False, n_subjects, n_stimuli)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_the_dual_interval_is_students() -> None:
+    rng = np.random.default_rng(0)
+    both, subjects, stimuli = rng.normal(size=(3, 50)) * [[1.6], [1], [1]]
+    found = dual_interval(0.3, both, subjects, stimuli, 6, 20, level=0.9)
+    reach = t.ppf(0.95, 5) * np.sqrt(dual_variance(both, subjects, stimuli, 6, 20))
+    np.testing.assert_allclose([found.lower, found.upper], [0.3 - reach, 0.3 + reach], rtol=1e-10)
+
+
+def test_one_subject_has_no_dual_bootstrap() -> None:
+    samples = np.zeros((3, 10))
+    with pytest.raises(BadInput, match="dual bootstrap: subjects: expected at least 2, found 1"):
+        dual_interval(0.1, *samples, 1, 20)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.array([0.1, np.nan]), "found NaN"),
+        (np.zeros((3, 0)), "at least one draw"),
+        (np.zeros(3, int), "real numbers"),
+    ],
+)
+def test_samples_that_make_no_interval_are_refused(samples: Any, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        percentile_interval(samples)
+
+
+@pytest.mark.parametrize("level", [0, 1, 95])
+def test_a_level_is_a_share(level: float) -> None:
+    with pytest.raises(BadInput, match="level of an interval"):
+        percentile_interval(np.zeros(3), level)
+    with pytest.raises(BadInput, match="level of an interval"):
+        dual_interval(0.0, *np.zeros((3, 9)), 3, 9, level)
+
+
+@pytest.mark.parametrize("observed", [np.nan, np.zeros(2)])
+def test_what_is_observed_must_fit_the_samples(observed: Any) -> None:
+    with pytest.raises(BadInput, match="bias-corrected interval"):
+        bias_corrected_interval(observed, np.zeros(9))

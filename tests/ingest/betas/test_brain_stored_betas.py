@@ -1,0 +1,116 @@
+"""Betas as the warehouse holds them: the parts of a region side by side, in as much memory as is allowed."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from plain_reliability import ncsnr_plainly, reliability_plainly
+from scipy.spatial.distance import pdist
+
+from alignhouse.ingest.betas.jobs import betas_job
+from alignhouse.ingest.betas.reliability import rdm_reliability
+from alignhouse.ingest.betas.stored import open_region
+from alignhouse.ingest.datasets.bmd.layout import BetaFile
+from alignhouse.warehouse.artifacts import Artifact, read_metadata, work
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.vectors import VectorFile
+
+N = {"train": (9, 3), "test": (7, 10)}
+
+
+def content(n_voxels: int, seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    signal = {split: rng.normal(size=(n, 1, n_voxels)) for split, (n, _) in N.items()}
+    return {
+        f"{split}_data_allvoxel": signal[split] + rng.normal(size=(n, repetitions, n_voxels))
+        for split, (n, repetitions) in N.items()
+    }
+
+
+def store(root: Path, part: str, betas: dict[str, np.ndarray]) -> dict[str, Artifact]:
+    file = BetaFile("sub-01", part, root / f"{part}.pkl")
+    file.path.write_bytes(pickle.dumps(betas))
+    jobs = {split: betas_job(file, "0" * 64, "d", "B", split, memory=10**9) for split in N}
+    return {split: work(root, job, lambda done, total: None)[0] for split, job in jobs.items()}
+
+
+@pytest.fixture
+def region(tmp_path: Path) -> tuple[Path, list[dict[str, Artifact]], dict[str, np.ndarray]]:
+    """A region of two parts: root, their artifacts, and the betas side by side as they are stored."""
+    parts = [content(31, seed=1), content(8, seed=2)]
+    stored = [store(tmp_path, part, betas) for part, betas in zip("ab", parts, strict=True)]
+    both = {
+        split: np.concatenate([each[f"{split}_data_allvoxel"] for each in parts], axis=2).astype(np.float32)
+        for split in N
+    }
+    return tmp_path, stored, both
+
+
+def test_stored_betas_have_a_row_per_stimulus_and_repetition(region):
+    root, stored, both = region
+    with VectorFile(root / stored[0]["train"].path, "beta") as file:
+        assert file.names("stimulus") == [f"{i:04d}" for i in range(1, 10) for _ in range(3)]
+        assert file.names("repetition") == [1, 2, 3] * 9
+        assert set(file.names("split")) == {"train"}
+        rows = file.read(0, 27)
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows.reshape(9, 3, 31), both["train"][..., :31])
+    about = read_metadata(root / stored[0]["train"].path)["about"]
+    assert about == {"stimuli": 9, "repetitions": 3, "voxels": 31, "dropped_voxels": 0}
+
+
+@pytest.mark.parametrize("memory", [1, 5_000, 10**9])
+def test_rdms_are_those_of_averaged_patterns_whatever_the_memory(region, memory):
+    root, stored, both = region
+    means = {split: betas.astype(float).mean(axis=1) for split, betas in both.items()}
+    wanted = [("test", "1003"), ("train", "0009"), ("train", "0001"), ("train", "0002"), ("test", "1001")]
+    rows = [means[split][int(name) - (1001 if split == "test" else 1)] for split, name in wanted]
+    with open_region(root, stored, ["a", "b"]) as betas:
+        assert (betas.n_voxels, betas.n_kept, betas.absent) == (39, 39, "")
+        np.testing.assert_allclose(betas.rdm(wanted, memory), pdist(rows, "correlation"), atol=1e-12)
+        everything = [("test", name) for name in betas.stimuli("test")]
+        expected = pdist(means["test"], "correlation")
+        np.testing.assert_allclose(betas.rdm(everything, memory), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("memory", [1, 5_000, 10**9])
+def test_reliability_is_that_of_the_betas_whatever_the_memory(region, memory):
+    root, stored, both = region
+    with open_region(root, stored, ["a", "b"]) as betas:
+        for split, (_, repetitions) in N.items():
+            assert betas.repetitions(split) == repetitions
+            np.testing.assert_allclose(betas.ncsnr([split]), ncsnr_plainly(both[split]), rtol=1e-9)
+            found = rdm_reliability(betas.gram(split, memory), repetitions)
+            assert found == pytest.approx(reliability_plainly(both[split]), abs=1e-9)
+
+
+def test_voxels_below_the_threshold_are_left_out_everywhere(region):
+    root, stored, both = region
+    with open_region(root, [{"test": each["test"]} for each in stored], ["a", "b"], min_ncsnr=0.9) as betas:
+        kept = ncsnr_plainly(both["test"]) >= 0.9
+        assert 2 < betas.n_kept == kept.sum() < 39
+        np.testing.assert_array_equal(betas.read("test", 2, 5), both["test"][2:5][..., kept])
+    with open_region(root, stored, ["a", "b"], min_ncsnr=50) as betas:
+        assert betas.absent == "0 of 39 voxels reach an ncsnr of 50"
+
+
+def test_a_region_of_which_a_part_is_empty_is_absent(region):
+    root, stored, _ = region
+    empty = store(root, "c", {name: values[..., :0] for name, values in content(3, 0).items()})
+    assert empty["train"].rows == 0
+    with open_region(root, [*stored, empty], ["a", "b", "c"]) as betas:
+        assert betas.absent == "c has no voxels"
+
+
+def test_parts_that_do_not_fit_one_another_are_refused(region):
+    root, stored, _ = region
+    short = content(4, 0)
+    short["test_data_allvoxel"] = short["test_data_allvoxel"][:5]
+    with (
+        pytest.raises(BadInput, match="test betas of c: expected 70 responses, as a has, found 50"),
+        open_region(root, [stored[0], store(root, "c", short)], ["a", "c"]),
+    ):
+        pass

@@ -1,0 +1,178 @@
+"""Thousands of damaged and hostile pickles through the reader, in a process that watches what it does.
+
+    python tests/ingest/brain/fuzz_pickles.py --cases 100000 --seed 0      (or: make fuzz)
+    python tests/ingest/brain/fuzz_pickles.py --plain      with plain pickle, to see the watch bark
+
+A case must give arrays that fit into its file, or one BadInput. Python's audit events tell whether anything
+was imported, opened, run or called that the reader itself does not: that, any other exception and a crash
+are failures. Prints a line of JSON; a failure's bytes are in it as hexadecimal digits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import pickle
+import pickletools
+import resource
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from alignhouse.ingest.datasets.bmd.pickles import read_arrays
+from alignhouse.warehouse.errors import BadInput
+
+MOST_MEMORY = 6 * 2**30
+OPCODES = [op.code.encode("latin-1") for op in pickletools.opcodes]
+# What the reader does itself: open its file, map it, be asked for a name (and answer with a stand-in).
+OWN_EVENTS = {"mmap.__new__", "pickle.find_class"}
+HOSTILE = [
+    b"cos\nsystem\n(S'true'\ntR.",
+    b"cbuiltins\nexec\n(S'import os'\ntR",
+    b"cbuiltins\neval\n(V1\ntR",
+    b"cbuiltins\n__import__\n(Vsocket\ntR",
+    b"(cos\nsystem\nVtrue\no",
+    b"(Vtrue\niposix\nsystem\n",
+    b"\x8c\x02os\x8c\x06system\x93",
+    b"cnumpy\ndtype\n(Vf8\ntR(K\x03V<\nNNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb",
+    b"P1\n",
+    b"K\x00Q",
+    b"\x82\x01",
+    b"\x97\x98",
+]
+
+
+def corpus(rng: np.random.Generator) -> list[bytes]:
+    """Pickles such as people have: betas beside unknown objects, in every protocol."""
+    content = {
+        "train_data_allvoxel": rng.normal(size=(5, 3, 4)),
+        "test_data_allvoxel": np.asfortranarray(rng.normal(size=(4, 10, 2))),
+        "long": rng.normal(size=(40, 3, 8)),
+        "names": ["V1", None, True, 3, 2.5, 2**70, {"a": (1, [2], {3})}, bytearray(b"ab"), frozenset([1])],
+        "voxels": tuple(np.arange(5) for _ in range(3)),
+        "image": collections.OrderedDict(header=collections.Counter("ab"), where=Path("x"), q=complex(1, 2)),
+    }
+    return [pickle.dumps(content, protocol=protocol) for protocol in range(6)]
+
+
+def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
+    """The pickle with one to six changes, where in it and which being drawn."""
+    changed = bytearray(data)
+    for _ in range(int(rng.integers(1, 7))):
+        kind = int(rng.integers(0, 9))
+        at = int(rng.integers(0, len(changed) + 1))
+        span = int(rng.integers(1, 24))
+        if kind == 0 and at < len(changed):
+            changed[at] ^= 1 << int(rng.integers(0, 8))
+        elif kind == 1:
+            changed[at : at + span] = rng.bytes(span)
+        elif kind == 2:
+            del changed[at : at + span]
+        elif kind == 3:
+            changed[at:at] = changed[max(0, at - span) : at]
+        elif kind == 4:
+            changed[at:at] = OPCODES[int(rng.integers(0, len(OPCODES)))]
+        elif kind == 5 and at < len(changed):
+            changed[at : at + 1] = OPCODES[int(rng.integers(0, len(OPCODES)))]
+        elif kind == 6:
+            changed[at:at] = HOSTILE[int(rng.integers(0, len(HOSTILE)))]
+        elif kind == 7:
+            number = int(rng.choice([0, 1, 255, 2**15, 2**31 - 1, 2**32 - 1, 2**62, 2**63]))
+            width = int(rng.choice([1, 4, 8]))
+            changed[at : at + width] = struct.pack("<Q", number)[:width]
+        elif kind == 8:
+            other = others[int(rng.integers(0, len(others)))]
+            start = int(rng.integers(0, len(other)))
+            changed[at:] = other[start:]
+    return bytes(changed)
+
+
+class Watch:
+    """Records the audit events that are none of the reader's own, while it is on."""
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self.seen: list[str] = []
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self.path is None or event in OWN_EVENTS:
+            return
+        if event == "open" and str(arguments[0]) == str(self.path):
+            return
+        self.seen.append(f"{event} {arguments!r}"[:200])
+
+
+def read_plainly(path: Path) -> dict[str, np.ndarray]:
+    """What nobody should do: unpickle the file."""
+    try:
+        content = pickle.loads(path.read_bytes())
+        return {name: each for name, each in content.items() if isinstance(each, np.ndarray)}
+    except Exception as error:
+        raise BadInput(f"{path}: {error}"[:1000]) from error
+
+
+def run(
+    cases: int, seed: int, folder: Path, read: Callable[[Path], dict[str, np.ndarray]] = read_arrays
+) -> dict[str, object]:
+    """Read `cases` mutated pickles; stops at the first failure."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    rng = np.random.default_rng(seed)
+    seeds = corpus(rng)
+    path = folder / "case.pkl"
+    # What numpy and Python load on first use is no doing of a pickle.
+    for data in [*seeds, b"", b"garbage"]:
+        path.write_bytes(data)
+        try:
+            read(path)
+        except BadInput:
+            continue
+    outcomes: collections.Counter[str] = collections.Counter()
+    watch = Watch()
+    began = time.monotonic()
+    for case in range(cases):
+        data = mutate(seeds[case % len(seeds)], seeds, rng)
+        path.write_bytes(data)
+        failure = None
+        watch.path = path
+        try:
+            arrays = read(path)
+        except BadInput as error:
+            outcomes["refused"] += 1
+            if str(path) not in str(error) or len(str(error)) > 2000:
+                failure = f"an unclear error: {error}"
+        except BaseException as error:
+            failure = f"{type(error).__name__}: {error}"
+        else:
+            outcomes["read" if arrays else "read, no arrays"] += 1
+            if any(each.nbytes > len(data) for each in arrays.values()):
+                failure = "an array larger than the file"
+        watch.path = None
+        if failure is None and watch.seen:
+            failure = f"did more than read: {watch.seen[:3]}"
+        if failure:
+            return {"cases": case + 1, "seed": seed, "failure": failure, "data": data.hex()}
+    seconds = round(time.monotonic() - began, 1)
+    return {"cases": cases, "seed": seed, "failure": None, "seconds": seconds, **outcomes}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--cases", type=int, default=100_000)
+    arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--plain", action="store_true")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        result = run(given.cases, given.seed, Path(folder), read_plainly if given.plain else read_arrays)
+    print(json.dumps(result))
+    sys.exit(1 if result["failure"] else 0)
+
+
+if __name__ == "__main__":
+    main()
