@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -19,7 +20,12 @@ import pyarrow.parquet as pq
 
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.files import move_into_place, sha256_of
-from alignhouse.warehouse.jobs import Job, Output, Tick, canonical
+from alignhouse.warehouse.jobs import Job, Output, canonical
+from alignhouse.warehouse.vectors import StoredVectors, VectorFile, read_vectors
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
 
 FOLDERS = ("betas", "rdms", "nulls", "bootstraps", "facts")
 SCRATCH = "scratch"
@@ -30,7 +36,15 @@ NAME_DIGITS = 20
 
 @dataclass(frozen=True)
 class Artifact:
-    """A finished file: what it is, what made it, from what. `path` is relative to the warehouse."""
+    """A finished file: what it is, what made it, from what.
+
+    Parameters
+    ----------
+    artifact : its name. job : the key of the job that made it.
+    position, of : its place among the files of that job, from 0, and their number.
+    path : relative to the warehouse. root : the warehouse.
+    rows : how many it holds. table, slot : see `Output`.
+    """
 
     artifact: str
     job: str
@@ -46,20 +60,49 @@ class Artifact:
     rows: int
     table: str | None
     slot: tuple[str, ...]
+    root: Path = field(compare=False, repr=False)
+
+    @property
+    def file(self) -> Path:
+        """The Parquet file."""
+        return self.root / self.path
+
+    @cached_property
+    def about(self) -> Mapping[str, Any]:
+        """What the file says about its rows, e.g. the names of an RDM's conditions; see `Output.about`."""
+        found: dict[str, Any] = read_metadata(self.file)["about"]
+        return found
+
+    def vectors(self, column: str) -> tuple[pl.DataFrame, np.ndarray]:
+        """The name columns (n_rows) and the vectors (n_rows, n_values) of a vector column."""
+        return read_vectors(self.file, column)
+
+    def lazy_vectors(self, column: str) -> StoredVectors:
+        """The vectors (n_rows, n_values), loaded each time that `np.asarray` needs them."""
+        return StoredVectors(self.file, column)
+
+    def vector_file(self, column: str) -> VectorFile:
+        """The open file, for reading some of its vectors; a context manager."""
+        return VectorFile(self.file, column)
+
+    def table_rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows of a table, or some of their columns; of vectors, ask for the name columns alone."""
+        import polars as pl
+
+        chosen = None if columns is None else list(columns)
+        return pl.read_parquet(self.file, columns=chosen, hive_partitioning=False)
 
 
 def hive(column: str, value: str) -> str:
-    """A hive-style folder name, `column=value`, with what a file system could misread escaped."""
+    """A hive-style folder name, `column=value`; characters that a file system could misread are escaped."""
     return f"{column}={quote(value, safe=' ()+,@')}"
 
 
-def work(root: Path, job: Job, tick: Tick) -> list[Artifact]:
-    """Do `job` and put its files in place; nothing is registered yet. Runs wherever `root` is mounted."""
-    return write(root, job, list(job.work(tick)))
-
-
 def write(root: Path, job: Job, outputs: Sequence[Output]) -> list[Artifact]:
-    """Put all that `job` made in place; nothing is registered yet."""
+    """Write all files of a job and move them into place; registers nothing.
+
+    Runs in any process that can write to `root`, the warehouse.
+    """
     return [_write(root, job, output, i, len(outputs)) for i, output in enumerate(outputs)]
 
 
@@ -100,6 +143,7 @@ def load(root: Path, path: Path) -> Artifact:
         rows=pq.read_metadata(path).num_rows,
         table=about["table"],
         slot=tuple(about["slot"]),
+        root=root,
     )
 
 

@@ -1,22 +1,19 @@
-"""What a job is: a function of its inputs, known by a key.
+"""Jobs and what they make.
 
-The key is the hash of the method and its version, the settings and the contents of the inputs. Two jobs
-with one key make the same artifacts, so a key that the warehouse knows is never worked again.
+A job is plain data. Its key is the hash of the method, its version, the settings and the contents of the
+inputs. Two jobs with one key make the same artifacts, so a job whose key the warehouse knows is done.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-
-Tick = Callable[[int, int], None]
-"""Called by a job with (steps done, steps in all)."""
 
 
 def canonical(value: Any) -> str:
@@ -31,10 +28,10 @@ class Output:
     Parameters
     ----------
     folder : hive-style folder inside the warehouse, e.g. ("rdms", "kind=brain", "roi=V1").
-    data : an Arrow table, or (schema, batches) for what should not be in memory at once.
+    data : an Arrow table, or (schema, batches) for rows that do not fit into memory at once.
     table : the DuckDB table that the rows go to; None for vectors, which stay in Parquet.
     slot : columns of `table`; rows that agree with a new row in all of them are replaced.
-    about : facts about the rows that are kept in the file itself (e.g. the names of an RDM's conditions).
+    about : facts about the rows that the file itself keeps (e.g. the names of an RDM's conditions).
     compress : betas are mostly noise: compressing them takes twice the time and saves a sixth.
     """
 
@@ -48,15 +45,14 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """A description of work, and the function that does it.
+    """A description of work. `alignhouse.warehouse.batches.Batch` does it.
 
     Parameters
     ----------
     method, version : the name of what is computed, and a number to raise whenever its result would change.
     settings : everything that changes the result, as plain JSON values.
-    inputs : name -> content hash (of a raw file) or artifact name; what is read.
-    label : what to call it in a progress bar.
-    work : makes the outputs; is given a `Tick` to report steps to. Touches no warehouse.
+    inputs : name -> content hash (of a raw file) or artifact name, of everything that is read.
+    label : the name of the job in a progress bar.
     """
 
     method: str
@@ -64,7 +60,6 @@ class Job:
     settings: Mapping[str, Any]
     inputs: Mapping[str, str]
     label: str
-    work: Callable[[Tick], Iterable[Output]] = field(compare=False, repr=False)
 
     @cached_property
     def key(self) -> str:

@@ -8,15 +8,17 @@ import math
 import platform
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.errors import BadInput, in_words
-from alignhouse.warehouse.executors import Executor, local
-from alignhouse.warehouse.jobs import Job, Tick, canonical
+from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, in_words
+from alignhouse.warehouse.executors.executor import Executor
+from alignhouse.warehouse.executors.local import local
+from alignhouse.warehouse.jobs import Job, canonical
+from alignhouse.warehouse.kept import forget
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.schema import statement
 from alignhouse.warehouse.store import Writer, discard
@@ -34,6 +36,7 @@ class Run:
     ----------
     writer : an open writer.
     command, study : what was asked for, kept with the run.
+    executor : where all batches run; None runs each stage in this process, with the executor that suits it.
     """
 
     def __init__(
@@ -42,7 +45,7 @@ class Run:
         command: str,
         study: Mapping[str, Any],
         progress: Progress | None = None,
-        executor: Executor = local,
+        executor: Executor | None = None,
     ) -> None:
         self.writer, self.command, self.study = writer, command, study
         self.progress = progress or Silent()
@@ -78,7 +81,7 @@ class Run:
         try:
             yield
         except BadInput:
-            discard(self.writer.folder, (each for each, is_new in held if is_new))
+            discard(each for each, is_new in held if is_new)
             raise
         finally:
             self._held = None
@@ -87,17 +90,88 @@ class Run:
 
     def has(self, job: Job) -> bool:
         """Whether `do` would find the job done."""
-        return bool(self.done_among([job]))
+        finished, adoptable, _ = self._sorted_out([job])
+        return bool(finished or adoptable)
 
-    def done_among(self, jobs: Iterable[Job]) -> set[str]:
-        """The keys of those jobs that `do` would find done."""
-        finished, adoptable, _ = self._sorted_out(jobs)
-        return {*finished, *adoptable}
+    def missing(self, jobs: Iterable[Job]) -> set[str]:
+        """The keys of those jobs that `do` would have to do."""
+        _, _, todo = self._sorted_out(jobs)
+        return set(todo)
+
+    def do(
+        self, title: str, batches: Iterable[Batch], executor: Executor | None = None
+    ) -> dict[str, list[Artifact]]:
+        """The artifacts of each job, by the job's key; jobs that are done already are not done again.
+
+        Parameters
+        ----------
+        executor : the executor that suits these jobs, if all runs in this process; else the run's own does.
+
+        Raises
+        ------
+        The first error of a job. The jobs before it, and those that ran beside it, stay done.
+        """
+        results, failures = self._do(title, batches, executor, keep_going=False)
+        for error in failures.values():
+            raise error
+        return results
+
+    def try_each(
+        self, title: str, batches: Iterable[Batch]
+    ) -> tuple[dict[str, list[Artifact]], dict[str, str]]:
+        """As `do`, but a job that fails does not keep the others from being done.
+
+        Gives the artifacts of the jobs that are done, and the errors of the others in words, by the jobs'
+        keys. The caller must report the errors.
+        """
+        results, failures = self._do(title, batches, None, keep_going=True)
+        return results, {key: in_words(error) for key, error in failures.items()}
+
+    def _do(
+        self, title: str, batches: Iterable[Batch], executor: Executor | None, *, keep_going: bool
+    ) -> tuple[dict[str, list[Artifact]], dict[str, Exception]]:
+        batches = list(batches)
+        finished, adopted, todo = self._sorted_out(job for batch in batches for job in batch.jobs)
+        results, failures = finished | adopted, dict[str, Exception]()
+        self._keep([each for of_job in adopted.values() for each in of_job], is_new=False)
+        self.progress.stage(title, len(todo), len(results))
+        chosen = self.executor or executor or local
+        made: list[Artifact] = []
+        kept_at = -math.inf
+        try:
+            doing = chosen(self.writer.folder, _pieces(batches, todo), self._starting, keep_going=keep_going)
+            with contextlib.closing(doing):
+                for job, result in doing:
+                    if isinstance(result, Exception):
+                        failures[job.key] = self._failed(job, result, keep_going, failures)
+                        continue
+                    results[job.key] = result
+                    made += result
+                    # Many small jobs are registered together: one by one, that takes longer than the jobs.
+                    if time.monotonic() - kept_at > SECONDS_UNREGISTERED:
+                        self._keep(made, is_new=True)
+                        made, kept_at = [], time.monotonic()
+                    self.progress.job_done()
+        finally:
+            forget()
+            self._keep(made, is_new=True)
+        return results, failures
+
+    def _failed(
+        self, job: Job, error: Exception, keep_going: bool, before: Mapping[str, Exception]
+    ) -> Exception:
+        if not keep_going:
+            return error
+        words = in_words(error)
+        if words not in map(str, before.values()):
+            self.progress.say(f"Failed: {job.label}: {words}")
+        # Only its words: the error itself holds on to everything that was in memory where it was raised.
+        return AlignhouseError(words)
 
     def _sorted_out(
         self, jobs: Iterable[Job]
     ) -> tuple[dict[str, list[Artifact]], dict[str, list[Artifact]], dict[str, Job]]:
-        """Artifacts of jobs that are registered, of those that are only in place, and jobs to do; by key."""
+        """Artifacts of registered jobs, of jobs whose files are only in place, and the jobs to do; by key."""
         todo = {job.key: job for job in jobs}
         finished = self.writer.finished(todo.values())
         adoptable: dict[str, list[Artifact]] = {}
@@ -109,63 +183,11 @@ class Run:
                 del todo[key]
         return finished, adoptable, todo
 
-    def try_each(self, title: str, jobs: Iterable[Job]) -> tuple[dict[str, list[Artifact]], dict[str, str]]:
-        """As `do`, but a job that fails does not keep the others from being done.
-
-        Gives the artifacts of those that are done, and the errors of the others in words, by the jobs' keys.
-        For jobs that have nothing to do with one another; the caller is to tell of the errors.
-        """
-        # In words, for an error holds on to all that was in memory where it was raised.
-        failures: dict[str, str] = {}
-        told: set[str] = set()
-
-        def going_on(
-            root: Path, todo: Iterable[Job], starting: Callable[[Job], Tick]
-        ) -> Iterator[tuple[Job, list[Artifact]]]:
-            for job in todo:
-                try:
-                    yield from self.executor(root, [job], starting)
-                except Exception as error:
-                    line = f"Failed: {job.label}: {in_words(error)}"
-                    if line not in told:
-                        self.progress.say(line)
-                    told.add(line)
-                    failures[job.key] = in_words(error)
-
-        return self.do(title, jobs, going_on), failures
-
-    def do(
-        self, title: str, jobs: Iterable[Job], executor: Executor | None = None
-    ) -> dict[str, list[Artifact]]:
-        """The artifacts of each job, by the job's key; those that are done already are not done again.
-
-        Parameters
-        ----------
-        executor : where these jobs run, if not where the run's other jobs do.
-
-        Raises
-        ------
-        Whatever a job raises; the jobs before it stay done.
-        """
-        finished, adopted, todo = self._sorted_out(jobs)
-        results = finished | adopted
-        self._keep([each for of_job in adopted.values() for each in of_job], is_new=False)
-        self.progress.stage(title, len(todo), len(results))
-        executor = executor or self.executor
-        made: list[Artifact] = []
-        kept_at = -math.inf
-        try:
-            for job, artifacts in executor(self.writer.folder, todo.values(), self._starting):
-                results[job.key] = artifacts
-                made += artifacts
-                # Many small jobs are registered together: one by one, that takes longer than they do.
-                if time.monotonic() - kept_at > SECONDS_UNREGISTERED:
-                    self._keep(made, is_new=True)
-                    made, kept_at = [], time.monotonic()
-                self.progress.job_done()
-        finally:
-            self._keep(made, is_new=True)
-        return results
+    def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows that a statement of `sql/statements` selects, column -> value each."""
+        answer = self.writer.connection.execute(statement(query), parameters)
+        names = [column[0] for column in answer.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def _keep(self, made: Sequence[Artifact], *, is_new: bool) -> None:
         if not made:
@@ -175,9 +197,9 @@ class Run:
         else:
             self._held += [(each, is_new) for each in made]
 
-    def _starting(self, job: Job) -> Tick:
+    def _starting(self, job: Job) -> Reporter:
         self.progress.job(job.label)
-        return self.progress.step
+        return self.progress
 
     def register(self, made: Sequence[Artifact]) -> None:
         """Make artifacts known in one transaction, as part of this run, and let readers see them."""
@@ -200,3 +222,12 @@ class Run:
         ).fetchone()
         assert row is not None
         return int(row[0])
+
+
+def _pieces(batches: Iterable[Batch], missing: Collection[str]) -> Iterator[Batch]:
+    """The calls to make: each job once, those that are done left out, large batches divided."""
+    left = set(missing)
+    for batch in batches:
+        for piece in batch.divided(left):
+            left -= {job.key for job in piece.jobs}
+            yield piece

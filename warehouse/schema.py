@@ -1,4 +1,4 @@
-"""The schema, the views and the summaries of `sql/`, brought into a DuckDB file."""
+"""The schema, the views and the summaries of `sql/`, applied to a DuckDB file."""
 
 from __future__ import annotations
 

@@ -184,9 +184,11 @@ class Writer:
 
     def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
         """The artifacts that a statement of `sql/statements` selects, those whose files are in place."""
-        columns = [each.name for each in dataclasses.fields(Artifact)]
+        columns = [each.name for each in dataclasses.fields(Artifact) if each.name != "root"]
         rows = self.connection.execute(statement(query), parameters).fetchall()
-        found = [Artifact(**dict(zip(columns, _from_json(row), strict=True))) for row in rows]
+        found = [
+            Artifact(**dict(zip(columns, _from_json(row), strict=True)), root=self.folder) for row in rows
+        ]
         return [each for each in found if self._is_there(each)]
 
     def adoptable(self, job: Job) -> list[Artifact] | None:
@@ -235,8 +237,7 @@ class Writer:
         self._publishing_took = self._published_at - started
 
     def _is_there(self, artifact: Artifact) -> bool:
-        path = self.folder / artifact.path
-        return path.is_file() and path.stat().st_size == artifact.bytes
+        return artifact.file.is_file() and artifact.file.stat().st_size == artifact.bytes
 
     def _register(self, written: Sequence[Artifact], run: int) -> None:
         retired: set[str] = set()
@@ -301,7 +302,7 @@ class Writer:
         return {name for (name,) in replaced}
 
     def _paths(self, written: Iterable[Artifact]) -> list[str]:
-        return [str(self.folder / each.path) for each in written]
+        return [str(each.file) for each in written]
 
 
 def _alike(written: Iterable[Artifact]) -> list[tuple[str, list[Artifact]]]:
@@ -330,7 +331,7 @@ def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute("use warehouse")
 
 
-def discard(folder: Path, written: Iterable[Artifact]) -> None:
-    """Remove files that were put in place but are not to be registered."""
+def discard(written: Iterable[Artifact]) -> None:
+    """Remove files that were moved into place but are not to be registered."""
     for artifact in written:
-        (folder / artifact.path).unlink(missing_ok=True)
+        artifact.file.unlink(missing_ok=True)

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-import pyarrow as pa
-
-from alignhouse.analysis.jobs.best_layers import BestLayers
-from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, complexity_job, difference_job
-from alignhouse.analysis.jobs.interval_rows import Resampling
+from alignhouse.analysis.jobs.best_layer_tests import best_layer_batch
+from alignhouse.analysis.jobs.bootstraps import bootstrap_batch
+from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, difference_batch
+from alignhouse.analysis.jobs.complexity import complexity_batch
+from alignhouse.analysis.jobs.layer_choices import layer_choice_batch
+from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
+from alignhouse.analysis.jobs.protocols import protocol_batch
 from alignhouse.analysis.jobs.scope import Model, Scope
-from alignhouse.analysis.jobs.scores import (
-    correction_job,
-    group_job,
-    noise_ceiling_job,
-    rsa_job,
-    scored_together,
-)
-from alignhouse.analysis.jobs.uncertainty import (
-    bootstrap_job,
-    chosen_together,
-    layer_choice_job,
-    resampled_together,
-)
+from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS
 from alignhouse.analysis.statistics.layer_choice import FEWEST_STIMULI_OF_HALVES
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs
-from alignhouse.warehouse.artifacts import Artifact, hive
-from alignhouse.warehouse.executors import writing_behind
-from alignhouse.warehouse.jobs import Job, Output, Tick, canonical
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.batches import Batch
+from alignhouse.warehouse.executors.local import writing_behind
 from alignhouse.warehouse.runs import Run
 
 RANDOM = "random weights"
@@ -37,10 +28,8 @@ FIGURES = ("parameters", "gflops", "top1")
 # Larger buffers make nothing faster, however many the stimuli.
 MOST_MEMORY = 3 * 2**29
 
-# (protocol, model) -> the artifacts of a job.
-Done = dict[tuple[str, str], list[Artifact]]
-# Makes the jobs of some networks under one protocol.
-JobsOfNetworks = Callable[[Scope, Sequence[Model]], list[Job]]
+# Protocol -> model -> the artifacts of a job.
+Done = dict[str, dict[str, list[Artifact]]]
 
 
 def run_analysis(
@@ -50,154 +39,177 @@ def run_analysis(
     models: Mapping[str, Mapping[str, Model]],
     inputs: StudyInputs,
     *,
+    memory: int,
     uncertainty: bool,
 ) -> None:
-    """Facts from stored RDMs: scores and their tests, and, with `uncertainty`, what bootstraps tell of them.
+    """Facts from stored RDMs: scores and their tests, and, with `uncertainty`, intervals by bootstrap.
 
-    `models` is protocol -> name -> model. What is done is left alone.
+    Parameters
+    ----------
+    models : protocol -> name -> model. memory : bytes that one batch may use.
     """
-    scopes = {
-        name: Scope(
-            root=run.writer.folder,
-            protocol=name,
-            settings=protocol.analysis,
-            dataset=study.brain.dataset,
-            split=study.brain.split,
-            permutations=study.analysis.permutations,
-            seed=study.analysis.seed,
-        )
-        for name, protocol in protocols.items()
-    }
-    run.do("Describing protocols", [protocol_job(name, each) for name, each in protocols.items()])
-    run.do(
-        "Noise ceilings",
-        [noise_ceiling_job(scope, inputs.brain_rdms, inputs.remark) for scope in scopes.values()],
-    )
-    stage = _Stage(run, study, scopes, models, inputs)
-    best_layers = stage.best_layers(stage.scored())
-    stage.compared(best_layers)
+    stage = _Stages(run, study, protocols, models, inputs, memory)
+    stage.described()
+    scored = stage.scored()
+    stage.compared(scored)
     if uncertainty:
         if study.analysis.halvings:
             stage.chosen()
         if study.analysis.bootstraps:
             stage.differences(stage.bootstrapped())
-            stage.complexity(best_layers)
+            stage.complexity(scored)
 
 
-class _Stage:
+class _Stages:
     """The stages of an analysis, each for all protocols."""
 
     def __init__(
         self,
         run: Run,
         study: Study,
-        scopes: Mapping[str, Scope],
+        protocols: Mapping[str, Protocol],
         models: Mapping[str, Mapping[str, Model]],
         inputs: StudyInputs,
+        memory: int,
     ) -> None:
-        self.run, self.study, self.scopes, self.models = run, study, scopes, models
-        self.brains, self.stimuli = inputs.brain_rdms, inputs.stimuli
-        self.memory = min(study.compute.memory // 2, MOST_MEMORY)
-        self.resampling = Resampling(
-            draws=study.analysis.bootstraps,
-            level=study.analysis.level,
-            halvings=study.analysis.halvings,
-            train=self._train(),
+        self.run, self.study, self.protocols, self.models = run, study, protocols, models
+        self.brains, self.stimuli, self.remark = inputs.brain_rdms, inputs.stimuli, inputs.remark
+        self.memory = min(memory // 2, MOST_MEMORY)
+        self.scopes = {
+            name: Scope(
+                protocol=name,
+                settings=protocol.analysis,
+                dataset=study.brain.dataset,
+                split=study.brain.split,
+            )
+            for name, protocol in protocols.items()
+        }
+
+    def described(self) -> None:
+        self.run.do("Describing protocols", protocol_batches(self.protocols))
+        self.run.do(
+            "Noise ceilings",
+            [noise_ceiling_batch(scope, self.brains, self.remark) for scope in self.scopes.values()],
         )
 
     def scored(self) -> Done:
-        def jobs(scope: Scope, models: Sequence[Model]) -> list[Job]:
-            together = scored_together(scope, models, self.brains, memory=self.memory)
-            return [rsa_job(scope, model, self.brains, together) for model in models]
+        asked = self.study.analysis
 
-        return self._of_networks("Scoring networks", jobs)
+        def batch(scope: Scope, models: Sequence[Model]) -> Batch:
+            return rsa_batch(
+                scope,
+                models,
+                self.brains,
+                permutations=asked.permutations,
+                seed=asked.seed,
+                memory=self.memory,
+            )
 
-    def best_layers(self, scored: Done) -> dict[str, BestLayers]:
-        return {
-            protocol: BestLayers(scope, self._of_protocol(scored, protocol))
+        return self._of_networks("Scoring networks", batch)
+
+    def compared(self, scored: Done) -> None:
+        asked = self.study.analysis
+        batches = [
+            best_layer_batch(
+                scope,
+                scored[protocol],
+                {name: self._labels(name, protocol) for name in self.study.report.group_by},
+                self._remark(protocol),
+                permutations=asked.permutations,
+                seed=asked.seed,
+            )
             for protocol, scope in self.scopes.items()
-        }
-
-    def compared(self, best_layers: Mapping[str, BestLayers]) -> None:
-        corrections, groups = [], []
-        for protocol, best in best_layers.items():
-            remark = self._remark(protocol)
-            corrections.append(correction_job(best, remark))
-            for group_by in self.study.report.group_by:
-                groups.append(group_job(group_by, self._labels(group_by, protocol), best, remark))
-        self.run.do("Correcting for many tests", corrections)
-        self.run.do("Comparing groups", groups)
+        ]
+        self.run.do("Testing best layers", batches)
 
     def chosen(self) -> None:
-        """Not where halves would have too few stimuli to correlate, which is said."""
-        if not self.resampling.train and len(self.stimuli) < FEWEST_STIMULI_OF_HALVES:
+        """Skipped, with a message, if halves would have too few stimuli to correlate."""
+        asked, train = self.study.analysis, self._train()
+        if not train and len(self.stimuli) < FEWEST_STIMULI_OF_HALVES:
             self.run.progress.say(
                 "No layers are chosen on other stimuli: expected at least "
                 f"{FEWEST_STIMULI_OF_HALVES} stimuli, found {len(self.stimuli)}"
             )
             return
 
-        def jobs(scope: Scope, models: Sequence[Model]) -> list[Job]:
-            together = chosen_together(scope, self.resampling, models, self.brains, memory=self.memory)
-            return [
-                layer_choice_job(scope, self.resampling, model, self.brains, together) for model in models
-            ]
+        def batch(scope: Scope, models: Sequence[Model]) -> Batch:
+            return layer_choice_batch(
+                scope,
+                models,
+                self.brains,
+                train=train,
+                halvings=asked.halvings,
+                seed=asked.seed,
+                memory=self.memory,
+            )
 
-        self._of_networks("Choosing layers on other stimuli", jobs)
+        self._of_networks("Choosing layers on other stimuli", batch)
 
     def bootstrapped(self) -> Done:
-        def jobs(scope: Scope, models: Sequence[Model]) -> list[Job]:
-            together = resampled_together(scope, self.resampling, models, self.brains, memory=self.memory)
-            return [bootstrap_job(scope, self.resampling, model, self.brains, together) for model in models]
+        asked = self.study.analysis
 
-        return self._of_networks("Bootstrapping networks", jobs)
+        def batch(scope: Scope, models: Sequence[Model]) -> Batch:
+            return bootstrap_batch(
+                scope,
+                models,
+                self.brains,
+                draws=asked.bootstraps,
+                level=asked.level,
+                seed=asked.seed,
+                memory=self.memory,
+            )
+
+        return self._of_networks("Bootstrapping networks", batch)
 
     def differences(self, bootstrapped: Done) -> None:
-        jobs = []
+        batches = []
         for protocol, scope in self.scopes.items():
-            bootstraps = self._of_protocol(bootstrapped, protocol)
             kinds: list[str] = list(self.study.report.group_by)
-            if self.study.analysis.compare_networks and len(bootstraps) > 1:
+            if self.study.analysis.compare_networks and len(bootstrapped[protocol]) > 1:
                 kinds.append(EVERY_NETWORK)
-            for group_by in kinds:
-                labels = self._labels(group_by, protocol)
-                jobs.append(
-                    difference_job(
-                        scope, self.resampling, group_by, labels, bootstraps, self._remark(protocol)
-                    )
+            batches += [
+                difference_batch(
+                    scope,
+                    group_by,
+                    self._labels(group_by, protocol),
+                    bootstrapped[protocol],
+                    self._remark(protocol),
+                    level=self.study.analysis.level,
                 )
-        self.run.do("Intervals of differences", jobs)
+                for group_by in kinds
+            ]
+        self.run.do("Intervals of differences", batches)
 
-    def complexity(self, best_layers: Mapping[str, BestLayers]) -> None:
-        jobs = []
-        for protocol, best in best_layers.items():
-            figures = {name: self._facts_of_models(name, protocol) for name in FIGURES}
-            jobs.append(complexity_job(self.resampling, figures, best, self._remark(protocol)))
-        self.run.do("Relating alignment to complexity", jobs)
+    def complexity(self, scored: Done) -> None:
+        asked = self.study.analysis
+        batches = [
+            complexity_batch(
+                scope,
+                scored[protocol],
+                {name: self._facts_of_models(name, protocol) for name in FIGURES},
+                self._remark(protocol),
+                draws=asked.bootstraps,
+                level=asked.level,
+                seed=asked.seed,
+            )
+            for protocol, scope in self.scopes.items()
+        ]
+        self.run.do("Relating alignment to complexity", batches)
 
-    def _of_networks(self, title: str, jobs: JobsOfNetworks) -> Done:
-        """The artifacts of a job for each network and protocol; those to do are computed together."""
-        keys, todo = {}, []
-        for protocol, scope in self.scopes.items():
-            models = list(self.models[protocol].values())
-            of_models = jobs(scope, models)
-            finished = self.run.done_among(of_models)
-            wanted = []
-            for model, job in zip(models, of_models, strict=True):
-                keys[protocol, model.name] = job.key
-                if job.key in finished:
-                    todo.append(job)
-                else:
-                    wanted.append(model)
-            todo += jobs(scope, wanted)
-        done = self.run.do(title, todo, writing_behind)
-        return {place: done[key] for place, key in keys.items()}
-
-    def _of_protocol(self, done: Done, protocol: str) -> dict[str, list[Artifact]]:
-        return {name: done[protocol, name] for name in self.models[protocol]}
+    def _of_networks(self, title: str, batch: Callable[[Scope, Sequence[Model]], Batch]) -> Done:
+        """The artifacts of a job for each network and protocol."""
+        batches = {
+            protocol: batch(scope, list(self.models[protocol].values()))
+            for protocol, scope in self.scopes.items()
+        }
+        done = self.run.do(title, batches.values(), writing_behind)
+        return {
+            protocol: {name: done[job.key] for name, job in zip(self.models[protocol], of.jobs, strict=True)}
+            for protocol, of in batches.items()
+        }
 
     def _train(self) -> frozenset[str]:
-        """The stimuli that layers can be chosen on, where there are others to score them on."""
+        """The stimuli that layers can be chosen on, if there are others to score them on."""
         train = frozenset(each.name for each in self.stimuli if each.split == "train")
         enough = FEWEST_CONDITIONS <= len(train) <= len(self.stimuli) - FEWEST_CONDITIONS
         return train if enough else frozenset()
@@ -205,18 +217,22 @@ class _Stage:
     def _labels(self, group_by: str, protocol: str) -> dict[str, str]:
         return {name: str(value) for name, value in self._facts_of_models(group_by, protocol).items()}
 
-    def _facts_of_models(self, column: str, protocol: str) -> dict[str, float | None]:
-        """Model -> what the warehouse's own table of models says of it."""
-        table = self.run.writer.connection.sql("select * from model").pl()
-        values = dict(zip(table["model"], table[column], strict=True))
-        return {name: values[name] for name in self.models[protocol]}
+    def _facts_of_models(self, column: str, protocol: str) -> dict[str, Any]:
+        """Model -> its fact in the warehouse's own table of models."""
+        facts = {row["model"]: row[column] for row in self.run.rows("model_facts")}
+        return {name: facts[name] for name in self.models[protocol]}
 
     def _remark(self, protocol: str) -> str:
         return _remark_of_all(self.models[protocol].values())
 
 
+def protocol_batches(protocols: Mapping[str, Protocol]) -> list[Batch]:
+    """The rows that describe protocols."""
+    return [protocol_batch(name, each.model_dump(mode="json")) for name, each in protocols.items()]
+
+
 def _remark_of_all(models: Iterable[Model]) -> str:
-    """One remark for what is made of several networks: theirs, or which of them are untrained."""
+    """One remark for a result of several networks: theirs, or which of them are untrained."""
     remarks = {model.name: model.remark for model in models}
     if len(set(remarks.values())) == 1:
         return next(iter(remarks.values()))
@@ -228,21 +244,3 @@ def _remark_of_all(models: Iterable[Model]) -> str:
 def joined(*remarks: str) -> str:
     """Remarks as one; empty ones are left out."""
     return ", ".join(each for each in remarks if each)
-
-
-def protocol_job(name: str, protocol: Protocol) -> Job:
-    """The row that describes a protocol, all its settings in it."""
-    settings = protocol.model_dump(mode="json")
-
-    def work(tick: Tick) -> Iterator[Output]:
-        table = pa.table({"protocol": [name], "settings": [canonical(settings)]})
-        yield Output(("facts", hive("table", "protocol")), table, table="protocol", slot=("protocol",))
-
-    return Job(
-        method="protocol",
-        version=1,
-        settings={"protocol": name, **settings},
-        inputs={},
-        label=f"protocol {name}",
-        work=work,
-    )

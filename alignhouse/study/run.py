@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from alignhouse.analysis.jobs.scope import Model
-from alignhouse.ingest.features.jobs import Extraction, Together, extraction_job, layers_job, model_job
-from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.ingest.models.ahead import BuiltAhead
-from alignhouse.ingest.models.build import Built
+from alignhouse.ingest.features.description_jobs import layers_batch, model_batch
+from alignhouse.ingest.features.jobs import (
+    Extraction,
+    extraction_batch,
+    extraction_jobs,
+    model_name,
+    skipped_layers,
+)
 from alignhouse.ingest.models.catalog import Network
-from alignhouse.ingest.models.weights import check_weights
+from alignhouse.ingest.models.weights import WeightsKind, check_weights, weights_kind
 from alignhouse.study.analyse import RANDOM, joined, run_analysis
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
-from alignhouse.warehouse.artifacts import Artifact, read_metadata
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.batches import Batch
+from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.executors.executor import Executor
+from alignhouse.warehouse.executors.processes import Processes
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import Writer
 
-STAGES = ("inputs", "networks", "rsa", "analysis")
+
+class Until(StrEnum):
+    """The last stage that a run does; the stages in their order."""
+
+    INPUTS = "inputs"
+    NETWORKS = "networks"
+    RSA = "rsa"
+    ANALYSIS = "analysis"
+
+    def includes(self, stage: Until) -> bool:
+        """Whether a run until this stage does another one."""
+        order = list(Until)
+        return order.index(stage) <= order.index(self)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run did: how many jobs were done now, 0 where everything was done before.
+    """What a run did: how many jobs were done now, 0 if everything was done before.
 
     failed : model name -> why it could not be extracted; the others are done.
     """
@@ -39,69 +61,140 @@ class Finished:
 
 
 def run_study(
-    study: Study, *, command: str, until: str = "analysis", progress: Progress | None = None
+    study: Study, *, command: str, until: Until | str = Until.ANALYSIS, progress: Progress | None = None
 ) -> Finished:
-    """Bring the warehouse of a study up to date: what is done is left alone, what is missing is done.
+    """Bring the warehouse of a study up to date: finished jobs stay, missing ones are done.
 
     Parameters
     ----------
     command : what the person typed, kept with the run.
-    until : the last stage to do, one of STAGES.
+    until : the last stage to do.
 
     Raises
     ------
-    BadInput : an input is wrong; the warehouse is as it was.
+    BadInput : an input is wrong, or there is no such stage; the warehouse is as it was.
     WarehouseLocked : another process writes to it.
     """
+    until = _stage(until)
     protocols = study.resolved_protocols()
     networks = [] if study.networks.rdms else study.chosen_networks()
     folder = study.study.warehouse
     with (
+        _executor(study) as (executor, workers),
         Writer(folder, command) as writer,
-        Run(writer, command, study.model_dump(mode="json"), progress or Silent()) as run,
-        _builder(study) as build,
+        Run(writer, command, study.model_dump(mode="json"), progress or Silent(), executor) as run,
     ):
         hashes = Hashes(folder)
+        memory = study.compute.memory // workers
+        planned: dict[str, _Planned] = {}
         with run.all_or_nothing():
             inputs = ingest_inputs(run, study, hashes)
-            planned = _planned(run, study, protocols, networks, inputs, build) if until != "inputs" else {}
-            # Known before hours of extraction, and before anything is accepted; a network whose RDMs are
+            if until.includes(Until.NETWORKS):
+                planned = _planned(run, study, protocols, networks, inputs, memory)
+            # Checked before hours of extraction, and before anything is accepted. A network whose RDMs are
             # stored needs no weights any more.
-            missing = [each.together.network for each in planned.values() if each.together.wanted]
-            if missing:
-                check_weights(missing, study.networks.weights)
+            jobs = {name: each.jobs.values() for name, each in planned.items()}
+            missing = run.missing(job for of_network in jobs.values() for job in of_network)
+            wanted = [
+                each.network
+                for name, each in planned.items()
+                if not missing.isdisjoint(job.key for job in jobs[name])
+            ]
+            if wanted:
+                check_weights(wanted, study.networks.weights)
         hashes.save()
         failed: dict[str, str] = {}
-        if until != "inputs":
-            models, failed = _networks(run, study, protocols, planned, inputs)
+        if until.includes(Until.NETWORKS):
+            models, failed = _networks(run, protocols, planned, inputs)
             there = {name: each for name, each in protocols.items() if models[name]}
-            if until != "networks" and there:
-                run_analysis(run, study, there, models, inputs, uncertainty=until == "analysis")
+            if until.includes(Until.RSA) and there:
+                uncertainty = until.includes(Until.ANALYSIS)
+                run_analysis(run, study, there, models, inputs, memory=memory, uncertainty=uncertainty)
         return Finished(folder, run.jobs_done, failed)
 
 
-def _networks(
+def _stage(name: str) -> Until:
+    if name not in list(Until):
+        raise BadInput(f"there is no stage {name!r}", hint=near_names(name, Until))
+    return Until(name)
+
+
+@contextmanager
+def _executor(study: Study) -> Iterator[tuple[Executor | None, int]]:
+    """Where the batches of a study run, and how many at a time; None is the process itself."""
+    if study.compute.executor == "local":
+        yield None, 1
+        return
+    with Processes() as processes:
+        yield processes, processes.workers
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """The extractions of one network: protocol -> job, and the batch of them all."""
+
+    network: Network
+    weights: WeightsKind
+    jobs: Mapping[str, Job]
+    batch: Batch
+
+
+def _planned(
     run: Run,
     study: Study,
     protocols: Mapping[str, Protocol],
-    planned: Mapping[str, _Planned],
+    networks: Sequence[Network],
     inputs: StudyInputs,
+    memory: int,
+) -> dict[str, _Planned]:
+    """Model name -> its extractions."""
+    extraction = Extraction(
+        root=run.writer.folder,
+        stimuli=inputs.stimuli,
+        sha256=inputs.sha256,
+        weights=study.networks.weights,
+        seed=study.networks.seed,
+        device=study.compute.device,
+        memory=memory,
+        scratch=study.compute.scratch * memory // study.compute.memory,
+    )
+    settings = [each.extraction for each in protocols.values()]
+    planned = {}
+    for network in networks:
+        jobs = extraction_jobs(extraction, network, settings, skip_bad=False)
+        if study.networks.skip_bad:
+            # What was extracted with all layers is what it would be if bad ones were left out.
+            missing = run.missing(jobs)
+            lenient = extraction_jobs(extraction, network, settings, skip_bad=True)
+            jobs = [other if job.key in missing else job for job, other in zip(jobs, lenient, strict=True)]
+        weights = weights_kind(network, extraction.weights)
+        planned[model_name(network.name, weights, extraction.seed)] = _Planned(
+            network,
+            weights,
+            dict(zip(protocols, jobs, strict=True)),
+            extraction_batch(extraction, network, jobs),
+        )
+    return planned
+
+
+def _networks(
+    run: Run, protocols: Mapping[str, Protocol], planned: Mapping[str, _Planned], inputs: StudyInputs
 ) -> tuple[dict[str, dict[str, Model]], dict[str, str]]:
-    """Protocol -> model name -> its stored RDMs, extracted or as the user gave them; and what failed."""
+    """Protocol -> model name -> its stored RDMs, extracted or the user's own; and what failed."""
     failed: dict[str, str] = {}
     if inputs.model_rdms:
         stored = {
             name: {protocol: rdms for protocol in protocols} for name, rdms in inputs.model_rdms.items()
         }
         remarks = dict.fromkeys(stored, "")
-        rows = [model_job(name, name, "precomputed", "") for name in stored]
+        rows = [model_batch(name, name, "precomputed", "") for name in stored]
     else:
         stored, failed = _extracted(run, planned)
-        done = {name: planned[name].together for name in stored}
+        done = {name: planned[name] for name in stored}
         remarks = {name: RANDOM if each.weights == "random" else "" for name, each in done.items()}
-        rows = [model_job(name, each.network, each.weights, remarks[name]) for name, each in done.items()]
+        rows = [model_batch(name, each.network, each.weights, remarks[name]) for name, each in done.items()]
     layers = [
-        layers_job(protocol, name, run.writer.folder, rdms)
+        layers_batch(protocol, name, rdms)
         for name, of_protocols in stored.items()
         for protocol, rdms in of_protocols.items()
     ]
@@ -117,53 +210,6 @@ def _networks(
     return models, failed
 
 
-@dataclass(frozen=True)
-class _Planned:
-    """The extractions of one network: protocol -> job, and what they share."""
-
-    together: Together
-    jobs: Mapping[str, Job]
-
-
-def _planned(
-    run: Run,
-    study: Study,
-    protocols: Mapping[str, Protocol],
-    networks: Sequence[Network],
-    inputs: StudyInputs,
-    build: BuiltAhead,
-) -> dict[str, _Planned]:
-    """Model name -> its extractions; what is done already is not among the settings wanted."""
-    extraction = Extraction(
-        root=run.writer.folder,
-        stimuli=inputs.stimuli,
-        sha256=inputs.sha256,
-        weights=study.networks.weights,
-        seed=study.networks.seed,
-        device=study.compute.device,
-        memory=study.compute.memory,
-        scratch=study.compute.scratch,
-        skip_bad=study.networks.skip_bad,
-        say=run.progress.say,
-    )
-    planned = {}
-    for network in networks:
-        together = Together(extraction, network, build)
-        jobs = {name: _extraction(run, together, each.extraction) for name, each in protocols.items()}
-        together.wanted = [protocols[name].extraction for name, job in jobs.items() if not run.has(job)]
-        planned[together.name] = _Planned(together, jobs)
-    build.expect([each.together.network for each in planned.values() if each.together.wanted])
-    return planned
-
-
-def _extraction(run: Run, together: Together, settings: ExtractionSettings) -> Job:
-    strict = extraction_job(together, settings)
-    # What was extracted without a bad layer is what it would be if bad ones were left out.
-    if not together.extraction.skip_bad or run.has(strict):
-        return strict
-    return extraction_job(together, settings, skip_bad=True)
-
-
 def _extracted(
     run: Run, planned: Mapping[str, _Planned]
 ) -> tuple[dict[str, dict[str, Artifact]], dict[str, str]]:
@@ -171,8 +217,7 @@ def _extracted(
 
     Protocols that differ only in the analysis share one job.
     """
-    jobs = [job for each in planned.values() for job in each.jobs.values()]
-    done, failures = run.try_each("Extracting RDMs of networks", jobs)
+    done, failures = run.try_each("Extracting RDMs of networks", [each.batch for each in planned.values()])
     stored = {
         name: {protocol: done[job.key][0] for protocol, job in each.jobs.items() if job.key in done}
         for name, each in planned.items()
@@ -183,21 +228,7 @@ def _extracted(
         if any(job.key in failures for job in each.jobs.values())
     }
     for name, of_protocols in stored.items():
-        _tell_skipped_layers(run, name, of_protocols)
+        for protocol, rdms in of_protocols.items():
+            if skipped := skipped_layers(rdms):
+                run.progress.say(f"Skipped layers of {name}, protocol {protocol}: {', '.join(skipped)}")
     return {name: rdms for name, rdms in stored.items() if rdms}, failed
-
-
-def _tell_skipped_layers(run: Run, name: str, of_protocols: Mapping[str, Artifact]) -> None:
-    for protocol, artifact in of_protocols.items():
-        notes = read_metadata(run.writer.folder / artifact.path)["about"]["notes"]
-        if skipped := notes["skipped_layers"]:
-            run.progress.say(f"Skipped layers of {name}, protocol {protocol}: {', '.join(skipped)}")
-
-
-def _builder(study: Study) -> BuiltAhead:
-    def built(network: Network) -> Built:
-        from alignhouse.ingest.models.build import build_network
-
-        return build_network(network, weights=study.networks.weights, seed=study.networks.seed)
-
-    return BuiltAhead(built, ahead=study.compute.device != "cpu")

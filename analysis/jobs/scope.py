@@ -1,60 +1,59 @@
-"""What results belong to, and what jobs read and write alike."""
+"""What results belong to, and what the jobs of the analysis read and write alike."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
-from alignhouse.warehouse.artifacts import Artifact, hive, read_metadata
+from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Output
-from alignhouse.warehouse.vectors import StoredVectors, read_vectors
+from alignhouse.warehouse.kept import kept
+from alignhouse.warehouse.settings import JobSettings
+from alignhouse.warehouse.tables import rows_output
+from alignhouse.warehouse.vectors import StoredVectors
+
+# Layers computed at a time: enough that what networks share weighs little, few enough that a killed run
+# loses seconds.
+MOST_LAYERS_AT_A_TIME = 512
 
 
-@dataclass(frozen=True)
-class Scope:
-    """What a set of results belongs to: a protocol, a data set and a split of its stimuli."""
+class Scope(JobSettings):
+    """What a set of results belongs to: a protocol, a data set and a split of its stimuli.
 
-    root: Path
+    The settings of every job of the analysis begin with these.
+    """
+
     protocol: str
     settings: AnalysisSettings
     dataset: str
     split: str
-    permutations: int
-    seed: int
 
-    def columns(self, rows: int) -> dict[str, list[str]]:
-        return {
-            name: [value] * rows
-            for name, value in (("protocol", self.protocol), ("dataset", self.dataset), ("split", self.split))
-        }
-
-    def describe(self) -> dict[str, object]:
-        return {
-            "protocol": self.protocol,
-            "settings": self.settings.model_dump(mode="json"),
-            "dataset": self.dataset,
-            "split": self.split,
-            "permutations": self.permutations,
-            "seed": self.seed,
-        }
-
-    def describe_without_chance(self) -> dict[str, object]:
-        """As `describe`, for what no permutation changes."""
-        return {key: value for key, value in self.describe().items() if key not in ("permutations", "seed")}
+    def facts(
+        self,
+        table: str,
+        columns: Mapping[str, Sequence[Any] | NDArray[Any]],
+        remark: str,
+        slot: tuple[str, ...],
+    ) -> Output:
+        """Rows of a fact table: the scope, then `columns`, then the remark; see `Output` for `slot`."""
+        count = len(next(iter(columns.values())))
+        scope = {"protocol": self.protocol, "dataset": self.dataset, "split": self.split}
+        rows = {name: [value] * count for name, value in scope.items()}
+        return rows_output(
+            table, {**rows, **columns, "remark": [remark] * count}, ("protocol", "dataset", "split", *slot)
+        )
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network whose RDMs are stored: its name, the artifact of its RDMs, and what to remark of it."""
+    """A network whose RDMs are stored: its name, the artifact of its RDMs, and a remark for its results."""
 
     name: str
     rdms: Artifact
@@ -72,43 +71,56 @@ class Brains:
     subjects: Mapping[str, list[str]]
     conditions: list[str]
 
+    def without_rdms(self) -> Brains:
+        """The names alone: the RDMs of all regions are large."""
+        return replace(self, rdms={})
 
-def read_brains(root: Path, brains: Mapping[str, Artifact]) -> Brains:
-    """The stored RDMs of all regions. Raises BadInput where their conditions differ."""
+
+@kept
+def read_brains(brains: Mapping[str, Artifact]) -> Brains:
+    """The stored RDMs of all regions. Raises BadInput if their conditions differ."""
     rdms, subjects = {}, {}
     names: dict[str, list[str]] = {}
     for roi, artifact in brains.items():
-        names[roi] = conditions(root, artifact)
+        names[roi] = conditions(artifact)
         first = next(iter(names))
         check_conditions(f"region {first}", names[first], f"region {roi}", names[roi])
-        rows, rdms[roi] = read_vectors(root / artifact.path, "rdm")
+        rows, rdms[roi] = artifact.vectors("rdm")
         subjects[roi] = rows["subject"].to_list()
     return Brains(rdms, subjects, next(iter(names.values())))
 
 
-def find_layers(root: Path, model: Model, brains: Brains) -> tuple[list[str], StoredVectors]:
-    """Names (L) and RDMs (L, P) of a network's layers; BadInput where the brains' conditions differ."""
+def find_layers(name: str, rdms: Artifact, brains: Brains) -> tuple[list[str], StoredVectors]:
+    """Names (L) and RDMs (L, P) of a network's layers; BadInput if the brains' conditions differ."""
     roi = next(iter(brains.subjects))
-    check_conditions(model.name, conditions(root, model.rdms), f"region {roi}", brains.conditions)
-    rdms = StoredVectors(root / model.rdms.path, "rdm")
-    return rdms.names("layer"), rdms
+    check_conditions(name, conditions(rdms), f"region {roi}", brains.conditions)
+    vectors = rdms.lazy_vectors("rdm")
+    return vectors.names("layer"), vectors
 
 
-def facts(
-    scope: Scope, table: str, columns: Mapping[str, Any], remark: str | Sequence[str], slot: tuple[str, ...]
-) -> Output:
-    """Rows of a fact table: those of the scope, then `columns`, then the remark; see `Output` for `slot`."""
-    count = len(next(iter(columns.values())))
-    remarks = [remark] * count if isinstance(remark, str) else list(remark)
-    rows = pa.table({**scope.columns(count), **columns, "remark": pa.array(remarks, pa.string())})
-    return Output(
-        ("facts", hive("table", table)), rows, table=table, slot=("protocol", "dataset", "split", *slot)
-    )
+def layers_at_a_time(brains: Mapping[str, Artifact], bytes_per_pair: int, memory: int) -> int:
+    """How many layers to compute at a time, so that their RDMs take at most `memory` bytes.
+
+    Parameters
+    ----------
+    bytes_per_pair : what a computation holds for each pair of conditions of a layer's RDM.
+    """
+    n = len(conditions(next(iter(brains.values()))))
+    n_pairs = n * (n - 1) // 2
+    return max(1, min(MOST_LAYERS_AT_A_TIME, memory // (n_pairs * bytes_per_pair)))
 
 
-def read_facts(root: Path, artifacts: Sequence[Artifact], table: str) -> pl.DataFrame:
+def inputs_of(model: Model, brains: Mapping[str, Artifact]) -> dict[str, str]:
+    """The inputs of a job that holds one network against all regions."""
+    return {
+        "model": model.rdms.artifact,
+        **{f"brain/{roi}": each.artifact for roi, each in brains.items()},
+    }
+
+
+def read_facts(artifacts: Sequence[Artifact], table: str) -> pl.DataFrame:
     """The rows of the one artifact of `table` among a job's artifacts."""
-    return pl.read_parquet(root / facts_of(artifacts, table).path, hive_partitioning=False)
+    return facts_of(artifacts, table).table_rows()
 
 
 def facts_of(artifacts: Sequence[Artifact], table: str) -> Artifact:
@@ -123,19 +135,13 @@ def vectors_of(artifacts: Sequence[Artifact]) -> Artifact:
     return artifact
 
 
-def pairs_of(root: Path, brains: Mapping[str, Artifact]) -> int:
-    """The number P of pairs of conditions of a study's RDMs."""
-    n = len(conditions(root, next(iter(brains.values()))))
-    return n * (n - 1) // 2
-
-
-def conditions(root: Path, artifact: Artifact) -> list[str]:
-    """The identifiers of an RDM artifact's conditions, in order."""
-    return list(read_metadata(root / artifact.path)["about"]["conditions"])
+def conditions(rdms: Artifact) -> list[str]:
+    """The identifiers of the conditions of stored RDMs, in order."""
+    return list(rdms.about["conditions"])
 
 
 def check_conditions(one: str, of_one: Iterable[str], other: str, of_other: Iterable[str]) -> None:
-    """Raises BadInput, naming the first difference, where RDMs are not of the same conditions in order."""
+    """Raises BadInput, naming the first difference, if RDMs are not of the same conditions in order."""
     ours, theirs = list(of_one), list(of_other)
     if ours == theirs:
         return
@@ -154,5 +160,5 @@ def check_conditions(one: str, of_one: Iterable[str], other: str, of_other: Iter
 
 
 def as_single(vectors: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-    """Rows one below the other, in the precision that distributions are stored in."""
+    """Rows one below the other, in float32, the precision that distributions are stored in."""
     return np.concatenate([np.atleast_2d(each) for each in vectors]).astype(np.float32, copy=False)

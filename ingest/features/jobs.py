@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
-import pyarrow as pa
 
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
-from alignhouse.ingest.rdm import n_conditions
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.warehouse.artifacts import SCRATCH, Artifact, hive
-from alignhouse.warehouse.errors import AlignhouseError, BadInput, in_words
-from alignhouse.warehouse.jobs import Job, Output, Tick
+from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.vectors import vector_table
 
 if TYPE_CHECKING:
-    from alignhouse.ingest.features.extract import NetworkRdms
+    from alignhouse.ingest.features.recipe import NetworkRdms
     from alignhouse.ingest.models.build import Built
 
 EXTRACTION_VERSION = 2
-PRECOMPUTED_VERSION = 1
-PRECOMPUTED = "precomputed"
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -43,8 +39,6 @@ class Extraction:
     stimuli, sha256 : in the order of the RDMs, and the hash of each one's file.
     weights, seed : pretrained, or random with this seed; a network of the user's own may be random anyway.
     device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers. scratch : bytes of disk for features.
-    skip_bad : leave out layers that cannot be correlated; the artifact says which, and why.
-    say : told where an extraction needs several passes.
     """
 
     root: Path
@@ -55,234 +49,155 @@ class Extraction:
     device: str
     memory: int
     scratch: int
+
+
+class ExtractionJobSettings(JobSettings):
+    """Settings of the RDMs of one network.
+
+    model : its name in the warehouse. network, weights : the identity of its code and of its weights.
+    skip_bad : leave out layers that cannot be correlated; the artifact says which, and why.
+    """
+
+    model: str
+    network: dict[str, Any]
+    weights: str
+    extraction: ExtractionSettings
     skip_bad: bool = False
-    say: Callable[[str], None] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        # Settings that later versions add leave the keys of finished jobs as they are; a default that
+        # changes is another method version.
+        return {
+            "model": self.model,
+            "network": self.network,
+            "weights": self.weights,
+            "extraction": self.extraction.model_dump(mode="json", exclude_defaults=True),
+            **({"skip_bad": True} if self.skip_bad else {}),
+        }
 
 
 def model_name(network: str, weights: WeightsKind, seed: int) -> str:
-    """What a network is called in the warehouse: untrained ones carry their seed, so both can be there."""
+    """The name of a network in the warehouse: untrained ones carry their seed, so both can be there."""
     return network if weights == "pretrained" else f"{network}-random{seed}"
 
 
-class Together:
-    """The extractions of one network under several settings, done at once when the first is asked for.
-
-    Parameters
-    ----------
-    build : gives the network; called once, when there is something to extract.
-
-    Attributes
-    ----------
-    name : of the model; weights : of this network, pretrained or random; identity : of these weights, as job
-        keys hold it.
-    wanted : the settings that are to be extracted together; those that are done already are left out.
+def extraction_jobs(
+    extraction: Extraction, network: Network, settings: Sequence[ExtractionSettings], *, skip_bad: bool
+) -> list[Job]:
+    """A job for each of several settings: the RDMs of all layers of a network, a row each.
 
     Raises
     ------
-    BadInput : see `alignhouse.ingest.models.weights.weights_identity`.
+    BadInput : see `models.weights.weights_identity`.
     """
-
-    def __init__(self, extraction: Extraction, network: Network, build: Callable[[Network], Built]) -> None:
-        self.extraction, self.network, self._build = extraction, network, build
-        self.weights = weights_kind(network, extraction.weights)
-        self.name = model_name(network.name, self.weights, extraction.seed)
-        self.identity = weights_identity(network, extraction.weights, extraction.seed)
-        self.wanted: list[ExtractionSettings] = []
-        self._found: dict[ExtractionSettings, NetworkRdms] = {}
-        self._failure = ""
-
-    def rdms(self, settings: ExtractionSettings, tick: Tick) -> NetworkRdms:
-        """The RDMs under `settings`; handed over once, so that they do not stay in memory."""
-        if self._failure:
-            # What failed under all settings together is not tried again for each.
-            raise AlignhouseError(self._failure)
-        if settings not in self._found:
-            try:
-                self._extract(list(dict.fromkeys([settings, *self.wanted])), tick)
-            except Exception as error:
-                self._failure = in_words(error)
-                raise
-        return self._found.pop(settings)
-
-    def _extract(self, settings: list[ExtractionSettings], tick: Tick) -> None:
-        from alignhouse.ingest.features.extract import extract_rdms_together
-
-        stimuli = self.extraction.stimuli
-        built = self._built()
-        scratch = self.extraction.root / SCRATCH / f"features-{self.name}"
-        scratch.mkdir(parents=True, exist_ok=True)
-        try:
-            found = extract_rdms_together(
-                self.network,
-                built.module,
-                [stimulus.path for stimulus in stimuli],
-                settings,
-                device=self.extraction.device,
-                scratch=scratch,
-                memory=self.extraction.memory,
-                scratch_bytes=self.extraction.scratch,
-                skip_bad=self.extraction.skip_bad,
-                on_stimulus=tick,
-                say=self.extraction.say,
-                transform=built.transform,
-            )
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-            # Networks hold references to themselves: without this, two would be in memory beside each other.
-            del built
-            gc.collect()
-        self._found = dict(zip(settings, found, strict=True))
-        self.wanted = []
-
-    def _built(self) -> Built:
-        built = self._build(self.network)
-        if built.found_weights and built.found_weights != self.identity:
-            raise BadInput(
-                f"weights of network {self.network.name}",
-                expected=self.identity,
-                found=built.found_weights,
-                hint="a file was changed since the run began, or a function gives something else each time",
-            )
-        return built
-
-
-def extraction_job(together: Together, settings: ExtractionSettings, *, skip_bad: bool = False) -> Job:
-    """The RDMs of all layers of a network under `settings`, a row each; without bad ones if `skip_bad`."""
-    extraction, network, name = together.extraction, together.network, together.name
-
-    def work(tick: Tick) -> Iterator[Output]:
-        found = together.rdms(settings, tick)
-        table = vector_table(
-            {
-                "layer": [layer.name for layer in found.layers],
-                "layer_index": [layer.index for layer in found.layers],
-                "depth": [layer.depth for layer in found.layers],
-                "width": [layer.width for layer in found.layers],
-            },
-            "rdm",
-            np.stack([layer.rdm for layer in found.layers]),
+    name = model_name(network.name, weights_kind(network, extraction.weights), extraction.seed)
+    identity = weights_identity(network, extraction.weights, extraction.seed)
+    return [
+        Job(
+            method="extraction",
+            version=EXTRACTION_VERSION,
+            settings=ExtractionJobSettings(
+                model=name,
+                network=network.identity(),
+                weights=identity,
+                extraction=each,
+                skip_bad=skip_bad,
+            ).as_json(),
+            inputs={stimulus.name: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli},
+            label=name,
         )
-        conditions = [stimulus.name for stimulus in extraction.stimuli]
-        yield Output(_folder(name), table, about={"conditions": conditions, "notes": dict(found.notes)})
+        for each in settings
+    ]
 
-    return Job(
-        method="extraction",
-        version=EXTRACTION_VERSION,
-        settings={
-            "model": name,
-            "network": network.identity(),
-            "weights": together.identity,
-            # Settings that later versions add leave the keys of what is done as they are; a default that
-            # changes is another method version.
-            "extraction": settings.model_dump(mode="json", exclude_defaults=True),
-            **({"skip_bad": True} if skip_bad else {}),
-        },
-        inputs={stimulus.name: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli},
-        label=name,
-        work=work,
+
+def extraction_batch(extraction: Extraction, network: Network, jobs: Sequence[Job]) -> Batch:
+    """The extraction of one network under several settings: every stimulus is decoded once for all.
+
+    While a GPU extracts, the next network is built on the CPU.
+    """
+    return Batch(
+        jobs=tuple(jobs),
+        call=extract,
+        shared={"network": network, "extraction": extraction},
+        prepare=build,
+        ahead=extraction.device != "cpu",
     )
 
 
-def precomputed_job(
-    network: str,
-    read: Callable[[], Mapping[str, np.ndarray]],
-    source: Mapping[str, str],
-    conditions: Sequence[str],
-) -> Job:
-    """The model RDMs of one network that the user computed elsewhere, checked and stored like our own.
+def build(network: Network, extraction: Extraction) -> Built:
+    """The network, on the CPU."""
+    from alignhouse.ingest.models.build import build_network
 
-    Parameters
-    ----------
-    read : gives layer -> condensed RDM (P,), in the order of their depth; called when the job is done.
-    source : file -> hash, where they come from.
-    conditions : the stimuli that the RDMs' rows stand for.
+    # Networks hold references to themselves: without this, two would be in memory at once.
+    gc.collect()
+    return build_network(network, weights=extraction.weights, seed=extraction.seed)
 
-    The job raises what `read` raises, and BadInput for RDMs of other sizes than the conditions have.
+
+def extract(
+    jobs: Sequence[Job], reporter: Reporter, network: Network, extraction: Extraction, prepared: Built
+) -> Iterator[list[Output]]:
+    """Extract a network under the settings of `jobs`; see `extraction_batch`.
+
+    Raises
+    ------
+    BadInput : the built network has other weights than the jobs name, or see `extract_rdms_together`.
     """
+    from alignhouse.ingest.features.extract import extract_rdms_together
 
-    def work(tick: Tick) -> Iterator[Output]:
-        layers = read()
-        for layer, rdm in layers.items():
-            if n_conditions(len(rdm)) != len(conditions):
-                raise BadInput(
-                    f"model RDM of {network}, {layer}",
-                    expected=f"{len(conditions)} conditions, one a stimulus",
-                    found=n_conditions(len(rdm)),
-                )
-        last = max(len(layers) - 1, 1)
-        table = vector_table(
-            {
-                "layer": list(layers),
-                "layer_index": list(range(len(layers))),
-                "depth": [index / last for index in range(len(layers))],
-            },
-            "rdm",
-            np.stack(list(layers.values())),
+    settings = [ExtractionJobSettings.of(job) for job in jobs]
+    name = settings[0].model
+    if prepared.found_weights and prepared.found_weights != settings[0].weights:
+        raise BadInput(
+            f"weights of network {network.name}",
+            expected=settings[0].weights,
+            found=prepared.found_weights,
+            hint="a file was changed since the run began, or a function gives something else each time",
         )
-        # How many features a layer had is not known from its RDM.
-        table = table.append_column("width", pa.nulls(len(layers), pa.int64()))
-        yield Output(_folder(network), table, about={"conditions": list(conditions)})
-
-    return Job(
-        method="precomputed_rdms",
-        version=PRECOMPUTED_VERSION,
-        settings={"model": network, "conditions": list(conditions)},
-        inputs=dict(source),
-        label=network,
-        work=work,
-    )
-
-
-def model_job(name: str, network: Network | str, weights: str, remark: str) -> Job:
-    """The row that describes a network; what is not known of it is "unknown".
-
-    Parameters
-    ----------
-    network : its record, or what it is called, for one that only its RDMs are known of.
-    """
-    known = catalog().get(network) if isinstance(network, str) else network
-    row: dict[str, object] = {
-        "model": name,
-        "network": network if isinstance(network, str) else network.name,
-        "source": known.source if known else UNKNOWN,
-        "source_id": known.source_id if known else None,
-        "model_type": known.model_type if known else UNKNOWN,
-        "arch_type": known.arch_type if known else UNKNOWN,
-        "family": known.family if known else UNKNOWN,
-        "training_dataset": known.training_dataset if known else UNKNOWN,
-        "parameters": known.parameters_counted or known.parameters_published if known else None,
-        "gflops": known.gflops_published or known.gflops_counted if known else None,
-        "top1": known.top1 if known else None,
-        "weights": weights,
-        "remark": remark,
-    }
-    kinds = {"parameters": pa.int64(), "gflops": pa.float64(), "top1": pa.float64()}
-
-    def work(tick: Tick) -> Iterator[Output]:
-        table = pa.table({key: pa.array([value], kinds.get(key, pa.string())) for key, value in row.items()})
-        yield Output(("facts", hive("table", "model")), table, table="model", slot=("model",))
-
-    return Job(method="model", version=1, settings=row, inputs={}, label=name, work=work)
+    scratch = extraction.root / SCRATCH / f"features-{name}"
+    scratch.mkdir(parents=True, exist_ok=True)
+    try:
+        found = extract_rdms_together(
+            network,
+            prepared.module,
+            [stimulus.path for stimulus in extraction.stimuli],
+            [each.extraction for each in settings],
+            device=extraction.device,
+            scratch=scratch,
+            memory=extraction.memory,
+            scratch_bytes=extraction.scratch,
+            skip_bad=settings[0].skip_bad,
+            on_stimulus=reporter.step,
+            say=reporter.say,
+            transform=prepared.transform,
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    conditions = [stimulus.name for stimulus in extraction.stimuli]
+    for rdms in found:
+        yield [_rdm_output(name, rdms, conditions)]
 
 
-def layers_job(protocol: str, model: str, root: Path, rdms: Artifact) -> Job:
-    """The rows that describe a network's layers under a protocol, from its stored RDMs."""
-    layers = pl.read_parquet(
-        root / rdms.path, columns=["layer", "layer_index", "depth", "width"], hive_partitioning=False
-    ).to_dict(as_series=False)
-    columns = {
-        "protocol": [protocol] * len(layers["layer"]),
-        "model": [model] * len(layers["layer"]),
-        **layers,
-    }
-
-    def work(tick: Tick) -> Iterator[Output]:
-        kinds = {"layer_index": pa.int32(), "width": pa.int64()}
-        table = pa.table({key: pa.array(values, kinds.get(key)) for key, values in columns.items()})
-        yield Output(("facts", hive("table", "layer")), table, table="layer", slot=("protocol", "model"))
-
-    return Job(method="layers", version=1, settings=columns, inputs={}, label=f"layers of {model}", work=work)
+def skipped_layers(rdms: Artifact) -> Mapping[str, str]:
+    """The layers that an extraction left out -> why."""
+    skipped: dict[str, str] = rdms.about["notes"]["skipped_layers"]
+    return skipped
 
 
-def _folder(model: str) -> tuple[str, ...]:
+def model_rdm_folder(model: str) -> tuple[str, ...]:
+    """The folder of a network's RDMs inside a warehouse."""
     return ("rdms", "kind=model", hive("model", model))
+
+
+def _rdm_output(model: str, found: NetworkRdms, conditions: Sequence[str]) -> Output:
+    table = vector_table(
+        {
+            "layer": [layer.name for layer in found.layers],
+            "layer_index": [layer.index for layer in found.layers],
+            "depth": [layer.depth for layer in found.layers],
+            "width": [layer.width for layer in found.layers],
+        },
+        "rdm",
+        np.stack([layer.rdm for layer in found.layers]),
+    )
+    about = {"conditions": list(conditions), "notes": dict(found.notes)}
+    return Output(model_rdm_folder(model), table, about=about)

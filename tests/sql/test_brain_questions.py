@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_up_warehouse import rows_job
+from made_up_warehouse import rows_batch
 
 from alignhouse.warehouse import BadInput, Warehouse
+from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.checks import broken_rules
-from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import Writer
 
@@ -43,23 +43,23 @@ def reliability_rows(most: float = 1.0) -> list[dict[str, object]]:
     ]
 
 
-def jobs(most: float = 1.0) -> list[Job]:
+def jobs(most: float = 1.0) -> list[Batch]:
     regions = [("V1", "early", 0), ("TOS", "lateral", 1)]
     parts = [("V1", "lV1v", 0), ("V1", "rV1v", 1), ("TOS", "TOS", 0)]
     subjects = [(roi, subject) for roi, _, _ in regions for subject in ("s1", "s2", "s3")]
     return [
-        rows_job("region_reliability", reliability_rows(most), ("dataset",)),
-        rows_job(
+        rows_batch("region_reliability", reliability_rows(most), ("dataset",)),
+        rows_batch(
             "dataset",
             [{"dataset": "d", "kind": "bmd", "version": "A", "is_synthetic": True, "remark": "made up"}],
             ("dataset",),
         ),
-        rows_job(
+        rows_batch(
             "roi",
             [{"dataset": "d", "roi": roi, "roi_group": group, "roi_order": i} for roi, group, i in regions],
             ("dataset",),
         ),
-        rows_job(
+        rows_batch(
             "roi_part",
             [
                 {"dataset": "d", "roi": roi, "part": part, "part_order": i, "hemisphere": "both"}
@@ -67,7 +67,7 @@ def jobs(most: float = 1.0) -> list[Job]:
             ],
             ("dataset",),
         ),
-        rows_job(
+        rows_batch(
             "subject_region",
             [
                 {

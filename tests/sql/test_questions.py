@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from made_up_warehouse import rows_job
+from made_up_warehouse import rows_batch
 
 from alignhouse.warehouse import BadInput, Warehouse
 from alignhouse.warehouse.runs import Run
@@ -74,7 +74,7 @@ def content() -> dict[str, list[dict[str, object]]]:
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     folder: Path = tmp_path_factory.mktemp("questions") / "w"
     slots = {"roi": ("roi",), "layer": ("model",), "protocol": ("protocol",)}
-    jobs = [rows_job(table, rows, slots.get(table, ("remark",))) for table, rows in content().items()]
+    jobs = [rows_batch(table, rows, slots.get(table, ("remark",))) for table, rows in content().items()]
     with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("tables", jobs)
     with Warehouse.open(folder) as opened:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from made_up_warehouse import REGIONS, made_up_tables, rows_job, write_tables
+from made_up_warehouse import REGIONS, made_up_tables, rows_batch, write_tables
 from polars.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
@@ -242,7 +242,7 @@ def test_unfinished_names_what_is_lacking(tables: Any, warehouse: Warehouse, tmp
     without = [row for row in tables["alignment"] if (row["model"], row["roi"]) != ("b", "MT")]
     write_tables(tmp_path / "w", {**tables, "alignment": without})
     with pytest.raises(KeyboardInterrupt), Writer(tmp_path / "w", "t") as writer, Run(writer, "t", {}) as run:
-        run.do("x", [rows_job("model", [dict(tables["model"][0], gflops=9.0)], ("model",))])
+        run.do("x", [rows_batch("model", [dict(tables["model"][0], gflops=9.0)], ("model",))])
         raise KeyboardInterrupt
     with Warehouse.open(tmp_path / "w") as opened:
         answer = opened.ask("unfinished").pl()
@@ -257,14 +257,14 @@ def test_provenance_goes_back_to_the_raw_files(tmp_path: Any, tables: Any) -> No
     command = "alignhouse run x.toml"
     with Writer(tmp_path / "w", command) as writer, Run(writer, command, {}) as run:
         for name in ("model", "roi", "protocol"):
-            run.do(name, [rows_job(name, tables[name], (name,))])
+            run.do(name, [rows_batch(name, tables[name], (name,))])
         made = {}
         for roi in ("V1", "MT"):
             raw = [dict(tables["roi_part"][0], part=f"of {roi}")]
-            job = rows_job("roi_part", raw, ("part",), {f"betas of {roi}": f"hash-{roi}"})
+            job = rows_batch("roi_part", raw, ("part",), {f"betas of {roi}": f"hash-{roi}"})
             made[roi] = run.do(roi, [job])[job.key][0]
         inputs = {f"brain/{roi}": artifact.artifact for roi, artifact in made.items()}
-        run.do("facts", [rows_job("alignment", alignment, ("model",), inputs)])
+        run.do("facts", [rows_batch("alignment", alignment, ("model",), inputs)])
     with Warehouse.open(tmp_path / "w") as opened:
         answer = opened.ask("provenance", model="a", roi="V1").pl()
         everything = opened.ask("provenance", model="a").pl()

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from small_batches import batch_of
 
+from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import Writer
@@ -38,17 +40,10 @@ SLOTS = {"roi": ("dataset",), "model": ("model",), "layer": ("protocol", "model"
 SCOPE = {"dataset": "d", "split": "test", "remark": "made up"}
 
 
-def rows_job(table: str, rows: Rows, slot: Sequence[str], inputs: Mapping[str, str] | None = None) -> Job:
+def rows_batch(table: str, rows: Rows, slot: Sequence[str], inputs: Mapping[str, str] | None = None) -> Batch:
     """A job that writes `rows`, replacing those of the same values in the columns of `slot`."""
     output = Output(("facts", f"table={table}"), pa.Table.from_pylist(rows), table=table, slot=tuple(slot))
-    return Job(
-        method=table,
-        version=1,
-        settings={"rows": rows},
-        inputs=inputs or {},
-        label=table,
-        work=lambda tick: [output],
-    )
+    return batch_of(Job(table, 1, {"rows": rows}, inputs or {}, table), output)
 
 
 def made_up_tables(seed: int = 0) -> dict[str, Rows]:
@@ -122,6 +117,6 @@ def _tests(scope: dict[str, Any], scores: np.ndarray, rng: np.random.Generator) 
 
 def write_tables(folder: Path, tables: Mapping[str, Rows], inputs: Mapping[str, str] | None = None) -> None:
     """Put rows into the warehouse at `folder` through its own door, one job a table."""
-    jobs = [rows_job(name, rows, SLOTS.get(name, ("dataset",)), inputs) for name, rows in tables.items()]
+    batches = [rows_batch(name, rows, SLOTS.get(name, ("dataset",)), inputs) for name, rows in tables.items()]
     with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
-        run.do("tables", jobs)
+        run.do("tables", batches)

@@ -8,29 +8,25 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from small_batches import batch_of, made
 
 from alignhouse.warehouse import BrokenWarehouse
-from alignhouse.warehouse.artifacts import hive, load, read_metadata, work
-from alignhouse.warehouse.jobs import Job, Output, Tick
+from alignhouse.warehouse.artifacts import hive, load, read_metadata
+from alignhouse.warehouse.batches import Batch
+from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema, vector_table
 
 
-def vectors_job(values: np.ndarray, **settings: object) -> Job:
-    def make(tick: Tick) -> list[Output]:
-        table = vector_table({"subject": [f"s{i}" for i in range(len(values))]}, "rdm", values)
-        return [Output(("rdms", "kind=brain"), table, about={"conditions": ["x", "y"]})]
-
-    return Job(method="rdm", version=1, settings=settings, inputs={"a": "1" * 64}, label="", work=make)
-
-
-def no_tick(done: int, total: int) -> None:
-    pass
+def vectors_batch(values: np.ndarray, **settings: object) -> Batch:
+    table = vector_table({"subject": [f"s{i}" for i in range(len(values))]}, "rdm", values)
+    output = Output(("rdms", "kind=brain"), table, about={"conditions": ["x", "y"]})
+    return batch_of(Job("rdm", 1, settings, {"a": "1" * 64}, ""), output)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_vectors_come_back_to_the_bit(tmp_path: Path, kind: type) -> None:
     values = np.random.default_rng(0).normal(size=(5, 5151)).astype(kind)
-    [artifact] = work(tmp_path, vectors_job(values), no_tick)
+    [artifact] = made(tmp_path, vectors_batch(values))
     names, read = read_vectors(tmp_path / artifact.path, "rdm")
     assert names["subject"].to_list() == ["s0", "s1", "s2", "s3", "s4"]
     assert read.dtype == kind
@@ -39,31 +35,31 @@ def test_vectors_come_back_to_the_bit(tmp_path: Path, kind: type) -> None:
 
 def test_vectors_longer_than_a_duckdb_array_come_back_too(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(2, 606_651))
-    [artifact] = work(tmp_path, vectors_job(values), no_tick)
+    [artifact] = made(tmp_path, vectors_batch(values))
     np.testing.assert_array_equal(read_vectors(tmp_path / artifact.path, "rdm")[1], values)
 
 
 def test_a_file_says_what_it_is(tmp_path: Path) -> None:
-    job = vectors_job(np.zeros((2, 3)), distance="correlation")
-    [artifact] = work(tmp_path, job, no_tick)
+    batch = vectors_batch(np.zeros((2, 3)), distance="correlation")
+    [artifact], [job] = made(tmp_path, batch), batch.jobs
     said = read_metadata(tmp_path / artifact.path)
     assert (said["job"], said["settings"], said["inputs"]) == (job.key, job.settings, job.inputs)
-    assert said["about"] == {"conditions": ["x", "y"]}
+    assert said["about"] == artifact.about == {"conditions": ["x", "y"]}
     assert load(tmp_path, tmp_path / artifact.path) == artifact
 
 
 def test_the_same_job_writes_the_same_bytes(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(3, 66))
-    [first] = work(tmp_path / "1", vectors_job(values), no_tick)
-    [second] = work(tmp_path / "2", vectors_job(values), no_tick)
+    [first] = made(tmp_path / "1", vectors_batch(values))
+    [second] = made(tmp_path / "2", vectors_batch(values))
     assert first == second
 
 
 def test_streamed_batches_equal_a_whole_table(tmp_path: Path) -> None:
     table = vector_table({"subject": ["a", "b"]}, "rdm", np.arange(6.0).reshape(2, 3))
     output = Output(("rdms",), (table.schema, iter(table.to_batches(max_chunksize=1))))
-    job = Job(method="m", version=1, settings={}, inputs={}, label="", work=lambda tick: [output])
-    [artifact] = work(tmp_path, job, no_tick)
+    batch = batch_of(Job("m", 1, {}, {}, ""), output)
+    [artifact] = made(tmp_path, batch)
     assert artifact.rows == 2
     np.testing.assert_array_equal(read_vectors(tmp_path / artifact.path, "rdm")[1], [[0, 1, 2], [3, 4, 5]])
 
@@ -75,9 +71,9 @@ def test_a_job_that_fails_leaves_no_file(tmp_path: Path) -> None:
 
     table = vector_table({"subject": ["a"]}, "rdm", np.zeros((1, 3)))
     output = Output(("rdms",), (table.schema, batches(table)))  # type: ignore[arg-type]
-    job = Job(method="m", version=1, settings={}, inputs={}, label="", work=lambda tick: [output])
+    batch = batch_of(Job("m", 1, {}, {}, ""), output)
     with pytest.raises(RuntimeError, match="disk on fire"):
-        work(tmp_path, job, no_tick)
+        made(tmp_path, batch)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -98,7 +94,7 @@ def test_a_foreign_file_is_no_artifact(tmp_path: Path) -> None:
 def test_keys_tell_settings_inputs_method_and_version_apart() -> None:
     def job(**changes: object) -> str:
         given: dict[str, object] = {"method": "m", "version": 1, "settings": {"a": 1}, "inputs": {"b": "2"}}
-        return Job(**{**given, **changes}, label="", work=lambda tick: []).key  # type: ignore[arg-type]
+        return Job(**{**given, **changes}, label="").key  # type: ignore[arg-type]
 
     changes: list[dict[str, object]] = [
         {},
@@ -129,8 +125,8 @@ def test_some_rows_of_a_file_are_read_without_the_others(tmp_path: Path, compres
             yield vector_batch(schema, {name: list(each) for name, each in rows.items()}, values[start:stop])
 
     output = Output(("betas",), (schema, batches()), compress=compress)
-    job = Job(method="betas", version=1, settings={}, inputs={}, label="", work=lambda tick: [output])
-    [artifact] = work(tmp_path, job, no_tick)
+    batch = batch_of(Job("betas", 1, {}, {}, ""), output)
+    [artifact] = made(tmp_path, batch)
     assert artifact.rows == 23
     with VectorFile(tmp_path / artifact.path, "beta") as file:
         assert (file.n_rows, file.n_values) == (23, 7)

@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+from small_batches import batch_of, made
 
 from alignhouse.warehouse import BadInput, Warehouse, WarehouseLocked
-from alignhouse.warehouse.artifacts import work
+from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import SNAPSHOT, WORKING, Writer
@@ -33,25 +34,26 @@ with Writer(sys.argv[1], "a long job"):
 """
 
 
-def subject_job(name: str, *, version: int = 1, dataset: str = "d") -> Job:
+def subject_batch(name: str, *, version: int = 1, dataset: str = "d") -> Batch:
     rows = pa.table(
         {"dataset": [dataset], "subject": [name], "subject_order": pa.array([version], pa.int32())}
     )
-    return Job(
-        method="subject",
-        version=version,
-        settings={"subject": name, "dataset": dataset},
-        inputs={},
-        label=name,
-        work=lambda tick: [
-            Output(("facts", "table=subject"), rows, table="subject", slot=("dataset", "subject"))
-        ],
-    )
+    job = Job("subject", version, {"subject": name, "dataset": dataset}, {}, name)
+    slot = ("dataset", "subject")
+    return batch_of(job, Output(("facts", "table=subject"), rows, table="subject", slot=slot))
 
 
-def do(folder: Path, *jobs: Job) -> int:
+def fails(job: Job, reporter: Reporter) -> list[Output]:
+    raise BadInput("broken file")
+
+
+def failing_batch() -> Batch:
+    return single(Job("bad", 1, {}, {}, "bad"), fails)
+
+
+def do(folder: Path, *batches: Batch) -> int:
     with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
-        run.do("jobs", jobs)
+        run.do("jobs", batches)
         return run.jobs_done
 
 
@@ -61,27 +63,27 @@ def subjects(folder: Path) -> list[tuple[str, int]]:
 
 
 def test_what_a_job_made_is_there_for_readers(tmp_path: Path) -> None:
-    do(tmp_path / "w", subject_job("a"), subject_job("b"))
+    do(tmp_path / "w", subject_batch("a"), subject_batch("b"))
     assert subjects(tmp_path / "w") == [("a", 1), ("b", 1)]
 
 
 def test_a_done_job_is_not_done_again(tmp_path: Path) -> None:
-    assert do(tmp_path, subject_job("a")) == 1
+    assert do(tmp_path, subject_batch("a")) == 1
     before = (tmp_path / SNAPSHOT).stat().st_mtime_ns
-    assert do(tmp_path, subject_job("a")) == 0
+    assert do(tmp_path, subject_batch("a")) == 0
     assert (tmp_path / SNAPSHOT).stat().st_mtime_ns == before
     with Warehouse.open(tmp_path) as opened:
         assert opened.sql("select count(*) from run").fetchall() == [(1,)]
 
 
 def test_readers_see_how_a_run_ended(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"), subject_job("b"))
+    do(tmp_path, subject_batch("a"), subject_batch("b"))
     with (
         pytest.raises(RuntimeError),
         Writer(tmp_path, "test") as writer,
         Run(writer, "test", {"a": 1}) as run,
     ):
-        run.do("jobs", [subject_job("c")])
+        run.do("jobs", [subject_batch("c")])
         raise RuntimeError
     with Warehouse.open(tmp_path) as opened:
         rows = opened.sql("select run, status, jobs, study from run order by run").fetchall()
@@ -89,55 +91,52 @@ def test_readers_see_how_a_run_ended(tmp_path: Path) -> None:
 
 
 def test_a_newer_version_of_a_method_replaces_the_rows(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"), subject_job("b"))
-    assert do(tmp_path, subject_job("a", version=2)) == 1
+    do(tmp_path, subject_batch("a"), subject_batch("b"))
+    assert do(tmp_path, subject_batch("a", version=2)) == 1
     assert subjects(tmp_path) == [("a", 2), ("b", 1)]
 
 
 def test_going_back_to_former_settings_brings_the_former_rows_back(tmp_path: Path) -> None:
     for version in (1, 2, 1):
-        assert do(tmp_path, subject_job("a", version=version)) == 1
+        assert do(tmp_path, subject_batch("a", version=version)) == 1
         assert subjects(tmp_path) == [("a", version)]
 
 
 def test_rows_of_another_data_set_stay(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a", dataset="one"), subject_job("a", dataset="two", version=2))
+    do(tmp_path, subject_batch("a", dataset="one"), subject_batch("a", dataset="two", version=2))
     assert subjects(tmp_path) == [("a", 1), ("a", 2)]
 
 
 def test_files_that_were_not_registered_are_adopted_not_made_again(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"))
-    job = subject_job("b")
-    [left_behind] = work(tmp_path, job, lambda done, total: None)
+    do(tmp_path, subject_batch("a"))
+    batch = subject_batch("b")
+    [left_behind] = made(tmp_path, batch)
     modified = (tmp_path / left_behind.path).stat().st_mtime_ns
-    do(tmp_path, job)
+    do(tmp_path, batch)
     assert (tmp_path / left_behind.path).stat().st_mtime_ns == modified
     assert subjects(tmp_path) == [("a", 1), ("b", 1)]
 
 
 def test_a_lost_file_is_made_again(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"))
+    do(tmp_path, subject_batch("a"))
     [file] = (tmp_path / "facts").rglob("*.parquet")
     file.unlink()
-    assert do(tmp_path, subject_job("a")) == 1
+    assert do(tmp_path, subject_batch("a")) == 1
     assert file.is_file()
     assert subjects(tmp_path) == [("a", 1)]
 
 
 def test_bad_input_in_an_all_or_nothing_block_leaves_no_trace(tmp_path: Path) -> None:
-    def fails(tick: object) -> list[Output]:
-        raise BadInput("broken file")
-
-    do(tmp_path, subject_job("a"))
+    do(tmp_path, subject_batch("a"))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    bad = Job(method="bad", version=1, settings={}, inputs={}, label="bad", work=fails)
+    bad = failing_batch()
     with (
         pytest.raises(BadInput, match="broken file"),
         Writer(tmp_path, "test") as writer,
         Run(writer, "test", {}) as run,
         run.all_or_nothing(),
     ):
-        run.do("good", [subject_job("b")])
+        run.do("good", [subject_batch("b")])
         run.do("bad", [bad])
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert after == before
@@ -150,24 +149,24 @@ def test_a_new_warehouse_that_got_nothing_is_not_left_behind(tmp_path: Path) -> 
 
 
 def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"))
+    do(tmp_path, subject_batch("a"))
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdin is not None
         assert holder.stdout.readline() == "writing\n"
         with pytest.raises(WarehouseLocked, match=f"process {holder.pid} of .*a long job.*since 20"):
-            do(tmp_path, subject_job("b"))
+            do(tmp_path, subject_batch("b"))
         assert subjects(tmp_path) == [("a", 1)], "readers go on meanwhile"
         holder.stdin.write("\n")
-    assert do(tmp_path, subject_job("b")) == 1, "a lock file alone locks nothing"
+    assert do(tmp_path, subject_batch("b")) == 1, "a lock file alone locks nothing"
 
 
 def test_a_reader_keeps_its_snapshot_and_the_next_one_sees_the_newer(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"))
+    do(tmp_path, subject_batch("a"))
     with Warehouse.open(tmp_path) as early:
         with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
-            run.do("jobs", [subject_job("b")])
+            run.do("jobs", [subject_batch("b")])
             writer.publish(force=True)
             assert early.sql("select count(*) from subject").fetchall() == [(1,)]
             assert subjects(tmp_path) == [("a", 1), ("b", 1)], "in the middle of a run, in this very process"
@@ -176,7 +175,7 @@ def test_a_reader_keeps_its_snapshot_and_the_next_one_sees_the_newer(tmp_path: P
 
 def test_publishing_keeps_duckdbs_own_lock_on_the_writers_file(tmp_path: Path) -> None:
     with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
-        run.do("jobs", [subject_job("a")])
+        run.do("jobs", [subject_batch("a")])
         writer.publish(force=True)
         code = "import duckdb, sys; duckdb.connect(sys.argv[1])"
         other = subprocess.run(
@@ -186,14 +185,14 @@ def test_publishing_keeps_duckdbs_own_lock_on_the_writers_file(tmp_path: Path) -
 
 
 def test_a_warehouse_copied_without_its_working_folder_goes_on(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"))
+    do(tmp_path, subject_batch("a"))
     (tmp_path / WORKING).unlink()
-    assert do(tmp_path, subject_job("a"), subject_job("b")) == 1
+    assert do(tmp_path, subject_batch("a"), subject_batch("b")) == 1
     assert subjects(tmp_path) == [("a", 1), ("b", 1)]
 
 
 def test_readers_cannot_write(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"))
+    do(tmp_path, subject_batch("a"))
     with Warehouse.open(tmp_path) as opened, pytest.raises(duckdb.Error, match="read-only"):
         opened.connection.execute("delete from subject")
 
@@ -209,7 +208,7 @@ def test_no_warehouse_is_an_error_that_says_how_to_make_one(tmp_path: Path, exis
 
 def test_an_older_warehouse_is_read_as_if_its_new_tables_were_empty(tmp_path: Path) -> None:
     with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
-        run.do("Subjects", [subject_job("sub-01")])
+        run.do("Subjects", [subject_batch("sub-01")])
     with duckdb.connect(str(tmp_path / SNAPSHOT)) as snapshot:
         for table in NEWER_TABLES:
             snapshot.execute(f"drop table {table}")
@@ -224,15 +223,15 @@ def test_an_older_warehouse_is_read_as_if_its_new_tables_were_empty(tmp_path: Pa
 
 
 def test_a_warehouse_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    do(tmp_path, subject_job("a"))
+    do(tmp_path, subject_batch("a"))
     with duckdb.connect(str(tmp_path / WORKING)) as connection:
         connection.execute("insert into migration values ('9999_later')")
     with pytest.raises(Exception, match="newer alignhouse.*9999_later"):
-        do(tmp_path, subject_job("b"))
+        do(tmp_path, subject_batch("b"))
 
 
 def test_of_two_files_registered_together_the_later_ones_rows_count(tmp_path: Path) -> None:
-    older, newer = subject_job("a", version=1), subject_job("a", version=2)
+    older, newer = subject_batch("a", version=1), subject_batch("a", version=2)
     with Writer(tmp_path / "w", "test") as writer, Run(writer, "test", {}) as run, run.all_or_nothing():
         run.do("jobs", [older, newer])
     assert subjects(tmp_path / "w") == [("a", 2)]
@@ -245,15 +244,15 @@ def test_of_two_files_registered_together_the_later_ones_rows_count(tmp_path: Pa
 def test_files_registered_together_replace_rows_in_the_order_in_which_they_came(tmp_path: Path) -> None:
     rows = pa.table({"dataset": ["d"], "subject": ["z"], "subject_order": pa.array([1], pa.int32())})
     whole = Output(("facts", "table=subject"), rows, table="subject", slot=("dataset",))
-    replaces_all = Job("whole", 1, {}, {}, "whole", lambda tick: [whole])
+    replaces_all = batch_of(Job("whole", 1, {}, {}, "whole"), whole)
     with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run, run.all_or_nothing():
-        run.do("jobs", [subject_job("a"), replaces_all, subject_job("b")])
+        run.do("jobs", [subject_batch("a"), replaces_all, subject_batch("b")])
     assert subjects(tmp_path) == [("b", 1), ("z", 1)]
 
 
 def test_rows_of_many_files_replace_those_of_many_others(tmp_path: Path) -> None:
-    do(tmp_path, *(subject_job(name) for name in "abc"))
-    assert do(tmp_path, *(subject_job(name, version=2) for name in "ab"), subject_job("d")) == 3
+    do(tmp_path, *(subject_batch(name) for name in "abc"))
+    assert do(tmp_path, *(subject_batch(name, version=2) for name in "ab"), subject_batch("d")) == 3
     assert subjects(tmp_path) == [("a", 2), ("b", 2), ("c", 1), ("d", 1)]
     with Warehouse.open(tmp_path) as opened:
         current = "select settings->>'subject', method_version from artifact where is_current order by all"
@@ -263,10 +262,7 @@ def test_rows_of_many_files_replace_those_of_many_others(tmp_path: Path) -> None
 
 
 def test_where_a_job_fails_all_before_it_are_registered(tmp_path: Path) -> None:
-    def fails(tick: object) -> list[Output]:
-        raise BadInput("broken file")
-
-    bad = Job(method="bad", version=1, settings={}, inputs={}, label="bad", work=fails)
+    bad = failing_batch()
     with pytest.raises(BadInput, match="broken file"):
-        do(tmp_path, *(subject_job(name) for name in "abc"), bad, subject_job("d"))
+        do(tmp_path, *(subject_batch(name) for name in "abc"), bad, subject_batch("d"))
     assert subjects(tmp_path) == [("a", 1), ("b", 1), ("c", 1)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from made_up_warehouse import SLOTS, Rows, made_up_tables, rows_job, write_tables
+from made_up_warehouse import SLOTS, Rows, made_up_tables, rows_batch, write_tables
 
 from alignhouse.warehouse import Warehouse, summaries
 from alignhouse.warehouse.checks import stale_summaries
@@ -58,7 +58,7 @@ def folder(tmp_path: Path, tables: dict[str, Rows]) -> Path:
 
 def change(folder: Path, table: str, rows: Rows) -> None:
     with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
-        run.do("change", [rows_job(table, rows, KEYS[table])])
+        run.do("change", [rows_batch(table, rows, KEYS[table])])
 
 
 def stored(folder: Path) -> dict[str, Any]:

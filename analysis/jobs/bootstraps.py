@@ -1,0 +1,169 @@
+"""Bootstraps of the scores of networks: intervals, and the distribution of each best layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alignhouse.analysis.jobs.interval_rows import bounds, chance
+from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, read_networks, rows_of
+from alignhouse.analysis.jobs.scope import (
+    Model,
+    Scope,
+    as_single,
+    inputs_of,
+    layers_at_a_time,
+    read_brains,
+)
+from alignhouse.analysis.statistics.bootstrap import BootstrapScores, bootstrap_scores, some_scores
+from alignhouse.analysis.statistics.intervals import RESAMPLINGS
+from alignhouse.warehouse.artifacts import Artifact, hive
+from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.vectors import vector_table
+
+VERSION = 1
+
+
+class BootstrapSettings(Scope):
+    """Settings of the bootstraps of one network. draws : resamples of each. level : of the intervals."""
+
+    seed: int
+    draws: int
+    level: float
+    model: str
+    remark: str
+
+
+@dataclass(frozen=True)
+class BootstrapAbout:
+    """What a file of bootstrap distributions says about itself.
+
+    n_subjects : region -> number of subjects.
+    """
+
+    n_stimuli: int
+    n_subjects: Mapping[str, int]
+
+
+def bootstrap_batch(
+    scope: Scope,
+    models: Sequence[Model],
+    brains: Mapping[str, Artifact],
+    *,
+    draws: int,
+    level: float,
+    seed: int,
+    memory: int,
+) -> Batch:
+    """Bootstraps of networks, a job each; several networks meet the same resamples at a time.
+
+    The best layer is chosen anew in each resample; its distribution is stored, in float32, for differences.
+
+    Parameters
+    ----------
+    brains : region -> artifact of its RDMs. memory : bytes for buffers.
+    """
+    jobs = tuple(
+        Job(
+            method="bootstrap",
+            version=VERSION,
+            settings=BootstrapSettings(
+                **dict(scope), seed=seed, draws=draws, level=level, model=model.name, remark=model.remark
+            ).as_json(),
+            inputs=inputs_of(model, brains),
+            label=f"{model.name}, protocol {scope.protocol}",
+        )
+        for model in models
+    )
+    return Batch(
+        jobs=jobs,
+        call=bootstrap,
+        shared={"rdms": {model.name: model.rdms for model in models}, "brains": brains, "memory": memory},
+        sizes=tuple(model.rdms.rows for model in models),
+        most=layers_at_a_time(brains, BYTES_PER_PAIR, memory),
+        divisible=True,
+    )
+
+
+def bootstrap(
+    jobs: Sequence[Job],
+    reporter: Reporter,
+    rdms: Mapping[str, Artifact],
+    brains: Mapping[str, Artifact],
+    memory: int,
+) -> Iterator[list[Output]]:
+    """Bootstrap the networks of `jobs`, which agree in all settings but the network."""
+    each = [BootstrapSettings.of(job) for job in jobs]
+    brain = read_brains(brains)
+    networks = read_networks([settings.model for settings in each], rdms, brain)
+    scores = bootstrap_scores(
+        networks.rdms,
+        brain.rdms,
+        draws=each[0].draws,
+        seed=each[0].seed,
+        precision="float32",
+        memory=memory,
+        layer_names=networks.labels,
+    )
+    for settings in each:
+        layers, part = networks.layers[settings.model], rows_of(networks, settings.model)
+        yield list(_outputs(settings, layers, {roi: some_scores(of, part) for roi, of in scores.items()}))
+
+
+def _outputs(
+    settings: BootstrapSettings, layers: list[str], scores: Mapping[str, BootstrapScores]
+) -> Iterator[Output]:
+    best = {roi: each.best_layer() for roi, each in scores.items()}
+    samples = {
+        (roi, kind): getattr(each, kind)[0]
+        for roi, each in best.items()
+        for kind in RESAMPLINGS
+        if getattr(each, kind) is not None
+    }
+    about = BootstrapAbout(
+        n_stimuli=next(iter(best.values())).n_stimuli,
+        n_subjects={roi: each.n_subjects for roi, each in best.items()},
+    )
+    place = {"protocol": settings.protocol, "dataset": settings.dataset, "model": settings.model}
+    names = {"roi": [roi for roi, _ in samples], "resampled": [kind for _, kind in samples]}
+    yield Output(
+        ("bootstraps", *(hive(*each) for each in place.items())),
+        vector_table(names, "best_layer", as_single(list(samples.values()))),
+        about=vars(about),
+    )
+    tables = []
+    for roi, each in scores.items():
+        highest = layers[int(each.observed.argmax())]
+        tables.append(_interval_columns(each, settings.level, roi, layers, "layer"))
+        tables.append(_interval_columns(best[roi], settings.level, roi, [highest], "best_layer"))
+    columns = {name: np.concatenate([each[name] for each in tables]) for name in tables[0]}
+    count = len(columns["roi"])
+    yield settings.facts(
+        "score_interval",
+        {
+            "model": [settings.model] * count,
+            **columns,
+            **chance(settings.level, settings.draws, settings.seed, count),
+        },
+        settings.remark,
+        ("model", "roi"),
+    )
+
+
+def _interval_columns(
+    scores: BootstrapScores, level: float, roi: str, layers: Sequence[str], test: str
+) -> dict[str, NDArray[Any]]:
+    """Columns of `score_interval` that differ between rows, of all layers in one region."""
+    columns = bounds(scores, level)
+    count = len(columns["lower"])
+    return {
+        "layer": np.tile(np.array(layers, dtype=object), count // len(layers)),
+        "roi": np.full(count, roi, dtype=object),
+        "test": np.full(count, test, dtype=object),
+        **columns,
+    }

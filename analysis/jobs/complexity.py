@@ -1,0 +1,81 @@
+"""Correlation of alignment with what networks cost and how accurate they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from alignhouse.analysis.jobs.best_layers import BestLayers, Scores, jobs_of
+from alignhouse.analysis.jobs.scope import Scope
+from alignhouse.analysis.statistics.complexity import complexity_correlations
+from alignhouse.warehouse.batches import Batch, Reporter, single
+from alignhouse.warehouse.jobs import Job, Output
+
+VERSION = 1
+
+
+class ComplexitySettings(Scope):
+    """Settings of the correlations. figures : name of a figure -> model -> its value, None if unknown."""
+
+    seed: int
+    draws: int
+    level: float
+    figures: dict[str, dict[str, float | None]]
+    remark: str
+
+
+def complexity_batch(
+    scope: Scope,
+    scores: Scores,
+    figures: Mapping[str, Mapping[str, float | None]],
+    remark: str,
+    *,
+    draws: int,
+    level: float,
+    seed: int,
+) -> Batch:
+    """Correlations of best-layer scores with figures of the networks, region by region.
+
+    Parameters
+    ----------
+    figures : name of a figure -> model -> its value, None if it is not known.
+    """
+    job = Job(
+        method="complexity",
+        version=VERSION,
+        settings={
+            **ComplexitySettings(
+                **dict(scope), seed=seed, draws=draws, level=level, figures={}, remark=remark
+            ).as_json(),
+            # As the warehouse has them: whole numbers stay whole numbers in the key.
+            "figures": {name: dict(of_model) for name, of_model in figures.items()},
+        },
+        inputs=jobs_of(scores),
+        label=f"complexity, protocol {scope.protocol}",
+    )
+    return single(job, correlate_complexity, scores=scores)
+
+
+def correlate_complexity(job: Job, reporter: Reporter, scores: Scores) -> Iterator[Output]:
+    """The rows of `complexity`; see `complexity_batch`."""
+    settings, best = ComplexitySettings.of(job), BestLayers(scores)
+    values = {name: [of_model[model] for model in best.models] for name, of_model in settings.figures.items()}
+    found = []
+    for done, (roi, of_region) in enumerate(best.scores.items()):
+        for each in complexity_correlations(
+            of_region, values, draws=settings.draws, seed=settings.seed, level=settings.level
+        ):
+            found.append((roi, each))
+        reporter.step(done + 1, len(best.tests))
+    columns = {
+        "roi": [roi for roi, _ in found],
+        "figure": [each.figure for _, each in found],
+        "given": [", ".join(each.given) for _, each in found],
+        "method": [each.method for _, each in found],
+        **{name: [getattr(each, name) for _, each in found] for name in ("correlation", "lower", "upper")},
+        "level": [settings.level] * len(found),
+        "n_networks": [each.n_networks for _, each in found],
+        "n_left_out": [each.n_left_out for _, each in found],
+        "draws": [each.draws for _, each in found],
+        "seed": [settings.seed] * len(found),
+    }
+    yield settings.facts("complexity", columns, settings.remark, ("roi",))

@@ -1,0 +1,178 @@
+"""Layers chosen on other stimuli than they are scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, NetworkRdms, read_networks, rows_of
+from alignhouse.analysis.jobs.scope import (
+    Brains,
+    Model,
+    Scope,
+    inputs_of,
+    layers_at_a_time,
+    read_brains,
+)
+from alignhouse.analysis.kernels.similarity import FloatArray, correlate, rank
+from alignhouse.analysis.statistics.layer_choice import (
+    ChoosingAndScoring,
+    ChosenOn,
+    LayerChoice,
+    choice_from_scores,
+    scores_on_halves,
+    scores_on_train,
+)
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.jobs import Job, Output
+
+VERSION = 1
+
+
+class LayerChoiceSettings(Scope):
+    """Settings of one network's layer choices.
+
+    Either train : the stimuli that layers are chosen on; or seed, halvings : of the halves of all stimuli.
+    """
+
+    train: tuple[str, ...] | None = None
+    seed: int | None = None
+    halvings: int | None = None
+    model: str
+    remark: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value for name, value in super().as_json().items() if value is not None}
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The layer choices of one network, and its plain scores R (L,), region by region."""
+
+    layers: list[str]
+    choices: Mapping[str, LayerChoice]
+    scores: Mapping[str, FloatArray]
+
+
+def layer_choice_batch(
+    scope: Scope,
+    models: Sequence[Model],
+    brains: Mapping[str, Artifact],
+    *,
+    train: frozenset[str],
+    halvings: int,
+    seed: int,
+    memory: int,
+) -> Batch:
+    """Each network's layer chosen on other stimuli than it is scored on, in all regions; all layers' votes.
+
+    Parameters
+    ----------
+    brains : region -> artifact of its RDMs. memory : bytes for buffers.
+    train : the stimuli to choose layers on; if there are none, they are halved `halvings` times.
+    """
+    on: dict[str, Any] = {"train": tuple(sorted(train))} if train else {"seed": seed, "halvings": halvings}
+    jobs = tuple(
+        Job(
+            method="layer_choice",
+            version=VERSION,
+            settings=LayerChoiceSettings(
+                **dict(scope), **on, model=model.name, remark=model.remark
+            ).as_json(),
+            inputs=inputs_of(model, brains),
+            label=f"{model.name}, protocol {scope.protocol}",
+        )
+        for model in models
+    )
+    return Batch(
+        jobs=jobs,
+        call=choose_layers,
+        shared={"rdms": {model.name: model.rdms for model in models}, "brains": brains, "memory": memory},
+        sizes=tuple(model.rdms.rows for model in models),
+        most=layers_at_a_time(brains, BYTES_PER_PAIR, memory),
+        divisible=True,
+    )
+
+
+def choose_layers(
+    jobs: Sequence[Job],
+    reporter: Reporter,
+    rdms: Mapping[str, Artifact],
+    brains: Mapping[str, Artifact],
+    memory: int,
+) -> Iterator[list[Output]]:
+    """Choose layers for the networks of `jobs`, which agree in all settings but the network."""
+    each = [LayerChoiceSettings.of(job) for job in jobs]
+    chosen_on: ChosenOn = "train" if each[0].train else "halves"
+    brain = read_brains(brains)
+    networks = read_networks([settings.model for settings in each], rdms, brain)
+    resampled = _scores(networks, brain, each[0], memory)
+    ranks = rank(networks.rdms, networks.labels)
+    plain = {roi: correlate(ranks, rank(of)).mean(axis=1) for roi, of in brain.rdms.items()}
+    for settings in each:
+        part = rows_of(networks, settings.model)
+        choices = {
+            roi: choice_from_scores(choosing[part], scoring[part], chosen_on)
+            for roi, (choosing, scoring) in resampled.items()
+        }
+        chosen = _Chosen(
+            networks.layers[settings.model], choices, {roi: of[part] for roi, of in plain.items()}
+        )
+        yield list(_outputs(settings, chosen))
+
+
+def _scores(
+    networks: NetworkRdms, brain: Brains, settings: LayerChoiceSettings, memory: int
+) -> Mapping[str, ChoosingAndScoring]:
+    if settings.train:
+        train = set(settings.train)
+        is_train = [each in train for each in brain.conditions]
+        return scores_on_train(
+            networks.rdms,
+            brain.rdms,
+            is_train,
+            precision="float32",
+            memory=memory,
+            layer_names=networks.labels,
+        )
+    assert settings.halvings is not None
+    assert settings.seed is not None
+    return scores_on_halves(
+        networks.rdms,
+        brain.rdms,
+        halvings=settings.halvings,
+        seed=settings.seed,
+        precision="float32",
+        memory=memory,
+        layer_names=networks.labels,
+    )
+
+
+def _outputs(settings: LayerChoiceSettings, chosen: _Chosen) -> Iterator[Output]:
+    choices, layers = chosen.choices, chosen.layers
+    highest = {roi: int(each.argmax()) for roi, each in chosen.scores.items()}
+    columns = {
+        "model": [settings.model] * len(choices),
+        "roi": list(choices),
+        "chosen_on": [each.chosen_on for each in choices.values()],
+        "layer": [layers[each.layer] for each in choices.values()],
+        "votes": [float(each.votes[each.layer]) for each in choices.values()],
+        "rho": [each.score for each in choices.values()],
+        "highest_layer": [layers[highest[roi]] for roi in choices],
+        "highest_rho": [float(chosen.scores[roi][highest[roi]]) for roi in choices],
+        "choices": [each.choices for each in choices.values()],
+        # A choice on train stimuli involves no chance.
+        "seed": [settings.seed or 0] * len(choices),
+    }
+    yield settings.facts("layer_choice", columns, settings.remark, ("model", "roi"))
+    votes = {
+        "model": [settings.model] * (len(choices) * len(layers)),
+        "roi": [roi for roi in choices for _ in layers],
+        "layer": layers * len(choices),
+        "votes": np.concatenate([each.votes for each in choices.values()]),
+    }
+    yield settings.facts("layer_vote", votes, settings.remark, ("model", "roi"))

@@ -1,0 +1,49 @@
+"""The stored RDMs of several networks, one below the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alignhouse.analysis.jobs.scope import Brains, find_layers
+from alignhouse.warehouse.artifacts import Artifact
+
+# A layer's RDM in float64, its ranks in float32, and room for buffers.
+BYTES_PER_PAIR = 16
+
+
+@dataclass(frozen=True)
+class NetworkRdms:
+    """RDMs of the layers of several networks.
+
+    layers : network -> names of its layers. rdms : (L, P) float64, network by network.
+    labels : (L) what errors call the layers.
+    """
+
+    layers: Mapping[str, list[str]]
+    rdms: NDArray[Any]
+    labels: list[str]
+
+
+def read_networks(names: Sequence[str], rdms: Mapping[str, Artifact], brains: Brains) -> NetworkRdms:
+    """Load the RDMs of networks; BadInput if their conditions are not those of the brains."""
+    layers, vectors = {}, []
+    for name in names:
+        layers[name], rows = find_layers(name, rdms[name], brains)
+        vectors.append(rows)
+    labels = [f"{name}, layer {layer}" for name in names for layer in layers[name]]
+    return NetworkRdms(layers, np.concatenate(vectors), labels)
+
+
+def rows_of(networks: NetworkRdms, name: str) -> slice:
+    """The rows of one network in `NetworkRdms.rdms`."""
+    start = 0
+    for other, layers in networks.layers.items():
+        if other == name:
+            return slice(start, start + len(layers))
+        start += len(layers)
+    raise KeyError(name)

@@ -1,0 +1,145 @@
+"""The rows that describe networks and their layers."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.batches import Batch, Reporter, single
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.settings import JobSettings
+from alignhouse.warehouse.tables import rows_output
+
+MODEL_VERSION = 1
+LAYERS_VERSION = 1
+NETWORK_LAYERS_VERSION = 1
+UNKNOWN = "unknown"
+# Like a clip of a typical study: its content changes no layer's name or width.
+CLIP_FRAMES, FRAME_SHAPE = 90, (268, 268, 3)
+
+
+class NetworkLayersSettings(JobSettings):
+    """Settings of the layers of an untrained network.
+
+    network : its identity. extraction : protocol -> settings that differ from the defaults.
+    versions : of the libraries that build it.
+    """
+
+    network: dict[str, Any]
+    extraction: dict[str, dict[str, Any]]
+    versions: dict[str, str]
+
+
+def model_batch(name: str, network: Network | str, weights: str, remark: str) -> Batch:
+    """The row that describes a network; a fact that is not known is "unknown".
+
+    Parameters
+    ----------
+    network : its record; or its name, if only its RDMs are known.
+    """
+    known = catalog().get(network) if isinstance(network, str) else network
+    row: dict[str, object] = {
+        "model": name,
+        "network": network if isinstance(network, str) else network.name,
+        "source": known.source if known else UNKNOWN,
+        "source_id": known.source_id if known else None,
+        "model_type": known.model_type if known else UNKNOWN,
+        "arch_type": known.arch_type if known else UNKNOWN,
+        "family": known.family if known else UNKNOWN,
+        "training_dataset": known.training_dataset if known else UNKNOWN,
+        "parameters": known.parameters_counted or known.parameters_published if known else None,
+        "gflops": known.gflops_published or known.gflops_counted if known else None,
+        "top1": known.top1 if known else None,
+        "weights": weights,
+        "remark": remark,
+    }
+    return single(
+        Job(method="model", version=MODEL_VERSION, settings=row, inputs={}, label=name), describe_model
+    )
+
+
+def describe_model(job: Job, reporter: Reporter) -> Iterator[Output]:
+    """The row of `model`; see `model_batch`."""
+    yield rows_output("model", {name: [value] for name, value in job.settings.items()}, ("model",))
+
+
+def layers_batch(protocol: str, model: str, rdms: Artifact) -> Batch:
+    """The rows that describe a network's layers under a protocol, from its stored RDMs."""
+    layers = rdms.table_rows(["layer", "layer_index", "depth", "width"]).to_dict(as_series=False)
+    columns = {
+        "protocol": [protocol] * len(layers["layer"]),
+        "model": [model] * len(layers["layer"]),
+        **layers,
+    }
+    job = Job(
+        method="layers", version=LAYERS_VERSION, settings=columns, inputs={}, label=f"layers of {model}"
+    )
+    return single(job, describe_layers)
+
+
+def describe_layers(job: Job, reporter: Reporter) -> Iterator[Output]:
+    """The rows of `layer`; see `layers_batch`."""
+    yield _layer_rows(job.settings)
+
+
+def network_layers_batch(network: Network, extractions: Mapping[str, ExtractionSettings]) -> Batch:
+    """The rows of a network's layers under each protocol, from a blank clip that its untrained self is shown.
+
+    Parameters
+    ----------
+    extractions : protocol -> its settings.
+    """
+    settings = NetworkLayersSettings(
+        network=network.identity(),
+        extraction={
+            name: each.model_dump(mode="json", exclude_defaults=True) for name, each in extractions.items()
+        },
+        versions={name: importlib.metadata.version(name) for name in ("torch", network.source)},
+    )
+    job = Job(
+        method="network_layers",
+        version=NETWORK_LAYERS_VERSION,
+        settings=settings.as_json(),
+        inputs={},
+        label=network.name,
+    )
+    return single(job, find_network_layers, network=network)
+
+
+def find_network_layers(job: Job, reporter: Reporter, network: Network) -> Iterator[Output]:
+    """The rows of `layer`; see `network_layers_batch`."""
+    from alignhouse.ingest.features.extract import measure_widths
+    from alignhouse.ingest.models.build import build_network
+
+    extractions = {
+        protocol: ExtractionSettings.model_validate(each)
+        for protocol, each in NetworkLayersSettings.of(job).extraction.items()
+    }
+    built = build_network(network, weights="random")
+    frames = 1 if network.takes == "frames" else CLIP_FRAMES
+    clip = np.zeros((frames, *FRAME_SHAPE), np.uint8)
+    measured = measure_widths(
+        network, built.module, lambda: clip, list(extractions.values()), transform=built.transform
+    )
+    for protocol, widths in zip(extractions, measured, strict=True):
+        last = max(len(widths) - 1, 1)
+        yield _layer_rows(
+            {
+                "protocol": [protocol] * len(widths),
+                "model": [network.name] * len(widths),
+                "layer": list(widths),
+                "layer_index": list(range(len(widths))),
+                "depth": [index / last for index in range(len(widths))],
+                "width": list(widths.values()),
+            }
+        )
+
+
+def _layer_rows(columns: Mapping[str, Sequence[Any]]) -> Output:
+    return rows_output("layer", columns, ("protocol", "model"))

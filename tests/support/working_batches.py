@@ -1,0 +1,55 @@
+"""Batches that other processes can do: their functions are at the top level of an importable module."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from alignhouse.warehouse.batches import Batch, Reporter, single
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.jobs import Job, Output
+
+
+class Unsendable(Exception):
+    """An error that holds something that cannot be pickled."""
+
+    def __init__(self) -> None:
+        super().__init__("has a lock")
+        self.lock = threading.Lock()
+
+
+def numbers(start: int, count: int) -> Batch:
+    """A batch of several jobs, one per number."""
+    jobs = tuple(Job("number", 1, {"number": n}, {}, f"number {n}") for n in range(start, start + count))
+    return Batch(jobs, _square)
+
+
+def number_batch(kind: str, number: int) -> Batch:
+    """A batch of one job that does something by its kind: see `_one`."""
+    return single(Job("number", 1, {"kind": kind, "number": number}, {}, f"{kind} {number}"), _one)
+
+
+def _square(jobs: Sequence[Job], reporter: Reporter) -> Iterator[list[Output]]:
+    for job in jobs:
+        number = job.settings["number"]
+        yield [Output(("facts", "table=t"), pa.table({"square": [number * number]}))]
+
+
+def _one(job: Job, reporter: Reporter) -> list[Output]:
+    kind, number = job.settings["kind"], job.settings["number"]
+    if kind == "fail":
+        raise BadInput(f"number {number}", expected="1", found="0", hint="use another")
+    if kind == "odd":
+        raise Unsendable
+    if kind == "die":
+        os._exit(9)
+    if kind == "slow":
+        time.sleep(0.05)
+    if kind == "say":
+        reporter.say(f"{number} says something")
+    about = {"pid": os.getpid()} if kind == "process" else {}
+    return [Output(("facts", "table=t"), pa.table({"number": [number]}), about=about)]

@@ -1,0 +1,166 @@
+"""Batches: which jobs one call makes, and what happens if it fails."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from small_batches import made
+from working_batches import numbers
+
+from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.executors.local import local
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.kept import forget, kept
+from alignhouse.warehouse.progress import Silent
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import Writer
+
+
+class Calls:
+    """Notes the names of the jobs of each call; refuses those called "bad"."""
+
+    def __init__(self) -> None:
+        self.made: list[list[str]] = []
+
+    def __call__(self, jobs: Sequence[Job], reporter: Reporter) -> Iterator[list[Output]]:
+        names = [job.label for job in jobs]
+        self.made.append(names)
+        if "bad" in names:
+            raise BadInput("RDMs of bad")
+        for _ in names:
+            yield []
+
+
+def job(name: str) -> Job:
+    return Job("m", 1, {"name": name}, {}, name)
+
+
+def batch(sizes: dict[str, int], most: int | None = None, **more: bool) -> tuple[Batch, Calls]:
+    calls = Calls()
+    jobs = tuple(job(name) for name in sizes)
+    return Batch(jobs, calls, sizes=tuple(sizes.values()), most=most, **more), calls  # type: ignore[arg-type]
+
+
+def pieces(whole: Batch, missing: str | None = None) -> list[list[str]]:
+    keys = {each.key for each in whole.jobs if missing is None or each.label in missing}
+    return [[each.label for each in piece.jobs] for piece in whole.divided(keys)]
+
+
+def test_a_batch_is_divided_into_calls_of_at_most_a_size() -> None:
+    whole, _ = batch({"a": 3, "b": 2, "c": 5, "d": 1}, most=10)
+    assert pieces(whole) == [["a", "b", "c"], ["d"]]
+    assert pieces(whole, missing="acd") == [["a", "c", "d"]]
+    assert pieces(whole, missing="") == []
+
+
+def test_a_job_that_is_larger_than_a_call_makes_one_of_its_own() -> None:
+    whole, _ = batch({"a": 1, "large": 100, "b": 1}, most=10)
+    assert pieces(whole) == [["a"], ["large"], ["b"]]
+
+
+def test_a_batch_without_a_limit_is_one_call() -> None:
+    assert pieces(batch({"a": 3, "b": 200})[0]) == [["a", "b"]]
+
+
+def test_a_job_that_is_there_twice_is_done_once() -> None:
+    calls = Calls()
+    assert pieces(Batch((job("a"), job("b"), job("a")), calls)) == [["a", "b"]]
+
+
+def test_sizes_must_be_of_all_jobs() -> None:
+    with pytest.raises(ValueError, match="expected 2, found 1"):
+        Batch((job("a"), job("b")), Calls(), sizes=(1,))
+
+
+def test_a_divisible_batch_that_fails_is_tried_job_by_job(tmp_path: Path) -> None:
+    whole, calls = batch({"a": 1, "bad": 1, "c": 1}, divisible=True)
+    results = list(local(tmp_path, [whole], lambda job: Silent(), keep_going=True))
+    assert [(each.label, isinstance(result, BadInput)) for each, result in results] == [
+        ("a", False),
+        ("bad", True),
+        ("c", False),
+    ]
+    assert calls.made == [["a", "bad", "c"], ["a"], ["bad"], ["c"]]
+
+
+def test_a_batch_that_is_not_divisible_fails_as_a_whole(tmp_path: Path) -> None:
+    whole, calls = batch({"a": 1, "bad": 1})
+    results = list(local(tmp_path, [whole], lambda job: Silent(), keep_going=True))
+    assert [isinstance(result, BadInput) for _, result in results] == [True, True]
+    assert calls.made == [["a", "bad"]], "what failed for all is not tried again for each"
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, "gave no outputs for b"), (3, "for more jobs")])
+def test_a_function_gives_the_outputs_of_exactly_its_jobs(count: int, expected: str) -> None:
+    def call(jobs: Sequence[Job], reporter: Reporter) -> Iterator[list[Output]]:
+        for _ in range(count):
+            yield []
+
+    with pytest.raises(RuntimeError, match=expected):
+        list(Batch((job("a"), job("b")), call).outputs(Silent()))
+
+
+def test_a_batch_travels(tmp_path: Path) -> None:
+    batch = numbers(0, 3)
+    there = pickle.loads(pickle.dumps(batch))
+    assert [each.key for each in there.jobs] == [each.key for each in batch.jobs]
+    assert made(tmp_path / "a", there) == made(tmp_path / "b", batch)
+
+
+def test_a_run_asks_once_and_makes_only_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    finished = Writer.finished
+
+    def noted(self: Writer, jobs: object) -> object:
+        jobs = list(jobs)  # type: ignore[call-overload]
+        asked.append(len(jobs))
+        return finished(self, jobs)
+
+    monkeypatch.setattr(Writer, "finished", noted)
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+        assert set(run.do("numbers", [numbers(0, 2)])) == {each.key for each in numbers(0, 2).jobs}
+        before = run.jobs_done
+        results = run.do("numbers", [numbers(0, 2), numbers(1, 3)])
+    assert asked == [2, 4]
+    assert (before, run.jobs_done) == (2, 4)
+    assert set(results) == {each.key for each in numbers(0, 4).jobs}
+
+
+def test_what_is_kept_is_computed_once_until_it_is_forgotten() -> None:
+    computed = []
+
+    @kept
+    def square(number: int) -> int:
+        computed.append(number)
+        return number * number
+
+    assert [square(3), square(3), square(4), square(4), square(3)] == [9, 9, 16, 16, 9]
+    assert computed == [3, 4, 3], "only the last result is kept"
+    forget()
+    assert square(3) == 9
+    assert computed == [3, 4, 3, 3]
+
+
+def test_a_stage_forgets_what_its_batches_kept(tmp_path: Path) -> None:
+    computed = []
+
+    @kept
+    def shared() -> int:
+        computed.append(1)
+        return 1
+
+    def call(jobs: Sequence[Job], reporter: Reporter) -> Iterator[list[Output]]:
+        shared()
+        yield from ([] for _ in jobs)
+
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+        run.do("one", [Batch((job("a"),), call), Batch((job("b"),), call)])
+        assert computed == [1]
+        run.do("two", [Batch((job("c"),), call)])
+    assert computed == [1, 1]
