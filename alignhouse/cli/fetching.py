@@ -69,7 +69,9 @@ def fetch_weights(networks: Sequence[Network], to: Path, *, workers: int) -> Non
 def _show_weights(done: Fetched, networks: Sequence[Network], to: Path) -> None:
     console = Console(highlight=False)
     for each in done.replaced:
-        console.print(f"Replaced, because its content was not the published one: {to / each.path}", soft_wrap=True)
+        console.print(
+            f"Replaced, because its content was not the published one: {to / each.path}", soft_wrap=True
+        )
     if count := sum(network.source != SOURCE for network in networks):
         console.print(f"Weights that torchvision and timm download from their hubs when needed: {count}.")
     there = len(done.verified) + len(done.fetched)
@@ -83,7 +85,9 @@ def _show(done: Fetched, to: Path) -> None:
     for folder, count in sorted(Counter(str(PurePosixPath(each.path).parent) for each in there).items()):
         console.print(f"{count:>6,} files  {to / folder}", soft_wrap=True)
     for each in done.replaced:
-        console.print(f"Replaced, because its content was not the data set's: {to / each.path}", soft_wrap=True)
+        console.print(
+            f"Replaced, because its content was not the data set's: {to / each.path}", soft_wrap=True
+        )
     size = in_words(sum(each.bytes or 0 for each in there))
     came = f"{len(done.fetched):,} fetched now ({in_words(done.bytes_fetched)})"
     console.print(f"Verified by sha256: {len(there):,} files, {size}; {came}.", soft_wrap=True)

@@ -1,1 +1,1 @@
-"""Download files over HTTPS into a folder: resumed, verified, in parallel. Knows no data set and no network."""
+"""Download files over HTTPS into a folder: resumed, verified, in parallel. Knows no data set or network."""

@@ -24,9 +24,9 @@ LOCK = ".alignhouse-fetch.lock"
 class Plan:
     """What a download has to do, each list in the order of the request.
 
-    verified : files that are complete. left : files to download. wrong : those of `left` that exist with other
-    content. unreadable : path -> error, of files that exist and cannot be read. partial : path -> bytes of those
-    of `left` that can be resumed. bytes_left : to download, as far as sizes are known.
+    verified : files that are complete. left : files to download. wrong : those of `left` that exist with
+    other content. unreadable : path -> error, of files that exist and cannot be read. partial : path -> bytes
+    of those of `left` that can be resumed. bytes_left : to download, as far as sizes are known.
     """
 
     verified: list[RemoteFile]
@@ -103,7 +103,7 @@ def fetching_into(to: Path) -> Iterator[None]:
     """
     try:
         to.mkdir(parents=True, exist_ok=True)
-        # Opening it neither takes the lock nor empties the file: the lock ends with the process that holds it.
+        # Opening neither locks nor empties the file. The lock ends with the process that holds it.
         file = (to / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
         raise BadInput(

@@ -69,8 +69,8 @@ def fetch(
 
     Raises
     ------
-    BadInput : another process downloads into `to`, the disk has too little room, two files have the same path,
-        a path leads out of `to`, or an address is not allowed. Nothing was downloaded.
+    BadInput : another process downloads into `to`, the disk has too little room, two files have the same
+        path, a path leads out of `to`, or an address is not allowed. Nothing was downloaded.
     IncompleteFetch : a BadInput, at the end, if files failed. The others are complete and verified.
     """
     refuse_repeated(files)

@@ -181,6 +181,7 @@ def _opener(file: RemoteFile) -> Any:
             again = super().redirect_request(req, fp, code, msg, headers, newurl)
             if again is not None:
                 again.method = req.get_method()  # the base class turns a HEAD into a GET
+                again.remove_header("Proxy-authorization")  # the base class copies it
             return again
 
     opener = urllib.request.OpenerDirector()

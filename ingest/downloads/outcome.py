@@ -18,7 +18,7 @@ class Fetched:
     """The result of `fetch`.
 
     verified : files that were complete before. fetched : files downloaded now, in order of completion.
-    replaced : those of `fetched` that replaced a file with other content. bytes_fetched : received from servers.
+    replaced : those of `fetched` that replaced a file with other content. bytes_fetched : bytes received.
     """
 
     verified: list[RemoteFile] = field(default_factory=list)

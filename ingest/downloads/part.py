@@ -95,7 +95,8 @@ class Part:
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._content.close()
-        if kind is not None and self.size == 0:
+        # By the size on the disk: another run may use the file by now, if this thread was left behind.
+        if kind is not None and self._path.exists() and self._path.stat().st_size == 0:
             remove_part(self._final)
 
     def append(self, chunk: bytes) -> None:
@@ -118,7 +119,7 @@ class Part:
 
 
 def hash_of(content: BinaryIO, stop: Callable[[], None]) -> tuple[hashlib._Hash, int]:
-    """The sha256 (not yet finished) and size in bytes of the rest of `content`; `stop` may raise in between."""
+    """The sha256 (still open) and size in bytes of the rest of `content`; `stop` may raise in between."""
     digest, size = hashlib.sha256(), 0
     while chunk := content.read(CHUNK):
         stop()

@@ -68,7 +68,7 @@ class RemoteFile:
 
 
 def check_address(url: str, what: str) -> None:
-    """Raise BadInput, naming `what`, unless `url` is an https or http address without user name or password."""
+    """Raise BadInput, naming `what`, unless `url` is a web address without user name and password."""
     try:
         parts = urlsplit(url)
         valid = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
@@ -100,7 +100,8 @@ def refuse_repeated(files: Sequence[RemoteFile]) -> None:
 
 def _check_path(path: str) -> None:
     plain = PurePosixPath(path)
-    if path != str(plain) or plain.is_absolute() or {"..", "."} & set(plain.parts) or not path.isprintable():
+    stays_inside = bool(plain.name) and not plain.is_absolute() and not {"..", "."} & set(plain.parts)
+    if path != str(plain) or not stays_inside or not path.isprintable():
         raise BadInput("a file to download", expected="a plain relative path", found=repr(path))
     if _RESERVED.fullmatch(plain.name):
         raise BadInput("a file to download", expected="a name that downloads do not use", found=repr(path))

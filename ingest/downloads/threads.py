@@ -57,7 +57,7 @@ def in_threads(
         waiting.put(item)
     told: queue.SimpleQueue[object] = queue.SimpleQueue()
     link = Link(told.put, threading.Event())
-    # Daemon threads, because one that reads from a silent server cannot be woken and must not keep the process.
+    # Daemon threads: one that reads from a silent server cannot be woken, and must not keep the process.
     threads = [
         threading.Thread(target=_loop, args=(work, waiting, link), daemon=True)
         for _ in range(min(workers, len(items)))

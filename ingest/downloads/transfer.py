@@ -59,8 +59,9 @@ def download(file: RemoteFile, final: Path, link: Link, verified: Verified) -> s
 
     Raises
     ------
-    BadInput : the content is wrong twice, the server refuses, its file has another size, the disk is too small
-        for a size that was not known before, or the connection keeps failing (Unreachable if there was none).
+    BadInput : the content is wrong twice, the server refuses, its file has another size, the disk is too
+        small for a size that was unknown before, or the connection keeps failing (Unreachable if there was
+        none at all).
     Halted : the work was stopped; the partial file stays.
     OSError : from the disk.
     """
@@ -113,16 +114,18 @@ class _Transfer:
         try:
             answer = get(self._file, self._part.size, self._part.version)
         except PastTheEnd as error:
+            self._link.check()
             self._end_at(error.n_bytes)
             return
         with contextlib.closing(answer.chunks):
+            # Before any change on the disk: once this run is stopped, another may use the folder.
+            self._link.check()
             if not self._fits(answer):
                 return
             total = self._total(answer.version.n_bytes)
             if self._file.bytes is None:
                 self._refuse_too_little_disk(total)
             for chunk in answer.chunks:
-                # Before writing: another process may download into the folder once this one was stopped.
                 self._link.check()
                 if self._file.bytes is not None and self._part.size + len(chunk) > self._file.bytes:
                     raise self._other_size("more")

@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -27,7 +28,7 @@ fetch = partial(engine.fetch, allow_http=True)
 class FileServer(ThreadingHTTPServer):
     """Files in memory, served with ranges.
 
-    asked : (method, path, Range, If-Range) of each request. credentials : headers that should not be sent.
+    asked : (method, path, Range, If-Range) of each request. credentials : names of the headers with secrets that were sent.
     cuts : path -> number of bytes after which each of its next bodies ends. resets : end them by a reset.
     answers : path -> (status, headers) of its next GETs. busy : number of GETs to answer with 503.
     deaf : ignore Range. careless : ignore If-Range. headless : refuse HEAD. unsized : no Content-Length.
@@ -53,7 +54,14 @@ class FileServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
+        scheme = "https" if isinstance(self.socket, ssl.SSLSocket) else "http"
+        return f"{scheme}://127.0.0.1:{self.server_port}"
+
+    def use_tls(self, certificate: Path, key: Path) -> None:
+        """Serve https; call it before the first request."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def gets(self) -> list[tuple[str, str | None]]:
         """(path without the slash, Range) of each GET."""
@@ -64,9 +72,7 @@ class FileServer(ThreadingHTTPServer):
 
     def offer(self, **sizes: int) -> dict[str, bytes]:
         """Serve files of random bytes: a=3 makes "sub-01/a.pkl" of 3 bytes."""
-        contents = {
-            f"sub-01/{name}.pkl": random.Random(name).randbytes(size) for name, size in sizes.items()
-        }
+        contents = {f"sub-01/{name}.pkl": random.Random(name).randbytes(size) for name, size in sizes.items()}
         for path, content in contents.items():
             self.put(path, content)
         return contents
@@ -104,7 +110,8 @@ class _Handler(BaseHTTPRequestHandler):
         server, path = self.server, self.path
         ranged, if_range = self.headers.get("Range"), self.headers.get("If-Range")
         server.asked.append((self.command, path, ranged, if_range))
-        server.credentials += [name for name in ("Authorization", "Cookie") if name in self.headers]
+        secrets = ("Authorization", "Proxy-Authorization", "Cookie")
+        server.credentials += [name for name in secrets if name in self.headers]
         if not body and server.headless:
             return self._empty(405, {})
         if body and server.busy > 0:
@@ -159,7 +166,6 @@ def file_server() -> Iterator[FileServer]:
     thread.start()
     try:
         yield server
-        assert not server.credentials
     finally:
         server.shutdown()
         server.server_close()

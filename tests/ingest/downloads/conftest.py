@@ -17,6 +17,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setattr(transfer, "_FIRST_PAUSE", 0.01)
     with file_server() as running:
         yield running
+        assert running.credentials == []
 
 
 @pytest.fixture(params=[True, False], ids=["known", "prefix"])

@@ -265,9 +265,7 @@ def test_a_redirect_for_the_size_stays_a_request_for_the_size(server, tmp_path):
         def redirect(handler) -> None:
             handler._empty(302, {"Location": f"{other.url}/{A}"})
 
-        server.RequestHandlerClass = type(
-            "Redirecting", (server.RequestHandlerClass,), {"do_HEAD": redirect}
-        )
+        server.RequestHandlerClass = type("Redirecting", (server.RequestHandlerClass,), {"do_HEAD": redirect})
         watching = Watching()
         fetch(server.listed(contents, known=False), tmp_path, progress=watching)
         assert [asked[:2] for asked in other.asked] == [("HEAD", f"/{A}")]
@@ -280,10 +278,23 @@ def test_a_redirect_for_the_size_stays_a_request_for_the_size(server, tmp_path):
 def test_a_redirect_to_another_scheme_or_with_a_password_is_refused(server, tmp_path, to):
     contents = server.offer(a=10)
     server.answers[f"/{A}"] = [(302, {"Location": to})]
-    with pytest.raises(IncompleteFetch, match="redirect") as e:
+    with pytest.raises(IncompleteFetch, match="[Rr]edirect") as e:
         fetch(server.listed(contents), tmp_path)
     assert "secret" not in str(e.value)
     assert_holds(tmp_path, {})
+
+
+def test_the_password_of_a_proxy_is_not_sent_on_to_the_server_of_a_redirect(server, tmp_path, monkeypatch):
+    contents = server.offer(a=10)
+    [file] = server.listed(contents)
+    with file_server() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("://", "://user:secret@"))
+        proxy.answers["http://elsewhere.invalid/a"] = [(302, {"Location": file.url})]
+        fetch([RemoteFile(file.path, "http://elsewhere.invalid/a", file.bytes, file.sha256)], tmp_path)
+        assert proxy.credentials == ["Proxy-Authorization"]
+    assert server.gets() == [(A, None)]
+    assert server.credentials == []
+    assert_holds(tmp_path, contents)
 
 
 def test_a_circle_of_redirects_fails(server, tmp_path):

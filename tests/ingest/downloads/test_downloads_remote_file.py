@@ -13,7 +13,9 @@ SHA = "0" * 64
 URL = "https://server/a"
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "../up", "a/../../up", "a//b", "./a", "", ".", "a/", "a\0b", "a\n"])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "../up", "a/../../up", "a//b", "./a", "", ".", "a/", "a\0b", "a\n"]
+)
 def test_a_path_that_could_lead_out_of_the_destination_is_refused(path):
     with pytest.raises(BadInput, match="plain relative path"):
         RemoteFile(path, URL, 1, SHA)
@@ -29,8 +31,19 @@ def test_a_path_that_the_engine_itself_uses_is_refused(path):
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://server/a", "file:///etc/passwd", "data:,x", "server/a", "https:///a", "https://s/b c", "https://s/\n"]
-    + ["https://s:port/a", "https://[s/a", "https://s/é", ""],
+    [
+        "ftp://server/a",
+        "file:///etc/passwd",
+        "data:,x",
+        "server/a",
+        "https:///a",
+        "https://s/b c",
+        "https://s/\n",
+        "https://s:port/a",
+        "https://[s/a",
+        "https://s/é",
+        "",
+    ],
 )
 def test_what_is_not_a_web_address_is_refused(url):
     with pytest.raises(BadInput, match="address of a: expected https://"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -171,7 +172,7 @@ def test_a_connection_that_keeps_breaking_fails_and_the_partial_file_stays(serve
     server.cuts[f"/{A}"] = [2 * MIB, *[1] * 20]
     with pytest.raises(
         BadInput,
-        match=r"1 of 2.*sub-01/a.pkl failed 6 times in a row, last after 2.1 MB.*1 files are verified and safe",
+        match=r"1 of 2.*a.pkl failed 6 times in a row, last after 2.1 MB.*1 files are verified and safe",
     ):
         fetch(server.listed(contents, known=known), tmp_path)
     kept = part(tmp_path, A).read_bytes()
@@ -181,6 +182,24 @@ def test_a_connection_that_keeps_breaking_fails_and_the_partial_file_stays(serve
     server.cuts.clear()
     fetch(server.listed(contents, known=known), tmp_path)
     assert server.gets()[-1] == (A, f"bytes={len(kept)}-")
+    assert_holds(tmp_path, contents)
+
+
+def test_a_server_that_falls_silent_is_asked_again_for_the_rest(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("alignhouse.ingest.downloads.http._READ_TIMEOUT", 0.5)
+    contents, over, pieces = server.offer(a=300_000), threading.Event(), []
+
+    def fall_silent_once(path: str) -> None:
+        pieces.append(path)
+        if len(pieces) == 2:
+            over.wait(60)
+
+    server.during = fall_silent_once
+    watching = Watching()
+    fetch(server.listed(contents), tmp_path, progress=watching)
+    over.set()
+    assert server.gets() == [(A, None), (A, f"bytes={2 * 64 * 1024}-")]
+    assert sum("timed out" in line for line in watching.lines) == 1
     assert_holds(tmp_path, contents)
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from file_server import MIB, Watching, assert_holds, fetch, part
 
+from alignhouse.ingest.downloads import transfer
 from alignhouse.ingest.downloads.destination import plan
+from alignhouse.ingest.downloads.threads import Halted, Link
 from alignhouse.warehouse.files import sha256_of
 
 A, B = "sub-01/a.pkl", "sub-01/b.pkl"
@@ -109,6 +111,28 @@ def test_an_interrupt_stops_all_threads_and_keeps_the_partial_files(server, tmp_
     assert plan(files, tmp_path).verified == files[2:]
     assert fetch(files, tmp_path).bytes_fetched < 6 * MIB
     assert_holds(tmp_path, contents)
+
+
+@pytest.mark.parametrize("left", [b"", b"another run's content"])
+def test_a_thread_that_was_left_behind_changes_nothing_afterwards(server, tmp_path, monkeypatch, left):
+    """An answer that comes after the stop must not touch the partial file of the next run."""
+    contents = server.offer(a=1000)
+    [file] = server.listed(contents, known=False)
+    half, get = part(tmp_path, A), transfer.get
+    link = Link(lambda message: None, threading.Event())
+
+    def get_late(*arguments):
+        answer = get(*arguments)
+        half.write_bytes(left)
+        link.stop.set()
+        return answer
+
+    monkeypatch.setattr(transfer, "get", get_late)
+    with pytest.raises(Halted):
+        transfer.download(file, tmp_path / A, link, lambda *arguments: None)
+    assert half.exists() == bool(left)
+    assert not left or half.read_bytes() == left
+    assert not half.with_name(half.name + ".json").exists()
 
 
 def test_an_error_in_the_progress_ends_the_fetch(server, tmp_path):

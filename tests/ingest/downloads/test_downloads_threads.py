@@ -46,7 +46,7 @@ def test_a_worker_may_stop_all_and_what_was_told_is_still_heard():
 
 
 def test_a_thread_that_cannot_be_woken_does_not_keep_the_caller(monkeypatch):
-    monkeypatch.setattr("alignhouse.ingest.downloads.threads._LONGEST_GOODBYE", 0.1)
+    monkeypatch.setattr("alignhouse.ingest.downloads.threads._LONGEST_JOIN", 0.1)
 
     def work(item: int, link) -> None:
         link.tell(item)
