@@ -58,7 +58,7 @@ def remove_part(final: Path) -> None:
 
 
 class Part:
-    """A partial file, open for appending; a context manager that removes it if an error leaves it empty.
+    """A partial file, open for appending; a context manager that closes it.
 
     Parameters
     ----------
@@ -95,9 +95,6 @@ class Part:
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self._content.close()
-        # By the size on the disk: another run may use the file by now, if this thread was left behind.
-        if kind is not None and self._path.exists() and self._path.stat().st_size == 0:
-            remove_part(self._final)
 
     def append(self, chunk: bytes) -> None:
         """Write a chunk to the disk at once, so that a kill loses nothing."""

@@ -90,15 +90,25 @@ def _complete_part(file: RemoteFile, final: Path, link: Link) -> tuple[str, int]
     with Part(file, final, link.check) as part:
         if part.discarded:
             link.tell(Said(f"{file.path}: the partial file {part.discarded}; it is thrown away"))
-        transfer, breaks = _Transfer(file, final, part, link), 0
-        while not transfer.complete:
-            before = part.size
-            try:
-                transfer.request_rest()
-            except Broken as error:
-                breaks = 1 if part.size - before >= _HEADWAY else breaks + 1
-                _pause_after(breaks, error, file, part.size, link)
+        try:
+            _request_until_complete(file, final, part, link)
+        except BaseException:
+            # Once this run is stopped, the empty file may be another run's.
+            if part.size == 0 and not link.stop.is_set():
+                remove_part(final)
+            raise
         return part.digest.hexdigest(), part.size
+
+
+def _request_until_complete(file: RemoteFile, final: Path, part: Part, link: Link) -> None:
+    transfer, breaks = _Transfer(file, final, part, link), 0
+    while not transfer.complete:
+        before = part.size
+        try:
+            transfer.request_rest()
+        except Broken as error:
+            breaks = 1 if part.size - before >= _HEADWAY else breaks + 1
+            _pause_after(breaks, error, file, part.size, link)
 
 
 class _Transfer:

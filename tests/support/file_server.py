@@ -28,7 +28,8 @@ fetch = partial(engine.fetch, allow_http=True)
 class FileServer(ThreadingHTTPServer):
     """Files in memory, served with ranges.
 
-    asked : (method, path, Range, If-Range) of each request. credentials : names of the headers with secrets that were sent.
+    asked : (method, path, Range, If-Range) of each request. credentials : names of headers with secrets that
+    were sent.
     cuts : path -> number of bytes after which each of its next bodies ends. resets : end them by a reset.
     answers : path -> (status, headers) of its next GETs. busy : number of GETs to answer with 503.
     deaf : ignore Range. careless : ignore If-Range. headless : refuse HEAD. unsized : no Content-Length.

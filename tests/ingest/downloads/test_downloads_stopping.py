@@ -130,8 +130,7 @@ def test_a_thread_that_was_left_behind_changes_nothing_afterwards(server, tmp_pa
     monkeypatch.setattr(transfer, "get", get_late)
     with pytest.raises(Halted):
         transfer.download(file, tmp_path / A, link, lambda *arguments: None)
-    assert half.exists() == bool(left)
-    assert not left or half.read_bytes() == left
+    assert half.read_bytes() == left
     assert not half.with_name(half.name + ".json").exists()
 
 
