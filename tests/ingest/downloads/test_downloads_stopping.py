@@ -134,6 +134,17 @@ def test_a_thread_that_was_left_behind_changes_nothing_afterwards(server, tmp_pa
     assert not half.with_name(half.name + ".json").exists()
 
 
+def test_a_stop_after_the_last_byte_keeps_the_file_from_its_name(server, tmp_path):
+    contents = server.offer(a=1000)
+    [file] = server.listed(contents)
+    stop = threading.Event()
+    link = Link(lambda message: stop.set(), stop)
+    with pytest.raises(Halted):
+        transfer.download(file, tmp_path / A, link, lambda *arguments: pytest.fail())
+    assert not (tmp_path / A).exists()
+    assert part(tmp_path, A).read_bytes() == contents[A]
+
+
 def test_an_error_in_the_progress_ends_the_fetch(server, tmp_path):
     class Angry(Watching):
         def advance(self, bytes: int) -> None:
