@@ -117,7 +117,7 @@ class _Transfer:
     def __init__(self, file: RemoteFile, final: Path, part: Part, link: Link) -> None:
         self._file, self._final, self._part, self._link = file, final, part, link
         self._restarts = 0
-        self.complete = part.size == self._total(None) and (part.size > 0 or file.bytes == 0)
+        self.complete = part.size == self._total(None)
 
     def request_rest(self) -> None:
         """Append the answer to one request."""

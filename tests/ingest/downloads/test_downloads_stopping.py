@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from file_server import MIB, Watching, assert_holds, fetch, part
+from file_server import MIB, Watching, assert_holds, fetch, leave_part, part
 
 from alignhouse.ingest.downloads import transfer
 from alignhouse.ingest.downloads.destination import plan
@@ -114,24 +114,28 @@ def test_an_interrupt_stops_all_threads_and_keeps_the_partial_files(server, tmp_
 
 
 @pytest.mark.parametrize("left", [b"", b"another run's content"])
-def test_a_thread_that_was_left_behind_changes_nothing_afterwards(server, tmp_path, monkeypatch, left):
+@pytest.mark.parametrize("begun", [0, 500, 2000])
+def test_a_thread_that_was_left_behind_changes_nothing_afterwards(server, tmp_path, monkeypatch, left, begun):
     """An answer that comes after the stop must not touch the partial file of the next run."""
     contents = server.offer(a=1000)
     [file] = server.listed(contents, known=False)
     half, get = part(tmp_path, A), transfer.get
+    leave_part(tmp_path, A, b"x" * begun, etag='"old"')
     link = Link(lambda message: None, threading.Event())
 
     def get_late(*arguments):
-        answer = get(*arguments)
-        half.write_bytes(left)
-        link.stop.set()
-        return answer
+        try:
+            return get(*arguments)
+        finally:
+            half.write_bytes(left)
+            link.stop.set()
 
     monkeypatch.setattr(transfer, "get", get_late)
+    server.careless = True
     with pytest.raises(Halted):
         transfer.download(file, tmp_path / A, link, lambda *arguments: None)
     assert half.read_bytes() == left
-    assert not half.with_name(half.name + ".json").exists()
+    assert '"old"' in half.with_name(half.name + ".json").read_text()
 
 
 def test_a_stop_after_the_last_byte_keeps_the_file_from_its_name(server, tmp_path):
@@ -140,7 +144,7 @@ def test_a_stop_after_the_last_byte_keeps_the_file_from_its_name(server, tmp_pat
     stop = threading.Event()
     link = Link(lambda message: stop.set(), stop)
     with pytest.raises(Halted):
-        transfer.download(file, tmp_path / A, link, lambda *arguments: pytest.fail())
+        transfer.download(file, tmp_path / A, link, lambda *arguments: pytest.fail("stopped"))
     assert not (tmp_path / A).exists()
     assert part(tmp_path, A).read_bytes() == contents[A]
 
