@@ -59,8 +59,8 @@ def download(file: RemoteFile, final: Path, link: Link, verified: Verified) -> s
 
     Raises
     ------
-    BadInput : the content is wrong twice, the server refuses, its file has another size, the disk is too
-        small for a size that was unknown before, or the connection keeps failing (Unreachable if there was
+    BadInput : the content is wrong twice, the server refuses, its file has another size, the disk has
+        too little room for the rest, or the connection keeps failing (Unreachable if there was
         none at all).
     Halted : the work was stopped; the partial file stays.
     OSError : from the disk.
@@ -133,8 +133,7 @@ class _Transfer:
             if not self._fits(answer):
                 return
             total = self._total(answer.version.n_bytes)
-            if self._file.bytes is None:
-                self._refuse_too_little_disk(total)
+            self._refuse_too_little_disk(total)
             for chunk in answer.chunks:
                 self._link.check()
                 if self._file.bytes is not None and self._part.size + len(chunk) > self._file.bytes:

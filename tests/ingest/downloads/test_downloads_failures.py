@@ -336,7 +336,9 @@ def test_a_partial_file_that_is_a_link_is_not_followed(server, tmp_path, exists)
         precious.write_bytes(contents[A][:2000])
     part(tmp_path / "here", A).parent.mkdir(parents=True)
     part(tmp_path / "here", A).symlink_to(precious)
-    fetch(server.listed(contents), tmp_path / "here")
+    watching = Watching()
+    fetch(server.listed(contents), tmp_path / "here", progress=watching)
+    assert watching.total == watching.came == 3000
     assert server.gets() == [(A, None)]
     assert precious.exists() == exists
     assert not exists or precious.read_bytes() == contents[A][:2000]

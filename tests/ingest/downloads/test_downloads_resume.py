@@ -108,8 +108,9 @@ def test_a_file_that_changed_on_the_server_starts_again(server, tmp_path, carele
     leave_part(tmp_path, A, b"x" * 200_000, etag='"old"', n_bytes=300_000)
     watching = Watching()
 
-    fetch(server.listed(contents, known=known), tmp_path, progress=watching)
+    fetched = fetch(server.listed(contents, known=known), tmp_path, progress=watching)
 
+    assert fetched.bytes_fetched == 300_000
     gets = [asked for asked in server.asked if asked[0] == "GET"]
     assert gets[0][2:] == ("bytes=200000-", '"old"')
     assert len(gets) == 1 + careless
@@ -201,6 +202,28 @@ def test_a_server_that_falls_silent_is_asked_again_for_the_rest(server, tmp_path
     assert server.gets() == [(A, None), (A, f"bytes={2 * 64 * 1024}-")]
     assert sum("timed out" in line for line in watching.lines) == 1
     assert_holds(tmp_path, contents)
+
+
+def test_a_resumed_file_of_unknown_version_is_held_to_the_version_of_the_answer(server, tmp_path):
+    contents = server.offer(a=300_000)
+    leave_part(tmp_path, A, contents[A][:100_000])
+    server.cuts[f"/{A}"] = [50_000]
+    fetch(server.listed(contents), tmp_path)
+    assert [asked[2:] for asked in server.asked] == [
+        ("bytes=100000-", None),
+        ("bytes=150000-", server.etag(A)),
+    ]
+    assert_holds(tmp_path, contents)
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_bodies_of_unknown_size_that_keep_breaking_fail(server, tmp_path, cut):
+    server.unsized = True
+    contents = server.offer(a=1000)
+    server.cuts[f"/{A}"] = [cut] * 20
+    with pytest.raises(BadInput, match="failed 6 times in a row.*the server ended early"):
+        fetch(server.listed(contents), tmp_path)
+    assert len(server.gets()) == 6
 
 
 def test_a_connection_that_breaks_before_the_first_byte_leaves_no_empty_file(server, tmp_path):
