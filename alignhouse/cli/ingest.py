@@ -101,8 +101,8 @@ def ingest_networks(
 
 @ingest_app.command("fetch")
 def ingest_fetch(
-    dataset: Annotated[str, typer.Argument(help="Which data set; bmd is the one that is known.")],
-    to: Annotated[Path, typer.Option(help="Folder to fetch into; files keep the data set's own paths.")],
+    dataset: Annotated[str, typer.Argument(help="Which data set; bmd is the only one.")],
+    to: Annotated[Path, typer.Option(help="Folder to download into; files keep the data set's own paths.")],
     version: VersionOption = Version.B,
     subjects: SubjectsOption = None,
     regions: RegionsOption = "study",
@@ -111,12 +111,14 @@ def ingest_fetch(
         bool, typer.Option("--motion-energy", help="Motion-energy features of the videos.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List files and sizes, and fetch nothing.")
+        bool, typer.Option("--dry-run", help="List files and sizes, and download nothing.")
     ] = False,
-    endpoint_url: Annotated[str | None, typer.Option(help="A mirror that speaks S3.")] = None,
+    endpoint_url: Annotated[
+        str | None, typer.Option(help="A mirror with the same bucket and paths: https://... or http://...")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 8,
 ) -> None:
-    """Download BOLD Moments: only what is asked for, verified, and resumed where it was stopped.
+    """Download the selected files of BOLD Moments. Files are verified; run it again to resume.
 
     Example: `alignhouse ingest fetch bmd --to /data/bmd --subjects sub-01 --regions V1,EBA`
     """
@@ -132,12 +134,13 @@ def ingest_fetch(
         _names(regions),
         annotations=annotations,
         motion_energy=motion_energy,
+        endpoint_url=endpoint_url,
     )
     with stoppable():
         if dry_run:
             show_plan(files, to)
         else:
-            fetch_dataset(files, to, endpoint_url=endpoint_url, workers=workers)
+            fetch_dataset(files, to, allow_http=endpoint_url is not None, workers=workers)
 
 
 @ingest_app.command("models")
@@ -176,11 +179,11 @@ def ingest_weights(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option(help="Folder to keep them in. Default: $ALIGNHOUSE_WEIGHTS, else the user's cache."),
+        typer.Option(help="Folder to download into. Default: $ALIGNHOUSE_WEIGHTS, else the user's cache."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 4,
 ) -> None:
-    """Download checkpoints of mmaction2's networks, verified, and resumed where it was stopped.
+    """Download checkpoints of mmaction2's networks. Files are verified; run it again to resume.
 
     Example: `alignhouse ingest weights "slowfast*" tanet_r50`
     """

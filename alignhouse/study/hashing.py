@@ -1,4 +1,4 @@
-"""Content hashes of raw files: several at a time, with progress, remembered, and taken over from a fetch."""
+"""sha256 of raw files: computed in parallel with progress, cached, and reused from a download."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.progress import Progress
 
-# Hashing 40 GB takes half a minute: what is known is kept on the way.
+# Hashing 40 GB takes half a minute, so the cache is saved now and then.
 FILES_BETWEEN_SAVES = 200
 
 
 def hash_files(
     paths: Sequence[Path], hashes: Hashes, progress: Progress, fetched: Path | None = None
 ) -> dict[Path, str]:
-    """The sha256 of each file; what `alignhouse ingest fetch` verified in `fetched` is not read again."""
+    """The sha256 of each file, as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    hashes : the cache; new hashes are added and saved.
+    fetched : a folder that `alignhouse ingest fetch` filled. Files that it verified are not read again.
+    """
     ledger = Hashes(fetched, LEDGER) if fetched is not None and (fetched / LEDGER).is_file() else None
     unknown = [path for path in paths if not hashes.knows(path)]
     progress.stage("Checking files", len(unknown), len(paths) - len(unknown))

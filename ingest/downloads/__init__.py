@@ -1,1 +1,1 @@
-"""Downloads of public data sets: what to fetch, and bringing it here verified. Light to import."""
+"""Download files over HTTPS into a folder: resumed, verified, in parallel. Knows no data set or network."""

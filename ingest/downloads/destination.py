@@ -1,4 +1,4 @@
-"""The folder that files are fetched into: who does it, what is verified, what is left, is there room."""
+"""The destination folder of a download: its lock, the files that are complete, the room on its disk."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
+from alignhouse.ingest.downloads.part import hashing_until, usable_bytes
+from alignhouse.ingest.downloads.remote_file import RemoteFile, refuse_repeated
 from alignhouse.ingest.downloads.threads import Link, in_threads
-from alignhouse.ingest.downloads.transfer import bytes_in_part, hashing_until
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.lock import only_one
@@ -22,15 +22,17 @@ LOCK = ".alignhouse-fetch.lock"
 
 @dataclass(frozen=True)
 class Plan:
-    """What a fetch would do, each list in the order asked for.
+    """What a download has to do, each list in the order of the request.
 
-    verified : files that are there and right. left : those to fetch. wrong : those of `left` that are there
-    with other content. partial : of those of `left` that came in part, path -> bytes. bytes_left : to fetch.
+    verified : files that are complete. left : files to download. wrong : those of `left` that exist with
+    other content. unreadable : path -> error, of files that exist and cannot be read. partial : path -> bytes
+    of those of `left` that can be resumed. bytes_left : to download, as far as sizes are known.
     """
 
     verified: list[RemoteFile]
     left: list[RemoteFile]
     wrong: list[RemoteFile]
+    unreadable: dict[str, Exception]
     partial: dict[str, int]
     bytes_left: int
 
@@ -38,25 +40,30 @@ class Plan:
 @dataclass(frozen=True)
 class _Looked:
     file: RemoteFile
-    there: bool
-    right: bool
+    exists: bool = False
+    right: bool = False
+    error: Exception | None = None
 
 
 def plan(files: Sequence[RemoteFile], to: Path, *, workers: int = 4) -> Plan:
-    """What of the files is in the folder `to`, verified, and what is left; changes nothing there.
+    """What `fetch` would have to do; changes nothing.
 
-    A file that no fetch has verified, or that was changed since, is read through.
+    Files that no download has verified, or that changed since, are read and hashed.
 
-    Raises BadInput for a path listed twice, and where `to` is no folder.
+    Raises
+    ------
+    BadInput : a path is listed twice or leads out of `to`, or `to` is not a folder.
     """
     refuse_repeated(files)
     if to.exists() and not to.is_dir():
-        raise BadInput(f"{to} is no folder", expected="a folder to fetch into")
+        raise BadInput(f"{to} is not a folder", expected="a folder to download into")
     return look(files, to, ledger_of(to), workers)
 
 
 def look(files: Sequence[RemoteFile], to: Path, ledger: Hashes, workers: int) -> Plan:
-    """As `plan`, with the caller's ledger, which learns the hashes of what was read."""
+    """As `plan`; also adds the hash of each file that was read to `ledger`."""
+    for file in files:
+        refuse_outside(file, to)
     looked: dict[str, _Looked] = {}
 
     def work(file: RemoteFile, link: Link) -> None:
@@ -67,70 +74,76 @@ def look(files: Sequence[RemoteFile], to: Path, ledger: Hashes, workers: int) ->
         looked[message.file.path] = message
 
     in_threads(work, files, workers, hear)
-    left = [file for file in files if not looked[file.path].right]
-    in_parts = {file.path: bytes_in_part(file, to / file.path) for file in left}
+    each = [looked[file.path] for file in files]
+    left = [one.file for one in each if not one.right and not one.error]
+    partial = {file.path: usable_bytes(file, to / file.path) for file in left}
     return Plan(
-        verified=[file for file in files if looked[file.path].right],
+        verified=[one.file for one in each if one.right],
         left=left,
-        wrong=[file for file in left if looked[file.path].there],
-        partial={path: size for path, size in in_parts.items() if size},
-        bytes_left=sum(file.bytes - in_parts[file.path] for file in left),
+        wrong=[file for file in left if looked[file.path].exists],
+        unreadable={one.file.path: one.error for one in each if one.error},
+        partial={path: size for path, size in partial.items() if size},
+        bytes_left=sum((file.bytes or 0) - partial[file.path] for file in left if file.bytes is not None),
     )
 
 
 def ledger_of(to: Path) -> Hashes:
-    """The memory of what was verified in the folder; deleting its file only costs reading the files again."""
+    """The hashes of the files that were verified in a folder. Deleting its file only costs time."""
     return Hashes(to, LEDGER)
 
 
 @contextlib.contextmanager
 def fetching_into(to: Path) -> Iterator[None]:
-    """Make the folder if need be, and be the only one who fetches into it.
+    """Create the folder if needed, and lock it against other downloads.
 
-    Raises BadInput where another process does, saying which and since when, and where the folder cannot be
-    made or written.
+    Raises
+    ------
+    BadInput : another process downloads into it (the message says which and since when), or it cannot be
+        created or written.
     """
     try:
         to.mkdir(parents=True, exist_ok=True)
-        # Neither made nor emptied by what holds it; the system's lock on it falls with its process.
+        # Opening neither locks nor empties the file. The lock ends with the process that holds it.
         file = (to / LOCK).open("a+", encoding="utf-8")
     except OSError as error:
-        raise BadInput(f"cannot fetch into {to}", expected="a folder to write to", found=error) from error
+        raise BadInput(
+            f"cannot download into {to}", expected="a folder that can be written", found=error
+        ) from error
 
     def refusal(holder: str) -> BadInput:
         return BadInput(
-            f"another process is fetching into {to}", found=holder, hint="wait for it to end, or stop it"
+            f"another process is downloading into {to}", found=holder, hint="wait until it ends, or stop it"
         )
 
     with file, only_one(file, "fetching", refusal):
         yield
 
 
-def refuse_too_little_disk(bytes_left: int, to: Path, hint: str) -> None:
-    """Raise BadInput, with a hint of what to do, where the disk of `to` has less room than is needed."""
+def refuse_outside(file: RemoteFile, to: Path) -> None:
+    """Raise BadInput if a link in the folder leads the file's path out of the folder."""
+    folder = (to / file.path).parent.resolve()
+    if not folder.is_relative_to(to.resolve()):
+        raise BadInput(f"folder of {file.path}", expected=f"a folder in {to}", found=f"a link to {folder}")
+
+
+def refuse_too_little_disk(bytes_left: int, to: Path) -> None:
+    """Raise BadInput if the disk of a folder has less free room than `bytes_left`."""
     free = shutil.disk_usage(to).free
     if free < bytes_left:
         raise BadInput(
             f"too little room on the disk of {to}",
             expected=f"{in_words(bytes_left)} free",
             found=in_words(free),
-            hint=hint,
+            hint="make room, download less, or download to another disk",
         )
 
 
 def _look(file: RemoteFile, path: Path, ledger: Hashes, link: Link) -> _Looked:
     try:
         if not path.is_file():
-            return _Looked(file, there=False, right=False)
-        of_that_size = path.stat().st_size == file.bytes
-        right = of_that_size and ledger.of(path, hashing_until(link.check)) == file.sha256
-        return _Looked(file, there=True, right=right)
+            return _Looked(file)
+        same_size = file.bytes in (None, path.stat().st_size)
+        right = same_size and ledger.of(path, hashing_until(link.check)).startswith(file.sha256)
+        return _Looked(file, exists=True, right=right)
     except OSError as error:
-        raise BadInput(f"cannot read {path}", found=error) from error
-
-
-def refuse_repeated(files: Sequence[RemoteFile]) -> None:
-    paths = [file.path for file in files]
-    if len(set(paths)) < len(paths):
-        twice = next(path for i, path in enumerate(paths) if path in paths[:i])
-        raise BadInput(f"{twice} is listed twice", expected="each file once")
+        return _Looked(file, error=BadInput(f"cannot read {path}", found=error))

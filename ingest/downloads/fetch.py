@@ -1,4 +1,4 @@
-"""Fetching files: several at a time, each verified, none that is verified already."""
+"""Download files into a folder, several at a time."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
 from alignhouse.ingest.downloads.destination import (
     Plan,
     fetching_into,
     ledger_of,
     look,
-    refuse_repeated,
+    refuse_outside,
     refuse_too_little_disk,
 )
-from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch, in_words, is_disk_full, keep
+from alignhouse.ingest.downloads.http import Broken, Unreachable, size_on_server
+from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch, failure_in_words, is_disk_full
+from alignhouse.ingest.downloads.part import remove_part
 from alignhouse.ingest.downloads.progress import Silent, TransferProgress
-from alignhouse.ingest.downloads.s3 import BUCKET, PREFIX, Source
+from alignhouse.ingest.downloads.remote_file import RemoteFile, refuse_plain_http, refuse_repeated
 from alignhouse.ingest.downloads.threads import Link, in_threads
-from alignhouse.ingest.downloads.transfer import Came, Dropped, Said, Unreachable, bring
+from alignhouse.ingest.downloads.transfer import Came, Dropped, Said, Verified, download
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.hashes import Hashes
 
-FETCH_LESS = "make room, fetch fewer regions or subjects, or fetch to another disk"
-_BETWEEN_SAVES = 1.0  # seconds; what a kill loses of the ledger is only read again, not fetched
+_BETWEEN_SAVES = 1.0  # seconds; files whose hashes a kill loses are only read again, not downloaded
 
 
 @dataclass(frozen=True)
-class _Brought:
+class _Sized:
+    file: RemoteFile
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class _Done:
     file: RemoteFile
 
 
@@ -43,79 +49,131 @@ def fetch(
     files: Sequence[RemoteFile],
     to: Path,
     *,
-    endpoint_url: str | None = None,
-    bucket: str = BUCKET,
-    prefix: str = PREFIX,
+    allow_http: bool = False,
     workers: int = 8,
     progress: TransferProgress | None = None,
-) -> Fetched[RemoteFile]:
-    """Bring the files to the folder `to`, each below it under its own path.
+    verified: Verified | None = None,
+) -> Fetched:
+    """Download files to the folder `to`, each to its own path in it.
 
-    A file is in its place only once its sha256 is right. What came before is kept: verified files are not
-    fetched again, halves are resumed, and what is there with other content is replaced. It may be stopped, or
-    killed, at any moment: fetch again and it does the rest.
+    A file gets its final name only after its sha256 was verified. Complete files are not downloaded again,
+    partial ones are resumed, and files with other content are replaced. The process may be stopped or killed
+    at any time; the next call downloads the rest.
 
     Parameters
     ----------
-    endpoint_url, bucket, prefix : where the data set is; by default OpenNeuro's public bucket at Amazon.
-    workers : files that come at a time.
+    allow_http : accept http:// addresses, for a server that the user named.
+    workers : number of files to download at the same time.
+    verified : called with each complete file, its sha256 and its size in bytes, before a new file gets its
+        final name; in any thread. If it raises OSError or BadInput, the file fails.
 
-    Raises BadInput where another process fetches into `to`, the disk has too little room, or nothing can be
-    begun; IncompleteFetch, a BadInput, at the end where files failed: the others are there, verified.
+    Raises
+    ------
+    BadInput : another process downloads into `to`, the disk has too little room, two files have the same
+        path, a path leads out of `to`, or an address is not allowed. Nothing was downloaded.
+    IncompleteFetch : a BadInput, at the end, if files failed. The others are complete and verified.
     """
     refuse_repeated(files)
+    if not allow_http:
+        refuse_plain_http(files)
     if workers < 1:
-        raise BadInput("files to fetch at a time", expected="1 or more", found=workers)
+        raise BadInput("number of files to download at a time", expected="1 or more", found=workers)
     progress = progress or Silent()
     with fetching_into(to):
         ledger = ledger_of(to)
         try:
-            plan = look(files, to, ledger, workers)
-            refuse_too_little_disk(plan.bytes_left, to, FETCH_LESS)
-            # Nothing of the server is needed, nor boto3, where all is here.
-            source = Source(bucket, prefix, endpoint_url, connections=workers) if plan.left else None
-            progress.begin(plan.bytes_left, len(plan.left))
-            for file in plan.wrong:
-                progress.say(f"{file.path} is there, but is not the data set's file; it is fetched again")
-            if source is None:
-                return Fetched(verified=plan.verified)
-            return _Fetch(plan, to, source, ledger, progress).run(workers)
+            return _Fetch(files, to, ledger, progress, verified or _nothing).run(workers)
         finally:
-            keep(ledger, progress)
+            _save(ledger, progress)
 
 
 class _Fetch:
-    """The part of a fetch that talks to the server."""
+    """One call of `fetch`, while the folder is locked."""
 
     def __init__(
-        self, plan: Plan, to: Path, source: Source, ledger: Hashes, progress: TransferProgress
+        self,
+        files: Sequence[RemoteFile],
+        to: Path,
+        ledger: Hashes,
+        progress: TransferProgress,
+        verified: Verified,
     ) -> None:
-        self._plan, self._to, self._source = plan, to, source
-        self._ledger, self._progress = ledger, progress
+        self._files, self._to, self._ledger = files, to, ledger
+        self._progress, self._verified = progress, verified
         self._saved = time.monotonic()
-        self._wrong = {file.path for file in plan.wrong}
+        self._wrong: set[str] = set()
+        self._sizes: dict[str, int] = {}
+        self._hosts: set[str] = set()
+        self._silent_hosts: set[str] = set()
         self._failures: dict[str, Exception] = {}
-        self._done: Fetched[RemoteFile] = Fetched(verified=plan.verified)
+        self._done = Fetched()
 
-    def run(self, workers: int) -> Fetched[RemoteFile]:
-        in_threads(self._work, self._plan.left, workers, self._hear)
+    def run(self, workers: int) -> Fetched:
+        plan = look(self._files, self._to, self._ledger, workers)
+        for path, error in plan.unreadable.items():
+            self._fail(path, error)
+        for file in plan.verified:
+            self._keep_complete(file)
+        in_threads(self._ask_size, [file for file in plan.left if file.bytes is None], workers, self._hear)
+        self._silent_hosts.clear()  # a download is retried, the request for a size is not
+        self._hosts = {file.host for file in plan.left}
+        bytes_left = self._bytes_left(plan)
+        refuse_too_little_disk(bytes_left, self._to)
+        self._progress.begin(bytes_left, len(plan.left))
+        for file in plan.wrong:
+            self._wrong.add(file.path)
+            self._progress.say(f"{file.path} exists with other content; it is downloaded again")
+        in_threads(self._download, plan.left, workers, self._hear)
         if self._failures:
-            raise IncompleteFetch(
-                self._failures, self._done, asked=len(self._plan.verified) + len(self._plan.left)
-            )
+            raise IncompleteFetch(self._failures, self._done, len(self._files))
         return self._done
 
-    def _work(self, file: RemoteFile, link: Link) -> None:
-        final = self._to / file.path
+    def _keep_complete(self, file: RemoteFile) -> None:
+        path = self._to / file.path
         try:
-            bring(file, final, self._source, link)
-            self._ledger.remember(final, file.sha256)
+            self._verified(file, self._ledger.of(path), path.stat().st_size)
+            remove_part(path)  # a kill can leave one
+        except (BadInput, OSError) as error:
+            self._fail(file.path, error)
+        else:
+            self._done.verified.append(file)
+
+    def _bytes_left(self, plan: Plan) -> int:
+        found = sum(max(0, size - plan.partial.get(path, 0)) for path, size in self._sizes.items())
+        return plan.bytes_left + found
+
+    def _ask_size(self, file: RemoteFile, link: Link) -> None:
+        if file.host in self._silent_hosts:
+            return
+        try:
+            size = size_on_server(file)
+        except Broken as error:
+            # The size is only for the total. The download reports what is still wrong then.
+            if error.unreachable:
+                self._silent_hosts.add(file.host)
+            return
+        except BadInput:  # some servers refuse HEAD
+            return
+        if size is not None:
+            link.tell(_Sized(file, size))
+
+    def _download(self, file: RemoteFile, link: Link) -> None:
+        try:
+            if file.host in self._silent_hosts:
+                raise Unreachable(
+                    file.name, expected=f"the file at {file.url}", found="no connection to the server"
+                )
+            refuse_outside(file, self._to)
+            final = self._to / file.path
+            self._ledger.remember(final, download(file, final, link, self._verified))
         except (BadInput, OSError) as error:
             link.tell(_Failed(file, error))
-            if _concerns_all(error):
-                link.stop.set()
+            if isinstance(error, Unreachable):
+                self._silent_hosts.add(file.host)
+            if is_disk_full(error) or self._silent_hosts >= self._hosts:
+                link.stop.set()  # every other file would fail in the same way
         else:
-            link.tell(_Brought(file))
+            link.tell(_Done(file))
 
     def _hear(self, message: object) -> None:
         match message:
@@ -126,22 +184,31 @@ class _Fetch:
                 self._progress.advance(-n_bytes)
             case Said(line):
                 self._progress.say(line)
+            case _Sized(file, n_bytes):
+                self._sizes[file.path] = n_bytes
             case _Failed(file, error):
-                self._failures[file.path] = error
-                self._progress.say(f"could not fetch {in_words(file.path, error)}")
-            case _Brought(file):
+                self._fail(file.path, error)
+            case _Done(file):
                 self._done.fetched.append(file)
                 if file.path in self._wrong:
                     self._done.replaced.append(file)
                 self._progress.file_done(file.path)
-                self._save_now_and_then()
+                if time.monotonic() - self._saved >= _BETWEEN_SAVES:
+                    _save(self._ledger, self._progress)
+                    self._saved = time.monotonic()
 
-    def _save_now_and_then(self) -> None:
-        if time.monotonic() - self._saved >= _BETWEEN_SAVES:
-            keep(self._ledger, self._progress)
-            self._saved = time.monotonic()
+    def _fail(self, path: str, error: Exception) -> None:
+        self._failures[path] = error
+        self._progress.say(f"could not download {failure_in_words(path, error)}")
 
 
-def _concerns_all(error: Exception) -> bool:
-    """Whether every other file would fail of the same."""
-    return isinstance(error, Unreachable) or is_disk_full(error)
+def _nothing(file: RemoteFile, sha256: str, n_bytes: int) -> None: ...
+
+
+def _save(ledger: Hashes, progress: TransferProgress) -> None:
+    try:
+        ledger.save()
+    except OSError as error:  # mostly a full disk, which also fails files with an error of its own
+        progress.say(
+            f"the hashes of verified files could not be saved; they are read again next time ({error})"
+        )

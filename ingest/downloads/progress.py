@@ -1,4 +1,4 @@
-"""What fetching reports to, so that a person can see what has come and what is left."""
+"""How a download reports its progress."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Protocol
 
 
 class TransferProgress(Protocol):
-    """Shows a fetch; the command line has one with bars. Only the thread that called `fetch` calls it."""
+    """Shows the progress of a download. Only the thread that called `fetch` calls it."""
 
     def begin(self, total_bytes: int, files: int) -> None:
-        """So much is left to fetch; what is verified, or lies here in part, is not counted."""
+        """Size and number of the files to download; bytes that are on the disk already are not counted."""
 
     def advance(self, bytes: int) -> None:
-        """So many bytes came, or (negative) were found wrong and thrown away; they add up to the total."""
+        """Number of bytes received, or (negative) discarded. The sum is `total_bytes` at the end."""
 
     def file_done(self, path: str) -> None:
-        """A file is verified and in its place."""
+        """A file is verified and has its final name."""
 
     def say(self, line: str) -> None:
-        """A line for the person who watches."""
+        """Show a line of text."""
 
 
 class Silent:
-    """Reports nothing."""
+    """Shows nothing."""
 
     def begin(self, total_bytes: int, files: int) -> None: ...
     def advance(self, bytes: int) -> None: ...

@@ -1,4 +1,4 @@
-"""Work on several threads that the calling thread hears from, and that stop when it does."""
+"""Worker threads that send messages to the calling thread and stop when it stops."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-_LONGEST_GOODBYE = 2.0  # seconds; a thread that waits for a silent server longer than this is left behind
+_LONGEST_JOIN = 2.0  # seconds; a thread that waits longer for a silent server is abandoned
 
 
-class Halted(Exception):  # a signal between threads, not an error
+class Halted(Exception):  # a signal to a worker, not an error
     """The work was stopped."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """What a worker has of the thread that waits for it: `tell` it something, and whether to `stop`."""
+    """A worker's link to the calling thread: `tell` sends it a message, `stop` is set to end the work."""
 
     tell: Callable[[object], None]
     stop: threading.Event
@@ -47,17 +47,17 @@ def in_threads(
     workers: int,
     hear: Callable[[object], None],
 ) -> None:
-    """Do `work` for every item on `workers` threads, and `hear` in this one what they tell.
+    """Call `work` for every item on `workers` threads, and `hear` in this thread for each message they send.
 
-    A worker may set the link's stop: no further item is begun then. What this thread raises meanwhile
-    (KeyboardInterrupt too) and what `work` raises, Halted apart, stops all threads and is raised here.
+    A worker may set `link.stop`; then no further item is started. An exception of this thread (such as
+    KeyboardInterrupt) or of `work` (except Halted) stops all threads and is raised here.
     """
     waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
     for item in items:
         waiting.put(item)
     told: queue.SimpleQueue[object] = queue.SimpleQueue()
     link = Link(told.put, threading.Event())
-    # Daemons: a thread that reads from a silent server cannot be woken, and must not keep the process.
+    # Daemon threads: one that reads from a silent server cannot be woken, and must not keep the process.
     threads = [
         threading.Thread(target=_loop, args=(work, waiting, link), daemon=True)
         for _ in range(min(workers, len(items)))
@@ -77,7 +77,7 @@ def in_threads(
                 raise message.error
     finally:
         link.stop.set()
-        until = time.monotonic() + _LONGEST_GOODBYE
+        until = time.monotonic() + _LONGEST_JOIN
         for thread in threads:
             if thread.ident is not None:
                 thread.join(max(0.0, until - time.monotonic()))
@@ -90,6 +90,6 @@ def _loop(work: Callable[[Item, Link], None], waiting: queue.SimpleQueue[Item], 
             work(waiting.get_nowait(), link)
     except (Halted, queue.Empty):
         pass
-    except BaseException as raised:  # raised again where the person can see it
+    except BaseException as raised:  # raised again in the calling thread
         error = raised
     link.tell(_Ended(error))

@@ -1,191 +1,226 @@
-"""One file: resumed where it stopped, verified, and only then moved into its place."""
+"""Download of one file: resumed from its partial file, verified, then renamed to its final name."""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
-from alignhouse.ingest.datasets.bmd.manifest import RemoteFile
-from alignhouse.ingest.downloads.s3 import CHUNK, Answer, Broken
+from alignhouse.ingest.downloads.http import Answer, Broken, PastTheEnd, Unreachable, get
+from alignhouse.ingest.downloads.part import Part, part_of, remove_part, version_file
+from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.ingest.downloads.threads import Link
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import move_into_place
 from alignhouse.warehouse.sizes import in_words
 
-_WRONG_HASHES = 2  # the second of a file is the server's fault
-_BREAKS = 6  # in a row, with less than _HEADWAY between them
+_DOWNLOADS = 2  # of one file; if the second has a wrong hash too, the server's copy is wrong
+_BREAKS = 6  # failures in a row, with less than _HEADWAY between them
 _HEADWAY = 2**20  # bytes
-_FIRST_PAUSE = 1.0  # seconds after a break; doubles
+_RESTARTS = 4  # from the first byte on, because the rest did not fit
+_FIRST_PAUSE = 1.0  # seconds after a failure; doubles each time
+_LONGEST_WAIT = 600.0  # seconds; if a server asks for more, the file fails
+
+Verified = Callable[[RemoteFile, str, int], None]
 
 
 @dataclass(frozen=True)
 class Came:
-    """Bytes came from the server."""
+    """Message: bytes were received."""
 
     bytes: int
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """Bytes that had come, now or before, were thrown away."""
+    """Message: bytes that were received, now or in an earlier run, were discarded."""
 
     bytes: int
 
 
 @dataclass(frozen=True)
 class Said:
-    """A line for the person who watches."""
+    """Message: a line of text for the person."""
 
     line: str
 
 
-class Unreachable(BadInput):
-    """The server cannot be reached: no file can come."""
+def download(file: RemoteFile, final: Path, link: Link, verified: Verified) -> str:
+    """Download a file to `final`, continuing its partial file. Returns its sha256.
 
+    Sends Came, Dropped and Said through the link.
 
-class Readable(Protocol):
-    """Where files come from; `alignhouse.ingest.downloads.s3.Source` is one."""
+    Parameters
+    ----------
+    verified : called with the file, its sha256 and size before the file gets its final name.
 
-    def get(self, file: RemoteFile, start: int) -> Answer: ...
-
-
-def part_of(final: Path) -> Path:
-    """Where the content of a file is gathered until it is whole and verified."""
-    return final.with_name(f".{final.name}.part")
-
-
-def bytes_in_part(file: RemoteFile, final: Path) -> int:
-    """How much of the file lies in its part; 0 for a part that is longer than the file, so none of it."""
-    part = part_of(final)
-    size = part.stat().st_size if part.is_file() else 0
-    return size if size <= file.bytes else 0
-
-
-def bring(file: RemoteFile, final: Path, source: Readable, link: Link) -> None:
-    """Make `final` the file, going on from what lies in its part; tells the link Came, Dropped and Said.
-
-    Raises BadInput for a second wrong hash, what `source` refuses, and a connection that keeps breaking
-    (Unreachable if there was none at all); Halted when stopped, leaving the part; OSError from the disk.
+    Raises
+    ------
+    BadInput : the content is wrong twice, the server refuses, its file has another size, the disk has
+        too little room for the rest, or the connection keeps failing (Unreachable if there was
+        none at all).
+    Halted : the work was stopped; the partial file stays.
+    OSError : from the disk.
     """
-    part = part_of(final)
-    part.parent.mkdir(parents=True, exist_ok=True)
     found = ""
-    for _ in range(_WRONG_HASHES):
-        try:
-            found = _gather(file, part, source, link)
-        except BaseException:
-            if part.is_file() and part.stat().st_size == 0:  # nothing to go on from
-                part.unlink()
-            raise
-        if found == file.sha256:
+    for _ in range(_DOWNLOADS):
+        found, n_bytes = _complete_part(file, final, link)
+        if found.startswith(file.sha256):
             link.check()
-            move_into_place(part, final)
-            return
-        part.unlink()
-        link.tell(Dropped(file.bytes))
-        link.tell(Said(f"{file.path}: the content that came is not the file's; it is thrown away"))
+            verified(file, found, n_bytes)
+            move_into_place(part_of(final), final)
+            version_file(final).unlink(missing_ok=True)
+            return found
+        remove_part(final)
+        link.tell(Dropped(n_bytes))
+        link.tell(Said(f"{file.path}: the downloaded content is wrong; it is thrown away"))
     raise BadInput(
-        f"content of {file.path}",
-        expected=f"sha256 {file.sha256[:12]}...",
-        found=f"{found[:12]}..., {_WRONG_HASHES} times",
-        hint="the server's copy is damaged, or not the manifest's version",
+        f"content of {file.name}",
+        expected=f"sha256 {file.sha256}" + ("" if file.has_full_sha256 else "..."),
+        found=f"{found}, {_DOWNLOADS} times, at {file.url}",
+        hint=file.hint,
     )
 
 
-def hashing_until(stop: Callable[[], None]) -> Callable[[Path], str]:
-    """A function that gives a file's sha256, and calls `stop` now and then, which may raise."""
-
-    def hashing(path: Path) -> str:
-        with path.open("rb") as content:
-            digest, _ = _hash_of(content, stop)
-        return digest.hexdigest()
-
-    return hashing
-
-
-def _gather(file: RemoteFile, part: Path, source: Readable, link: Link) -> str:
-    """Fill the part up to the file's size; the sha256 of what is in it then."""
-    with part.open("a+b") as to:
-        if to.seek(0, 2) > file.bytes:
-            to.truncate(0)
-            link.tell(Said(f"{file.path}: its part is longer than the file; it is thrown away"))
-        to.seek(0)
-        gathered = _Gathered(file, to, *_hash_of(to, link.check))
-        breaks = 0
-        while gathered.size < file.bytes:
-            before = gathered.size
-            try:
-                gathered.go_on(source, link)
-                if gathered.size < file.bytes:
-                    raise Broken(EOFError("the server ended early"))
-            except Broken as error:
-                breaks = 1 if gathered.size - before >= _HEADWAY else breaks + 1
-                _pause_after(breaks, error, gathered, link)
-        return gathered.digest.hexdigest()
+def _complete_part(file: RemoteFile, final: Path, link: Link) -> tuple[str, int]:
+    """Download the rest of the partial file; the sha256 and size of all of it."""
+    with Part(file, final, link.check) as part:
+        if part.discarded:
+            link.tell(Said(f"{file.path}: the partial file {part.discarded}; it is thrown away"))
+        try:
+            _request_until_complete(file, final, part, link)
+        except BaseException:
+            # Once this run is stopped, the empty file may be another run's.
+            if part.size == 0 and not link.stop.is_set():
+                remove_part(final)
+            raise
+        return part.digest.hexdigest(), part.size
 
 
-@dataclass
-class _Gathered:
-    """A part that is open for appending, with the hash and size of what is in it."""
+def _request_until_complete(file: RemoteFile, final: Path, part: Part, link: Link) -> None:
+    transfer, breaks = _Transfer(file, final, part, link), 0
+    while not transfer.complete:
+        before = part.size
+        try:
+            transfer.request_rest()
+        except Broken as error:
+            breaks = 1 if part.size - before >= _HEADWAY else breaks + 1
+            _pause_after(breaks, error, file, part.size, link)
 
-    file: RemoteFile
-    to: BinaryIO
-    digest: hashlib._Hash
-    size: int
 
-    def go_on(self, source: Readable, link: Link) -> None:
-        """Append what one request gives."""
-        answer = source.get(self.file, self.size)
+class _Transfer:
+    """Fills a partial file by one request or more; `complete` says whether it has the whole file."""
+
+    def __init__(self, file: RemoteFile, final: Path, part: Part, link: Link) -> None:
+        self._file, self._final, self._part, self._link = file, final, part, link
+        self._restarts = 0
+        self.complete = part.size == self._total(None)
+
+    def request_rest(self) -> None:
+        """Append the answer to one request."""
+        try:
+            answer = get(self._file, self._part.size, self._part.version)
+        except PastTheEnd as error:
+            self._link.check()
+            self._end_at(error.n_bytes)
+            return
         with contextlib.closing(answer.chunks):
-            if answer.start != self.size:
-                self._begin_again(answer.start, link)
+            # Before any change on the disk: once this run is stopped, another may use the folder.
+            self._link.check()
+            if not self._fits(answer):
+                return
+            total = self._total(answer.version.n_bytes)
+            self._refuse_too_little_disk(total)
             for chunk in answer.chunks:
-                # Before writing: another fetch may have the destination once this one was stopped.
-                link.check()
-                self._append(chunk)
-                link.tell(Came(len(chunk)))
+                self._link.check()
+                if self._file.bytes is not None and self._part.size + len(chunk) > self._file.bytes:
+                    raise self._other_size("more")
+                self._part.append(chunk)
+                self._link.tell(Came(len(chunk)))
+        # Without any known size, the end of the answer is the end of the file.
+        self.complete = total is None or self._part.size == total
+        if total is not None and self._part.size > total:
+            self._restart("the partial file is longer than the file")
+        elif not self.complete:
+            raise Broken(EOFError("the server ended early"))
 
-    def _append(self, chunk: bytes) -> None:
-        if self.size + len(chunk) > self.file.bytes:
+    def _fits(self, answer: Answer) -> bool:
+        """Whether the answer continues the content, which may have been discarded for it."""
+        part = self._part
+        if answer.start == 0:
+            if part.size:
+                self._restart("the server sends the whole file again")
+            part.set_version(answer.version)
+            return True
+        if answer.start == part.size and (part.version is None or answer.version.may_be(part.version)):
+            if part.version is None:
+                part.set_version(answer.version)
+            return True
+        self._restart("the file on the server has changed")
+        return False
+
+    def _total(self, on_server: int | None) -> int | None:
+        """The size of the file, from the best source that knows it."""
+        if self._file.bytes is not None:
+            if on_server not in (None, self._file.bytes):
+                raise self._other_size(f"{on_server:,}")
+            return self._file.bytes
+        if on_server is None and self._part.version:
+            return self._part.version.n_bytes
+        return on_server
+
+    def _end_at(self, on_server: int | None) -> None:
+        """The server has no byte after the content so far."""
+        if self._file.bytes is not None:
+            raise self._other_size(f"no more than {on_server or self._part.size:,}")
+        if on_server == self._part.size:
+            self.complete = True
+        else:
+            self._restart("the partial file is longer than the file")
+
+    def _restart(self, why: str) -> None:
+        self._restarts += 1
+        if self._restarts >= _RESTARTS:
             raise BadInput(
-                f"size of {self.file.path}", expected=f"{self.file.bytes:,} bytes", found="more on the server"
+                self._file.name,
+                expected=f"the rest of the file at {self._file.url}",
+                found=f"none, {self._restarts} times; {why}",
             )
-        self.to.write(chunk)
-        self.to.flush()
-        self.digest.update(chunk)
-        self.size += len(chunk)
+        self._link.tell(Dropped(self._part.size))
+        self._link.tell(Said(f"{self._file.path}: {why}; the download starts again"))
+        self._part.clear()
 
-    def _begin_again(self, start: int, link: Link) -> None:
-        """For a server that gives the whole file where the rest of it was asked for."""
-        if start != 0:
+    def _refuse_too_little_disk(self, total: int | None) -> None:
+        free = shutil.disk_usage(self._final.parent).free
+        if total is not None and free < total - self._part.size:
             raise BadInput(
-                f"{self.file.path} from byte {self.size:,} on", expected="that", found=f"from {start:,} on"
+                f"too little room on the disk for {self._file.name}",
+                expected=f"{in_words(total - self._part.size)} free",
+                found=in_words(free),
+                hint="make room on the disk",
             )
-        self.to.truncate(0)
-        link.tell(Dropped(self.size))
-        self.digest, self.size = hashlib.sha256(), 0
+
+    def _other_size(self, found: str) -> BadInput:
+        return BadInput(
+            f"size of {self._file.name}",
+            expected=f"{self._file.bytes:,} bytes",
+            found=f"{found} on the server",
+            hint="the server has another version of the file",
+        )
 
 
-def _hash_of(content: BinaryIO, stop: Callable[[], None]) -> tuple[hashlib._Hash, int]:
-    """The sha256, not yet finished, and the size of what is left to read of `content`."""
-    digest, size = hashlib.sha256(), 0
-    while chunk := content.read(CHUNK):
-        stop()
-        digest.update(chunk)
-        size += len(chunk)
-    return digest, size
-
-
-def _pause_after(breaks: int, error: Broken, gathered: _Gathered, link: Link) -> None:
-    path, at = gathered.file.path, in_words(gathered.size)
-    if breaks >= _BREAKS:
+def _pause_after(breaks: int, error: Broken, file: RemoteFile, size: int, link: Link) -> None:
+    if breaks >= _BREAKS or error.wait > _LONGEST_WAIT:
         kind = Unreachable if error.unreachable else BadInput
-        raise kind(f"{path} broke off {breaks} times in a row, last after {at}", found=str(error)) from error
-    link.tell(Said(f"{path}: broke off after {at} ({error}); going on"))
-    # At random, so that threads that were throttled together do not come back together.
-    link.pause(_FIRST_PAUSE * 2 ** (breaks - 1) * random.uniform(0.5, 1.0))
+        times = f"failed {breaks} times in a row, last" if breaks > 1 else "failed"
+        raise kind(
+            f"download of {file.name} {times} after {in_words(size)}",
+            expected=f"the file at {file.url}",
+            found=f"{error}, wait {round(error.wait):,} s" if error.wait else str(error),
+        ) from error
+    link.tell(Said(f"{file.path}: the connection failed after {in_words(size)} ({error}); trying again"))
+    # Random, so that threads that a server throttled together do not return together.
+    link.pause(error.wait + _FIRST_PAUSE * 2 ** (breaks - 1) * random.uniform(0.5, 1.0))

@@ -1,4 +1,4 @@
-"""Which checkpoint files networks ask for, where they come from, and what content they must have.
+"""The checkpoint files of networks: their addresses, and the content that each must have.
 
 Importing this module loads no deep-learning library.
 """
@@ -9,44 +9,26 @@ import json
 import re
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from alignhouse.ingest.downloads.remote_file import RemoteFile, check_address
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import write_text
 
-SOURCE = "mmaction2"  # the networks of the other sources get their weights through their own hubs
+SOURCE = "mmaction2"  # the other sources download weights through their own hubs
 LOCK_FILE = "checkpoints.json"
 _NAME = re.compile(r"[A-Za-z0-9_][\w.+-]*-(?P<start>[0-9a-f]{8})\.pth", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_ADDRESS = re.compile(r"[!-~]+")  # printable ASCII without blanks, as in a request's first line
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A checkpoint file to fetch.
-
-    name : of the file, which alone identifies it. url : where it is. sha_start : first hexadecimal digits of
-    its sha256, which several files may share. networks : names of those that are built from it.
-    """
-
-    name: str
-    url: str
-    sha_start: str
-    networks: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"weights of {', '.join(self.networks)} ({self.name})"
 
 
 def address_of(network: Network) -> str:
-    """Where the catalog says that the network's weights are.
+    """The address of the network's weights in the catalog.
 
     Raises
     ------
-    BadInput : it does not say.
+    BadInput : the catalog has none.
     """
     if network.weights_url is None:
         raise BadInput(f"weights of {network.name}", expected="an address", found="none in the catalog")
@@ -55,38 +37,43 @@ def address_of(network: Network) -> str:
 
 def checkpoints_of(
     networks: Sequence[Network], url_of: Callable[[Network], str] = address_of
-) -> list[Checkpoint]:
-    """The checkpoint files of the networks of mmaction2 among these, each once, in their order.
+) -> list[RemoteFile]:
+    """The checkpoint files of those networks that are from mmaction2, each once, in their order.
+
+    Sizes are unknown. Of each sha256, the file's name gives the first eight digits, which files may share.
 
     Parameters
     ----------
-    url_of : where a network's file is.
+    url_of : returns the address of a network's file.
 
     Raises
     ------
-    BadInput : a file's name does not end in the start of a hash, or in another than the catalog's; an address
-        that is not of http or https; one file at two addresses.
+    BadInput : a file name does not end in the start of a hash, or in another start than the catalog's; an
+        address is not http or https; one file has two addresses.
     """
-    files: dict[str, Checkpoint] = {}
+    files: dict[str, RemoteFile] = {}
+    users: dict[str, list[str]] = {}
     for network in networks:
         if network.source != SOURCE:
             continue
-        name, url = network.weights, _checked(network, url_of(network))
-        known = files.get(name)
-        if known and known.url != url:
+        name, url = network.weights, url_of(network)
+        sha256 = _start_of_sha256(network)
+        check_address(url, f"address of the weights of {network.name}")
+        if name in files and files[name].url != url:
             raise BadInput(
-                f"weights of {network.name}: {name} has two addresses", expected=known.url, found=url
+                f"weights of {network.name}: {name} has two addresses", expected=files[name].url, found=url
             )
-        users = dict.fromkeys((*(known.networks if known else ()), network.name))
-        files[name] = Checkpoint(name, url, _hash_in_name(network), tuple(users))
+        users.setdefault(name, []).append(network.name)
+        label = f"weights of {', '.join(dict.fromkeys(users[name]))} ({name})"
+        files[name] = RemoteFile(name, url, None, sha256, label, f"the copy at {url} is damaged")
     return list(files.values())
 
 
 class OnceSeen:
-    """What each checkpoint file was when it was first verified: a small file, read by people too.
+    """The full sha256 and size of each checkpoint when it was first verified, in a small JSON file.
 
-    The start of a hash is all that is published of a checkpoint; from the first time that it comes, it must
-    stay the same to the last bit. Safe to share between threads.
+    Only the start of a checkpoint's sha256 is published. From its first download on, the whole sha256 must
+    stay the same. Can be shared between threads.
 
     Parameters
     ----------
@@ -94,36 +81,55 @@ class OnceSeen:
 
     Raises
     ------
-    BadInput : the file cannot be read, which is not passed over: later downloads are held to what it says.
+    BadInput : the file exists and cannot be read. It is not ignored, because later downloads must match it.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LOCK_FILE
+        self._hint = (
+            f"it is not the content noted in {self.path.name}; remove the entry there if the new one is right"
+        )
         self._lock = threading.Lock()
         self._known = _read(self.path) if self.path.exists() else {}
 
-    def expected(self, file: Checkpoint) -> str:
-        """What the file's sha256 must start with: all of it, once it has been seen."""
-        return self.sha256_of(file.name) or file.sha_start
+    def pinned(self, file: RemoteFile) -> RemoteFile:
+        """The checkpoint with its full sha256, if it was verified before."""
+        sha256 = self.sha256_of(file.path)
+        if sha256 is None:
+            return file
+        return replace(file, sha256=sha256, hint=self._hint)
 
     def sha256_of(self, name: str) -> str | None:
-        """All of the sha256 of the file of that name, if it has been seen."""
+        """The full sha256 of the file of that name, None if it was never verified."""
         with self._lock:
             known = self._known.get(name)
         return str(known["sha256"]) if known else None
 
-    def keep(self, file: Checkpoint, sha256: str, n_bytes: int) -> None:
-        """Hold the file to this content from now on; OSError where that cannot be written down."""
+    def keep(self, file: RemoteFile, sha256: str, n_bytes: int) -> None:
+        """Store the sha256 and size that the file must have from now on.
+
+        Raises
+        ------
+        BadInput : another sha256 is stored. OSError : they cannot be written.
+        """
         entry: dict[str, str | int] = {"sha256": sha256, "bytes": n_bytes}
         with self._lock:
-            if self._known.get(file.name) == entry:
-                return
-            known = {**self._known, file.name: entry}
-            write_text(self.path, json.dumps(known, indent=1, sort_keys=True) + "\n")
-            self._known = known
+            # Read again, because another process may have added files before this one locked the folder.
+            known = _read(self.path) if self.path.exists() else {}
+            stored = known.get(file.path, entry)
+            if stored["sha256"] != sha256:
+                raise BadInput(
+                    f"content of {file.name}",
+                    expected=f"sha256 {stored['sha256']}",
+                    found=sha256,
+                    hint=self._hint,
+                )
+            self._known = {**known, file.path: entry}
+            if self._known != known:
+                write_text(self.path, json.dumps(self._known, indent=1, sort_keys=True) + "\n")
 
 
-def _hash_in_name(network: Network) -> str:
+def _start_of_sha256(network: Network) -> str:
     found = _NAME.fullmatch(network.weights)
     if not found:
         raise BadInput(
@@ -140,17 +146,8 @@ def _hash_in_name(network: Network) -> str:
     return found["start"]
 
 
-def _checked(network: Network, url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not _ADDRESS.fullmatch(url):
-        raise BadInput(
-            f"address of the weights of {network.name}", expected="https://... or http://...", found=url
-        )
-    return url
-
-
 def _read(path: Path) -> dict[str, dict[str, str | int]]:
-    hint = "restore the file; or delete it, and what the servers give next counts as right"
+    hint = "restore the file; or delete it, and the next downloads count as right"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -161,7 +158,7 @@ def _read(path: Path) -> dict[str, dict[str, str | int]]:
         if not _is_entry(name, entry):
             raise BadInput(
                 f"{path}, entry {name!r}",
-                expected="sha256, of which the name has the start, and bytes",
+                expected="bytes, and a sha256 that starts as the name ends",
                 found=entry,
                 hint=hint,
             )

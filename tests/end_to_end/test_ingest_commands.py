@@ -14,8 +14,9 @@ from rich.console import Console
 
 from alignhouse.cli import fetching
 from alignhouse.cli.progress import ByteBars
-from alignhouse.ingest.datasets.bmd.manifest import RemoteFile, known_files
+from alignhouse.ingest.datasets.bmd.manifest import known_files
 from alignhouse.ingest.downloads.outcome import Fetched
+from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.warehouse import Warehouse
 
 
@@ -73,34 +74,18 @@ def test_what_cannot_be_fetched_is_said_before_anything_is(
     assert not (study.folder / "data").exists()
 
 
-def test_a_server_that_is_not_there_is_an_error_of_one_line(study: Any) -> None:
-    options = [
-        "--to",
-        "data",
-        "--subjects",
-        "sub-01",
-        "--regions",
-        "V3v",
-        "--endpoint-url",
-        "http://127.0.0.1:9",
-    ]
-    tried = study.alignhouse("ingest", "fetch", "bmd", *options)
-    assert tried.returncode == 2
-    assert "Traceback" not in tried.stderr
-    assert tried.stderr.strip().splitlines()[-1].startswith("alignhouse: ")
-
-
 def test_in_the_end_what_was_verified_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     digest = hashlib.sha256(b"").hexdigest()
-    files = [RemoteFile(f"a/{name}", 2_000_000, digest) for name in "xyz"] + [RemoteFile("b", 500, digest)]
+    sizes = {"a/x": 2_000_000, "a/y": 2_000_000, "a/z": 2_000_000, "b": 500}
+    files = [RemoteFile(path, f"https://server/{path}", size, digest) for path, size in sizes.items()]
     done = Fetched(verified=files[:2], fetched=files[2:], bytes_fetched=2_000_500, replaced=files[3:])
     monkeypatch.setattr(fetching, "fetch", lambda *args, **options: done)
-    fetching.fetch_dataset(files, tmp_path, endpoint_url=None, workers=2)
+    fetching.fetch_dataset(files, tmp_path, allow_http=False, workers=2)
     printed = capsys.readouterr().out
     assert f"     3 files  {tmp_path / 'a'}" in printed
-    assert f"Replaced, for it was not the data set's file: {tmp_path / 'b'}" in printed
+    assert f"Replaced, because its content was not the data set's: {tmp_path / 'b'}" in printed
     assert "Verified by sha256: 4 files, 6.0 MB; 2 fetched now (2.0 MB)." in printed
 
 

@@ -1,7 +1,7 @@
-"""The files of the BOLD Moments data set (OpenNeuro ds005165), and those of them that a study needs.
+"""The files of the BOLD Moments data set (OpenNeuro ds005165), and which of them a study needs.
 
-`ingest/brain/bmd_manifest.csv` holds the facts: path, size and sha256 of each, as the data set's own version
-record has them.
+`manifest.csv` beside this module has the path, size and sha256 of each file, from the data set's own version
+record.
 """
 
 from __future__ import annotations
@@ -9,15 +9,20 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
-from pathlib import PurePosixPath
+from urllib.parse import quote
 
 from alignhouse.ingest.datasets.bmd.regions import VERSIONS, resolve
+from alignhouse.ingest.downloads.remote_file import RemoteFile, check_address
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
 
 MANIFEST = "manifest.csv"
+# The data set's public bucket. Its name has a dot, which no certificate covers as a part of a host's name, so
+# the bucket is in the path.
+SERVER = "https://s3.amazonaws.com"
+FOLDER = "openneuro.org/ds005165"
 _COLUMNS = ["path", "bytes", "algorithm", "digest"]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BETAS = {
@@ -31,30 +36,8 @@ _OF_VERSION = re.compile(r"derivatives/version(?P<version>[AB])/.+")
 
 
 @dataclass(frozen=True)
-class RemoteFile:
-    """A file to fetch: its path in the data set (and below the destination), size in bytes and sha256.
-
-    Raises BadInput for a path that is not relative and plain, a negative size, and what is no sha256.
-    """
-
-    path: str
-    bytes: int
-    sha256: str
-
-    def __post_init__(self) -> None:
-        plain = PurePosixPath(self.path)
-        # What a list of files says must not lead out of the destination.
-        if self.path != str(plain) or plain.is_absolute() or {"..", "."} & set(plain.parts):
-            raise BadInput("a file to fetch", expected="a plain relative path", found=repr(self.path))
-        if self.bytes < 0:
-            raise BadInput(f"size of {self.path}", expected="0 or more bytes", found=self.bytes)
-        if not _SHA256.fullmatch(self.sha256):
-            raise BadInput(f"sha256 of {self.path}", expected="64 hexadecimal digits", found=self.sha256)
-
-
-@dataclass(frozen=True)
 class _Contents:
-    """The manifest, sorted. betas : version -> subject -> part. documents : by version, "" for both."""
+    """The sorted manifest. betas : version -> subject -> part. documents : by version, "" for both."""
 
     betas: dict[str, dict[str, dict[str, RemoteFile]]]
     documents: dict[str, list[RemoteFile]]
@@ -68,18 +51,23 @@ def select_files(
     *,
     annotations: bool = True,
     motion_energy: bool = False,
+    endpoint_url: str | None = None,
 ) -> list[RemoteFile]:
-    """The files of the data set that a study needs: small ones first, then betas by subject and region.
+    """The files that a study needs: small ones first, then betas by subject and region.
 
     Parameters
     ----------
     version : "A" or "B" of the betas.
-    subjects : "sub-01", ...; None takes all ten.
-    regions : as in `alignhouse.ingest.datasets.bmd.regions.resolve`; None takes no betas.
-    annotations : also what describes the data set and its videos: annotations, readmes, changes.
-    motion_energy : also the motion-energy features of the videos, a file each.
+    subjects : "sub-01", ...; None selects all ten.
+    regions : as in `alignhouse.ingest.datasets.bmd.regions.resolve`; None selects no betas.
+    annotations : also select annotations of the videos, readmes and changes.
+    motion_energy : also select the motion-energy features, one file a video.
+    endpoint_url : of a mirror with the same bucket and paths; None is the public server.
 
-    Raises BadInput for an unknown version, subject or region (listing near ones), and where nothing is left.
+    Raises
+    ------
+    BadInput : unknown version, subject or region (the message lists similar ones), nothing is selected, or
+        `endpoint_url` is not a web address.
     """
     if version not in VERSIONS:
         raise BadInput("unknown version of the data set", expected="A or B", found=version)
@@ -95,24 +83,36 @@ def select_files(
         parts = list(dict.fromkeys(part for region in resolve(regions, version) for part in region.parts))
         files += [_betas_of(of_subject[subject], subject, part) for subject in wanted for part in parts]
     if not files:
-        raise BadInput("nothing was asked for", expected="regions, annotations or motion energy")
+        raise BadInput("no files are selected", expected="regions, annotations or motion energy")
+    if endpoint_url is not None:
+        check_address(endpoint_url, "address of the mirror")
+        files = [replace(file, url=address_of(file.path, endpoint_url)) for file in files]
     return files
+
+
+def address_of(path: str, endpoint_url: str = SERVER) -> str:
+    """The address of a file of the data set on the public server or on a mirror."""
+    return f"{endpoint_url.rstrip('/')}/{FOLDER}/{quote(path)}"
 
 
 def known_files() -> list[RemoteFile]:
     """Every file of the manifest, in its order.
 
-    Raises BrokenWarehouse where the manifest is damaged, naming its first bad line.
+    Raises
+    ------
+    BrokenWarehouse : the manifest is damaged; the message names the first bad line.
     """
     text = resources.files(__package__).joinpath(MANIFEST).read_text(encoding="utf-8")
     return read_manifest(text)
 
 
 def read_manifest(text: str) -> list[RemoteFile]:
-    """The files that the text of a manifest (CSV: path, bytes, algorithm, digest) lists.
+    """The files in the text of a manifest (CSV with the columns path, bytes, algorithm, digest).
 
-    Raises BrokenWarehouse for other columns, an algorithm that is not sha256, what RemoteFile refuses, a path
-    listed twice, and for no file at all.
+    Raises
+    ------
+    BrokenWarehouse : other columns, an algorithm other than sha256, a record that RemoteFile refuses, a path
+        listed twice, or no file at all.
     """
     reader = csv.DictReader(text.splitlines())
     if reader.fieldnames != _COLUMNS:
@@ -122,7 +122,7 @@ def read_manifest(text: str) -> list[RemoteFile]:
     files: dict[str, RemoteFile] = {}
     for record in reader:
         try:
-            file = RemoteFile(record["path"], int(record["bytes"]), record["digest"])
+            file = _remote_file(record)
         except (BadInput, TypeError, ValueError) as error:
             raise BrokenWarehouse(f"{MANIFEST}, line {reader.line_num}, is damaged: {error}") from error
         if record["algorithm"] != "sha256" or file.path in files:
@@ -137,6 +137,13 @@ def read_manifest(text: str) -> list[RemoteFile]:
     return list(files.values())
 
 
+def _remote_file(record: dict[str, str]) -> RemoteFile:
+    path, digest = record["path"], record["digest"]
+    if not _SHA256.fullmatch(digest):
+        raise BadInput(f"sha256 of {path}", expected="64 hexadecimal digits", found=digest)
+    return RemoteFile(path, address_of(path), int(record["bytes"]), digest)
+
+
 def _subjects(subjects: Sequence[str] | None, known: list[str]) -> list[str]:
     if subjects is None:
         return known
@@ -146,7 +153,7 @@ def _subjects(subjects: Sequence[str] | None, known: list[str]) -> list[str]:
         if subject not in known:
             raise BadInput(f"unknown subject {subject!r}", hint=near_names(str(subject), known))
     if not subjects:
-        raise BadInput("no subjects were asked for", expected=f"some of {', '.join(known)}")
+        raise BadInput("no subjects are selected", expected=f"some of {', '.join(known)}")
     return [subject for subject in known if subject in subjects]
 
 

@@ -1,12 +1,12 @@
-"""Threads that the calling one hears from and stops."""
+"""Worker threads that send messages to the calling thread and stop with it."""
 
 from __future__ import annotations
 
-import time
+import threading
 
 import pytest
 
-from alignhouse.ingest.downloads.threads import in_threads
+from alignhouse.ingest.downloads.threads import Halted, in_threads
 
 
 def test_every_item_is_worked_on_and_heard_of():
@@ -18,21 +18,27 @@ def test_every_item_is_worked_on_and_heard_of():
 
 def test_what_a_worker_raises_is_raised_here_and_stops_the_others():
     begun: list[int] = []
+    halted: list[int] = []
+    all_begun = threading.Barrier(4)
 
     def work(item: int, link) -> None:
         begun.append(item)
+        all_begun.wait(60)
         if item == 0:
             raise ZeroDivisionError("in a thread")
-        link.pause(60)
+        try:
+            link.pause(60)
+        except Halted:
+            halted.append(item)
+            raise
 
-    began = time.monotonic()
     with pytest.raises(ZeroDivisionError, match="in a thread"):
         in_threads(work, range(100), 4, pytest.fail)
-    assert time.monotonic() - began < 2
-    assert len(begun) <= 4
+    assert sorted(begun) == [0, 1, 2, 3]
+    assert sorted(halted) == [1, 2, 3]
 
 
-def test_a_worker_may_stop_all_and_what_was_told_is_still_heard():
+def test_a_worker_may_stop_all_and_its_messages_are_still_heard():
     heard: list[object] = []
 
     def work(item: int, link) -> None:
@@ -46,16 +52,19 @@ def test_a_worker_may_stop_all_and_what_was_told_is_still_heard():
 
 
 def test_a_thread_that_cannot_be_woken_does_not_keep_the_caller(monkeypatch):
-    monkeypatch.setattr("alignhouse.ingest.downloads.threads._LONGEST_GOODBYE", 0.1)
+    monkeypatch.setattr("alignhouse.ingest.downloads.threads._LONGEST_JOIN", 0.1)
+    over, threads = threading.Event(), []
 
     def work(item: int, link) -> None:
+        threads.append(threading.current_thread())
         link.tell(item)
-        time.sleep(3)
+        over.wait(60)
 
     def hear(message: object) -> None:
         raise KeyboardInterrupt
 
-    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         in_threads(work, range(3), 3, hear)
-    assert time.monotonic() - began < 1.5
+    assert any(thread.is_alive() for thread in threads)
+    assert all(thread.daemon for thread in threads)
+    over.set()

@@ -1,258 +1,268 @@
-"""Checkpoints that come, are resumed, and are not fetched twice. Without torch."""
+"""Which checkpoints are downloaded, from where, and what content is accepted. Without torch."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import signal
+import random
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from checkpoint_web import Watching, Web, assert_holds, checkpoint_web, content_of, leave_part
+from file_server import FileServer, Watching, assert_holds, file_server, leave_part, part
 
-from alignhouse.ingest.downloads.outcome import IncompleteFetch
-from alignhouse.ingest.models import checkpoint_transfer
-from alignhouse.ingest.models.catalog import catalog
-from alignhouse.ingest.models.checkpoint_files import LOCK_FILE, checkpoints_of
-from alignhouse.ingest.models.checkpoints import fetch_checkpoints
+from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch
+from alignhouse.ingest.models import checkpoints
+from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.checkpoint_files import LOCK_FILE, OnceSeen, checkpoints_of
+from alignhouse.warehouse.errors import BadInput
 
-MIB = 2**20
+fetch_checkpoints = partial(checkpoints.fetch_checkpoints, allow_http=True)
+SIZE = 300_000
 
 
 @pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(checkpoint_transfer, "_FIRST_PAUSE", 0.01)
-    with checkpoint_web() as server:
-        yield server
+    with file_server() as running:
+        yield running
 
 
-def test_checkpoints_come_under_their_own_names_and_others_are_left_to_their_hubs(web: Web, tmp_path: Path):
-    networks = web.offer("a", "b", "c", size=MIB + 17)
-    watching = Watching()
+@pytest.fixture
+def offer(server: FileServer) -> Callable[..., list[Network]]:
+    """Makes networks with checkpoints of these names on the server."""
+
+    def offer(*names: str) -> list[Network]:
+        known = [network for network in catalog().values() if network.source == "mmaction2"]
+        offered = []
+        for network, name in zip(known, names, strict=False):
+            content = random.Random(name).randbytes(SIZE)
+            start = hashlib.sha256(content).hexdigest()[:8]
+            file = f"{name}-{start}.pth"
+            server.put(file, content)
+            at = {"weights": file, "weights_url": f"{server.url}/{file}", "weights_sha_prefix": start}
+            offered.append(network.model_copy(update=at))
+        return offered
+
+    return offer
+
+
+def contents_of(server: FileServer, networks: list[Network]) -> dict[str, bytes]:
+    return {network.weights: server.files[f"/{network.weights}"] for network in networks}
+
+
+def assert_folder_holds(folder: Path, server: FileServer, networks: list[Network]) -> None:
+    """The checkpoints of these networks, the note of their hashes, and no partial files."""
+    note = {LOCK_FILE: (folder / LOCK_FILE).read_bytes()} if (folder / LOCK_FILE).exists() else {}
+    assert_holds(folder, contents_of(server, networks) | note)
+
+
+def note_as_seen(folder: Path, network: Network, sha256: str) -> None:
+    (folder / LOCK_FILE).write_text(json.dumps({network.weights: {"sha256": sha256, "bytes": SIZE}}))
+
+
+def test_checkpoints_get_their_own_names_and_their_hashes_are_noted(server, offer, tmp_path):
+    networks, watching = offer("a", "b", "c"), Watching()
 
     done = fetch_checkpoints([*networks, catalog()["AlexNet"]], tmp_path, progress=watching)
 
-    assert_holds(tmp_path, web, networks)
-    assert sorted(file.name for file in done.fetched) == sorted(watching.done)
-    assert (done.verified, done.replaced, done.passed_over) == ([], [], ["AlexNet"])
-    assert done.bytes_fetched == watching.total == watching.came == 3 * (MIB + 17)
+    assert_folder_holds(tmp_path, server, networks)
+    assert sorted(file.path for file in done.fetched) == sorted(watching.done)
+    assert (done.verified, done.replaced) == ([], [])
+    assert done.bytes_fetched == watching.total == watching.came == 3 * SIZE
     assert watching.files == 3
     assert json.loads((tmp_path / LOCK_FILE).read_text()) == {
-        network.weights: {
-            "sha256": hashlib.sha256(content_of(web, network)).hexdigest(),
-            "bytes": MIB + 17,
-        }
-        for network in networks
+        name: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": SIZE}
+        for name, content in contents_of(server, networks).items()
     }
 
 
-def test_a_second_fetch_asks_the_server_for_nothing(web: Web, tmp_path: Path, monkeypatch):
-    networks = web.offer("a", "b")
+def test_a_second_fetch_sends_no_request(server, offer, tmp_path):
+    networks = offer("a", "b")
     fetch_checkpoints(networks, tmp_path)
-    web.asked.clear()
-    monkeypatch.setattr("alignhouse.ingest.models.checkpoints.hashing_until", lambda stop: pytest.fail)
-
+    server.asked.clear()
     again = fetch_checkpoints(networks, tmp_path)
-
-    assert web.asked == []
-    assert [file.name for file in again.verified] == [network.weights for network in networks]
+    assert server.asked == []
+    assert [file.path for file in again.verified] == [network.weights for network in networks]
     assert (again.fetched, again.bytes_fetched) == ([], 0)
 
 
-def test_files_that_a_person_put_there_count_if_right_and_are_noted(web: Web, tmp_path: Path):
-    [network] = web.offer("a")
-    (tmp_path / network.weights).write_bytes(content_of(web, network))
+def test_files_that_a_person_put_there_count_if_right_and_are_noted(server, offer, tmp_path):
+    [network] = offer("a")
+    (tmp_path / network.weights).write_bytes(contents_of(server, [network])[network.weights])
     done = fetch_checkpoints([network], tmp_path)
-    assert (len(done.verified), web.asked) == (1, [])
+    assert (len(done.verified), server.asked) == (1, [])
     assert network.weights in json.loads((tmp_path / LOCK_FILE).read_text())
 
 
-def test_without_networks_of_mmaction2_nothing_is_made(tmp_path: Path):
-    done = fetch_checkpoints([catalog()["AlexNet"]], tmp_path / "none")
-    assert done.passed_over == ["AlexNet"]
+def test_without_networks_of_mmaction2_nothing_is_created(tmp_path):
+    assert fetch_checkpoints([catalog()["AlexNet"]], tmp_path / "none") == Fetched()
     assert not (tmp_path / "none").exists()
 
 
-def test_networks_that_share_a_checkpoint_fetch_it_once(web: Web, tmp_path: Path):
-    [network] = web.offer("a")
+def test_networks_that_share_a_checkpoint_download_it_once(server, offer, tmp_path):
+    [network] = offer("a")
     twin = network.model_copy(update={"name": "twin"})
     done = fetch_checkpoints([network, twin], tmp_path)
-    assert len(web.gets()) == 1
-    assert done.fetched[0].networks == (network.name, "twin")
+    assert len(server.gets()) == 1
+    assert done.fetched[0].label == f"weights of {network.name}, twin ({network.weights})"
 
 
 def test_files_that_share_the_start_of_their_hash_are_told_apart():
     known = catalog()
     files = checkpoints_of([known["slow_r50_in1k"], known["slow_r50_in1k_embgauss"]])
-    assert len({file.name for file in files}) == 2
-    assert {file.sha_start for file in files} == {"df42dc84"}
+    assert len({file.path for file in files}) == 2
+    assert {file.sha256 for file in files} == {"df42dc84"}
 
 
-def test_every_checkpoint_of_the_catalog_can_be_asked_for():
+def test_every_checkpoint_of_the_catalog_can_be_downloaded():
     known = [network for network in catalog().values() if network.source == "mmaction2"]
-    assert len(checkpoints_of(known)) == len({network.weights for network in known})
+    files = checkpoints_of(known)
+    assert len(files) == len({network.weights for network in known})
+    assert all(file.url.startswith("https://") for file in files)
 
 
-@pytest.mark.parametrize("said", ["etag", "modified"])
-def test_a_half_file_is_resumed_if_it_is_still_the_same_on_the_server(web: Web, tmp_path: Path, said: str):
-    [network] = web.offer("a")
-    content, path = content_of(web, network), f"/{network.weights}"
-    if said == "modified":
-        web.etags[path] = 'W/"weak"'  # which If-Range must not have
-        web.modified = "Thu, 01 Sep 2022 00:00:00 GMT"
-    condition = web.etag(path) if said == "etag" else web.modified
-    leave_part(
-        tmp_path, network, content[:200_000], etag=web.etag(path), modified=web.modified, n_bytes=len(content)
-    )
-    watching = Watching()
-
-    done = fetch_checkpoints([network], tmp_path, progress=watching)
-
-    assert web.gets() == [[path, "bytes=200000-", condition]]
-    assert done.bytes_fetched == watching.total == watching.came == 100_000
-    assert_holds(tmp_path, web, [network])
+def test_a_checkpoint_that_was_damaged_is_replaced(server, offer, tmp_path):
+    networks, watching = offer("a", "b"), Watching()
+    fetch_checkpoints(networks, tmp_path)
+    (tmp_path / networks[0].weights).write_bytes(b"x" * SIZE)
+    done = fetch_checkpoints(networks, tmp_path, progress=watching)
+    assert [file.path for file in done.replaced] == [networks[0].weights]
+    assert any("is downloaded again" in line for line in watching.lines)
+    assert_folder_holds(tmp_path, server, networks)
 
 
-@pytest.mark.parametrize("careless", [False, True])
-def test_a_file_that_changed_on_the_server_begins_again(web: Web, tmp_path: Path, careless: bool):
-    web.careless = careless  # answers 206 with another ETag
-    [network] = web.offer("a")
-    leave_part(tmp_path, network, b"x" * 200_000, etag='"old"', n_bytes=300_000)
-    watching = Watching()
-
-    fetch_checkpoints([network], tmp_path, progress=watching)
-
-    assert web.gets()[0][1:] == ["bytes=200000-", '"old"']
-    assert len(web.gets()) == 1 + careless
-    assert watching.came == watching.total == 100_000
-    assert_holds(tmp_path, web, [network])
+def test_a_partial_checkpoint_is_resumed(server, offer, tmp_path):
+    [network] = offer("a")
+    content = contents_of(server, [network])[network.weights]
+    leave_part(tmp_path, network.weights, content[:200_000], etag=server.etag(network.weights))
+    assert fetch_checkpoints([network], tmp_path).bytes_fetched == 100_000
+    assert server.gets() == [(network.weights, "bytes=200000-")]
+    assert_folder_holds(tmp_path, server, [network])
 
 
-def test_a_server_that_ignores_ranges_gives_it_all_again(web: Web, tmp_path: Path):
-    web.deaf = True
-    [network] = web.offer("a")
-    web.cuts[f"/{network.weights}"] = [200_000]
-    done = fetch_checkpoints([network], tmp_path)
-    assert done.bytes_fetched == 500_000
-    assert_holds(tmp_path, web, [network])
+def test_wrong_content_is_downloaded_twice_then_refused(server, offer, tmp_path):
+    bad, good = offer("bad", "good")
+    server.put(bad.weights, b"x" * SIZE)
+    with pytest.raises(IncompleteFetch) as caught:
+        fetch_checkpoints([bad, good], tmp_path)
+    message = str(caught.value)
+    for words in (bad.name, bad.weights, f"sha256 {bad.weights_sha_prefix}...", "2 times", "damaged"):
+        assert words in message
+    assert server.gets().count((bad.weights, None)) == 2
+    assert_folder_holds(tmp_path, server, [good])
+    assert list(json.loads((tmp_path / LOCK_FILE).read_text())) == [good.weights]
+    assert list(caught.value.failures) == [bad.weights]
 
 
-def test_a_file_that_never_comes_in_one_piece_from_such_a_server_is_given_up(web: Web, tmp_path: Path):
-    web.deaf = True
-    [network] = web.offer("a", size=3 * MIB)
-    web.cuts[f"/{network.weights}"] = [2 * MIB] * 20  # headway each time, so no end of it otherwise
-    with pytest.raises(IncompleteFetch, match=r"none, 4 times; the server gives the whole file again"):
+def test_a_download_must_have_the_noted_hash_though_the_start_is_right(server, offer, tmp_path):
+    [network] = offer("a")
+    note_as_seen(tmp_path, network, network.weights_sha_prefix + "0" * 56)
+    before = (tmp_path / LOCK_FILE).read_bytes()
+    with pytest.raises(IncompleteFetch, match=rf"sha256 {network.weights_sha_prefix}0+.*{LOCK_FILE}"):
+        fetch_checkpoints([network], tmp_path)
+    assert len(server.gets()) == 2
+    assert_folder_holds(tmp_path, server, [])
+    assert (tmp_path / LOCK_FILE).read_bytes() == before
+
+
+def test_a_file_that_exists_must_have_the_noted_hash(server, offer, tmp_path):
+    [network] = offer("a")
+    (tmp_path / network.weights).write_bytes(contents_of(server, [network])[network.weights])
+    note_as_seen(tmp_path, network, network.weights_sha_prefix + "0" * 56)
+    with pytest.raises(IncompleteFetch, match=LOCK_FILE):
         fetch_checkpoints([network], tmp_path)
 
 
-def test_a_part_that_nobody_knows_of_what_is_thrown_away(web: Web, tmp_path: Path):
-    [network] = web.offer("a")
-    leave_part(tmp_path, network, b"x" * 200_000)
-    (tmp_path / f".{network.weights}.part.json").write_text("{")
-    watching = Watching()
-    fetch_checkpoints([network], tmp_path, progress=watching)
-    assert watching.came == watching.total == 300_000
-    assert_holds(tmp_path, web, [network])
+def test_a_hash_that_another_process_noted_meanwhile_is_kept_and_must_match(offer, tmp_path):
+    networks = offer("a", "b")
+    a, b = checkpoints_of(networks)
+    early = OnceSeen(tmp_path)
+    OnceSeen(tmp_path).keep(a, a.sha256 + "0" * 56, SIZE)
+    early.keep(b, b.sha256 + "0" * 56, SIZE)
+    assert list(json.loads((tmp_path / LOCK_FILE).read_text())) == [a.path, b.path]
+    with pytest.raises(BadInput, match=rf"expected sha256 {a.sha256}0+, found {a.sha256}1+.*{LOCK_FILE}"):
+        early.keep(a, a.sha256 + "1" * 56, SIZE)
+    assert early.pinned(a).sha256 == OnceSeen(tmp_path).pinned(a).sha256 == a.sha256 + "0" * 56
 
 
-@pytest.mark.parametrize("known", [True, False])
-def test_a_part_that_is_whole_is_only_verified(web: Web, tmp_path: Path, known: bool):
-    [network] = web.offer("a")
-    content = content_of(web, network)
-    leave_part(tmp_path, network, content, n_bytes=len(content) if known else None)
-    assert fetch_checkpoints([network], tmp_path).bytes_fetched == 0
-    assert len(web.gets()) == (0 if known else 1)
-    assert_holds(tmp_path, web, [network])
+@pytest.mark.parametrize(
+    "damage",
+    ["{", "[]", '{"a-12345678.pth": "x"}', '{"a-12345678.pth": {"sha256": "' + "0" * 64 + '", "bytes": 1}}'],
+)
+def test_a_damaged_note_of_hashes_is_not_ignored(server, offer, tmp_path, damage):
+    (tmp_path / LOCK_FILE).write_text(damage)
+    with pytest.raises(BadInput, match=LOCK_FILE):
+        fetch_checkpoints(offer("a"), tmp_path)
+    assert server.asked == []
 
 
-def test_a_truncated_body_is_a_broken_connection_and_resumed(web: Web, tmp_path: Path):
-    [network] = web.offer("a")
-    web.cuts[f"/{network.weights}"] = [100_000, 100_000]
-    watching = Watching()
-    done = fetch_checkpoints([network], tmp_path, progress=watching)
-    assert [asked[1] for asked in web.gets()] == [None, "bytes=100000-", "bytes=200000-"]
-    assert done.bytes_fetched == watching.came == 300_000
-    assert_holds(tmp_path, web, [network])
+def test_a_note_of_hashes_that_cannot_be_written_fails_the_file_and_it_gets_no_name(
+    server, offer, tmp_path, monkeypatch
+):
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
 
-
-def test_a_connection_that_keeps_breaking_ends_in_an_error_and_the_part_stays(web: Web, tmp_path: Path):
-    bad, good = web.offer("bad", "good")
-    web.cuts[f"/{bad.weights}"] = [100_000] + [0] * 20
-    with pytest.raises(IncompleteFetch, match=r"1 of 2 .*broke off 6 times.*1 files are verified and safe"):
-        fetch_checkpoints([bad, good], tmp_path)
-    assert (tmp_path / f".{bad.weights}.part").stat().st_size == 100_000
-    assert not (tmp_path / bad.weights).exists()
-    web.cuts.clear()
-    assert fetch_checkpoints([bad, good], tmp_path).bytes_fetched == 200_000
-    assert_holds(tmp_path, web, [bad, good])
-
-
-def test_a_body_of_unknown_size_ends_where_it_ends(web: Web, tmp_path: Path):
-    web.unsized = True
-    [network] = web.offer("a")
-    fetch_checkpoints([network], tmp_path)
-    assert_holds(tmp_path, web, [network])
-
-
-def test_a_server_without_head_is_fetched_from_all_the_same(web: Web, tmp_path: Path):
-    web.headless = True
-    [network] = web.offer("a")
-    fetch_checkpoints([network], tmp_path)
-    assert_holds(tmp_path, web, [network])
-
-
-def test_a_file_that_was_damaged_here_is_replaced(web: Web, tmp_path: Path):
-    networks = web.offer("a", "b")
-    fetch_checkpoints(networks, tmp_path)
-    (tmp_path / networks[0].weights).write_bytes(b"x" * 300_000)
-    watching = Watching()
-    done = fetch_checkpoints(networks, tmp_path, progress=watching)
-    assert [file.name for file in done.replaced] == [networks[0].weights]
-    assert any("is fetched again" in line for line in watching.lines)
-    assert_holds(tmp_path, web, networks)
-
-
-_FETCH = """
-import signal
-import sys
-from pathlib import Path
-from alignhouse.ingest.models.catalog import Network
-from alignhouse.ingest.models.checkpoints import fetch_checkpoints
-assert not {"torch", "urllib.request", "http.client"} & set(sys.modules), "importing is to be light"
-# A process that a shell started in the background ignores interrupts, and Python leaves it so.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-fetch_checkpoints([Network.model_validate_json(sys.argv[1])], Path(sys.argv[2]))
-"""
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_fetch_that_was_killed_or_stopped_is_resumed(web: Web, tmp_path: Path, how: signal.Signals):
-    [network] = web.offer("a", size=4 * MIB)
-    web.pause = 0.02
-    part = tmp_path / f".{network.weights}.part"
-    command = [sys.executable, "-c", _FETCH, network.model_dump_json(), str(tmp_path)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-        until = time.monotonic() + 30
-        while not (part.is_file() and part.stat().st_size > MIB):
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        process.send_signal(how)
-        began = time.monotonic()
-        assert process.wait(10) != 0
-        assert time.monotonic() - began < 5
+    monkeypatch.setattr("alignhouse.ingest.models.checkpoint_files.write_text", full)
+    [network] = offer("a")
+    with pytest.raises(IncompleteFetch, match="No space left"):
+        fetch_checkpoints([network], tmp_path)
     assert not (tmp_path / network.weights).exists()
-    assert MIB < part.stat().st_size < 4 * MIB
-    web.pause, here = 0.0, part.stat().st_size
-    web.asked.clear()
+    assert part(tmp_path, network.weights).stat().st_size == SIZE
 
-    done = fetch_checkpoints([network], tmp_path)
 
-    assert done.bytes_fetched == 4 * MIB - here
-    assert web.gets() == [[f"/{network.weights}", f"bytes={here}-", web.etag(f"/{network.weights}")]]
-    assert_holds(tmp_path, web, [network])
+def test_a_missing_file_names_network_and_address_and_stops_no_other(server, offer, tmp_path):
+    gone, good = offer("gone", "good")
+    del server.files[f"/{gone.weights}"]
+    with pytest.raises(IncompleteFetch) as caught:
+        fetch_checkpoints([gone, good], tmp_path, workers=1)
+    for words in (gone.name, gone.weights_url, "404", "1 of 2", "1 files are verified"):
+        assert words in str(caught.value)
+    server.put(gone.weights, b"")
+    assert_folder_holds(tmp_path, server, [good])
+
+
+def test_the_caller_can_give_other_addresses(server, offer, tmp_path):
+    [network] = offer("a")
+    server.put("mirror", contents_of(server, [network])[network.weights])
+    fetch_checkpoints([network], tmp_path, url_of=lambda network: f"{server.url}/mirror")
+    assert server.gets() == [("mirror", None)]
+    assert_folder_holds(tmp_path, server, [network])
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        {"weights_url": "ftp://somewhere/a-12345678.pth"},
+        {"weights_url": "http://somewhere/a-12345678.pth"},
+        {"weights_url": "https:///a"},
+        {"weights_url": "https://a/b c"},
+        {"weights_url": None},
+        {"weights": "a.pth"},
+        {"weights": "../a-12345678.pth"},
+        {"weights_sha_prefix": "00000000"},
+    ],
+)
+def test_a_network_that_cannot_be_downloaded_is_named_before_anything_begins(tmp_path, update):
+    network = catalog()["x3d_s"].model_copy(update=update)
+    with pytest.raises(BadInput, match="x3d_s"):
+        checkpoints.fetch_checkpoints([network], tmp_path / "folder")
+    assert not (tmp_path / "folder").exists()
+
+
+def test_one_file_at_two_addresses_is_refused(tmp_path):
+    network = catalog()["x3d_s"]
+    twin = network.model_copy(update={"name": "twin", "weights_url": "https://elsewhere/a"})
+    with pytest.raises(BadInput, match=r"twin: .*two addresses"):
+        fetch_checkpoints([network, twin], tmp_path)
+
+
+def test_importing_loads_neither_torch_nor_an_http_client():
+    code = (
+        "import sys, alignhouse.ingest.models.checkpoints\n"
+        "sys.exit(bool({'torch', 'urllib.request', 'http.client'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,15 +1,21 @@
-"""Which files of the data set a study needs."""
+"""Which files of the data set a study needs, and where they are."""
 
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from dataclasses import replace
+from importlib import resources
 
 import pytest
 
-import alignhouse.ingest.brain
 from alignhouse.ingest.datasets.bmd.layout import find_beta_files
-from alignhouse.ingest.datasets.bmd.manifest import RemoteFile, known_files, read_manifest, select_files
+from alignhouse.ingest.datasets.bmd.manifest import (
+    MANIFEST,
+    address_of,
+    known_files,
+    read_manifest,
+    select_files,
+)
 from alignhouse.ingest.datasets.bmd.regions import resolve
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 
@@ -37,7 +43,7 @@ ABOUT_B = {"derivatives/versionB/README.txt", "derivatives/versionB/MNI152/READM
 
 
 def sizes() -> dict[str, int]:
-    with (Path(alignhouse.ingest.brain.__file__).parent / "bmd_manifest.csv").open(newline="") as file:
+    with resources.files("alignhouse.ingest.datasets.bmd").joinpath(MANIFEST).open() as file:
         return {row["path"]: int(row["bytes"]) for row in csv.DictReader(file)}
 
 
@@ -113,11 +119,11 @@ def test_every_file_of_the_manifest_can_be_selected():
     ("asked", "message"),
     [
         ({"subjects": ["sub-1"]}, "unknown subject 'sub-1'.*did you mean .*sub-01"),
-        ({"subjects": []}, "no subjects"),
+        ({"subjects": []}, "no subjects are selected"),
         ({"regions": ["V1", "FAA"]}, "unknown region 'FAA'.*FFA"),
         ({"version": "A", "regions": "MT"}, "unknown region 'MT' in version A"),
         ({"version": "C", "regions": None}, "unknown version.*expected A or B, found C"),
-        ({"regions": None, "annotations": False}, "nothing was asked for"),
+        ({"regions": None, "annotations": False}, "no files are selected"),
     ],
 )
 def test_what_the_data_set_does_not_have_is_refused(asked, message):
@@ -125,10 +131,27 @@ def test_what_the_data_set_does_not_have_is_refused(asked, message):
         select_files(**asked)
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "../up", "a/../../up", "a//b", "./a", "", "a/"])
-def test_a_path_that_could_lead_out_of_the_destination_is_refused(path):
-    with pytest.raises(BadInput, match="plain relative path"):
-        RemoteFile(path, 1, SHA)
+def test_files_are_at_the_public_bucket_by_default():
+    by_path = {file.path: file for file in select_files(regions=None)}
+    assert by_path["README"].url == "https://s3.amazonaws.com/openneuro.org/ds005165/README"
+    assert all(len(file.sha256) == 64 for file in known_files())
+
+
+@pytest.mark.parametrize("mirror", ["http://mirror:8080", "https://mirror/below/"])
+def test_a_mirror_has_the_same_bucket_and_paths(mirror):
+    at_mirror, public = select_files("A", endpoint_url=mirror), select_files("A")
+    assert at_mirror[0].url == f"{mirror.rstrip('/')}/openneuro.org/ds005165/{public[0].path}"
+    assert [replace(file, url=address_of(file.path)) for file in at_mirror] == public
+
+
+def test_characters_that_an_address_cannot_have_are_escaped():
+    assert address_of("a b/c?#%.pkl", "https://m") == "https://m/openneuro.org/ds005165/a%20b/c%3F%23%25.pkl"
+
+
+@pytest.mark.parametrize("mirror", ["ftp://mirror", "mirror", "", "https://user:secret@mirror"])
+def test_what_is_no_address_of_a_mirror_is_refused(mirror):
+    with pytest.raises(BadInput, match="address of the mirror"):
+        select_files(endpoint_url=mirror)
 
 
 @pytest.mark.parametrize(
