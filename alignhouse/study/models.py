@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ import pyarrow as pa
 
 from alignhouse.ingest.features.jobs import model_job
 from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.study.analyse import protocol_job
 from alignhouse.study.file import Protocol
 from alignhouse.warehouse.artifacts import hive
@@ -56,7 +56,7 @@ def ingest_models(
 def layers_of_network_job(network: Network, protocols: Mapping[str, Protocol]) -> Job:
     """The rows that describe a network's layers under each protocol, from a blank clip that it is shown."""
     extractions = {name: each.extraction for name, each in protocols.items()}
-    versions = {name: importlib.metadata.version(name) for name in ("torch", network.source)}
+    versions = source_of(network).versions()
 
     def work(tick: Tick) -> Iterator[Output]:
         from alignhouse.ingest.features.extract import measure_widths

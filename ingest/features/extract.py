@@ -14,7 +14,7 @@ from alignhouse.ingest.features.recipe import NetworkRdms, Recipe
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.showing import Showing
 from alignhouse.ingest.features.spool import KINDS
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.network import Network
 from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:

@@ -123,12 +123,6 @@ def component_scores(
     return scores
 
 
-def row_correlation_rdm(rows: Matrix) -> Matrix:
-    """1 - Pearson between the rows of a small matrix, condensed like `correlation_rdm`."""
-    means = rows.mean(axis=1)
-    return correlation_rdm(row_centred_gram([rows], means))
-
-
 def as_numpy(block: Block) -> Matrix:
     """A block as float64 of numpy, wherever it is."""
     array: Matrix = _in_float64(block if isinstance(block, np.ndarray) else block.cpu().numpy())

@@ -19,8 +19,9 @@ from alignhouse.ingest.features.projection import project
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.spool import Spool, SpooledLayer
 from alignhouse.ingest.features.taps import Taps
-from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.layers import layers_of
+from alignhouse.ingest.models.network import Network
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -186,5 +187,5 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
 def _input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:
     if network.takes != "frames":
         return ()
-    own = options["transform"] is not None or network.source != "torchvision"
-    return (settings.channel_order, "" if own else settings.torchvision_transform)
+    depends_on_style = options["transform"] is None and source_of(network).uses_transform_setting
+    return (settings.channel_order, settings.torchvision_transform if depends_on_style else "")

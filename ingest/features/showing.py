@@ -13,7 +13,8 @@ from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.precision import at_precision
 from alignhouse.ingest.features.prefetch import made_ahead
 from alignhouse.ingest.features.taps import LeadingSum
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.network import Network
+from alignhouse.ingest.models.sources.registry import source_of
 
 if TYPE_CHECKING:
     import torch
@@ -146,10 +147,7 @@ class Showing:
         return Caller(self._network, self._module, self._options["device"], recipe.settings.frame_count)
 
     def _forward(self, call: torch.Tensor) -> None:
-        if self._network.takes == "clips":
-            self._module(call, mode="tensor", stage="head")
-        else:
-            self._module(call)
+        source_of(self._network).forward(self._module, call)
 
 
 def part_weights(n_parts: int, *, pairwise: bool) -> list[float]:

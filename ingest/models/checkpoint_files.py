@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.network import Network
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import write_text
 

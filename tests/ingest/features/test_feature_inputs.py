@@ -15,15 +15,14 @@ from alignhouse.ingest.features.inputs import (
     InputMaker,
     NetworkInputs,
     check_frames,
-    clip_frame_indices,
     fit_frame_count,
-    image_transform,
-    sample_clips,
 )
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.models.sources.mmaction2_clips import clip_frame_indices, sample_clips
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -106,7 +105,8 @@ def test_every_image_network_has_a_transform_of_three_channels(sound: Extraction
     image = Image.fromarray(np.zeros((40, 50, 3), np.uint8))
     for network in catalog().values():
         if network.takes == "frames":
-            assert image_transform(network, sound)(image).shape[0] == 3
+            transform = source_of(network).transform(network, sound.torchvision_transform)
+            assert transform(image).shape[0] == 3
 
 
 @pytest.mark.parametrize("name", ["x3d_s", "slowfast_r50_mma", "c2d_r50_nopool_mma", "TSN_r50_8"])

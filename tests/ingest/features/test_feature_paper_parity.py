@@ -11,6 +11,7 @@ from alignhouse.ingest.features.extract import extract_rdms
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.build import build
 from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.sources.registry import get_source
 
 
 def clips(test_data: Path) -> list[Path]:
@@ -44,9 +45,7 @@ def test_resnet34_as_published(test_data: Path, paper: ExtractionSettings, tmp_p
     network = catalog()["ResNet34"].model_copy(update={"skips": ()})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        from alignhouse.ingest.models.sources.torchvision import build_random
-
-        module = build_random(network).apply(xavier).eval()
+        module = get_source("torchvision").build(network, "random", None).module.apply(xavier).eval()
     compare(network, module, paper, test_data, tmp_path)
 
 

@@ -14,7 +14,7 @@ from alignhouse.ingest.models.build import build
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
-from alignhouse.ingest.models.sources.mmaction2 import model_config, without_downloads
+from alignhouse.ingest.models.sources.mmaction2_configs import model_config, without_downloads
 from alignhouse.warehouse.errors import BadInput
 
 

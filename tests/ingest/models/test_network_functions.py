@@ -176,13 +176,13 @@ def test_an_address_that_leads_nowhere_is_refused(address: str, message: str, tm
 
 def test_a_module_of_the_same_name_that_is_loaded_already_is_not_taken_for_it(tmp_path: Path) -> None:
     (tmp_path / "hashlib.py").write_text(GOOD)
-    with pytest.raises(BadInput, match=r"module hashlib .*expected /.*hashlib.py, found .*loaded already"):
+    with pytest.raises(BadInput, match=r"module hashlib .*expected /.*hashlib.py, found .*already loaded"):
         network_of("mine", OwnNetwork(source="function", id="hashlib:give", folder=tmp_path))
 
 
 def test_a_file_that_changed_since_it_was_imported_is_refused(declare: Declare) -> None:
     network = declare()
-    with pytest.raises(BadInput, match="found a file that was changed since .start Python anew"):
+    with pytest.raises(BadInput, match="found a file that has changed since .restart Python"):
         declare(GOOD + "\n# changed\n")
     with pytest.raises(BadInput, match="changed since"):
         build_network(network, weights="pretrained")

@@ -146,7 +146,7 @@ def test_a_damaged_checkpoint_is_refused_by_the_start_of_its_hash(tmp_path: Path
     assert f"expected sha256 {network.weights_sha_prefix}..., found {sha256(path)[:8]}..." in str(
         caught.value
     )
-    assert f"(fetch it again with `alignhouse ingest weights x3d_s --to {tmp_path}`)" in str(caught.value)
+    assert f"(download it again with `alignhouse ingest weights x3d_s --to {tmp_path}`)" in str(caught.value)
 
 
 def test_a_checkpoint_whose_hash_only_starts_like_the_one_once_fetched_is_refused(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_checkpoint_whose_hash_only_starts_like_the_one_once_fetched_is_refuse
     note_as_seen(path, fetched)
     with pytest.raises(BadInput) as caught:
         build(network, weights="pretrained", folder=tmp_path)
-    assert f"expected sha256 {fetched}, found {sha256(path)} (fetch it again" in str(caught.value)
+    assert f"expected sha256 {fetched}, found {sha256(path)} (download it again" in str(caught.value)
 
 
 def test_a_damaged_note_of_what_was_fetched_is_not_passed_over_by_a_load(tmp_path: Path) -> None:
