@@ -1,4 +1,4 @@
-"""Checkpoint files: held to their hash, read without running anything, and fitted to a network strictly."""
+"""Checkpoint files: check their hash, read them without running code, and load them strictly."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ _PREPROCESSOR = "ActionDataPreprocessor"
 
 
 def model_config(network: Network) -> dict[str, Any]:
-    """The `model` part of the network's configuration, with the known build fixes."""
+    """The `model` part of the network's configuration, with fixes for today's libraries."""
     config: dict[str, Any]
     if network.own is not None:
         config = own_config(network.name, network.source_id, network.own.folder)["model"]
@@ -35,26 +35,27 @@ def model_config(network: Network) -> dict[str, Any]:
     if not isinstance(backbone, dict) or not isinstance(backbone.get("type"), str):
         return config
     if backbone["type"].startswith("timm.swin"):
-        # Since 0.9 timm's Swin gives maps as (frames, height, width, channels); the wheel's file is older.
+        # Since 0.9 timm's Swin returns (frames, height, width, channels); the wheel's configuration is older.
         backbone.setdefault("feature_shape", "NHWC")
     if backbone["type"].startswith("torchvision."):
-        # torchvision has renamed the argument; the recognizer's checkpoint holds the backbone's weights too.
+        # torchvision has renamed the argument. The recognizer's checkpoint includes the backbone's weights.
         backbone.pop("pretrained", None)
         backbone["weights"] = None
     return config
 
 
 def own_config(network: str, name: str, folder: Path) -> dict[str, Any]:
-    """All of a configuration that a study names, as plain values.
+    """The whole configuration that a study names, as plain values.
 
     Parameters
     ----------
-    network : what the network is called, for errors.
-    name : of a file of `folder`, or of one of those in mmaction2's wheel ("recognition/tsn/...py").
+    network : name of the network, for errors.
+    name : path of a file in `folder`, or among the configurations of mmaction2's wheel
+        ("recognition/tsn/...py").
 
     Raises
     ------
-    BadInput : there is no such file, it cannot be read, or it is of no network that is shown frames.
+    BadInput : there is no such file (lists close names), it cannot be read, or its network takes no frames.
     """
     load_mmaction()
     from mmengine.config import Config
@@ -87,12 +88,12 @@ def own_config(network: str, name: str, folder: Path) -> dict[str, Any]:
 
 
 def config_sha256(model: Mapping[str, Any]) -> str:
-    """The sha256 of the `model` part of a configuration, whatever file it stands in."""
+    """The sha256 of the `model` part of a configuration, whichever file it comes from."""
     return hashlib.sha256(json.dumps(model, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def without_downloads(config: Any) -> Any:
-    """A copy of a configuration in which nothing names a file to start from."""
+    """A copy of a configuration without the checkpoints that mmaction2 would download to initialise from."""
     if isinstance(config, Mapping):
         clean = {key: without_downloads(value) for key, value in config.items()}
         if isinstance(clean.get("pretrained"), str):

@@ -48,10 +48,10 @@ def test_what_does_not_fit_is_done_in_several_passes_with_the_same_result(
     assert [list(each.values()) for each in measured] == [
         [layer.width for layer in rdms.layers] for rdms in whole
     ]
-    assert features_bytes(measured, len(videos)) == 4 * len(videos) * sum(widths)
+    assert features_bytes(measured, len(videos), [4, 4]) == 4 * len(videos) * sum(widths)
     limits = {"scratch_bytes": np.inf, "memory": np.inf, limit: enough}
     limits["memory"] *= 0.75
-    passes = len(plan_passes(measured, len(videos), what=name, **limits).passes)
+    passes = len(plan_passes(measured, len(videos), what=name, value_bytes=[4, 4], **limits).passes)
     assert passes > 1
     parts = extract_rdms_together(network, module, videos, both, **how)
     for one, other in zip(whole, parts, strict=True):
