@@ -1,6 +1,6 @@
 """Functions for networks of your own: each takes no arguments and returns (module, transform, name).
 
-`own_networks.toml` names the functions. alignhouse seeds torch's generator with `networks.seed` before each call.
+`own_networks.toml` names the functions. Before each call, torch's generator is seeded with `networks.seed`.
 """
 
 from __future__ import annotations

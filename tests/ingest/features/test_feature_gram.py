@@ -1,4 +1,4 @@
-"""RDMs from Gram matrices equal those of scipy and scikit-learn on the whole features."""
+"""RDMs from Gram matrices equal those that scipy and scikit-learn compute from the features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What networks are called with, against the libraries' own pipelines."""
+"""The inputs of networks, checked against the libraries' own pipelines."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def maker(name: str, settings: ExtractionSettings) -> InputMaker:
 def calls(
     name: str, settings: ExtractionSettings, frames: np.ndarray
 ) -> tuple[list[torch.Tensor], NetworkInputs, int]:
-    """One call a part, the parts themselves, and how many frames were added in all."""
+    """A call for each part, the parts themselves, and the total number of frames added."""
     network = catalog()[name]
     inputs = maker(name, settings)(frames)
     caller = Caller(network, Normaliser(network), "cpu", settings.frame_count)
@@ -42,7 +42,7 @@ def calls(
 
 
 class Normaliser(nn.Module):
-    """Holds what a network of mmaction2 normalises with, and nothing else."""
+    """A module with only the preprocessor of a network of mmaction2."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -166,12 +166,12 @@ def test_a_still_image_fills_a_whole_clip(sound: ExtractionSettings) -> None:
 
 
 def shades(n_frames: int) -> np.ndarray:
-    """Frame i is i everywhere, so that a frame tells its number."""
+    """Frame i has the value i everywhere, so that frames can be identified."""
     return np.broadcast_to(np.arange(n_frames, dtype=np.uint8)[:, None, None, None], (n_frames, 30, 30, 3))
 
 
 def frame_numbers(call: torch.Tensor) -> list[int]:
-    """Numbers of the frames of a call, after `Normaliser`: (number - 10) / 2 in the first channel."""
+    """Numbers of the frames of a call, which `Normaliser` maps to (number - 10) / 2 in the first channel."""
     return [round(value) for value in (call[0, :, 0, 0, 0] * 2 + 10).tolist()]
 
 

@@ -1,4 +1,4 @@
-"""Extraction within the disk, memory and precision that it is given."""
+"""Extraction within limits of disk, memory and precision."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_layer_that_alone_exceeds_the_scratch_is_refused_before_anything_is_sh
 
 
 class LittleMemory(torch.nn.Module):
-    """A device that holds two frames: more at a time and it is out of memory."""
+    """A device whose memory is enough for two frames at a time."""
 
     def __init__(self, network: torch.nn.Module, most: int) -> None:
         super().__init__()

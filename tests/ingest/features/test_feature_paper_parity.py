@@ -1,4 +1,4 @@
-"""Protocol "paper" gives the model RDMs that the published code gives on 24 real clips."""
+"""Protocol "paper" computes the same model RDMs as the published code on 24 real clips."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def compare(
 
 
 def xavier(module: torch.nn.Module) -> None:
-    """How the published code makes a torchvision network random."""
+    """The random initialisation of torchvision networks in the published code."""
     if isinstance(module, torch.nn.Linear):
         torch.nn.init.xavier_uniform_(module.weight)
         module.bias.data.fill_(0.01)

@@ -1,4 +1,4 @@
-"""The catalog of networks: what is in it, how networks are chosen, and what happens to a wrong name."""
+"""The catalog of networks: its content, the selection of networks, and the errors of wrong names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stand-ins take effect where the fault is, and nowhere else."""
+"""The stand-ins are used only where a package is incomplete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that functions give: found, called, checked, and known by what they give."""
+"""Networks from functions: how a function is found and called, and how its result is checked and identified."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Declare = Callable[..., Network]
 
 @pytest.fixture
 def declare(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Declare:
-    """Writes a module and declares a network of its function; the module's name is of this test only."""
+    """Writes a module and declares a network of its function. Each test has its own module name."""
     module = "own_" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
 
     def declared(text: str = GOOD, function: str = "give", **more: Any) -> Network:
@@ -51,7 +51,7 @@ def declare(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.
 
 
 def imports_anew(network: Network) -> None:
-    """As a new process would, which is what usually runs a changed file."""
+    """Forget the imported module, like a new process, which usually runs a changed file."""
     from alignhouse.ingest.models.sources import function as functions
 
     del sys.modules[network.source_id.partition(":")[0]]
@@ -215,7 +215,7 @@ def test_in_a_study_of_random_weights_a_function_must_say_that_its_are(declare: 
 
 
 class Mapped(nn.Module):
-    """Gives a mapping, some of whose values are no tensors."""
+    """Returns a mapping with some values that are not tensors."""
 
     def forward(self, x: torch.Tensor) -> dict[str, Any]:
         return {"last_hidden_state": x + 1, "cache": None, "pooled": x[:, :2]}

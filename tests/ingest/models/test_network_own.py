@@ -1,4 +1,4 @@
-"""Networks of the user's own: what a study may declare, and what is said where it cannot be."""
+"""Networks of a study's own: valid declarations, and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def own(name: str = "mine", **declared: Any) -> Network:
 
 
 def timm_checkpoint(folder: Path, **changed: torch.Tensor) -> Network:
-    """test_resnet of timm with a checkpoint of its own, of which entries are changed (None: left out)."""
+    """test_resnet of timm with its own checkpoint, in which some entries are changed (None: left out)."""
     state = build(
         own(source="timm", id="test_resnet", weights="random"), weights="random", seed=5
     ).state_dict()

@@ -1,4 +1,4 @@
-"""Weights that are saved are the weights that are loaded, bit for bit; a file that was damaged is refused."""
+"""Saved weights are loaded bit for bit; a damaged file is refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def assert_equal(loaded: torch.nn.Module, state: dict[str, torch.Tensor]) -> Non
 
 @pytest.fixture
 def of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
-    """efficientnet_b3, its weights in torch's own cache under a name that holds the start of their hash."""
+    """efficientnet_b3 with weights in torch's own cache; the file's name ends in the start of its hash."""
 
     def saved() -> tuple[Network, Path, dict[str, torch.Tensor]]:
         load_torchvision()
@@ -63,7 +63,7 @@ def of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
 
 @pytest.fixture
 def of_timm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
-    """cait_xxs24_224, its weights in a cache such as Hugging Face's client keeps."""
+    """cait_xxs24_224 with weights in a cache like that of Hugging Face's client."""
 
     def saved() -> tuple[Network, Path, dict[str, torch.Tensor]]:
         import huggingface_hub.constants

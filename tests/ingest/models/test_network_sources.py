@@ -1,4 +1,4 @@
-"""Sources of networks: a new one is a class and a line of the registry, and everything else works with it."""
+"""Sources of networks: a new one is a class and a line of the registry."""
 
 from __future__ import annotations
 
