@@ -48,7 +48,7 @@ def refuse_trained_functions(networks: Sequence[Network]) -> None:
     for network in networks:
         if not source_of(network).has_random_weights and weights_kind(network, "pretrained") != "random":
             raise BadInput(
-                f'networks.weights = "random", but a {network.source} returns the weights of {network.name}',
+                f'networks.weights = "random", but network {network.name} is what a {network.source} gives',
                 expected='weights = "random" in its declaration, if they are random',
                 hint="declare it so, or exclude the network",
             )

@@ -10,15 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alignhouse.ingest.models.checkpoint_files import OnceSeen
 from alignhouse.ingest.models.declaration import CHECKPOINT_SUFFIXES, Declaration
 from alignhouse.ingest.models.network import CLIP_FIELDS, Network
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction
 from alignhouse.ingest.models.sources.library import LibrarySource
-from alignhouse.ingest.models.sources.mmaction2_clips import sample_clips
 from alignhouse.ingest.models.sources.mmaction2_configs import (
     config_sha256,
     model_config,
@@ -37,7 +33,9 @@ from alignhouse.ingest.models.weights_files import FETCH_THEM, checkpoint_file, 
 from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
 # Without it, all frames go into one call.
 _OPTIONAL = "frames_per_call"
@@ -119,6 +117,8 @@ class MMAction2(LibrarySource):
         module(call, mode="tensor", stage="head")
 
     def sample_clips(self, network: Network, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        from alignhouse.ingest.models.sources.mmaction2_clips import sample_clips
+
         return sample_clips(frames, network)
 
     def normalise(self, module: torch.nn.Module, parts: torch.Tensor) -> torch.Tensor:

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from alignhouse.ingest.models.declaration import Declaration
 from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
 TransformStyle = Literal["weights", "squash224"]
 # PIL image -> (3, height, width) float32.

@@ -1,4 +1,4 @@
-"""Networks from functions: how a function is found and called, and how its result is checked and identified."""
+"""Networks from functions: how a function is found and called, and how its result is checked."""
 
 from __future__ import annotations
 
