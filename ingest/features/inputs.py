@@ -28,7 +28,7 @@ Frames = NDArray[np.uint8]
 class NetworkInputs:
     """What a network is shown of one stimulus, on the CPU, before it is put into calls.
 
-    parts : tensors of equal shape, of which a call holds one or several. Image networks: frames
+    parts : tensors of equal shape; a call holds one or several of them. Image networks: frames
         (3, H, W) float32, normalised. Networks that take clips: clips (1, 3, clip_len, H, W) uint8 (NCTHW),
         or the frames of one call (frames, 3, H, W) uint8 (NCHW). Networks that take videos: clips as their
         transform returns them.

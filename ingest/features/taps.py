@@ -218,5 +218,7 @@ def _named_tensors(layer: str, output: Any) -> list[tuple[str, torch.Tensor]]:
             return [(layer, tensors[0])]
         of_keys = [(f"{layer}_{place}", tensor) for place, tensor in enumerate(tensors)]
     if not of_keys:
-        raise AlignhouseError(f"layer {layer!r} was tapped, but gives no tensor", found=type(output).__name__)
+        raise AlignhouseError(
+            f"layer {layer!r} was tapped, but returns no tensor", found=type(output).__name__
+        )
     return of_keys

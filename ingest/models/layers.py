@@ -27,7 +27,7 @@ def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sou
 
     Parameters
     ----------
-    style : "sound", the layers of the network as it is built today; "paper", the layers of the published
+    style : "sound", the layers with today's libraries; "paper", the layers of the published
         lists (an older timm had fewer modules, and put a Swin stage's downsampling at its end).
 
     Raises

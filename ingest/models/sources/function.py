@@ -167,7 +167,7 @@ def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callabl
             _what(network, address),
             expected=f"a module {where} that can be imported",
             found=in_words(error),
-            hint=f"looked for in {folder}, then where Python looks",
+            hint=f"searched in {folder}, then in sys.path",
         ) from error
     _refuse_another(network, module, folder)
     function = getattr(module, name, None)

@@ -165,7 +165,7 @@ def test_a_function_that_cannot_be_found_says_why(
     [
         ("own_functions", "network mine, id: expected package.module:function, found 'own_functions'"),
         (":give", "expected package.module:function"),
-        ("no.such.module:give", "No module named 'no'.*looked for in /.*, then where Python looks"),
+        ("no.such.module:give", "No module named 'no'.*searched in /.*, then in sys.path"),
         ("sys:exit", "network mine: expected a function that is defined in a file, found <built-in"),
     ],
 )
@@ -245,7 +245,7 @@ def test_each_tensor_of_a_mapping_is_a_layer() -> None:
     torch.testing.assert_close(mapped.total * mapped.scale, (x + 1).mean(0))
     with (
         Taps(module, ["silent"], "output"),
-        pytest.raises(AlignhouseError, match="'silent' .*gives no tensor"),
+        pytest.raises(AlignhouseError, match="'silent' .*returns no tensor"),
     ):
         module.silent(x)
 
