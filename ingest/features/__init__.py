@@ -1,1 +1,1 @@
-"""From stimuli to model RDMs: frames into a network, layer outputs into a spool, Gram matrices into RDMs."""
+"""From stimuli to model RDMs: show frames to a network, keep layer outputs, sum Gram matrices, make RDMs."""

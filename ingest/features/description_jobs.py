@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.jobs import Job, Output
@@ -100,7 +100,7 @@ def network_layers_batch(network: Network, extractions: Mapping[str, ExtractionS
         extraction={
             name: each.model_dump(mode="json", exclude_defaults=True) for name, each in extractions.items()
         },
-        versions={name: importlib.metadata.version(name) for name in ("torch", network.source)},
+        versions=source_of(network).versions(),
     )
     job = Job(
         method="network_layers",

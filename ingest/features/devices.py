@@ -1,4 +1,4 @@
-"""What differs between devices: how much goes into a call, what memory there is, how weights lie in it."""
+"""Differences between devices: size of a call, available memory, memory layout of weights."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from alignhouse.warehouse.cores import cores
 if TYPE_CHECKING:
     import torch
 
-# More frames in a call fall out of a CPU's caches and make it slower; a GPU wants many to be busy.
+# More frames in a call do not fit a CPU's caches and make it slower; a GPU needs many to be busy.
 _FRAMES_OF_A_CALL = {"cpu": 8, "cuda": 64}
 _CLIPS_OF_A_CALL = {"cpu": 1, "cuda": 4}
 _MOST_READERS = 8
-# Shares of what memory there is: the rest is for forward passes, blocks of features and stimuli read ahead.
+# Shares of the available memory; the rest is for forward passes, blocks of features and stimuli read ahead.
 _SHARE_FOR_FEATURES = {"cpu": 0.25, "cuda": 0.5}
 _SHARE_FOR_ONE_STIMULUS = {"cpu": 0.75, "cuda": 0.25}
 _SHARE_FOR_READING_AHEAD = 0.125
 
 
 def kind_of(device: str) -> str:
-    """ "cpu" or "cuda", of torch's name of a device."""
+    """The kind of a device, "cpu" or "cuda", from torch's name for it, such as "cuda:1"."""
     return device.partition(":")[0]
 
 
 def parts_of_a_call(device: str, takes: str) -> int:
-    """How many frames or clips go into a call where nobody says."""
+    """Default number of frames or clips in a call. takes : see `Network.takes`."""
     return (_FRAMES_OF_A_CALL if takes == "frames" else _CLIPS_OF_A_CALL)[kind_of(device)]
 
 
 def readers(device: str) -> int:
-    """How many threads read stimuli where nobody says: a CPU is busy with the network, a GPU must be fed."""
+    """Default number of threads that read stimuli: one where the CPU runs the network, several for a GPU."""
     return 1 if kind_of(device) == "cpu" else max(1, min(_MOST_READERS, cores() - 1))
 
 
 def read_ahead(bytes_of_stimulus: int, memory: float, n_readers: int) -> int:
-    """How many stimuli may be read ahead within `memory`; one at least."""
+    """How many stimuli may be read ahead within `memory` bytes; at least one."""
     fitting = int(memory * _SHARE_FOR_READING_AHEAD / max(bytes_of_stimulus, 1))
     return max(1, min(fitting, n_readers + 1))
 
@@ -51,9 +51,9 @@ def room_for_one_stimulus(device: str, memory: float) -> float:
 
 
 def convolutions_last(module: torch.nn.Module) -> None:
-    """Put the weights of convolutions in the layout in which they are fastest, channels last, in place.
+    """Convert the weights of convolutions in place to channels last, their fastest memory layout.
 
-    What a network computes stays what it was, up to rounding.
+    The network computes the same values, up to rounding.
     """
     import torch
 
@@ -65,7 +65,7 @@ def convolutions_last(module: torch.nn.Module) -> None:
 
 
 def _memory(device: str, memory: float) -> float:
-    """The user's limit on a CPU; what is free on a GPU."""
+    """Available bytes: the user's limit on a CPU, the free memory of a GPU."""
     if kind_of(device) == "cpu":
         return memory
     import torch

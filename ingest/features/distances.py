@@ -1,4 +1,4 @@
-"""Dissimilarities between the patterns of stimuli, from their Gram matrix where that is enough.
+"""Distances between the patterns of stimuli, computed from their Gram matrix where possible.
 
 n stimuli, D features, X (n, D). RDMs are condensed: (n (n - 1) / 2,) float64, the upper triangle row by row.
 """
@@ -18,17 +18,18 @@ Distance = Literal["correlation", "cosine", "euclidean", "manhattan"]
 
 
 def rdm_of_gram(gram: Matrix, means: Matrix, width: int, distance: Distance) -> Matrix:
-    """RDM by any distance that is a function of inner products: all but manhattan.
+    """RDM for any distance that is a function of inner products: all except manhattan.
 
     Parameters
     ----------
-    gram : (n, n), inner products of the rows of X after each row's mean was removed.
-    means : (n,) these means. width : D.
+    gram : (n, n) inner products of the rows of X after subtracting each row's mean.
+    means : (n,) these means.
+    width : D.
     distance : "correlation", 1 - Pearson; "cosine", 1 - cosine of the angle; "euclidean".
 
     Raises
     ------
-    BadInput : a pattern without variance (correlation), or all zero (cosine).
+    BadInput : a pattern has no variance (correlation), or is all zero (cosine).
     """
     if distance == "correlation":
         return correlation_rdm(gram)
@@ -50,10 +51,10 @@ def cosine_rdm(gram: Matrix) -> Matrix:
 
 
 def euclidean_rdm(gram: Matrix, means: Matrix, width: int) -> Matrix:
-    """Euclidean distance between rows, from inner products of rows without their means, and the means.
+    """Euclidean distance between rows, from inner products of the centred rows, and the rows' means.
 
-    |x - y|^2 = |x'|^2 + |y'|^2 - 2 x'y' + D (mean x - mean y)^2, primes without means: what rows have in
-    common, which would cancel badly, is apart.
+    |x - y|^2 = |x'|^2 + |y'|^2 - 2 x'y' + D (mean x - mean y)^2, where x' = x - mean x. Centring first avoids
+    the cancellation of a large common mean.
     """
     rows, columns = np.triu_indices(len(gram), 1)
     squares = np.diag(gram)
@@ -64,7 +65,12 @@ def euclidean_rdm(gram: Matrix, means: Matrix, width: int) -> Matrix:
 
 
 def manhattan_rdm(blocks: Iterable[Block]) -> Matrix:
-    """Sum of absolute differences between rows; `blocks` are all columns of X, (n, columns) float64 each."""
+    """Sum of absolute differences between rows.
+
+    Parameters
+    ----------
+    blocks : (n, columns) each, together all columns of X.
+    """
     from scipy.spatial.distance import pdist
 
     total: Matrix | None = None
@@ -80,7 +86,7 @@ def rdm_of_rows(rows: Matrix, distance: Distance) -> Matrix:
 
     Raises
     ------
-    BadInput : as `rdm_of_gram`.
+    BadInput : as in `rdm_of_gram`.
     """
     if distance == "manhattan":
         return manhattan_rdm([rows])

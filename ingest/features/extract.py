@@ -1,4 +1,4 @@
-"""A network, stimuli and settings in; one RDM a layer out."""
+"""Computes an RDM for each layer of a network from stimuli and settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alignhouse.ingest.features.recipe import NetworkRdms, Recipe
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.showing import Showing
 from alignhouse.ingest.features.spool import KINDS
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.network import Network
 from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ def extract_rdms(
     settings: ExtractionSettings,
     **how: Unpack[How],
 ) -> NetworkRdms:
-    """RDMs of every layer of `network` over `videos`: `extract_rdms_together` for one set of settings."""
+    """RDMs of every layer of `network` over `videos` under one set of settings.
+
+    Parameters and errors as in `extract_rdms_together`.
+    """
     [rdms] = extract_rdms_together(network, module, videos, [settings], **how)
     return rdms
 
@@ -44,22 +47,22 @@ def extract_rdms_together(
 ) -> list[NetworkRdms]:
     """RDMs of every layer of `network` over `videos`, under each of several settings.
 
-    Every video is decoded once a pass (there is one, where scratch and memory allow), and settings that show
-    the network the same input share its forward passes, so that a second protocol costs little. The same
-    input gives the same bytes on the same CPU.
+    Each pass decodes every video once. There is one pass if scratch and memory suffice. Settings with the
+    same network input share forward passes, so that a second protocol costs little. The same input gives the
+    same bytes on the same CPU.
 
     Parameters
     ----------
     module : the built network, in evaluation mode.
-    videos : stimuli in the order of the RDMs' conditions: paths, or functions that give the frames, each
+    videos : stimuli in the order of the RDMs' conditions: paths, or functions that return frames,
         (frames, height, width, 3) uint8 RGB.
-    how : see `How`.
+    how : see `options.How`.
 
     Raises
     ------
-    BadInput : fewer than three stimuli, too little scratch or memory for one layer, frames that are none,
-        features that are constant or not finite (names layer and stimulus), a layer that is the same for all
-        stimuli, or no layer left.
+    BadInput : fewer than three stimuli; too little scratch or memory for one layer; frames of another shape
+        or type; features that are constant or not finite (names layer and stimulus); a layer that is the same
+        for all stimuli; or no layer left.
     """
     if len(videos) < FEWEST_STIMULI:
         raise BadInput("stimuli for RDMs", expected=f"at least {FEWEST_STIMULI}", found=len(videos))
@@ -94,7 +97,7 @@ def measure_widths(
 ) -> list[dict[str, int]]:
     """Layer -> number of features, in the network's order, under each of several settings.
 
-    One forward pass, and no features are kept.
+    Runs one forward pass for each kind of input, and keeps no features.
     """
     options = cast(How, DEFAULTS | {"device": device, "transform": transform})
     showing, recipes = _set_up(network, module, settings, options)
@@ -106,7 +109,7 @@ def measure_widths(
 
 
 def bytes_of_values(settings: Sequence[ExtractionSettings]) -> list[int]:
-    """For each set of settings, how many bytes a feature takes on disk."""
+    """Bytes of one feature on disk, for each set of settings."""
     return [KINDS[each.spool].itemsize for each in settings]
 
 

@@ -1,8 +1,8 @@
 """RDMs from Gram matrices: exact, whatever the width of the features.
 
-n stimuli, D features, X (n, D). All that a correlation or a principal component analysis over stimuli needs
-of X is the n x n matrix X X', which is summed over blocks of columns in float64: by numpy, or by torch where
-the blocks are on a GPU. The formulas are the same.
+n stimuli, D features, X (n, D). A correlation or a principal component analysis over stimuli needs only the
+n x n matrix X X'. It is summed over blocks of columns in float64, by numpy, or by torch if the blocks are on
+a GPU. The formulas are the same.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from alignhouse.warehouse.errors import BadInput
 
 Matrix = NDArray[np.float64]
-# (n, columns) of any floating type, of numpy or of torch; computed with in float64.
+# A numpy array or torch tensor (n, columns) of any floating type; converted to float64 for computations.
 Block = Any
 
 
 def row_centred_gram(blocks: Iterable[Block], means: Matrix) -> Matrix:
-    """Gram matrix of rows whose means were removed.
+    """Gram matrix of the rows after subtracting each row's mean.
 
     Parameters
     ----------
@@ -41,26 +41,26 @@ def row_centred_gram(blocks: Iterable[Block], means: Matrix) -> Matrix:
             centred: Block = np.subtract(block, means[:, None], out=buffer)
         else:
             centred = _in_float64(block) - _like(means[:, None], block)
-        # One operand twice: the product is symmetric to the last bit, and costs half.
+        # For one array as both operands numpy calls BLAS' syrk: exactly symmetric, and half the cost.
         gram += as_numpy(centred @ centred.T)
     return gram
 
 
 def centre_stimuli(gram: Matrix) -> Matrix:
-    """Gram matrix after every feature's mean over the stimuli was removed: H G H with H = I - 11'/n."""
+    """Gram matrix after subtracting each feature's mean over stimuli: H G H with H = I - 11'/n."""
     return gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
 
 
 def share_between_stimuli(gram: Matrix) -> float:
-    """Share of the patterns' variance that is between stimuli; 0: all stimuli have the same pattern.
+    """Share of the patterns' variance that is between stimuli; 0 if all stimuli have the same pattern.
 
-    The trace of the stimulus-centred Gram matrix over that of the Gram matrix.
+    It is the trace of the stimulus-centred Gram matrix divided by the trace of the Gram matrix.
     """
     return float(np.trace(centre_stimuli(gram)) / np.trace(gram))
 
 
 def correlation_rdm(gram: Matrix) -> Matrix:
-    """1 - Pearson between rows, from the Gram matrix of rows whose means were removed.
+    """1 - Pearson between rows, from the Gram matrix of the centred rows.
 
     Returns
     -------
@@ -78,7 +78,11 @@ def angle_rdm(gram: Matrix, what: str, expected: str) -> Matrix:
 
     Parameters
     ----------
-    what, expected : for the error, BadInput, where a row has length zero.
+    what, expected : texts of the error.
+
+    Raises
+    ------
+    BadInput : a row has length zero.
     """
     squares = np.diag(gram)
     if (squares <= 0).any():
@@ -97,16 +101,16 @@ def component_scores(
 
     Parameters
     ----------
-    gram : (n, n) Gram matrix of rows whose means were removed.
-    means : (n,) these means.
+    gram : (n, n) Gram matrix of the centred rows.
+    means : (n,) means of the rows.
     width : D.
-    blocks : (n, columns) each: the rows themselves once more, for the signs.
+    blocks : (n, columns) each: all rows again, to find the signs.
     n_components : at most n.
 
     Returns
     -------
-    (n, n_components) float64. Eigenvectors of the doubly centred Gram matrix of the rows as they are, times
-    the root of their eigenvalues; a component's sign makes its loading of largest magnitude positive
+    (n, n_components) float64: eigenvectors of the doubly centred Gram matrix of the original rows, times the
+    square roots of their eigenvalues. The sign of a component makes its loading of largest magnitude positive
     (`sklearn.utils.extmath.svd_flip` with u_based_decision=False).
     """
     with_means = gram + width * np.outer(means, means)
@@ -123,14 +127,8 @@ def component_scores(
     return scores
 
 
-def row_correlation_rdm(rows: Matrix) -> Matrix:
-    """1 - Pearson between the rows of a small matrix, condensed like `correlation_rdm`."""
-    means = rows.mean(axis=1)
-    return correlation_rdm(row_centred_gram([rows], means))
-
-
 def as_numpy(block: Block) -> Matrix:
-    """A block as float64 of numpy, wherever it is."""
+    """A block as a numpy array of float64, copied from its device if needed."""
     array: Matrix = _in_float64(block if isinstance(block, np.ndarray) else block.cpu().numpy())
     return array
 
@@ -140,7 +138,7 @@ def _in_float64(block: Block) -> Block:
 
 
 def _like(array: Matrix, block: Block) -> Block:
-    """An array of numpy as `block` is: of numpy, or of torch on the block's device."""
+    """`array` as the type of `block`: unchanged, or a torch tensor on the block's device."""
     if isinstance(block, np.ndarray):
         return array
     import torch

@@ -1,4 +1,4 @@
-"""How an extraction is done, as far as it does not change what comes of it."""
+"""Options of an extraction that are not part of its settings: device, resources, callbacks, transform."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ Video = Path | Callable[[], Frames]
 
 
 class How(TypedDict, total=False):
-    """How an extraction is done; only `scratch` must be given.
+    """Options of an extraction; only `scratch` is required.
 
     device : torch's name of the device.
-    scratch : an existing folder for the features, which are removed again.
-    scratch_bytes, memory : what the features may take of disk, and of memory beside the network itself. What
-        does not fit is done in several passes over the stimuli, each for a group of layers.
-    features_on : "disk"; "device", the memory of the device (the machine's own for a CPU), within a share of
-        `memory` or of what is free on a GPU; "auto", on the device where all fit there, else on disk.
-    batch : frames or clips in one call, where the network takes several; by the device when none.
-    readers : threads that decode and transform stimuli while the network sees others; by the device when
-        none.
-    transform : the user's own: a PIL image -> (3, height, width), or for a network that takes whole videos
-        (frames, height, width, 3) uint8 -> (clips, ...); the network's published one when none.
-    skip_bad : leave out layers whose features are constant, not finite, or the same for all stimuli, and list
-        them with the reason under "skipped_layers" of the notes; index and depth still count them.
-    on_stimulus : called with how many stimuli were shown, and how many that will be in all passes.
-    say : called with a line, before it begins, where several passes are needed.
-    read_frames : decodes a path; `stimuli.videos.read_frames` when none. Called in other threads.
+    scratch : an existing folder for temporary files of features.
+    scratch_bytes, memory : limits in bytes for features on disk, and for memory in addition to the network.
+        If they are exceeded, the stimuli are shown in several passes, each for a group of layers.
+    features_on : where features are kept. "disk"; "device", the device's memory (the machine's memory for a
+        CPU); "auto", the device if all features fit a share of its memory, else the disk.
+    batch : frames or clips in one call, if the network accepts several; None: a default of the device.
+    readers : threads that decode and transform stimuli ahead; None: a default of the device.
+    transform : replaces the published transform. PIL image -> (3, height, width), or for a network that takes
+        videos (frames, height, width, 3) uint8 -> (clips, ...).
+    skip_bad : leave out layers whose features are constant, not finite, or the same for all stimuli. The
+        notes list them with the reason under "skipped_layers"; index and depth still count them.
+    on_stimulus : called with the number of stimuli shown, and the total over all passes.
+    say : called with a line of text before an extraction that needs several passes.
+    read_frames : decodes a path; None: `stimuli.videos.read_frames`. Called in other threads.
     """
 
     device: str

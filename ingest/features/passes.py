@@ -1,4 +1,4 @@
-"""How many times a network must be shown its stimuli, so that features fit into scratch and memory."""
+"""Plans passes over the stimuli, so that features fit into scratch and memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.sizes import in_words
 
 SPOOLED_BYTES = np.dtype(np.float32).itemsize
-# While a stimulus is shown: the sum over its calls in float64; the last call's and the mean in float32.
+# For each feature of the current stimulus: a float64 sum over calls, the last call and the mean in float32.
 HELD_BYTES = np.dtype(np.float64).itemsize + 2 * SPOOLED_BYTES
 
 
@@ -19,9 +19,10 @@ HELD_BYTES = np.dtype(np.float64).itemsize + 2 * SPOOLED_BYTES
 class Plan:
     """Passes over the stimuli.
 
-    passes : for each pass, for each set of settings, the layers whose features it keeps.
-    spool_bytes : what all features would take at once. n_stimuli : how many are shown in each pass.
-    on_device : features are kept in the device's memory, not on disk.
+    passes : for each pass and each set of settings, the layers whose features are kept.
+    spool_bytes : size of all features of all layers.
+    n_stimuli : stimuli shown in each pass.
+    on_device : whether features are kept in the device's memory instead of on disk.
     """
 
     passes: tuple[tuple[frozenset[str], ...], ...]
@@ -30,7 +31,7 @@ class Plan:
     on_device: bool = False
 
     def in_words(self, what: str, scratch_bytes: float) -> str:
-        """A line for the person who watches, where one pass is not enough."""
+        """One line that says why several passes are needed."""
         return (
             f"{what}: {in_words(self.spool_bytes)} of features do not fit into "
             f"{in_words(scratch_bytes)} of scratch, or into memory at once: "
@@ -45,23 +46,23 @@ def plan_passes(
     scratch_bytes: float,
     memory: float,
     what: str,
-    value_bytes: Sequence[int] | None = None,
+    value_bytes: Sequence[int],
 ) -> Plan:
-    """The fewest passes that taking layers in their order allows.
+    """Group layers, in their order, into as few passes as possible.
 
     Parameters
     ----------
     widths : for each set of settings, layer -> number of features, in the network's order.
-    memory : bytes that the features of one stimulus may take.
-    what : whose features, for errors.
-    value_bytes : for each set of settings, bytes of a feature on disk; those of float32 when none.
+    scratch_bytes : limit for the features of all stimuli in one pass.
+    memory : limit in bytes for the features of one stimulus.
+    what : name of the network, for errors.
+    value_bytes : bytes of one feature on disk, for each set of settings.
 
     Raises
     ------
-    BadInput : one layer alone is too much.
+    BadInput : a single layer exceeds a limit.
     """
-    value_bytes = value_bytes or [SPOOLED_BYTES] * len(widths)
-    # Layers that lie at about the same depth under different settings come from the same forward passes.
+    # Group layers of similar depth under all settings, since they share forward passes.
     places = [
         (index / len(of_settings), number, name, width)
         for number, of_settings in enumerate(widths)
@@ -82,11 +83,8 @@ def plan_passes(
     return Plan(in_sets, features_bytes(widths, n_stimuli, value_bytes), n_stimuli)
 
 
-def features_bytes(
-    widths: Sequence[Mapping[str, int]], n_stimuli: int, value_bytes: Sequence[int] | None = None
-) -> int:
-    """What all features of a network take on disk at once; parameters as in `plan_passes`."""
-    value_bytes = value_bytes or [SPOOLED_BYTES] * len(widths)
+def features_bytes(widths: Sequence[Mapping[str, int]], n_stimuli: int, value_bytes: Sequence[int]) -> int:
+    """Bytes of all features of a network on disk; parameters as in `plan_passes`."""
     of_stimulus = sum(
         size * sum(of_settings.values()) for of_settings, size in zip(widths, value_bytes, strict=True)
     )

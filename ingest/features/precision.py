@@ -1,4 +1,4 @@
-"""The precision in which a network is run."""
+"""The numeric precision of forward passes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
 @contextmanager
 def at_precision(precision: Precision, device: str) -> Iterator[None]:
-    """A block whose forward passes run in float32, TensorFloat-32 (where a GPU has it), or half precision.
+    """Run the forward passes of a block in float32, TensorFloat-32 (on GPUs that have it), or half precision.
 
-    Half precision is torch's autocast: weights stay in float32, and what would lose too much by it is done in
-    float32. Without this block a GPU's convolutions take TensorFloat-32 unasked.
+    Half precision uses torch's autocast: weights stay in float32, and so do operations that need it. Outside
+    the block, a GPU's convolutions use TensorFloat-32 by default.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Work ahead: what comes next is made in threads while what came before is used."""
+"""Prefetching: threads prepare the next items while the current one is used."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ Made = TypeVar("Made")
 def made_ahead(
     make: Callable[[Item], Made], items: Sequence[Item], *, workers: int, ahead: int
 ) -> Generator[Made]:
-    """`make` of each item, in their order; at most `ahead` more are begun or done than were taken.
+    """Yield `make(item)` for each item in order, prepared in threads.
 
-    What `make` raises comes where its result would have come. Closing the iterator waits for what has begun,
-    and begins nothing more.
+    An error of `make` is raised in place of its result. Closing the iterator waits for running calls, and
+    starts no others.
+
+    Parameters
+    ----------
+    workers : number of threads.
+    ahead : how many items may be started before they are consumed.
     """
     waiting: deque[Future[Made]] = deque()
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="reader", initializer=_one_thread_each)
@@ -29,14 +34,14 @@ def made_ahead(
             made = waiting.popleft().result()
             waiting.extend(pool.submit(make, item) for item in islice(rest, 1))
             yield made
-            # Held no longer than it is used: the next may be as large.
+            # Free it before the next one is held: each may be large.
             del made
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _one_thread_each() -> None:
-    """A reader's small tensors are no work for several threads, which the network needs."""
+    """Limit torch to one thread in each reader, since the network needs the cores."""
     import torch
 
     torch.set_num_threads(1)

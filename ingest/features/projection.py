@@ -1,8 +1,8 @@
-"""Sparse random projection of features (Li, Hastie and Church 2006), seeded, block of columns by block.
+"""Sparse random projection of features (Li, Hastie and Church 2006), one block of columns at a time.
 
-Most entries of the projection are zero, the others plus or minus one value, so that squared distances between
-patterns are kept on average. What is drawn depends on the seed and on a feature's place alone, not on how
-much memory there is.
+Most entries of the projection are zero; the others are plus or minus one value. Squared distances between
+patterns are preserved on average. The entries depend only on the seed and on a feature's index, not on the
+size of the blocks.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from numpy.typing import NDArray
 from alignhouse.ingest.features.gram import Block, as_numpy
 
 Matrix = NDArray[np.float64]
-# Features whose projection is drawn together.
+# Number of features whose entries are drawn together.
 _CHUNK = 16_384
 
 
 def project(blocks: Iterable[Block], n_stimuli: int, width: int, n_components: int, seed: int) -> Matrix:
     """X R, (n, n_components) float64.
 
-    R is (D, n_components): a share s = 1 / sqrt(D) of its entries are plus or minus sqrt(1 / (s
-    n_components)), with equal chance, and the others zero.
+    R is (D, n_components). A share s = 1 / sqrt(D) of its entries are sqrt(1 / (s n_components)) with a
+    random sign; the others are zero.
 
     Parameters
     ----------
-    blocks : (n, columns) float64 each, all D columns from left to right. n_stimuli : n. width : D.
-    seed : equal seeds give equal projections of features of equal number.
+    blocks : (n, columns) each, all D columns from left to right.
+    n_stimuli : n.
+    width : D.
+    seed : the same seed and D give the same R.
     """
     projected = np.zeros((n_stimuli, n_components))
     drawn: tuple[int, NDArray[np.intp], NDArray[np.intp], Matrix] | None = None
@@ -58,13 +60,13 @@ def project(blocks: Iterable[Block], n_stimuli: int, width: int, n_components: i
 def _entries(
     chunk: int, width: int, n_components: int, seed: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Matrix]:
-    """The entries of R that are not zero in one chunk of features: feature in it, component, value."""
+    """The nonzero entries of R in one chunk of features: index in the chunk, component, value."""
     rng = np.random.default_rng([seed, chunk])
     features = min(_CHUNK, width - chunk * _CHUNK)
     share = 1 / math.sqrt(width)
     counts = rng.binomial(n_components, share, size=features)
     which = np.repeat(np.arange(features), counts)
-    # Components of a feature without repetition: the first of a random order of all, for each.
+    # For each feature, draw its components without replacement.
     components = np.concatenate(
         [rng.choice(n_components, count, replace=False, shuffle=False) for count in counts if count]
         or [np.empty(0, np.intp)]

@@ -1,4 +1,4 @@
-"""One set of settings while a network is shown the stimuli: what is read, kept and made into RDMs."""
+"""One set of settings during an extraction: which layers it reads, keeps and turns into RDMs."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from alignhouse.ingest.features.projection import project
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.spool import Spool, SpooledLayer
 from alignhouse.ingest.features.taps import Taps
-from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.layers import layers_of
+from alignhouse.ingest.models.network import Network
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 # Layer -> (width,) float32, on the device.
 Features = dict[str, "torch.Tensor"]
-# What makes the inputs of one set of settings differ from those of another.
+# Settings with equal keys show the network the same input.
 InputKey = tuple[str, ...]
-# A smaller share of variance between stimuli is what rounding to float32 makes (its step is 1.2e-7; squared).
+# Rounding to float32 (relative step 1.2e-7) makes a share of variance of about the square of that step.
 _ROUNDING = 1e-13
 
 
@@ -38,8 +39,10 @@ _ROUNDING = 1e-13
 class LayerRdm:
     """One layer's RDM.
 
-    index : place in the network's order, from 0. depth : index / last index, 0 for a single layer.
-    width : features of the layer. rdm : (n (n - 1) / 2,) float64, upper triangle row by row.
+    index : position in the network's order, from 0.
+    depth : index / last index; 0 for a single layer.
+    width : number of features.
+    rdm : (n (n - 1) / 2,) float64, upper triangle row by row.
     """
 
     name: str
@@ -51,17 +54,17 @@ class LayerRdm:
 
 @dataclass(frozen=True)
 class NetworkRdms:
-    """The RDMs of a network's layers, in the network's order, and notes on how they came about."""
+    """The RDMs of a network's layers, in the network's order, and notes on how they were computed."""
 
     layers: list[LayerRdm]
     notes: dict[str, Any]
 
 
 class Recipe:
-    """What one set of settings needs: its taps, its spool, its notes; a context manager.
+    """The taps, spool and notes of one set of settings; a context manager.
 
-    widths : layer -> features, in the network's order, once they were measured.
-    input_key : equal for settings that show a network the same.
+    widths : layer -> number of features, in the network's order; filled by `Showing.measure`.
+    input_key : equal for settings that show the network the same input.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class Recipe:
 
     @contextmanager
     def keeping(self, layers: frozenset[str], *, on_device: bool) -> Iterator[Self]:
-        """A pass in which the features of these layers are kept, on disk or on the device, until it ends."""
+        """Keep the features of these layers, on disk or on the device, until the block ends."""
         self.taps.keep_only(layers)
         with Spool(
             self.options["scratch"],
@@ -100,12 +103,12 @@ class Recipe:
             yield self
 
     def keep(self, stimulus: str, inputs: NetworkInputs, added: int, features: Features) -> None:
-        """Keep one stimulus' features. added : frames that were added to what `inputs` hold."""
+        """Keep the features of one stimulus. added : frames added to `inputs` to fit the network."""
         self._spool.append(features, stimulus)
         self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.parts), added)
 
     def make_rdms(self) -> None:
-        """Make the RDMs of the layers whose features were kept in this pass."""
+        """Compute the RDMs of the layers whose features were kept in this pass."""
         for layer in self._spool.layers:
             if layer.name in self._spool.skipped:
                 continue
@@ -145,16 +148,20 @@ class Recipe:
 
 
 def effective_components(settings: ExtractionSettings, n_stimuli: int, width: int) -> int:
-    """How many of the principal components asked for are used: at most stimuli - 2, and the width."""
+    """Number of principal components used: at most n_stimuli - 2, and at most the width."""
     return min(settings.pca_components, n_stimuli - 2, width)
 
 
 def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) -> NDArray[np.float64]:
-    """The RDM of a layer whose rows are all there, (n (n - 1) / 2,); blocks of features stay within `memory`.
+    """The RDM of a layer from the features of all stimuli, (n (n - 1) / 2,) float64.
+
+    Parameters
+    ----------
+    memory : limit in bytes for a block of features.
 
     Raises
     ------
-    BadInput : the pattern is the same for all stimuli, or cannot be correlated.
+    BadInput : the pattern is the same for all stimuli, or has no variance.
     """
     means = layer.means
     products = gram.row_centred_gram(layer.blocks(memory), means)
@@ -176,7 +183,7 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
             projected = projected - projected.mean(axis=0)
         return rdm_of_rows(projected, settings.distance)
     if settings.distance == "manhattan":
-        # A mean over stimuli cancels in differences between them, centred or not.
+        # Centring across stimuli does not change differences between stimuli.
         return manhattan_rdm(layer.blocks(memory))
     if settings.centering == "across_stimuli":
         products, means = gram.centre_stimuli(products), means - means.mean()
@@ -186,5 +193,5 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
 def _input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:
     if network.takes != "frames":
         return ()
-    own = options["transform"] is not None or network.source != "torchvision"
-    return (settings.channel_order, "" if own else settings.torchvision_transform)
+    depends_on_style = options["transform"] is None and source_of(network).uses_transform_setting
+    return (settings.channel_order, settings.torchvision_transform if depends_on_style else "")

@@ -1,4 +1,4 @@
-"""Every choice between a stimulus and a model RDM, in one record.
+"""All settings that decide how a stimulus becomes a model RDM.
 
 Importing this module loads no deep-learning library.
 """
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ExtractionSettings(BaseModel):
-    """How features are read from a network and made into RDMs; a protocol names one set of values."""
+    """How features are read from a network and turned into RDMs; a protocol is one set of values."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,18 +26,18 @@ class ExtractionSettings(BaseModel):
     )
     clip_average: Literal["mean", "running_pairwise"] = Field(
         default="mean",
-        description="over the clips of a video network: plain mean, or the mean of the result so far and the "
-        "next clip, clip by clip (later clips weigh more)",
+        description="over the clips of a video network: plain mean, or repeatedly the mean of the result so "
+        "far and the next clip (later clips weigh more)",
     )
     tap: Literal["output", "memory"] = Field(
         default="output",
-        description="the layer's own output, or what its memory holds after the forward pass "
-        "(an in-place activation overwrites some)",
+        description="the layer's own output, or the content of its memory after the forward pass "
+        "(in-place activations overwrite some outputs)",
     )
     frame_count: Literal["repeat_last", "zero_pad_to_8"] = Field(
         default="repeat_last",
-        description="when a network needs a multiple of some frames: repeat the last frame up to the next "
-        "multiple, or go to the nearest one with zero frames (after normalisation) or by cutting",
+        description="for networks that need a multiple of some number of frames: repeat the last frame up to "
+        "the next multiple, or add zero frames (after normalisation) or cut frames to the nearest one",
     )
     reduction: Literal["none", "pca", "srp"] = Field(
         default="none",
@@ -56,19 +56,19 @@ class ExtractionSettings(BaseModel):
     )
     centering: Literal["none", "across_stimuli"] = Field(
         default="none",
-        description="subtract each feature's mean over the stimuli before correlating (a PCA does so anyway)",
+        description="subtract each feature's mean over the stimuli before correlating (a PCA always does)",
     )
     precision: Literal["fp32", "tf32", "bf16", "fp16"] = Field(
         default="fp32",
         description="of the forward passes: float32, TensorFloat-32, or half precision where torch's "
-        "autocast allows it; features are averaged in float64 in every case",
+        "autocast allows it; features are always averaged in float64",
     )
     spool: Literal["fp32", "fp16"] = Field(
         default="fp32",
-        description="in which features wait for the RDMs: fp16 halves the disk that they take, rounds them "
-        "to three digits and refuses those beyond 65,504",
+        description="type of features on disk: fp16 halves their size, rounds them to three digits and "
+        "refuses values beyond 65,504",
     )
     layer_list: Literal["sound", "paper"] = Field(
         default="sound",
-        description="layers of the automatic rule on today's libraries, or those of the published lists",
+        description="default layers with today's libraries, or the layers of the published lists",
     )

@@ -1,4 +1,4 @@
-"""Showing a network its stimuli: read ahead in threads, put into calls, features handed to who keeps them."""
+"""Shows a network its stimuli: reads them ahead in threads, groups them into calls, passes features on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.precision import at_precision
 from alignhouse.ingest.features.prefetch import made_ahead
 from alignhouse.ingest.features.taps import LeadingSum
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.network import Network
+from alignhouse.ingest.models.sources.registry import source_of
 
 if TYPE_CHECKING:
     import torch
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class Showing:
-    """A network and how stimuli get to it.
+    """Shows stimuli to one network.
 
     Attributes
     ----------
-    batch : frames or clips in one call; halved when a device runs out of memory.
+    batch : frames or clips in one call; halved when the device runs out of memory.
     """
 
     def __init__(self, network: Network, module: torch.nn.Module, options: How) -> None:
@@ -38,7 +39,7 @@ class Showing:
         self._bytes_of_stimulus = 0
 
     def measure(self, video: Video, recipes: Sequence[Recipe]) -> None:
-        """Find out the widths of the layers that recipes read, from one frame or clip."""
+        """Measure the widths of the layers that recipes read, with one frame or clip."""
         import torch
 
         prepared = self._prepared((0, video), recipes)
@@ -53,13 +54,13 @@ class Showing:
                 recipe.widths = {name: measure.width for name, measure in measures.items()}
                 stackable = stackable and all(measure.rows == 1 for measure in measures.values())
         if not stackable:
-            # Rows of a call are frames, crops or tokens: those of several parts could not be told apart.
+            # Rows may be crops or tokens. With several parts in a call, their rows could not be separated.
             self.batch = 1
 
     def pass_over(
         self, videos: Sequence[Video], recipes: Sequence[Recipe], on_stimulus: Callable[[int], None]
     ) -> None:
-        """Show every stimulus once; recipes keep what they ask for. on_stimulus : how many were shown."""
+        """Show every stimulus once to the recipes. on_stimulus : called with the number of stimuli shown."""
         n_readers = self._options["readers"] or devices.readers(self._options["device"])
         ahead = devices.read_ahead(self._bytes_of_stimulus, self._options["memory"], n_readers)
         stimuli = made_ahead(
@@ -74,7 +75,7 @@ class Showing:
                 on_stimulus(index + 1)
 
     def _prepared(self, item: tuple[int, Video], recipes: Sequence[Recipe]) -> Prepared:
-        """A stimulus as each distinct kind of input; runs in readers' threads."""
+        """A stimulus as each distinct kind of input. Runs in reader threads."""
         index, video = item
         frames = check_frames(_read(video, self._options["read_frames"]), stimulus_name(video, index))
         return {key: make(frames) for key, make in self._makers_of(recipes).items()}
@@ -96,7 +97,7 @@ class Showing:
     def _features_within_memory(
         self, inputs: NetworkInputs, recipes: Sequence[Recipe]
     ) -> tuple[list[dict[str, torch.Tensor]], int]:
-        """The features of one stimulus; where a device runs out of memory, in smaller and smaller batches."""
+        """The features of one stimulus, with smaller batches whenever the device runs out of memory."""
         import torch
 
         while True:
@@ -105,7 +106,7 @@ class Showing:
             except torch.OutOfMemoryError:
                 if self.batch == 1:
                     raise
-            # Outside the handler, whose error holds on to what did not fit.
+            # Outside the except block: its error still references the tensors that did not fit.
             self.batch //= 2
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -118,9 +119,9 @@ class Showing:
     def _features(
         self, inputs: NetworkInputs, recipes: Sequence[Recipe]
     ) -> tuple[list[dict[str, torch.Tensor]], int]:
-        """One stimulus' pattern in every layer that each recipe taps, (width,) float32 on the device.
+        """The features of one stimulus: for each recipe, layer -> (width,) float32 on the device.
 
-        Also how many frames were added to fit counts that the network accepts.
+        Also the number of frames added to fit the network.
         """
         import torch
 
@@ -146,17 +147,14 @@ class Showing:
         return Caller(self._network, self._module, self._options["device"], recipe.settings.frame_count)
 
     def _forward(self, call: torch.Tensor) -> None:
-        if self._network.takes == "clips":
-            self._module(call, mode="tensor", stage="head")
-        else:
-            self._module(call)
+        source_of(self._network).forward(self._module, call)
 
 
 def part_weights(n_parts: int, *, pairwise: bool) -> list[float]:
-    """What each frame or clip weighs in the average of a stimulus.
+    """The weight of each frame or clip in the average of a stimulus.
 
-    Equal weights; or those of a running mean of pairs, ((a + b) / 2 + c) / 2 and so on: 1/2 for the last
-    clip, half of it for the one before, and the first as much as the second.
+    Equal weights, or the weights of a running pairwise mean, ((a + b) / 2 + c) / 2 and so on: 1/2 for the
+    last clip, 1/4 for the one before, and so on; the first two have equal weights.
     """
     if not pairwise or n_parts == 1:
         return [1 / n_parts] * n_parts
@@ -164,14 +162,14 @@ def part_weights(n_parts: int, *, pairwise: bool) -> list[float]:
 
 
 def stimulus_name(video: Video, index: int) -> str:
-    """What errors call a stimulus."""
+    """The name of a stimulus in error messages."""
     return video.name if isinstance(video, Path) else f"stimulus {index + 1}"
 
 
 def _by_input(
     recipes: Sequence[Recipe], prepared: Prepared
 ) -> dict[tuple[InputKey, str, str | None], list[Recipe]]:
-    """The recipes that share forward passes: same input, same precision, same frames added if any are."""
+    """Group recipes that share forward passes: same input, same precision, same rule for added frames."""
     groups: dict[tuple[InputKey, str, str | None], list[Recipe]] = {}
     for recipe in recipes:
         settings, lacking = recipe.settings, prepared[recipe.input_key].frames_lacking
@@ -186,7 +184,7 @@ def _in_calls(n_parts: int, batch: int) -> Iterator[slice]:
 
 
 def _add(average: dict[str, torch.Tensor], name: str, read: LeadingSum, *, once: bool) -> None:
-    """Add a call's share to an average, in float64 unless there is one call only."""
+    """Add a call's share to an average, in float64 unless there is only one call."""
     if once:
         average[name] = read.total if read.scale == 1.0 else read.total * read.scale
     elif name in average:

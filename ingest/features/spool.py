@@ -1,7 +1,7 @@
-"""The spool: feature patterns of a network's layers, one row a stimulus, gone when done.
+"""The spool: temporary storage for the features of a network's layers, one row for each stimulus.
 
-On disk, one file a layer: a network's features do not fit in memory (hundreds of megabytes a stimulus), and
-an RDM needs them only a block of columns at a time. Or on the device that computes them, where they fit.
+A network's features may not fit in memory (hundreds of megabytes for each stimulus), and an RDM needs them
+only one block of columns at a time. They are kept in one file for each layer, or on the device if they fit.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 Spooled = Literal["fp32", "fp16"]
 KINDS: dict[Spooled, np.dtype[Any]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
-# A column of a block is held as read, and twice in float64 as computed with (products with a part of it).
+# Memory holds a column of a block as read, and two copies in float64 during computations.
 _BYTES_COMPUTED_WITH = 2 * np.dtype(np.float64).itemsize
 _LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
-# More makes nothing faster, nor do blocks that fall out of the processor's caches.
+# Larger blocks are not faster, and do not fit the processor's caches.
 _LARGEST_BLOCK = 64_000_000
 _LARGEST_BLOCK_OF_A_GPU = 1_000_000_000
 
 
 class _Store(Protocol):
-    """Where the rows of one layer are."""
+    """Storage for the rows of one layer."""
 
     def append(self, row: torch.Tensor) -> None: ...
 
@@ -43,12 +43,12 @@ class _Store(Protocol):
 
 
 class SpooledLayer:
-    """The rows of one layer, read block of columns by block of columns.
+    """The rows of one layer, read one block of columns at a time.
 
     Attributes
     ----------
-    width : features of a row.
-    means : (stimuli,) float64, mean of every row as it is stored.
+    width : number of features in a row.
+    means : (stimuli,) float64, mean of each stored row.
     """
 
     def __init__(self, name: str, width: int, kind: Spooled, store: _Store, largest_block: float) -> None:
@@ -61,12 +61,12 @@ class SpooledLayer:
         return np.array(self._means)
 
     def append(self, row: torch.Tensor, stimulus: str) -> None:
-        """Adds the row of the next stimulus, (width,) float32.
+        """Append the row of the next stimulus, (width,) float32.
 
         Raises
         ------
-        BadInput : another width, a value that is not finite or too large for float16, or one value
-            throughout; names the place.
+        BadInput : another width, a value that is not finite or too large for float16, or all values equal;
+            names layer and stimulus.
         """
         where = f"features of layer {self.name} for {stimulus}"
         if row.shape != (self.width,):
@@ -95,10 +95,10 @@ class SpooledLayer:
         self._store.append(row)
 
     def blocks(self, memory: float) -> Iterator[Block]:
-        """Blocks of columns, left to right, as (stimuli, columns) float32 or float16; the next overwrites it.
+        """Yield blocks of columns, left to right, (stimuli, columns) float32 or float16.
 
-        Each is within `memory` bytes, a copy in float64 included. Of numpy, or of torch where rows are on a
-        GPU.
+        A block is valid until the next one is read, since they share a buffer. A block and its float64 copies
+        fit into `memory` bytes. Numpy arrays, or torch tensors if the rows are on a GPU.
         """
         rows = len(self._means)
         bytes_of_column = rows * (KINDS[self._kind].itemsize + _BYTES_COMPUTED_WITH)
@@ -110,18 +110,18 @@ class SpooledLayer:
 
 
 class Spool:
-    """The layers of one network; use as a context manager, which removes the files whatever happens.
+    """The rows of all layers of one network; a context manager, which always removes its files.
 
     Parameters
     ----------
-    scratch : an existing folder, in which a folder of the spool's own is made.
-    kind : "fp32" or "fp16", the precision that values are kept in.
-    on_device : keep rows where they come from, in memory, instead of on disk.
-    skip_bad : drop a layer whose row cannot be kept, and say so in `skipped`, instead of raising.
+    scratch : an existing folder; the spool creates a temporary folder in it.
+    kind : "fp32" or "fp16", the stored type.
+    on_device : keep rows in the memory of their device instead of on disk.
+    skip_bad : drop a layer with an invalid row and list it in `skipped`, instead of raising.
 
     Attributes
     ----------
-    skipped : dropped layers and why.
+    skipped : dropped layer -> reason.
     """
 
     def __init__(
@@ -146,15 +146,15 @@ class Spool:
 
     @property
     def layers(self) -> list[SpooledLayer]:
-        """All layers, dropped ones too, in the order of the first stimulus."""
+        """All layers, including dropped ones, in the order of the first stimulus."""
         return list(self._layers.values())
 
     def append(self, features: Mapping[str, torch.Tensor], stimulus: str) -> None:
-        """Adds a row to every layer.
+        """Append a row to every layer.
 
         Raises
         ------
-        BadInput : as `SpooledLayer.append`, or the layers differ from those of the first stimulus.
+        BadInput : as in `SpooledLayer.append`, or the layers differ from those of the first stimulus.
         """
         if not self._layers:
             for index, (name, row) in enumerate(features.items()):
@@ -186,7 +186,7 @@ class Spool:
 
 
 class _OnDisk:
-    """One file, row after row."""
+    """Rows in one file, one after another."""
 
     def __init__(self, path: Path, width: int, dtype: np.dtype[Any]) -> None:
         self._path, self._width, self._dtype = path, width, dtype
@@ -211,7 +211,7 @@ class _OnDisk:
 
 
 class _OnDevice:
-    """Rows where they are computed."""
+    """Rows in the memory of the device that computed them."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -245,5 +245,5 @@ def _read_exactly(descriptor: int, into: NDArray[np.floating], offset: int) -> N
     while done < len(target):
         count = os.preadv(descriptor, [target[done:]], offset + done)
         if count == 0:
-            raise OSError("the spool's file is shorter than what was written to it")
+            raise OSError("the spool's file is shorter than the data written to it")
         done += count

@@ -1,7 +1,7 @@
 """Taps: hooks that read the outputs of a network's layers during a forward pass.
 
-A tap keeps a sum over the leading dimension, not the output: that dimension is frames (NCHW), crops (NCTHW)
-or tokens (UniFormerV2), and is averaged in every case.
+A tap keeps the output's sum over the leading dimension. That dimension holds frames (NCHW), crops (NCTHW) or
+tokens (UniFormerV2), and is averaged in all cases.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class LeadingSum:
     """A layer's output in one call, summed over its leading dimension.
 
-    total : (width,), on the output's device; float32, or float64 where the output is. scale : what it is to
-        be multiplied with to be this call's share of the stimulus' average.
+    total : (width,) on the output's device; float32, or float64 for an output in float64.
+    scale : total * scale is this call's share of the stimulus' average.
     """
 
     total: torch.Tensor
@@ -32,25 +32,29 @@ class LeadingSum:
 
 @dataclass(frozen=True)
 class Measure:
-    """Sizes of a layer's output in one call; rows : of its leading dimension, width : of all others."""
+    """Sizes of a layer's output in one call.
+
+    width : product of all dimensions except the leading one.
+    rows : the leading dimension.
+    """
 
     width: int
     rows: int
 
 
 class Taps:
-    """Taps on the named layers of a module, set once; use as a context manager, which removes them.
+    """Taps on the named layers of a module; a context manager, which removes them.
 
     Parameters
     ----------
     layers : names of modules, in the network's order.
-    when : "output", read a layer's output before the next layer can overwrite it; "memory", read what its
-        memory holds once the forward pass is over.
-    muted : read nothing before the first `listening` block; for several taps on one module.
+    when : "output", read a layer's output before the next layer can overwrite it; "memory", read the content
+        of its memory after the forward pass.
+    muted : read only inside `listening` blocks; for several taps on one module.
 
     Attributes
     ----------
-    weights : of each part of the calls that follow, in the stimulus' average.
+    weights : weight of each part of the next call in the stimulus' average.
 
     Raises
     ------
@@ -89,7 +93,7 @@ class Taps:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """A block whose forward passes are read; muted taps, and these once it ends, read no others."""
+        """Read the forward passes inside the block. After the block, the taps are muted."""
         self._listens = True
         try:
             yield
@@ -99,26 +103,26 @@ class Taps:
 
     @contextmanager
     def measuring(self) -> Iterator[dict[str, Measure]]:
-        """A block whose forward passes are only measured: it gives layer -> sizes, in the network's order."""
+        """Only measure the forward passes inside the block: layer -> sizes, in the network's order."""
         self._measures = {}
         measures: dict[str, Measure] = {}
         try:
             with self.listening():
                 yield measures
-            # Networks may call layers in another order than they name them.
+            # Networks may call layers in another order than `named_modules`.
             for layer in self._layers:
                 measures.update(self._measures.get(layer, {}))
         finally:
             self._measures = None
 
     def keep_only(self, names: frozenset[str]) -> None:
-        """Read these of what `collect` would give from now on; the sums of others are not made."""
+        """From now on, sum only these of the layers that `collect` returns."""
         self._only = names
 
     def collect(self) -> dict[str, LeadingSum]:
-        """What the taps read in the last forward pass, by layer, in the network's order; empties the taps.
+        """The sums of the last forward pass by layer, in the network's order; empties the taps.
 
-        A layer that gives several tensors becomes several: "name_0", "name_1", ... (or "name_key").
+        A layer that returns several tensors becomes several layers: "name_0", "name_1", ... (or "name_key").
 
         Raises
         ------
@@ -159,20 +163,20 @@ class Taps:
 
 
 def leading_sum(output: torch.Tensor, weights: Sequence[float]) -> LeadingSum:
-    """`output` summed over its leading dimension with a weight for each part of the call; a copy in any case.
+    """The weighted sum of `output` over its leading dimension; always a copy.
 
-    A call of one part may have more rows than one (frames, crops, tokens): their mean gets its weight.
+    A call of one part may have several rows (frames, crops, tokens); the part's weight is divided among them.
 
     Raises
     ------
-    AlignhouseError : several parts, but another number of rows.
+    AlignhouseError : there are several parts, and the number of rows differs from theirs.
     """
     import torch
 
     rows = len(output)
     kind = torch.float64 if output.dtype == torch.float64 else torch.float32
     if rows == 1 or len(weights) == 1:
-        # Of a single row no sum is made, but the memory may be overwritten by what comes after.
+        # A single row needs no sum, but must be copied, since later layers may overwrite its memory.
         total = output[0].to(kind, copy=True) if rows == 1 else _sum(output, kind)
         return LeadingSum(total.reshape(-1), weights[0] / rows)
     if rows != len(weights):
@@ -188,9 +192,9 @@ def leading_sum(output: torch.Tensor, weights: Sequence[float]) -> LeadingSum:
 
 
 def _sum(output: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
-    """The sum over the leading dimension, taken as the values lie in memory.
+    """The sum over the leading dimension, in the order of the values in memory.
 
-    With channels last torch's own is 30 times slower than of the very same values in a flat row.
+    torch's own sum is 30 times slower for channels last than for the same values in a flat row.
     """
     order = sorted(range(1, output.ndim), key=output.stride, reverse=True)
     as_it_lies = output.permute(0, *order)
@@ -200,7 +204,7 @@ def _sum(output: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
 
 
 def _named_tensors(layer: str, output: Any) -> list[tuple[str, torch.Tensor]]:
-    """The tensors that a layer gives; several are named "layer_0", ..., those of a mapping "layer_key"."""
+    """The tensors that a layer returns; several are named "layer_0", ..., those of a mapping "layer_key"."""
     import torch
 
     if isinstance(output, torch.Tensor):
@@ -214,5 +218,7 @@ def _named_tensors(layer: str, output: Any) -> list[tuple[str, torch.Tensor]]:
             return [(layer, tensors[0])]
         of_keys = [(f"{layer}_{place}", tensor) for place, tensor in enumerate(tensors)]
     if not of_keys:
-        raise AlignhouseError(f"layer {layer!r} was tapped, but gives no tensor", found=type(output).__name__)
+        raise AlignhouseError(
+            f"layer {layer!r} was tapped, but returns no tensor", found=type(output).__name__
+        )
     return of_keys

@@ -1,1 +1,1 @@
-"""The networks that a study can name: facts about them, how each is built, which layers are read."""
+"""The networks that a study can name: their records, sources, weights and layers."""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from alignhouse.ingest.downloads.remote_file import RemoteFile, check_address
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.network import Network
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import write_text
 

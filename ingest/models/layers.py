@@ -1,8 +1,7 @@
 """Which layers of a network are read.
 
-The automatic rule: of all named modules, those without "a digit and then a dot" in the name, a parent dropped
-where the next name is one of its children, minus the network's skips. Explicit lists come first where given;
-those of a network of the user's own may hold globs.
+Explicit lists come first; those of a study's own networks may hold globs. Otherwise the default layers of the
+network's source, without the network's skips.
 """
 
 from __future__ import annotations
@@ -12,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.network import Network
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.errors import BadInput, near_names
 
 if TYPE_CHECKING:
     import torch
 
 LayerList = Literal["sound", "paper"]
-_BELOW_A_NUMBERED_BLOCK = re.compile(r"\d\.")
 _GLOB = re.compile(r"\*\*|.", re.DOTALL)
 
 
@@ -28,13 +27,13 @@ def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sou
 
     Parameters
     ----------
-    style : "sound", the rule on the network as it is built today; "paper", the layers that the published
-        lists named (an older timm had fewer modules, and put a Swin stage's downsampling at its end).
+    style : "sound", the layers with today's libraries; "paper", the layers of the published
+        lists (an older timm had fewer modules, and put a Swin stage's downsampling at its end).
 
     Raises
     ------
     BadInput : a listed layer or a skip is not in the network (another version of the library, for example), a
-        glob matches none, or the network has no named modules.
+        glob matches nothing, or the network has no named modules.
     """
     names = [name for name, _ in module.named_modules() if name]
     explicit = network.layers_paper if style == "paper" and network.layers_paper else network.layers
@@ -45,21 +44,15 @@ def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sou
         return list(explicit)
     if not names:
         raise BadInput(f"layers of network {network.name}", expected="named modules", found="none")
-    automatic = _automatic(names)
-    underscored = [name.replace(".", "_") for name in automatic]
+    default = source_of(network).default_layers(module)
+    underscored = [name.replace(".", "_") for name in default]
     _check_known(network.skips, underscored, network, "skipped layer")
     skips = network.skips + (network.skips_paper if style == "paper" else ())
     return [
         name
-        for name, flat in zip(automatic, underscored, strict=True)
+        for name, flat in zip(default, underscored, strict=True)
         if name not in network.not_tapped and not any(fnmatchcase(flat, skip) for skip in skips)
     ]
-
-
-def _automatic(names: Sequence[str]) -> list[str]:
-    outer = [name for name in names if not _BELOW_A_NUMBERED_BLOCK.search(name)]
-    following = [*outer[1:], ""]
-    return [name for name, after in zip(outer, following, strict=True) if not after.startswith(f"{name}.")]
 
 
 def _matching(wanted: Iterable[str], names: Sequence[str], network: Network) -> list[str]:
@@ -80,7 +73,7 @@ def _matching(wanted: Iterable[str], names: Sequence[str], network: Network) -> 
 
 
 def _in_regular_expression(part: re.Match[str]) -> str:
-    # A name's parts are parted by dots, as folders are by slashes in the shell.
+    # Dots separate the parts of a name, as slashes separate folders in the shell.
     return {"**": ".*", "*": "[^.]*", "?": "[^.]"}.get(part[0]) or re.escape(part[0])
 
 

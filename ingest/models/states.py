@@ -1,4 +1,4 @@
-"""Checkpoint files: held to their hash, read without running anything, and fitted to a network strictly."""
+"""Checkpoint files: check their hash, read them without running code, and load them strictly."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 _AT_MOST_NAMED = 5
 _SAFETENSORS = ".safetensors"
-# What training scripts call the network's part of a checkpoint.
+# Where training scripts put the network's tensors in a checkpoint.
 _PARTS = ("state_dict", "model")
 
 
-def hold_to_sha256(network: str, file: Path, expected: str, hint: str) -> str:
-    """The sha256 of a network's weights file, which must start with `expected` (all of it, where known).
+def check_sha256(network: str, file: Path, expected: str, hint: str) -> str:
+    """The sha256 of a network's weights file, checked to start with `expected`, all or part of a sha256.
 
     Raises
     ------
-    BadInput : it does not; names both and gives `hint`.
+    BadInput : it starts otherwise; names both and shows `hint`.
     """
     found = sha256_of(file)
     if not found.startswith(expected):
@@ -38,11 +38,11 @@ def hold_to_sha256(network: str, file: Path, expected: str, hint: str) -> str:
 
 
 def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint by key; nothing but tensors and plain values is unpickled.
+    """The tensors of a checkpoint by key. Only tensors and plain values are unpickled.
 
     Raises
     ------
-    BadInput : it cannot be read, holds more than tensors and plain values, or no state_dict.
+    BadInput : the file cannot be read, holds other objects, or has no state_dict.
     """
     import torch
 
@@ -65,11 +65,11 @@ def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 
 def load_strictly(module: torch.nn.Module, state: dict[str, torch.Tensor], network: str, file: str) -> None:
-    """Put a checkpoint's tensors into a network whose keys and shapes must be theirs.
+    """Load a checkpoint's tensors into a network with exactly these keys and shapes.
 
     Raises
     ------
-    BadInput : keys are missing, others are too many, or shapes differ; names the first of them.
+    BadInput : missing keys, unexpected keys, or other shapes; names the first of them.
     """
     shapes = {key: tuple(value.shape) for key, value in module.state_dict().items() if _has_shape(value)}
     differing = [key for key in shapes if key in state and tuple(state[key].shape) != shapes[key]]
@@ -103,7 +103,7 @@ def _read_safetensors(checkpoint: Path) -> dict[str, torch.Tensor]:
 
 
 def _has_shape(value: object) -> bool:
-    # A module may keep other state of its own among its tensors.
+    # A module's extra state is no tensor.
     return hasattr(value, "shape")
 
 

@@ -1,7 +1,7 @@
-"""Every network of the study, built and shown short clips, one process each: `make test-networks`.
+"""Every network of the study, built and shown short clips, in a process of its own: `make test-networks`.
 
-Names and widths of layers are those that were found beforehand on the same libraries (expected_widths.csv),
-and RDMs are those of features that are read the plain way.
+Names and widths of layers must equal those of expected_widths.csv, measured earlier with the same libraries.
+RDMs must equal those of features that plain hooks read.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STUDY = [name for name, network in catalog().items() if network.in_study_99]
 
 @cache
 def expected_widths() -> dict[str, dict[str, dict[str, int]]]:
-    """Network -> protocol -> layer -> width; what is not listed for "paper" is as for "sound"."""
+    """Network -> protocol -> layer -> width; networks without rows for "paper" have the layers of "sound"."""
     found: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: {"sound": {}, "paper": {}})
     with Path(__file__).with_name("expected_widths.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -49,7 +49,7 @@ def test_a_network_of_the_study_gives_its_layers_and_the_rdms_of_the_plain_way(n
     found = json.loads(done.stdout.splitlines()[-1])
     for protocol in ("sound", "paper"):
         layers, skipped = found["layers"][protocol], found["skipped"][protocol]
-        # A layer of one value that no stimulus changes is none to correlate (UniFormerV2's sigmoid).
+        # A layer with one value that is the same for all stimuli has no RDM (UniFormerV2's sigmoid).
         expected = {
             layer: width
             for layer, width in expected_widths()[name][protocol].items()

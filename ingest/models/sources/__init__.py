@@ -1,1 +1,1 @@
-"""Sources of networks, one module per library."""
+"""Sources of networks: one module a library, each with one `Source`, listed in `registry`."""

@@ -1,7 +1,7 @@
-"""Imports mmaction2, also where its wheel is incomplete, and keeps its import quiet.
+"""Imports mmaction2 quietly, even if its wheel is incomplete.
 
 The wheel of mmaction2 1.2.0 lacks the folder `mmaction/models/localizers/drn`, which `mmaction.models`
-imports. Where the folder is missing, an empty module takes its place; its class refuses to be used.
+imports. If the folder is missing, a stand-in module replaces it; using its class raises an error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.warehouse.errors import BadInput
 
 _PACKAGE = "mmaction.models.localizers.drn"
-# Said at import by the libraries, about parts that are not used here.
+# Warnings that the libraries give when imported, about parts that alignhouse does not use.
 _KNOWN_WARNINGS = (
     r"Fail to import ``MultiScaleDeformableAttention``",
     r"pkg_resources is deprecated",
@@ -27,7 +27,7 @@ _KNOWN_WARNINGS = (
 
 
 class DRN:
-    """Stands for the temporal localizer that the wheel lacks."""
+    """Replaces the temporal localizer that the wheel lacks."""
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         raise BadInput(
@@ -74,12 +74,12 @@ def load_mmaction() -> Any:
 
 
 def stand_in_for_missing_parts(package: Path) -> None:
-    """Puts stand-in modules among the loaded ones where the package's folder lacks the real ones."""
+    """Add stand-in modules to `sys.modules` if the package's folder lacks the real ones."""
     if (package / "models" / "localizers" / "drn").is_dir() or _PACKAGE in sys.modules:
         return
-    folder = types.ModuleType(_PACKAGE, "stands for a folder that the wheel lacks")
+    folder = types.ModuleType(_PACKAGE, "replaces a folder that the wheel lacks")
     folder.__path__ = []
-    module = types.ModuleType(f"{_PACKAGE}.drn", "stands for a module that the wheel lacks")
+    module = types.ModuleType(f"{_PACKAGE}.drn", "replaces a module that the wheel lacks")
     module.DRN = DRN  # type: ignore[attr-defined]
     folder.drn = module  # type: ignore[attr-defined]
     sys.modules[_PACKAGE] = folder

@@ -1,8 +1,8 @@
-"""Imports torchvision, also where its compiled operators do not load.
+"""Imports torchvision, even if its compiled operators cannot be loaded.
 
-torchvision 0.28 built for CUDA, beside a CPU build of torch, fails while it is imported: it registers shape
-functions for `torchvision::nms` although the library that defines the operator did not load. The networks
-of the study use none of these operators, so declaring their schemas is enough; calling one still fails.
+Importing a CUDA build of torchvision 0.28 next to a CPU build of torch fails: it registers shape functions
+for `torchvision::nms`, although the library that defines the operator was not loaded. The study's networks
+use none of these operators, so declaring their schemas is enough. Calling one still fails.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-# The declarations last only as long as the Library object that made them.
+# Declarations live only as long as their Library object.
 _declared: list[Any] = []
 
 
 def load_torchvision() -> Any:
-    """The torchvision package; its operators are declared first where its import fails for want of them."""
+    """The torchvision package. If its import fails because of missing operators, they are declared first."""
     try:
         return importlib.import_module("torchvision")
     except RuntimeError as error:
@@ -28,11 +28,6 @@ def load_torchvision() -> Any:
             raise
     _declare_operators()
     return importlib.import_module("torchvision")
-
-
-def stand_in_is_active() -> bool:
-    """Whether the operators had to be declared in this process."""
-    return bool(_declared)
 
 
 def _declare_operators() -> None:

@@ -1,6 +1,6 @@
-"""Networks that a function of the user's own gives: `package.module:function`.
+"""Networks that a function of the study's own returns: `package.module:function`.
 
-The function is called without arguments and gives (module, transform, name). Importing this module loads no
+The function is called without arguments and returns (module, transform, name). Importing this module loads no
 deep-learning library.
 """
 
@@ -8,69 +8,112 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.metadata
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.declaration import RANDOM, Declaration
+from alignhouse.ingest.models.network import Network, WeightsKind
+from alignhouse.ingest.models.seeding import seeded
+from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
+from alignhouse.ingest.models.sources.source import Built, ImageTransform, MissingWeights, TransformStyle
 from alignhouse.warehouse.errors import BadInput, in_words, near_names
 from alignhouse.warehouse.files import sha256_of
 
 if TYPE_CHECKING:
     import torch
 
-_GIVES = "(module, transform, name)"
-# File -> sha256 when this process first used what it defines: Python imports a module once, so later changes
-# of the file are not what would run.
+_RETURNS = "(module, transform, name)"
+# File -> sha256 when this process first used it. Python imports a module only once, so this process would
+# not run later changes of the file.
 _imported: dict[Path, str] = {}
 
 
-def source_sha256(network: str, address: str, folder: Path) -> str:
-    """The sha256 of the file that defines a function.
+class FunctionSource:
+    """Networks of any library or of none, with their transforms."""
 
-    Parameters
-    ----------
-    network : what the network is called, for errors. address : "package.module:function".
-    folder : is looked into first when the module is imported.
+    name = "function"
+    keys = frozenset({"takes"})
+    has_random_weights = False
+    uses_transform_setting = False
 
-    Raises
-    ------
-    BadInput : there is no such module or function, its import fails, another module of that name is loaded,
-        or the file has changed since this process imported it.
-    """
-    return _file_sha256(network, *_find(network, address, folder))
+    def versions(self) -> dict[str, str]:
+        return {"torch": importlib.metadata.version("torch")}
 
+    def check_declaration(self, declared: Declaration) -> None:
+        if declared.weights not in (None, RANDOM):
+            raise ValueError(
+                "weights of a function: leave them out, since it returns them; or random, if they are"
+            )
 
-def build_function(network: Network) -> tuple[torch.nn.Module, Callable[[Any], torch.Tensor], str]:
-    """Call a network's function; gives the module, its transform and what identifies code and weights.
+    def record(self, name: str, declared: Declaration) -> dict[str, Any]:
+        """The sha256 of the file that defines the function.
 
-    The identity holds the sha256 of the file that defines the function, and one over the module's state_dict:
-    names, dtypes, shapes and bytes.
+        Raises
+        ------
+        BadInput : no such module or function, its import fails, another module of that name is loaded, or the
+            file has changed since this process imported it.
+        """
+        module, function = _find(name, declared.id, declared.folder)
+        return {"code": _file_sha256(name, module, function)}
 
-    Raises
-    ------
-    BadInput : the function cannot be found, fails, or gives something else than the three.
-    """
-    assert network.own is not None
-    found, function = _find(network.name, network.source_id, network.own.folder)
-    code = _file_sha256(network.name, found, function)
-    try:
-        with _importable(network.own.folder):
-            given = function()
-    except Exception as error:
+    def check_record(self, network: Network) -> None:
+        if network.own is None:
+            raise ValueError("a network of the catalog comes from a library, not from a function")
+
+    def build(self, network: Network, weights: WeightsKind, folder: Path | None) -> Built:
+        """What the function returns, whichever weights are asked for.
+
+        Raises
+        ------
+        BadInput : the function cannot be found, fails, or returns something else.
+        """
+        assert network.own is not None
+        found, function = _find(network.name, network.source_id, network.own.folder)
+        code = _file_sha256(network.name, found, function)
+        try:
+            with _importable(network.own.folder):
+                returned = function()
+        except Exception as error:
+            raise BadInput(
+                _what(network.name, network.source_id), expected=_RETURNS, found=in_words(error)
+            ) from error
+        module, transform = _checked(network, returned)
+        identity = f"function:{code}:state={state_sha256(module)}"
+        return Built(module, _CheckedTransform(network, transform), identity)
+
+    def weights_identity(self, network: Network, weights: WeightsKind, seed: int) -> str:
+        """sha256 of the function's file and of the module's tensors, for which the function is called."""
+        with seeded(seed):
+            return self.build(network, weights, None).found_weights
+
+    def missing_weights(
+        self, network: Network, folder: Path | None, answers: Callable[[str], bool]
+    ) -> MissingWeights | None:
+        return None
+
+    def transform(self, network: Network, style: TransformStyle) -> ImageTransform:
         raise BadInput(
-            _what(network.name, network.source_id), expected=_GIVES, found=in_words(error)
-        ) from error
-    module, transform = _checked(network, given)
-    return module, _Checked(network, transform), f"function:{code}:state={state_sha256(module)}"
+            f"transform of network {network.name}",
+            expected="the transform that its function returns",
+            found="none",
+            hint="pass transform=built.transform, of what build_network returns",
+        )
+
+    def default_layers(self, module: torch.nn.Module) -> Sequence[str]:
+        return automatic_layers(module)
+
+    def forward(self, module: torch.nn.Module, call: torch.Tensor) -> None:
+        module(call)
 
 
 def state_sha256(module: torch.nn.Module) -> str:
-    """The sha256 over a module's state_dict: of each entry its name, dtype, shape and bytes, in its order."""
+    """The sha256 of a module's state_dict: name, dtype, shape and bytes of each entry, in its order."""
     import torch
 
     digest = hashlib.sha256()
@@ -80,21 +123,21 @@ def state_sha256(module: torch.nn.Module) -> str:
             digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
         else:
-            # What a module gives as its extra state.
+            # The extra state of a module is no tensor.
             digest.update(f"{name}\0{value!r}\0".encode())
     return digest.hexdigest()
 
 
-class _Checked:
-    """A transform whose results are looked at: what is wrong is better told here than inside the network."""
+class _CheckedTransform:
+    """A transform whose results are checked, so that the error names the transform and not the network."""
 
     def __init__(self, network: Network, transform: Callable[[Any], Any]) -> None:
         self._network, self._transform = network, transform
 
-    def __call__(self, given: Any) -> torch.Tensor:
+    def __call__(self, shown: Any) -> torch.Tensor:
         import torch
 
-        made = self._transform(given)
+        made = self._transform(shown)
         if self._network.takes == "frames":
             expected = "(3, height, width) for a frame"
             fits = isinstance(made, torch.Tensor) and made.ndim == 3 and made.shape[0] == 3
@@ -124,7 +167,7 @@ def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callabl
             _what(network, address),
             expected=f"a module {where} that can be imported",
             found=in_words(error),
-            hint=f"looked for in {folder}, then where Python looks",
+            hint=f"searched in {folder}, then in sys.path",
         ) from error
     _refuse_another(network, module, folder)
     function = getattr(module, name, None)
@@ -140,7 +183,7 @@ def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callabl
 
 
 def _refuse_another(network: str, module: ModuleType, folder: Path) -> None:
-    """What is in the folder is meant, but Python gives a module of the same name that is loaded already."""
+    """BadInput where the folder has the module, but another one of the same name is already loaded."""
     stem = folder.joinpath(*module.__name__.split("."))
     for meant in (stem.with_suffix(".py"), stem / "__init__.py"):
         loaded = _file(module)
@@ -148,7 +191,7 @@ def _refuse_another(network: str, module: ModuleType, folder: Path) -> None:
             raise BadInput(
                 f"module {module.__name__} of network {network}",
                 expected=meant,
-                found=f"{loaded or 'a module of Python itself'}, which is loaded already",
+                found=f"{loaded or 'a module of Python itself'}, which is already loaded",
                 hint="give the file another name",
             )
 
@@ -166,8 +209,8 @@ def _file_sha256(network: str, module: ModuleType, function: Callable[[], Any]) 
         raise BadInput(
             f"network {network}: {source}",
             expected="what this process imported",
-            found="a file that was changed since",
-            hint="start Python anew",
+            found="a file that has changed since",
+            hint="restart Python",
         )
     return digest
 
@@ -175,25 +218,25 @@ def _file_sha256(network: str, module: ModuleType, function: Callable[[], Any]) 
 def _source(module: ModuleType, function: Callable[[], Any]) -> Path | None:
     plain = inspect.unwrap(function)
     source = _file(module)
-    # Of other objects that can be called, such as a partial function, only the module says where they are.
+    # Other callables, such as a partial function, do not know their file; the module does.
     if inspect.isfunction(plain) or (inspect.isclass(plain) and plain.__module__ != "builtins"):
         source = inspect.getsourcefile(plain)
     return Path(source).resolve() if source and Path(source).is_file() else None
 
 
 def _file(module: ModuleType) -> str | None:
-    # Modules that are part of Python itself have none.
+    # Built-in modules have no file.
     return getattr(module, "__file__", None)
 
 
-def _checked(network: Network, given: Any) -> tuple[torch.nn.Module, Callable[[Any], Any]]:
+def _checked(network: Network, returned: Any) -> tuple[torch.nn.Module, Callable[[Any], Any]]:
     import torch
 
     what = _what(network.name, network.source_id)
-    if not isinstance(given, (tuple, list)) or len(given) != 3:
-        length = f" of {len(given)}" if isinstance(given, (tuple, list)) else ""
-        raise BadInput(what, expected=_GIVES, found=f"{type(given).__name__}{length}")
-    module, transform, name = given
+    if not isinstance(returned, (tuple, list)) or len(returned) != 3:
+        length = f" of {len(returned)}" if isinstance(returned, (tuple, list)) else ""
+        raise BadInput(what, expected=_RETURNS, found=f"{type(returned).__name__}{length}")
+    module, transform, name = returned
     if not isinstance(module, torch.nn.Module):
         raise BadInput(what, expected="a torch.nn.Module first", found=type(module).__name__)
     if not callable(transform):
@@ -209,7 +252,7 @@ def _checked(network: Network, given: Any) -> tuple[torch.nn.Module, Callable[[A
 def _importable(folder: Path) -> Iterator[None]:
     entry = str(folder)
     sys.path.insert(0, entry)
-    # A file that was written a moment ago may be younger than what Python remembers of its folder.
+    # Python caches the listing of a folder, which may be older than a file written a moment ago.
     importlib.invalidate_caches()
     try:
         yield

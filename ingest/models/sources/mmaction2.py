@@ -1,170 +1,151 @@
-"""Networks of mmaction2: built from the configurations in its wheel, random or from a checkpoint file."""
+"""Networks of mmaction2: with random weights, or from a checkpoint file."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.checkpoint_files import OnceSeen
-from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
-from alignhouse.ingest.models.states import hold_to_sha256, load_strictly, read_state
-from alignhouse.ingest.models.weights import FETCH_THEM, weights_folder
-from alignhouse.warehouse.errors import BadInput, in_words, near_names
+from alignhouse.ingest.models.declaration import CHECKPOINT_SUFFIXES, Declaration
+from alignhouse.ingest.models.network import CLIP_FIELDS, Network
+from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction
+from alignhouse.ingest.models.sources.library import LibrarySource
+from alignhouse.ingest.models.sources.mmaction2_configs import (
+    config_sha256,
+    model_config,
+    own_config,
+    without_downloads,
+)
+from alignhouse.ingest.models.sources.mmaction2_pipelines import sampling_of
+from alignhouse.ingest.models.sources.source import (
+    ImageTransform,
+    MissingWeights,
+    TransformStyle,
+    refuse_missing,
+)
+from alignhouse.ingest.models.states import check_sha256, read_state
+from alignhouse.ingest.models.weights_files import FETCH_THEM, checkpoint_file, weights_folder
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
-_PREPROCESSOR = "ActionDataPreprocessor"
-
-
-def build_random(network: Network) -> torch.nn.Module:
-    """The configuration's network as its constructors initialise it (no `init_weights`, nothing downloaded).
-
-    Raises
-    ------
-    BadInput : a package that the network needs is not installed, or its configuration is not in the wheel.
-    """
-    _check_needs(network)
-    load_mmaction()
-    from mmaction.registry import MODELS
-    from mmengine.registry import DefaultScope
-
-    config = without_downloads(model_config(network))
-    with DefaultScope.overwrite_default_scope("mmaction"), _quiet_construction():
-        module: torch.nn.Module = MODELS.build(config)
-    return module
+# Without it, all frames go into one call.
+_OPTIONAL = "frames_per_call"
 
 
-def build_pretrained(network: Network, checkpoint: Path) -> torch.nn.Module:
-    """The network with the weights of `checkpoint`, whose sha256 must be the published one (`check_sha`).
+class MMAction2(LibrarySource):
+    """mmaction2's recognizers, which are shown clips."""
 
-    Raises
-    ------
-    BadInput : the file is not the published one, holds more than tensors and plain values, or does not fit.
-    """
-    check_sha(network, checkpoint)
-    module = build_random(network)
-    load_strictly(module, read_state(checkpoint), network.name, checkpoint.name)
-    return module
+    name = "mmaction2"
+    keys = frozenset(CLIP_FIELDS)
 
+    def check_declaration(self, declared: Declaration) -> None:
+        if declared.origin == "source":
+            suffixes = ", ".join(CHECKPOINT_SUFFIXES)
+            raise ValueError(f"weights of mmaction2: a checkpoint file ({suffixes}), or random")
 
-def model_config(network: Network) -> dict[str, Any]:
-    """The `model` part of the network's configuration, with the known build fixes."""
-    config: dict[str, Any]
-    if network.own is not None:
-        config = own_config(network.name, network.source_id, network.own.folder)["model"]
-    else:
+    def record(self, name: str, declared: Declaration) -> dict[str, Any]:
+        config = own_config(name, declared.id, declared.folder)
+        given = {key: value for key in CLIP_FIELDS if (value := getattr(declared, key)) is not None}
+        sampling = {**sampling_of(config), **given}
+        missing = [key for key in CLIP_FIELDS if key not in sampling and key != _OPTIONAL]
+        if missing:
+            raise BadInput(
+                f"network {name}: {declared.id} does not say how clips are made",
+                expected=", ".join(missing),
+                found=", ".join(f"{key} = {value}" for key, value in sampling.items())
+                or "none of these keys",
+                hint=f"set the missing keys in [networks.own.{name}]",
+            )
+        return {**sampling, "crop_type": "center_crop", "code": config_sha256(config["model"])}
+
+    def check_record(self, network: Network) -> None:
+        missing = [key for key in CLIP_FIELDS if getattr(network, key) is None and key != _OPTIONAL]
+        if missing:
+            raise ValueError(f"a network of mmaction2 needs {', '.join(missing)}")
+
+    def build_random(self, network: Network) -> torch.nn.Module:
+        """The network as its constructors initialise it: no `init_weights`, nothing is downloaded.
+
+        Raises
+        ------
+        BadInput : a package that the network needs is not installed, or the wheel lacks its configuration.
+        """
+        _check_needs(network)
         load_mmaction()
-        from mmengine.config import Config
+        from mmaction.registry import MODELS
+        from mmengine.registry import DefaultScope
 
-        path = _configurations() / network.source_id
-        if not path.is_file():
-            raise BadInput(f"configuration of {network.name}", expected=str(path), found="no such file")
-        config = Config.fromfile(path).model.to_dict()
-    backbone = config.get("backbone")
-    if not isinstance(backbone, dict) or not isinstance(backbone.get("type"), str):
-        return config
-    if backbone["type"].startswith("timm.swin"):
-        # Since 0.9 timm's Swin gives maps as (frames, height, width, channels); the wheel's file is older.
-        backbone.setdefault("feature_shape", "NHWC")
-    if backbone["type"].startswith("torchvision."):
-        # torchvision has renamed the argument; the recognizer's checkpoint holds the backbone's weights too.
-        backbone.pop("pretrained", None)
-        backbone["weights"] = None
-    return config
+        config = without_downloads(model_config(network))
+        with DefaultScope.overwrite_default_scope("mmaction"), _quiet_construction():
+            module: torch.nn.Module = MODELS.build(config)
+        return module
 
+    def build_pretrained(self, network: Network, folder: Path | None) -> torch.nn.Module:
+        """The network with the weights of its checkpoint in `folder`, whose sha256 is checked.
 
-def own_config(network: str, name: str, folder: Path) -> dict[str, Any]:
-    """All of a configuration that a study names, as plain values.
+        Raises
+        ------
+        BadInput : the file is missing, is not the published one, does not fit, or holds more than tensors and
+            plain values.
+        """
+        _check_needs(network)
+        refuse_missing(_missing_checkpoint(network, folder))
+        checkpoint = checkpoint_file(network, folder)
+        _check_checkpoint(network, checkpoint)
+        return self.build_from_state(network, read_state(checkpoint), checkpoint.name)
 
-    Parameters
-    ----------
-    network : what the network is called, for errors.
-    name : of a file of `folder`, or of one of those in mmaction2's wheel ("recognition/tsn/...py").
+    def missing_weights(
+        self, network: Network, folder: Path | None, answers: Callable[[str], bool]
+    ) -> MissingWeights | None:
+        return next(iter(_missing_checkpoint(network, folder)), None) if network.own is None else None
 
-    Raises
-    ------
-    BadInput : there is no such file, it cannot be read, or it is of no network that is shown frames.
-    """
-    load_mmaction()
-    from mmengine.config import Config
-
-    path = folder / name
-    if not path.is_file():
-        path = _configurations() / name
-    if not path.is_file():
-        wheel = _configurations()
-        known = [each.relative_to(wheel).as_posix() for each in sorted(wheel.rglob("*.py"))]
+    def transform(self, network: Network, style: TransformStyle) -> ImageTransform:
         raise BadInput(
-            f"configuration of network {network}",
-            expected=f"a file of {folder}, or of mmaction2's configurations",
-            found=name,
-            hint=near_names(name, known),
+            f"transform of network {network.name}", expected="none: mmaction2 samples clips", found="frames"
         )
-    try:
-        config: dict[str, Any] = Config.fromfile(path).to_dict()
-    except Exception as error:  # a configuration is Python code
-        raise BadInput(f"configuration of network {network}", expected=path, found=in_words(error)) from error
-    model = config.get("model")
-    preprocessor = model.get("data_preprocessor") if isinstance(model, dict) else None
-    if not isinstance(preprocessor, dict) or preprocessor.get("type") != _PREPROCESSOR:
-        raise BadInput(
-            f"configuration of network {network}: {path}",
-            expected=f"a model whose data_preprocessor is {_PREPROCESSOR}, with mean and std",
-            found="none" if preprocessor is None else preprocessor,
-        )
-    return config
+
+    def forward(self, module: torch.nn.Module, call: torch.Tensor) -> None:
+        module(call, mode="tensor", stage="head")
+
+    def sample_clips(self, network: Network, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        from alignhouse.ingest.models.sources.mmaction2_clips import sample_clips
+
+        return sample_clips(frames, network)
+
+    def normalise(self, module: torch.nn.Module, parts: torch.Tensor) -> torch.Tensor:
+        """The network's own preprocessor: (parts, 1, 3, frames, H, W) NCTHW or (1, frames, 3, H, W) NCHW."""
+        preprocessor: Any = module.data_preprocessor
+        normalised: torch.Tensor = preprocessor.preprocess(list(parts), [])[0]
+        return normalised
 
 
-def config_sha256(model: Mapping[str, Any]) -> str:
-    """The sha256 of the `model` part of a configuration, whatever file it stands in."""
-    return hashlib.sha256(json.dumps(model, sort_keys=True, default=str).encode()).hexdigest()
+def _missing_checkpoint(network: Network, folder: Path | None) -> list[MissingWeights]:
+    file = checkpoint_file(network, folder)
+    if file.is_file():
+        return []
+    reason = f"{network.name}: no file {file} (from {network.weights_url})"
+    return [MissingWeights(reason, f"get them with `{FETCH_THEM}`")]
 
 
-def without_downloads(config: Any) -> Any:
-    """A copy of a configuration in which nothing names a file to start from."""
-    if isinstance(config, Mapping):
-        clean = {key: without_downloads(value) for key, value in config.items()}
-        if isinstance(clean.get("pretrained"), str):
-            clean["pretrained"] = None
-        elif clean.get("pretrained") is True:
-            clean["pretrained"] = False
-        start = clean.get("init_cfg")
-        if isinstance(start, Mapping) and start.get("type") == "Pretrained":
-            del clean["init_cfg"]
-        return clean
-    if isinstance(config, (list, tuple)):
-        return type(config)(without_downloads(item) for item in config)
-    return config
-
-
-def check_sha(network: Network, checkpoint: Path) -> None:
-    """Hold a checkpoint to its sha256: all of it, once the file was fetched here, else the catalog's start.
-
-    Raises
-    ------
-    BadInput : it is another; names both, and the command that fetches the file again.
-    """
+def _check_checkpoint(network: Network, checkpoint: Path) -> None:
+    """Check the whole sha256 of a checkpoint that was downloaded here, else the start that is published."""
     seen = OnceSeen(checkpoint.parent).sha256_of(checkpoint.name)
     to = "" if checkpoint.parent == weights_folder() else f" --to {checkpoint.parent}"
-    hold_to_sha256(
+    check_sha256(
         network.name,
         checkpoint,
         seen or network.weights_sha_prefix or "",
-        f"fetch it again with `{FETCH_THEM} {network.name}{to}`",
+        f"download it again with `{FETCH_THEM} {network.name}{to}`",
     )
-
-
-def _configurations() -> Path:
-    return package_folder() / ".mim" / "configs"
 
 
 def _check_needs(network: Network) -> None:
@@ -179,7 +160,7 @@ def _check_needs(network: Network) -> None:
 
 @contextmanager
 def _quiet_construction() -> Iterator[None]:
-    """Without TANet's log of every parameter that it sets, and a warning about the future of meshgrid."""
+    """Silences TANet's log line for every parameter, and a warning about the future of meshgrid."""
     from mmengine.logging import MMLogger
 
     logger = MMLogger.get_current_instance()

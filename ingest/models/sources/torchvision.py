@@ -1,71 +1,109 @@
-"""Networks of torchvision: random or with the published weights of torchvision's own hub."""
+"""Networks of torchvision: with random weights, or with the weights of torchvision's own hub."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.models.declaration import Declaration
+from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
-from alignhouse.ingest.models.states import hold_to_sha256
+from alignhouse.ingest.models.sources.library import HubSource
+from alignhouse.ingest.models.sources.source import ImageTransform, TransformStyle
+from alignhouse.ingest.models.states import check_sha256
+from alignhouse.warehouse.errors import BadInput, near_names
 
 if TYPE_CHECKING:
     import torch
 
+# torch's hub writes the first digits of a file's sha256 at the end of its name.
 _HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.pth$")
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+_SQUASHED = (224, 224)
 
 
-def build_random(network: Network) -> torch.nn.Module:
-    """The network with torchvision's own initialisation, drawn from torch's global generator."""
-    load_torchvision()
-    from torchvision.models import get_model
+class Torchvision(HubSource):
+    """torchvision's image classifiers."""
 
-    module: torch.nn.Module = get_model(network.source_id, weights=None)
-    return module
+    name = "torchvision"
+    keys = frozenset({"transform"})
+    uses_transform_setting = True
+    hub = "https://download.pytorch.org"
+
+    def record(self, name: str, declared: Declaration) -> dict[str, Any]:
+        builders = _image_builders()
+        if declared.id not in builders:
+            raise BadInput(
+                f"network {name}: torchvision has no image classifier {declared.id!r}",
+                hint=near_names(declared.id, builders) + " Any other module comes through a function.",
+            )
+        published = _published_weights(declared.id)
+        from_hub = declared.origin == "source"
+        for weights in (declared.weights if from_hub else None, declared.transform):
+            if weights is not None and weights not in published:
+                raise BadInput(
+                    f"network {name}: torchvision's {declared.id} has no weights {weights!r}",
+                    expected=f"{', '.join(published)}, a checkpoint file, or random",
+                )
+        weights = (declared.weights if from_hub else None) or next(iter(published))
+        found: dict[str, Any] = {"transform": declared.transform or weights}
+        if from_hub:
+            address = published[weights]
+            digits = _HASH_IN_NAME.search(address)
+            found |= {"weights": weights, "weights_url": address}
+            found["weights_sha_prefix"] = digits[1] if digits else None
+        return found
+
+    def build_random(self, network: Network) -> torch.nn.Module:
+        load_torchvision()
+        from torchvision.models import get_model
+
+        module: torch.nn.Module = get_model(network.source_id, weights=None)
+        return module
+
+    def build_from_hub(self, network: Network) -> torch.nn.Module:
+        """The network with the weights that the record names.
+
+        Raises
+        ------
+        BadInput : the cached file is not the published one. torch's hub checks a file only once.
+        """
+        load_torchvision()
+        from torchvision.models import get_model
+
+        if (cached := _cached_file(network)).is_file():
+            expected = network.weights_sha_prefix or ""
+            hint = "delete the file, and torchvision downloads it again"
+            check_sha256(network.name, cached, expected, hint)
+        weights = _weights(network.weights)
+        module: torch.nn.Module = get_model(network.source_id, weights=weights, progress=False)
+        return module
+
+    def is_cached(self, network: Network) -> bool:
+        return _cached_file(network).is_file()
+
+    def transform(self, network: Network, style: TransformStyle) -> ImageTransform:
+        """The evaluation transform published with the weights, or a frame squashed to 224 x 224.
+
+        A declaration names the weights whose transform it uses: its own may come from elsewhere.
+        """
+        if style == "squash224":
+            return _squash()
+        name = network.own.transform if network.own is not None else None
+        transform: ImageTransform = _weights(name or network.weights).transforms()
+        return transform
 
 
-def build_pretrained(network: Network) -> torch.nn.Module:
-    """The network with the weights of the catalog's enum, downloaded if not cached.
-
-    Raises
-    ------
-    BadInput : the cached file is not the published one; torch's hub looks at a file only when it comes.
-    """
-    load_torchvision()
-    from torchvision.models import get_model
-
-    if (cached := cached_file(network)).is_file():
-        hold_to_sha256(
-            network.name,
-            cached,
-            network.weights_sha_prefix or "",
-            "delete the file, and torchvision fetches it again",
-        )
-    module: torch.nn.Module = get_model(network.source_id, weights=_weights(network.weights), progress=False)
-    return module
-
-
-def published_transform(network: Network) -> Callable[[Any], torch.Tensor]:
-    """The evaluation transform published with the weights: PIL image -> (3, height, width) float32.
-
-    A network of the user's own says with which weights: its own may come from elsewhere.
-    """
-    name = network.own.transform if network.own is not None else None
-    transform: Callable[[Any], torch.Tensor] = _weights(name or network.weights).transforms()
-    return transform
-
-
-def image_builders() -> list[str]:
-    """Names of torchvision's builders of image classifiers."""
+def _image_builders() -> list[str]:
     models = load_torchvision().models
     names: list[str] = models.list_models(module=models)
     return names
 
 
-def published_weights(builder: str) -> dict[str, str]:
-    """Name -> address of the weights that are published for a builder; its default first."""
+def _published_weights(builder: str) -> dict[str, str]:
+    """Name -> address of each of a builder's published weights; the default first."""
     load_torchvision()
     from torchvision.models import get_model_weights
 
@@ -73,18 +111,25 @@ def published_weights(builder: str) -> dict[str, str]:
     return {str(each): each.url for each in (weights.DEFAULT, *weights)}
 
 
-def sha256_in_name(address: str) -> str | None:
-    """The first hexadecimal digits of a file's sha256, which torch's hub has at the end of names."""
-    found = _HASH_IN_NAME.search(address)
-    return found[1] if found else None
-
-
-def cached_file(network: Network) -> Path:
-    """Where torch's hub keeps the file of the weights once downloaded."""
+def _cached_file(network: Network) -> Path:
+    """Where torch's hub keeps the file of the weights after the download."""
     from torch.hub import get_dir
 
     assert network.weights_url is not None
     return Path(get_dir()) / "checkpoints" / network.weights_url.rsplit("/", 1)[1]
+
+
+def _squash() -> ImageTransform:
+    load_torchvision()
+    from torchvision import transforms
+
+    steps = [
+        transforms.Resize(_SQUASHED),
+        transforms.ToTensor(),
+        transforms.Normalize(_IMAGENET_MEAN, _IMAGENET_STD),
+    ]
+    transform: ImageTransform = transforms.Compose(steps)
+    return transform
 
 
 def _weights(name: str) -> Any:

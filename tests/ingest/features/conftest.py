@@ -1,4 +1,4 @@
-"""The settings of the two protocols that alignhouse ships, small videos, and networks that have seen them."""
+"""The settings of the two protocols that ship with alignhouse, small videos, and RDMs of networks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def x3d() -> torch.nn.Module:
 
 @pytest.fixture(scope="session")
 def alexnet_features(alexnet: torch.nn.Module, noise_videos: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Frame by frame: the layers' own outputs, averaged over frames, (stimuli, width) each."""
+    """Layer -> its outputs, averaged over frames one by one, (stimuli, width)."""
     load_torchvision()
     from torchvision.models import AlexNet_Weights
 

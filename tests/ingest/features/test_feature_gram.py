@@ -1,4 +1,4 @@
-"""RDMs from Gram matrices equal those of scipy and scikit-learn on the whole features."""
+"""RDMs from Gram matrices equal those that scipy and scikit-learn compute from the features."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import PCA
 
+from alignhouse.ingest.features.distances import rdm_of_rows
 from alignhouse.ingest.features.gram import (
     centre_stimuli,
     component_scores,
     correlation_rdm,
     row_centred_gram,
-    row_correlation_rdm,
     share_between_stimuli,
 )
 from alignhouse.warehouse.errors import BadInput
@@ -80,10 +80,10 @@ def test_component_scores_are_scikit_learns_signs_included(n: int, width: int, c
     scores = component_scores(gram, means, width, in_blocks(x, 64), components)
     expected = PCA(components, svd_solver="full").fit_transform(x)
     np.testing.assert_allclose(scores, expected, atol=1e-9)
-    np.testing.assert_allclose(row_correlation_rdm(scores), pdist(expected, "correlation"), atol=1e-10)
+    np.testing.assert_allclose(rdm_of_rows(scores, "correlation"), pdist(expected, "correlation"), atol=1e-10)
 
 
 def test_signs_matter_to_the_rdm_of_scores() -> None:
     scores = PCA(5, svd_solver="full").fit_transform(features(12, 40))
     flipped = scores * np.array([1, -1, 1, 1, 1])
-    assert np.abs(row_correlation_rdm(scores) - row_correlation_rdm(flipped)).max() > 0.01
+    assert np.abs(rdm_of_rows(scores, "correlation") - rdm_of_rows(flipped, "correlation")).max() > 0.01

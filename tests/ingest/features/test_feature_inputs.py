@@ -1,4 +1,4 @@
-"""What networks are called with, against the libraries' own pipelines."""
+"""The inputs of networks, checked against the libraries' own pipelines."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from alignhouse.ingest.features.inputs import (
     InputMaker,
     NetworkInputs,
     check_frames,
-    clip_frame_indices,
     fit_frame_count,
-    image_transform,
-    sample_clips,
 )
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.models.sources.mmaction2_clips import clip_frame_indices, sample_clips
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -34,7 +33,7 @@ def maker(name: str, settings: ExtractionSettings) -> InputMaker:
 def calls(
     name: str, settings: ExtractionSettings, frames: np.ndarray
 ) -> tuple[list[torch.Tensor], NetworkInputs, int]:
-    """One call a part, the parts themselves, and how many frames were added in all."""
+    """A call for each part, the parts themselves, and the total number of frames added."""
     network = catalog()[name]
     inputs = maker(name, settings)(frames)
     caller = Caller(network, Normaliser(network), "cpu", settings.frame_count)
@@ -43,7 +42,7 @@ def calls(
 
 
 class Normaliser(nn.Module):
-    """Holds what a network of mmaction2 normalises with, and nothing else."""
+    """A module with only the preprocessor of a network of mmaction2."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -106,7 +105,8 @@ def test_every_image_network_has_a_transform_of_three_channels(sound: Extraction
     image = Image.fromarray(np.zeros((40, 50, 3), np.uint8))
     for network in catalog().values():
         if network.takes == "frames":
-            assert image_transform(network, sound)(image).shape[0] == 3
+            transform = source_of(network).transform(network, sound.torchvision_transform)
+            assert transform(image).shape[0] == 3
 
 
 @pytest.mark.parametrize("name", ["x3d_s", "slowfast_r50_mma", "c2d_r50_nopool_mma", "TSN_r50_8"])
@@ -166,12 +166,12 @@ def test_a_still_image_fills_a_whole_clip(sound: ExtractionSettings) -> None:
 
 
 def shades(n_frames: int) -> np.ndarray:
-    """Frame i is i everywhere, so that a frame tells its number."""
+    """Frame i has the value i everywhere, so that frames can be identified."""
     return np.broadcast_to(np.arange(n_frames, dtype=np.uint8)[:, None, None, None], (n_frames, 30, 30, 3))
 
 
 def frame_numbers(call: torch.Tensor) -> list[int]:
-    """Numbers of the frames of a call, after `Normaliser`: (number - 10) / 2 in the first channel."""
+    """Numbers of the frames of a call, which `Normaliser` maps to (number - 10) / 2 in the first channel."""
     return [round(value) for value in (call[0, :, 0, 0, 0] * 2 + 10).tolist()]
 
 

@@ -1,4 +1,4 @@
-"""Extraction within the disk, memory and precision that it is given."""
+"""Extraction within limits of disk, memory and precision."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def test_what_does_not_fit_is_done_in_several_passes_with_the_same_result(
     assert [list(each.values()) for each in measured] == [
         [layer.width for layer in rdms.layers] for rdms in whole
     ]
-    assert features_bytes(measured, len(videos)) == 4 * len(videos) * sum(widths)
+    assert features_bytes(measured, len(videos), [4, 4]) == 4 * len(videos) * sum(widths)
     limits = {"scratch_bytes": np.inf, "memory": np.inf, limit: enough}
     limits["memory"] *= 0.75
-    passes = len(plan_passes(measured, len(videos), what=name, **limits).passes)
+    passes = len(plan_passes(measured, len(videos), what=name, value_bytes=[4, 4], **limits).passes)
     assert passes > 1
     parts = extract_rdms_together(network, module, videos, both, **how)
     for one, other in zip(whole, parts, strict=True):
@@ -93,7 +93,7 @@ def test_a_layer_that_alone_exceeds_the_scratch_is_refused_before_anything_is_sh
 
 
 class LittleMemory(torch.nn.Module):
-    """A device that holds two frames: more at a time and it is out of memory."""
+    """A device whose memory is enough for two frames at a time."""
 
     def __init__(self, network: torch.nn.Module, most: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Protocol "paper" gives the model RDMs that the published code gives on 24 real clips."""
+"""Protocol "paper" computes the same model RDMs as the published code on 24 real clips."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from alignhouse.ingest.features.extract import extract_rdms
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.build import build
 from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.sources.registry import get_source
 
 
 def clips(test_data: Path) -> list[Path]:
@@ -31,7 +32,7 @@ def compare(
 
 
 def xavier(module: torch.nn.Module) -> None:
-    """How the published code makes a torchvision network random."""
+    """The random initialisation of torchvision networks in the published code."""
     if isinstance(module, torch.nn.Linear):
         torch.nn.init.xavier_uniform_(module.weight)
         module.bias.data.fill_(0.01)
@@ -44,9 +45,7 @@ def test_resnet34_as_published(test_data: Path, paper: ExtractionSettings, tmp_p
     network = catalog()["ResNet34"].model_copy(update={"skips": ()})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        from alignhouse.ingest.models.sources.torchvision import build_random
-
-        module = build_random(network).apply(xavier).eval()
+        module = get_source("torchvision").build(network, "random", None).module.apply(xavier).eval()
     compare(network, module, paper, test_data, tmp_path)
 
 

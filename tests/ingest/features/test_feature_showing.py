@@ -1,4 +1,4 @@
-"""Stimuli are read ahead, in order and within bounds; parts of a stimulus weigh what the average says."""
+"""Stimuli are read ahead, in order and within bounds; parts of a stimulus get the weights of its average."""
 
 from __future__ import annotations
 

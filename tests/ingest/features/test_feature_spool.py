@@ -1,4 +1,4 @@
-"""The spool keeps rows exactly, gives them back in blocks, names what is wrong, and leaves nothing behind."""
+"""The spool stores rows exactly, returns them in blocks, names invalid rows, and removes its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taps read a layer's own output, or what later layers made of its memory."""
+"""Taps read a layer's own output, or the content of its memory after later layers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_parts_of_a_call_are_summed_with_their_weights_however_they_lie_in_memor
 ) -> None:
     read = leading_sum(output, weights)
     rows = output.double().reshape(4, -1).numpy()
-    # One part of four rows (crops, tokens): their mean.
+    # One part with four rows (crops, tokens): the mean of the rows.
     expected = np.array(weights if len(weights) == 4 else [0.25] * 4) @ rows
     np.testing.assert_allclose(read.total.double().numpy() * read.scale, expected, rtol=1e-6, atol=1e-6)
     assert read.total.dtype == (torch.float64 if output.dtype == torch.float64 else torch.float32)

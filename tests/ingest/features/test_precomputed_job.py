@@ -1,4 +1,4 @@
-"""Model RDMs that were computed elsewhere."""
+"""Model RDMs that another program computed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONDITIONS = [f"{number:04d}" for number in range(1, 6)]
 
 
 class Reader:
-    """Gives RDMs, and counts how often it was asked."""
+    """Returns RDMs, and counts its calls."""
 
     def __init__(self, **layers: np.ndarray) -> None:
         self.layers, self.times = layers, 0

@@ -1,4 +1,4 @@
-"""Networks as built: bit for bit those of the libraries, without downloads, with checked weights."""
+"""Built networks equal those of the libraries bit for bit; nothing is downloaded, and weights are checked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alignhouse.ingest.models.build import build
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
-from alignhouse.ingest.models.sources.mmaction2 import model_config, without_downloads
+from alignhouse.ingest.models.sources.mmaction2_configs import model_config, without_downloads
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -123,7 +123,7 @@ def test_a_package_that_a_network_needs_is_named_when_missing() -> None:
 
 
 def saved(folder: Path, content: Any) -> Network:
-    """x3d_s with its checkpoint file in `folder`, the catalog's sha256 prefix being the file's."""
+    """x3d_s with a checkpoint file in `folder`, and the sha256 prefix of that file in its record."""
     network = catalog()["x3d_s"]
     torch.save(content, folder / network.weights)
     digest = hashlib.sha256((folder / network.weights).read_bytes()).hexdigest()
@@ -170,7 +170,7 @@ def test_keys_that_do_not_fit_are_listed(tmp_path: Path, trained: dict[str, torc
 
 
 class Unexpected:
-    """Something that only unpickling could bring back."""
+    """A class that only unpickling could restore."""
 
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:

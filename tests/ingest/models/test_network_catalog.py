@@ -1,4 +1,4 @@
-"""The catalog of networks: what is in it, how networks are chosen, and what happens to a wrong name."""
+"""The catalog of networks: its content, the selection of networks, and the errors of wrong names."""
 
 from __future__ import annotations
 
@@ -115,9 +115,11 @@ def test_a_video_network_without_its_sampling_is_an_error(tmp_path: Path) -> Non
 def test_importing_the_light_modules_loads_no_deep_learning_library() -> None:
     program = (
         "import sys; "
-        "from alignhouse.ingest.models import build, catalog, layers, weights; "
+        "from alignhouse.ingest.models import build, catalog, layers, own, weights; "
+        "from alignhouse.ingest.models.sources import registry; "
         "from alignhouse.ingest.features import extract, settings; "
         "catalog.catalog(); "
+        "[registry.get_source(name) for name in registry.SOURCES]; "
         "print([m for m in ('torch', 'torchvision', 'timm', 'mmaction', 'decord', 'matplotlib') "
         "if m in sys.modules])"
     )

@@ -1,4 +1,4 @@
-"""Networks that functions give: found, called, checked, and known by what they give."""
+"""Networks from functions: how a function is found and called, and how its result is checked."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Declare = Callable[..., Network]
 
 @pytest.fixture
 def declare(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Declare:
-    """Writes a module and declares a network of its function; the module's name is of this test only."""
+    """Writes a module and declares a network of its function. Each test has its own module name."""
     module = "own_" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
 
     def declared(text: str = GOOD, function: str = "give", **more: Any) -> Network:
@@ -51,7 +51,7 @@ def declare(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.
 
 
 def imports_anew(network: Network) -> None:
-    """As a new process would, which is what usually runs a changed file."""
+    """Forget the imported module, like a new process, which usually runs a changed file."""
     from alignhouse.ingest.models.sources import function as functions
 
     del sys.modules[network.source_id.partition(":")[0]]
@@ -165,7 +165,7 @@ def test_a_function_that_cannot_be_found_says_why(
     [
         ("own_functions", "network mine, id: expected package.module:function, found 'own_functions'"),
         (":give", "expected package.module:function"),
-        ("no.such.module:give", "No module named 'no'.*looked for in /.*, then where Python looks"),
+        ("no.such.module:give", "No module named 'no'.*searched in /.*, then in sys.path"),
         ("sys:exit", "network mine: expected a function that is defined in a file, found <built-in"),
     ],
 )
@@ -176,13 +176,13 @@ def test_an_address_that_leads_nowhere_is_refused(address: str, message: str, tm
 
 def test_a_module_of_the_same_name_that_is_loaded_already_is_not_taken_for_it(tmp_path: Path) -> None:
     (tmp_path / "hashlib.py").write_text(GOOD)
-    with pytest.raises(BadInput, match=r"module hashlib .*expected /.*hashlib.py, found .*loaded already"):
+    with pytest.raises(BadInput, match=r"module hashlib .*expected /.*hashlib.py, found .*already loaded"):
         network_of("mine", OwnNetwork(source="function", id="hashlib:give", folder=tmp_path))
 
 
 def test_a_file_that_changed_since_it_was_imported_is_refused(declare: Declare) -> None:
     network = declare()
-    with pytest.raises(BadInput, match="found a file that was changed since .start Python anew"):
+    with pytest.raises(BadInput, match="found a file that has changed since .restart Python"):
         declare(GOOD + "\n# changed\n")
     with pytest.raises(BadInput, match="changed since"):
         build_network(network, weights="pretrained")
@@ -215,7 +215,7 @@ def test_in_a_study_of_random_weights_a_function_must_say_that_its_are(declare: 
 
 
 class Mapped(nn.Module):
-    """Gives a mapping, some of whose values are no tensors."""
+    """Returns a mapping with some values that are not tensors."""
 
     def forward(self, x: torch.Tensor) -> dict[str, Any]:
         return {"last_hidden_state": x + 1, "cache": None, "pooled": x[:, :2]}
@@ -245,7 +245,7 @@ def test_each_tensor_of_a_mapping_is_a_layer() -> None:
     torch.testing.assert_close(mapped.total * mapped.scale, (x + 1).mean(0))
     with (
         Taps(module, ["silent"], "output"),
-        pytest.raises(AlignhouseError, match="'silent' .*gives no tensor"),
+        pytest.raises(AlignhouseError, match="'silent' .*returns no tensor"),
     ):
         module.silent(x)
 

@@ -1,4 +1,4 @@
-"""Which layers are read: the automatic rule, explicit lists, and the lists of the networks."""
+"""Which layers are read: the automatic rule, explicit lists, and the layers of the catalog's networks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Block(nn.Module):
 
 
 class Small(nn.Module):
-    """Numbered blocks, a branch whose name begins another's, and a head."""
+    """Numbered blocks, two branches of which one has the other's name as a prefix, and a head."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Networks of the user's own: what a study may declare, and what is said where it cannot be."""
+"""Networks of a study's own: valid declarations, and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from alignhouse.ingest.models.catalog import Network, catalog, select_names
 from alignhouse.ingest.models.own import OwnNetwork, network_of
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
-from alignhouse.ingest.models.sources.pipelines import sampling_of
+from alignhouse.ingest.models.sources.mmaction2_pipelines import sampling_of
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.ingest.models.weights import check_weights, weights_identity
 from alignhouse.warehouse.errors import BadInput
 
@@ -28,7 +29,7 @@ def own(name: str = "mine", **declared: Any) -> Network:
 
 
 def timm_checkpoint(folder: Path, **changed: torch.Tensor) -> Network:
-    """test_resnet of timm with a checkpoint of its own, of which entries are changed (None: left out)."""
+    """test_resnet of timm with its own checkpoint, in which some entries are changed (None: left out)."""
     state = build(
         own(source="timm", id="test_resnet", weights="random"), weights="random", seed=5
     ).state_dict()
@@ -40,7 +41,10 @@ def timm_checkpoint(folder: Path, **changed: torch.Tensor) -> Network:
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
-        ({"source": "torchvison", "id": "resnet18"}, "'torchvision', 'timm', 'mmaction2' or 'function'"),
+        (
+            {"source": "torchvison", "id": "resnet18"},
+            r"unknown source .*'torchvison' \(did you mean torchvision\?\)",
+        ),
         ({"source": "timm"}, "Field required"),
         ({"source": "timm", "id": "resnet18", "clip_len": 8}, "clip_len only with source = 'mmaction2'"),
         (
@@ -52,7 +56,7 @@ def timm_checkpoint(folder: Path, **changed: torch.Tensor) -> Network:
             "features_only only with source = 'timm'",
         ),
         ({"source": "mmaction2", "id": TSN}, "weights of mmaction2: a checkpoint file .*or random"),
-        ({"source": "function", "id": "a:b", "weights": "x.pth"}, "weights of a function: what it gives"),
+        ({"source": "function", "id": "a:b", "weights": "x.pth"}, "weights of a function: leave them out"),
         ({"source": "timm", "id": "resnet18", "sha256": "0" * 64}, "sha256 only with a checkpoint file"),
         (
             {"source": "timm", "id": "resnet18", "weights": "a.pth", "sha256": "0" * 63},
@@ -123,10 +127,8 @@ def test_what_torchvision_does_not_have_names_what_it_has(declared: dict[str, An
 def test_untrained_torchvision_takes_the_transform_of_its_default_weights_or_of_those_named(
     transform: str | None, edge: int
 ) -> None:
-    from alignhouse.ingest.models.sources.torchvision import published_transform
-
     network = own(source="torchvision", id="resnet50", weights="random", transform=transform)
-    made: Any = published_transform(network)
+    made: Any = source_of(network).transform(network, "weights")
     assert made.resize_size == [edge]
     assert network.identity()["own"]["transform"] == transform or transform is None
 
@@ -172,10 +174,10 @@ def test_timm_without_published_weights_wants_others() -> None:
     load_torchvision()
     import timm
 
-    from alignhouse.ingest.models.sources.timm import published
+    from alignhouse.ingest.models.sources.timm import published_as
 
     untrained = next(
-        name for name in timm.list_models() if (known := published(name)) and known.address is None
+        name for name in timm.list_models() if (known := published_as(name)) and known.address is None
     )
     with pytest.raises(BadInput, match=f"timm has no weights of '{untrained}'"):
         own(source="timm", id=untrained)
@@ -259,7 +261,7 @@ def test_a_configuration_that_does_not_say_enough_names_what_is_lacking(tmp_path
     model = f"dict(type='Recognizer3D', backbone=dict(type='C3D'), data_preprocessor={preprocessor})"
     (tmp_path / "bare.py").write_text(f"model = {model}\n")
     lacking = "clip_len, frame_interval, dense, format_shape, resize, crop, frame_multiple"
-    with pytest.raises(BadInput, match=rf"expected {lacking}, found nothing of it \(set what is lacking in"):
+    with pytest.raises(BadInput, match=rf"expected {lacking}, found none of these keys \(set the missing"):
         own(source="mmaction2", id="bare.py", weights="random", folder=tmp_path)
 
 
@@ -305,7 +307,9 @@ def test_a_configuration_that_mmaction2_cannot_build_is_told_in_words(tmp_path: 
         frame_multiple=1,
         **clips,
     )
-    with pytest.raises(BadInput, match=r"network mine: expected what mine.py builds, found .*NoSuchBackbone"):
+    with pytest.raises(
+        BadInput, match=r"network mine: expected mmaction2 to build mine.py, .*NoSuchBackbone"
+    ):
         build(network, weights="random")
 
 

@@ -1,4 +1,4 @@
-"""Weights that are saved are the weights that are loaded, bit for bit; a file that was damaged is refused."""
+"""Saved weights are loaded bit for bit; a damaged file is refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def assert_equal(loaded: torch.nn.Module, state: dict[str, torch.Tensor]) -> Non
 
 @pytest.fixture
 def of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
-    """efficientnet_b3, its weights in torch's own cache under a name that holds the start of their hash."""
+    """efficientnet_b3 with weights in torch's own cache; the file's name ends in the start of its hash."""
 
     def saved() -> tuple[Network, Path, dict[str, torch.Tensor]]:
         load_torchvision()
@@ -63,7 +63,7 @@ def of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
 
 @pytest.fixture
 def of_timm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
-    """cait_xxs24_224, its weights in a cache such as Hugging Face's client keeps."""
+    """cait_xxs24_224 with weights in a cache like that of Hugging Face's client."""
 
     def saved() -> tuple[Network, Path, dict[str, torch.Tensor]]:
         import huggingface_hub.constants
@@ -146,7 +146,7 @@ def test_a_damaged_checkpoint_is_refused_by_the_start_of_its_hash(tmp_path: Path
     assert f"expected sha256 {network.weights_sha_prefix}..., found {sha256(path)[:8]}..." in str(
         caught.value
     )
-    assert f"(fetch it again with `alignhouse ingest weights x3d_s --to {tmp_path}`)" in str(caught.value)
+    assert f"(download it again with `alignhouse ingest weights x3d_s --to {tmp_path}`)" in str(caught.value)
 
 
 def test_a_checkpoint_whose_hash_only_starts_like_the_one_once_fetched_is_refused(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_checkpoint_whose_hash_only_starts_like_the_one_once_fetched_is_refuse
     note_as_seen(path, fetched)
     with pytest.raises(BadInput) as caught:
         build(network, weights="pretrained", folder=tmp_path)
-    assert f"expected sha256 {fetched}, found {sha256(path)} (fetch it again" in str(caught.value)
+    assert f"expected sha256 {fetched}, found {sha256(path)} (download it again" in str(caught.value)
 
 
 def test_a_damaged_note_of_what_was_fetched_is_not_passed_over_by_a_load(tmp_path: Path) -> None:

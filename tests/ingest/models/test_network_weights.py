@@ -1,4 +1,4 @@
-"""What weights are missing is known before anything is built, and all at once."""
+"""All missing weights are found before any network is built, and named in one error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a configuration of mmaction2 says that its network is shown a video: the pipeline of its tests.
+"""Reads from a configuration of mmaction2 how its test pipeline makes clips of a video.
 
 Importing this module loads no deep-learning library.
 """
@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 _SAMPLERS = ("SampleFrames", "DenseSampleFrames")
-# Several views of one image; alignhouse takes the one in the middle, of the same size.
+# Some make several views of an image; alignhouse uses the central one, of the same size.
 _CROPS = ("CenterCrop", "ThreeCrop", "TenCrop")
 
 
 def sampling_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How a configuration makes clips, in the words of `alignhouse.ingest.models.catalog.Network`.
+    """How a configuration makes clips, as fields of `alignhouse.ingest.models.network.Network`.
 
-    That is clip_len, frame_interval, dense, resize, crop, format_shape and frame_multiple; what it does not
-    say is left out. The pipeline is that of its tests, else of its validation.
+    These are clip_len, frame_interval, dense, resize, crop, format_shape and frame_multiple, as far as the
+    configuration states them. Reads the test pipeline, or the validation pipeline if there is no other.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def sampling_of(config: Mapping[str, Any]) -> dict[str, Any]:
             said["frame_interval"] = step.get("frame_interval", 1)
             said["dense"] = kind == "DenseSampleFrames"
         elif kind == "UniformSample":
-            # Its interval depends on the video; the others' does not.
+            # The interval of this sampler depends on the video, so it is not set.
             said["clip_len"], said["dense"] = step.get("clip_len"), False
         elif kind == "Resize":
             said["resize"] = _short_edge(step.get("scale"))
@@ -59,7 +59,7 @@ def _pipeline(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _short_edge(scale: Any) -> int | None:
-    """Of (-1, 256): the short edge becomes 256; other scales squash, which alignhouse does not do."""
+    """The short edge that a scale such as (-1, 256) sets; None for scales that change the aspect ratio."""
     if isinstance(scale, (list, tuple)) and len(scale) == 2 and -1 in scale:
         return int(max(scale))
     return None
@@ -72,7 +72,7 @@ def _square(size: Any) -> int | None:
 
 
 def _segments(config: Mapping[str, Any]) -> int | None:
-    """Of how many frames backbone and head mix those of one video: a call holds a multiple of both."""
+    """The number of frames that backbone and head mix: a call must hold a multiple of both numbers."""
     model = config.get("model", {})
     parts = [model.get(name) for name in ("backbone", "cls_head")]
     segments = [part.get("num_segments") for part in parts if isinstance(part, Mapping)]

@@ -1,0 +1,129 @@
+"""The record of one network: what is known about it before it is built.
+
+Importing this module loads no deep-learning library.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+WeightsKind = Literal["pretrained", "random"]
+_ARCHITECTURES = ("CNNs", "Transformers")
+# How a video is cut into clips, for networks that are shown clips.
+CLIP_FIELDS = (
+    "clip_len",
+    "frame_interval",
+    "dense",
+    "format_shape",
+    "resize",
+    "crop",
+    "frame_multiple",
+    "frames_per_call",
+)
+# The fields that features depend on, apart from the weights.
+_FEATURE_FIELDS = ("source", "source_id", *CLIP_FIELDS, "features_only", "layers")
+
+
+class Own(BaseModel):
+    """Where a network that a study declares (`[networks.own.NAME]`) gets its code, weights and input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    origin: Literal["source", "checkpoint", "random"] = Field(
+        description="where the weights come from: the source itself (a hub, a function), a file, or chance"
+    )
+    folder: Path = Field(description="folder to search for the study's own files and modules")
+    checkpoint: Path | None = None
+    sha256: str | None = Field(default=None, description="expected sha256 of the checkpoint file")
+    takes: Literal["frames", "video"] = Field(default="frames", description="input of a function's transform")
+    transform: str | None = Field(default=None, description="torchvision weights whose transform is used")
+    code: str | None = Field(
+        default=None, description="sha256 of the configuration or of the function's file"
+    )
+
+
+class Network(BaseModel):
+    """What is known about one network before it is built."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, description="the study's name for the network")
+    model_type: str = Field(description="input and training task, e.g. image-in1k, video-k400")
+    arch_type: str = Field(description="CNNs or Transformers; networks of a study's own may have any other")
+    family: str
+    training_dataset: str
+    time_as: str | None = Field(description="how the architecture treats time; none for image networks")
+    pretraining: Literal["none", "image", "video"] | None = Field(
+        description="training before the last one; none where it is unknown or does not apply"
+    )
+    source: str = Field(description="name of the source that builds it, see `sources.registry`")
+    source_id: str = Field(
+        description="builder name, timm identifier, configuration of mmaction2, or package.module:function"
+    )
+    in_study_99: bool
+    default: bool = Field(description="one of the 92 networks of the main analyses")
+    weights: str = Field(description="torchvision weights enum, timm identifier, or checkpoint file name")
+    weights_url: str | None
+    weights_sha_prefix: str | None = Field(description="first hexadecimal digits of the file's sha256")
+    weights_at_publication: str | None = Field(
+        description="timm identifier of the study's weights, where timm's default has changed since"
+    )
+    parameters_published: int | None = Field(gt=0)
+    parameters_counted: int | None = Field(gt=0, description="counted on the built network")
+    gflops_published: float | None = Field(gt=0)
+    gflops_counted: float | None = Field(gt=0, description="1e9 multiply-adds of one call, input_shape")
+    top1: float | None = Field(gt=0, le=100, description="per cent, as published")
+    clip_len: int | None = Field(gt=0, description="frames of a clip; none: the network is not shown clips")
+    frame_interval: int | None = Field(gt=0, description="frames between two frames of a clip")
+    clips_for_90_frames: int | None = Field(gt=0)
+    dense: bool | None = Field(description="dense sampling instead of uniform sampling")
+    format_shape: Literal["NCHW", "NCTHW"] | None
+    resize: int | None = Field(gt=0, description="pixels of the short edge before the crop")
+    crop_type: Literal["center_crop"] | None
+    crop: int | None = Field(gt=0, description="pixels of the square crop")
+    frame_multiple: int | None = Field(gt=0, description="frames in one call must be a multiple of this")
+    frames_per_call: int | None = Field(
+        gt=0, description="most frames in one call (NCHW); frames are dealt to calls in turn; none: one call"
+    )
+    input_shape: tuple[int, ...] | None = Field(description="input of one call for 90 frames")
+    features_only: bool | None = Field(description="built with timm's features_only")
+    needs: str | None = Field(description="an additional package that must be installed, if any")
+    layers: tuple[str, ...] = Field(description="explicit layers; empty: the source's default layers")
+    layers_paper: tuple[str, ...] = Field(
+        description="explicit layers of the published lists, where they differ"
+    )
+    skips: tuple[str, ...] = Field(description="default layers to leave out, dots written as underscores")
+    skips_paper: tuple[str, ...] = Field(description="further layers that the published lists leave out")
+    not_tapped: tuple[str, ...] = Field(
+        description="default layers that are never called, or are the same for every stimulus"
+    )
+    own: Own | None = Field(default=None, description="none for networks of the catalog")
+
+    @property
+    def takes(self) -> Literal["frames", "clips", "video"]:
+        """What the network is shown: single frames, sampled clips, or what its transform makes of a video."""
+        if self.clip_len is not None:
+            return "clips"
+        return self.own.takes if self.own is not None else "frames"
+
+    def identity(self) -> dict[str, Any]:
+        """What job keys hold of the network.
+
+        A network of the catalog: every column. A network of the study's own: what its features depend on,
+        apart from its weights, but neither its descriptions nor the place of its files.
+        """
+        if self.own is None:
+            return self.model_dump(mode="json", exclude={"own"})
+        own = self.own.model_dump(mode="json", include={"takes", "transform", "code"}, exclude_none=True)
+        return {**self.model_dump(mode="json", include=set(_FEATURE_FIELDS)), "own": own}
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Network:
+        if self.own is None and self.arch_type not in _ARCHITECTURES:
+            raise ValueError(f"a network of the catalog is one of {' or '.join(_ARCHITECTURES)}")
+        if self.layers and (self.skips or self.not_tapped):
+            raise ValueError("explicit layers and skips exclude each other")
+        return self
