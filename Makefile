@@ -26,6 +26,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint sql
+	$(BIN)/vulture
 
 # One command so that the resolver sees torch's pin together with what needs it.
 $(INSTALLED): pyproject.toml constraints.txt

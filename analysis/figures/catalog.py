@@ -1,21 +1,21 @@
-"""The one list of figures: what each is called, shows, is drawn from and can be asked for.
+"""The list of all figures: name, title, queries, options, and place in the report.
 
-A new figure is a query in `sql/figures`, a module with a function from the query's answer to a plot, and an
-entry here.
+To add a figure, write a query in `sql/figures`, a function that draws the query's answer, and an entry here.
+The command line and the report read this list; there is no other.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from alignhouse.analysis.figures.labels import PROTOCOL, heading
+from alignhouse.analysis.figures.labels import PROTOCOL
 from alignhouse.analysis.figures.request import (
     GROUPINGS,
+    FigureScope,
     Request,
-    Scope,
     chosen_networks,
     chosen_regions,
     chosen_scope,
@@ -23,7 +23,6 @@ from alignhouse.analysis.figures.request import (
 )
 from alignhouse.analysis.figures.theme import is_empty
 from alignhouse.warehouse.errors import BadInput, near_names
-from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.questions import question
 
 if TYPE_CHECKING:
@@ -34,24 +33,28 @@ if TYPE_CHECKING:
 
 FOLDER = "figures"  # of sql/
 OPTIONS = ("group_by", "rois", "models", "layers", "other", "most")
+InReport = Literal["every protocol", "first protocol", "no"]
 Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that can be asked for by its name.
+    """An entry of the catalog.
 
     Attributes
     ----------
-    title, help : what it is, and one sentence on what it shows.
-    queries : of `sql/figures`; their answers are the first arguments of the function that draws it.
-    draw : that function, "module:name"; loaded when it is called.
-    options : those of OPTIONS that it takes.
-    one_region_a_group : it is drawn, where no region is asked for, in the first of each group of regions.
-    by_protocol : networks can be grouped by protocol too, each once under every one.
-    of_sides : regions are named without their side, V1 for lV1 and rV1.
-    frames : for what is not in tables: a function "module:name" from the warehouse, the scope and what was
-        asked for to the frames to draw, instead of queries.
+    title, help : the title, and one sentence on what the figure shows.
+    draw : "module:name" of the function that draws the figure; imported when it is called.
+    queries : names in `sql/figures`; `draw` takes their answers as its first arguments.
+    options : the names in OPTIONS that the figure takes.
+    one_region_a_group : without requested regions, the figure shows the first region of each region group.
+    by_protocol : networks can also be grouped by protocol.
+    of_sides : regions are named without their hemisphere: V1 stands for lV1 and rV1.
+    frames : "module:name" of a function of (warehouse, scope, request, tick) that returns the frames to draw.
+        It replaces `queries` for data that are not in tables.
+    in_report : "every protocol" draws the figure for each protocol and each grouping of networks. "first
+        protocol" draws it once, for the report's first protocol and grouping. "no" needs `not_in_report`.
+    not_in_report : why the report lacks the figure.
     """
 
     name: str
@@ -64,10 +67,20 @@ class Figure:
     by_protocol: bool = False
     of_sides: bool = False
     frames: str | None = None
+    in_report: InReport = "first protocol"
+    not_in_report: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.in_report == "no") != bool(self.not_in_report):
+            raise BadInput(
+                f"figure {self.name}",
+                expected="a place in the report, or in_report='no' with the reason in not_in_report",
+                found=f"in_report={self.in_report!r}, not_in_report={self.not_in_report!r}",
+            )
 
 
 class Drawn(NamedTuple):
-    """A figure that is ready to be saved or shown; title and caption are what stands over and below it."""
+    """A plot that is ready to be saved or shown, with its title and caption on one line each."""
 
     name: str
     title: str
@@ -83,6 +96,7 @@ _FIGURES = (
         "alignhouse.analysis.figures.best_layer:best_layer_by_group",
         ("best_layer", "noise_ceiling", "group_pairs"),
         by_protocol=True,
+        in_report="every protocol",
     ),
     Figure(
         "depth",
@@ -91,15 +105,39 @@ _FIGURES = (
         "alignhouse.analysis.figures.depth:depth_bands",
         ("depth_band",),
         by_protocol=True,
+        in_report="every protocol",
+    ),
+    Figure(
+        "profile",
+        "Brain-region profile",
+        "Best-layer scores of all networks in all regions, as a heat map.",
+        "alignhouse.analysis.figures.profile:region_profile",
+        ("best_layer",),
+    ),
+    Figure(
+        "ranking",
+        "Ranking of networks",
+        "Networks ranked by their best layer in a region, with the score of every subject.",
+        "alignhouse.analysis.figures.ranking:ranking",
+        ("ranking", "noise_ceiling"),
+        ("group_by", "rois", "models", "most"),
+        one_region_a_group=True,
     ),
     Figure(
         "depth_networks",
         "Alignment over depth, network by network",
-        "Every layer of the networks that align best, or of those asked for, with bootstrap intervals.",
+        "Every layer of the best or the requested networks, with bootstrap intervals.",
         "alignhouse.analysis.figures.depth_networks:depth_of_networks",
         ("layer_score",),
         ("rois", "models", "most"),
         one_region_a_group=True,
+    ),
+    Figure(
+        "training_dataset",
+        "Best layer by training data",
+        "Best layers by training data set; lines join the medians of families trained on several data sets.",
+        "alignhouse.analysis.figures.training_dataset:by_training_dataset",
+        ("training_dataset",),
     ),
     Figure(
         "complexity",
@@ -111,47 +149,12 @@ _FIGURES = (
         one_region_a_group=True,
     ),
     Figure(
-        "ranking",
-        "Ranking of networks",
-        "Networks in the order of their best layers in a region, with every subject's score.",
-        "alignhouse.analysis.figures.ranking:ranking",
-        ("ranking", "noise_ceiling"),
-        ("group_by", "rois", "models", "most"),
-        one_region_a_group=True,
-    ),
-    Figure(
-        "training_dataset",
-        "Best layer by training data",
-        "Best layers by what networks were trained on; lines join families trained on several data.",
-        "alignhouse.analysis.figures.training_dataset:by_training_dataset",
-        ("training_dataset",),
-    ),
-    Figure(
         "protocol_difference",
         "Difference between two protocols",
         "How much higher networks score under one protocol than under another.",
         "alignhouse.analysis.figures.protocol_difference:protocol_difference",
         ("protocol_difference",),
         ("group_by", "rois", "models", "other"),
-    ),
-    Figure(
-        "rdms",
-        "RDMs",
-        "RDMs of regions, and of the network layers that align best with them.",
-        "alignhouse.analysis.figures.rdms:rdm_pictures",
-        (),
-        ("rois", "models", "layers"),
-        one_region_a_group=True,
-        frames="alignhouse.analysis.figures.rdm_frames:picture_frames",
-    ),
-    Figure(
-        "rdm_map",
-        "Map of RDMs",
-        "Regions and layers in two dimensions (MDS), near one another where their RDMs are alike.",
-        "alignhouse.analysis.figures.rdm_map:rdm_map",
-        (),
-        ("rois", "models", "layers"),
-        frames="alignhouse.analysis.figures.rdm_frames:map_frames",
     ),
     Figure(
         "hemispheres",
@@ -163,22 +166,39 @@ _FIGURES = (
         of_sides=True,
     ),
     Figure(
-        "profile",
-        "Brain-region profile",
-        "Best-layer scores of all networks in all regions, as a heat map.",
-        "alignhouse.analysis.figures.profile:region_profile",
-        ("best_layer",),
+        "rdms",
+        "RDMs",
+        "RDMs of regions, each with the RDM of the network layer that aligns best with it.",
+        "alignhouse.analysis.figures.rdms:rdm_pictures",
+        (),
+        ("rois", "models", "layers"),
+        one_region_a_group=True,
+        frames="alignhouse.analysis.figures.rdm_frames:picture_frames",
+    ),
+    Figure(
+        "rdm_map",
+        "Map of RDMs",
+        "Regions and layers in two dimensions (MDS); similar RDMs lie close together.",
+        "alignhouse.analysis.figures.rdm_map:rdm_map",
+        (),
+        ("rois", "models", "layers"),
+        frames="alignhouse.analysis.figures.rdm_frames:map_frames",
     ),
 )
 
 
 def figures() -> dict[str, Figure]:
-    """Every figure, by name, in the order of a report."""
+    """Every figure, by name, in the order of the report."""
     return {each.name: each for each in _FIGURES}
 
 
 def figure(name: str) -> Figure:
-    """The figure of that name; an unknown one is `BadInput` that lists the near names."""
+    """The figure of that name.
+
+    Raises
+    ------
+    BadInput : no figure has that name; the error lists similar names.
+    """
     known = figures()
     if name not in known:
         raise BadInput(f"no figure is called {name!r}", hint=near_names(name, known))
@@ -188,17 +208,17 @@ def figure(name: str) -> Figure:
 def make(
     warehouse: Warehouse, name: str, request: Request | None = None, *, tick: Tick | None = None
 ) -> Drawn:
-    """A figure of what a warehouse holds.
+    """Draw a figure of the results in a warehouse.
 
     Parameters
     ----------
-    request : what it is to show; by default all, grouped by model type.
-    tick : told, while RDMs are read, how many are done of how many.
+    request : what to show; the default is everything, grouped by model type.
+    tick : called with (done, total) while RDMs are read.
 
     Raises
     ------
-    BadInput : no such figure, region or network; an option that the figure does not have; several data sets
-        or splits, of which the request names none.
+    BadInput : the figure, region or network is unknown; the figure lacks a requested option; or the warehouse
+        has several data sets or splits and the request does not choose one.
     """
     asked, request = figure(name), request or Request()
     _refuse_options(asked, request)
@@ -236,46 +256,24 @@ def make(
     return Drawn(asked.name, title, caption, plot)
 
 
-def draw_all(
-    warehouse: Warehouse,
-    request: Request | None = None,
-    *,
-    group_by: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
-    skip_empty: bool = False,
-    progress: Progress | None = None,
-) -> Iterator[Drawn]:
-    """All figures of one protocol, data set and split; each is drawn when it is asked for.
-
-    Parameters
-    ----------
-    request : protocol, data set, split and width; options that a figure does not have are not for it.
-    group_by : a figure that groups networks is drawn once for each; default: what the request says.
-    names : of the figures, in their order; default: all.
-    skip_empty : leave out those that would only say that there is nothing to show.
-
-    Raises
-    ------
-    BadInput : as `make`.
-    """
-    wanted, shown = planned(request, group_by=group_by, names=names), progress or Silent()
-    shown.stage("Figures", len(wanted), 0)
-    for each, own in wanted:
-        by = f" by {heading(own.group_by)}" if "group_by" in each.options else ""
-        shown.job(each.title + by)
-        drawn = make(warehouse, each.name, own, tick=shown.step)
-        shown.job_done()
-        if not (skip_empty and is_empty(drawn.plot)):
-            yield drawn
-
-
 def planned(
     request: Request | None = None,
     *,
     group_by: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
 ) -> list[tuple[Figure, Request]]:
-    """The figures that `draw_all` draws, each with what it is asked; `make` draws one of them."""
+    """The figures to draw, each with the request to pass to `make`.
+
+    Parameters
+    ----------
+    request : protocol, data set, split and width; options that a figure does not have are dropped for it.
+    group_by : a figure that groups networks is planned once for each of these; default: as in `request`.
+    names : which figures, in this order; default: all.
+
+    Raises
+    ------
+    BadInput : an unknown name.
+    """
     request = request or Request()
     wanted = []
     for name in names if names is not None else figures():
@@ -287,9 +285,9 @@ def planned(
 
 
 def answers(
-    warehouse: Warehouse, queries: Sequence[str], scope: Scope, request: Request
+    warehouse: Warehouse, queries: Sequence[str], scope: FigureScope, request: Request
 ) -> list[pl.DataFrame]:
-    """The answers of queries of `sql/figures` to what is asked, each told what it has a parameter for."""
+    """Run queries of `sql/figures`, each with those values of the request that it has parameters for."""
     given = {
         "protocol": scope.protocol,
         "dataset": scope.dataset,
@@ -317,7 +315,7 @@ def _refuse_options(asked: Figure, request: Request) -> None:
             hint=near_names(request.group_by, GROUPINGS),
         )
     if not _can_group(asked, request.group_by):
-        raise BadInput(f"figure {asked.name} is of one protocol", hint="group by something else")
+        raise BadInput(f"figure {asked.name} shows one protocol", hint="group by something else")
     default = Request()
     for option in OPTIONS:
         if option not in asked.options and getattr(request, option) != getattr(default, option):
@@ -332,7 +330,7 @@ def _can_group(asked: Figure, group_by: str) -> bool:
 
 
 def _only_options(asked: Figure, request: Request) -> Request:
-    """The request without the options that a figure does not have."""
+    """The request with the default for each option that the figure does not have."""
     default = Request()
     dropped = {option: getattr(default, option) for option in OPTIONS if option not in asked.options}
     return replace(request, **dropped)

@@ -15,9 +15,9 @@ from alignhouse.analysis.figures.theme import (
     dressed,
     group_scales,
     house_theme,
-    named,
     no_rows,
-    percent,
+    panel_titles,
+    percent_of,
 )
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def _notes(table: pl.DataFrame, group_by: str) -> list[str]:
     known = table.drop_nulls("correlation")
     if not known.is_empty():
         notes.append(
-            f"Line: least squares. r: Pearson, with {percent(known['level'][0])} bootstrap interval over "
-            "networks (parameters and GFLOPs as logarithms)."
+            f"Line: least squares. r: Pearson, with {percent_of(known['level'][0])} bootstrap interval "
+            "over networks (parameters and GFLOPs as logarithms)."
         )
     missing = table.filter(pl.col("x").is_null()).group_by("figure").agg(pl.col("model").n_unique())
     if not missing.is_empty():
@@ -152,7 +152,7 @@ def _plot(
             color="#222222",
             lineheight=1.25,
         )
-        + p9.facet_grid("roi", "figure", scales="free", labeller=named(titles))
+        + p9.facet_grid("roi", "figure", scales="free", labeller=panel_titles(titles))
         + p9.scale_x_continuous(breaks=_breaks(3 if narrow else 4), labels=_labels)
         + p9.labs(x="", y="Spearman rho of the best layer")
         + group_scales(styles, counts, ["color", "shape", "fill"], width)

@@ -16,9 +16,9 @@ from alignhouse.analysis.figures.theme import (
     group_scales,
     house_theme,
     letters,
-    named,
     no_rows,
-    percent,
+    panel_titles,
+    percent_of,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _notes(curves: pl.DataFrame, bands: pl.DataFrame, n_drawn: int) -> list[str]
     notes = ["Point: a layer."]
     if not bands.is_empty():
         over = ", ".join(RESAMPLED.get(each, each) for each in bands["resampled"].unique().sort())
-        notes.append(f"Band: {percent(bands['level'][0])} bootstrap interval over {over}.")
+        notes.append(f"Band: {percent_of(bands['level'][0])} bootstrap interval over {over}.")
     elif curves["lower"].is_null().all():
         notes.append("No intervals of layers are known.")
     of_all = int(curves["n_models"][0]) if "n_models" in curves.columns else n_drawn
@@ -120,7 +120,9 @@ def _plot(
         + layers
         + ([p9.geom_line(look, data=lines, size=0.6)] if not lines.is_empty() else [])
         + p9.geom_point(p9.aes(color="group"), size=0.6, stroke=0)
-        + p9.facet_wrap("panel", ncol=abreast, labeller=named(lambda name: plain(shortened(name, room))))
+        + p9.facet_wrap(
+            "panel", ncol=abreast, labeller=panel_titles(lambda name: plain(shortened(name, room)))
+        )
         + p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"])
         + group_scales(styles, {}, ["color", "linetype", "fill"], width)
         + p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects")

@@ -89,12 +89,12 @@ def counted(frame: pl.DataFrame) -> str:
     """How many networks and subjects a frame's rows are of, in words, as far as its columns tell."""
     words = []
     if "model" in frame.columns:
-        words.append(in_words(frame["model"].n_unique(), "network"))
+        words.append(how_many(frame["model"].n_unique(), "network"))
     elif "n_models" in frame.columns and not frame.is_empty():
         # Groups of one protocol are of different networks.
         groups = frame.group_by("protocol", "group_name").agg(pl.col("n_models").max())
         totals = groups.group_by("protocol").agg(pl.col("n_models").sum())["n_models"]
-        words.append(in_words(int(totals.to_numpy().max()), "network"))
+        words.append(how_many(int(totals.to_numpy().max()), "network"))
     words.append(subjects_in_words(frame))
     return ", ".join(filter(None, words)) + "." if any(words) else ""
 
@@ -109,7 +109,7 @@ def subjects_in_words(frame: pl.DataFrame) -> str:
     return " to ".join(dict.fromkeys([str(found[0]), str(found[-1])])) + f" subject{'s' * (found[-1] != 1)}"
 
 
-def in_words(number: int, noun: str) -> str:
+def how_many(number: int, noun: str) -> str:
     """A number of things: "1 network", "40 networks"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 

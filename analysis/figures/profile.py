@@ -16,8 +16,8 @@ from alignhouse.analysis.figures.theme import (
     dressed,
     group_scales,
     house_theme,
-    named,
     no_rows,
+    panel_titles,
 )
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _plot(
         + p9.facet_grid(
             cols="panel",
             scales="free_x",
-            labeller=named(lambda name: name.partition("-")[0] if narrow else name),
+            labeller=panel_titles(lambda name: name.partition("-")[0] if narrow else name),
             space={"x": _shares(tiles), "y": [1]},
         )
         + p9.scale_fill_cmap(COLOURS, name="rho", breaks=about(4))

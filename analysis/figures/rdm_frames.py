@@ -15,7 +15,7 @@ from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
 from alignhouse.analysis.figures.catalog import answers
-from alignhouse.analysis.figures.request import Request, Scope, matching, network_rows
+from alignhouse.analysis.figures.request import FigureScope, Request, matching, network_rows
 from alignhouse.analysis.jobs.scope import check_conditions
 from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.statistics.mds import classical_mds, second_order_distances
@@ -37,7 +37,7 @@ FIELDS = ("protocol", "dataset", "split", "remark")
 class _Stored:
     """The files of the RDMs of one scope; every one that is read is held to the conditions of the first."""
 
-    def __init__(self, warehouse: Warehouse, scope: Scope, request: Request) -> None:
+    def __init__(self, warehouse: Warehouse, scope: FigureScope, request: Request) -> None:
         [rows] = answers(warehouse, ["stored_rdms"], scope, request)
         self._root = warehouse.folder
         self._files = {(row["kind"], row["name"]): row["path"] for row in rows.iter_rows(named=True)}
@@ -84,7 +84,9 @@ class _Stored:
         return path
 
 
-def picture_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
+def picture_frames(
+    warehouse: Warehouse, scope: FigureScope, request: Request, tick: Tick
+) -> tuple[pl.DataFrame]:
     """RDMs as pictures: of each region, and of that layer, of those asked for, that aligns best with it.
 
     A row is a cell:
@@ -152,7 +154,7 @@ def _blocks(square: FloatArray, starts: NDArray[np.intp]) -> FloatArray:
     return np.asarray(np.add.reduceat(np.add.reduceat(square, starts, axis=0), starts, axis=1))
 
 
-def map_frames(warehouse: Warehouse, scope: Scope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
+def map_frames(warehouse: Warehouse, scope: FigureScope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
     """Where regions and layers lie when RDMs that are alike (1 - Spearman) lie near one another.
 
     All regions, and all layers, or those asked for, of the networks that are asked for; where none are, of
@@ -218,7 +220,7 @@ def _layers_of(stored: _Stored, models: Sequence[str], request: Request) -> dict
     return {model: [name for name in of_model if name in wanted] for model, of_model in names.items()}
 
 
-def _best_networks(warehouse: Warehouse, scope: Scope) -> list[str]:
+def _best_networks(warehouse: Warehouse, scope: FigureScope) -> list[str]:
     """The networks that align best with a group of regions, then, up to the number, the next on average."""
     rows = sorted(network_rows(warehouse, scope), key=lambda row: (not row[2], -row[1], row[0]))
     return [name for name, _, _ in rows[:MOST_NETWORKS]]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import in_words, need_columns, rows_to_draw, subjects_in_words
+from alignhouse.analysis.figures.frames import how_many, need_columns, rows_to_draw, subjects_in_words
 from alignhouse.analysis.figures.label_places import Box, label_places
 from alignhouse.analysis.figures.labels import Style, group_styles, plain
 from alignhouse.analysis.figures.theme import (
@@ -82,7 +82,7 @@ def rdm_map(rdm_map: pl.DataFrame, *, protocol: str, source: str = "", width: fl
 
 
 def _counts(regions: pl.DataFrame, layers: pl.DataFrame) -> str:
-    words = [in_words(regions.height, "region"), in_words(layers["model"].n_unique(), "network")]
+    words = [how_many(regions.height, "region"), how_many(layers["model"].n_unique(), "network")]
     return ", ".join([*words, subjects_in_words(regions)]).removesuffix(", ") + "."
 
 

@@ -15,8 +15,8 @@ from alignhouse.analysis.figures.theme import (
     dressed,
     house_theme,
     letters,
-    named,
     no_rows,
+    panel_titles,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _plot(cells: pl.DataFrame, abreast: int, n_panels: int, width: float) -> tup
         p9.ggplot(cells, p9.aes(x="column", y="row", fill="percentile"))
         + house_theme()
         + p9.geom_raster()
-        + p9.facet_wrap("key", ncol=abreast, labeller=named(lambda key: _title(key, room)))
+        + p9.facet_wrap("key", ncol=abreast, labeller=panel_titles(lambda key: _title(key, room)))
         + p9.scale_fill_cmap(COLOURS, limits=(0, 1), breaks=[0, 0.5, 1], na_value="white", name="rank")
         + p9.scale_y_reverse(expand=(0, 0))
         + p9.scale_x_continuous(expand=(0, 0))

@@ -46,7 +46,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Scope:
+class FigureScope:
     """One protocol, data set and split on which networks were scored; `other` is another protocol there."""
 
     protocol: str
@@ -63,12 +63,12 @@ class Scope:
         return f"{self.dataset}, {self.split}"
 
 
-def scopes(warehouse: Warehouse) -> list[Scope]:
+def scopes(warehouse: Warehouse) -> list[FigureScope]:
     """Every protocol, data set and split on which a warehouse has scores; the default protocol first."""
-    return [Scope(*row) for row in warehouse.sql(question("scopes", "figures").sql).fetchall()]
+    return [FigureScope(*row) for row in warehouse.sql(question("scopes", "figures").sql).fetchall()]
 
 
-def chosen_scope(known: Sequence[Scope], request: Request) -> Scope:
+def chosen_scope(known: Sequence[FigureScope], request: Request) -> FigureScope:
     """The one scope that a request means.
 
     Raises
@@ -99,12 +99,12 @@ def chosen_scope(known: Sequence[Scope], request: Request) -> Scope:
     # scopes come with the default protocol first
     scope = here[request.protocol or next(iter(here))]
     others = [name for name in here if name != scope.protocol]
-    return Scope(**{**scope.__dict__, "other": others[0] if others else None})
+    return FigureScope(**{**scope.__dict__, "other": others[0] if others else None})
 
 
 def chosen_regions(
     warehouse: Warehouse,
-    scope: Scope,
+    scope: FigureScope,
     wanted: Sequence[str] | None,
     *,
     one_a_group: bool,
@@ -131,7 +131,9 @@ def chosen_regions(
     return list(wanted)
 
 
-def chosen_networks(warehouse: Warehouse, scope: Scope, wanted: Sequence[str] | None) -> list[str] | None:
+def chosen_networks(
+    warehouse: Warehouse, scope: FigureScope, wanted: Sequence[str] | None
+) -> list[str] | None:
     """Names of the networks that names and globs stand for; None where none are wanted in particular.
 
     Raises
@@ -159,11 +161,11 @@ def matching(names: Sequence[str], wanted: Sequence[str], what: str) -> list[str
     return list(dict.fromkeys(chosen))
 
 
-def network_rows(warehouse: Warehouse, scope: Scope) -> list[tuple[str, float, list[str] | None]]:
+def network_rows(warehouse: Warehouse, scope: FigureScope) -> list[tuple[str, float, list[str] | None]]:
     """Name, mean score, and the groups of regions in which it is the best, of every network with scores."""
     asked = question("drawn_networks", "figures")
     return warehouse.sql(asked.sql, asked.bind(_place(scope))).fetchall()
 
 
-def _place(scope: Scope) -> dict[str, str]:
+def _place(scope: FigureScope) -> dict[str, str]:
     return {"protocol": scope.protocol, "dataset": scope.dataset, "split": scope.split}

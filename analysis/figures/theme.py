@@ -151,7 +151,7 @@ def about(number: int) -> Any:
     return breaks_extended(n=number)
 
 
-def named(names: Callable[[str], str] | dict[str, str]) -> Any:
+def panel_titles(names: Callable[[str], str] | dict[str, str]) -> Any:
     """What is written over panels, from the names of what they are of."""
     from plotnine import as_labeller
 
@@ -163,7 +163,7 @@ def letters(inches: float, size: float, share: float = LETTER) -> int:
     return max(8, int(inches * POINTS / (size * share)))
 
 
-def percent(level: float) -> str:
+def percent_of(level: float) -> str:
     """A level as in "95 %"."""
     return f"{100 * level:g} %"
 

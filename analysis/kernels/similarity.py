@@ -109,15 +109,6 @@ def _ranked(
     return Ranks(centred, sum_squares)
 
 
-def centred_ranks(vectors: ArrayLike, names: Sequence[str] | None = None) -> FloatArray:
-    """Doubled, tie-averaged, centred ranks of each row: (m, P) -> (m, P) float64 of whole numbers.
-
-    Doubling makes the half ranks of ties whole, so sums of products are exact up to about 770 conditions,
-    whatever the BLAS library or the number of threads. Raises BadInput as `rank` does.
-    """
-    return np.asarray(rank(vectors, names).centred, dtype=np.float64)
-
-
 def correlate(
     a: Ranks, b: Ranks, *, precision: Precision = "float64", device: str | None = None
 ) -> FloatArray:

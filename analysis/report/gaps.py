@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from alignhouse.analysis.figures.frames import how_many
 from alignhouse.analysis.figures.labels import heading
 from alignhouse.analysis.report.content import Results
-from alignhouse.analysis.report.words import count, named
+from alignhouse.analysis.report.words import listed
 
 RSA = "alignhouse analyse rsa STUDY.toml"
 UNCERTAINTY = "alignhouse analyse uncertainty STUDY.toml"
@@ -43,7 +44,7 @@ def ceilings_gap(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
     missing = [roi for roi in regions if roi not in known]
     if not missing:
         return ""
-    where = "any region" if len(missing) == len(regions) > 1 else named(missing)
+    where = "any region" if len(missing) == len(regions) > 1 else listed(missing)
     return f"There is no noise ceiling of {where}: it takes two subjects."
 
 
@@ -56,7 +57,7 @@ def scores_gap(best: pl.DataFrame) -> str:
         return ""
     have = "has" if len(fewer) == 1 else "have"
     return (
-        f"{named(fewer)} {have} no score in some of the {n_regions} regions; mean ranks are over those that "
+        f"{listed(fewer)} {have} no score in some of the {n_regions} regions; mean ranks are over those that "
         "there are."
     )
 
@@ -66,7 +67,7 @@ def tests_gap(best: pl.DataFrame) -> str:
     if best["p_value"].null_count():
         lacking = best["p_value"].null_count()
         have = "has" if lacking == 1 else "have"
-        return f"{count(lacking, 'best layer')} {have} no p-value: run {RSA}."
+        return f"{how_many(lacking, 'best layer')} {have} no p-value: run {RSA}."
     if "q_value" not in best.columns or best["q_value"].null_count() == best.height:
         return f"The tests are not corrected for their number: run {RSA}."
     return ""
@@ -93,7 +94,7 @@ def groups_gap(best: pl.DataFrame, comparison: pl.DataFrame, group_by: str) -> s
         return ""
     if len(single) == 1:
         return f"By {by}, the group {single[0]} is a single network."
-    return f"By {by}, the groups {named(single)} are a single network each."
+    return f"By {by}, the groups {listed(single)} are a single network each."
 
 
 def intervals_gap(best: pl.DataFrame) -> str:
@@ -126,6 +127,6 @@ def figure_gap(networks: pl.DataFrame, best: pl.DataFrame, figure: str) -> str:
     who = (
         "all networks"
         if lacking.height == len(scored) > 1
-        else named(lacking["model"].cast(pl.String).sort().to_list())
+        else listed(lacking["model"].cast(pl.String).sort().to_list())
     )
     return f"The {FIGURES[figure]} of {who} {'are' if figure == 'gflops' else 'is'} not known."

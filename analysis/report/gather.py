@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import joined_remarks
+from alignhouse.analysis.figures.frames import how_many, joined_remarks
 from alignhouse.analysis.report.content import ReportContent
 from alignhouse.analysis.report.page import write_report
 from alignhouse.analysis.report.publish import PAGE, is_up_to_date
-from alignhouse.analysis.report.words import count
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import canonical
 from alignhouse.warehouse.progress import Progress
@@ -92,8 +91,8 @@ def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[st
     run = warehouse.sql(queries["last_run"], {"dataset": dataset}).pl().row(0, named=True)
     return ReportContent(
         title=(
-            f"{dataset}: alignment of {count(len(networks), 'network')} with "
-            f"{count(best['roi'].n_unique(), 'region')}"
+            f"{dataset}: alignment of {how_many(len(networks), 'network')} with "
+            f"{how_many(best['roi'].n_unique(), 'region')}"
         ),
         remark=joined_remarks(best["remark"].unique().sort().to_list()),
         **frames,
@@ -144,7 +143,7 @@ def _stimuli(rows: list[tuple[int, int]]) -> str:
     """How many videos and images there are, in words."""
     nouns = ("video", "image")
     return " and ".join(
-        count(number, noun) for row in rows for number, noun in zip(row, nouns, strict=True) if number
+        how_many(number, noun) for row in rows for number, noun in zip(row, nouns, strict=True) if number
     )
 
 

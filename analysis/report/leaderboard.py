@@ -170,7 +170,7 @@ def _extra_column(name: str, best_layer: pl.DataFrame) -> Column:
 
 def _best_layer_cell(value: object, name: str) -> str:
     if name == "share_of_ceiling" and isinstance(value, float):
-        return percent(value)
+        return share_in_percent(value)
     if name in ("p_value", "q_value") and isinstance(value, float):
         return p_text(value)
     if name == "depth" and isinstance(value, float):
@@ -178,7 +178,7 @@ def _best_layer_cell(value: object, name: str) -> str:
     return cell(value, name)
 
 
-def percent(share: float) -> str:
+def share_in_percent(share: float) -> str:
     """A share as a whole number of per cent; one that would read 0 though it is not, as "< 1 %"."""
     return "< 1 %" if 0 < share < 0.005 else f"{100 * share:,.0f} %"
 

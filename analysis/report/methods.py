@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alignhouse.analysis.report.words import count, named
+from alignhouse.analysis.figures.frames import how_many
+from alignhouse.analysis.figures.theme import percent_of
+from alignhouse.analysis.report.words import listed
 
 SENTENCES = Path(__file__).with_name("methods.toml")
 SPLITS = {"test": "of the test split", "train": "of the training split", "all": "of both splits"}
@@ -84,7 +86,7 @@ def _brain_sentences(brain: Mapping[str, Any]) -> list[str]:
     elif brain.get("kind") == "rdms":
         sentences.append("Brain RDMs were given as files.")
     if subjects := brain.get("subjects"):
-        sentences.append(f"Subjects are {named(subjects, most=20)} only.")
+        sentences.append(f"Subjects are {listed(subjects, most=20)} only.")
     if brain.get("average_subjects"):
         sentences.append("Subjects' RDMs were averaged, and networks scored against the average.")
     if brain.get("min_ncsnr"):
@@ -106,18 +108,19 @@ def _chance_sentences(chance: Mapping[str, Any]) -> list[str]:
     sentences = []
     if chance.get("permutations"):
         sentences.append(
-            f"Tests are of {count(chance['permutations'], 'permutation')} (seed {chance['seed']}), the same "
+            f"Tests use {how_many(chance['permutations'], 'permutation')} (seed {chance['seed']}), the same "
             "for every network and region."
         )
     if chance.get("draws"):
         sentences.append(
-            f"Intervals are at {100 * chance['level']:g} %, from {count(chance['draws'], 'bootstrap sample')}"
-            " of both subjects and stimuli (dual bootstrap) or, of a single subject, of stimuli."
+            f"Intervals are at {percent_of(chance['level'])}, from "
+            f"{how_many(chance['draws'], 'bootstrap sample')} of both subjects and stimuli (dual bootstrap); "
+            "with a single subject, of stimuli alone."
         )
     if chance.get("chosen_on") == "halves":
         sentences.append(
             f"Layers were also chosen on random halves of the stimuli and scored on the others "
-            f"({count(chance['choices'], 'choice')})."
+            f"({how_many(chance['choices'], 'choice')})."
         )
     elif chance.get("chosen_on") == "train":
         sentences.append("Layers were also chosen on the training stimuli and scored on the test stimuli.")

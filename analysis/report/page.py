@@ -36,7 +36,7 @@ MOST_INPUTS = 200
 
 
 @dataclass(frozen=True)
-class Section:
+class ProtocolResults:
     """The results of one protocol on one data set and split."""
 
     anchor: str
@@ -82,7 +82,7 @@ def write_report(
     return folder / PAGE
 
 
-def _page(content: ReportContent, remark: str, sections: list[Section], making: Path) -> str:
+def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], making: Path) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(
@@ -145,7 +145,7 @@ def _sections(
     remark: str,
     making: Path,
     progress: Progress,
-) -> list[Section]:
+) -> list[ProtocolResults]:
     # plotnine is loaded here, with the first figure, not when this module is imported.
     from alignhouse.analysis.report.pictures import FOLDER, drawn
 
@@ -160,7 +160,7 @@ def _sections(
             progress.job_done()
         protocol = content.protocols.get(results.protocol, {})
         sections.append(
-            Section(
+            ProtocolResults(
                 anchor=f"results-{number}",
                 protocol=results.protocol,
                 source=results.source,

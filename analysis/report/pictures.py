@@ -1,4 +1,4 @@
-"""The figures of a report: which there are, drawn, kept as files, and as data URIs for the page."""
+"""The figures of a report: draw each one, write its files, and embed it in the page as a data URI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignhouse.analysis.figures.catalog import Drawn, make, planned
+from alignhouse.analysis.figures.catalog import Drawn, InReport, figures, make, planned
 from alignhouse.analysis.figures.request import Request
 from alignhouse.analysis.figures.save import save_figure
 from alignhouse.analysis.figures.theme import is_empty
@@ -22,26 +22,13 @@ if TYPE_CHECKING:
 FOLDER = "figures"
 FORMATS = ("pdf", "png", "svg")
 DPI = 150
-# A figure of more bytes than this as SVG is in the page as PNG: thousands of points take long to draw.
+# A larger SVG is embedded as PNG instead: browsers are slow to draw thousands of points.
 MOST_BYTES_OF_SVG = 400_000
-# Drawn for every protocol and every kind of group; the rest, once, of the first.
-OF_EVERY_GROUP = ("best_layer", "depth")
-ONCE = (
-    "profile",
-    "ranking",
-    "depth_networks",
-    "training_dataset",
-    "complexity",
-    "protocol_difference",
-    "hemispheres",
-    "rdms",
-    "rdm_map",
-)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A figure that is to be drawn: `name` as its file is called, `about` what it shows, in words."""
+    """A figure to draw: `name` becomes the file name, `about` says in words what the figure shows."""
 
     name: str
     about: str
@@ -50,7 +37,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the page: `image` is a data URI; `files` are format -> link from the page."""
+    """A figure in the page: `image` is a data URI, `files` maps formats to links from the page."""
 
     caption: str
     alternative: str
@@ -63,13 +50,13 @@ class Picture:
 def planned_figures(
     warehouse: Warehouse, request: Request, group_by: Sequence[str], *, first: bool
 ) -> list[Planned]:
-    """All figures of one protocol, data set and split, in the page's order; none is drawn yet.
+    """The figures of one protocol, data set and split, in the order of the page, as the catalog lists them.
 
-    first : whether the protocol is the page's first, which has the figures that are drawn once.
+    Nothing is drawn yet. `first` adds the figures that the catalog places under the first protocol.
     """
-    wanted = planned(request, group_by=group_by, names=OF_EVERY_GROUP)
+    wanted = planned(request, group_by=group_by, names=_names("every protocol"))
     if first:
-        wanted += planned(request, group_by=group_by[:1], names=ONCE)
+        wanted += planned(request, group_by=group_by[:1], names=_names("first protocol"))
     place = f"{request.protocol} {request.dataset} {request.split}"
     found = []
     for figure, own in wanted:
@@ -85,7 +72,7 @@ def planned_figures(
 
 
 def drawn(figure: Planned, folder: Path, progress: Progress) -> Picture | None:
-    """Draw a figure and write it to `folder` in each of FORMATS; None where there is nothing to show."""
+    """Draw a figure and write it to `folder` in each of FORMATS; None for a figure without data."""
     _, title, caption, plot = figure.draw(progress)
     if is_empty(plot):
         return None
@@ -106,6 +93,10 @@ def drawn(figure: Planned, folder: Path, progress: Progress) -> Picture | None:
 def data_uri(path: Path, media_type: str) -> str:
     """The content of a file as a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+
+
+def _names(place: InReport) -> list[str]:
+    return [name for name, each in figures().items() if each.in_report == place]
 
 
 def _make(warehouse: Warehouse, name: str, request: Request, progress: Progress) -> Drawn:

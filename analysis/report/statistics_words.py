@@ -10,7 +10,9 @@ from typing import Any
 
 import polars as pl
 
+from alignhouse.analysis.figures.frames import how_many
 from alignhouse.analysis.figures.labels import heading
+from alignhouse.analysis.figures.theme import percent_of
 from alignhouse.analysis.report.tables import decimal, p_text
 
 SIGNIFICANT = 0.05
@@ -102,14 +104,14 @@ def complexity_in_words(complexity: pl.DataFrame) -> list[str]:
         if rows.is_empty():
             continue
         rises, falls = rows.filter(pl.col("lower") > 0).height, rows.filter(pl.col("upper") < 0).height
-        regions = f"{rows.height} region{'' if rows.height == 1 else 's'}"
+        regions = how_many(rows.height, "region")
         found = (
             f"better in {rises or 'none'} and worse in {falls or 'none'} of {regions}"
             if rises or falls
             else f"neither better nor worse, in any of {regions}"
         )
         sentences.append(
-            f"Networks with {name} align {found} (by {_level(rows['level'][0])} intervals of Spearman's "
+            f"Networks with {name} align {found} ({percent_of(rows['level'][0])} intervals of Spearman's "
             f"correlation over {rows['n_networks'][0]} networks)."
         )
     return sentences
@@ -140,11 +142,11 @@ def _largest(row: dict[str, Any]) -> str:
         lower, upper = (
             (row["lower"], row["upper"]) if row["statistic"] >= 0 else (-row["upper"], -row["lower"])
         )
-        bounds = f"{_level(row['level'])} interval {decimal(lower)} to {decimal(upper)}, "
+        bounds = f"{percent_of(row['level'])} interval {decimal(lower)} to {decimal(upper)}, "
     p = p_text(row["p_adjusted"])
     return (
-        f"in {row['roi']} the median rho of {first} ({_networks(n_first)}) is "
-        f"{decimal(abs(row['statistic']))} above that of {second} ({_networks(n_second)}) "
+        f"in {row['roi']} the median rho of {first} ({how_many(n_first, 'network')}) is "
+        f"{decimal(abs(row['statistic']))} above that of {second} ({how_many(n_second, 'network')}) "
         f"({bounds}p {p if p.startswith('<') else f'= {p}'})"
     )
 
@@ -159,11 +161,3 @@ def _of(found: int, total: int, noun: str) -> str:
 
 def _are(number: int) -> str:
     return "is" if number in (0, 1) else "are"
-
-
-def _networks(number: int) -> str:
-    return f"{number} network{'' if number == 1 else 's'}"
-
-
-def _level(level: float) -> str:
-    return f"{100 * level:g} %"

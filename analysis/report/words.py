@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import ordered_regions
+from alignhouse.analysis.figures.frames import how_many, ordered_regions, subjects_in_words
 from alignhouse.analysis.report.content import Results
-from alignhouse.analysis.report.leaderboard import percent
+from alignhouse.analysis.report.leaderboard import share_in_percent
 from alignhouse.analysis.report.statistics_words import (
     complexity_in_words,
     group_differences,
@@ -47,7 +47,8 @@ def summary(results: Results) -> list[str]:
 def size(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
     """How many networks, regions and subjects there are."""
     networks, regions = best["model"].n_unique(), best["roi"].n_unique()
-    return f"{count(networks, 'network')}, {count(regions, 'region')}{_subjects(noise_ceiling)}."
+    subjects = "".join(f", {each}" for each in [subjects_in_words(noise_ceiling)] if each)
+    return f"{how_many(networks, 'network')}, {how_many(regions, 'region')}{subjects}."
 
 
 def best_mean_rank(leaderboard: pl.DataFrame) -> str:
@@ -63,10 +64,12 @@ def best_mean_rank(leaderboard: pl.DataFrame) -> str:
     first = means.filter(pl.col("mean_place") == means["mean_place"][0])["model"].cast(pl.String).to_list()
     place = f"{means['mean_place'][0]:.1f} of {networks}"
     over = (
-        f"over {count(int(most), 'region')}" if isinstance(most, int) and most > 1 else "in the only region"
+        f"over {how_many(int(most), 'region')}"
+        if isinstance(most, int) and most > 1
+        else "in the only region"
     )
     if len(first) > 1:
-        return f"{named(first)} share the best mean rank ({place}) {over}."
+        return f"{listed(first)} share the best mean rank ({place}) {over}."
     return f"{first[0]} has the best mean rank ({place}) {over}."
 
 
@@ -197,12 +200,7 @@ def best_networks(best_layer: pl.DataFrame, noise_ceiling: pl.DataFrame) -> pl.D
     )
 
 
-def count(number: int, noun: str) -> str:
-    """A number and its noun: "1 region", "1,683 regions"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def named(names: Sequence[str], most: int = 4) -> str:
+def listed(names: Sequence[str], most: int = 4) -> str:
     """Names as a list in words, "A, B and C"; of more than `most` the first, and the number of others."""
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
@@ -234,7 +232,7 @@ def _ceiling(regions: list[str], noise_ceiling: pl.DataFrame, rho: float) -> str
     if lower.len() < len(regions):
         return ""
     mean = float(lower.to_numpy().mean())
-    share = f", {percent(rho / mean)} of it" if mean > 0 and rho > 0 else ""
+    share = f", {share_in_percent(rho / mean)} of it" if mean > 0 and rho > 0 else ""
     return f"; lower noise ceiling {decimal(mean)}{share}"
 
 
@@ -260,13 +258,3 @@ def _p(p_value: float | None) -> str:
         return ""
     text = p_text(p_value)
     return f", p {text}" if text.startswith("<") else f", p = {text}"
-
-
-def _subjects(noise_ceiling: pl.DataFrame) -> str:
-    counts = (
-        [] if noise_ceiling.is_empty() else noise_ceiling["n_subjects"].drop_nulls().unique().sort().to_list()
-    )
-    if not counts:
-        return ""
-    fewest_to_most = " to ".join(dict.fromkeys([str(counts[0]), str(counts[-1])]))
-    return f", {fewest_to_most} subject{'' if counts[-1] == 1 else 's'}"

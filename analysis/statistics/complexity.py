@@ -102,15 +102,6 @@ def complexity_correlations(
     return found
 
 
-def partial_correlation(table: ArrayLike) -> float:
-    """Pearson's r of columns 0 and 1 of `table` (M, 2 + c) given the c others; NaN where one does not vary.
-
-    From the inverse Q of the correlation matrix: -Q01 / sqrt(Q00 Q11) (Whittaker 1990, ch. 5). NaN also where
-    the figures that are held constant determine a column, so that nothing is left of it.
-    """
-    return float(_partial(np.asarray(table, dtype=np.float64)[None])[0])
-
-
 def _estimate(
     table: FloatArray, method: str, draws: int, seed: int, level: float
 ) -> tuple[float | None, tuple[float | None, float | None], int]:

@@ -70,55 +70,6 @@ def random_halves(n: int, halvings: int, seed: int) -> NDArray[np.int32]:
     return np.stack([first, 1 - first], axis=1).reshape(2 * halvings, n)
 
 
-def choose_on_halves(
-    models: ArrayLike,
-    brain: Mapping[str, ArrayLike],
-    *,
-    halvings: int = 100,
-    seed: int = 0,
-    precision: Precision = "float64",
-    memory: int = DEFAULT_MEMORY,
-    layer_names: Sequence[str] | None = None,
-) -> dict[str, LayerChoice]:
-    """Layer with the highest R on a random half of the stimuli, scored on the other; both ways, averaged.
-
-    Half as many stimuli choose and score than there are, so the score is unbiased for the layers that halves
-    choose: a little below the true best. `models` is (L, P), `brain` region -> (S, P); the RDM of a half is
-    the sub-matrix, ranked anew. Returns region -> LayerChoice. Raises BadInput as `resampled_scores` does,
-    and for fewer than 8 stimuli.
-    """
-    scores = scores_on_halves(
-        models,
-        brain,
-        halvings=halvings,
-        seed=seed,
-        precision=precision,
-        memory=memory,
-        layer_names=layer_names,
-    )
-    return {roi: choice_from_scores(*each, "halves") for roi, each in scores.items()}
-
-
-def choose_on_train(
-    models: ArrayLike,
-    brain: Mapping[str, ArrayLike],
-    is_train: ArrayLike,
-    *,
-    precision: Precision = "float64",
-    memory: int = DEFAULT_MEMORY,
-    layer_names: Sequence[str] | None = None,
-) -> dict[str, LayerChoice]:
-    """Layer with the highest R on the training stimuli, scored on the others.
-
-    `is_train` is (n,) bool; the RDM of either part is the sub-matrix of `models` (L, P) and of `brain`,
-    region -> (S, P). Raises BadInput as `resampled_scores` does, and where a part has fewer than 4 stimuli.
-    """
-    scores = scores_on_train(
-        models, brain, is_train, precision=precision, memory=memory, layer_names=layer_names
-    )
-    return {roi: choice_from_scores(*each, "train") for roi, each in scores.items()}
-
-
 def scores_on_halves(
     models: ArrayLike,
     brain: Mapping[str, ArrayLike],

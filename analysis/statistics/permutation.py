@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count, rank
+from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count
 from alignhouse.analysis.kernels.threads import in_threads, product, slices
 from alignhouse.analysis.kernels.weighted_ranks import (
     SortedRdms,
@@ -17,7 +17,7 @@ from alignhouse.analysis.kernels.weighted_ranks import (
     sets_a_batch,
     weighted_products,
 )
-from alignhouse.analysis.statistics.settings import BestLayerNull, NullKind, PValueMethod
+from alignhouse.analysis.statistics.settings import BestLayerNull, PValueMethod
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import BadInput
 
@@ -71,38 +71,6 @@ def mean_unit_ranks(brain: Ranks) -> FloatArray:
     one vector stands for all subjects of a region, whatever their number.
     """
     return brain.unit().mean(axis=0)
-
-
-def null_distribution(
-    model_rdms: ArrayLike,
-    brain_rdms: ArrayLike,
-    permutations: ArrayLike,
-    *,
-    null: NullKind = "rows_and_columns",
-    memory: int = DEFAULT_MEMORY,
-) -> NDArray[np.float32]:
-    """Mean over subjects of Spearman's rho, with the stimuli of the model RDM permuted.
-
-    Parameters
-    ----------
-    model_rdms : (L, P), one condensed RDM a layer.
-    brain_rdms : (S, P), one condensed RDM a subject.
-    permutations : (K, n) int, rows that order the n stimuli.
-    null : with D the square model RDM and p a permutation, "rows_and_columns" correlates the upper triangle
-        of D[p][:, p] (Kriegeskorte et al. 2008), a relabelling of the stimuli; "rows_only" that of D[p, :],
-        whose entries repeat and meet the diagonal's zeros, ranked anew (the published code of Sartzetaki et
-        al. 2025; too many false positives where stimuli have main effects).
-    memory : bytes for working buffers, beside the inputs and the result.
-
-    Returns (L, K) float32, as nulls are stored. The products are summed in single precision: right to about
-    2e-8, where the last bits may depend on the block size. Raises BadInput as `similarity.rank` does, and
-    where the permutations do not fit the RDMs.
-    """
-    models = np.asarray(model_rdms)
-    unit, brain = rank(models).unit().astype(np.float32), mean_unit_ranks(rank(brain_rdms))[None]
-    if null == "rows_only":
-        return null_rows_only(models, brain, permutations, memory=memory)[:, 0]
-    return null_rows_and_columns(unit, brain, permutations, memory=memory)[:, 0]
 
 
 def null_rows_and_columns(

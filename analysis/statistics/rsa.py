@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, correlate, rank, real_rows, spearman
+from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, correlate, rank, real_rows
 from alignhouse.analysis.statistics.permutation import (
     DEFAULT_MEMORY,
     best_layer_null,
@@ -88,20 +88,6 @@ def rank_brains(brain: Mapping[str, ArrayLike]) -> RankedBrains:
     return RankedBrains(Ranks(centred, sum_squares), rows, averages)
 
 
-def layer_alignment(
-    model_rdms: ArrayLike,
-    brain_rdms: ArrayLike,
-    *,
-    layer_names: Sequence[str] | None = None,
-    subject_names: Sequence[str] | None = None,
-) -> FloatArray:
-    """Spearman's rho of every layer's RDM (L, P) with every subject's RDM (S, P): (L, S) float64.
-
-    Raises BadInput as `similarity.spearman` does, with the names given.
-    """
-    return spearman(model_rdms, brain_rdms, a_names=layer_names, b_names=subject_names)
-
-
 def mean_and_sem(rho: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean over subjects of `rho` (L, S), and its standard error (ddof 1): (L,) and (L,) float64.
 
@@ -112,23 +98,6 @@ def mean_and_sem(rho: FloatArray) -> tuple[FloatArray, FloatArray]:
     if n_subjects == 1:
         return mean, np.full(mean.shape, np.nan)
     return mean, rho.std(axis=1, ddof=1) / np.sqrt(n_subjects)
-
-
-def score_network(
-    model_rdms: ArrayLike,
-    brain: Mapping[str, ArrayLike],
-    permutations: ArrayLike,
-    settings: AnalysisSettings,
-    *,
-    memory: int = DEFAULT_MEMORY,
-    layer_names: Sequence[str] | None = None,
-) -> dict[str, RoiScores]:
-    """Scores of one network's layers (L, P) in every region: see `score_networks`."""
-    names = None if layer_names is None else {"network": layer_names}
-    scores = score_networks(
-        {"network": model_rdms}, brain, permutations, settings, memory=memory, layer_names=names
-    )
-    return scores["network"]
 
 
 def score_networks(

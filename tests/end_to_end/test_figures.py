@@ -11,7 +11,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata, spearmanr
 
-from alignhouse.analysis.figures.catalog import answers, draw_all, figures, make
+from alignhouse.analysis.figures.catalog import answers, figures, make, planned
 from alignhouse.analysis.figures.request import Request, chosen_scope, scopes
 from alignhouse.analysis.figures.save import write_figure
 from alignhouse.analysis.figures.theme import is_empty
@@ -163,33 +163,13 @@ def test_figures_can_group_by_anything_that_is_known_of_networks(warehouse: Ware
         assert plot.data["group"].n_unique() > 1
 
 
-def test_all_figures_come_one_after_the_other_and_progress_is_told(warehouse: Warehouse) -> None:
-    class Told:
-        def __init__(self) -> None:
-            self.jobs: list[str] = []
-            self.todo = self.done = 0
-
-        def stage(self, title: str, todo: int, done_before: int) -> None:
-            self.todo = todo
-
-        def job(self, label: str) -> None:
-            self.jobs.append(label)
-
-        def step(self, done: int, total: int) -> None:
-            assert 0 < done <= total
-
-        def job_done(self) -> None:
-            self.done += 1
-
-        def say(self, line: str) -> None: ...
-
-    told = Told()
+def test_every_figure_is_planned_once_for_each_grouping_and_drawn(warehouse: Warehouse) -> None:
     grouped = [name for name, each in figures().items() if "group_by" in each.options]
-    every = [each.name for each in draw_all(warehouse, group_by=["model_type", "arch_type"], progress=told)]
-    assert list(dict.fromkeys(every)) == list(figures())
-    assert len(every) == len(figures()) + len(grouped)
-    assert told.todo == told.done == len(told.jobs) == len(every)
-    assert "Best layer by architecture" in told.jobs
+    wanted = planned(group_by=["model_type", "arch_type"])
+    assert list(dict.fromkeys(each.name for each, _ in wanted)) == list(figures())
+    assert len(wanted) == len(figures()) + len(grouped)
+    titles = [make(warehouse, each.name, own).title for each, own in wanted]
+    assert any(title.startswith("Best layer by architecture") for title in titles)
 
 
 def test_options_are_checked(warehouse: Warehouse) -> None:
@@ -203,7 +183,7 @@ def test_options_are_checked(warehouse: Warehouse) -> None:
         make(warehouse, "best_layer", Request(group_by="modeltype"))
     with pytest.raises(BadInput, match="no scores in region 'lV1'.*did you mean V1"):
         make(warehouse, "hemispheres", Request(rois=["lV1"]))
-    with pytest.raises(BadInput, match="figure ranking is of one protocol"):
+    with pytest.raises(BadInput, match="figure ranking shows one protocol"):
         make(warehouse, "ranking", Request(group_by="protocol"))
     with pytest.raises(BadInput, match="figure hemispheres has no option group_by"):
         make(warehouse, "hemispheres", Request(group_by="family"))
@@ -264,15 +244,13 @@ def test_one_network_of_which_nothing_is_known_and_one_subject_leave_figures_tha
     assert study.run().returncode == 0
     said, empty = {}, set()
     with Warehouse.open(study.warehouse) as opened:
-        for each in draw_all(opened):
+        for each in [make(opened, name) for name in figures()]:
             write_figure(each.plot, tmp_path / f"{each.name}.svg")
             said[each.name] = each.caption
             assert each.plot.labels.subtitle == "synthetic brains"
             if is_empty(each.plot):
                 empty.add(each.name)
-        kept = [each.name for each in draw_all(opened, skip_empty=True)]
     assert empty == {"protocol_difference", "hemispheres"}
-    assert kept == [name for name in figures() if name not in empty]
     for name in ("best_layer", "ranking"):
         assert "No noise ceiling is known" in said[name]
     assert "1 network, 1 subject." in said["best_layer"]

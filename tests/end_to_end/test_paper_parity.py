@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from one_network import null_distribution
 
-from alignhouse.analysis.statistics.permutation import null_distribution, p_value, stimulus_permutations
+from alignhouse.analysis.statistics.permutation import p_value, stimulus_permutations
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.vectors import read_vectors
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from one_network import choose_on_halves, choose_on_train
 from scipy.stats import false_discovery_control
 
 from alignhouse.analysis.statistics.bootstrap import BootstrapScores, bootstrap_scores, difference_scores
 from alignhouse.analysis.statistics.intervals import intervals_of
-from alignhouse.analysis.statistics.layer_choice import choose_on_halves, choose_on_train
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.artifacts import read_metadata
 from alignhouse.warehouse.vectors import read_vectors

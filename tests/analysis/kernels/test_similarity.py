@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.stats import rankdata, spearmanr
 
-from alignhouse.analysis.kernels.similarity import centred_ranks, condition_count, spearman
+from alignhouse.analysis.kernels.similarity import condition_count, rank, spearman
 from alignhouse.warehouse.errors import BadInput
 
 # Few whole numbers tie often; floats of all sizes, subnormal ones too, hardly ever.
@@ -33,13 +33,14 @@ def test_rho_equals_scipy_ties_included(rdms: NDArray[np.float64]) -> None:
 def test_ranks_are_scipys_doubled_and_centred(rdms: NDArray[np.float64]) -> None:
     assume((rdms.min(axis=1) < rdms.max(axis=1)).all())
     expected = 2 * rankdata(rdms, axis=1) - (rdms.shape[1] + 1)
-    np.testing.assert_array_equal(centred_ranks(rdms), expected)
+    np.testing.assert_array_equal(rank(rdms).centred, expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.uint8])
 def test_any_real_dtype_ranks_the_same(dtype: type) -> None:
     whole = np.random.default_rng(0).integers(0, 50, (3, 45))
-    np.testing.assert_array_equal(centred_ranks(whole.astype(dtype)), centred_ranks(whole.astype(np.float64)))
+    expected = rank(whole.astype(np.float64)).centred
+    np.testing.assert_array_equal(rank(whole.astype(dtype)).centred, expected)
 
 
 def test_float32_rdms_that_tie_by_rounding_equal_scipy() -> None:
@@ -88,7 +89,7 @@ def test_a_constant_rdm_is_named(simulated_rdms: Any) -> None:
     with pytest.raises(BadInput, match=r"RDM of sub-03 .*15 times 0\.3"):
         spearman(rdms[:2], rdms, b_names=["sub-01", "sub-02", "sub-03"])
     with pytest.raises(BadInput, match="RDM in row 2"):
-        centred_ranks(rdms)
+        rank(rdms)
 
 
 def test_rdms_of_different_conditions_are_refused(simulated_rdms: Any) -> None:
@@ -98,7 +99,7 @@ def test_rdms_of_different_conditions_are_refused(simulated_rdms: Any) -> None:
 
 def test_three_conditions_are_too_few(simulated_rdms: Any) -> None:
     with pytest.raises(BadInput, match="at least 4 conditions"):
-        centred_ranks(simulated_rdms(2, 3, 0))
+        rank(simulated_rdms(2, 3, 0))
 
 
 @pytest.mark.parametrize(
@@ -106,12 +107,12 @@ def test_three_conditions_are_too_few(simulated_rdms: Any) -> None:
 )
 def test_what_is_not_a_table_of_numbers_is_refused(wrong: NDArray[Any]) -> None:
     with pytest.raises(BadInput, match="real numbers"):
-        centred_ranks(wrong)
+        rank(wrong)
 
 
 def test_names_must_be_as_many_as_the_rows(simulated_rdms: Any) -> None:
     with pytest.raises(BadInput, match="names of RDMs: expected 2, one a row, found 1"):
-        centred_ranks(simulated_rdms(2, 6, 0), ["conv1"])
+        rank(simulated_rdms(2, 6, 0), ["conv1"])
 
 
 def test_the_number_of_conditions_follows_from_the_number_of_pairs() -> None:

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import pearsonr, rankdata, spearmanr
 
 from alignhouse.analysis.statistics.bootstrap import NETWORKS, resample_counts
-from alignhouse.analysis.statistics.complexity import complexity_correlations, partial_correlation
+from alignhouse.analysis.statistics.complexity import complexity_correlations
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -129,12 +129,6 @@ def test_a_single_figure_has_a_plain_correlation_only() -> None:
     alignment, figures = networks()
     rows = complexity_correlations(alignment, {"top1": figures["top1"]}, draws=5)
     assert [(row.given, row.method) for row in rows] == [((), "pearson"), ((), "spearman")]
-
-
-def test_with_nothing_given_it_is_pearsons() -> None:
-    table = np.random.default_rng(0).normal(size=(15, 2))
-    expected = pearsonr(table[:, 0], table[:, 1]).statistic
-    assert partial_correlation(table) == pytest.approx(expected, abs=1e-14)
 
 
 def test_the_order_of_networks_does_not_change_the_correlations() -> None:

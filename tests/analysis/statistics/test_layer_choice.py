@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from one_network import choose_on_halves, choose_on_train
 from scipy.spatial.distance import squareform
 from scipy.stats import spearmanr
 
 from alignhouse.analysis.kernels.similarity import spearman
 from alignhouse.analysis.statistics.layer_choice import (
     choice_from_scores,
-    choose_on_halves,
-    choose_on_train,
     random_halves,
 )
 from alignhouse.warehouse.errors import BadInput

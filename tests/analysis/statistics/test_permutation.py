@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from one_network import null_distribution
 from scipy.spatial.distance import squareform
 from scipy.stats import spearmanr
 
 from alignhouse.analysis.statistics.permutation import (
     best_layer_null,
     max_statistic_p,
-    null_distribution,
     p_value,
     p_value_greater,
     permute_condensed,

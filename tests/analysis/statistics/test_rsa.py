@@ -10,20 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from one_network import null_distribution, score_network
 
 from alignhouse.analysis.kernels.similarity import spearman
 from alignhouse.analysis.statistics.noise_ceiling import noise_ceiling
 from alignhouse.analysis.statistics.permutation import (
     best_layer_null,
-    null_distribution,
     p_value,
     stimulus_permutations,
 )
 from alignhouse.analysis.statistics.rsa import (
-    layer_alignment,
     mean_and_sem,
     rank_brains,
-    score_network,
     score_networks,
 )
 from alignhouse.analysis.statistics.settings import AnalysisSettings
@@ -72,13 +70,6 @@ def test_one_subject_has_a_mean_but_no_error() -> None:
     mean, sem = mean_and_sem(np.array([[0.1], [0.2]]))
     np.testing.assert_array_equal(mean, [0.1, 0.2])
     assert np.isnan(sem).all()
-
-
-def test_alignment_names_the_layer_that_cannot_be_ranked(simulated_rdms: Any) -> None:
-    models = simulated_rdms(2, 6, 0)
-    models[1] = 1.0
-    with pytest.raises(BadInput, match="RDM of fc"):
-        layer_alignment(models, simulated_rdms(3, 6, 1), layer_names=["conv", "fc"])
 
 
 @pytest.mark.parametrize("protocol", ["sound", "paper"])

@@ -1,0 +1,70 @@
+"""Names that vulture must not report as unused, grouped by what uses them. Nothing imports this file."""
+# ruff: noqa: B018, F821
+
+# Public measures, chosen by name: rho-a, Pearson, cosine and Kendall's tau-a.
+similarity
+
+# The catalog of figures names the functions that draw them as "module:name".
+best_layer_by_group
+alignment_against_complexity
+by_training_dataset
+depth_bands
+depth_of_networks
+region_profile
+rdm_pictures
+picture_frames
+map_frames
+
+# The page's template reads these fields.
+csv_size
+parquet_size
+anchor
+methods
+alternative
+numeric
+descends
+header_column
+sorted_by
+is_live
+is_hidden
+
+# Columns of a table that is made from the whole record.
+group_a
+group_b
+statistic
+p_adjusted
+n_a
+n_b
+
+# Columns of the table of networks; a record has one field a column.
+time_as
+pretraining
+weights_at_publication
+clips_for_90_frames
+crop_type
+input_shape
+
+# Python, the standard library and the libraries in use call or read these.
+__dir__
+__new__
+__path__
+__setitem__
+onecmd
+completedefault
+prompt
+use_rawinput
+persistent_load
+find_class
+pix_fmt
+pts
+markdown
+exception
+kwargs
+
+# Pickled files of the demo have the attributes of a real file.
+MaskImage
+affine
+dataobj
+
+# An attribute that a library looks for in a module that is not installed.
+drn
