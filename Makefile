@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow test-networks fuzz lint clean
+.PHONY: demo test test-slow test-wheel test-networks fuzz lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
@@ -13,6 +13,10 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not networks"
+
+# The wheel in an empty environment, with its base dependencies only.
+test-wheel: $(INSTALLED)
+	$(BIN)/python -m pytest tests/packaging -m slow
 
 # All 99 networks, built and shown short clips, one process each.
 test-networks: $(INSTALLED)

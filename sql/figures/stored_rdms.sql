@@ -1,6 +1,6 @@
--- The files of the RDMs that scores were computed from.
+-- The files of the RDMs behind the scores.
 -- One row: a network (kind model) or a region (kind brain), and the Parquet file of its RDMs.
--- $protocol varchar = 'sound': the protocol whose scores are meant
+-- $protocol varchar = 'sound': the protocol of the scores
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only

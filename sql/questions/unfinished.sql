@@ -1,6 +1,6 @@
--- What was begun and is not there yet?
--- One row: a run that was stopped (or still runs), or numbers of a network that are lacking in a region of a
--- data set whose noise ceilings are there: its alignment, or the intervals of that alignment.
+-- What was started but is not finished?
+-- One row: a run that was stopped (or is still running), or missing numbers of a network in a region that has
+-- a noise ceiling: its alignment, or the intervals of that alignment.
 -- Example: alignhouse ask unfinished
 with
 
