@@ -1,6 +1,6 @@
-"""Networks of one's own that a function gives: (module, transform, name), without arguments.
+"""Your own networks from functions without arguments that return (module, transform, name).
 
-`own_networks.toml` names the functions. Each is called with torch's generator seeded by `networks.seed`.
+`own_networks.toml` names the functions. torch's generator is seeded with `networks.seed` before each call.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ CLIP = 8
 
 
 class Output(OrderedDict):
-    """As the models of Hugging Face's transformers give it: a mapping of named tensors."""
+    """A mapping of named tensors, like the outputs of Hugging Face's transformers."""
 
 
 class Block(nn.Module):
-    """A layer that gives a tuple, as theirs do."""
+    """A layer that returns a tuple, like theirs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Gives a mapping."""
+    """Returns a mapping."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Encoder(nn.Module):
 
 
 class TinyVisionModel(nn.Module):
-    """Called like a vision model of transformers: `pixel_values` first, a mapping back."""
+    """Called like a vision model of transformers: takes `pixel_values`, returns a mapping."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,12 +70,12 @@ def image_transform(image: Image.Image) -> torch.Tensor:
 
 
 def hugging_face() -> tuple[nn.Module, object, str]:
-    """A module in the manner of transformers. With that package: `AutoModel.from_pretrained("...")`."""
+    """A module in the style of transformers. With that package: `AutoModel.from_pretrained("...")`."""
     return TinyVisionModel(), image_transform, "my_hf"
 
 
 class MotionEnergy(nn.Module):
-    """Energy of motion in eight directions (after Adelson & Bergen, 1985): nothing in it is trained."""
+    """Motion energy in eight directions (after Adelson & Bergen, 1985); not trained."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class PairwiseEnergy(nn.Module):
 
 
 def clips(video: np.ndarray) -> torch.Tensor:
-    """(T, H, W, 3) uint8 -> (clips, 3, 8, 64, 64), a row a clip; the last one repeats its last frame."""
+    """(T, H, W, 3) uint8 -> (clips, 3, 8, 64, 64), one row per clip; the last clip repeats its last frame."""
     filled = np.concatenate([video, video[-1:].repeat(-len(video) % CLIP, axis=0)])
     frames = torch.from_numpy(filled).permute(0, 3, 1, 2) / 255
     frames = functional.interpolate(frames, (SIZE, SIZE), mode="bilinear", antialias=True)
@@ -109,5 +109,5 @@ def clips(video: np.ndarray) -> torch.Tensor:
 
 
 def motion_energy() -> tuple[nn.Module, object, str]:
-    """A model of videos that is made by hand."""
+    """A hand-made model that takes whole videos."""
     return MotionEnergy(), clips, "my_motion"

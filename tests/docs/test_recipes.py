@@ -1,11 +1,13 @@
-"""What the documentation shows is run: commands, Python and study files, in the order of the page.
+"""The documentation is tested: the recipes are run; other pages show only commands and names that exist.
 
-A block that cannot run in a test (it needs real data, weights, a network) has an invisible comment right before
-it, `<!-- not run: reason -->`. Every other block is run, and a page whose block fails is an error.
+A block that cannot run in a test (it needs real data, weights, a network) has an invisible comment right
+before it, `<!-- not run: reason -->`. Every other block of the recipes is run, in the order of the page.
 """
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import shlex
 import sys
@@ -15,22 +17,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
-from alignhouse.cli.app import main
+from alignhouse.cli.answers import options
+from alignhouse.cli.app import app, main
 from alignhouse.study.file import Study
+from alignhouse.warehouse import BadInput
 
 ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "docs" / "recipes.md"
 COMMANDS = ""
-LANGUAGES = (COMMANDS, "python", "toml")
 NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
 FENCE = re.compile(r"^( *)```(\w*)$")
-# The words right before a study file say under which name the blocks after it know it.
+# The words before a study file name the file that later blocks use.
 FILE_NAME = re.compile(r"`(\w+\.toml)`:$")
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a page. `not_run` is the reason why a test cannot run it, or ""; `before` the line above."""
+    """A fenced block. `not_run`: why a test cannot run it, or "". `before`: the line of text before it."""
 
     language: str
     text: str
@@ -40,7 +47,7 @@ class Block:
 
 
 def blocks(markdown: str) -> list[Block]:
-    """The fenced blocks of a page, without those that show a picture made of text (mermaid)."""
+    """The fenced blocks of a page."""
     lines = markdown.splitlines()
     found = []
     start: int | None = None
@@ -61,9 +68,8 @@ def blocks(markdown: str) -> list[Block]:
 
 
 def run_blocks(page: str, folder: Path, patch: pytest.MonkeyPatch) -> int:
-    """Run every unmarked block of a page in `folder`, in order; gives how many were run."""
+    """Run every unmarked block of a page in `folder`, in order; returns their number."""
     patch.chdir(folder)
-    patch.syspath_prepend(str(folder))
     run: dict[str, Callable[[Block], None]] = {
         COMMANDS: lambda block: run_commands(block, patch),
         "python": run_python,
@@ -87,10 +93,15 @@ def run_commands(block: Block, patch: pytest.MonkeyPatch) -> None:
         words = shlex.split(line, comments=True)
         assert words[0] == "alignhouse", line
         patch.setattr(sys, "argv", words)
-        try:
-            main()
-        except SystemExit as ended:
-            assert not ended.code, f"{line}: exit code {ended.code}"
+        assert exit_code() == 0, line
+
+
+def exit_code() -> int:
+    try:
+        main()
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
 
 
 def run_python(block: Block) -> None:
@@ -109,51 +120,26 @@ def patch() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-def pages() -> list[Path]:
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
 def test_the_recipes_work_from_the_first_to_the_last(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
-    page = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    page = RECIPES.read_text(encoding="utf-8")
     unmarked = [block for block in blocks(page) if not block.not_run]
     assert run_blocks(page, tmp_path, patch) == len(unmarked) > 10
-    assert {"report", "ranking.png", "mine.png", "best.svg", "ceilings.csv"} <= {
-        path.name for path in tmp_path.iterdir()
-    }
+    made = {path.name for path in tmp_path.iterdir()}
+    assert {"ranking.png", "mine.png", "best.svg", "ceilings.csv"} <= made
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda path: path.name)
-def test_a_block_is_run_or_says_why_not(page: Path) -> None:
-    """Pages beside the recipes: blocks that a test can run are few, and marked ones still have to be right."""
-    for block in blocks(page.read_text(encoding="utf-8")):
-        where = f"{page.name}, line {block.line}"
-        if block.language == "python":
-            compile(block.text, where, "exec")
-        elif block.language == "toml":
-            valid_study(block.text, where)
+BAD_PAGES = {
+    "a failing command": ("```\nalignhouse ask nothing\n```\n", AssertionError),
+    "another command": ("```\nls\n```\n", AssertionError),
+    "failing code": ("```python\nraise KeyError\n```\n", KeyError),
+    "a study file without a name": ("```toml\n[study]\n```\n", AssertionError),
+    "another language": ("```yaml\na: 1\n```\n", KeyError),
+    "a mark elsewhere": ("<!-- not run: too far away -->\n\n```python\nraise KeyError\n```\n", KeyError),
+    "a mark without a reason": ("<!-- not run: -->\n```python\nraise KeyError\n```\n", KeyError),
+}
 
 
-def valid_study(text: str, where: str) -> None:
-    """A whole study file, or some of its tables: every key is known and every value allowed."""
-    given = tomllib.loads(text)
-    needed = {"brain": {"path": "brain"}, "stimuli": {"path": "stimuli"}}
-    study = Study.model_validate({**needed, **given})
-    assert study.resolved_protocols(), where
-
-
-@pytest.mark.parametrize(
-    ("page", "error"),
-    [
-        ("```\nalignhouse ask nothing\n```\n", AssertionError),
-        ("```\nls\n```\n", AssertionError),
-        ("```python\nraise KeyError\n```\n", KeyError),
-        ("```toml\n[study]\n```\n", AssertionError),
-        ("```yaml\na: 1\n```\n", KeyError),
-        ("<!-- not run: far away from it -->\n\n```python\nraise KeyError\n```\n", KeyError),
-        ("<!-- not run: -->\n```python\nraise KeyError\n```\n", KeyError),
-    ],
-    ids=["a failing command", "another command", "failing code", "no name", "a language", "apart", "no reason"],
-)
+@pytest.mark.parametrize(("page", "error"), BAD_PAGES.values(), ids=BAD_PAGES)
 def test_a_block_that_fails_fails_the_page(
     page: str, error: type[Exception], tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +148,89 @@ def test_a_block_that_fails_fails_the_page(
 
 
 def test_a_marked_block_is_not_run(tmp_path: Path, patch: pytest.MonkeyPatch) -> None:
-    page = "<!-- not run: it fails -->\n```python\nraise KeyError\n```\n\n  ```python\n  open('made', 'w').close()\n  ```\n"
+    page = (
+        "<!-- not run: it fails -->\n```python\nraise KeyError\n```\n\n"
+        "  ```python\n  open('made', 'w').close()\n  ```\n"
+    )
     assert run_blocks(page, tmp_path, patch) == 1
     assert (tmp_path / "made").exists()
+
+
+def pages() -> list[Path]:
+    names = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
+    return [*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda path: path.name)
+def test_what_a_page_shows_exists(page: Path) -> None:
+    """Names in Python, keys in study files, commands and their options, files in links."""
+    text = page.read_text(encoding="utf-8")
+    for block in blocks(text):
+        where = f"{page.name}, line {block.line}"
+        if block.language == "python":
+            for name in imported(block.text):
+                assert exists(name), f"{where}: {name}"
+        elif block.language == "toml" and "[project]" not in block.text:
+            check_study(block.text)
+        elif block.language == COMMANDS:
+            for line in block.text.splitlines():
+                if line.startswith(("alignhouse", "make")):
+                    check_command(shlex.split(line, comments=True))
+    links = [link for link in LINK.findall(text) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def imported(code: str) -> list[str]:
+    """Modules, and names in modules, that some code imports."""
+    found = []
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def exists(name: str) -> bool:
+    module, _, last = name.rpartition(".")
+    if module and hasattr(importlib.import_module(module), last):
+        return True
+    return importlib.util.find_spec(name) is not None
+
+
+def check_study(text: str) -> None:
+    """Raise unless every key of a study file, or of some of its tables, is known and every value allowed."""
+    needed = {"brain": {"path": "brain"}, "stimuli": {"path": "stimuli"}}
+    Study.model_validate({**needed, **tomllib.loads(text)}).resolved_protocols()
+
+
+def check_command(words: list[str]) -> None:
+    """Raise unless a command of alignhouse and its options, or a target of make, exist."""
+    if words[0] == "make":
+        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        assert {word for word in words[1:] if "=" not in word} <= set(targets), words
+        return
+    command, arguments = typer.main.get_command(app), words[1:]
+    while isinstance(command, TyperGroup):
+        name, found, arguments = command.resolve_command(typer.Context(command), arguments)
+        assert found is not None, name
+        command = found
+    context = command.make_context(command.name, arguments)
+    if command.name == "ask" and context.params["question"]:
+        options(context.params["question"], context.args)
+
+
+USAGE_ERROR = typer.BadParameter.__mro__[1]
+WRONG_COMMANDS = {
+    "no such command": "alignhouse aks",
+    "no such option": "alignhouse report out --grup-by family",
+    "no such question": "alignhouse ask best_layers",
+    "no such parameter": "alignhouse ask best_layer --region V1",
+    "no such target": "make tset",
+}
+
+
+@pytest.mark.parametrize("line", WRONG_COMMANDS.values(), ids=WRONG_COMMANDS)
+def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
+    with pytest.raises((USAGE_ERROR, BadInput, AssertionError)):
+        check_command(line.split())

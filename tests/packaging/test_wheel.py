@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and a whole study in an environment that has nothing but its base dependencies."""
+"""The wheel: its contents, and a whole study in an environment with its base dependencies only."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ path = "report"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, the wheel that is built from it, and, in `tree/`, the wheel of the repository."""
+    """A folder with the sdist, the wheel built from it, and, in `tree/`, that built from the repository."""
     folder = tmp_path_factory.mktemp("built")
     build = [sys.executable, "-m", "build", "--no-isolation", str(ROOT), "--outdir"]
     checked([*build, str(folder)])
@@ -58,9 +58,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def checked(
-    command: list[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None
-) -> str:
+def checked(command: list[str], cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> str:
     """The standard output of a command that must succeed."""
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -78,7 +76,7 @@ def contents(wheel: Path) -> dict[str, bytes]:
 
 
 def files_of_the_package() -> dict[str, bytes]:
-    """Every file below `alignhouse/` and the rooms that git does not ignore, under its name in the package."""
+    """Every file of `alignhouse/` and the rooms that git does not ignore, under its name in the package."""
     list_files = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = checked([*list_files, "alignhouse", *ROOMS], cwd=ROOT).split("\0")
     return {
@@ -139,7 +137,15 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
     environment = tmp_path_factory.mktemp("environment")
     checked([sys.executable, "-m", "venv", str(environment)])
     constraints = str(ROOT / "constraints.txt")
-    pip = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", "--constraint", constraints]
+    pip = [
+        str(environment / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--constraint",
+        constraints,
+    ]
     checked([*pip, str(wheel_in(built))])
     folder = tmp_path_factory.mktemp("mine")
     brains, layers = write_study(folder)
