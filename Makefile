@@ -23,7 +23,7 @@ test-networks: $(INSTALLED)
 	$(BIN)/python -m pytest tests/networks -m networks
 
 fuzz: $(INSTALLED)
-	$(BIN)/python tests/ingest/brain/fuzz_pickles.py --cases 100000
+	$(BIN)/python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
