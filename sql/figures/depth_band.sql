@@ -69,7 +69,7 @@ groups as (
         min(subjects.n_subjects) as n_subjects,
         avg(profiles.rho) as rho,
         stddev_samp(profiles.rho) / sqrt(count(*)) as sem,
-        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        -- the longest remark includes the others: a group may have untrained and trained networks
         arg_max(profiles.remark, length(profiles.remark)) as remark
     from profiles
     left join subjects

@@ -35,7 +35,7 @@ final as (
         count(*) as n_models,
         avg(rho) as mean_rho,
         median(rho) as median_rho,
-        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        -- the longest remark includes the others: a group may have untrained and trained networks
         arg_max(remark, length(remark)) as remark
     from profiles
     group by all

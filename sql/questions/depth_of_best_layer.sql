@@ -36,7 +36,7 @@ final as (
         quantile_cont(depth, 0.25) as lower_quartile,
         quantile_cont(depth, 0.75) as upper_quartile,
         avg(depth) as mean_depth,
-        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        -- the longest remark includes the others: a group may have untrained and trained networks
         arg_max(remark, length(remark)) as remark
     from layers
     group by all

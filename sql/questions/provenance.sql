@@ -92,7 +92,7 @@ lineage as (
     inner join inputs
         on
             lineage.artifact = inputs.used_by
-            -- what the job read of other regions does not concern this one
+            -- leave out inputs of other regions
             and ($roi is null or inputs.input not like 'brain/%' or inputs.input = 'brain/' || $roi)
     left join artifact
         on

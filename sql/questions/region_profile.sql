@@ -55,7 +55,7 @@ final as (
         model_type,
         arch_type,
         count(*) as n_regions,
-        -- no order can be told from fewer than three regions
+        -- fewer than three regions have no meaningful order
         case when count(*) > 2 then corr(own_place, their_place) end as agreement,
         string_agg(roi, ' > ' order by own_place asc, roi_order asc) as regions,
         any_value(remark) as remark

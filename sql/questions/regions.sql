@@ -20,7 +20,7 @@ told as (
         subject,
         roi,
         absent_because is null as is_there,
-        -- Null with its reason, and so left out of the list.
+        -- null is left out of the list
         subject || ' (' || absent_because || ')' as absent
     from subject_region
 ),

@@ -16,7 +16,7 @@ runs as (
     from run
     where
         status <> 'finished'
-        -- what a later run of the same command finished is not open any more
+        -- leave out runs whose command a later run has finished
         and not exists (
             select 1
             from run as later
