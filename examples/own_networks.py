@@ -1,6 +1,6 @@
-"""Your own networks from functions without arguments that return (module, transform, name).
+"""Functions for networks of your own: each takes no arguments and returns (module, transform, name).
 
-`own_networks.toml` names the functions. torch's generator is seeded with `networks.seed` before each call.
+`own_networks.toml` names the functions. Before each call, torch's generator is seeded with `networks.seed`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Output(OrderedDict):
 
 
 class Block(nn.Module):
-    """A layer that returns a tuple, like theirs."""
+    """A layer that returns a tuple, like the layers of transformers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,18 +64,18 @@ class TinyVisionModel(nn.Module):
 
 
 def image_transform(image: Image.Image) -> torch.Tensor:
-    """A frame as the network sees it: (3, 64, 64) float32, from -1 to 1."""
+    """The network's input for one frame: (3, 64, 64) float32, from -1 to 1."""
     pixels = np.asarray(image.resize((SIZE, SIZE)), dtype=np.float32)
     return torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1
 
 
 def hugging_face() -> tuple[nn.Module, object, str]:
-    """A module in the style of transformers. With that package: `AutoModel.from_pretrained("...")`."""
+    """A module like those of transformers. With that package: `AutoModel.from_pretrained("...")`."""
     return TinyVisionModel(), image_transform, "my_hf"
 
 
 class MotionEnergy(nn.Module):
-    """Motion energy in eight directions (after Adelson & Bergen, 1985); not trained."""
+    """Motion energy in eight directions (after Adelson & Bergen, 1985); nothing is trained."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class PairwiseEnergy(nn.Module):
 
 
 def clips(video: np.ndarray) -> torch.Tensor:
-    """(T, H, W, 3) uint8 -> (clips, 3, 8, 64, 64), one row per clip; the last clip repeats its last frame."""
+    """(T, H, W, 3) uint8 -> (clips, 3, 8, 64, 64). The last clip repeats the last frame to fill up."""
     filled = np.concatenate([video, video[-1:].repeat(-len(video) % CLIP, axis=0)])
     frames = torch.from_numpy(filled).permute(0, 3, 1, 2) / 255
     frames = functional.interpolate(frames, (SIZE, SIZE), mode="bilinear", antialias=True)
@@ -109,5 +109,5 @@ def clips(video: np.ndarray) -> torch.Tensor:
 
 
 def motion_energy() -> tuple[nn.Module, object, str]:
-    """A hand-made model that takes whole videos."""
+    """A hand-made model of videos."""
     return MotionEnergy(), clips, "my_motion"
