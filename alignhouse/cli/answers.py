@@ -19,7 +19,7 @@ from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.questions import question, questions
 
 MOST_ROWS_ON_A_TERMINAL = 200
-# Suffix of a file's name -> format.
+# What the ending of a file's name says of its format.
 FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdown", ".txt": "table"}
 
 
@@ -130,7 +130,7 @@ def _markdown_cell(value: Any) -> str:
 
 def _print_table(frame: pl.DataFrame, console: Console | None = None) -> None:
     console = console or table_console()
-    # A column with the same value in every row is printed once, above the table.
+    # A column that says the same of every row is said once, above the table.
     constant = [name for name in ("protocol", "dataset", "split", "remark") if _is_constant(frame, name)]
     said = ", ".join(f"{name}: {frame[name][0]}" for name in constant if frame[name][0] not in (None, ""))
     if said:

@@ -1,8 +1,9 @@
-"""CITATION.cff: readable, and of the version that is installed."""
+"""CITATION.cff has the version of the package, and the hooks before a commit run the whole lint."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -38,3 +39,13 @@ def test_the_paper_that_is_reproduced_is_cited(citation: dict[str, Any]) -> None
     assert paper["title"] == "One Hundred Neural Networks and Brains Watching Videos: Lessons from Alignment"
     assert [author["family-names"] for author in paper["authors"]] == ["Sartzetaki", "Roig", "Snoek", "Groen"]
     assert paper["year"] == 2025
+
+
+def test_every_tool_of_the_lint_is_a_hook_before_a_commit() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    lint = makefile.partition("\nlint:")[2].partition("\n\n")[0]
+    tools = set(re.findall(r"\$\(BIN\)/(\w+(?: check| format| lint)?)", lint))
+    assert {"ruff check", "ruff format", "mypy", "sqlfluff lint"} <= tools
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    entries = [hook["entry"] for repository in hooks["repos"] for hook in repository["hooks"]]
+    assert {tool for tool in tools if not any(entry.startswith(tool) for entry in entries)} == set()
