@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow test-networks fuzz lint clean
+.PHONY: demo test test-slow test-wheel test-networks fuzz lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
@@ -14,12 +14,16 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not networks"
 
+# The wheel in an empty environment, with its base dependencies only.
+test-wheel: $(INSTALLED)
+	$(BIN)/python -m pytest tests/packaging -m slow
+
 # All 99 networks, built and shown short clips, one process each.
 test-networks: $(INSTALLED)
 	$(BIN)/python -m pytest tests/networks -m networks
 
 fuzz: $(INSTALLED)
-	$(BIN)/python tests/ingest/brain/fuzz_pickles.py --cases 100000
+	$(BIN)/python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Answers for people and for programs: tables in the terminal, CSV, JSON, Parquet, Markdown."""
+"""Write answers: tables in the terminal, CSV, JSON, Parquet, Markdown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdo
 
 
 def list_questions() -> None:
-    """Print every named question, what it asks and its parameters."""
+    """Print every named question, its description and its parameters."""
     table = Table(box=None, pad_edge=False)
     for column in ("question", "asks", "parameters"):
         table.add_column(column, overflow="fold")
@@ -35,12 +35,12 @@ def list_questions() -> None:
 
 
 def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
-    """A question's parameters from what stands behind its name on the command line.
+    """Parse the parameters of a question from the words after its name on the command line.
 
     Raises
     ------
-    BadInput : no question of that name, an option it does not have, an option without a value.
-    SystemExit : after `--help`, which prints the question's own.
+    BadInput : an unknown question, an unknown option, an option without a value.
+    SystemExit : after `--help`, which prints the question's help.
     """
     asked = question(name)
     if {"-h", "--help"} & set(arguments):
@@ -66,15 +66,15 @@ def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
 
 
 def write(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None) -> None:
-    """Write an answer to a file or the terminal.
+    """Write an answer to a file or to the terminal.
 
     Parameters
     ----------
-    format : "table", "csv", "json", "parquet" or "markdown"; None: as the name of `out` ends, or a table.
+    format : "table", "csv", "json", "parquet" or "markdown"; None: by the suffix of `out`, or a table.
 
     Raises
     ------
-    BadInput : Parquet to a terminal; a file name whose ending says nothing; an answer that cannot be had.
+    BadInput : Parquet to a terminal; a file name with an unknown suffix; a query that fails.
     """
     if format is None:
         format = "table" if out is None else FORMATS.get(out.suffix.lower())
@@ -115,7 +115,7 @@ def _text(frame: pl.DataFrame, format: str) -> str:
 
 
 def _markdown(frame: pl.DataFrame) -> str:
-    """A table as GitHub and pandoc read it; numbers stand to the right."""
+    """A table in the syntax of GitHub and pandoc; numbers are right-aligned."""
     lines = [frame.columns, ["---:" if kind.is_numeric() else "---" for kind in frame.dtypes]]
     lines += [[_markdown_cell(value) for value in row] for row in frame.iter_rows()]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -1,6 +1,6 @@
-"""The command line: thin wrappers over public functions, so that a notebook can do all that it can.
+"""The command line: thin wrappers over public functions, so that a notebook can do the same.
 
-What a command needs is imported inside it: `alignhouse --help` loads neither torch nor plotnine.
+Each command imports what it needs inside its function: `alignhouse --help` loads neither torch nor plotnine.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class Format(StrEnum):
 FormatOption = Annotated[
     Format | None,
     typer.Option(
-        "--format", "-f", help="How to write the answer. Default: as --out ends, a table on the terminal."
+        "--format",
+        "-f",
+        help="Format of the answer. Default: by the suffix of --out; a table on the terminal.",
     ),
 ]
 OutOption = Annotated[
@@ -78,7 +80,7 @@ def init(
         "study.toml"
     ),
 ) -> None:
-    """Write a study file with every key, its default and what it means.
+    """Write a study file with every key, its default and its meaning.
 
     Example: `alignhouse init my_study.toml`
     """
@@ -94,12 +96,12 @@ def init(
 @app.command()
 def run(
     study: StudyFile,
-    report: Annotated[bool, typer.Option(help="Write the report when all is done.")] = True,
+    report: Annotated[bool, typer.Option(help="Write the report at the end.")] = True,
     device: DeviceOption = None,
     memory: MemoryLimit = None,
     scratch: ScratchLimit = None,
 ) -> None:
-    """Do a study, or what is still missing of it; can be stopped and started at will.
+    """Run a study, or the missing rest of it. You can stop it and run it again at any moment.
 
     Example: `alignhouse run my_study.toml --device cuda`
     """
@@ -117,7 +119,7 @@ def analyse_rsa(study: StudyFile) -> None:
 
 @analyse_app.command("uncertainty")
 def analyse_uncertainty(study: StudyFile) -> None:
-    """As rsa, and: intervals by bootstrap, layers chosen on other stimuli, differences, complexity.
+    """As rsa, plus bootstrap intervals, layers chosen on other stimuli, differences, complexity.
 
     Example: `alignhouse analyse uncertainty my_study.toml`
     """
@@ -126,11 +128,11 @@ def analyse_uncertainty(study: StudyFile) -> None:
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to put the demo study.")] = Path("."),
+    folder: Annotated[Path, typer.Argument(help="Folder for the demo study.")] = Path("."),
 ) -> None:
-    """Make a miniature data set, do a whole study on it, and write its report; minutes on two cores.
+    """Generate a miniature data set, run a whole study on it, and write its report; minutes on two cores.
 
-    Brains are simulated and networks untrained, and everything that comes of it says so.
+    Brains are simulated and networks untrained; every page and figure says so.
 
     Example: `alignhouse demo`
     """
@@ -145,14 +147,12 @@ def demo(
 @app.command(context_settings=FREE_OPTIONS)
 def ask(
     context: typer.Context,
-    question: Annotated[
-        str | None, typer.Argument(help="A named question; without one, all are listed.")
-    ] = None,
+    question: Annotated[str | None, typer.Argument(help="A named question; without it, list all.")] = None,
     warehouse: WarehouseOption = None,
     format: FormatOption = None,
     out: OutOption = None,
 ) -> None:
-    """Ask a named question. A question's own parameters are options: `--roi V1`.
+    """Answer a named question. A question's own parameters are options: `--roi V1`.
 
     Examples: `alignhouse ask`, `alignhouse ask alignment_by_layer_depth --roi V1 --by arch_type`
     """
@@ -169,12 +169,12 @@ def ask(
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="Any SQL; the tables are described in docs/schema.md.")],
+    query: Annotated[str, typer.Argument(help="Any SQL; docs/schema.md describes the tables.")],
     warehouse: WarehouseOption = None,
     format: FormatOption = None,
     out: OutOption = None,
 ) -> None:
-    """Ask anything in SQL (DuckDB's dialect); the warehouse is read-only.
+    """Answer any SQL query (DuckDB's dialect); the warehouse is read-only.
 
     Example: `alignhouse sql "select roi, max(rho) from best_layer group by roi"`
     """
@@ -196,7 +196,7 @@ def sql(
 
 @app.command()
 def shell(warehouse: WarehouseOption = None) -> None:
-    """Ask in SQL, one query after another, each ended by `;`. The warehouse is read-only.
+    """Open an SQL prompt. End each query with `;`. The warehouse is read-only.
 
     Example: `alignhouse shell --warehouse bmd.alignhouse`
     """
@@ -211,15 +211,13 @@ def shell(warehouse: WarehouseOption = None) -> None:
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder to write index.html and the figures to.")],
     warehouse: WarehouseOption = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Which data set, where the warehouse has several.")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Which split, where the data set has several.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Data set, if the warehouse has several.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split, if the data set has several.")] = None,
     group_by: Annotated[
         list[str] | None, typer.Option(help="What figures group by; can be repeated.")
     ] = None,
 ) -> None:
-    """Write the report of what a warehouse holds: one page; figures and tables beside it, as files.
+    """Write the report of a warehouse: one page, with figures and tables as files beside it.
 
     Example: `alignhouse report my-report --warehouse bmd.alignhouse --group-by arch_type`
     """
@@ -254,7 +252,7 @@ def check(warehouse: WarehouseOption = None) -> None:
 
 @app.command()
 def rebuild(warehouse: WarehouseOption = None) -> None:
-    """Make the DuckDB file anew from the Parquet files.
+    """Create the DuckDB file again from the Parquet files.
 
     Example: `alignhouse rebuild --warehouse bmd.alignhouse`
     """
@@ -267,8 +265,8 @@ def rebuild(warehouse: WarehouseOption = None) -> None:
 
 def main() -> None:
     """Run the command line; an expected error is one line on stderr and its exit code."""
-    # OpenMP's threads spin for milliseconds while they wait unless told otherwise, which beside another busy
-    # process makes torch several times slower. Read when torch starts its threads.
+    # By default, waiting OpenMP threads spin for milliseconds. Beside another busy process, this makes torch
+    # several times slower. torch reads the variable when it starts its threads.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     try:

@@ -1,4 +1,4 @@
-"""`alignhouse figure`: one figure of what a warehouse holds, as a file."""
+"""`alignhouse figure`: draws one figure of a warehouse and writes it to a file."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import typer
 
 from alignhouse.cli.terminal import WarehouseOption, progress, table_console, which_warehouse
 
-MILLIMETRES = 25.4  # an inch
+MILLIMETRES = 25.4  # per inch
 
 
 def figure(
-    name: Annotated[str | None, typer.Argument(help="A figure; without one, all are listed.")] = None,
+    name: Annotated[str | None, typer.Argument(help="A figure; without it, list all.")] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="File to write; .pdf, .svg or .png. Default: NAME.pdf here."),
@@ -22,14 +22,12 @@ def figure(
     group_by: Annotated[
         str, typer.Option(help="model_type, arch_type, training_dataset, family or protocol.")
     ] = "model_type",
-    protocol: Annotated[str | None, typer.Option(help="Whose numbers; default: sound.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Results of this protocol; default: sound.")] = None,
     other: Annotated[
         str | None, typer.Option(help="The protocol to compare with (protocol_difference).")
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Which data set, where the warehouse has several.")
-    ] = None,
-    split: Annotated[str | None, typer.Option(help="Which split, where the data set has several.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Data set, if the warehouse has several.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split, if the data set has several.")] = None,
     roi: Annotated[list[str] | None, typer.Option(help="This region only; can be repeated.")] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="This network only, or a glob; can be repeated.")
@@ -41,14 +39,14 @@ def figure(
         int | None, typer.Option(min=1, help="Show this many networks (ranking, depth_networks).")
     ] = None,
     width: Annotated[
-        float, typer.Option(min=60, max=1000, help="Millimetres; a column of a journal is about 89.")
+        float, typer.Option(min=60, max=1000, help="Millimetres; a journal column is about 89.")
     ] = 183,
     height: Annotated[
-        float | None, typer.Option(min=30, max=5000, help="Millimetres; default: as much as it needs.")
+        float | None, typer.Option(min=30, max=5000, help="Millimetres; default: what the figure needs.")
     ] = None,
     dpi: Annotated[int, typer.Option(min=30, max=1200, help="Dots per inch of a png.")] = 300,
 ) -> None:
-    """Draw one figure of what a warehouse holds; without a name, list them.
+    """Draw one figure of a warehouse; without a name, list all figures.
 
     Examples: `alignhouse figure`, `alignhouse figure best_layer --group-by arch_type --out best.svg`,
     `alignhouse figure ranking --roi V1 --roi MT --width 89`

@@ -1,4 +1,4 @@
-"""Progress bars: what is being done, how many are left, and how long it will take."""
+"""Progress bars: the current job, the number left, and the time left."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECONDS_BETWEEN_LINES = 5.0
 
 
 class Bars:
-    """Bars on a terminal; on anything else a line per stage, and every few seconds one on where it is."""
+    """Bars on a terminal; elsewhere a line per stage, and a progress line every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -74,14 +74,14 @@ class Bars:
 
 @contextmanager
 def bars(console: Console) -> Iterator[Bars]:
-    """Bars that are shown while the block runs."""
+    """Show progress bars while the block runs."""
     shown = Bars(console)
     with shown._bars:
         yield shown
 
 
 class ByteBars:
-    """A bar of bytes with rate and time left on a terminal; on anything else a line every few seconds."""
+    """A bar of bytes with rate and time left on a terminal; elsewhere a line every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -130,7 +130,7 @@ class ByteBars:
 
 @contextmanager
 def byte_bars(console: Console) -> Iterator[ByteBars]:
-    """A bar of bytes that is shown while the block runs."""
+    """Show a bar of bytes while the block runs."""
     shown = ByteBars(console)
     with shown._bars:
         yield shown

@@ -1,4 +1,4 @@
-"""An SQL prompt on a warehouse, for questions that nobody named yet."""
+"""An SQL prompt on a warehouse."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alignhouse.warehouse.store import Warehouse
 HISTORY = Path("~/.alignhouse_history")
 MOST_HISTORY = 1000
 HELP = """\
-Any SQL of DuckDB's, over as many lines as it takes, ended by a semicolon. Besides:
+Any SQL in DuckDB's dialect, on one or more lines, ended by a semicolon. Commands:
   .tables            tables and views
   .schema NAME       the columns of one
   .ask [QUESTION]    a named question, with its options: .ask best_layer --roi V1
@@ -27,9 +27,9 @@ Any SQL of DuckDB's, over as many lines as it takes, ended by a semicolon. Besid
 
 
 class Shell(cmd.Cmd):
-    """Reads queries from standard input and prints their answers; what is refused is told, and goes on.
+    """Reads queries from standard input and prints their answers; after an error it continues.
 
-    Lines from a pipe are answered without prompts, so that scripts can use it.
+    Input from a pipe gets no prompts, so that scripts can use it.
     """
 
     def __init__(self, warehouse: Warehouse) -> None:
@@ -41,10 +41,10 @@ class Shell(cmd.Cmd):
         self.intro = (
             f"{warehouse.folder}, read-only. SQL ends with ';', .help helps." if self._interactive else None
         )
-        self._prompt_anew()
+        self._reset_prompt()
 
     def cmdloop(self, intro: str | None = None) -> None:
-        """Read and answer until the end; Ctrl-C drops what was typed."""
+        """Read and answer until the end of the input; Ctrl-C drops the unfinished query."""
         with _history() if self._interactive else contextlib.nullcontext():
             while True:
                 try:
@@ -53,11 +53,11 @@ class Shell(cmd.Cmd):
                 except KeyboardInterrupt:
                     print()
                     self._lines = []
-                    self._prompt_anew()
+                    self._reset_prompt()
                     intro = self.intro = ""
 
     def onecmd(self, line: str) -> bool:
-        """Take one line; gives whether to leave."""
+        """Process one line; returns whether to leave."""
         if line == "EOF":
             if any(each.strip() for each in self._lines):
                 self._answer()
@@ -69,7 +69,7 @@ class Shell(cmd.Cmd):
             self._answer()
         elif not any(each.strip() for each in self._lines):
             self._lines = []
-        self._prompt_anew()
+        self._reset_prompt()
         return False
 
     def completenames(self, text: str, *ignored: object) -> list[str]:
@@ -81,14 +81,14 @@ class Shell(cmd.Cmd):
         return [name for (name,) in names if name.startswith(text)]
 
     def completedefault(self, *ignored: object) -> list[str]:
-        """As at the beginning of a line."""
+        """The same names as at the beginning of a line."""
         return self.completenames(str(ignored[0]))
 
     def _command(self, line: str) -> bool:
         name, *arguments = shlex.split(line) or [""]
         if name in ("quit", "exit", "q"):
             return True
-        with _told():
+        with _errors_shown():
             if name == "tables":
                 self._print(
                     "select table_name, table_type from information_schema.tables"
@@ -109,7 +109,7 @@ class Shell(cmd.Cmd):
 
     def _answer(self) -> None:
         query, self._lines = "\n".join(self._lines), []
-        with _told():
+        with _errors_shown():
             self._print(query)
 
     def _print(self, query: str) -> None:
@@ -117,14 +117,14 @@ class Shell(cmd.Cmd):
         if answer is not None:
             write(answer, "table", None)
 
-    def _prompt_anew(self) -> None:
+    def _reset_prompt(self) -> None:
         waiting = "...> " if self._lines else "sql> "
         self.prompt = waiting if self._interactive else ""
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """An error is one line, and the prompt comes back."""
+def _errors_shown() -> Iterator[None]:
+    """Print an error as one line and continue."""
     try:
         yield
     except (AlignhouseError, duckdb.Error) as error:
@@ -133,7 +133,7 @@ def _told() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _history() -> Iterator[None]:
-    """Lines of former sessions, where the terminal can recall them."""
+    """Load and save the lines of earlier sessions, if the terminal supports a history."""
     try:
         import readline
     except ImportError:

@@ -1,4 +1,4 @@
-"""What the commands share: options, progress, errors that are shown, which warehouse is meant."""
+"""Shared by all commands: options, progress, errors, the choice of the warehouse."""
 
 from __future__ import annotations
 
@@ -34,14 +34,15 @@ WarehouseOption = Annotated[
 ]
 
 DeviceOption = Annotated[
-    str | None, typer.Option(help="cpu, cuda or cuda:1, instead of the study's own.", metavar="DEVICE")
+    str | None, typer.Option(help="cpu, cuda or cuda:1; overrides the study file.", metavar="DEVICE")
 ]
 MemoryLimit = Annotated[
     str | None,
-    typer.Option("--memory", help="Memory that may be used, e.g. 4GB, instead of the study's own."),
+    typer.Option("--memory", help="Memory limit, e.g. 4GB; overrides the study file."),
 ]
 ScratchLimit = Annotated[
-    str | None, typer.Option("--scratch", help="Disk for temporary files, e.g. 20GB, instead of the study's.")
+    str | None,
+    typer.Option("--scratch", help="Disk for temporary files, e.g. 20GB; overrides the study file."),
 ]
 
 
@@ -54,7 +55,7 @@ def run_file(
     memory: str | None = None,
     scratch: str | None = None,
 ) -> None:
-    """Do a study up to a stage, within limits that are given instead of its own; say what was done."""
+    """Run a study up to a stage and print what was done. `device`, `memory`, `scratch` override its own."""
     from alignhouse.study.file import read_study, with_compute
     from alignhouse.study.run import run_study
 
@@ -80,11 +81,11 @@ def run_file(
 
 @contextmanager
 def run_on(warehouse: Path, asked: Mapping[str, Any]) -> Iterator[Run]:
-    """A run that no study file describes, with bars while it lasts; says in the end what was done.
+    """A run without a study file, with progress bars; prints at the end what was done.
 
     Parameters
     ----------
-    asked : what the run keeps of what was asked for.
+    asked : the request, which is stored with the run.
     """
     from alignhouse.warehouse.runs import Run
     from alignhouse.warehouse.store import Writer
@@ -108,7 +109,7 @@ def _say_done(jobs_done: int, began: float) -> None:
 
 @contextmanager
 def progress() -> Iterator[Bars]:
-    """Bars on the terminal; a person's interrupt becomes `Stopped`."""
+    """Progress bars on the terminal; Ctrl-C becomes `Stopped`."""
     from rich.console import Console
 
     from alignhouse.cli.progress import bars
@@ -119,19 +120,21 @@ def progress() -> Iterator[Bars]:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """A block in which Ctrl-C is an orderly end."""
+    """A block in which Ctrl-C raises `Stopped`."""
     try:
         yield
     except KeyboardInterrupt:
-        raise Stopped("stopped", hint="what is done is safe; run the same command again to go on") from None
+        raise Stopped(
+            "stopped", hint="finished work is safe; run the same command again to continue"
+        ) from None
 
 
 def which_warehouse(given: Path | None, *, needs_snapshot: bool = True) -> Path:
-    """The warehouse that is meant: the one that was named, or the only one here.
+    """The warehouse that the user named, or the only one in the working folder.
 
     Raises
     ------
-    BadInput : none is named, and there is none here, or several.
+    BadInput : the user named none, and the folder has none or several.
     """
     from alignhouse.warehouse.errors import BadInput
     from alignhouse.warehouse.store import SNAPSHOT
@@ -151,7 +154,7 @@ def which_warehouse(given: Path | None, *, needs_snapshot: bool = True) -> Path:
 
 
 def command() -> str:
-    """What the person typed, as runs and locks keep it; without secrets."""
+    """The command line as it is stored with runs and locks; without secrets."""
     words, hidden = [], False
     for word in sys.argv[1:]:
         option, equals, _ = word.partition("=")
@@ -181,7 +184,7 @@ def _duration(seconds: float) -> str:
 
 
 def table_console() -> Console:
-    """Where tables are printed. A pipe has no width of its own; wrapping there would break what reads it."""
+    """The console for tables. A pipe gets a fixed width: wrapped lines would break programs that read it."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 240)

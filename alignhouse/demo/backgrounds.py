@@ -1,4 +1,4 @@
-"""Backgrounds of the demo clips: two colours mixed by a pattern that pans with the camera."""
+"""Backgrounds of the demo clips: two colours, mixed by a pattern that moves with the camera."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTURE_SIDE = 512
 
 
 def background(kind: str, rng: Rng, side: int, pan: tuple[float, float]) -> BackgroundPainter:
-    """A (side, side, 3) float32 RGB background of a kind in BACKGROUNDS, panning by `pan` pixels a second."""
+    """A (side, side, 3) float32 RGB background of a kind in BACKGROUNDS; moves by `pan` pixels per second."""
     dark = tone(rng, (0.15, 0.7), (0.1, 0.45))
     light = colour_of(rng.random(), rng.uniform(0.1, 0.6), rng.uniform(0.5, 0.95))
     shade = BACKGROUNDS[kind](rng, side)

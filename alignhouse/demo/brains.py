@@ -1,4 +1,4 @@
-"""Simulated betas: what each region of each subject answers to the clips, and the pickles that hold them."""
+"""Simulated betas: the responses of each region of each subject to the clips, and their pickle files."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from alignhouse.warehouse.errors import BadInput, near_names
 REGION_MIX_FILE = Path(__file__).with_name("region_mix.csv")
 
 TRAIN_REPETITIONS, TEST_REPETITIONS = 3, 10
-"""How often each video was shown, in the real data set."""
+"""Repetitions of each video in the real data set."""
 
 HEMISPHERES = ("l", "r")
 
 UNNAMED_DIMENSIONS = 12
-"""Dimensions of the answers that are due to nothing measured on the clips."""
+"""Dimensions of the responses that no measured feature explains."""
 
 SHARED_NOISE, SHARED_NOISE_DIMENSIONS = 0.3, 4
-"""Share of the noise variance that neighbouring voxels have in common, and its rank."""
+"""Share of the noise variance that neighbouring voxels share, and its rank."""
 
 ABSENT_MODULE = "prepared_masks_of_the_scanner.images"
-"""A module that exists nowhere, as the real pickles name classes that a reader need not have."""
+"""A module that does not exist: the real pickles also name classes of modules that a reader may lack."""
 
 
 @dataclass(frozen=True)
 class RegionMix:
-    """How one region answers: shares of its signal's variance, and how noisy it is.
+    """How one region responds: shares of its signal's variance, and its noise.
 
-    low, mid, motion, category : shares due to each family of features.
-    other : share due to the clip but to none of the features, the same in all subjects.
-    own : share due to the clip in this subject only. The six shares add up to one.
-    prefers, preference : categories answered more strongly, and how strongly.
-    spread : share of the mapping from features to voxels that is each subject's own.
-    noise : standard deviation of one repetition, where the signal's is one.
+    low, mid, motion, category : shares that each family of features explains.
+    other : share that depends on the clip but on no feature; the same in all subjects.
+    own : share that depends on the clip in this subject only. The six shares sum to one.
+    prefers, preference : categories with stronger responses, and how much stronger.
+    spread : share of the mapping from features to voxels that is specific to each subject.
+    noise : standard deviation of one repetition; that of the signal is one.
     """
 
     region: str
@@ -63,15 +63,15 @@ class RegionMix:
     noise: float
 
     def voxels(self, hemisphere: str) -> int:
-        """How many voxels the region has in hemisphere "l" or "r", the same in every subject."""
+        """Number of voxels in hemisphere "l" or "r"; the same in every subject."""
         return self.voxels_left if hemisphere == "l" else self.voxels_right
 
 
 def load_region_mix(path: Path = REGION_MIX_FILE, categories: Sequence[str] = ()) -> tuple[RegionMix, ...]:
     """The regions of a CSV file whose columns are the fields of RegionMix; `prefers` is separated by "|".
 
-    Raises BadInput naming the region whose shares do not add up to one, whose visual field is none of upper,
-    lower, full, or that prefers a category that is not in `categories` (when given).
+    Raises BadInput, naming the region, if its shares do not sum to one, its visual field is not upper, lower
+    or full, or it prefers a category that is not in `categories` (if given).
     """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -118,10 +118,10 @@ def simulate_part(
     categories: Sequence[str],
     seed: int,
 ) -> tuple[Array, Array]:
-    """Betas of a part of a subject, z-scored by each voxel's training mean and deviation, float64.
+    """Betas of one part in one subject, float64, z-scored with each voxel's training mean and deviation.
 
     `features` and `clips` have the same order. Returns training (n_train, 3, voxels) and test
-    (n_test, 10, voxels), videos in the order of `clips`.
+    (n_test, 10, voxels) betas, with videos in the order of `clips`.
     """
     signal = _signal(mix, hemisphere, subject, features, clips, categories, seed)
     is_test = np.array([clip.split == "test" for clip in clips])
@@ -152,7 +152,7 @@ def _signal(
     categories: Sequence[str],
     seed: int,
 ) -> Array:
-    """What each voxel answers without noise: (n_clips, voxels), variance about one."""
+    """Responses without noise: (n_clips, voxels), variance about one."""
     voxels = mix.voxels(hemisphere)
     preferred = np.array([float(clip.category in mix.prefers) for clip in clips])
     signal = np.zeros((len(clips), voxels))
@@ -173,12 +173,12 @@ def _signal(
             for clip in clips
         ]
         signal += np.sqrt(share) * _projected(np.stack(drawn), voxels, mix, hemisphere, subject, name, seed)
-    # A region that prefers a category also answers more to it as a whole.
+    # A region that prefers a category also has a higher mean response to it.
     return signal + 0.3 * mix.preference * np.sqrt(mix.category) * preferred[:, None]
 
 
 def _seen(low: Array, visual_field: str, hemisphere: str) -> Array:
-    """Low-level features of the part of the image that a region sees: early cortex, the opposite side."""
+    """Low-level features in a region's part of the image; early cortex sees the opposite side."""
     half = GRID // 2
     rows = {"upper": slice(0, half), "lower": slice(half, GRID), "full": slice(0, GRID)}[visual_field]
     columns = slice(half, GRID) if hemisphere == "l" else slice(0, half)
@@ -188,14 +188,14 @@ def _seen(low: Array, visual_field: str, hemisphere: str) -> Array:
 
 
 def _with_preference(latent: Array, preferred: Array, preference: float) -> Array:
-    """Preferred categories are told apart from the rest, and from each other, more widely."""
+    """Increase the distances of preferred categories from the rest and from each other."""
     return latent * (1 + preferred[:, None] * (preference - 1) * 0.5)
 
 
 def _projected(
     latent: Array, voxels: int, mix: RegionMix, hemisphere: str, subject: str, name: str, seed: int
 ) -> Array:
-    """A random projection of latent (n_clips, d) onto voxels, partly shared by subjects, of variance one."""
+    """A random projection of latent (n_clips, d) onto voxels with variance one, partly shared by subjects."""
     centred = latent - latent.mean(axis=0)
     centred = centred / np.sqrt(centred.var(axis=0).sum())
     shape = (latent.shape[1], voxels)
@@ -205,9 +205,9 @@ def _projected(
 
 
 def write_betas(path: Path, train: Array, test: Array) -> None:
-    """Write a region file as the real ones are: a pickled dict of the two arrays and of things to pass over.
+    """Write a region file in the real layout: a pickled dict with the two arrays and other entries.
 
-    The rest is an image of a class whose module is not installed, and three 8-byte numbers per voxel.
+    The others are an image of a class whose module is not installed, and three 8-byte numbers per voxel.
     """
     voxels = train.shape[2]
     place = np.arange(voxels, dtype=np.int64)
@@ -221,7 +221,7 @@ def write_betas(path: Path, train: Array, test: Array) -> None:
             np.int64
         ),
     }
-    # pickle looks a class up by name before it writes it, so the module must exist while it does.
+    # pickle looks up a class by name before it writes it, so the module must exist meanwhile.
     package = ABSENT_MODULE.partition(".")[0]
     sys.modules[package], sys.modules[ABSENT_MODULE] = types.ModuleType(package), module
     try:

@@ -1,4 +1,4 @@
-"""The demo's clips: which there are, how their frames are rendered, and how they are written as H.264."""
+"""The demo's clips: the plan of their content, the rendering of frames, and the encoding as H.264."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIDE = 268
 """Height and width in pixels, as in the BOLD Moments data set."""
 
 FRAMES_AT = {24: 8, 30: 10}
-"""Frames by frame rate: every clip lasts a third of a second, as every real one lasts three seconds."""
+"""Frame rate -> number of frames: every clip lasts a third of a second (the real ones last three seconds)."""
 
 FIRST_TEST, LAST_TEST, LAST_TRAIN = 1001, 1102, 1000
 """Numbers of the test videos, and of the last training video, in the real data set."""
@@ -42,7 +42,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Clip:
-    """What one clip shows. Direction in degrees (0 right, 90 down), speed in pixels a second."""
+    """The content of one clip. Direction in degrees (0 right, 90 down), speed in pixels per second."""
 
     identifier: str
     split: str
@@ -58,14 +58,14 @@ class Clip:
 
 
 def random_stream(seed: int, *names: str) -> np.random.Generator:
-    """A generator that depends on the seed and the names alone, never on what was drawn before it."""
+    """A generator that depends only on the seed and the names, not on earlier draws."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 def load_categories(path: Path = CATEGORIES_FILE) -> tuple[Category, ...]:
     """The categories of a CSV file with columns category, any number of properties, description.
 
-    Raises BadInput when a property is no number or no painter draws a category.
+    Raises BadInput if a property is not a number, or if there is no painter for a category.
     """
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -87,8 +87,8 @@ def load_categories(path: Path = CATEGORIES_FILE) -> tuple[Category, ...]:
 def plan_clips(seed: int, test: int, train: int, categories: Iterable[Category]) -> tuple[Clip, ...]:
     """The clips of both splits, in the order of their identifiers: training videos first.
 
-    Categories, backgrounds and frame rates each come equally often within a split, in unrelated orders.
-    Raises BadInput when the real data set has no identifiers for so many.
+    Categories, backgrounds and frame rates are balanced within a split and independent of each other.
+    Raises BadInput if the real data set has fewer identifiers.
     """
     most_test = LAST_TEST - FIRST_TEST + 1
     for name, count, most in (("test", test, most_test), ("train", train, LAST_TRAIN)):
@@ -173,12 +173,12 @@ def _lighting(across: float, down: float) -> np.ndarray[Any, np.dtype[np.float32
 def write_clip(frames: Frames, frame_rate: int, path: Path) -> None:
     """Encode frames (n, height, width, 3) uint8 RGB as H.264, yuv420p, in MP4; equal frames give equal bytes.
 
-    The file is written under a temporary name and moved into place once complete.
+    The file is written under a temporary name and moved into place when it is complete.
     """
     import av
 
     partial = path.with_name(path.name + ".part")
-    # One thread, and no encoder name or date in the container: nothing but the frames decides the bytes.
+    # One thread, and no encoder name or date in the container, so that the bytes depend only on the frames.
     with av.open(str(partial), "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libx264", rate=frame_rate)
         stream.height, stream.width = frames.shape[1:3]

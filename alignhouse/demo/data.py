@@ -1,7 +1,7 @@
 """The demo's synthetic data set, in the layout of the BOLD Moments data set (OpenNeuro ds005165).
 
-Every file that is written whole is entered in a manifest with its hash; a second call checks the hashes,
-leaves what is right alone, and makes what is missing, half-written or changed.
+Every complete file is listed in a manifest with its hash. A second call checks the hashes, keeps correct
+files, and writes those that are missing, incomplete or changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import sha256_of, write_text
 
 GENERATOR = 1
-"""Raised whenever the same parameters come to give other data."""
+"""Increase it whenever the same parameters give other data."""
 
 MOST_SUBJECTS = 99
 BETAS = Path("derivatives/versionB/MNI152/prepared_allvoxel_pkl")
@@ -34,8 +34,8 @@ Synthetic demo data
 
 Nothing here was measured. The clips are drawn by a program; the "betas" are simulated from what the clips
 show, with random noise. Only the folders, file names and array shapes follow the BOLD Moments data set
-(OpenNeuro ds005165), so that everything that reads the real data can be tried without it. No number that
-comes out of these files says anything about brains or about neural networks.
+(OpenNeuro ds005165), so that programs that read the real data can be tried without it. No number from these
+files says anything about brains or about neural networks.
 
   stimulus_set/train, stimulus_set/test       short H.264 clips, 268 x 268 pixels
   derivatives/versionB/MNI152/prepared_allvoxel_pkl/sub-XX/
@@ -46,12 +46,12 @@ comes out of these files says anything about brains or about neural networks.
 """
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being made, how many of it are done and how many there are."""
+"""Called with the current step, the number done and the total."""
 
 
 @dataclass(frozen=True)
 class DemoData:
-    """Where the demo data lie, and how many files this call had to make (0: all were there)."""
+    """The paths of the demo data, and the number of files that this call wrote (0 if all existed)."""
 
     folder: Path
     betas: Path
@@ -70,19 +70,19 @@ def make_demo_data(
     train_clips: int = 12,
     progress: Progress | None = None,
 ) -> DemoData:
-    """Write the demo's data set into `folder`, or finish it, or find it finished and leave it alone.
+    """Write the demo's data set into `folder`. An incomplete one is completed; a complete one is kept.
 
     Parameters
     ----------
-    folder : new, empty, or of an earlier call with the same parameters.
-    seed : same seed, same bytes in every clip and every region file.
+    folder : new, empty, or written by an earlier call with the same parameters.
+    seed : the same seed gives the same bytes in every clip and region file.
     subjects : number of simulated subjects, 1 to 99, each with the 46 hemispheric region files.
     test_clips, train_clips : number of clips of each split, at least 2.
     progress : see Progress.
 
     Raises
     ------
-    BadInput : a number is out of range, or the folder holds other data, which are never mixed or overwritten.
+    BadInput : a number is out of range, or the folder has other data, which are never mixed or overwritten.
     """
     if not 1 <= subjects <= MOST_SUBJECTS:
         raise BadInput(
@@ -120,12 +120,12 @@ def make_demo_data(
 
 
 def clip_path(clip: movies.Clip) -> str:
-    """Where a clip lies in the data set."""
+    """The path of a clip in the data set."""
     return (STIMULI / clip.split / f"{clip.identifier}.mp4").as_posix()
 
 
 def betas_path(subject: str, part: str) -> str:
-    """Where the betas of a part (lV1v) of a subject (sub-01) lie in the data set."""
+    """The path of the betas of a part (lV1v) of a subject (sub-01) in the data set."""
     return (BETAS / subject / f"{subject}_roi-{part}_betas_normalized.pkl").as_posix()
 
 
@@ -159,7 +159,7 @@ def _make_betas(
     seed: int,
     tell: Progress,
 ) -> None:
-    # The betas answer to the clips as they are on disk: if one was encoded anew otherwise, all are stale.
+    # Betas depend on the clips on disk: if one was encoded differently, all betas are stale.
     ledger.forget_unless_from(BETAS.as_posix(), [clip_path(clip) for clip in clips])
     names = [f"sub-{number:02d}" for number in range(1, subjects + 1)]
     parts = brains.part_names(mixes)

@@ -1,7 +1,7 @@
-"""What the demo's simulated brains respond to, measured on the decoded frames of each clip.
+"""The features that the demo's simulated brains respond to, measured on the decoded frames of each clip.
 
-Low-level content keeps where in the image it was (a coarse grid); mid-level content is pooled over the
-image; motion is the energy that travels along each orientation; category content is what the plan says.
+Low-level content keeps its position in the image (a coarse grid). Mid-level content is pooled over the image.
+Motion is the energy that moves along each orientation. Category content comes from the plan of the clips.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from alignhouse.demo.clips import Category, Clip, Frames
 Array = np.ndarray[Any, np.dtype[Any]]
 
 GRID = 6
-"""Cells along each side of the grid that keeps the place of low-level content."""
+"""Cells along each side of the grid for low-level content."""
 
 WAVELENGTHS = (5.0, 11.0, 24.0)
-"""Of the oriented filters, in pixels of the half-size frame."""
+"""Wavelengths of the oriented filters, in pixels of the half-size frame."""
 
 ORIENTATIONS = 4
 PAD = 14
 CROP = 132
-"""Side of the half-size frame that divides into the grid (134 less a pixel at each edge)."""
+"""Side of the half-size frame, cropped so that the grid divides it (134 minus one pixel at each edge)."""
 
 FAMILIES = ("low", "mid", "motion", "category")
 
 
 @dataclass(frozen=True)
 class Content:
-    """What was measured on one clip.
+    """The measurements of one clip.
 
     energy : (GRID, GRID, filters), light : (GRID, GRID, 3) luminance and two opponent colours,
     flicker : (GRID, GRID, filters), texture : (statistics,), travel : (GRID // 2, GRID // 2, filters) signed.
@@ -48,7 +48,7 @@ class Content:
 
 @dataclass(frozen=True)
 class FeatureSpaces:
-    """The clips' content as standardised features, one row per clip; a block counts as one, however wide.
+    """The clips' content as standardised features, one row per clip; blocks weigh the same at any width.
 
     low : (n_clips, GRID, GRID, n_low), the others (n_clips, n_features).
     """
@@ -74,7 +74,7 @@ def measure(frames: Frames, frame_rate: float) -> Content:
     energy = np.abs(responses)
     mean_energy = energy.mean(axis=1)
     before, after = responses[:, :-1], responses[:, 1:]
-    # The phase of a travelling pattern advances: the sign says which way along the filter's orientation.
+    # The phase of a moving pattern advances; the sign gives the direction along the filter's orientation.
     advance = (before * after.conj()).imag.mean(axis=1) * frame_rate
     change = np.abs(after - before).mean(axis=1) * frame_rate
     return Content(
@@ -89,7 +89,7 @@ def measure(frames: Frames, frame_rate: float) -> Content:
 def feature_spaces(
     contents: Sequence[Content], clips: Sequence[Clip], categories: Sequence[Category]
 ) -> FeatureSpaces:
-    """Features of all clips (`contents` in the order of `clips`), each block centred, of variance one."""
+    """Features of all clips (`contents` in the order of `clips`); each block is centred with variance one."""
 
     def block(*parts: Array, weights: Sequence[float] | None = None) -> Array:
         weights = [1.0] * len(parts) if weights is None else weights
@@ -113,7 +113,7 @@ def _category_features(clips: Sequence[Clip], categories: Sequence[Category]) ->
     known = {category.name: category for category in categories}
     one_hot = np.array([[float(clip.category == name) for name in known] for clip in clips])
     properties = np.array([known[clip.category].properties for clip in clips])
-    # Where the object is plays no part here; how large it is, and how fast and which way it goes, does.
+    # Size, speed and direction of the object count here; its position does not.
     direction = np.deg2rad([clip.direction for clip in clips])
     speed = np.log([clip.speed for clip in clips])
     size = np.array([clip.size for clip in clips])
@@ -128,7 +128,7 @@ def _half_size(frames: Frames) -> Array:
 
 
 def _responses(luma: Array) -> Array:
-    """Quadrature pairs, as complex numbers: (filters, frames, CROP, CROP) of luma (frames, side, side)."""
+    """Quadrature pairs as complex numbers, (filters, frames, CROP, CROP), for luma (frames, side, side)."""
     padded = np.pad(luma, ((0, 0), (PAD, PAD), (PAD, PAD)), mode="reflect")
     bank = _filter_bank(padded.shape[1], padded.shape[2])
     spectra = np.fft.fft2(padded)
@@ -139,7 +139,7 @@ def _responses(luma: Array) -> Array:
 
 @cache
 def _filter_bank(height: int, width: int) -> Array:
-    """Log-Gabor transfer functions (Field 1987), (filters, height, width), one half-plane each."""
+    """Log-Gabor transfer functions (Field 1987), (filters, height, width), each in one half-plane."""
     down, across = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :]
     radius, angle = np.hypot(down, across), np.arctan2(down, across)
     radius[0, 0] = 1.0
@@ -182,9 +182,9 @@ def _signed_root(values: Array) -> Array:
 
 
 def _balanced(features: Array) -> Array:
-    """Features (n_clips, ...) centred and scaled so that the variances of all together add up to one.
+    """Features (n_clips, ...), centred and scaled so that their variances sum to one.
 
-    A feature that does not vary over these clips stays zero.
+    A feature that does not vary over these clips is zero.
     """
     centred = features - features.mean(axis=0)
     deviation = centred.std(axis=0)

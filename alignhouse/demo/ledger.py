@@ -1,4 +1,4 @@
-"""Which files of a data set that is being made are whole: a manifest of hashes, saved as the work goes on."""
+"""A manifest of the complete files of a data set and their hashes, saved while the files are written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MANIFEST = "manifest.json"
 
 
 class Ledger:
-    """The manifest of a data set that is being made: which files are whole, by their hash."""
+    """The manifest of a data set: its complete files with their hashes."""
 
     def __init__(self, folder: Path, parameters: dict[str, Any], files: dict[str, str], sources: str) -> None:
         self.folder, self.parameters, self.files, self.sources = folder, parameters, files, sources
@@ -25,7 +25,7 @@ class Ledger:
 
     @classmethod
     def open(cls, folder: Path, parameters: dict[str, Any]) -> Ledger:
-        """The ledger of a folder, begun where there is none; BadInput where the folder holds other data."""
+        """The ledger of a folder, new if it has none; BadInput if the folder has other data."""
         path = folder / MANIFEST
         if path.exists():
             try:
@@ -63,7 +63,7 @@ class Ledger:
         return ledger
 
     def has(self, name: str) -> bool:
-        """Whether a file is there as it was entered."""
+        """Whether a file exists and has the listed hash."""
         if name not in self._checked:
             path = self.folder / name
             self._checked[name] = (
@@ -72,7 +72,7 @@ class Ledger:
         return self._checked[name]
 
     def make(self, name: str, write: Callable[[Path], None]) -> None:
-        """Have a file written and enter it, unless it is there already."""
+        """Write a file and list it, unless it exists already."""
         if self.has(name):
             return
         path = self.folder / name
@@ -96,7 +96,7 @@ class Ledger:
             self.save()
 
     def save(self) -> None:
-        """Write the manifest, in one step, if it has changed."""
+        """Write the manifest atomically if it has changed."""
         if not self._changed:
             return
         content = {"parameters": self.parameters, "betas_made_from": self.sources, "files": self.files}
@@ -105,5 +105,5 @@ class Ledger:
 
 
 def _is_half_a_manifest(path: Path) -> bool:
-    """Whether a process that was killed while it wrote the first manifest left this file."""
+    """Whether this is a temporary file of a process that was killed while it wrote the first manifest."""
     return path.name.startswith(f".{MANIFEST}.") and path.name.endswith(".part")

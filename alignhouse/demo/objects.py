@@ -1,7 +1,7 @@
 """The objects of the demo clips, one painter per category.
 
-A painter is made once per clip from a random generator, which fixes its traits (colours, proportions, poses),
-and is then called for each frame with a pen at the object's place and the time in seconds.
+A painter is created once per clip with a random generator, which sets its traits (colours, proportions,
+poses). It is then called for each frame with a pen at the object's position and the time in seconds.
 """
 
 from __future__ import annotations

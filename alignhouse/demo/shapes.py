@@ -1,4 +1,4 @@
-"""Soft-edged shapes painted on a frame, in the coordinates of a moving, turning, scaled object."""
+"""Shapes with soft edges, painted on a frame in the coordinates of a moving, rotated, scaled object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Distance = Callable[[Array, Array], Array]
 
 @dataclass
 class Pen:
-    """A pen in an object's own coordinates: unit `scale` pixels, origin at (x, y) pixels, v pointing down.
+    """A pen in an object's own coordinates: a unit is `scale` pixels, the origin is (x, y), v points down.
 
     frame : (height, width, 3) float32 RGB in [0, 1], painted in place. `angle` is in
     radians; `mirror` is 1 or -1.
@@ -32,7 +32,7 @@ class Pen:
     mirror: int = 1
 
     def at(self, u: float, v: float, *, scale: float = 1.0, angle: float = 0.0) -> Pen:
-        """A pen of the same frame with its origin at (u, v) of this one, turned and scaled further."""
+        """A pen of the same frame with its origin at (u, v) of this one, rotated and scaled further."""
         x, y = self._pixel(u, v)
         return Pen(self.frame, x, y, self.scale * scale, self.angle + self.mirror * angle, self.mirror)
 
@@ -79,7 +79,7 @@ class Pen:
         self.fill(float(middle[0]), float(middle[1]), length / 2 + max(wide, narrow), distance, paint, 0.0)
 
     def fill(self, u: float, v: float, reach: float, distance: Distance, paint: Paint, shade: float) -> None:
-        """Fill where `distance` (object units, negative inside) says, within `reach` of (u, v)."""
+        """Fill where `distance` (object units) is negative, within `reach` of (u, v)."""
         x, y = self._pixel(u, v)
         height, width = self.frame.shape[:2]
         pixels = reach * self.scale + 2
@@ -105,7 +105,7 @@ class Pen:
 
 
 def colour_of(hue: float, saturation: float, value: float) -> Colour:
-    """RGB in [0, 1] of a hue (turns), saturation and value (both in [0, 1])."""
+    """RGB in [0, 1] for a hue (in turns), saturation and value (both in [0, 1])."""
     return colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0), 1), min(max(value, 0), 1))
 
 
@@ -117,12 +117,12 @@ def tone(
 
 
 def darker(colour: Colour, share: float) -> Colour:
-    """The colour with this share of its light."""
+    """The colour with this share of its brightness."""
     return share * colour[0], share * colour[1], share * colour[2]
 
 
 def between(dark: Colour, light: Colour, share: Array) -> Array:
-    """Colours (..., 3) float32 that lie a share (...) of the way from dark to light."""
+    """Colours (..., 3) float32, interpolated by a share (...) from dark to light."""
     mixed = np.asarray(dark, np.float32) + share[..., None] * np.subtract(light, dark).astype(np.float32)
     return np.asarray(mixed, dtype=np.float32)
 

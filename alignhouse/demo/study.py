@@ -14,9 +14,9 @@ STUDY_FILE = "demo.toml"
 
 
 def make_demo_study(folder: Path, *, progress: Progress | None = None) -> Path:
-    """Write the demo's data set and study file into `folder` (what is there already is left alone).
+    """Write the demo's data set and study file into `folder`; existing files are kept.
 
-    Returns the path of the study file. A study file that the user has changed is kept.
+    Returns the path of the study file. A study file that the user has changed is kept, too.
     """
     shown = progress or Silent()
     stage = ""

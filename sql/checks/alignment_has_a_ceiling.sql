@@ -1,4 +1,4 @@
--- One row: a region that networks were scored in, and whose noise ceiling is lacking.
+-- One row: a region with network scores but without a noise ceiling.
 select distinct
     alignment.protocol,
     alignment.dataset,

@@ -1,4 +1,4 @@
--- One row: a key that stands more than once in alignment.
+-- One row: a key that occurs more than once in alignment.
 select
     protocol,
     dataset,

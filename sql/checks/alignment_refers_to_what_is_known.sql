@@ -1,4 +1,4 @@
--- One row: a name in alignment that its own table does not know.
+-- One row: a name in alignment that is missing from its own table.
 with
 
 names as (

@@ -1,4 +1,4 @@
--- One row: a name that stands more than once in the table that explains it.
+-- One row: a name that occurs more than once in its own table.
 with
 
 keys as (

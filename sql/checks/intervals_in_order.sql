@@ -1,4 +1,4 @@
--- One row: an interval whose lower bound lies above its upper bound.
+-- One row: an interval whose lower bound is above its upper bound.
 with
 
 intervals as (

@@ -1,4 +1,4 @@
--- One row: a layer outside depths 0 to 1, or one whose place or depth does not follow on the layer before.
+-- One row: a layer with a depth outside 0 to 1, or whose index or depth does not follow the previous layer.
 with
 
 placed as (

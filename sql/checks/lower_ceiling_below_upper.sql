@@ -1,4 +1,4 @@
--- One row: a noise ceiling whose lower bound lies above its upper bound.
+-- One row: a noise ceiling whose lower bound is above its upper bound.
 select
     protocol,
     dataset,

@@ -1,4 +1,4 @@
--- One row: a p-value that no permutation test can give, or one that a correction made smaller.
+-- One row: a p-value that no permutation test can give, or that a correction made smaller.
 with
 
 tests as (

@@ -1,4 +1,4 @@
--- One row: a reliability that none can be, or a region with more voxels kept than it has.
+-- One row: an impossible reliability, or a region with more voxels kept than it has.
 select
     dataset,
     subject,

@@ -1,4 +1,4 @@
--- One row: a table with rows of an artifact that nobody registered, or that is of another table.
+-- One row: a table with rows whose artifact is not registered, or belongs to another table.
 with
 
 named as (

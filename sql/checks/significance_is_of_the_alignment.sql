@@ -1,4 +1,4 @@
--- One row: a test whose statistic is not the mean alignment of its layer, or that has no alignment.
+-- One row: a test whose statistic is not the mean alignment of its layer, or whose layer has no alignment.
 with
 
 scores as (

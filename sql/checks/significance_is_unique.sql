@@ -1,4 +1,4 @@
--- One row: a test that stands more than once in significance. A network has one best layer in a region.
+-- One row: a test that occurs more than once in significance. A network has one best layer in a region.
 with
 
 tests as (

@@ -1,4 +1,4 @@
--- One row: synthetic brains, or a network without trained weights, whose alignment does not say so.
+-- One row: alignment with synthetic brains, or of an untrained network, whose remark does not say so.
 with
 
 told as (

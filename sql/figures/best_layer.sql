@@ -1,8 +1,7 @@
--- The best layers of networks, each beside the median of its group.
--- One row: a network in one region. group_p is the p of its group's median, or, of a group of one network
--- that was not tested as a group, the network's own; null where there is neither. model_mean is over the
--- regions.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- The best layers of networks, each with the median of its group.
+-- One row: a network in one region. group_p is the p of its group's median. For a group of one network that
+-- was not tested as a group, it is the network's own p; null if there is neither. model_mean is over regions.
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $by varchar = 'model_type': model_type, arch_type, family, training_dataset or protocol
@@ -55,7 +54,7 @@ tests as (
         and group_b is null
 ),
 
--- a test of other networks than are drawn is not a test of these
+-- a test over other networks than those drawn does not apply
 final as (
     select
         medians.*,

@@ -1,9 +1,9 @@
--- Alignment against what networks cost and how accurate they are.
--- One row: a network in one region and one of the figures parameters, gflops and top1. value is null where
--- the network has no such figure; x is its logarithm to base 10 (top1: itself), on which rho is regressed;
--- x_from, rho_from, x_to, rho_to are the line's ends, null where no correlation could be computed.
--- correlation (Pearson) and its interval are those of the table complexity.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- Alignment against size, cost and accuracy of networks.
+-- One row: a network in one region and one of the properties parameters, gflops and top1. value is null if it
+-- is not known. x is its logarithm to base 10 (for top1: the value itself), on which rho is regressed.
+-- x_from, rho_from, x_to, rho_to are the ends of the line, null if no correlation could be computed.
+-- correlation (Pearson) and its interval come from the table complexity.
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only

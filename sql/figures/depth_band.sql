@@ -1,8 +1,8 @@
 -- The mean alignment of groups of networks over depth, with its 95 % band.
 -- One row: a group in one region at one depth of the common grid. The band is mean -/+ t * sem over the
--- group's networks (Student's t, n_models - 1 degrees of freedom), null for fewer than three: of two, t is
--- 12.7, and the band would say nothing but that.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- group's networks (Student's t, n_models - 1 degrees of freedom). It is null for fewer than three networks:
+-- for two, t is 12.7, so the band would be too wide to be useful.
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $by varchar = 'model_type': model_type, arch_type, family, training_dataset or protocol
@@ -69,7 +69,7 @@ groups as (
         min(subjects.n_subjects) as n_subjects,
         avg(profiles.rho) as rho,
         stddev_samp(profiles.rho) / sqrt(count(*)) as sem,
-        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        -- the longest remark includes the others: a group may have untrained and trained networks
         arg_max(profiles.remark, length(profiles.remark)) as remark
     from profiles
     left join subjects

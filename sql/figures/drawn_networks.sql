@@ -1,7 +1,6 @@
 -- The networks that were scored.
--- One row: a network, its mean best-layer rho over all regions, and in which group of regions it is the
--- best.
--- $protocol varchar = 'sound': the protocol whose scores are meant
+-- One row: a network, its mean best-layer rho over all regions, and the group of regions in which it is best.
+-- $protocol varchar = 'sound': the protocol of the scores
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 with

@@ -1,6 +1,6 @@
 -- The regions in which networks were scored.
--- One row: a region, with its place, from 1, among those of its group.
--- $protocol varchar = 'sound': the protocol whose scores are meant
+-- One row: a region, with its position (from 1) within its group.
+-- $protocol varchar = 'sound': the protocol of the scores
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 select

@@ -1,12 +1,12 @@
 -- Comparisons of groups of networks.
--- One row: a pair of groups in one region; none where only some networks are drawn, which is not what was
--- tested.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- One row: a pair of groups in one region. No rows if only some networks are drawn, because the tests used
+-- all of them.
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
--- $by varchar = 'model_type': what the groups are of
+-- $by varchar = 'model_type': what networks are grouped by
 -- $rois varchar[] = null: these regions only
--- $models varchar[] = null: the networks that are drawn, where not all are
+-- $models varchar[] = null: the networks that are drawn, if not all
 select
     protocol,
     dataset,

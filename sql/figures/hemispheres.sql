@@ -1,7 +1,7 @@
--- Best layers in the left and in the right part of regions.
--- One row: a network in one hemisphere of a region that the data set has left and right (lV1 and rV1), with
--- the median over networks and the noise ceiling of that hemisphere. roi is the region without its side.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- Best layers in the left and the right part of regions.
+-- One row: a network in one hemisphere of a region that exists left and right (lV1 and rV1), with the median
+-- over networks and the noise ceiling of that hemisphere. roi is the region without its side.
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only

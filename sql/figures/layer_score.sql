@@ -1,13 +1,12 @@
 -- Every layer of some networks, with an interval of its score.
--- One row: a layer of a network in one region. Of networks, those that align best on average over the
--- regions; of intervals, that over stimuli and subjects, else (of a single subject) over stimuli; null where
--- none was made.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- One row: a layer of a network in one region, for the networks that align best on average over the regions.
+-- The interval is over stimuli and subjects, or, for a single subject, over stimuli; null if there is none.
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only
 -- $models varchar[] = null: these networks only
--- $most integer = 20: no more networks than these
+-- $most integer = 20: at most this many networks
 with
 
 scores as (

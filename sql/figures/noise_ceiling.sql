@@ -1,6 +1,6 @@
 -- Noise ceilings.
 -- One row: a region under the protocol.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only

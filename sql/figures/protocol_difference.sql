@@ -1,9 +1,9 @@
 -- How much two protocols differ.
--- One row: a network in one region that both scored. difference is rho under the protocol less rho under the
--- other, group_median its median over the networks of a group, same_layers the share of all rows in which
--- both have the same best layer.
--- $protocol varchar = 'sound': the one protocol
--- $other varchar = 'paper': the other
+-- One row: a network in one region that was scored under both. difference is rho under the first protocol
+-- minus rho under the second, group_median its median over the networks of a group, same_layers the share of
+-- all rows in which both have the same best layer.
+-- $protocol varchar = 'sound': the first protocol
+-- $other varchar = 'paper': the second protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $by varchar = 'model_type': model_type, arch_type, family, training_dataset

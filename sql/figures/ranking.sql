@@ -1,12 +1,12 @@
--- Networks in the order of their best layers, with every subject's own score.
--- One row: a subject, of a network in one region. rho is the mean over subjects, place counts from 1, the
--- highest.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- Networks ranked by their best layers, with every subject's own score.
+-- One row: a subject's score for a network in one region. rho is the mean over subjects; place is the rank, 1
+-- for the highest.
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only
 -- $models varchar[] = null: these networks only
--- $most integer = 30: no more networks a region than these
+-- $most integer = 30: at most this many networks per region
 with
 
 best as (

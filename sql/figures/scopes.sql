@@ -1,4 +1,4 @@
--- What there is to draw.
+-- The protocols, data sets and splits that can be drawn.
 -- One row: a protocol, a data set and a split of its stimuli on which networks were scored.
 select
     alignments.protocol,

@@ -1,6 +1,6 @@
--- The files of the RDMs that scores were computed from.
+-- The files of the RDMs behind the scores.
 -- One row: a network (kind model) or a region (kind brain), and the Parquet file of its RDMs.
--- $protocol varchar = 'sound': the protocol whose scores are meant
+-- $protocol varchar = 'sound': the protocol of the scores
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only
@@ -46,7 +46,7 @@ final as (
     where
         (named.kind = 'model' and ($models is null or list_contains($models, named.name)))
         or (named.kind = 'brain' and ($rois is null or list_contains($rois, named.name)))
-    -- networks that were scored before regions were made anew hold on to older files
+    -- networks that were scored before regions were recomputed refer to older files
     qualify row_number() over (
         partition by named.kind, named.name
         order by artifacts.is_current desc, artifacts.registered_at desc

@@ -1,8 +1,8 @@
--- Best layers by the data that networks were trained on.
--- One row: a network in one region. dataset_median is over the networks of its training data; family_median
--- over those of its family with the same training data, and family_datasets on how many data its family was
--- trained.
--- $protocol varchar = 'sound': the protocol whose numbers to give
+-- Best layers by training data.
+-- One row: a network in one region. dataset_median is over all networks with its training data, family_median
+-- over those of its family with that training data. family_datasets is the number of data sets that its
+-- family was trained on.
+-- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only

@@ -1,6 +1,6 @@
 -- How well do networks of each architecture align with each region?
 -- One row: an architecture in one region, over the best layers of its networks.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- Example: alignhouse ask alignment_by_architecture --roi V1
 select

@@ -1,8 +1,8 @@
 -- Do larger, costlier or more accurate networks align better?
--- One row: the correlation of best-layer alignment with one figure of the networks in one region, with its
--- interval. given names the other figures that it is freed of (a partial correlation); empty: of none.
--- n_left_out networks lack a figure; NULL where too few are left.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- One row: the correlation of best-layer alignment with one property of the networks in one region, with its
+-- interval. given names the properties that are held constant (a partial correlation); it is empty if there
+-- are none. n_left_out networks lack a value; the correlation is NULL if too few remain.
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $figure varchar = null: parameters, gflops or top1
 -- $method varchar = 'spearman': spearman or pearson

@@ -1,6 +1,6 @@
 -- At which depth do networks align with each region?
--- One row: a relative depth (0 first layer, 1 last) in one region, over all networks of a group.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- One row: a relative depth (0 is the first layer, 1 the last) in one region, over all networks of a group.
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
 -- Example: alignhouse ask alignment_by_layer_depth --roi V1 --by arch_type
@@ -35,7 +35,7 @@ final as (
         count(*) as n_models,
         avg(rho) as mean_rho,
         median(rho) as median_rho,
-        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        -- the longest remark includes the others: a group may have untrained and trained networks
         arg_max(remark, length(remark)) as remark
     from profiles
     group by all

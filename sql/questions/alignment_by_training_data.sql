@@ -1,6 +1,6 @@
 -- How well do networks trained on each data set align with each region?
 -- One row: a training data set in one region, over the best layers of the networks trained on it.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- Example: alignhouse ask alignment_by_training_data --roi V1
 select

@@ -1,6 +1,6 @@
 -- Which layer of each network aligns best with each region?
 -- One row: a network in one region.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $model varchar in model.model = null: this network only
 -- Example: alignhouse ask best_layer --roi V1

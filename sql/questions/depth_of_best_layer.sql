@@ -1,6 +1,6 @@
 -- How deep in a network is the layer that aligns best with each region?
--- One row: a group of networks in one region; depths of their best layers, 0 the first layer and 1 the last.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- One row: a group of networks in one region, with the depths of their best layers (0 first layer, 1 last).
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
 -- Example: alignhouse ask depth_of_best_layer --by arch_type
@@ -36,7 +36,7 @@ final as (
         quantile_cont(depth, 0.25) as lower_quartile,
         quantile_cont(depth, 0.75) as upper_quartile,
         avg(depth) as mean_depth,
-        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        -- the longest remark includes the others: a group may have untrained and trained networks
         arg_max(remark, length(remark)) as remark
     from layers
     group by all

@@ -1,7 +1,7 @@
 -- Do the hemispheres differ in how well networks align with them?
--- One row: a region whose left and right were scored apart (regions = "hemispheres" in the study), over the
--- best layers of a group of networks; difference is left - right, network by network.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- One row: a region whose left and right parts were scored separately (regions = "hemispheres" in the study),
+-- over the best layers of a group of networks. difference is left - right, network by network.
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar = null: this region only, without its side: V1
 -- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
 -- Example: alignhouse ask hemispheres --by arch_type

@@ -1,9 +1,9 @@
 -- Which networks align best, over all regions?
--- One row: a network, over its best layers in all regions of the selection. mean_place is its mean place
--- among a region's networks (1 is the highest, equal ones share theirs), of_ceiling the mean share of the
--- upper noise ceiling reached.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
--- $roi_group varchar in roi.roi_group = null: the regions of this group only
+-- One row: a network, over its best layers in all selected regions. mean_place is its mean rank among a
+-- region's networks (1 is the highest; ties share their mean rank). of_ceiling is the mean share of the upper
+-- noise ceiling that it reaches.
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
+-- $roi_group varchar in roi.roi_group = null: regions of this group only
 -- $roi varchar in roi.roi = null: this region only
 -- Example: alignhouse ask leaderboard --roi-group early
 with

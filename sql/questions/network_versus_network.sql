@@ -1,11 +1,11 @@
--- Where does one network align better than another, and how sure is that?
--- One row: a region; the best layer of either network, the difference a - b and its interval. The interval is
--- NULL where the study has no bootstraps of differences between networks.
--- $a varchar in model.model: the one network
--- $b varchar in model.model: the other network
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
+-- Where does one network align better than another, and how certain is the difference?
+-- One row: a region, with the best layer of each network, the difference a - b and its interval. The interval
+-- is NULL if the study has no bootstraps of differences between networks.
+-- $a varchar in model.model: the first network
+-- $b varchar in model.model: the second network
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $resampled varchar = 'stimuli': what the interval generalises over: stimuli, subjects or both
--- $method varchar = 'percentile': the interval's method: percentile, bias_corrected or dual (of both)
+-- $method varchar = 'percentile': the interval's method: percentile, bias_corrected or dual (only for both)
 -- Example: alignhouse ask network_versus_network --a AlexNet --b ResNet50
 with
 

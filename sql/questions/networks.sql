@@ -1,5 +1,5 @@
 -- Which networks are in the warehouse?
--- One row: a network with the weights it was given.
+-- One row: a network with its weights.
 -- Example: alignhouse ask networks --format csv
 select *
 from network

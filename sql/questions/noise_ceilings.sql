@@ -1,4 +1,4 @@
--- How well could any network align with each region, given how much the subjects differ?
+-- How well could the best possible network align with each region, given how much the subjects differ?
 -- One row: a region under one protocol.
 -- $protocol varchar in protocol.protocol = null: this protocol only
 -- $roi varchar in roi.roi = null: this region only

@@ -1,7 +1,7 @@
 -- What changes in each network's alignment between two protocols, such as `sound` and `paper`?
--- One row: a network in one region, with its best layer, score and p-value under either.
--- $protocol varchar in protocol.protocol = 'sound': one protocol
--- $other varchar in protocol.protocol = 'paper': the other; differences are the first less this one
+-- One row: a network in one region, with its best layer, score and p-value under each protocol.
+-- $protocol varchar in protocol.protocol = 'sound': the first protocol
+-- $other varchar in protocol.protocol = 'paper': the second protocol; differences are first minus second
 -- $roi varchar in roi.roi = null: this region only
 -- $model varchar in model.model = null: this network only
 -- Example: alignhouse ask protocol_difference --roi V1

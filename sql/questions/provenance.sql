@@ -1,10 +1,10 @@
--- Where does a number come from: what was read, under which settings, in which run?
--- One row: a step back from the numbers of a network in a region. step 0 made the numbers, step 1 what it
--- read, and so on; used_by is the method that read it, input what it was read as. Inputs that no job made
--- (videos, weights, betas) end a line: a row without a method, identity is their hash.
+-- Where does a number come from: which inputs, under which settings, in which run?
+-- One row: a step back from the numbers of a network in a region. step 0 computed the numbers, step 1 the
+-- inputs of step 0, and so on. used_by is the method that used it, input the name of that input. Files
+-- made by no job (videos, weights, betas) have no method, and their hash as identity.
 -- $model varchar in model.model: the network
 -- $roi varchar in roi.roi = null: numbers of this region only
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to explain
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $table varchar = null: numbers of this table only, such as alignment or layer_choice
 -- Example: alignhouse ask provenance --model AlexNet --roi V1
 with recursive
@@ -63,7 +63,7 @@ asked as (
         and ($table is null or table_name = $table)
 ),
 
--- an input is named by the artifact it is, by the job that made it, or by the hash of a raw file
+-- an input is identified by its artifact, by the job that made it, or by the hash of a raw file
 inputs as (
     select
         artifact.artifact as used_by,
@@ -92,7 +92,7 @@ lineage as (
     inner join inputs
         on
             lineage.artifact = inputs.used_by
-            -- what the job read of other regions does not concern this one
+            -- leave out inputs of other regions
             and ($roi is null or inputs.input not like 'brain/%' or inputs.input = 'brain/' || $roi)
     left join artifact
         on

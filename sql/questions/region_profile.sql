@@ -1,9 +1,9 @@
 -- In which order do networks align with the regions, and which networks share that order?
--- One row: a network; its regions from the best aligned to the least, and agreement: Spearman's correlation
--- of its alignment over regions with that of --model, or with the mean of all networks.
--- $protocol varchar in protocol.protocol = 'sound': the protocol whose numbers to give
--- $model varchar in model.model = null: the network whose order to compare with; all networks' mean otherwise
--- $roi_group varchar in roi.roi_group = null: the regions of this group only
+-- One row: a network, with its regions from the best aligned to the least. agreement is Spearman's
+-- correlation of its alignment over regions with that of --model, or with the mean of all networks.
+-- $protocol varchar in protocol.protocol = 'sound': results of this protocol
+-- $model varchar in model.model = null: compare with this network; by default, with the mean of all
+-- $roi_group varchar in roi.roi_group = null: regions of this group only
 -- Example: alignhouse ask region_profile --model AlexNet
 with
 
@@ -26,7 +26,7 @@ reference as (
     group by all
 ),
 
--- places with ties averaged, as Spearman's correlation wants them
+-- ranks with ties averaged, as Spearman's correlation requires
 placed as (
     select
         best.*,
@@ -55,7 +55,7 @@ final as (
         model_type,
         arch_type,
         count(*) as n_regions,
-        -- no order can be told from fewer than three regions
+        -- fewer than three regions have no meaningful order
         case when count(*) > 2 then corr(own_place, their_place) end as agreement,
         string_agg(roi, ' > ' order by own_place asc, roi_order asc) as regions,
         any_value(remark) as remark

@@ -1,6 +1,6 @@
--- Which regions are there, what are they made of, and in whom?
--- One row: a region of a data set. voxels are the least and the most of the subjects (NULL where betas are
--- not known); absent names the subjects that do not have the region, and why.
+-- Which regions are there, which parts do they have, and which subjects lack them?
+-- One row: a region of a data set. voxels are the lowest and highest number over subjects (NULL if betas are
+-- not known). absent lists the subjects that lack the region, and why.
 -- $dataset varchar in dataset.dataset = null: this data set only
 -- Example: alignhouse ask regions --dataset bmd
 with
@@ -20,7 +20,7 @@ told as (
         subject,
         roi,
         absent_because is null as is_there,
-        -- Null with its reason, and so left out of the list.
+        -- null is left out of the list
         subject || ' (' || absent_because || ')' as absent
     from subject_region
 ),

@@ -1,7 +1,7 @@
 -- How reliable are the brain data of each region?
 -- One row: a region in one split, over subjects. ncsnr is the median voxel's noise-ceiling signal-to-noise
--- ratio, rdm_reliability the split-half reliability of the RDM (Spearman-Brown); the least and the most of
--- the subjects are given beside their medians.
+-- ratio, rdm_reliability the split-half reliability of the RDM (Spearman-Brown). Each has its median, lowest
+-- and highest value over subjects.
 -- $roi varchar in roi.roi = null: this region only
 -- $split varchar = null: this split only, train or test
 -- $dataset varchar in dataset.dataset = null: this data set only

@@ -1,6 +1,6 @@
--- What was begun and is not there yet?
--- One row: a run that was stopped (or still runs), or numbers of a network that are lacking in a region of a
--- data set whose noise ceilings are there: its alignment, or the intervals of that alignment.
+-- What was started but is not finished?
+-- One row: a run that was stopped (or is still running), or missing numbers of a network in a region that has
+-- a noise ceiling: its alignment, or the intervals of that alignment.
 -- Example: alignhouse ask unfinished
 with
 
@@ -16,7 +16,7 @@ runs as (
     from run
     where
         status <> 'finished'
-        -- what a later run of the same command finished is not open any more
+        -- leave out runs whose command a later run has finished
         and not exists (
             select 1
             from run as later

@@ -1,5 +1,5 @@
 -- One row: a network in one region, by its best layer, on one data set and split; with its p-value corrected
--- for all networks and regions, its interval, and the layer that other stimuli choose, where those are known.
+-- for all networks and regions, its interval, and the layer that other stimuli choose, if these are known.
 with
 
 best as (
@@ -35,7 +35,7 @@ intervals as (
         level
     from score_interval
     where test = 'best_layer'
-    -- of several kinds, the one that holds for other subjects and other stimuli
+    -- if there are several, the one that generalises to other subjects and other stimuli
     qualify row_number() over (
         partition by protocol, dataset, split, model, roi
         order by method <> 'dual', resampled <> 'stimuli', method <> 'percentile'

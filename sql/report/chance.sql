@@ -1,5 +1,5 @@
--- One row: a protocol with what its tests and intervals were drawn with; NULL what was not done. Where a
--- warehouse has results of several settings, the largest of each.
+-- One row: a protocol with the numbers of permutations and draws, and the seeds; NULL for what was not done.
+-- If a warehouse has results of several settings, the largest of each.
 with
 
 tests as (

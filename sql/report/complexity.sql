@@ -1,4 +1,4 @@
--- One row: the correlation, over networks, of alignment in one region with a figure of the networks.
+-- One row: the correlation, over networks, of alignment in one region with a property of the networks.
 select *
 from complexity
 where

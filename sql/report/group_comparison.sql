@@ -1,5 +1,5 @@
 -- One row: the median of a group of networks in one region or, with group_b, the difference of two groups'
--- medians: its test and, where there are bootstraps, its interval.
+-- medians: its test and, if there are bootstraps, its interval.
 with
 
 tests as (
@@ -14,7 +14,7 @@ intervals as (
     where
         dataset = $dataset
         and split = $split
-    -- of several kinds, the one that holds for other subjects and other stimuli
+    -- if there are several, the one that generalises to other subjects and other stimuli
     qualify row_number() over (
         partition by protocol, roi, group_by, group_a, group_b
         order by method <> 'dual', resampled <> 'stimuli', method <> 'percentile'

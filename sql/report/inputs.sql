@@ -1,5 +1,5 @@
--- One row: something that the numbers rest on, with the hash of its content: every file that was read, and
--- every RDM that was computed or given. The same betas file serves many regions and stands once.
+-- One row: an input of the results, with the hash of its content: every file that was read, and every RDM
+-- that was computed or given. A betas file that serves many regions is listed once.
 with
 
 read_files as (

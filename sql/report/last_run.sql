@@ -1,4 +1,4 @@
--- One row: the latest run of a study of one data set that added something; where none is known (the tables
+-- One row: the latest run of a study of one data set that registered something. If none is known (the tables
 -- were rebuilt from files), the latest run of all.
 select
     run,

@@ -1,5 +1,5 @@
--- One row: a network in one region with its rank there, 1 the highest rho (equal ones share their average
--- rank), and its mean rank over the regions of that group, and over all, that it has a score in.
+-- One row: a network in one region with its rank there (1 is the highest rho; ties share their mean rank),
+-- and its mean rank over the regions in which it has a score: those of the group, and all.
 with
 
 ranked as (

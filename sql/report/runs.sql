@@ -1,4 +1,4 @@
--- One row: a run that added something to the warehouse.
+-- One row: a run that registered something in the warehouse.
 select
     run,
     command,

@@ -1,6 +1,6 @@
 -- The first schema: dimensions and facts, long and narrow.
--- `artifact` in a row names the file that the row came from, and so its job, settings and inputs.
--- `remark` says in words what keeps a row from being a finding ("synthetic brains, random weights").
+-- `artifact` names the file that a row came from, and so its job, settings and inputs.
+-- `remark` says in words why a row is not a finding ("synthetic brains, random weights").
 
 create table run (
     run integer primary key,

@@ -1,4 +1,4 @@
--- What is known of the brain data and of the videos: reliability, absent regions, annotations.
+-- Brain data and videos: reliability, absent regions, annotations.
 
 create table region_reliability (
     dataset varchar not null,

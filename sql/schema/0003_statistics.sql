@@ -1,4 +1,4 @@
--- How sure results are: intervals, layers chosen on other stimuli, corrections for many tests, complexity.
+-- Uncertainty: intervals, layers chosen on other stimuli, corrections for multiple tests, complexity.
 
 create table corrected_significance (
     protocol varchar not null,

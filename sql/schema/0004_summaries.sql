@@ -1,5 +1,5 @@
--- What most questions read is stored, and kept in step with the facts; these were views before. Their columns
--- are those of the queries in sql/summaries. Here stands which of their rows have to be made anew.
+-- Stored summaries, which most questions read, replace views of the same names. Their columns are those of
+-- the queries in sql/summaries. `stale_scope` lists the rows that must be recomputed.
 
 drop view if exists group_alignment;
 drop view if exists depth_profile;

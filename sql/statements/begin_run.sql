@@ -1,4 +1,4 @@
--- Writes the row of a run that has begun, and gives its number.
+-- Inserts the row of a run that has started, and returns its number.
 insert into run by name
 select
     (select coalesce(max(run), 0) + 1 from run) as run,

@@ -1,4 +1,4 @@
--- One row: a file of one of some jobs, whose rows are current.
+-- One row: a file of one of the given jobs, if its rows are current.
 select
     artifact,
     job,

@@ -1,4 +1,4 @@
--- One row: what is known of a data set.
+-- One row: the data set of that name.
 select
     kind,
     version,

@@ -1,4 +1,4 @@
--- Writes how a run ended.
+-- Stores how a run ended.
 update run
 set
     finished_at = now(),

@@ -1,4 +1,4 @@
--- Makes artifacts known, or known again; each parameter but the run is a list with a value for each artifact.
+-- Registers artifacts, or again. Each parameter except the run is a list with a value per artifact.
 insert or replace into artifact by name
 select
     unnest($artifact) as artifact,

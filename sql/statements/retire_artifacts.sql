@@ -1,4 +1,4 @@
--- Notes that rows of artifacts have been replaced.
+-- Marks artifacts whose rows have been replaced.
 update artifact
 set is_current = false
 where artifact in (select unnest($artifact))

@@ -1,4 +1,4 @@
--- One row: the betas of one part of a region in one subject and split; what was stored last comes last.
+-- One row: the betas of one part of a region in one subject and split; the newest come last.
 select
     artifact,
     job,

@@ -1,5 +1,5 @@
--- One row: the layer of a network that aligns best with one region, chosen on the data it is reported on;
--- `p_value` is the one that the protocol holds right for a layer so chosen.
+-- One row: the layer of a network that aligns best with one region, chosen on the data it is reported on.
+-- `p_value` is the p of the best layer by the protocol's rule.
 with
 
 scores as (

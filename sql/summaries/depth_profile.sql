@@ -1,5 +1,5 @@
 -- One row: the alignment of a network with one region at one relative depth of the grid 0, 0.1, ..., 1,
--- on the straight line between the two layers around it.
+-- interpolated linearly between the two layers around it.
 with
 
 scores as (

@@ -26,7 +26,7 @@ scores as (
         layer,
         roi,
         avg(rho) as rho,
-        -- one subject has no spread, which is not a spread of zero
+        -- with one subject the spread is unknown, not zero
         stddev_samp(rho) / sqrt(count(*)) as sem,
         count(*) as n_subjects,
         any_value(remark) as remark

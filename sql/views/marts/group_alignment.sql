@@ -1,4 +1,4 @@
--- One row: a group of networks in one region, over the best layers of its networks. `group_by` says what the
+-- One row: a group of networks in one region, over the best layers of its networks. `group_by` says what
 -- networks are grouped by; a network is in one group of each kind.
 with
 
@@ -31,7 +31,7 @@ final as (
         arg_max(model, rho) as best_model,
         max(rho) as best_rho,
         count(*) filter (where p_value < 0.05) as n_significant,
-        -- the longest says all that the others say: untrained networks may stand beside trained ones
+        -- the longest remark includes the others: a group may have untrained and trained networks
         arg_max(remark, length(remark)) as remark
     from labelled
     group by protocol, dataset, split, roi, roi_group, roi_order, group_by, group_name

@@ -1,5 +1,5 @@
--- One row: a region of one hemisphere, by its name (lV1, rV1), whose other hemisphere the data set has too.
--- region is the region without its side, region_order the lower place of the two.
+-- One row: a region of one hemisphere, by its name (lV1, rV1), if the data set has the other hemisphere too.
+-- region is the name without its side, region_order the lower order of the two.
 with
 
 regions as (

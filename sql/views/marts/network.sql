@@ -1,4 +1,4 @@
--- One row: a network with the weights it was given, and how many layers of it are read at most.
+-- One row: a network with its weights, and the largest number of layers that any protocol uses.
 with
 
 models as (

@@ -1,5 +1,5 @@
--- One row: the best layer of a network in one region, with the network's place among all networks there.
--- place is 1 for the highest rho; equal ones share their mean place.
+-- One row: the best layer of a network in one region, with the network's rank among all networks there.
+-- place is the rank: 1 for the highest rho; ties share their mean rank.
 with
 
 best as (

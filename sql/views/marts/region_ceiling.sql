@@ -1,4 +1,4 @@
--- One row: the noise ceiling of one region under a protocol, with the region's place among the others.
+-- One row: the noise ceiling of one region under a protocol, with the region's group and order.
 with
 
 ceilings as (

@@ -1,5 +1,5 @@
--- One row: a test of one layer in one region. The two kinds of test stand side by side:
--- `p_layer` holds for a layer that was named beforehand, `p_best` for the best of the network's layers.
+-- One row: a test of one layer in one region. The two kinds of test are side by side:
+-- `p_layer` applies to a layer that was named beforehand, `p_best` to the best of the network's layers.
 select
     protocol,
     dataset,
