@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
+from command_line import alignhouse_process
 
 from alignhouse.cli.shell import Shell
 from alignhouse.warehouse import Warehouse
@@ -16,16 +16,13 @@ from alignhouse.warehouse.store import SNAPSHOT
 
 
 @pytest.fixture
-def done(study: Any) -> Any:
-    study.change("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
-    run = study.run()
-    assert run.returncode == 0, run.stderr
-    return study
+def done(finished: Any) -> Any:
+    return finished
 
 
 def shell(study: Any, lines: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "alignhouse", "shell"]
-    return subprocess.run(command, input=lines, capture_output=True, text=True, cwd=study.folder, timeout=60)
+    """What the prompt says to lines that come through a pipe."""
+    return alignhouse_process("shell", folder=study.folder, stdin=lines)
 
 
 def test_the_ending_of_a_file_says_its_format(done: Any) -> None:
