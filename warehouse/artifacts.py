@@ -1,7 +1,8 @@
 """Artifacts: Parquet files that are written once, never changed, and named by the job that made them.
 
 Every file carries its own key, settings and inputs in the Parquet metadata, so the whole of DuckDB can be
-rebuilt from the files alone.
+rebuilt from the files alone. pyarrow is imported where files are read or written: a question of the command
+line does neither.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.files import move_into_place, sha256_of
 from alignhouse.warehouse.jobs import Job, Output, Tick, canonical
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FOLDERS = ("betas", "rdms", "nulls", "bootstraps", "facts")
 SCRATCH = "scratch"
@@ -70,6 +71,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
     ------
     BrokenWarehouse : the file is no Parquet file, or none of alignhouse's.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         metadata = pq.read_schema(path).metadata or {}
         return json.loads(metadata[METADATA_KEY])
@@ -84,6 +88,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 def load(root: Path, path: Path) -> Artifact:
     """The record of a file that is in place, from the file itself."""
+    import pyarrow.parquet as pq
+
     about = read_metadata(path)
     return Artifact(
         artifact=about["artifact"],
@@ -132,6 +138,8 @@ def adopt(root: Path, job: Job, candidates: Sequence[Path]) -> list[Artifact] | 
 
 
 def _write(root: Path, job: Job, output: Output, position: int, of: int) -> Artifact:
+    import pyarrow.parquet as pq
+
     name = f"{job.key[:NAME_DIGITS]}-{position}"
     about = {
         "artifact": name,
@@ -161,6 +169,9 @@ def _write(root: Path, job: Job, output: Output, position: int, of: int) -> Arti
 
 
 def _write_parquet(path: Path, output: Output, metadata: dict[bytes, bytes]) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     if isinstance(output.data, pa.Table):
         schema, batches = output.data.schema, iter(output.data.to_batches())
     else:
@@ -187,9 +198,13 @@ def _write_parquet(path: Path, output: Output, metadata: dict[bytes, bytes]) -> 
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
     return kind.value_type if isinstance(kind, pa.FixedSizeListType | pa.ListType) else kind
 
 
 def _leaf(column: pa.Field) -> str:
+    import pyarrow as pa
+
     nested = isinstance(column.type, pa.FixedSizeListType | pa.ListType)
     return f"{column.name}.list.element" if nested else column.name
