@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# One process a core; a core that has done its share takes tests from another's.
+ON_ALL_CORES := -n auto --dist worksteal
 
 .PHONY: demo test test-slow test-wheel test-networks fuzz lint clean
 
@@ -9,10 +11,10 @@ demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(ON_ALL_CORES)
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not networks"
+	$(BIN)/python -m pytest $(ON_ALL_CORES) -m "not networks"
 
 # The wheel in an empty environment, with its base dependencies only.
 test-wheel: $(INSTALLED)

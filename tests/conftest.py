@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 # As the command line has it: threads that wait spin briefly, so that tests may share the machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# One process a core runs the tests; each computes with one thread, or they would wait for each other. Read
+# when numpy and torch are loaded, here and in the processes that tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Artifacts: Parquet files that are written once, never changed, and named by the job that made them.
 
 Every file carries its own key, settings and inputs in the Parquet metadata, so the whole of DuckDB can be
-rebuilt from the files alone.
+rebuilt from the files alone. pyarrow is imported where files are read or written: a question of the command
+line does neither.
 """
 
 from __future__ import annotations
@@ -15,9 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.files import move_into_place, sha256_of
 from alignhouse.warehouse.jobs import Job, Output, canonical
@@ -26,6 +24,9 @@ from alignhouse.warehouse.vectors import StoredVectors, VectorFile, read_vectors
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FOLDERS = ("betas", "rdms", "nulls", "bootstraps", "facts")
 SCRATCH = "scratch"
@@ -113,6 +114,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
     ------
     BrokenWarehouse : the file is no Parquet file, or none of alignhouse's.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         metadata = pq.read_schema(path).metadata or {}
         return json.loads(metadata[METADATA_KEY])
@@ -127,6 +131,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 def load(root: Path, path: Path) -> Artifact:
     """The record of a file that is in place, from the file itself."""
+    import pyarrow.parquet as pq
+
     about = read_metadata(path)
     return Artifact(
         artifact=about["artifact"],
@@ -176,6 +182,8 @@ def adopt(root: Path, job: Job, candidates: Sequence[Path]) -> list[Artifact] | 
 
 
 def _write(root: Path, job: Job, output: Output, position: int, of: int) -> Artifact:
+    import pyarrow.parquet as pq
+
     name = f"{job.key[:NAME_DIGITS]}-{position}"
     about = {
         "artifact": name,
@@ -205,6 +213,9 @@ def _write(root: Path, job: Job, output: Output, position: int, of: int) -> Arti
 
 
 def _write_parquet(path: Path, output: Output, metadata: dict[bytes, bytes]) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     if isinstance(output.data, pa.Table):
         schema, batches = output.data.schema, iter(output.data.to_batches())
     else:
@@ -231,9 +242,13 @@ def _write_parquet(path: Path, output: Output, metadata: dict[bytes, bytes]) -> 
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:
+    import pyarrow as pa
+
     return kind.value_type if isinstance(kind, pa.FixedSizeListType | pa.ListType) else kind
 
 
 def _leaf(column: pa.Field) -> str:
+    import pyarrow as pa
+
     nested = isinstance(column.type, pa.FixedSizeListType | pa.ListType)
     return f"{column.name}.list.element" if nested else column.name

@@ -240,7 +240,7 @@ def test_a_category_that_nobody_draws_is_refused(tmp_path: Path) -> None:
 
 
 def test_importing_the_demo_loads_neither_codecs_nor_scipy() -> None:
-    heavy = ["av", "scipy", "torch", "ingest"]
+    heavy = ["av", "scipy", "torch", "alignhouse.ingest"]
     code = f"import sys, alignhouse.demo.data; print([name for name in {heavy} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import alignhouse, alignhouse_process, start_alignhouse
+from made_once import made_once, session_folder
 from PIL import Image
 
 N_STIMULI = 12
+NETWORKS = ("AlexNet", "vit_base_patch16_224", "my_own")
 PARTS = ("lV1v", "rV1v", "lV1d", "rV1d", "lEBA", "rEBA")
 STUDY = """
 [study]
@@ -34,6 +38,8 @@ permutations = 50
 path = "report"
 """
 
+RUN = ("run", "study.toml", "--no-report")
+
 
 class MiniStudy:
     """The folder of a miniature study and how to run the command line in it."""
@@ -42,6 +48,8 @@ class MiniStudy:
         self.folder = folder
         self.file = folder / "study.toml"
         self.warehouse = folder / "mini.alignhouse"
+        # What the run of a study that is shared printed to standard error.
+        self.said = folder / "said.txt"
 
     def betas(self, subject: int, part: str) -> Path:
         name = f"sub-{subject:02d}"
@@ -59,12 +67,20 @@ class MiniStudy:
         pairs = N_STIMULI * (N_STIMULI - 1) // 2
         np.savez(folder / "rdms.npz", **{f"layer{i}": rng.random(pairs) for i in range(4)})
 
-    def alignhouse(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "alignhouse", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=self.folder)
+    def alignhouse(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """The command line in the study's folder, in this process."""
+        return alignhouse(*arguments, folder=self.folder, stdin=stdin)
+
+    def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line in a process of its own."""
+        return alignhouse_process(*arguments, folder=self.folder)
+
+    def start(self, *arguments: str, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        """Start the command line in a process of its own, and do not wait for its end."""
+        return start_alignhouse(*arguments, folder=self.folder, stderr=stderr)
 
     def run(self) -> subprocess.CompletedProcess[str]:
-        return self.alignhouse("run", "study.toml", "--no-report")
+        return self.alignhouse(*RUN)
 
     def state(self) -> dict[str, bytes]:
         """Every file of the warehouse with its content, the lock and the memory of hashes apart."""
@@ -99,7 +115,7 @@ def mini_study(folder: Path) -> MiniStudy:
     for number in range(N_STIMULI):
         pixels = rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(stimuli / f"{1001 + number}.png")
-    for seed, network in enumerate(("AlexNet", "vit_base_patch16_224", "my_own")):
+    for seed, network in enumerate(NETWORKS):
         study.add_network(network, seed)
     study.file.write_text(STUDY, encoding="utf-8")
     return study
@@ -115,22 +131,51 @@ def make_study(tmp_path: Path) -> Callable[..., MiniStudy]:
     return make
 
 
-@pytest.fixture(scope="module")
-def make_shared_study(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MiniStudy]:
-    """As `make_study`, for studies that are run once for all tests of a file."""
-
-    def make(name: str = "study") -> MiniStudy:
-        return mini_study(tmp_path_factory.mktemp("shared") / name)
-
-    return make
-
-
 @pytest.fixture
 def study(make_study: Callable[..., MiniStudy]) -> MiniStudy:
     return make_study()
 
 
-@pytest.fixture(scope="module")
-def shared_study(make_shared_study: Callable[..., MiniStudy]) -> MiniStudy:
-    """A miniature study for all tests of a module, which are to leave it as it is once it has run."""
-    return make_shared_study()
+@pytest.fixture(scope="session")
+def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MiniStudy]:
+    """Runs the miniature study once in a session for each set of changes to it.
+
+    The study is shared by all tests: they read it and leave it as it is, or copy it (`copy_finished`).
+    """
+
+    def run(
+        *changes: tuple[str, str], arguments: tuple[str, ...] = RUN, networks: tuple[str, ...] = ()
+    ) -> MiniStudy:
+        """changes : (old, new) text of the study file. networks : names of further networks."""
+        asked = hashlib.sha256(repr((changes, arguments, networks)).encode()).hexdigest()[:12]
+
+        def make(folder: Path) -> None:
+            study = mini_study(folder)
+            for old, new in changes:
+                study.change(old, new)
+            for seed, name in enumerate(networks, start=len(NETWORKS)):
+                study.add_network(name, seed)
+            done = study.alignhouse(*arguments)
+            assert done.returncode == 0, done.stderr
+            study.said.write_text(done.stderr, encoding="utf-8")
+
+        return MiniStudy(made_once(session_folder(tmp_path_factory) / "finished" / asked, make))
+
+    return run
+
+
+@pytest.fixture
+def copy_finished(run_once: Callable[..., MiniStudy], tmp_path: Path) -> Callable[..., MiniStudy]:
+    """Copies a finished miniature study for one test; takes what `run_once` takes, and a name."""
+
+    def copy(*changes: tuple[str, str], name: str = "study", **options: tuple[str, ...]) -> MiniStudy:
+        done = run_once(*changes, **options)
+        return MiniStudy(Path(shutil.copytree(done.folder, tmp_path / name)))
+
+    return copy
+
+
+@pytest.fixture
+def finished(copy_finished: Callable[..., MiniStudy]) -> MiniStudy:
+    """A copy of the miniature study that has been run without a report."""
+    return copy_finished()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+from command_line import alignhouse_process
 
 from alignhouse.cli.shell import Shell
 from alignhouse.warehouse import Warehouse
@@ -16,16 +18,13 @@ from alignhouse.warehouse.store import SNAPSHOT
 
 
 @pytest.fixture
-def done(study: Any) -> Any:
-    study.change("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
-    run = study.run()
-    assert run.returncode == 0, run.stderr
-    return study
+def done(finished: Any) -> Any:
+    return finished
 
 
 def shell(study: Any, lines: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "alignhouse", "shell"]
-    return subprocess.run(command, input=lines, capture_output=True, text=True, cwd=study.folder, timeout=60)
+    """What the prompt says to lines that come through a pipe."""
+    return alignhouse_process("shell", folder=study.folder, stdin=lines)
 
 
 def test_the_ending_of_a_file_says_its_format(done: Any) -> None:
@@ -102,3 +101,46 @@ def test_check_names_a_broken_row_and_a_stale_summary(done: Any) -> None:
     assert "rho_in_range: protocol = " in told.stdout
     assert "subject = sub-01" in told.stdout
     assert "summary layer_score: " in told.stdout
+
+
+ASK_AND_LIST_WHAT_WAS_LOADED = """
+import sys
+from alignhouse.cli.app import main
+sys.argv = ["alignhouse", "ask", "best_layer", "--roi", "V1"]
+try:
+    main()
+finally:
+    print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+"""
+
+
+def test_asking_loads_nothing_that_is_slow_to_load(done: Any) -> None:
+    command = [sys.executable, "-c", ASK_AND_LIST_WHAT_WAS_LOADED]
+    asked = subprocess.run(command, capture_output=True, text=True, cwd=done.folder)
+    assert asked.returncode == 0, asked.stderr
+    assert "my_own" in asked.stdout
+    loaded = set(asked.stderr.split())
+    assert "duckdb" in loaded
+    slow = {"matplotlib", "numpy", "pandas", "plotnine", "polars", "pyarrow", "scipy", "torch"}
+    assert loaded & slow == set()
+
+
+def test_a_table_shows_what_other_formats_hold(done: Any) -> None:
+    query = (
+        "select model, 'sound' as protocol, null as remark, count(*) as n, sum(1)::hugeint as many,"
+        " 1.5::decimal(4, 2) as half, avg(rho) as mean, true as yes, date '2024-02-29' as day"
+        " from alignment group by model order by model"
+    )
+    lines = [line.split() for line in done.alignhouse("sql", query).stdout.splitlines()]
+    frame = pl.read_csv(io.StringIO(done.alignhouse("sql", query, "--format", "csv").stdout))
+    assert lines[0] == ["protocol:", "sound"]
+    assert lines[1] == ["model", "n", "many", "half", "mean", "yes", "day"]
+    assert lines[2:] == [
+        [row["model"], "48", "48", "1.50", f"{row['mean']:.4g}", "True", "2024-02-29"]
+        for row in frame.iter_rows(named=True)
+    ]
+    heading, *rest = done.alignhouse(
+        "sql", "select 1234567 as n, 'abcdefg' as name, 1 as m"
+    ).stdout.splitlines()
+    assert heading == "      n  name     m", "numbers stand to the right"
+    assert rest == ["1234567  abcdefg  1"]

@@ -188,12 +188,11 @@ def test_a_new_warehouse_is_not_even_begun(study: Any, fault: Callable[[Any], st
     "fault",
     [cut_pickle, nan_in_betas, a_stimulus_too_few, broken_image, rdms_of_another_size, unknown_network],
 )
-def test_a_warehouse_with_results_stays_as_it_was(study: Any, fault: Callable[[Any], str]) -> None:
-    assert study.run().returncode == 0
-    before = study.state()
-    pattern = fault(study)
-    assert_one_clear_line(study.run(), pattern)
-    assert study.state() == before
+def test_a_warehouse_with_results_stays_as_it_was(finished: Any, fault: Callable[[Any], str]) -> None:
+    before = finished.state()
+    pattern = fault(finished)
+    assert_one_clear_line(finished.run(), pattern)
+    assert finished.state() == before
 
 
 def test_the_bomb_of_these_tests_would_go_off(tmp_path: Path) -> None:
@@ -201,30 +200,35 @@ def test_the_bomb_of_these_tests_would_go_off(tmp_path: Path) -> None:
     assert (tmp_path / "exploded").exists()
 
 
-def test_a_second_writer_is_told_who_holds_the_lock(study: Any) -> None:
-    study.run()
-    command = [sys.executable, "-c", HOLD_THE_LOCK, str(study.warehouse)]
+def test_a_second_writer_is_told_who_holds_the_lock(finished: Any) -> None:
+    command = [sys.executable, "-c", HOLD_THE_LOCK, str(finished.warehouse)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdin is not None
         assert holder.stdout.readline() == "writing\n"
-        before = study.state()
-        assert_one_clear_line(study.run(), f"process {holder.pid} of .*alignhouse run other.toml, since 20")
-        assert study.state() == before
+        before = finished.state()
+        assert_one_clear_line(
+            finished.run(), f"process {holder.pid} of .*alignhouse run other.toml, since 20"
+        )
+        assert finished.state() == before
         holder.stdin.write("\n")
 
 
-def test_a_missing_warehouse_or_question_is_one_line_too(study: Any) -> None:
+def test_a_missing_warehouse_or_question_is_one_line_too(study: Any, finished: Any) -> None:
     assert_one_clear_line(study.alignhouse("ask", "networks"), "which warehouse is meant")
     assert_one_clear_line(study.alignhouse("ask", "networks", "-w", "nowhere"), "nowhere.*no such folder")
-    study.run()
     assert_one_clear_line(
-        study.alignhouse("ask", "network"), "no question is called 'network'.*did you mean networks"
+        finished.alignhouse("ask", "network"), "no question is called 'network'.*did you mean networks"
     )
-    assert_one_clear_line(study.alignhouse("ask", "best_layer", "--region", "V1"), "no parameter 'region'")
+    assert_one_clear_line(finished.alignhouse("ask", "best_layer", "--region", "V1"), "no parameter 'region'")
+
+
+def test_a_process_ends_with_the_exit_code_and_prints_the_line(study: Any) -> None:
+    assert_one_clear_line(study.process("run", "study.tom"), "study.tom")
+    assert study.process("--help").returncode == 0
 
 
 def test_the_traceback_is_there_for_those_who_ask(study: Any) -> None:
-    done = study.alignhouse("--debug", "run", "nowhere.toml")
+    done = study.process("--debug", "run", "nowhere.toml")
     assert done.returncode != 0
     assert "Traceback" in done.stderr

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import alignhouse
 
 from alignhouse.warehouse import Warehouse
 
@@ -26,10 +24,8 @@ def warehouse(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     folder = tmp_path_factory.mktemp("cichy78")
     study = folder / "cichy78.toml"
     study.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
-    command = [sys.executable, "-m", "alignhouse", "run", str(study), "--no-report"]
-    done = subprocess.run(
-        command, env={**os.environ, "CICHY78": str(test_data / "cichy78")}, capture_output=True, text=True
-    )
+    environment = {"CICHY78": str(test_data / "cichy78")}
+    done = alignhouse("run", str(study), "--no-report", folder=folder, environment=environment)
     assert done.returncode == 0, done.stderr
     return folder / "cichy78.alignhouse"
 
@@ -57,9 +53,8 @@ def test_every_network_is_scored_with_every_subject_and_says_that_it_is_untraine
     assert stimuli == [(78, 1, 1, None)]
 
 
-def test_the_example_says_which_variable_is_not_set(tmp_path: Path) -> None:
-    environment = {key: value for key, value in os.environ.items() if key != "CICHY78"}
-    command = [sys.executable, "-m", "alignhouse", "run", str(EXAMPLE), "--no-report"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
+def test_the_example_says_which_variable_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CICHY78", raising=False)
+    done = alignhouse("run", str(EXAMPLE), "--no-report", folder=tmp_path)
     assert done.returncode == 2
     assert "variable $CICHY78 is not set" in done.stderr

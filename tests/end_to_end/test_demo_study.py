@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import alignhouse, start_alignhouse
 
 from alignhouse.demo.data import make_demo_data
 from alignhouse.study.file import read_study
@@ -31,6 +31,7 @@ weights = "random"
 protocols = ["sound", "paper"]
 permutations = 50
 """
+RUN = ("run", "study.toml", "--no-report")
 REMARK = "synthetic brains, random weights"
 
 
@@ -39,20 +40,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     make_demo_data(folder / "data", subjects=3, test_clips=6, train_clips=2)
     (folder / "study.toml").write_text(STUDY, encoding="utf-8")
-    killed = subprocess.Popen(command(folder), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    killed = start_alignhouse(*RUN, folder=folder, stderr=subprocess.PIPE)
     assert killed.stderr is not None
     while "Extracting" not in killed.stderr.readline():
         assert killed.poll() is None
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() != 0
-    done = subprocess.run(command(folder), capture_output=True, text=True)
+    done = alignhouse(*RUN, folder=folder)
     assert done.returncode == 0, done.stderr
     assert "Storing betas" not in done.stderr, "the inputs were safe before the kill"
     return folder
-
-
-def command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "alignhouse", "run", str(folder / "study.toml"), "--no-report"]
 
 
 def test_every_row_of_every_result_says_what_it_is(demo: Path) -> None:
@@ -92,12 +89,7 @@ def test_pretrained_weights_that_are_missing_are_named_before_anything_starts(
     )
     text = text.replace('"data', f'"{demo}/data').replace("demo.alignhouse", "other.alignhouse")
     (tmp_path / "study.toml").write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        command(tmp_path),
-        capture_output=True,
-        text=True,
-        env={"ALIGNHOUSE_WEIGHTS": str(tmp_path), "PATH": ""},
-    )
+    done = alignhouse(*RUN, folder=tmp_path, environment={"ALIGNHOUSE_WEIGHTS": str(tmp_path)})
     assert done.returncode == 2
     assert "x3d_s: no file" in done.stderr
     assert 'weights = "random" on purpose' in done.stderr

@@ -36,16 +36,13 @@ DRAWN = {
 
 
 @pytest.fixture(scope="module")
-def study(make_shared_study: Callable[..., Any]) -> Any:
-    """Six networks and six regions, four of them sides of the other two."""
-    made = make_shared_study("figures")
-    made.change('["V1", "EBA"]', SIDES)
-    made.change("permutations = 50", "permutations = 50\nbootstraps = 30\nhalvings = 2")
-    for seed, name in enumerate(NETWORKS[3:], start=3):
-        made.add_network(name, seed)
-    done = made.run()
-    assert done.returncode == 0, done.stderr
-    return made
+def study(run_once: Callable[..., Any]) -> Any:
+    """Six networks and six regions, four of them sides of the other two; tests only read it."""
+    return run_once(
+        ('["V1", "EBA"]', SIDES),
+        ("permutations = 50", "permutations = 50\nbootstraps = 30\nhalvings = 2"),
+        networks=NETWORKS[3:],
+    )
 
 
 @pytest.fixture
@@ -78,8 +75,18 @@ def test_what_a_figure_draws_is_what_its_query_answers(warehouse: Warehouse, nam
     assert plain_rows(plot.data, DRAWN[name]) == plain_rows(answer, DRAWN[name])
 
 
-@pytest.mark.parametrize("name", list(figures()))
-@pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
+SUFFIXES = ("pdf", "svg", "png")
+
+
+def figures_as_files() -> Iterator[Any]:
+    """Every figure in every format; each figure in one format, in turn, is not slow."""
+    for number, name in enumerate(figures()):
+        for suffix in SUFFIXES:
+            is_slow = suffix != SUFFIXES[number % len(SUFFIXES)]
+            yield pytest.param(suffix, name, marks=[pytest.mark.slow] if is_slow else [])
+
+
+@pytest.mark.parametrize(("suffix", "name"), figures_as_files())
 def test_every_figure_says_what_it_is_of_and_is_a_file(
     warehouse: Warehouse, tmp_path: Any, name: str, suffix: str
 ) -> None:
@@ -198,7 +205,8 @@ def test_networks_are_chosen_by_glob(warehouse: Warehouse) -> None:
     assert sorted(plot.data["model"].unique()) == ["AlexNet", "ResNet50", "x3d_s"]
 
 
-def test_the_command_lists_figures_and_writes_one(study: Any) -> None:
+def test_the_command_lists_figures_and_writes_one(finished: Any) -> None:
+    study = finished
     listed = study.alignhouse("figure")
     assert listed.returncode == 0, listed.stderr
     assert all(name in listed.stdout for name in figures())
@@ -259,10 +267,9 @@ def test_one_network_of_which_nothing_is_known_and_one_subject_leave_figures_tha
     assert "GFLOPs: 1" in said["complexity"]
 
 
-def test_several_data_sets_are_listed_and_one_is_to_be_named(make_study: Callable[..., Any]) -> None:
-    study = make_study("two")
+def test_several_data_sets_are_listed_and_one_is_to_be_named(finished: Any) -> None:
+    study = finished
     study.change("permutations = 50", "permutations = 20\nbootstraps = 0\nhalvings = 0")
-    assert study.run().returncode == 0
     study.change('dataset = "mini"', 'dataset = "other"')
     assert study.run().returncode == 0
     with Warehouse.open(study.warehouse) as opened:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-NETWORKS = 'include = ["AlexNet", "cait_xxs24_224"]\nweights = "random"'
+NETWORKS = ('rdms = "models"', 'include = ["AlexNet", "cait_xxs24_224"]\nweights = "random"')
+EXTRACT = ("ingest", "networks", "study.toml")
 EXTRACTING = "Extracting RDMs of networks"
 
 
@@ -26,7 +25,7 @@ def networks(make_study: Callable[[str], Any]) -> Callable[[str], Any]:
     def make(name: str) -> Any:
         study = make_study(name)
         shutil.rmtree(study.folder / "models")
-        study.change('rdms = "models"', NETWORKS)
+        study.change(*NETWORKS)
         return study
 
     return make
@@ -43,19 +42,18 @@ def stored(study: Any) -> dict[str, bytes]:
 
 def extract(study: Any) -> str:
     """Extract what is missing; what was said."""
-    done = study.alignhouse("ingest", "networks", "study.toml")
+    done = study.alignhouse(*EXTRACT)
     assert done.returncode == 0, done.stderr
     said: str = done.stderr
     return said
 
 
-def test_a_killed_extraction_goes_on_at_the_next_network(networks: Callable[[str], Any]) -> None:
-    undisturbed, study = networks("undisturbed"), networks("killed")
-    assert f"{EXTRACTING}: 4 to do" in extract(undisturbed)
-    command = [sys.executable, "-m", "alignhouse", "ingest", "networks", "study.toml"]
-    process = subprocess.Popen(
-        command, cwd=study.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def test_a_killed_extraction_goes_on_at_the_next_network(
+    networks: Callable[[str], Any], run_once: Callable[..., Any]
+) -> None:
+    undisturbed, study = run_once(NETWORKS, arguments=EXTRACT), networks("killed")
+    assert f"{EXTRACTING}: 4 to do" in undisturbed.said.read_text(encoding="utf-8")
+    process = study.start(*EXTRACT)
     while not any("model=AlexNet" in path for path in stored(study)):
         assert process.poll() is None
         time.sleep(0.01)
@@ -66,14 +64,13 @@ def test_a_killed_extraction_goes_on_at_the_next_network(networks: Callable[[str
     assert EXTRACTING in said
     assert stored(study) == stored(undisturbed), "the same bytes, whether or not it was killed"
     assert list((study.warehouse / "scratch").rglob("*")) == []
-    assert "Nothing to do" in study.alignhouse("ingest", "networks", "study.toml").stdout
+    assert "Nothing to do" in study.alignhouse(*EXTRACT).stdout
 
 
 def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_done(
-    networks: Callable[[str], Any],
+    copy_finished: Callable[..., Any],
 ) -> None:
-    study = networks("changing")
-    extract(study)
+    study = copy_finished(NETWORKS, arguments=EXTRACT)
     before = stored(study)
     picture = sorted((study.folder / "stimuli").iterdir())[0]
     noise = np.random.default_rng(9).integers(0, 256, (40, 40, 3), dtype=np.uint8)
@@ -87,22 +84,21 @@ def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_do
 
 def test_limits_on_the_command_line_go_before_those_of_the_study(networks: Callable[[str], Any]) -> None:
     study = networks("limited")
-    arguments = ("ingest", "networks", "study.toml")
-    refused = study.alignhouse(*arguments, "--scratch", "1MB", "--memory", "4MB")
+    refused = study.alignhouse(*EXTRACT, "--scratch", "1MB", "--memory", "4MB")
     assert refused.returncode == 1
     assert "at most 1.0 MB of scratch" in refused.stdout
     assert "raise compute.scratch" in refused.stdout
     assert not stored(study)
-    parted = study.alignhouse(*arguments, "--scratch", "12MB", "--memory", "8MB")
+    parted = study.alignhouse(*EXTRACT, "--scratch", "12MB", "--memory", "8MB")
     assert parted.returncode == 0, parted.stderr
     assert "passes over groups of layers" in parted.stderr
-    wrong = study.alignhouse(*arguments, "--memory", "much")
+    wrong = study.alignhouse(*EXTRACT, "--memory", "much")
     assert wrong.returncode == 2
     assert "memory: expected 'much' is no size" in wrong.stderr
 
 
 def test_a_device_that_is_none_is_refused(networks: Callable[[str], Any], tmp_path: Path) -> None:
     study = networks("device")
-    refused = study.alignhouse("ingest", "networks", "study.toml", "--device", "gpu")
+    refused = study.alignhouse(*EXTRACT, "--device", "gpu")
     assert refused.returncode == 2
     assert "device" in refused.stderr

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from command_line import alignhouse
 from one_network import null_distribution
 
 from alignhouse.analysis.statistics.permutation import p_value, stimulus_permutations
@@ -49,8 +48,7 @@ def warehouse(test_data: Path, expected: Path, tmp_path_factory: pytest.TempPath
         shutil.copy(expected / network / "model_rdms_pca22.npz", folder / "models" / network)
     study = folder / "parity.toml"
     study.write_text(STUDY.format(data=json.dumps(str(test_data / "paper_parity"))[1:-1]), encoding="utf-8")
-    command = [sys.executable, "-m", "alignhouse", "run", str(study), "--no-report"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = alignhouse("run", str(study), "--no-report", folder=folder)
     assert done.returncode == 0, done.stderr
     return folder / "parity.alignhouse"
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 from alignhouse.warehouse import Warehouse
 
 
-def test_asking_during_a_run_with_another_reader_open(study: Any) -> None:
-    study.run()
+def test_asking_during_a_run_with_another_reader_open(finished: Any) -> None:
+    study = finished
     with Warehouse.open(study.warehouse) as patient:
         before = patient.sql("select count(*) from alignment").fetchall()
         for seed in range(20, 30):
             study.add_network(f"network{seed}", seed)
-        command = [sys.executable, "-m", "alignhouse", "run", "study.toml", "--no-report"]
-        run = subprocess.Popen(
-            command, cwd=study.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
+        run = study.start("run", "study.toml", "--no-report", stderr=subprocess.PIPE)
         assert run.stderr is not None
         while "Scoring networks" not in run.stderr.readline():
             assert run.poll() is None

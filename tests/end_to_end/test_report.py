@@ -6,17 +6,32 @@ import html
 import json
 import re
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 import pytest
 
+from alignhouse.analysis.report import pictures
+
 
 @pytest.fixture
-def reported(study: Any) -> Any:
-    done = study.alignhouse("run", "study.toml")
-    assert done.returncode == 0, done.stderr
-    return study
+def reported(copy_finished: Callable[..., Any]) -> Any:
+    """The finished study with its report."""
+    return copy_finished(arguments=("run", "study.toml"))
+
+
+@pytest.fixture
+def in_one_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures as SVG alone, for tests whose subject is not their files."""
+    monkeypatch.setattr(pictures, "FORMATS", ("svg",))
+
+
+@pytest.fixture
+def two_figures(in_one_format: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two figures of each protocol, for tests whose subject is not the figures."""
+    plan = pictures.planned_figures
+    monkeypatch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:2])
 
 
 def test_the_report_is_one_page_that_says_what_its_numbers_are(reported: Any) -> None:
@@ -46,8 +61,9 @@ def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
     assert json.loads((reported.folder / "report" / ".made-from").read_text())["files"]
 
 
-def test_what_was_not_done_is_said_with_what_to_run(study: Any) -> None:
-    assert study.alignhouse("analyse", "rsa", "study.toml").returncode == 0
+@pytest.mark.usefixtures("two_figures")
+def test_what_was_not_done_is_said_with_what_to_run(copy_finished: Callable[..., Any]) -> None:
+    study = copy_finished(arguments=("analyse", "rsa", "study.toml"))
     done = study.alignhouse("report", "early")
     assert done.returncode == 0, done.stderr
     page = html.unescape((study.folder / "early" / "index.html").read_text(encoding="utf-8"))
@@ -61,6 +77,7 @@ def test_what_was_not_done_is_said_with_what_to_run(study: Any) -> None:
     assert "Chosen on one half of the stimuli and scored on the other" in page
 
 
+@pytest.mark.usefixtures("in_one_format")
 def test_one_network_one_subject_one_region(study: Any) -> None:
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
     study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20\nhalvings = 2')
@@ -79,6 +96,7 @@ def test_one_network_one_subject_one_region(study: Any) -> None:
         assert sentence in page, sentence
 
 
+@pytest.mark.usefixtures("two_figures")
 def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) -> None:
     page = reported.folder / "report" / "index.html"
     before = page.stat().st_mtime_ns
@@ -94,6 +112,7 @@ def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) 
     assert (reported.folder / "report" / "data" / "best_layer.csv").is_file()
 
 
+@pytest.mark.usefixtures("two_figures")
 def test_a_report_can_be_made_of_any_warehouse(reported: Any) -> None:
     done = reported.alignhouse("report", "elsewhere", "--group-by", "family")
     assert done.returncode == 0, done.stderr

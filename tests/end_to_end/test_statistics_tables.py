@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,9 @@ UNCERTAIN = ("score_interval", "layer_choice", "layer_vote", "difference_interva
 
 
 @pytest.fixture(scope="module")
-def done(shared_study: Any) -> Any:
-    shared_study.change("permutations = 50", "permutations = 50\nbootstraps = 40\nhalvings = 5\nseed = 3")
-    run = shared_study.run()
-    assert run.returncode == 0, run.stderr
-    return shared_study
+def done(run_once: Callable[..., Any]) -> Any:
+    """A finished study that tests only read."""
+    return run_once(("permutations = 50", "permutations = 50\nbootstraps = 40\nhalvings = 5\nseed = 3"))
 
 
 def rows(study: Any, query: str) -> pl.DataFrame:
@@ -167,8 +166,10 @@ def test_complexity_counts_networks_without_figures(done: Any) -> None:
     assert (plain["n_networks"], plain["n_left_out"], plain["correlation"]) == (2, 1, None)
 
 
-def test_rsa_alone_does_without_them_and_what_it_did_is_not_done_again(study: Any) -> None:
-    assert study.alignhouse("analyse", "rsa", "study.toml").returncode == 0
+def test_rsa_alone_does_without_them_and_what_it_did_is_not_done_again(
+    copy_finished: Callable[..., Any],
+) -> None:
+    study = copy_finished(arguments=("analyse", "rsa", "study.toml"))
     for table in UNCERTAIN:
         assert rows(study, f"from {table}").is_empty()
     assert len(rows(study, "from corrected_significance")) > 0

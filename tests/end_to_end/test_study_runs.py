@@ -15,53 +15,49 @@ from scipy.stats import spearmanr
 from alignhouse.warehouse import Warehouse
 
 
-def test_the_alignment_in_the_warehouse_is_that_of_the_raw_files(study: Any) -> None:
-    assert study.run().returncode == 0
-    with Warehouse.open(study.warehouse) as opened:
+def test_the_alignment_in_the_warehouse_is_that_of_the_raw_files(finished: Any) -> None:
+    with Warehouse.open(finished.warehouse) as opened:
         rows = opened.sql("select * from alignment").pl()
     assert len(rows) == 2 * 3 * 4 * 2 * 3  # protocols, networks, layers, regions, subjects
     parts = {"V1": ["lV1v", "rV1v", "lV1d", "rV1d"], "EBA": ["lEBA", "rEBA"]}
     for row in rows.iter_rows(named=True):
         subject = int(row["subject"].removeprefix("sub-"))
         betas = [
-            pickle.loads(study.betas(subject, part).read_bytes())["test_data_allvoxel"].mean(axis=1)
+            pickle.loads(finished.betas(subject, part).read_bytes())["test_data_allvoxel"].mean(axis=1)
             for part in parts[row["roi"]]
         ]
         brain = pdist(np.concatenate(betas, axis=1), "correlation")
-        model = np.load(study.folder / "models" / row["model"] / "rdms.npz")[row["layer"]]
+        model = np.load(finished.folder / "models" / row["model"] / "rdms.npz")[row["layer"]]
         assert abs(row["rho"] - spearmanr(brain, model).statistic) < 1e-6
         assert row["remark"] == "synthetic brains"
 
 
-def test_run_again_it_does_nothing_and_says_so(study: Any) -> None:
-    study.run()
-    before = study.state()
-    again = study.run()
+def test_run_again_it_does_nothing_and_says_so(finished: Any) -> None:
+    before = finished.state()
+    again = finished.run()
     assert "Nothing to do" in again.stdout
-    assert study.state() == before
+    assert finished.state() == before
 
 
-def test_with_one_network_more_it_does_that_network_only(study: Any) -> None:
-    study.run()
-    before = {path for path in study.state() if path.startswith(("rdms", "betas", "nulls"))}
-    study.add_network("newcomer", seed=9)
-    more = study.run()
-    new = {path for path in study.state() if path.startswith(("rdms", "betas", "nulls"))} - before
+def test_with_one_network_more_it_does_that_network_only(finished: Any) -> None:
+    before = {path for path in finished.state() if path.startswith(("rdms", "betas", "nulls"))}
+    finished.add_network("newcomer", seed=9)
+    more = finished.run()
+    new = {path for path in finished.state() if path.startswith(("rdms", "betas", "nulls"))} - before
     assert len(new) == 3, "its RDMs, and a null under each protocol"
     assert all("model=newcomer" in path for path in new)
     assert "AlexNet" not in more.stderr
 
 
-def test_a_file_replaced_under_the_same_name_is_noticed(study: Any) -> None:
-    study.run()
-    path = study.betas(2, "lEBA")
+def test_a_file_replaced_under_the_same_name_is_noticed(finished: Any) -> None:
+    path = finished.betas(2, "lEBA")
     data = pickle.loads(path.read_bytes())
     data["test_data_allvoxel"] = data["test_data_allvoxel"][::-1]
     path.write_bytes(pickle.dumps(data))
-    with Warehouse.open(study.warehouse) as opened:
+    with Warehouse.open(finished.warehouse) as opened:
         before = opened.sql("select * from alignment").pl()
-    study.run()
-    with Warehouse.open(study.warehouse) as opened:
+    finished.run()
+    with Warehouse.open(finished.warehouse) as opened:
         after = opened.sql("select * from alignment").pl()
     key = ["protocol", "model", "layer", "roi", "subject"]
     changed = before.join(after, on=key, suffix="_after").filter(pl.col("rho") != pl.col("rho_after"))
@@ -69,12 +65,11 @@ def test_a_file_replaced_under_the_same_name_is_noticed(study: Any) -> None:
     assert set(changed.select("roi", "subject").rows()) == {("EBA", "sub-02")}
 
 
-def test_other_permutations_are_scored_anew_from_stored_rdms(study: Any) -> None:
-    study.run()
-    study.change("permutations = 50", "permutations = 60")
-    run = study.run()
+def test_other_permutations_are_scored_anew_from_stored_rdms(finished: Any) -> None:
+    finished.change("permutations = 50", "permutations = 60")
+    run = finished.run()
     assert "Storing betas" not in run.stderr
-    with Warehouse.open(study.warehouse) as opened:
+    with Warehouse.open(finished.warehouse) as opened:
         counts = opened.sql("select distinct permutations from significance").fetchall()
     assert counts == [(60,)]
 
@@ -131,16 +126,15 @@ def test_all_stimuli_of_both_splits_can_be_asked_for(study: Any) -> None:
     assert all(abs(rho - expected) < 1e-6 for (rho,) in rows)
 
 
-def test_answers_come_in_every_format(study: Any) -> None:
-    study.run()
+def test_answers_come_in_every_format(finished: Any) -> None:
     question = ("ask", "alignment_by_model_type", "--roi", "V1")
-    table = study.alignhouse(*question)
+    table = finished.alignhouse(*question)
     assert "synthetic brains" in table.stdout
     assert "image-in1k" in table.stdout
-    csv = pl.read_csv(io.StringIO(study.alignhouse(*question, "--format", "csv").stdout))
-    records = json.loads(study.alignhouse(*question, "--format", "json").stdout)
-    study.alignhouse(*question, "--format", "parquet", "--out", "answer.parquet")
-    parquet = pl.read_parquet(study.folder / "answer.parquet")
+    csv = pl.read_csv(io.StringIO(finished.alignhouse(*question, "--format", "csv").stdout))
+    records = json.loads(finished.alignhouse(*question, "--format", "json").stdout)
+    finished.alignhouse(*question, "--format", "parquet", "--out", "answer.parquet")
+    parquet = pl.read_parquet(finished.folder / "answer.parquet")
     assert (
         csv["median_rho"].to_list()
         == [each["median_rho"] for each in records]
@@ -149,17 +143,15 @@ def test_answers_come_in_every_format(study: Any) -> None:
     assert parquet["n_models"].to_list() == [2, 1] or parquet["n_models"].to_list() == [1, 2]
 
 
-def test_any_sql_can_be_asked_and_nothing_written(study: Any) -> None:
-    study.run()
-    count = study.alignhouse("sql", "select count(*) as n from alignment", "--format", "json")
+def test_any_sql_can_be_asked_and_nothing_written(finished: Any) -> None:
+    count = finished.alignhouse("sql", "select count(*) as n from alignment", "--format", "json")
     assert json.loads(count.stdout) == [{"n": 144}]
     for query in ("select nonsense", "drop table alignment", "delete from alignment"):
-        refused = study.alignhouse("sql", query)
+        refused = finished.alignhouse("sql", query)
         assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
 
 
-def test_a_warehouse_is_rebuilt_from_its_parquet_files(study: Any) -> None:
-    study.run()
+def test_a_warehouse_is_rebuilt_from_its_parquet_files(finished: Any) -> None:
     tables = (
         "alignment",
         "significance",
@@ -172,22 +164,21 @@ def test_a_warehouse_is_rebuilt_from_its_parquet_files(study: Any) -> None:
     )
 
     def content() -> dict[str, list[tuple[Any, ...]]]:
-        with Warehouse.open(study.warehouse) as opened:
+        with Warehouse.open(finished.warehouse) as opened:
             return {table: opened.sql(f"from {table} order by all").fetchall() for table in tables}
 
     before = content()
-    (study.warehouse / "warehouse.duckdb").unlink()
-    assert study.alignhouse("rebuild").returncode == 0
+    (finished.warehouse / "warehouse.duckdb").unlink()
+    assert finished.alignhouse("rebuild").returncode == 0
     assert content() == before
-    assert "Nothing to do" in study.run().stdout
+    assert "Nothing to do" in finished.run().stdout
 
 
-def test_check_names_what_is_broken(study: Any) -> None:
-    study.run()
-    assert study.alignhouse("check").stdout == "All checks passed.\n"
-    [first, *_] = sorted((study.warehouse / "nulls").rglob("*.parquet"))
+def test_check_names_what_is_broken(finished: Any) -> None:
+    assert finished.alignhouse("check").stdout == "All checks passed.\n"
+    [first, *_] = sorted((finished.warehouse / "nulls").rglob("*.parquet"))
     first.write_bytes(first.read_bytes()[:-1] + b"!")
-    found = study.alignhouse("check")
+    found = finished.alignhouse("check")
     assert found.returncode == 1
     assert first.name in found.stdout
     assert "1 faults" in found.stderr
