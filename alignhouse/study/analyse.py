@@ -96,7 +96,7 @@ class _Stage:
         inputs: StudyInputs,
     ) -> None:
         self.run, self.study, self.scopes, self.models = run, study, scopes, models
-        self.brains, self.stimuli = inputs.brain_rdms, inputs.stimuli
+        self.brains, self.stimuli, self.training = inputs.brain_rdms, inputs.stimuli, inputs.training
         self.memory = min(study.compute.memory // 2, MOST_MEMORY)
         self.resampling = Resampling(
             draws=study.analysis.bootstraps,
@@ -198,9 +198,8 @@ class _Stage:
 
     def _train(self) -> frozenset[str]:
         """The stimuli that layers can be chosen on, where there are others to score them on."""
-        train = frozenset(each.name for each in self.stimuli if each.split == "train")
-        enough = FEWEST_CONDITIONS <= len(train) <= len(self.stimuli) - FEWEST_CONDITIONS
-        return train if enough else frozenset()
+        enough = FEWEST_CONDITIONS <= len(self.training) <= len(self.stimuli) - FEWEST_CONDITIONS
+        return self.training if enough else frozenset()
 
     def _labels(self, group_by: str, protocol: str) -> dict[str, str]:
         return {name: str(value) for name, value in self._facts_of_models(group_by, protocol).items()}

@@ -1,4 +1,4 @@
-"""From betas to brain RDMs: stored once by part, asked for by whatever region is made of the parts."""
+"""From betas to brain RDMs: betas are stored once for each part, and serve every region that has the part."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from alignhouse.ingest.betas.jobs import (
     brain_rdm_job,
     reliability_job,
 )
-from alignhouse.ingest.datasets.bmd.layout import find_beta_files, stimulus_names
-from alignhouse.ingest.datasets.bmd.regions import Region
+from alignhouse.ingest.betas.regions import Region
+from alignhouse.ingest.datasets.dataset import BetaSource, data_set
 from alignhouse.ingest.datasets.job import dataset_job
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.study.hashing import hash_files
@@ -24,10 +24,11 @@ from alignhouse.warehouse.artifacts import Artifact, read_metadata
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.executors import threaded, threads
 from alignhouse.warehouse.hashes import Hashes
+from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.schema import statement
+from alignhouse.warehouse.vectors import VectorFile
 
-SPLITS = {"test": ("test",), "train": ("train",), "all": ("train", "test")}
 SYNTHETIC = "synthetic brains"
 STORE_THEM = "store them with `alignhouse ingest betas`"
 BetasOfSubjects = Mapping[str, Mapping[str, Mapping[str, Artifact]]]
@@ -36,15 +37,17 @@ BetasOfSubjects = Mapping[str, Mapping[str, Mapping[str, Artifact]]]
 
 @dataclass(frozen=True)
 class BrainRequest:
-    """Which betas are meant, and what is made of them.
+    """Which betas are used, and how RDMs are made of them.
 
-    split : "test", "train" or "all". subjects : None for all that there are.
+    kind : of the data set, a name of the registry. dataset : what the user calls it.
+    split : one of the data set's, or "all". subjects : None for all that there are.
     skip_bad : leave out voxels with NaN or infinite values. min_ncsnr : keep only voxels that reach it.
     memory : bytes that may be used for betas and patterns.
     """
 
+    kind: str
     dataset: str
-    version: str
+    version: str | None
     split: str
     regions: Sequence[Region]
     subjects: Sequence[str] | None = None
@@ -55,15 +58,32 @@ class BrainRequest:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return SPLITS[self.split]
+        return data_set(self.kind).splits_of(self.split)
 
     def recorded(self) -> dict[str, Any]:
-        """What a run that no study file describes keeps of it."""
+        """What a run keeps of it, if no study file describes the run."""
         return {**asdict(self), "regions": [region.name for region in self.regions]}
 
     @property
     def parts(self) -> list[str]:
         return list(dict.fromkeys(part for region in self.regions for part in region.parts))
+
+    @property
+    def betas(self) -> BetaSource:
+        """How the data set reads betas.
+
+        Raises
+        ------
+        BadInput : it gives ready RDMs instead.
+        """
+        source = data_set(self.kind).betas
+        if source is None:
+            raise BadInput(f"data sets of kind {self.kind!r} have no betas")
+        return source
+
+    def of_version(self) -> str:
+        """The data set and its version, in words."""
+        return self.dataset if self.version is None else f"{self.dataset}, version {self.version}"
 
 
 @dataclass(frozen=True)
@@ -75,23 +95,26 @@ class BrainRdms:
 
 
 def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> BetasOfSubjects:
-    """The betas of the requested subjects, parts and splits, in the warehouse; those that are there stay.
+    """Store the betas of the requested subjects, parts and splits, unless they are stored already.
 
     Raises
     ------
     BadInput : a file is missing, damaged, or has bad values that are not to be skipped.
     """
-    files = find_beta_files(root, request.version, request.parts, request.subjects)
+    source = request.betas
+    files = source.find(root, request.version, request.parts, request.subjects)
     n_subjects = len({file.subject for file in files})
     run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
-    sha256 = hash_files([file.path for file in files], hashes, run.progress, root)
+    paths = list(dict.fromkeys(path for file in files for path in file.paths))
+    sha256 = hash_files(paths, hashes, run.progress, root)
     jobs = {
         (file.subject, file.part, split): betas_job(
             file,
-            sha256[file.path],
+            sha256,
             request.dataset,
             request.version,
             split,
+            open_raw=source.open,
             skip_bad=request.skip_bad,
             memory=request.memory // threads(),
         )
@@ -102,17 +125,17 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
     stored: dict[str, dict[str, dict[str, Artifact]]] = {}
     for (subject, part, split), job in jobs.items():
         stored.setdefault(subject, {}).setdefault(part, {})[split] = done[job.key][0]
-    for line in _left_out(run.writer.folder, stored):
+    for line in _skipped_voxels(run.writer.folder, stored):
         run.progress.say(line)
     return stored
 
 
 def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
-    """The requested betas as earlier runs stored them; of each, what was stored last.
+    """The requested betas as earlier runs stored them; the latest of each.
 
     Raises
     ------
-    BadInput : some are not there; the first is named.
+    BadInput : some are not stored; the error names the first.
     """
     found = run.writer.artifacts(
         "stored_betas",
@@ -126,8 +149,7 @@ def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
         subject, part, split = (artifact.settings[name] for name in ("subject", "part", "split"))
         stored.setdefault(subject, {}).setdefault(part, {})[split] = artifact
     if not stored:
-        where = f"no betas of {request.dataset}, version {request.version}, in {run.writer.folder}"
-        raise BadInput(where, hint=STORE_THEM)
+        raise BadInput(f"no betas of {request.of_version()}, in {run.writer.folder}", hint=STORE_THEM)
     subjects = sorted(stored if request.subjects is None else set(request.subjects), key=natural_key)
     for subject in subjects:
         if subject not in stored:
@@ -140,14 +162,19 @@ def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
 
 
 def conditions_of(folder: Path, betas: BetasOfSubjects, splits: Sequence[str]) -> Conditions:
-    """The stimuli that stored betas are of, where no folder of stimuli says which are meant."""
+    """The stimuli of stored betas: all of them, in the order of their rows.
+
+    Raises
+    ------
+    BadInput : no subject has voxels in a split.
+    """
     by_split: dict[str, tuple[str, ...]] = {}
     for split in splits:
-        counts = (_about(folder, each).get("stimuli") for each in _artifacts(betas, split))
-        n = next((count for count in counts if count), None)
-        if n is None:
+        with_voxels = next((each for each in _artifacts(betas, split) if each.rows), None)
+        if with_voxels is None:
             raise BadInput(f"no {split} betas with voxels are stored")
-        by_split[split] = tuple(stimulus_names(split, n))
+        with VectorFile(folder / with_voxels.path, "beta") as file:
+            by_split[split] = tuple(dict.fromkeys(file.names("stimulus")))
     return Conditions(by_split)
 
 
@@ -163,7 +190,7 @@ def make_brain_rdms(
     if set(conditions.splits) != set(request.splits):
         raise BadInput(
             f"stimuli of split {request.split}",
-            expected=f"videos of {' and '.join(request.splits)}, by folder or by number (0001 to 1102)",
+            expected=f"stimuli of {' and '.join(request.splits)}, by folder or by name",
             found=" and ".join(conditions.splits),
         )
     regions = {
@@ -193,14 +220,40 @@ def make_brain_rdms(
     return BrainRdms(artifacts, absent)
 
 
+def description_job(
+    kind: str,
+    dataset: str,
+    version: str | None,
+    subjects: Sequence[str],
+    regions: Sequence[Region],
+    *,
+    absent: Mapping[str, Mapping[str, str]],
+    synthetic: bool,
+    remark: str,
+) -> Job:
+    """The job that describes a data set in the warehouse; see `dataset_job`."""
+    known = data_set(kind)
+    return dataset_job(
+        dataset,
+        kind,
+        version if known.versions else None,
+        subjects,
+        regions,
+        hemispheres={part: known.hemisphere_of(part) for region in regions for part in region.parts},
+        absent=absent,
+        synthetic=synthetic,
+        remark=remark,
+    )
+
+
 def describe_dataset(run: Run, request: BrainRequest, subjects: Sequence[str], *, synthetic: bool) -> None:
-    """Make a data set known of which betas are stored, unless it is known as just this already."""
+    """Register the data set of the stored betas, unless it is registered like this already."""
     remark = SYNTHETIC if synthetic else ""
     known = _dataset_row(run, request.dataset)
-    if known != ("bmd", request.version, synthetic, remark):
-        job = dataset_job(
+    if known != (request.kind, request.version, synthetic, remark):
+        job = description_job(
+            request.kind,
             request.dataset,
-            "bmd",
             request.version,
             subjects,
             [],
@@ -221,11 +274,11 @@ def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
     betas = find_stored_betas(run, request)
     known = _dataset_row(run, request.dataset)
     synthetic, remark = (known[2], known[3]) if known else (False, "")
-    conditions = conditions_of(run.writer.folder, betas, sorted(request.splits))
+    conditions = conditions_of(run.writer.folder, betas, request.splits)
     made = make_brain_rdms(run, betas, request, conditions, remark)
-    job = dataset_job(
+    job = description_job(
+        request.kind,
         request.dataset,
-        "bmd",
         request.version,
         list(betas),
         request.regions,
@@ -237,15 +290,15 @@ def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
     return made
 
 
-def _dataset_row(run: Run, dataset: str) -> tuple[str, str, bool, str] | None:
-    row: tuple[str, str, bool, str] | None = run.writer.connection.execute(
+def _dataset_row(run: Run, dataset: str) -> tuple[str, str | None, bool, str] | None:
+    row: tuple[str, str | None, bool, str] | None = run.writer.connection.execute(
         statement("dataset_row"), {"dataset": dataset}
     ).fetchone()
     return row
 
 
-def _left_out(folder: Path, stored: BetasOfSubjects) -> Iterator[str]:
-    """A line for each part of which voxels were skipped (the same ones in every split)."""
+def _skipped_voxels(folder: Path, stored: BetasOfSubjects) -> Iterator[str]:
+    """A line for each part with skipped voxels; they are the same in every split."""
     for subject, parts in stored.items():
         for part, of_part in parts.items():
             first = next(iter(of_part.values()))

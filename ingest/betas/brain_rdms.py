@@ -1,41 +1,34 @@
-"""Brain RDMs from betas."""
+"""Brain RDMs of several subjects: as a file gives them, and averaged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from alignhouse.ingest.rdm import correlation_rdm, n_conditions
+from alignhouse.ingest.rdm import n_conditions
 from alignhouse.warehouse.errors import BadInput
 
 
-def brain_rdm(betas_of_parts: Sequence[np.ndarray]) -> np.ndarray:
-    """RDM of one subject in one region, (P,) float64: 1 - Pearson between stimuli over voxels.
+@dataclass(frozen=True)
+class RdmFile:
+    """Ready brain RDMs of one region, as read from a file.
 
-    Betas are averaged over repetitions in float64, and the parts of the region concatenated over voxels.
-
-    Parameters
-    ----------
-    betas_of_parts : for each part (n_stimuli, n_repetitions, n_voxels), all of the same stimuli.
-
-    Raises BadInput where stimuli differ in number, and what `correlation_rdm` raises.
+    rdms : (S, P) float64, S subjects. conditions : (n,) names; subjects : (S,) names; None if the file names
+    none.
     """
-    shapes = [betas.shape for betas in betas_of_parts]
-    if not shapes or any(len(shape) != 3 for shape in shapes) or len({shape[0] for shape in shapes}) > 1:
-        raise BadInput(
-            "betas of the parts of a region",
-            expected="(stimuli, repetitions, voxels), of the same stimuli",
-            found=f"shapes {shapes}",
-        )
-    patterns = np.concatenate([betas.mean(axis=1, dtype=np.float64) for betas in betas_of_parts], axis=1)
-    return correlation_rdm(patterns)
+
+    rdms: np.ndarray
+    conditions: tuple[str, ...] | None
+    subjects: tuple[str, ...] | None
 
 
 def average_subjects(rdms: np.ndarray) -> np.ndarray:
     """The mean over S subjects of their condensed RDMs: (S, P) to (P,) float64.
 
-    Raises BadInput where one is not finite.
+    Raises
+    ------
+    BadInput : an RDM is not finite.
     """
     if rdms.ndim != 2 or len(rdms) == 0:
         raise BadInput("RDMs to average", expected="(subjects, pairs)", found=f"shape {rdms.shape}")

@@ -1,4 +1,4 @@
-"""Jobs from raw betas to stored betas, brain RDMs and their reliability: read, call, write."""
+"""Jobs that store betas, brain RDMs and the reliability of regions, for any data set."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from alignhouse.ingest.betas.brain_rdms import average_subjects
-from alignhouse.ingest.betas.reading import AbsentRegion, open_betas
+from alignhouse.ingest.betas.reading import AbsentRegion, BetaFile, OpenRawBetas, open_betas
+from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import StoredBetas, open_region
-from alignhouse.ingest.datasets.bmd.layout import BetaFile, stimulus_names
-from alignhouse.ingest.datasets.bmd.regions import Region
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact, hive
 from alignhouse.warehouse.errors import BadInput
@@ -30,13 +29,13 @@ RDM_METHOD = "1 - Pearson"
 
 @dataclass(frozen=True)
 class Conditions:
-    """The stimuli of a study, in the order that its RDMs follow, by split ("test", "train")."""
+    """The conditions of a study's RDMs: its stimuli by split, splits in the order of the data set."""
 
     by_split: Mapping[str, tuple[str, ...]]
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return tuple(sorted(self.by_split, reverse=True))
+        return tuple(self.by_split)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,11 +44,11 @@ class Conditions:
 
 @dataclass(frozen=True)
 class RegionJobs:
-    """What the jobs on one region share.
+    """What the jobs of one region share.
 
-    betas : subject -> part -> split -> artifact of its betas; every part of the region in every subject.
+    betas : subject -> part -> split -> artifact of its betas, for every part of the region.
     min_ncsnr : keep only voxels whose noise-ceiling SNR over these splits is at least this; None keeps all.
-    memory : bytes that patterns may take.
+    memory : bytes that patterns may use.
     """
 
     root: Path
@@ -79,7 +78,7 @@ class RegionJobs:
         }
 
     def of_subjects(self, tick: Tick) -> Iterator[tuple[str, StoredBetas]]:
-        """Each subject's betas of the region, open while it is that subject's turn."""
+        """Yield each subject and its betas of the region, which are open until the next one."""
         for done, (subject, parts) in enumerate(self.betas.items()):
             artifacts = [{split: parts[part][split] for split in self.splits} for part in self.region.parts]
             with open_region(self.root, artifacts, self.region.parts, self.min_ncsnr) as betas:
@@ -89,29 +88,33 @@ class RegionJobs:
 
 def betas_job(
     file: BetaFile,
-    sha256: str,
+    sha256: Mapping[Path, str],
     dataset: str,
-    version: str,
+    version: str | None,
     split: str,
     *,
+    open_raw: OpenRawBetas,
     skip_bad: bool = False,
     memory: int,
 ) -> Job:
     """The betas of one part of a region in one subject and split, float32, a row per stimulus and repetition.
 
+    A part without voxels gives a file without rows, which records that it is absent.
+
     Parameters
     ----------
-    version : of the data set, "A" or "B".
-    skip_bad : leave out voxels with a NaN or infinite value; how many is kept with the artifact.
-
-    A part without voxels gives a file without rows, so that it is known to be absent.
+    sha256 : path -> content hash, for every path of `file`.
+    version : of the betas; None if the data set has no versions.
+    open_raw : how the data set opens its files.
+    skip_bad : leave out voxels that have a NaN or infinite value; the artifact records how many.
+    memory : bytes that may be used.
     """
 
     def work(tick: Tick) -> Iterator[Output]:
         folder = ("betas", *(hive(*each) for each in names.items()))
         about: dict[str, object]
         try:
-            with open_betas(file, skip_bad=skip_bad, memory=memory) as betas:
+            with open_betas(open_raw, file, skip_bad=skip_bad, memory=memory) as betas:
                 n_stimuli, repetitions, n_voxels = betas.shape(split)
                 good = betas.good
         except AbsentRegion as absent:
@@ -125,7 +128,7 @@ def betas_job(
             "dropped_voxels": betas.dropped,
         }
         schema = vector_schema(_NAMES, "beta", n_voxels, np.float32)
-        batches = _batches(schema, file, split, good, memory, tick)
+        batches = _batches(schema, open_raw, file, split, good, memory, tick)
         yield Output(folder, (schema, batches), about=about, compress=False)
 
     names = {"dataset": dataset, "subject": file.subject, "part": file.part, "split": split}
@@ -133,7 +136,7 @@ def betas_job(
         method="betas",
         version=BETAS_VERSION,
         settings={**names, "version": version, "skip_bad": skip_bad},
-        inputs={file.path.name: sha256},
+        inputs=_inputs(file, sha256),
         label=f"{file.subject} {file.part} {split}",
         work=work,
     )
@@ -142,14 +145,28 @@ def betas_job(
 _NAMES = {"split": pa.string(), "stimulus": pa.string(), "repetition": pa.int32()}
 
 
+def _inputs(file: BetaFile, sha256: Mapping[Path, str]) -> dict[str, str]:
+    """File name -> hash; names are numbered if several files share one."""
+    names = [path.name for path in file.paths]
+    if len(set(names)) < len(names):
+        names = [f"{number}/{name}" for number, name in enumerate(names, start=1)]
+    return {name: sha256[path] for name, path in zip(names, file.paths, strict=True)}
+
+
 def _batches(
-    schema: pa.Schema, file: BetaFile, split: str, good: np.ndarray | None, memory: int, tick: Tick
+    schema: pa.Schema,
+    open_raw: OpenRawBetas,
+    file: BetaFile,
+    split: str,
+    good: np.ndarray | None,
+    memory: int,
+    tick: Tick,
 ) -> Iterator[pa.RecordBatch]:
-    """The betas as they are written: opened here, for an output is written after the job has described it."""
-    with open_betas(file, memory=memory) as opened:
+    """The betas, block by block. Opens the file again: batches are read only when the output is written."""
+    with open_betas(open_raw, file, memory=memory) as opened:
         betas = replace(opened, good=good)
         n_stimuli, repetitions, n_voxels = betas.shape(split)
-        stimuli = stimulus_names(split, n_stimuli)
+        stimuli = betas.raw.stimuli(split)
         done = 0
         for block in betas.blocks(split):
             names: dict[str, Sequence[object]] = {
@@ -163,9 +180,9 @@ def _batches(
 
 
 def brain_rdm_job(region: RegionJobs, split: str, stimuli: Conditions, *, average: bool) -> Job:
-    """The RDMs of one region, a row per subject (or one row, their average), from stored betas.
+    """The RDMs of one region from stored betas: a row per subject, or one row with their average.
 
-    Subjects in whom the region is absent have no row; the artifact says why, subject by subject.
+    Subjects without the region have no row; the artifact records the reason for each.
     """
 
     def work(tick: Tick) -> Iterator[Output]:
@@ -202,7 +219,7 @@ def brain_rdm_job(region: RegionJobs, split: str, stimuli: Conditions, *, averag
 
 
 def reliability_job(region: RegionJobs, remark: str) -> Job:
-    """Rows of `region_reliability`: how reliable one region is in each subject and split."""
+    """Rows of `region_reliability`: the reliability of one region in each subject and split."""
 
     def work(tick: Tick) -> Iterator[Output]:
         rows: list[dict[str, object]] = []
@@ -263,9 +280,9 @@ def rdm_output(
     absent: Mapping[str, str],
     also: Mapping[str, object] | None = None,
 ) -> Output:
-    """The file of a region's RDMs (S, P), or of their average; `absent` has the reason by missing subject.
+    """The file of a region's RDMs (S, P), or of their average.
 
-    also : what else the file is to say about itself.
+    absent : subject -> why it has no such region. also : further facts to keep in the file.
     """
     if average:
         subjects, rdms = [AVERAGE], average_subjects(rdms)[np.newaxis]

@@ -1,4 +1,4 @@
-"""The job that describes a data set: itself, its subjects, its regions and what those are made of."""
+"""The job that describes a data set in the warehouse: its subjects, its regions and their parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from alignhouse.ingest.datasets.bmd.regions import Region, hemisphere_of
+from alignhouse.ingest.betas.regions import Hemisphere, Region
 from alignhouse.warehouse.artifacts import hive
 from alignhouse.warehouse.columns import table
 from alignhouse.warehouse.jobs import Job, Output, Tick
@@ -34,14 +34,16 @@ def dataset_job(
     subjects: Sequence[str],
     regions: Sequence[Region],
     *,
+    hemispheres: Mapping[str, Hemisphere],
     absent: Mapping[str, Mapping[str, str]],
     synthetic: bool,
     remark: str,
 ) -> Job:
-    """The rows that describe a data set: itself, its subjects, regions and what those are made of.
+    """The rows that describe a data set, its subjects, its regions and their parts.
 
     Parameters
     ----------
+    hemispheres : part -> its hemisphere, for the parts of all regions.
     absent : region -> subject -> why the subject does not have it.
     """
     parts = [(region, part, order) for region in regions for order, part in enumerate(region.parts)]
@@ -63,7 +65,7 @@ def dataset_job(
             "roi": [region.name for region, _, _ in parts],
             "part": [part for _, part, _ in parts],
             "part_order": [order for _, _, order in parts],
-            "hemisphere": [hemisphere_of(part) for _, part, _ in parts],
+            "hemisphere": [hemispheres[part] for _, part, _ in parts],
         },
         "subject_region": {
             "subject": [subject for _, subject in pairs],

@@ -1,4 +1,4 @@
-"""The job that registers stimuli: every one is decoded once, and what it is becomes a row."""
+"""The job that decodes every stimulus once and describes it in a row."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ VERSION = 1
 
 
 def stimuli_job(dataset: str, stimuli: Sequence[Stimulus], sha256: Mapping[str, str]) -> Job:
-    """A row per stimulus: split, order, file, hash, frames, frame rate, size.
+    """The job that makes a row per stimulus: split, order, file, hash, frames, frame rate, size.
 
     Parameters
     ----------
-    stimuli : in the order that the study's RDMs follow.
+    stimuli : of one split, in the order of the RDMs' conditions.
     sha256 : stimulus -> hash of its file.
     """
 

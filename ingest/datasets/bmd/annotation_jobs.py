@@ -39,14 +39,14 @@ SCHEMAS: dict[str, Any] = {
 
 
 def annotations_job(dataset: str, paths: Mapping[str, Path], sha256: Mapping[str, str]) -> Job:
-    """Objects, scenes, actions, sentences and memorability of the videos: a table each, where it has rows.
+    """Objects, scenes, actions, sentences and memorability of the videos, each a table if it has rows.
 
-    Both files feed the table of sentences, so one job reads both.
+    One job reads both files, since the table of sentences has rows from both.
 
     Parameters
     ----------
-    dataset : the data set that the videos are of.
-    paths : the files, as `find_annotations` gives them. sha256 : the hash of each, by the same names.
+    dataset : the data set of the videos.
+    paths : the files, from `find_annotations`. sha256 : name -> hash, by the same names.
     """
 
     def work(tick: Tick) -> Iterator[Output]:

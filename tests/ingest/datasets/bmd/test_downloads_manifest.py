@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import alignhouse.ingest.brain
+from alignhouse.ingest.datasets.bmd import manifest
 from alignhouse.ingest.datasets.bmd.layout import find_beta_files
 from alignhouse.ingest.datasets.bmd.manifest import RemoteFile, known_files, read_manifest, select_files
 from alignhouse.ingest.datasets.bmd.regions import resolve
@@ -37,7 +37,7 @@ ABOUT_B = {"derivatives/versionB/README.txt", "derivatives/versionB/MNI152/READM
 
 
 def sizes() -> dict[str, int]:
-    with (Path(alignhouse.ingest.brain.__file__).parent / "bmd_manifest.csv").open(newline="") as file:
+    with (Path(manifest.__file__).with_name(manifest.MANIFEST)).open(newline="") as file:
         return {row["path"]: int(row["bytes"]) for row in csv.DictReader(file)}
 
 

@@ -1,20 +1,25 @@
-"""The job that takes over brain RDMs which another lab computed."""
+"""The job that stores ready brain RDMs, read from the files of a data set."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from alignhouse.ingest.betas.brain_rdms import RdmFile
 from alignhouse.ingest.betas.jobs import Conditions, rdm_output
-from alignhouse.ingest.datasets.rdms.files import read_rdm_file
 from alignhouse.ingest.rdm import n_conditions
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.jobs import Job, Output, Tick
 
 RDM_FILE_VERSION = 2
+ReadRdms = Callable[[Path, int], RdmFile]
+"""Reads a file of ready RDMs, given the number of conditions to expect.
+
+A module-level function, so that it can be pickled. Raises BadInput for a file that is missing or damaged.
+"""
 
 
 def rdm_file_job(
@@ -25,20 +30,24 @@ def rdm_file_job(
     sha256: str,
     stimuli: Conditions,
     *,
+    read: ReadRdms,
     in_stimulus_order: bool,
     average: bool,
     wanted: Sequence[str] | None = None,
 ) -> Job:
-    """The RDMs of one region from another lab's file, checked and stored like our own.
+    """The RDMs of one region from a file, checked and stored like those computed from betas.
 
     Parameters
     ----------
-    in_stimulus_order : the user says that the rows follow the stimuli's names; else the file names them.
-    wanted : these subjects only; None for all. Subjects that a file does not name are sub-01, sub-02, ...
+    read : how the data set reads the file.
+    in_stimulus_order : rows are in the order of the stimuli, as the user says; otherwise the file must name
+        its conditions.
+    wanted : these subjects only; None for all. If a file does not name its subjects, they are called sub-01,
+        sub-02, ...
     """
 
     def work(tick: Tick) -> Iterator[Output]:
-        stored = read_rdm_file(path, n=len(stimuli.names))
+        stored = read(path, len(stimuli.names))
         if stored.conditions is not None:
             rdms = _reordered(stored.rdms, stored.conditions, stimuli.names, path)
         elif not in_stimulus_order:
@@ -57,7 +66,7 @@ def rdm_file_job(
         subjects = list(stored.subjects or (f"sub-{index + 1:02d}" for index in range(len(rdms))))
         chosen = _chosen(subjects, wanted, path)
         kept, rdms = [subjects[index] for index in chosen], rdms[chosen]
-        # Who is there in other regions is for the data set to tell; an average names nobody.
+        # Kept in the file, since the rows of an average name no subjects.
         about = {"subjects": kept, "subjects_are_named": stored.subjects is not None}
         yield rdm_output(dataset, split, roi, kept, rdms, stimuli.names, average, {}, about)
 
@@ -80,7 +89,7 @@ def rdm_file_job(
 
 
 def _chosen(subjects: Sequence[str], wanted: Sequence[str] | None, path: Path) -> list[int]:
-    """Which rows are of the subjects that are wanted, in the order of the file."""
+    """The rows of the wanted subjects, in the order of the file."""
     for subject in wanted or ():
         if subject not in subjects:
             raise BadInput(f"there is no subject {subject} in {path}", hint=near_names(subject, subjects))
@@ -88,7 +97,7 @@ def _chosen(subjects: Sequence[str], wanted: Sequence[str] | None, path: Path) -
 
 
 def _reordered(rdms: np.ndarray, rows: Sequence[str], wanted: Sequence[str], path: Path) -> np.ndarray:
-    """Condensed RDMs (S, P) with their conditions brought from the order `rows` into the order `wanted`."""
+    """Condensed RDMs (S, P) with their conditions reordered from `rows` to `wanted`."""
     try:
         match_stimuli(wanted, sorted(rows))
     except BadInput as error:
