@@ -71,8 +71,7 @@ class Artifact:
     @cached_property
     def about(self) -> Mapping[str, Any]:
         """What the file says about its rows, e.g. the names of an RDM's conditions; see `Output.about`."""
-        found: dict[str, Any] = read_metadata(self.file)["about"]
-        return found
+        return read_about(self.file)
 
     def vectors(self, column: str) -> tuple[pl.DataFrame, np.ndarray]:
         """The name columns (n_rows) and the vectors (n_rows, n_values) of a vector column."""
@@ -127,6 +126,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
             found=f"{type(error).__name__}: {error}",
             hint="remove it and run the study again",
         ) from error
+
+
+def read_about(path: Path) -> Mapping[str, Any]:
+    """What the file of an artifact says about its rows; see `Output.about`."""
+    about: dict[str, Any] = read_metadata(path)["about"]
+    return about
 
 
 def load(root: Path, path: Path) -> Artifact:

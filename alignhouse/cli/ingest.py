@@ -1,9 +1,8 @@
-"""The commands below `alignhouse ingest`: from raw files to stored RDMs."""
+"""The commands of `alignhouse ingest`: from raw files to stored RDMs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,33 +24,28 @@ from alignhouse.cli.terminal import (
 if TYPE_CHECKING:
     from alignhouse.study.brain import BrainRequest
 
-# Left in a folder of simulated data by what simulated them, such as the demo.
+# Whatever simulates a data set, such as the demo, leaves this file in its folder.
 NOTICE = "SYNTHETIC.json"
 
 ingest_app = typer.Typer(help="From raw files to stored RDMs.", no_args_is_help=True)
 
 
-class Version(StrEnum):
-    """Versions of the BOLD Moments betas."""
+# As in `ingest.datasets.dataset`, which is not imported here: it would slow down every command.
+DEFAULT_KIND = "bmd"
 
-    A = "A"
-    B = "B"
-
-
-class Split(StrEnum):
-    """Which stimuli."""
-
-    test = "test"
-    train = "train"
-    all = "all"
-
-
-VersionOption = Annotated[Version, typer.Option(help="Version of the betas.")]
+VersionOption = Annotated[
+    str | None, typer.Option(help="Version of the betas, e.g. B. Default: that of the data set.")
+]
+KindOption = Annotated[str, typer.Option(help="Which kind of data set it is.")]
 SubjectsOption = Annotated[
     str | None, typer.Option(help="Some subjects only, e.g. sub-01,sub-02. Default: all.", metavar="LIST")
 ]
 RegionsOption = Annotated[
-    str, typer.Option(help="study (the 17), hemispheres, parts, all, or a list: V1,EBA,lMT.", metavar="LIST")
+    str | None,
+    typer.Option(
+        help="A selection of the data set (bmd: study, hemispheres, parts, all), or a list: V1,EBA,lMT.",
+        metavar="LIST",
+    ),
 ]
 DatasetOption = Annotated[str, typer.Option(help="What to call the data set.")]
 MemoryOption = Annotated[str, typer.Option(help="Memory that may be used for betas and patterns.")]
@@ -73,10 +67,10 @@ def ingest_inputs(study: StudyFile) -> None:
 def ingest_networks(
     study: StudyFile,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Reckon disk and passes of each network, and do nothing.")
+        bool, typer.Option("--dry-run", help="Estimate disk and passes of each network, and do nothing.")
     ] = False,
     stimuli: Annotated[
-        int | None, typer.Option(min=3, help="With --dry-run: reckon with so many stimuli.")
+        int | None, typer.Option(min=3, help="With --dry-run: assume this many stimuli.")
     ] = None,
     device: DeviceOption = None,
     memory: MemoryLimit = None,
@@ -101,11 +95,11 @@ def ingest_networks(
 
 @ingest_app.command("fetch")
 def ingest_fetch(
-    dataset: Annotated[str, typer.Argument(help="Which data set; bmd is the only one.")],
+    dataset: Annotated[str, typer.Argument(help="Which data set, e.g. bmd.")],
     to: Annotated[Path, typer.Option(help="Folder to download into; files keep the data set's own paths.")],
-    version: VersionOption = Version.B,
+    version: VersionOption = None,
     subjects: SubjectsOption = None,
-    regions: RegionsOption = "study",
+    regions: RegionsOption = None,
     annotations: Annotated[bool, typer.Option(help="Annotations of the videos, and readmes.")] = True,
     motion_energy: Annotated[
         bool, typer.Option("--motion-energy", help="Motion-energy features of the videos.")
@@ -118,20 +112,22 @@ def ingest_fetch(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Files at a time.")] = 8,
 ) -> None:
-    """Download the selected files of BOLD Moments. Files are verified; run it again to resume.
+    """Download the selected files of a data set. Files are verified; run it again to resume.
 
     Example: `alignhouse ingest fetch bmd --to /data/bmd --subjects sub-01 --regions V1,EBA`
     """
     from alignhouse.cli.fetching import fetch_dataset, show_plan
-    from alignhouse.ingest.datasets.bmd.manifest import select_files
+    from alignhouse.ingest.datasets.dataset import data_set, known_kinds
     from alignhouse.warehouse.errors import BadInput, near_names
 
-    if dataset != "bmd":
-        raise BadInput(f"no data set {dataset!r} can be fetched", hint=near_names(dataset, ["bmd"]))
-    files = select_files(
-        version.value,
+    select = {kind: each for kind in known_kinds() if (each := data_set(kind).remote_files)}
+    if dataset not in select:
+        raise BadInput(f"no data set {dataset!r} can be fetched", hint=near_names(dataset, select))
+    known = data_set(dataset)
+    files = select[dataset](
+        version or known.default_version,
         _list(subjects),
-        _names(regions),
+        _names(regions) if regions is not None else known.default_regions,
         annotations=annotations,
         motion_energy=motion_energy,
         endpoint_url=endpoint_url,
@@ -199,8 +195,9 @@ def ingest_weights(
 def ingest_stimuli(
     source: Annotated[Path, typer.Argument(help="The stimulus set: its zip, or the folder from it.")],
     warehouse: WarehouseOption = None,
+    kind: KindOption = DEFAULT_KIND,
     dataset: DatasetOption = "bmd",
-    split: Annotated[Split, typer.Option(help="Which videos.")] = Split.all,
+    split: Annotated[str, typer.Option(help="Which stimuli: a split of the data set, or all.")] = "all",
     password: Annotated[
         str | None,
         typer.Option(envvar="ALIGNHOUSE_STIMULI_PASSWORD", help="Of the zip; it is not kept anywhere."),
@@ -212,17 +209,17 @@ def ingest_stimuli(
         Path | None, typer.Option(help="Folder with annotations.json, e.g. the one that fetch filled.")
     ] = None,
     skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Take the videos that are there, and name the others.")
+        bool, typer.Option("--skip-missing", help="Accept an incomplete set, and list what is missing.")
     ] = False,
 ) -> None:
-    """Register every video: identifier, split, hash, frames, frame rate, size; and what people said of it.
+    """Register every stimulus (identifier, split, hash, frames, frame rate, size) and its annotations.
 
     Example: `alignhouse ingest stimuli stimulus_set.zip --annotations /data/bmd -w bmd.alignhouse`
     """
     from alignhouse.study.stimuli import StimuliRequest, ingest_stimulus_set
 
     request = StimuliRequest(
-        source, dataset, split.value, password, to, annotations, skip_missing=skip_missing
+        source, dataset, split, password, to, annotations, skip_missing=skip_missing, kind=kind
     )
     with run_on(which_warehouse(warehouse, needs_snapshot=False), request.recorded()) as run:
         ingest_stimulus_set(run, request)
@@ -232,10 +229,11 @@ def ingest_stimuli(
 def ingest_betas(
     source: Annotated[Path, typer.Argument(help="The data set's own folder, as fetched.")],
     warehouse: WarehouseOption = None,
+    kind: KindOption = DEFAULT_KIND,
     dataset: DatasetOption = "bmd",
-    version: VersionOption = Version.B,
-    split: Annotated[Split, typer.Option(help="Whose betas to store.")] = Split.all,
-    regions: RegionsOption = "study",
+    version: VersionOption = None,
+    split: Annotated[str, typer.Option(help="Betas of which split, or all.")] = "all",
+    regions: RegionsOption = None,
     subjects: SubjectsOption = None,
     skip_bad: SkipBadOption = False,
     synthetic: Annotated[
@@ -243,14 +241,16 @@ def ingest_betas(
     ] = False,
     memory: MemoryOption = "8GB",
 ) -> None:
-    """Store betas as Parquet, part by part; any region made of the parts can be asked for afterwards.
+    """Store betas as Parquet, part by part; `brain-rdms` can use them for any region that has these parts.
 
     Example: `alignhouse ingest betas /data/bmd -w bmd.alignhouse`
     """
     from alignhouse.study.brain import describe_dataset, store_betas
     from alignhouse.warehouse.hashes import Hashes
 
-    request = _request(dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory)
+    request = _request(
+        kind, dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory, root=source
+    )
     folder = which_warehouse(warehouse, needs_snapshot=False)
     with run_on(folder, request.recorded()) as run:
         hashes = Hashes(folder)
@@ -263,10 +263,11 @@ def ingest_betas(
 @ingest_app.command("brain-rdms")
 def ingest_brain_rdms(
     warehouse: WarehouseOption = None,
+    kind: KindOption = DEFAULT_KIND,
     dataset: DatasetOption = "bmd",
-    version: VersionOption = Version.B,
-    split: Annotated[Split, typer.Option(help="Which stimuli.")] = Split.test,
-    regions: RegionsOption = "study",
+    version: VersionOption = None,
+    split: Annotated[str | None, typer.Option(help="Which stimuli: a split of the data set, or all.")] = None,
+    regions: RegionsOption = None,
     subjects: SubjectsOption = None,
     average_subjects: Annotated[
         bool, typer.Option("--average-subjects", help="Keep the average of the subjects' RDMs.")
@@ -277,14 +278,14 @@ def ingest_brain_rdms(
     skip_bad: SkipBadOption = False,
     memory: MemoryOption = "8GB",
 ) -> None:
-    """Make RDMs of any regions from stored betas, and tell how reliable each region is.
+    """Make RDMs of any regions from stored betas, with the reliability of each region.
 
     Example: `alignhouse ingest brain-rdms --split train --regions hemispheres -w bmd.alignhouse`
     """
     from alignhouse.study.brain import brain_rdms_from_stored
 
     request = replace(
-        _request(dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory),
+        _request(kind, dataset, version, split, regions, subjects, skip_bad=skip_bad, memory=memory),
         min_ncsnr=min_ncsnr,
         average=average_subjects,
     )
@@ -293,17 +294,22 @@ def ingest_brain_rdms(
 
 
 def _request(
+    kind: str,
     dataset: str,
-    version: Version,
-    split: Split,
-    regions: str,
+    version: str | None,
+    split: str | None,
+    regions: str | None,
     subjects: str | None,
     *,
     skip_bad: bool,
     memory: str,
+    root: Path | None = None,
 ) -> BrainRequest:
-    from alignhouse.ingest.datasets.bmd.regions import resolve
+    """The betas that a command means; options are checked like `[brain]` of a study file."""
+    from alignhouse.ingest.datasets.dataset import data_set
     from alignhouse.study.brain import BrainRequest
+    from alignhouse.study.brain_section import BrainSection
+    from alignhouse.study.section import validated
     from alignhouse.warehouse.errors import BadInput
     from alignhouse.warehouse.sizes import parse_bytes
 
@@ -311,11 +317,16 @@ def _request(
         memory_bytes = parse_bytes(memory)
     except ValueError as error:
         raise BadInput("--memory", found=error) from error
+    selection = None if regions is None else _names(regions)
+    asked = {"kind": kind, "version": version, "split": split, "regions": selection}
+    given = {key: value for key, value in asked.items() if value is not None}
+    brain = validated(BrainSection, given, "on the command line")
     return BrainRequest(
+        kind=kind,
         dataset=dataset,
-        version=version.value,
-        split=split.value,
-        regions=resolve(_names(regions), version.value),
+        version=brain.version,
+        split=brain.split,
+        regions=data_set(kind).regions(brain.regions, brain.version, root),
         subjects=_list(subjects),
         skip_bad=skip_bad,
         memory=memory_bytes,
@@ -327,6 +338,6 @@ def _list(text: str | None) -> list[str] | None:
 
 
 def _names(text: str) -> str | list[str]:
-    """A selection by name ("study"), or the names of a list."""
+    """One name, such as a selection ("study"), or a list of names."""
     names = _list(text) or []
     return names[0] if len(names) == 1 else names

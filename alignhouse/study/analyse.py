@@ -74,6 +74,7 @@ class _Stages:
     ) -> None:
         self.run, self.study, self.protocols, self.models = run, study, protocols, models
         self.brains, self.stimuli, self.remark = inputs.brain_rdms, inputs.stimuli, inputs.remark
+        self.training = inputs.training
         self.memory = min(memory // 2, MOST_MEMORY)
         self.scopes = {
             name: Scope(

@@ -1,4 +1,4 @@
-"""From betas to brain RDMs: stored once by part, asked for by whatever region is made of the parts."""
+"""From betas to brain RDMs: betas are stored once for each part, and serve every region that has the part."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from alignhouse.ingest.betas.jobs import (
-    BETAS_VERSION,
-    Conditions,
-    RegionJobs,
-    betas_job,
-    brain_rdm_job,
-    reliability_job,
+from alignhouse.ingest.betas.beta_jobs import BETAS_VERSION, BetasAbout, betas_batch
+from alignhouse.ingest.betas.brain_rdms import absent_subjects
+from alignhouse.ingest.betas.conditions import Conditions
+from alignhouse.ingest.betas.region_jobs import (
+    BetasOfSubjects,
+    RegionBetas,
+    brain_rdm_batch,
+    reliability_batch,
 )
-from alignhouse.ingest.datasets.bmd.layout import find_beta_files, stimulus_names
-from alignhouse.ingest.datasets.bmd.regions import Region
-from alignhouse.ingest.datasets.job import dataset_job
+from alignhouse.ingest.betas.regions import Region
+from alignhouse.ingest.datasets.dataset import BetaSource, data_set
+from alignhouse.ingest.datasets.job import dataset_batch
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.study.hashing import hash_files
-from alignhouse.warehouse.artifacts import Artifact, read_metadata
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, near_names
-from alignhouse.warehouse.executors import threaded, threads
+from alignhouse.warehouse.executors.threaded import threaded, threads
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.runs import Run
-from alignhouse.warehouse.schema import statement
 
-SPLITS = {"test": ("test",), "train": ("train",), "all": ("train", "test")}
 SYNTHETIC = "synthetic brains"
 STORE_THEM = "store them with `alignhouse ingest betas`"
-BetasOfSubjects = Mapping[str, Mapping[str, Mapping[str, Artifact]]]
-"""Subject -> part -> split -> artifact."""
 
 
 @dataclass(frozen=True)
 class BrainRequest:
-    """Which betas are meant, and what is made of them.
+    """Which betas are used, and how RDMs are made of them.
 
-    split : "test", "train" or "all". subjects : None for all that there are.
+    kind : of the data set, a name of the registry. dataset : what the user calls it.
+    split : one of the data set's, or "all". subjects : None for all that there are.
     skip_bad : leave out voxels with NaN or infinite values. min_ncsnr : keep only voxels that reach it.
     memory : bytes that may be used for betas and patterns.
     """
 
+    kind: str
     dataset: str
-    version: str
+    version: str | None
     split: str
     regions: Sequence[Region]
     subjects: Sequence[str] | None = None
@@ -55,15 +55,32 @@ class BrainRequest:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return SPLITS[self.split]
+        return data_set(self.kind).splits_of(self.split)
 
     def recorded(self) -> dict[str, Any]:
-        """What a run that no study file describes keeps of it."""
+        """What a run keeps of it, if no study file describes the run."""
         return {**asdict(self), "regions": [region.name for region in self.regions]}
 
     @property
     def parts(self) -> list[str]:
         return list(dict.fromkeys(part for region in self.regions for part in region.parts))
+
+    @property
+    def betas(self) -> BetaSource:
+        """How the data set reads betas.
+
+        Raises
+        ------
+        BadInput : it gives ready RDMs instead.
+        """
+        source = data_set(self.kind).betas
+        if source is None:
+            raise BadInput(f"data sets of kind {self.kind!r} have no betas")
+        return source
+
+    def of_version(self) -> str:
+        """The data set and its version, in words."""
+        return self.dataset if self.version is None else f"{self.dataset}, version {self.version}"
 
 
 @dataclass(frozen=True)
@@ -75,44 +92,47 @@ class BrainRdms:
 
 
 def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> BetasOfSubjects:
-    """The betas of the requested subjects, parts and splits, in the warehouse; those that are there stay.
+    """Store the betas of the requested subjects, parts and splits, unless they are stored already.
 
     Raises
     ------
     BadInput : a file is missing, damaged, or has bad values that are not to be skipped.
     """
-    files = find_beta_files(root, request.version, request.parts, request.subjects)
+    source = request.betas
+    files = source.find(root, request.version, request.parts, request.subjects)
     n_subjects = len({file.subject for file in files})
     run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
-    sha256 = hash_files([file.path for file in files], hashes, run.progress, root)
-    jobs = {
-        (file.subject, file.part, split): betas_job(
+    paths = list(dict.fromkeys(path for file in files for path in file.paths))
+    sha256 = hash_files(paths, hashes, run.progress, root)
+    batches = {
+        (file.subject, file.part, split): betas_batch(
             file,
-            sha256[file.path],
+            sha256,
             request.dataset,
             request.version,
             split,
+            open_raw=source.open,
             skip_bad=request.skip_bad,
             memory=request.memory // threads(),
         )
         for file in files
         for split in request.splits
     }
-    done = run.do("Storing betas", jobs.values(), threaded)
+    done = run.do("Storing betas", batches.values(), threaded)
     stored: dict[str, dict[str, dict[str, Artifact]]] = {}
-    for (subject, part, split), job in jobs.items():
-        stored.setdefault(subject, {}).setdefault(part, {})[split] = done[job.key][0]
-    for line in _left_out(run.writer.folder, stored):
+    for (subject, part, split), batch in batches.items():
+        stored.setdefault(subject, {}).setdefault(part, {})[split] = done[batch.jobs[0].key][0]
+    for line in _skipped_voxels(stored):
         run.progress.say(line)
     return stored
 
 
 def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
-    """The requested betas as earlier runs stored them; of each, what was stored last.
+    """The requested betas as earlier runs stored them; the latest of each.
 
     Raises
     ------
-    BadInput : some are not there; the first is named.
+    BadInput : some are not stored; the error names the first.
     """
     found = run.writer.artifacts(
         "stored_betas",
@@ -126,8 +146,7 @@ def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
         subject, part, split = (artifact.settings[name] for name in ("subject", "part", "split"))
         stored.setdefault(subject, {}).setdefault(part, {})[split] = artifact
     if not stored:
-        where = f"no betas of {request.dataset}, version {request.version}, in {run.writer.folder}"
-        raise BadInput(where, hint=STORE_THEM)
+        raise BadInput(f"no betas of {request.of_version()}, in {run.writer.folder}", hint=STORE_THEM)
     subjects = sorted(stored if request.subjects is None else set(request.subjects), key=natural_key)
     for subject in subjects:
         if subject not in stored:
@@ -139,15 +158,20 @@ def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
     return {subject: stored[subject] for subject in subjects}
 
 
-def conditions_of(folder: Path, betas: BetasOfSubjects, splits: Sequence[str]) -> Conditions:
-    """The stimuli that stored betas are of, where no folder of stimuli says which are meant."""
+def conditions_of(betas: BetasOfSubjects, splits: Sequence[str]) -> Conditions:
+    """The stimuli of stored betas: all of them, in the order of their rows.
+
+    Raises
+    ------
+    BadInput : no subject has voxels in a split.
+    """
     by_split: dict[str, tuple[str, ...]] = {}
     for split in splits:
-        counts = (_about(folder, each).get("stimuli") for each in _artifacts(betas, split))
-        n = next((count for count in counts if count), None)
-        if n is None:
+        with_voxels = next((each for each in _artifacts(betas, split) if each.rows), None)
+        if with_voxels is None:
             raise BadInput(f"no {split} betas with voxels are stored")
-        by_split[split] = tuple(stimulus_names(split, n))
+        with with_voxels.vector_file("beta") as file:
+            by_split[split] = tuple(dict.fromkeys(file.names("stimulus")))
     return Conditions(by_split)
 
 
@@ -163,12 +187,11 @@ def make_brain_rdms(
     if set(conditions.splits) != set(request.splits):
         raise BadInput(
             f"stimuli of split {request.split}",
-            expected=f"videos of {' and '.join(request.splits)}, by folder or by number (0001 to 1102)",
+            expected=f"stimuli of {' and '.join(request.splits)}, by folder or by name",
             found=" and ".join(conditions.splits),
         )
     regions = {
-        region.name: RegionJobs(
-            root=run.writer.folder,
+        region.name: RegionBetas(
             dataset=request.dataset,
             region=region,
             betas=betas,
@@ -178,29 +201,55 @@ def make_brain_rdms(
         )
         for region in request.regions
     }
-    jobs = {
-        name: brain_rdm_job(each, request.split, conditions, average=request.average)
+    batches = {
+        name: brain_rdm_batch(each, request.split, conditions, average=request.average)
         for name, each in regions.items()
     }
-    done = run.do("Brain RDMs", jobs.values(), threaded)
-    reliability = [reliability_job(each, remark) for each in regions.values()]
+    done = run.do("Brain RDMs", batches.values(), threaded)
+    reliability = [reliability_batch(each, remark) for each in regions.values()]
     run.do("Reliability of the regions", reliability, threaded)
-    artifacts = {name: done[job.key][0] for name, job in jobs.items()}
-    absent = {name: _about(run.writer.folder, each)["absent"] for name, each in artifacts.items()}
+    artifacts = {name: done[batch.jobs[0].key][0] for name, batch in batches.items()}
+    absent = {name: absent_subjects(each) for name, each in artifacts.items()}
     for name, of_region in absent.items():
         for subject, reason in of_region.items():
             run.progress.say(f"Absent: {name} of {subject} ({reason})")
     return BrainRdms(artifacts, absent)
 
 
+def description_batch(
+    kind: str,
+    dataset: str,
+    version: str | None,
+    subjects: Sequence[str],
+    regions: Sequence[Region],
+    *,
+    absent: Mapping[str, Mapping[str, str]],
+    synthetic: bool,
+    remark: str,
+) -> Batch:
+    """The batch that describes a data set in the warehouse; see `dataset_batch`."""
+    known = data_set(kind)
+    return dataset_batch(
+        dataset,
+        kind,
+        version if known.versions else None,
+        subjects,
+        regions,
+        hemispheres={part: known.hemisphere_of(part) for region in regions for part in region.parts},
+        absent=absent,
+        synthetic=synthetic,
+        remark=remark,
+    )
+
+
 def describe_dataset(run: Run, request: BrainRequest, subjects: Sequence[str], *, synthetic: bool) -> None:
-    """Make a data set known of which betas are stored, unless it is known as just this already."""
+    """Register the data set of the stored betas, unless it is registered like this already."""
     remark = SYNTHETIC if synthetic else ""
     known = _dataset_row(run, request.dataset)
-    if known != ("bmd", request.version, synthetic, remark):
-        job = dataset_job(
+    if known != (request.kind, request.version, synthetic, remark):
+        batch = description_batch(
+            request.kind,
             request.dataset,
-            "bmd",
             request.version,
             subjects,
             [],
@@ -208,7 +257,7 @@ def describe_dataset(run: Run, request: BrainRequest, subjects: Sequence[str], *
             synthetic=synthetic,
             remark=remark,
         )
-        run.do("Describing the data set", [job])
+        run.do("Describing the data set", [batch])
 
 
 def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
@@ -221,11 +270,11 @@ def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
     betas = find_stored_betas(run, request)
     known = _dataset_row(run, request.dataset)
     synthetic, remark = (known[2], known[3]) if known else (False, "")
-    conditions = conditions_of(run.writer.folder, betas, sorted(request.splits))
+    conditions = conditions_of(betas, request.splits)
     made = make_brain_rdms(run, betas, request, conditions, remark)
-    job = dataset_job(
+    batch = description_batch(
+        request.kind,
         request.dataset,
-        "bmd",
         request.version,
         list(betas),
         request.regions,
@@ -233,23 +282,25 @@ def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
         synthetic=synthetic,
         remark=remark,
     )
-    run.do("Describing the data set", [job])
+    run.do("Describing the data set", [batch])
     return made
 
 
-def _dataset_row(run: Run, dataset: str) -> tuple[str, str, bool, str] | None:
-    row: tuple[str, str, bool, str] | None = run.writer.connection.execute(
-        statement("dataset_row"), {"dataset": dataset}
-    ).fetchone()
-    return row
+def _dataset_row(run: Run, dataset: str) -> tuple[str, str | None, bool, str] | None:
+    """Kind, version, whether it is synthetic, and remark; None for an unknown data set."""
+    rows = run.rows("dataset_row", dataset=dataset)
+    if not rows:
+        return None
+    [row] = rows
+    return row["kind"], row["version"], row["is_synthetic"], row["remark"]
 
 
-def _left_out(folder: Path, stored: BetasOfSubjects) -> Iterator[str]:
-    """A line for each part of which voxels were skipped (the same ones in every split)."""
+def _skipped_voxels(stored: BetasOfSubjects) -> Iterator[str]:
+    """A line for each part with skipped voxels; they are the same in every split."""
     for subject, parts in stored.items():
         for part, of_part in parts.items():
             first = next(iter(of_part.values()))
-            if dropped := _about(folder, first).get("dropped_voxels"):
+            if dropped := BetasAbout.of(first).dropped_voxels:
                 yield f"Skipped {dropped:,} voxels with NaN or infinite values: {subject}, {part}"
 
 
@@ -257,8 +308,3 @@ def _artifacts(stored: BetasOfSubjects, split: str) -> Iterator[Artifact]:
     for parts in stored.values():
         for of_part in parts.values():
             yield of_part[split]
-
-
-def _about(folder: Path, artifact: Artifact) -> dict[str, Any]:
-    about: dict[str, Any] = read_metadata(folder / artifact.path)["about"]
-    return about

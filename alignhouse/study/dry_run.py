@@ -10,9 +10,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
-from alignhouse.ingest.stimuli.videos import find_stimuli
 from alignhouse.study.file import Study
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.progress import Progress
@@ -52,7 +52,8 @@ def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> t
     protocols = study.resolved_protocols()
     settings = list(dict.fromkeys(each.extraction for each in protocols.values()))
     networks = study.chosen_networks()
-    stimuli = [each.path for each in find_stimuli(study.stimuli.path, study.brain.split)]
+    known = data_set(study.brain.kind)
+    stimuli = [each.path for each in known.find_stimuli(study.stimuli.path, study.brain.split)]
     videos = stimuli if n_stimuli is None else stimuli[:1] * n_stimuli
     progress.stage("Measuring networks", len(networks), 0)
     rows = []

@@ -1,4 +1,4 @@
-"""The study file: one TOML file that says what a study is. Every key has a default and a help text."""
+"""The study file: one TOML file that describes a study. Every key has a default and a help text."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ import tomllib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog, select_names
 from alignhouse.ingest.models.own import OwnNetwork, network_of
 from alignhouse.ingest.models.weights import refuse_trained_functions
+from alignhouse.study.brain_section import BrainSection
+from alignhouse.study.section import Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.sizes import parse_bytes
 
-Model = TypeVar("Model", bound=BaseModel)
 FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset"]
 
 
@@ -32,50 +33,14 @@ Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 Names = Annotated[list[str], BeforeValidator(_as_list)]
 
 
-class Section(BaseModel):
-    """A table of the study file; a key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class StudySection(Section):
     warehouse: Path = Field(Path("study.alignhouse"), description="folder of the warehouse; made if missing")
-
-
-class BrainSection(Section):
-    kind: Literal["bmd", "rdms"] = Field(
-        "bmd", description="bmd: betas in the layout of BOLD Moments; rdms: a file of RDMs per region"
-    )
-    path: Path | None = Field(
-        None, description="folder of the brain data; without it, betas that are stored in the warehouse"
-    )
-    dataset: str = Field("bmd", description="what to call the data set in tables and figures")
-    version: Literal["A", "B"] = Field("B", description="version of the BOLD Moments betas")
-    split: Literal["test", "train", "all"] = Field("test", description="which stimuli")
-    regions: Literal["study", "hemispheres", "parts", "all"] | list[str] = Field(
-        "study", description="the 17 merged regions, hemispheres, parts, all, or a list of names"
-    )
-    subjects: list[str] | None = Field(None, description="these subjects only, e.g. ['sub-01']; default: all")
-    average_subjects: bool = Field(
-        False, description="average the subjects' RDMs and score against the average"
-    )
-    skip_bad: bool = Field(
-        False, description="leave out voxels with NaN or infinite values, and say how many; else an error"
-    )
-    min_ncsnr: float | None = Field(
-        None, ge=0, description="keep only voxels whose noise-ceiling SNR is at least this, e.g. 0.2"
-    )
-    conditions: Literal["file", "stimulus_order"] = Field(
-        "file",
-        description="kind rdms: the file names its conditions, or its rows follow the stimuli's names",
-    )
-    synthetic: bool = Field(False, description="the brains are simulated; every page that shows them says so")
 
 
 class StimuliSection(Section):
     path: Path = Field(description="folder of the videos or images")
     annotations: Path | None = Field(
-        None, description="folder of annotations.json; default: where the data set itself has it"
+        None, description="folder of annotations; default: that of the brain data, if they are there"
     )
 
 
@@ -231,9 +196,7 @@ def read_study(path: Path) -> Study:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"study file {path}", expected="TOML", found=error) from error
-    study = _validated(Study, data, f"study file {path}")
-    if study.brain.kind == "rdms" and study.brain.regions == "study":
-        study = study.model_copy(update={"brain": study.brain.model_copy(update={"regions": "all"})})
+    study = validated(Study, data, f"study file {path}")
     return _with_absolute_paths(study, path.resolve().parent)
 
 
@@ -247,7 +210,7 @@ def with_compute(study: Study, **given: str | None) -> Study:
     changed = {key: value for key, value in given.items() if value is not None}
     if not changed:
         return study
-    compute = _validated(ComputeSection, {**study.compute.model_dump(), **changed}, "on the command line")
+    compute = validated(ComputeSection, {**study.compute.model_dump(), **changed}, "on the command line")
     return study.model_copy(update={"compute": compute})
 
 
@@ -298,48 +261,4 @@ def _derived(name: str, own: ProtocolSection, shipped: dict[str, dict[str, Any]]
         "extraction": {**base["extraction"], **own.extraction},
         "analysis": {**base["analysis"], **own.analysis},
     }
-    return _validated(Protocol, data, f"[protocols.{name}]")
-
-
-def _validated(kind: type[Model], data: dict[str, Any], what: str) -> Model:
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            raise BadInput(
-                f"{what}: unknown key {where!r}",
-                hint=near_names(str(first["loc"][-1]), _keys_at(kind, first["loc"])),
-            ) from None
-        if first["type"] == "missing":
-            raise BadInput(f"{what}: {where!r} is missing", hint=_help_at(kind, first["loc"])) from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise BadInput(f"{what}: {where}", expected=message, found=repr(first["input"])) from None
-
-
-def _keys_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The keys that the table holding the last name of `place` knows."""
-    table = _table_at(kind, place[:-1])
-    return list(table.model_fields) if table else []
-
-
-def _help_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> str | None:
-    table = _table_at(kind, place[:-1])
-    field = table.model_fields.get(str(place[-1])) if table else None
-    return field.description if field else None
-
-
-def _table_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """The kind of the table at `place`; tables of a mapping, such as `protocols`, have names of any kind."""
-    names = iter(place)
-    for name in names:
-        field = kind.model_fields.get(str(name))
-        inner: Any = field.annotation if field else None
-        if get_origin(inner) is dict:
-            inner = get_args(inner)[1]
-            next(names, None)
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return None
-        kind = inner
-    return kind
+    return validated(Protocol, data, f"[protocols.{name}]")

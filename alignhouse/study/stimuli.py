@@ -1,4 +1,4 @@
-"""The stimuli of a data set: unpacked where they come as a zip, registered, and what people said of them."""
+"""The stimuli of a data set: unpacked from a zip if necessary, decoded, and registered with annotations."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alignhouse.ingest.datasets.bmd.annotation_jobs import annotations_job
-from alignhouse.ingest.datasets.bmd.annotations import find_annotations
-from alignhouse.ingest.datasets.bmd.stimulus_set import missing_videos, require_videos, unpack_stimuli
-from alignhouse.ingest.stimuli.jobs import stimuli_job
-from alignhouse.ingest.stimuli.videos import Stimulus, find_stimuli
+from alignhouse.ingest.datasets.dataset import annotation_sources, data_set
+from alignhouse.ingest.stimuli.jobs import stimuli_batch
+from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.hashing import hash_files
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.hashes import Hashes
@@ -22,10 +20,11 @@ NAMED_AT_MOST = 12
 
 @dataclass(frozen=True)
 class StimuliRequest:
-    """Which stimuli are meant.
+    """Which stimuli to register.
 
     source : the stimulus set's zip, or its folder. to : where a zip is unpacked to.
-    annotations : a folder with annotations.json; None for none. skip_missing : take what is there.
+    kind : of the data set, a name of the registry. dataset : what the user calls it.
+    annotations : a folder of annotations; None for none. skip_missing : accept an incomplete set.
     """
 
     source: Path
@@ -35,6 +34,7 @@ class StimuliRequest:
     to: Path | None = None
     annotations: Path | None = None
     skip_missing: bool = False
+    kind: str = "bmd"
 
     def recorded(self) -> dict[str, Any]:
         """What a run keeps of it: not the password."""
@@ -42,57 +42,63 @@ class StimuliRequest:
 
 
 def ingest_stimulus_set(run: Run, request: StimuliRequest) -> None:
-    """Unpack, check and register the videos of BOLD Moments, and their annotations.
+    """Unpack, check and register the stimuli of a data set, and their annotations.
 
     Raises
     ------
-    BadInput : videos are missing (and not to be skipped) or do not decode; a wrong password; bad annotations.
+    BadInput : stimuli are missing (and not to be skipped) or do not decode, the password is wrong, or
+        annotations are damaged.
     """
+    known = data_set(request.kind)
     folder = request.source
     if not folder.is_dir():
+        if known.stimulus_set is None:
+            raise BadInput(f"there is no folder {folder}", expected="stimuli")
         to = request.to or folder.with_suffix("")
-        folder = unpack_stimuli(folder, to, password=request.password, progress=run.progress)
-    stimuli = find_stimuli(folder, request.split)
-    names = [each.name for each in stimuli]
-    if not request.skip_missing:
-        require_videos(names, request.split)
-    elif missing := missing_videos(names, request.split):
-        more = f" and {len(missing) - NAMED_AT_MOST:,} more" if len(missing) > NAMED_AT_MOST else ""
-        run.progress.say(f"Missing {len(missing):,} videos: {', '.join(missing[:NAMED_AT_MOST])}{more}")
+        folder = known.stimulus_set.unpack(folder, to, password=request.password, progress=run.progress)
+    stimuli = known.find_stimuli(folder, request.split)
+    if known.stimulus_set is not None:
+        names = [each.name for each in stimuli]
+        if not request.skip_missing:
+            known.stimulus_set.require(names, request.split)
+        elif missing := known.stimulus_set.missing(names, request.split):
+            more = f" and {len(missing) - NAMED_AT_MOST:,} more" if len(missing) > NAMED_AT_MOST else ""
+            listed = ", ".join(missing[:NAMED_AT_MOST])
+            run.progress.say(f"Missing {len(missing):,} videos: {listed}{more}")
     hashes = Hashes(run.writer.folder)
     with run.all_or_nothing():
         register_stimuli(run, request.dataset, stimuli, hashes)
         if request.annotations is not None:
-            register_annotations(run, request.dataset, request.annotations, hashes)
+            register_annotations(run, request.kind, request.dataset, request.annotations, hashes)
     hashes.save()
 
 
 def register_stimuli(
     run: Run, dataset: str, stimuli: Sequence[Stimulus], hashes: Hashes
 ) -> Mapping[str, str]:
-    """Decode and register stimuli, a job a split; gives the sha256 of each by its name."""
+    """Decode and register stimuli, one job a split; returns the sha256 of each by its name."""
     sha256 = hash_files([each.path for each in stimuli], hashes, run.progress)
     by_split: dict[str, list[Stimulus]] = {}
     for each in stimuli:
         by_split.setdefault(each.split, []).append(each)
     digests = {each.name: sha256[each.path] for each in stimuli}
-    run.do("Decoding stimuli", [stimuli_job(dataset, some, digests) for some in by_split.values()])
+    run.do("Decoding stimuli", [stimuli_batch(dataset, some, digests) for some in by_split.values()])
     return digests
 
 
-def register_annotations(run: Run, dataset: str, folder: Path, hashes: Hashes) -> None:
-    """Register what annotators, and language models, said of the videos.
+def register_annotations(run: Run, kind: str, dataset: str, folder: Path, hashes: Hashes) -> None:
+    """Register the annotations of the stimuli.
 
     Raises
     ------
-    BadInput : there are no annotations in the folder, or one is not what it should be.
+    BadInput : there are no annotations in the folder, or they are damaged.
     """
-    paths = find_annotations(folder)
-    if not paths:
-        raise BadInput(
-            f"no annotations in {folder}",
-            expected="annotations.json in it or in derivatives/stimuli_metadata",
-            hint="get them with `alignhouse ingest fetch bmd`",
-        )
-    sha256 = {name: hashes.of(path) for name, path in paths.items()}
-    run.do("Annotations", [annotations_job(dataset, paths, sha256)])
+    sources = annotation_sources(kind)
+    if not sources:
+        raise BadInput(f"annotations of {dataset}", found=f"data sets of kind {kind!r} have none")
+    for source in sources:
+        if paths := source.find(folder):
+            sha256 = {name: hashes.of(path) for name, path in paths.items()}
+            run.do("Annotations", [source.batch(dataset, paths, sha256)])
+            return
+    raise BadInput(f"no annotations in {folder}", expected=sources[0].expected, hint=sources[0].hint)

@@ -19,7 +19,7 @@ from alignhouse.analysis.figures.request import FigureScope, Request, matching, 
 from alignhouse.analysis.jobs.scope import check_conditions
 from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.statistics.mds import classical_mds, second_order_distances
-from alignhouse.warehouse.artifacts import read_metadata
+from alignhouse.warehouse.artifacts import read_about
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.vectors import VectorFile, read_vectors
 
@@ -77,7 +77,7 @@ class _Stored:
         if (kind, name) not in self._files:
             raise BadInput(f"the RDMs of {label} are not stored", hint="run the study again")
         path = self._root / self._files[kind, name]
-        found = list(read_metadata(path)["about"]["conditions"])
+        found = list(read_about(path)["conditions"])
         if self._first is None:
             self._first = (label, found)
         check_conditions(label, found, self._first[0], self._first[1])

@@ -38,11 +38,11 @@ class Scope(JobSettings):
     def facts(
         self,
         table: str,
-        columns: Mapping[str, Sequence[Any] | NDArray[Any]],
+        columns: Mapping[str, Any],
         remark: str,
         slot: tuple[str, ...],
     ) -> Output:
-        """Rows of a fact table: the scope, then `columns`, then the remark; see `Output` for `slot`."""
+        """Rows of a fact table: the scope, then `columns`, then the remark; see `rows_output`."""
         count = len(next(iter(columns.values())))
         scope = {"protocol": self.protocol, "dataset": self.dataset, "split": self.split}
         rows = {name: [value] * count for name, value in scope.items()}

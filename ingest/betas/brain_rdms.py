@@ -1,41 +1,41 @@
-"""Brain RDMs from betas."""
+"""Brain RDMs of several subjects: as a file gives them, and averaged."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from alignhouse.ingest.rdm import correlation_rdm, n_conditions
+from alignhouse.ingest.rdm import n_conditions
+from alignhouse.warehouse.artifacts import Artifact, hive
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.jobs import Output
+from alignhouse.warehouse.vectors import vector_table
+
+AVERAGE = "average"
+RDM_METHOD = "1 - Pearson"
 
 
-def brain_rdm(betas_of_parts: Sequence[np.ndarray]) -> np.ndarray:
-    """RDM of one subject in one region, (P,) float64: 1 - Pearson between stimuli over voxels.
+@dataclass(frozen=True)
+class RdmFile:
+    """Ready brain RDMs of one region, as read from a file.
 
-    Betas are averaged over repetitions in float64, and the parts of the region concatenated over voxels.
-
-    Parameters
-    ----------
-    betas_of_parts : for each part (n_stimuli, n_repetitions, n_voxels), all of the same stimuli.
-
-    Raises BadInput where stimuli differ in number, and what `correlation_rdm` raises.
+    rdms : (S, P) float64, S subjects. conditions : (n,) names; subjects : (S,) names; None if the file names
+    none.
     """
-    shapes = [betas.shape for betas in betas_of_parts]
-    if not shapes or any(len(shape) != 3 for shape in shapes) or len({shape[0] for shape in shapes}) > 1:
-        raise BadInput(
-            "betas of the parts of a region",
-            expected="(stimuli, repetitions, voxels), of the same stimuli",
-            found=f"shapes {shapes}",
-        )
-    patterns = np.concatenate([betas.mean(axis=1, dtype=np.float64) for betas in betas_of_parts], axis=1)
-    return correlation_rdm(patterns)
+
+    rdms: np.ndarray
+    conditions: tuple[str, ...] | None
+    subjects: tuple[str, ...] | None
 
 
 def average_subjects(rdms: np.ndarray) -> np.ndarray:
     """The mean over S subjects of their condensed RDMs: (S, P) to (P,) float64.
 
-    Raises BadInput where one is not finite.
+    Raises
+    ------
+    BadInput : an RDM is not finite.
     """
     if rdms.ndim != 2 or len(rdms) == 0:
         raise BadInput("RDMs to average", expected="(subjects, pairs)", found=f"shape {rdms.shape}")
@@ -46,3 +46,35 @@ def average_subjects(rdms: np.ndarray) -> np.ndarray:
             f"RDM of subject {bad[0] + 1} of {len(rdms)}", expected="finite numbers", found="NaN or infinity"
         )
     return rdms.mean(axis=0, dtype=np.float64)
+
+
+def rdm_output(
+    dataset: str,
+    split: str,
+    roi: str,
+    subjects: list[str],
+    rdms: np.ndarray,
+    conditions: Sequence[str],
+    *,
+    average: bool,
+    absent: Mapping[str, str],
+    also: Mapping[str, object] | None = None,
+) -> Output:
+    """The file of a region's RDMs (S, P), or of their average.
+
+    Parameters
+    ----------
+    absent : subject -> why it has no such region. also : further facts that the file keeps.
+    """
+    if average:
+        subjects, rdms = [AVERAGE], average_subjects(rdms)[np.newaxis]
+    table = vector_table({"roi": [roi] * len(subjects), "subject": subjects}, "rdm", rdms)
+    folder = ("rdms", "kind=brain", hive("dataset", dataset), hive("split", split), hive("roi", roi))
+    about = {"conditions": list(conditions), "distance": RDM_METHOD, "absent": dict(absent), **(also or {})}
+    return Output(folder, table, about=about)
+
+
+def absent_subjects(rdms: Artifact) -> Mapping[str, str]:
+    """Subject -> why it is not among the stored RDMs of a region."""
+    absent: dict[str, str] = rdms.about["absent"]
+    return absent

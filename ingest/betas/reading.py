@@ -1,29 +1,71 @@
-"""Betas of one part of a region in one subject, read from its pickle a few stimuli at a time."""
+"""Betas of one part of a region in one subject, read a few stimuli at a time, from any data set.
+
+A data set opens its own files and gives `RawBetas`; this module checks them and converts them to float32.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
-from alignhouse.ingest.datasets.bmd.layout import ARRAYS, BetaFile
-from alignhouse.ingest.datasets.bmd.pickles import open_arrays
-from alignhouse.ingest.datasets.bmd.stored_arrays import StoredArray
 from alignhouse.warehouse.errors import BadInput
 
-SPLITS = tuple(ARRAYS)
-# float64 numbers that are in memory at a time, whatever the file's size.
 BUFFER_BYTES = 4 * 2**20
+"""Size of the blocks that are read from a file."""
 MEMORY = 8 * 10**9
 
 
-class AbsentRegion(BadInput):
-    """A part of a region has no voxels in this subject; `reason` says so without naming file or subject.
+@dataclass(frozen=True)
+class BetaFile:
+    """Where the betas of one part of a region (lV1v) in one subject (sub-01) are.
 
-    Version A has three: TOS of sub-06, TOS and RSC of sub-07.
+    also : further files that hold them, such as one file per split.
     """
+
+    subject: str
+    part: str
+    path: Path
+    also: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (self.path, *self.also)
+
+
+class RawBetas(Protocol):
+    """Betas of one part in one subject, as a data set reads them; values stay on disk until asked for."""
+
+    @property
+    def splits(self) -> Sequence[str]:
+        """Every split that the files hold."""
+
+    def shape(self, split: str) -> tuple[int, int, int]:
+        """(n_stimuli, n_repetitions, n_voxels)."""
+
+    def stimuli(self, split: str) -> Sequence[str]:
+        """The names of the stimuli, in the order of the rows, (n_stimuli,)."""
+
+    def blocks(self, split: str, buffer_bytes: int) -> Iterator[np.ndarray]:
+        """Real numbers (k, n_repetitions, n_voxels), first stimulus to last, about `buffer_bytes` at a time.
+
+        A block may be a buffer that the next one overwrites.
+        """
+
+
+OpenRawBetas = Callable[[BetaFile, int], AbstractContextManager[RawBetas]]
+"""Opens a file, given how many bytes of memory it may use. A module-level function: it must be picklable.
+
+Raises BadInput for files that are missing or damaged.
+"""
+
+
+class AbsentRegion(BadInput):
+    """A part of a region has no voxels in this subject; `reason` says so without naming file or subject."""
 
     def __init__(self, file: BetaFile, holds: str = "no voxels") -> None:
         super().__init__(f"{file.part} of {file.subject} is absent: {file.path} has {holds}")
@@ -31,19 +73,19 @@ class AbsentRegion(BadInput):
         self.reason = f"{file.part} has {holds}"
 
     def __reduce__(self) -> tuple[type[AbsentRegion], tuple[BetaFile, str]]:
-        # Workers send their errors to the coordinator pickled.
+        # Workers pickle their errors to send them to the coordinator.
         return type(self), (self.file, self._holds)
 
 
 @dataclass(frozen=True)
 class Betas:
-    """Betas whose values are still on disk.
+    """Checked betas of one part in one subject; values stay on disk until asked for.
 
-    good : the voxels that are read, (V,) bool; None for all. dropped : how many are not.
+    good : which voxels are read, (V,) bool; None for all. dropped : how many voxels are not read.
     """
 
     file: BetaFile
-    arrays: dict[str, StoredArray]
+    raw: RawBetas
     good: np.ndarray | None = None
 
     @property
@@ -51,18 +93,19 @@ class Betas:
         return 0 if self.good is None else int(np.count_nonzero(~self.good))
 
     def shape(self, split: str) -> tuple[int, int, int]:
-        """(n_stimuli, n_repetitions, n_voxels), the dropped voxels apart."""
-        n_stimuli, repetitions, n_voxels = self.arrays[split].shape
+        """(n_stimuli, n_repetitions, n_voxels), without dropped voxels."""
+        n_stimuli, repetitions, n_voxels = self.raw.shape(split)
         return n_stimuli, repetitions, n_voxels - self.dropped
 
     def blocks(self, split: str, buffer_bytes: int = BUFFER_BYTES) -> Iterator[np.ndarray]:
-        """The betas of some stimuli after those of others, each (k, n_repetitions, n_voxels) float32.
+        """The betas, first stimulus to last, in blocks (k, n_repetitions, n_voxels) of float32.
 
-        Raises BadInput where values are NaN or infinite (also those too large for float32), once it has
-        counted them to the end.
+        Raises
+        ------
+        BadInput : values are NaN or infinite (in float32); all of them are counted first.
         """
-        array, bad = self.arrays[split], 0
-        for _, values in array.row_blocks(buffer_bytes):
+        bad = 0
+        for values in self.raw.blocks(split, buffer_bytes):
             block = _as_float32(values if self.good is None else values[..., self.good])
             bad += block.size - int(np.count_nonzero(np.isfinite(block)))
             if not bad:
@@ -78,57 +121,35 @@ class Betas:
 
 @contextmanager
 def open_betas(
-    file: BetaFile, *, skip_bad: bool = False, memory: int = MEMORY, buffer_bytes: int = BUFFER_BYTES
+    open_raw: OpenRawBetas,
+    file: BetaFile,
+    *,
+    skip_bad: bool = False,
+    memory: int = MEMORY,
+    buffer_bytes: int = BUFFER_BYTES,
 ) -> Iterator[Betas]:
-    """The betas of a part in both splits, to be read while the block lasts.
+    """Open the betas of a part, in all its splits.
 
     Parameters
     ----------
-    skip_bad : leave out the voxels with a NaN or infinite value in either split.
-    memory : bytes; an array that can only be read whole and takes more is refused.
+    open_raw : the data set's reader. memory : bytes that it may use.
+    skip_bad : leave out the voxels that have a NaN or infinite value in any split.
 
-    Raises AbsentRegion where there are no voxels, or none are left; BadInput for what `open_arrays` refuses,
-    other shapes than (stimuli, repetitions, voxels), and a number of voxels that differs between the splits.
+    Raises
+    ------
+    AbsentRegion : there are no voxels, or none are left.
+    BadInput : the reader refuses the file, or the splits differ in their number of voxels.
     """
-    with open_arrays(file.path, list(ARRAYS.values()), most_bytes=memory) as stored:
-        arrays = {split: stored[key] for split, key in ARRAYS.items()}
-        for split, array in arrays.items():
-            _check(array, split, memory)
-        n_voxels = {split: array.shape[2] for split, array in arrays.items()}
+    with open_raw(file, memory) as raw:
+        n_voxels = {split: raw.shape(split)[2] for split in raw.splits}
         if len(set(n_voxels.values())) > 1:
-            raise BadInput(f"betas in {file.path}", expected="the same voxels in both splits", found=n_voxels)
-        if n_voxels["train"] == 0:
+            raise BadInput(f"betas in {file.path}", expected="the same voxels in all splits", found=n_voxels)
+        if 0 in n_voxels.values():
             raise AbsentRegion(file)
-        good = _good_voxels(list(arrays.values()), buffer_bytes) if skip_bad else None
+        good = _good_voxels(raw, buffer_bytes) if skip_bad else None
         if good is not None and not good.any():
             raise AbsentRegion(file, f"no voxel without NaN or infinite values among {len(good):,}")
-        yield Betas(file, arrays, good)
-
-
-def read_betas(file: BetaFile, *, skip_bad: bool = False) -> dict[str, np.ndarray]:
-    """Betas of a part in memory: {"train": (n_train, 3, V), "test": (n_test, 10, V)}, float32, V voxels.
-
-    Rows are named by `bmd.stimulus_names`. Raises what `open_betas` and `Betas.blocks` raise.
-    """
-    with open_betas(file, skip_bad=skip_bad) as betas:
-        return {
-            split: np.concatenate([block.copy() for block in betas.blocks(split)]) for split in betas.arrays
-        }
-
-
-def _check(array: StoredArray, split: str, memory: int) -> None:
-    what = f"{split} betas in {array.path}"
-    if len(array.shape) != 3 or 0 in array.shape[:2]:
-        raise BadInput(what, expected="(stimuli, repetitions, voxels)", found=f"shape {array.shape}")
-    if array.dtype.kind not in "fiu":
-        raise BadInput(what, expected="real numbers", found=f"dtype {array.dtype}")
-    if not array.is_in_rows and array.nbytes > memory:
-        raise BadInput(
-            f"{what} can only be read whole, for they lie voxel by voxel",
-            expected=f"at most {memory:,} bytes, the memory that is allowed",
-            found=f"{array.nbytes:,} bytes",
-            hint="allow more memory",
-        )
+        yield Betas(file, raw, good)
 
 
 def _as_float32(values: np.ndarray) -> np.ndarray:
@@ -137,9 +158,9 @@ def _as_float32(values: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def _good_voxels(arrays: Sequence[StoredArray], buffer_bytes: int) -> np.ndarray:
-    good = np.ones(arrays[0].shape[2], dtype=bool)
-    for array in arrays:
-        for _, values in array.row_blocks(buffer_bytes):
+def _good_voxels(raw: RawBetas, buffer_bytes: int) -> np.ndarray:
+    good = np.ones(raw.shape(raw.splits[0])[2], dtype=bool)
+    for split in raw.splits:
+        for values in raw.blocks(split, buffer_bytes):
             good &= np.isfinite(_as_float32(values)).all(axis=(0, 1))
     return good

@@ -1,4 +1,4 @@
-"""How reliable betas are, judged from the repetitions of each stimulus."""
+"""The reliability of betas, from the repetitions of each stimulus."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ import numpy as np
 from alignhouse.ingest.rdm import ReadRows, gram_in_parts
 from alignhouse.warehouse.errors import BadInput
 
-# All halvings of ten repetitions are 126.
+# Ten repetitions have 126 halvings.
 MOST_HALVINGS = 126
 
 
 def ncsnr(blocks: Iterable[np.ndarray]) -> np.ndarray:
     """Noise-ceiling signal-to-noise ratio of each voxel, (V,) float64 (Allen et al. 2022; GLMsingle).
 
-    Noise sd = sqrt of the mean over stimuli of the variance over repetitions (ddof 1); signal sd = sqrt of
-    what the variance of all responses (ddof 1) exceeds that by, 0 where it does not; the ratio of the two.
-    (There the variance of all responses is 1, for they are z-scored over just these.) Infinite where
-    repetitions do not differ though stimuli do, 0 for a voxel that never changes.
+    The noise variance is the mean over stimuli of the variance over repetitions (ddof 1). The signal variance
+    is the variance of all responses (ddof 1) minus the noise variance, at least 0. The ratio is of the square
+    roots. (GLMsingle z-scores all responses, so their variance is 1 there.) It is infinite if stimuli differ
+    but repetitions do not, and 0 for a voxel that never changes.
 
     Parameters
     ----------
-    blocks : betas of some stimuli after those of others, each (n_stimuli, n_repetitions, V); splits may
-        differ in their repetitions.
+    blocks : betas, first stimulus to last, each (n_stimuli, n_repetitions, V). The number of repetitions may
+        differ between blocks.
 
-    Raises BadInput where a stimulus has one repetition only.
+    Raises
+    ------
+    BadInput : a stimulus has only one repetition.
     """
     noise: np.ndarray | float = 0.0
     mean: np.ndarray | float = 0.0
@@ -43,7 +45,7 @@ def ncsnr(blocks: Iterable[np.ndarray]) -> np.ndarray:
         betas = block.astype(np.float64)
         noise = noise + betas.var(axis=1, ddof=1).sum(axis=0)
         responses = betas.reshape(-1, n_voxels)
-        # Means and sums of squares merged block by block (Chan et al. 1983).
+        # Merge means and sums of squares block by block (Chan et al. 1983).
         of_block = responses.mean(axis=0)
         difference, n_both = of_block - mean, n_responses + len(responses)
         squares = squares + ((responses - of_block) ** 2).sum(axis=0)
@@ -59,19 +61,21 @@ def ncsnr(blocks: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def rdm_reliability(gram: np.ndarray, repetitions: int) -> float:
-    """Reliability of the RDM of patterns averaged over R repetitions, from RDMs of halves of them.
+    """Split-half reliability of the RDM of patterns averaged over R repetitions.
 
-    The Spearman correlation of the RDMs of two disjoint halves (of R // 2 repetitions), averaged over the
-    halvings (all of them, or MOST_HALVINGS drawn with a fixed seed), is stepped up to R repetitions by the
-    formula of Spearman and Brown: k r / (1 + (k - 1) r), k = R / (R // 2). Below -1 / (k - 1), where the
-    formula has no meaning, it is -1.
+    r is the Spearman correlation of the RDMs of two disjoint halves (R // 2 repetitions each), averaged over
+    all halvings, or over MOST_HALVINGS of them, drawn with a fixed seed. The result is r after the
+    Spearman-Brown correction to R repetitions: k r / (1 + (k - 1) r), k = R / (R // 2). It is -1 for r at or
+    below -1 / (k - 1), where the formula is undefined.
 
     Parameters
     ----------
-    gram : inner products of all responses, each centred over voxels: (n R, n R), a stimulus's repetitions
-        beside one another; as `gram_of_responses` gives it.
+    gram : inner products of all responses, each centred over voxels, (n R, n R); the repetitions of a
+        stimulus are adjacent. See `gram_of_responses`.
 
-    Raises BadInput for less than 2 repetitions or 3 stimuli, and where the pattern of a half is constant.
+    Raises
+    ------
+    BadInput : fewer than 2 repetitions or 3 stimuli, or the pattern of a half is constant.
     """
     n = len(gram) // repetitions
     if repetitions < 2 or n < 3 or gram.shape != (n * repetitions, n * repetitions):
@@ -92,13 +96,13 @@ def rdm_reliability(gram: np.ndarray, repetitions: int) -> float:
 
 
 def spearman_brown(r: float, factor: float) -> float:
-    """Reliability of `factor` times as long a measurement, from that of one (Spearman 1910; Brown 1910)."""
+    """Reliability of a measurement `factor` times as long, given that of one (Spearman 1910; Brown 1910)."""
     denominator = 1 + (factor - 1) * r
     return max(-1.0, factor * r / denominator) if denominator > 0 else -1.0
 
 
 def halvings(repetitions: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of disjoint halves of the repetitions, (n_halvings, R) bool each; none twice."""
+    """Distinct pairs of disjoint halves of the repetitions, two arrays (n_halvings, R) of bool."""
     half = repetitions // 2
     everything = range(repetitions)
     count = math.comb(repetitions, half) * math.comb(repetitions - half, half) // 2
@@ -123,8 +127,8 @@ def gram_of_responses(read: ReadRows, n_rows: int, rows_at_once: int) -> np.ndar
 
     Parameters
     ----------
-    read : (start, stop) -> responses (stop - start, V), a stimulus's repetitions beside one another.
-    rows_at_once : how many responses may be in memory, twice.
+    read : (start, stop) -> responses (stop - start, V); the repetitions of a stimulus are adjacent.
+    rows_at_once : at most twice as many responses are in memory.
     """
 
     def centred(start: int, stop: int) -> np.ndarray:
@@ -147,7 +151,7 @@ def _rdms_of_halves(gram: np.ndarray, halves: np.ndarray) -> np.ndarray:
     weights = (halves[:, :, None] & halves[:, None, :]).reshape(len(halves), -1).astype(np.float64)
     stimulus = np.arange(n)
     rows, columns = np.triu_indices(n, k=1)
-    # Inner products of averaged patterns are sums over pairs of repetitions; constant factors cancel.
+    # The inner product of two averaged patterns is a sum over pairs of repetitions; constant factors cancel.
     squares = gram[stimulus, :, stimulus, :].reshape(n, repetitions**2) @ weights.T
     bad = np.argwhere(squares <= 0)
     if len(bad):
@@ -161,7 +165,7 @@ def _rdms_of_halves(gram: np.ndarray, halves: np.ndarray) -> np.ndarray:
 
 
 def _ranks(rdms: np.ndarray) -> np.ndarray:
-    """Ranks of each RDM's values, ties averaged, centred, of unit length: their products are Spearman's."""
+    """Ranks of each RDM (ties averaged), centred, of unit length: their inner products are Spearman's rho."""
     from scipy.stats import rankdata
 
     ranks = rankdata(rdms, axis=1)

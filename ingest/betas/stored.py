@@ -1,35 +1,33 @@
-"""Betas of a region as the warehouse holds them: its parts side by side, read some stimuli at a time.
+"""Stored betas of a region: its parts side by side, read some stimuli at a time.
 
-A merged region is a declaration: the same stored parts serve V1, lV1 and lV1v.
+Betas are stored once for each part. V1, lV1 and lV1v are put together from the same stored parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import numpy as np
 
 from alignhouse.ingest.betas.reliability import gram_of_responses, ncsnr
 from alignhouse.ingest.rdm import correlation_rdm, correlation_rdm_in_parts
-from alignhouse.warehouse.artifacts import Artifact, read_metadata
+from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.vectors import VectorFile
 
 BUFFER_BYTES = 16 * 2**20
-# An RDM needs two voxels; of fewer there are no patterns to correlate.
+# Patterns of fewer than two voxels cannot be correlated.
 FEWEST_VOXELS = 2
 
 
 @contextmanager
 def open_region(
-    root: Path,
     artifacts: Sequence[Mapping[str, Artifact]],
     parts: Sequence[str],
     min_ncsnr: float | None = None,
 ) -> Iterator[StoredBetas]:
-    """The betas of a region in one subject, to be read while the block lasts.
+    """Open the betas of a region in one subject.
 
     Parameters
     ----------
@@ -42,10 +40,9 @@ def open_region(
         for of_part in artifacts:
             files.append({})
             for split, artifact in of_part.items():
-                path = root / artifact.path
                 if artifact.rows == 0:
-                    absent = absent or str(read_metadata(path)["about"]["absent"])
-                files[-1][split] = stack.enter_context(VectorFile(path, "beta"))
+                    absent = absent or str(artifact.about["absent"])
+                files[-1][split] = stack.enter_context(artifact.vector_file("beta"))
         _refuse_uneven(files, parts)
         yield StoredBetas(files, absent, min_ncsnr)
 
@@ -53,7 +50,7 @@ def open_region(
 class StoredBetas:
     """Betas of one region in one subject.
 
-    absent : why there is nothing to be read, or "".
+    absent : why there is nothing to read, or "".
     """
 
     def __init__(
@@ -93,7 +90,7 @@ class StoredBetas:
         return responses.reshape(stop - start, repetitions, -1)
 
     def blocks(self, split: str, buffer_bytes: int = BUFFER_BYTES) -> Iterator[np.ndarray]:
-        """The responses to all stimuli of a split, some at a time: (k, n_repetitions, V) float32 each."""
+        """The responses to all stimuli of a split, in blocks (k, n_repetitions, V) of float32."""
         n = len(self.stimuli(split))
         step = self._stimuli_at_once(split, buffer_bytes)
         for start in range(0, n, step):
@@ -116,10 +113,10 @@ class StoredBetas:
         return gram_of_responses(read, n * repetitions, min(n, stimuli_at_once) * repetitions)
 
     def rdm(self, wanted: Sequence[tuple[str, str]], memory: int) -> np.ndarray:
-        """RDM of the (split, stimulus) that are wanted, in their order, (P,) float64.
+        """The RDM of the (split, stimulus) in `wanted`, in their order, (P,) float64.
 
-        1 - Pearson between stimuli over voxels, of betas averaged over repetitions in float64. Where the
-        patterns do not fit in `memory` bytes, they are read in parts, several times.
+        Betas are averaged over repetitions in float64; the distance is 1 - Pearson over voxels. Patterns that
+        do not fit in `memory` bytes are read in parts, several times.
         """
         place = {
             (split, name): row
@@ -141,16 +138,16 @@ class StoredBetas:
         return correlation_rdm(patterns(0, len(wanted)))
 
     def _stimuli_at_once(self, split: str, buffer_bytes: int = BUFFER_BYTES) -> int:
-        # In float64, to which computations convert.
+        # Computations convert to float64, eight bytes a value.
         return max(1, buffer_bytes // (8 * self.n_voxels * self.repetitions(split)))
 
     def _rows_within(self, memory: int) -> int:
-        # Two blocks in float64, each with the float32 rows that it is made from.
+        # Two blocks in float64, each beside the float32 rows that it was converted from.
         return max(1, memory // (2 * 12 * max(1, self.n_kept)))
 
 
 def _runs(rows: Sequence[tuple[str, int]], most: Callable[[str], int]) -> Iterator[tuple[str, int, int, int]]:
-    """Stretches of rows that follow one another in a file: (split, first row, place in `rows`, count)."""
+    """Runs of consecutive rows of a file, as (split, first row, index in `rows`, count)."""
     at = 0
     while at < len(rows):
         split, first = rows[at]

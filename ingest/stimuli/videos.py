@@ -1,42 +1,30 @@
-"""Stimuli on disk: which there are, and what is in them once decoded.
+"""Stimuli on disk: finding and decoding them, whatever the data set.
 
-Videos are decoded with decord, photographs with Pillow; a photograph is a stimulus of one frame.
+Videos are decoded with decord, images with Pillow; an image is a stimulus of one frame.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from alignhouse.ingest.stimuli.names import match_stimuli, natural_key
+from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import sha256_of
 
 if TYPE_CHECKING:
     from decord import VideoReader
 
-__all__ = [
-    "Stimulus",
-    "StimulusInfo",
-    "find_stimuli",
-    "inspect",
-    "match_stimuli",
-    "numbered_split",
-    "numbered_videos",
-    "read_frames",
-]
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-SPLITS = ("train", "test", "all")
-_H264 = "mp4_h264"
-# BOLD Moments: videos 0001-1000 are the training split, 1001-1102 the test split.
-_LAST_TRAINING_VIDEO = 1000
-_LAST_VIDEO = 1102
+ALL = "all"
+"""What a study calls all splits together."""
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr")
 
 Media = Literal["video", "image"]
@@ -54,9 +42,9 @@ class Stimulus:
 
 @dataclass(frozen=True)
 class StimulusInfo:
-    """What decoding showed.
+    """What decoding a stimulus found.
 
-    frames : how many decode. fps : frames a second, None for an image. width, height : pixels.
+    frames : how many there are. fps : frames a second, None for an image. width, height : pixels.
     sha256, bytes : of the file.
     """
 
@@ -68,111 +56,42 @@ class StimulusInfo:
     bytes: int
 
 
-def find_stimuli(folder: Path, split: str) -> list[Stimulus]:
+def find_stimuli(folder: Path, split: str, splits: Sequence[str] = ("train", "test")) -> list[Stimulus]:
     """The stimuli of a split, in natural order of their names.
 
     Parameters
     ----------
-    folder : the BOLD Moments stimulus set (mp4_h264/, else train/ and test/, in it or in its stimuli/), or a
-        flat folder of videos or of images. A flat folder whose names are all numbers of BOLD Moments videos,
-        some above 1000, is parted by number, as mp4_h264/ is; any other is taken to be the split asked for.
-    split : "train", "test" or "all".
+    folder : has a folder for each split, or is flat; all stimuli of a flat folder are of the split asked for.
+    split : one of `splits`, or "all".
 
-    Raises BadInput where the folder is missing, mixes videos and images, or has no stimulus of the split, and
-    where two files share an identifier.
+    Raises
+    ------
+    BadInput : as `select_stimuli`; an unknown split; a folder that is missing.
     """
-    if split not in SPLITS:
-        raise BadInput("unknown split of stimuli", expected=", ".join(SPLITS), found=split)
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise BadInput(f"there is no folder {folder}", expected="stimuli")
-    stimuli = [each for each in _listing(folder, split) if split in ("all", each.split)]
-    if not stimuli:
-        raise BadInput(
-            f"no stimuli of split {split} in {folder}", expected="videos (mp4, ...) or images (jpg, png)"
-        )
-    stimuli.sort(key=lambda stimulus: natural_key(stimulus.name))
-    _refuse_duplicates(stimuli)
-    if len({stimulus.media for stimulus in stimuli}) > 1:
-        first = {stimulus.media: stimulus.path.name for stimulus in reversed(stimuli)}
-        raise BadInput(
-            f"{folder} mixes videos and images",
-            expected="one kind",
-            found=f"{first['video']} and {first['image']}",
-        )
-    return stimuli
+    check_split(split, splits)
+    listing = find_in_split_folders(folder, splits) or [
+        Stimulus(path.stem, split, path, media) for path, media in media_files(folder)
+    ]
+    return select_stimuli(listing, folder, split)
 
 
-def inspect(stimulus: Stimulus) -> StimulusInfo:
-    """Decode all of a stimulus and describe it.
-
-    Raises BadInput, naming the file, where it does not decode, has no frames, or decodes to fewer frames than
-    its header says. (Matroska and WebM headers do not say.)
-    """
-    path = stimulus.path
-    fps: float | None = None
-    if stimulus.media == "image":
-        height, width, _ = _read_image(path).shape
-        frames = 1
-    else:
-        frames, height, width, fps = _decode_all(path)
-    return StimulusInfo(frames, fps, width, height, sha256_of(path), path.stat().st_size)
+def check_split(split: str, splits: Sequence[str]) -> None:
+    """Raise BadInput unless a split is one of a data set's, or "all"."""
+    if split not in (*splits, ALL):
+        raise BadInput("unknown split of stimuli", expected=", ".join([*splits, ALL]), found=split)
 
 
-def read_frames(path: Path) -> np.ndarray:
-    """All frames of a video or image, (T, H, W, 3) uint8, RGB. Raises BadInput where it does not decode."""
-    path = Path(path)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return _read_image(path)[None]
-    reader = _open_video(path)
-    return np.stack([_frame(reader, i, path) for i in range(len(reader))])
+def find_in_split_folders(root: Path, splits: Sequence[str]) -> list[Stimulus]:
+    """Every stimulus in the folders of `root` that are named after splits; [] where there are none."""
+    return [
+        Stimulus(path.stem, split, path, media)
+        for split in splits
+        for path, media in media_files(root / split)
+    ]
 
 
-def numbered_split(name: str) -> str | None:
-    """The split ("train", "test") of a BOLD Moments video, "0001" to "1102"; None for any other name."""
-    if len(name) != 4 or not (name.isascii() and name.isdigit()) or not 1 <= int(name) <= _LAST_VIDEO:
-        return None
-    return "train" if int(name) <= _LAST_TRAINING_VIDEO else "test"
-
-
-def numbered_videos(split: str) -> list[str]:
-    """The names of the BOLD Moments videos of a split ("train", "test" or "all"), in their order.
-
-    Raises BadInput for another split.
-    """
-    if split not in SPLITS:
-        raise BadInput("unknown split of stimuli", expected=", ".join(SPLITS), found=split)
-    names = [f"{number:04d}" for number in range(1, _LAST_VIDEO + 1)]
-    return [name for name in names if split in ("all", numbered_split(name))]
-
-
-def _listing(folder: Path, split: str) -> list[Stimulus]:
-    roots = [folder, folder / "stimuli"]
-    for root in roots:
-        files = _media_files(root / _H264)
-        if files:
-            return [Stimulus(path.stem, _split_by_number(path), path, media) for path, media in files]
-    for root in roots:
-        of_splits = [
-            Stimulus(path.stem, name, path, media)
-            for name in ("train", "test")
-            for path, media in _media_files(root / name)
-        ]
-        if of_splits:
-            return of_splits
-    for root in roots:
-        files = _media_files(root)
-        splits = {numbered_split(path.stem) for path, _ in files}
-        by_number = None not in splits and "test" in splits
-        if files:
-            return [
-                Stimulus(path.stem, _split_by_number(path) if by_number else split, path, media)
-                for path, media in files
-            ]
-    return []
-
-
-def _media_files(folder: Path) -> list[tuple[Path, Media]]:
+def media_files(folder: Path) -> list[tuple[Path, Media]]:
+    """The videos and images directly in a folder, in no order; [] where there is no such folder."""
     if not folder.is_dir():
         return []
     files: list[tuple[Path, Media]] = []
@@ -187,13 +106,64 @@ def _media_files(folder: Path) -> list[tuple[Path, Media]]:
     return files
 
 
-def _split_by_number(path: Path) -> str:
-    split = numbered_split(path.stem)
-    if split is None:
+def select_stimuli(listing: Sequence[Stimulus], folder: Path, split: str) -> list[Stimulus]:
+    """The stimuli of a split among those found in `folder`, in natural order of their names.
+
+    Raises
+    ------
+    BadInput : the folder is missing, mixes videos and images, holds no stimulus of the split, or has two
+        files of one name.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}", expected="stimuli")
+    stimuli = sorted(
+        (each for each in listing if split in (ALL, each.split)), key=lambda each: natural_key(each.name)
+    )
+    if not stimuli:
         raise BadInput(
-            f"{path} is no video of the stimulus set", expected=f"a name from 0001 to {_LAST_VIDEO}"
+            f"no stimuli of split {split} in {folder}", expected="videos (mp4, ...) or images (jpg, png)"
         )
-    return split
+    _refuse_duplicates(stimuli)
+    if len({stimulus.media for stimulus in stimuli}) > 1:
+        first = {stimulus.media: stimulus.path.name for stimulus in reversed(stimuli)}
+        raise BadInput(
+            f"{folder} mixes videos and images",
+            expected="one kind",
+            found=f"{first['video']} and {first['image']}",
+        )
+    return stimuli
+
+
+def inspect(stimulus: Stimulus) -> StimulusInfo:
+    """Decode all of a stimulus and describe it.
+
+    Raises
+    ------
+    BadInput : the file does not decode, has no frames, or fewer frames than its header declares. (Headers of
+        Matroska and WebM declare none.)
+    """
+    path = stimulus.path
+    fps: float | None = None
+    if stimulus.media == "image":
+        height, width, _ = _read_image(path).shape
+        frames = 1
+    else:
+        frames, height, width, fps = _decode_all(path)
+    return StimulusInfo(frames, fps, width, height, sha256_of(path), path.stat().st_size)
+
+
+def read_frames(path: Path) -> np.ndarray:
+    """All frames of a video or image, (T, H, W, 3) uint8, RGB.
+
+    Raises
+    ------
+    BadInput : the file does not decode.
+    """
+    path = Path(path)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return _read_image(path)[None]
+    reader = _open_video(path)
+    return np.stack([_frame(reader, i, path) for i in range(len(reader))])
 
 
 def _refuse_duplicates(stimuli: list[Stimulus]) -> None:
@@ -209,7 +179,7 @@ def _refuse_duplicates(stimuli: list[Stimulus]) -> None:
 
 
 def _decode_all(path: Path) -> tuple[int, int, int, float]:
-    """Frames, height, width and frames a second of a video, keeping one frame at a time."""
+    """Frames, height, width and frames a second of a video; one frame is in memory at a time."""
     reader = _open_video(path)
     declared = _frames_in_header(path)
     if len(reader) < declared:
@@ -225,7 +195,7 @@ def _decode_all(path: Path) -> tuple[int, int, int, float]:
     height, width = shapes.pop()
     fps = float(reader.get_avg_fps())
     if not (math.isfinite(fps) and fps > 0):
-        raise BadInput(f"{path} does not say its frame rate", expected="frames a second", found=fps)
+        raise BadInput(f"{path} declares no frame rate", expected="frames a second", found=fps)
     return len(reader), height, width, fps
 
 
@@ -253,15 +223,12 @@ def _frame(reader: VideoReader, index: int, path: Path) -> np.ndarray:
     except (RuntimeError, decord.DECORDError) as error:
         raise _does_not_decode(path, f"it stops at frame {index + 1} of {len(reader)}") from error
     height, width, _ = frame.shape
-    # Of some narrow videos (8, 16 or 48 pixels wide) decord takes the padding of a row for more channels.
+    # In some narrow videos (8, 16 or 48 pixels wide), decord returns the padding of a row as more channels.
     return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
 
 
 def _frames_in_header(path: Path) -> int:
-    """The count of frames that the container declares, 0 where it declares none.
-
-    decord counts the frames that are there.
-    """
+    """How many frames the container declares, 0 if none; decord counts only the frames that are there."""
     import av
 
     try:
@@ -272,7 +239,7 @@ def _frames_in_header(path: Path) -> int:
 
 
 def _does_not_decode(path: Path, found: str = "a damaged file, or no video") -> BadInput:
-    # decord's own message is a trace of its C++ sources.
+    # decord's own message is a C++ stack trace.
     return BadInput(
         f"{path} does not decode", expected="a video", found=found, hint="fetch or convert it again"
     )
@@ -295,7 +262,7 @@ def _read_image(path: Path) -> np.ndarray:
         SyntaxError,
         ValueError,
         Image.DecompressionBombError,
-    ) as error:  # Pillow's, for damaged files
+    ) as error:  # Pillow raises all of these for damaged files
         raise BadInput(
             f"{path} does not decode", expected="an image", found=str(error)[:120], hint="fetch it again"
         ) from error

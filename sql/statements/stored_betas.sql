@@ -19,6 +19,6 @@ where
     method = 'betas'
     and method_version = $method_version
     and settings ->> 'dataset' = $dataset
-    and settings ->> 'version' = $version
+    and settings ->> 'version' is not distinct from $version
     and (settings ->> 'skip_bad')::boolean = $skip_bad
 order by registered_at, artifact

@@ -53,7 +53,7 @@ def stimuli_that_do_not_say_their_split(study: Any) -> str:
     study.change('path = "betas"', 'path = "betas"\nsplit = "all"')
     for path in (study.folder / "stimuli").iterdir():
         path.rename(path.with_name(f"clip{path.name}"))
-    return "stimuli of split all: expected videos of train and test.*found all"
+    return "stimuli of split all: expected stimuli of train and test.*found all"
 
 
 def cut_pickle(study: Any) -> str:

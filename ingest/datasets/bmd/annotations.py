@@ -1,7 +1,7 @@
-"""What people and captioning networks said of the BOLD Moments videos, as rows of tables.
+"""Annotations of the BOLD Moments videos, by people and captioning networks, as rows of tables.
 
-Two files of `derivatives/stimuli_metadata`: `annotations.json` (labels, sentences, memorability) and
-`llm_frame_annotations.json` (sentences on the middle frame). Both are objects by video, "0001" to "1102".
+They are in two files of `derivatives/stimuli_metadata`: `annotations.json` (labels, sentences, memorability)
+and `llm_frame_annotations.json` (captions of the middle frame). Both are JSON objects by video.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Never
 
+from alignhouse.ingest.datasets.bmd.videos import LAST_VIDEO, split_of_video
 from alignhouse.ingest.stimuli.names import natural_key
-from alignhouse.ingest.stimuli.videos import numbered_split
 from alignhouse.warehouse.errors import BadInput
 
 ANNOTATIONS = "annotations"
@@ -54,8 +54,9 @@ Row = dict[str, Any]
 class Annotations:
     """Rows of the tables of the same names, as dictionaries by column.
 
-    In natural order of the videos; `annotator`, `label_order` and `sentence_order` are places in the file,
-    from 1. Sentences of `source` "annotator" were typed, "spoken" transcribed; any other is a network's name.
+    Videos are in natural order. `annotator`, `label_order` and `sentence_order` count from 1, in the order of
+    the file. Sentences of `source` "annotator" were typed, "spoken" were transcribed; other sources are
+    names of networks.
     """
 
     stimulus_object: list[Row] = field(default_factory=list)
@@ -67,7 +68,7 @@ class Annotations:
 
 @dataclass(frozen=True)
 class _Entry:
-    """All that a file says of one video."""
+    """The fields of one video in a file."""
 
     path: Path
     video: str
@@ -89,7 +90,9 @@ class _Entry:
 def find_annotations(folder: Path) -> dict[str, Path]:
     """The annotation files in a folder or in `derivatives/stimuli_metadata` below it, by name without suffix.
 
-    Empty where there are none. Raises BadInput where there is no such folder.
+    Raises
+    ------
+    BadInput : there is no such folder. (A folder without annotation files gives {}.)
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -103,19 +106,19 @@ def find_annotations(folder: Path) -> dict[str, Path]:
 
 
 def read_annotations(dataset: str, paths: Mapping[str, Path]) -> Annotations:
-    """The rows that annotation files give, whatever the order of the keys in them.
+    """Read annotation files into rows of tables.
 
-    Fields that a video has not, and what is null, blank or "--", give no rows.
+    Missing fields, and values that are null, blank or "--", give no rows. The order of keys does not matter.
 
     Parameters
     ----------
-    dataset : for the rows' first column.
-    paths : "annotations" and "llm_frame_annotations", or one of them, as `find_annotations` gives them.
+    dataset : goes into the first column of every row.
+    paths : the files, from `find_annotations`; "annotations", "llm_frame_annotations" or both.
 
     Raises
     ------
-    BadInput : naming file, video and field: no such file, no strict JSON, a key that is no video, a field
-        that is not what it should be, labels and ids that do not pair, a `set` or a number of another video.
+    BadInput : a file is missing or is not strict JSON; a key is no video; a field has the wrong type or
+        contradicts the video's number; labels and ids differ in number. Errors name file, video and field.
     """
     unknown = sorted(set(paths) - set(FILES))
     if unknown or not paths:
@@ -135,9 +138,9 @@ def _entries(path: Path) -> Iterator[_Entry]:
     videos = _strict_json(path)
     if not isinstance(videos, dict) or not videos:
         raise BadInput(f"{path} is no file of annotations", expected="an object by video (0001, ...)")
-    strangers = [key for key in videos if numbered_split(key) is None]
+    strangers = [key for key in videos if split_of_video(key) is None]
     if strangers:
-        raise BadInput(f"{path}, key {strangers[0]!r}", expected="a video, 0001 to 1102")
+        raise BadInput(f"{path}, key {strangers[0]!r}", expected=f"a video, 0001 to {LAST_VIDEO}")
     for video in sorted(videos, key=natural_key):
         if not isinstance(videos[video], dict):
             raise BadInput(
@@ -162,7 +165,7 @@ def _strict_json(path: Path) -> Any:
         raise BadInput(f"there is no file {path}", expected="annotations of the stimuli")
     try:
         found = json.loads(path.read_bytes(), object_pairs_hook=unique, parse_constant=no_number)
-        # An escape for half of a character ("\\ud83d") is JSON, but no text that a table can hold.
+        # Half of a surrogate pair ("\\ud83d") is valid JSON, but cannot be encoded as UTF-8.
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadInput(
@@ -203,7 +206,7 @@ def _refuse_contradictions(entry: _Entry) -> None:
             "is this another file of the data set?",
         )
     for name, expected in (
-        ("set", numbered_split(entry.video)),
+        ("set", split_of_video(entry.video)),
         ("bmd_matrixfilename", f"vid_idx{entry.video}"),
     ):
         if entry.get(name) not in (None, expected):
@@ -211,7 +214,7 @@ def _refuse_contradictions(entry: _Entry) -> None:
 
 
 def _labels(entry: _Entry, label_field: str, id_field: str) -> Iterator[tuple[int, int, str, str | None]]:
-    """(annotator, order, label, id) of two fields whose items pair by place; annotators and orders from 1."""
+    """Pair the items of two fields by position: (annotator, order, label, id), both counted from 1."""
     labels = _by_annotator(entry, label_field)
     ids = _by_annotator(entry, id_field)
     if entry.get(id_field) is None:
@@ -221,7 +224,7 @@ def _labels(entry: _Entry, label_field: str, id_field: str) -> Iterator[tuple[in
             id_field,
             f"an id for every item of {label_field}, {_shape(labels)}",
             _shape(ids),
-            "the two share their places",
+            "labels and ids are paired by position",
         )
     for annotator, (some_labels, some_ids) in enumerate(zip(labels, ids, strict=True), 1):
         for order, (label, identifier) in enumerate(zip(some_labels, some_ids, strict=True), 1):
@@ -236,14 +239,14 @@ def _labels(entry: _Entry, label_field: str, id_field: str) -> Iterator[tuple[in
 
 
 def _by_annotator(entry: _Entry, name: str) -> list[list[Any]]:
-    """A list per annotator: of three for objects; scenes and actions are one label each, listed or bare."""
+    """A list of labels for each annotator. Scenes and actions may have one bare label an annotator."""
     value = entry.get(name)
     if value is None:
         return []
     if not isinstance(value, list):
         value = [value]
     if name in _NESTED and not all(isinstance(each, list) for each in value):
-        # A flat list could be one annotator's labels or one label of each.
+        # A flat list is ambiguous: the labels of one annotator, or one label of each.
         raise entry.wrong(name, "a list of labels for every annotator", entry.get(name))
     return [each if isinstance(each, list) else [each] for each in value]
 
@@ -279,7 +282,7 @@ def _sentences(dataset: str, entry: _Entry, name: str, source: str) -> Iterator[
 
 
 def _sentence_key(row: Row) -> tuple[Any, ...]:
-    """By video; typed sentences first, then the spoken one, then networks by name."""
+    """Sort by video; then typed sentences, the spoken one, and captions by name of the network."""
     source = row["source"]
     known = (BY_ANNOTATORS, SPOKEN)
     place = known.index(source) if source in known else len(known)
@@ -287,7 +290,7 @@ def _sentence_key(row: Row) -> tuple[Any, ...]:
 
 
 def _text(entry: _Entry, name: str, value: Any, due: str = "text") -> str | None:
-    """A text as it is in the file, None for null and for a blank one."""
+    """A text as it is in the file; None if it is null or blank."""
     if value is None:
         return None
     if not isinstance(value, str):

@@ -1,7 +1,7 @@
-"""The regions of interest of the BOLD Moments data set, and what people call them.
+"""The regions of interest of the BOLD Moments data set, listed in `regions.csv`.
 
-A merged region (V1) is made of parts (lV1v, rV1v, lV1d, rV1d), each one file on disk. Version A of the
-data set has no hemispheres: there V1 is V1v and V1d. `regions.csv` holds the facts.
+A merged region (V1) has several parts (lV1v, rV1v, lV1d, rV1d), each one file on disk. Version A of the data
+set does not separate hemispheres: its V1 has the parts V1v and V1d.
 """
 
 from __future__ import annotations
@@ -11,33 +11,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal
 
+from alignhouse.ingest.betas.regions import Hemisphere, Region
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
 
-GROUPS = ("early", "ventral-occipital", "dorsal", "lateral", "other")
 VERSIONS = ("A", "B")
 SELECTIONS = ("study", "hemispheres", "parts", "all")
-Hemisphere = Literal["left", "right", "both"]
 
+_OUTSIDE = "other"  # the group of regions that the study selection leaves out
 _COLUMNS = ["region", "group", "order", "areas", "hemispheres", "version_a"]
 _HEMISPHERES: dict[str, Hemisphere] = {"l": "left", "r": "right"}
-_ORDER_STEP = 10  # leaves room, after each merged region, for its hemispheres and its parts
-
-
-@dataclass(frozen=True)
-class Region:
-    """A region that betas are gathered for.
-
-    group : one of GROUPS. order : place along the visual stream, for tables and figures; unique among all
-    regions of a version. parts : the files that it is made of, in the order in which voxels are concatenated.
-    """
-
-    name: str
-    group: str
-    order: int
-    parts: tuple[str, ...]
-    hemisphere: Hemisphere = "both"
+_ORDER_STEP = 10  # leaves room for the hemispheres and parts of each merged region after it
 
 
 @dataclass(frozen=True)
@@ -55,17 +39,19 @@ def resolve(selection: str | Sequence[str], version: str = "B") -> list[Region]:
 
     Parameters
     ----------
-    selection : "study" (the merged regions of the four groups: 17, in version A 16, which has no MT),
-        "hemispheres" (the same, left and right apart), "parts" (the same, file by file), "all" (merged, with
-        those outside the groups and the whole brain), one name, or a list of names of merged regions,
-        hemispheres of them or parts.
-    version : "A" or "B" of the data set.
+    selection : "study" (the merged regions of the four groups: 17 in version B; 16 in A, which lacks MT),
+        "hemispheres" (the same, left and right separately), "parts" (the same, file by file), "all" (merged
+        regions, including group "other" and the whole brain), one name, or a list of names. Names are of
+        merged regions, hemispheres or parts.
+    version : "A" or "B".
 
-    Raises BadInput for an unknown name (listing near ones), a name given twice, an empty list, and for
-    hemispheres in version A.
+    Raises
+    ------
+    BadInput : an unknown name (close ones are listed), a name given twice, an empty list, or hemispheres in
+        version A.
     """
     rows = _rows_of(version)
-    study = [row for row in rows if row.group != "other"]
+    study = [row for row in rows if row.group != _OUTSIDE]
     if selection == "study":
         return [_merged(row, version) for row in study]
     if selection == "all":
@@ -82,7 +68,7 @@ def resolve(selection: str | Sequence[str], version: str = "B") -> list[Region]:
 
 
 def hemisphere_of(part: str) -> Hemisphere:
-    """The side of the brain that the part (lV1v, V1v, WB) lies on: "left", "right" or "both"."""
+    """The hemisphere of a part (lV1v, V1v, WB): "left", "right" or "both"."""
     for version in VERSIONS:
         for row in _rows_of(version):
             for region in _parts(row, version):
@@ -122,7 +108,7 @@ def _merged(row: _Row, version: str) -> Region:
 
 
 def _sides(row: _Row) -> list[Region]:
-    """Left and right of a merged region; none where the data set does not part them."""
+    """Left and right half of a merged region; [] where the data set does not separate them."""
     if not row.hemispheres:
         return []
     return [
@@ -172,7 +158,7 @@ def _catalogue() -> tuple[_Row, ...]:
 
 def _row(record: dict[str, str]) -> _Row:
     flags = {"yes": True, "no": False}
-    if record["group"] not in GROUPS or not {record["hemispheres"], record["version_a"]} <= set(flags):
+    if not record["group"] or not {record["hemispheres"], record["version_a"]} <= set(flags):
         raise BrokenWarehouse("regions.csv is damaged", expected="a group, then yes or no", found=record)
     return _Row(
         record["region"],

@@ -1,7 +1,7 @@
-"""The videos of BOLD Moments out of the zip that they come in, and which of them are there.
+"""Unpacking the zip of the BOLD Moments videos, and checking that all videos are there.
 
-The zip is to be had under terms of use, and is locked with a password. Nothing in it is trusted: only members
-with the name of a video are read, what they hold is counted and checked, and every path is made here.
+The zip is available under terms of use and is locked with a password. Nothing in it is trusted: only members
+that are named like a video are read, their content is counted and checked, and no path is taken from the zip.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alignhouse.ingest.stimuli.videos import numbered_split, numbered_videos
+from alignhouse.ingest.datasets.bmd.videos import missing_videos, split_of_video, videos_of_split
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.progress import Progress, Silent
 
 _H264_MEMBER = re.compile(r"(?:.*/)?(mp4_h264)/([0-9]{4})\.mp4", re.DOTALL)
-# train/ and test/ count in a folder stimuli/, wherever that is, or straight below the top of the zip.
+# train/ and test/ are read in a folder stimuli/ at any depth, or at the top of the zip or one level down.
 _SPLIT_MEMBER = re.compile(r"(?:(?:.*/)?stimuli/|[^/]+/)?(train|test)/([0-9]{4})\.mp4", re.DOTALL)
-# Readers of other compressions (bzip2, LZMA) unpack a chunk into memory of any size.
+# For other compressions (bzip2, LZMA), Python unpacks a chunk into unlimited memory.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# WinZip's AES encryption, https://www.winzip.com/en/support/aes-encryption/: method 99; in its second version
-# the CRC is left out and an authentication code takes its place.
+# WinZip's AES encryption, https://www.winzip.com/en/support/aes-encryption/, is method 99. Its second version
+# has an authentication code instead of the CRC.
 _AES_METHOD = 99
 _AES_WITHOUT_CRC = 2
 _ENCRYPTED = 0x1
@@ -43,24 +43,23 @@ _ELSE = "unpack the zip with another program and name the folder"
 def unpack_stimuli(
     zip_path: Path, to: Path, *, password: str | None, progress: Progress | None = None
 ) -> Path:
-    """Unpack the videos of the stimulus set, and nothing else, into a folder that `find_stimuli` reads.
+    """Unpack the videos of the stimulus set, and nothing else, into a folder that `find_videos` reads.
 
-    Takes the H.264 copies (mp4_h264/) where the zip has them, else train/ and test/. A video is written whole
-    or not at all. Those that are there already with the member's content are left, so a call that was killed
-    can be made again.
+    Unpacks the H.264 copies (mp4_h264/) if the zip has them, else train/ and test/. A video is written whole
+    or not at all. Videos that are already there and equal are kept, so a killed call can be repeated.
 
     Parameters
     ----------
-    zip_path : the zip. to : the folder to unpack into; made where it is missing.
+    zip_path : the zip. to : the folder to unpack into; created if missing.
     password : from the terms of use; None for a zip that is not encrypted.
-    progress : is told of every video.
+    progress : counts the videos.
 
     Returns `to`.
 
     Raises
     ------
-    BadInput : no zip, a damaged one, one without videos, with two members of one name, or with a member that
-        is no plain file or holds other than it declares; a missing or wrong password; too little space.
+    BadInput : the zip is missing, damaged, has no videos or two members of one name; a member is not a plain
+        file or differs from what it declares; the password is missing or wrong; too little disk space.
     """
     zip_path, to = Path(zip_path), Path(to)
     progress = progress or Silent()
@@ -87,29 +86,17 @@ def unpack_stimuli(
     return to
 
 
-def missing_videos(names: Iterable[str], split: str = "all") -> list[str]:
-    """The videos of BOLD Moments that are not among `names`, in their order.
-
-    Parameters
-    ----------
-    names : identifiers of stimuli ("0001").
-    split : "train" (0001 to 1000), "test" (1001 to 1102) or "all". Raises BadInput for another.
-    """
-    there = set(names)
-    return [name for name in numbered_videos(split) if name not in there]
-
-
 def require_videos(names: Iterable[str], split: str = "all", most: int = 4) -> None:
-    """Raise BadInput, with the count and the first of those missing, unless all videos of a split are there.
+    """Raise BadInput, listing the first missing ones, unless all videos of a split are there.
 
     Parameters
     ----------
     names, split : as for `missing_videos`.
-    most : how many of the missing to name.
+    most : how many missing videos to list.
     """
     missing = missing_videos(names, split)
     if missing:
-        expected = numbered_videos(split)
+        expected = videos_of_split(split)
         more = f" and {len(missing) - most:,} more" if len(missing) > most else ""
         raise BadInput(
             f"{len(missing):,} of the {len(expected):,} videos of BOLD Moments are missing (split {split})",
@@ -121,7 +108,7 @@ def require_videos(names: Iterable[str], split: str = "all", most: int = 4) -> N
 
 @dataclass(frozen=True)
 class _Zip:
-    """A zip that is open. `damage` are the errors that its reader raises over content, not over a bug."""
+    """An open zip. `damage` lists the exceptions that its reader raises for damaged content."""
 
     path: Path
     archive: Any
@@ -129,11 +116,11 @@ class _Zip:
     password: bytes | None
 
     def chunks(self, member: Any) -> Iterator[bytes]:
-        """What a member holds, in pieces; it ends only once all of it was checked against CRC and size."""
+        """The content of a member in pieces; after the last, CRC and size have been checked."""
         encrypted = bool(member.flag_bits & _ENCRYPTED)
         if encrypted and self.password is None:
             raise _no_password(self.path)
-        # The readers cut a member off at its declared size. This one shall see what comes after.
+        # Python's reader stops at the declared size. Read on, to detect a member that is larger.
         uncut = copy.copy(member)
         uncut.file_size = sys.maxsize
         left = member.file_size
@@ -148,8 +135,8 @@ class _Zip:
         except NotImplementedError as error:
             raise BadInput(failed, found=str(error), hint=_ELSE) from error
         except self.damage as error:
-            # A wrong password passes for the right one in one of 256 (ZipCrypto) or 65,536 (AES) members,
-            # which then looks damaged.
+            # A wrong password is accepted in one of 256 (ZipCrypto) or 65,536 (AES) members, which then
+            # looks damaged.
             hint = "check the password; if it is right, " if encrypted else ""
             raise BadInput(
                 failed,
@@ -203,13 +190,13 @@ def _pyzipper(path: Path) -> Any:
 
 
 def _videos(path: Path, members: Iterable[Any]) -> dict[Path, Any]:
-    """The members to unpack, by the place that each is to have, in the order of their places."""
+    """Path to unpack to -> member, sorted by path."""
     members = list(members)
     for pattern in (_H264_MEMBER, _SPLIT_MEMBER):
         found: dict[Path, Any] = {}
         for member in members:
             match = pattern.fullmatch(member.filename)
-            if match is None or numbered_split(match[2]) is None:
+            if match is None or split_of_video(match[2]) is None:
                 continue
             place = Path(match[1], f"{match[2]}.mp4")
             _refuse_oddities(path, member, match[1], match[2])
@@ -233,11 +220,11 @@ def _videos(path: Path, members: Iterable[Any]) -> dict[Path, Any]:
 
 
 def _refuse_oddities(path: Path, member: Any, folder: str, name: str) -> None:
-    if folder in ("train", "test") and folder != numbered_split(name):
+    if folder in ("train", "test") and folder != split_of_video(name):
         raise BadInput(
-            f"{member.filename} in {path} is in the wrong split", expected=numbered_split(name), found=folder
+            f"{member.filename} in {path} is in the wrong split", expected=split_of_video(name), found=folder
         )
-    # The upper half of the attributes is the file's mode in Unix, 0 where the zip was made elsewhere.
+    # The upper half of the attributes is the Unix file mode, 0 in zips made on other systems.
     kind = stat.S_IFMT(member.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         found = "a symbolic link" if kind == stat.S_IFLNK else "none"

@@ -1,4 +1,4 @@
-"""Arrays that lie in a file, read whole or a few rows at a time."""
+"""Arrays in a file, read whole or a few rows at a time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from alignhouse.warehouse.errors import BadInput
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array of numbers whose shape and dtype are known and whose values are still on disk.
+    """An array of numbers whose values are still on disk.
 
-    shape, dtype : of the array; the dtype has the byte order of the file.
-    order : "C" or "F". axes : the transposition that follows, where there is one.
+    dtype : in the byte order of the file.
+    order : "C" or "F". axes : the transposition to apply after reading; None for none.
     """
 
     file: BinaryIO
@@ -36,11 +36,11 @@ class StoredArray:
 
     @property
     def is_in_rows(self) -> bool:
-        """Whether the first axis varies slowest on disk, so that some rows can be read without the others."""
+        """Whether rows are contiguous on disk, so that some can be read without the others."""
         return self.order == "C" and self.axes is None
 
     def read(self) -> np.ndarray:
-        """The whole array, in memory of its own where the file's bytes were not in memory already."""
+        """The whole array; a view of the file's bytes if those are in memory already."""
         if isinstance(self.data, Payload):
             flat = np.empty(math.prod(self.shape), self.dtype)
             self._fill(flat, self.data.offset)
@@ -50,9 +50,9 @@ class StoredArray:
         return array if self.axes is None else array.transpose(self.axes)
 
     def row_blocks(self, most_bytes: int) -> Iterator[tuple[int, np.ndarray]]:
-        """(first row, rows) from first to last, each block of at most `most_bytes` (at least one row).
+        """Yield (first row, rows), in order, in blocks of at most `most_bytes`, but at least one row.
 
-        The block is a buffer that the next one overwrites. An array that is not `is_in_rows` is read whole.
+        A block is a buffer that the next one overwrites. An array that is not `is_in_rows` is read whole.
         """
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         if not (self.is_in_rows and isinstance(self.data, Payload)) or row_bytes == 0:

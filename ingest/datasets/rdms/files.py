@@ -1,17 +1,17 @@
-"""RDMs that others computed: brain RDMs by region, model RDMs by network and layer.
+"""Files of ready RDMs: brain RDMs by region, model RDMs by network and layer.
 
-Brain RDMs are in numpy's files, HDF5 (rsatoolbox's too) or MATLAB's; model RDMs in numpy's.
+Brain RDMs are in numpy files, HDF5 (also rsatoolbox's) or MATLAB files; model RDMs are in numpy files.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from alignhouse.ingest.betas.brain_rdms import RdmFile
 from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES, StoredRdms, checked, subjects_first
 from alignhouse.ingest.datasets.rdms.hdf5 import (
     is_rsatoolbox,
@@ -34,33 +34,23 @@ _PICKLE_HINT = 'pickles are not read: save as HDF5, in rsatoolbox rdms.save("V1.
 _ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class RdmFile:
-    """Brain RDMs of one region.
-
-    rdms : (S, P) float64, S subjects. conditions : (n,) names, and subjects : (S,), where the file has them.
-    """
-
-    rdms: np.ndarray
-    conditions: tuple[str, ...] | None
-    subjects: tuple[str, ...] | None
-
-
 def read_rdm_file(path: Path, *, n: int | None = None, most_bytes: int = MOST_BYTES) -> RdmFile:
-    """Brain RDMs of a numpy, HDF5 or MATLAB file; nothing is unpickled, no other file is opened.
+    """Read brain RDMs from a numpy, HDF5 or MATLAB file. Nothing is unpickled, no other file is opened.
 
-    The array is (S, n, n), (n, n), or condensed (S, P) or (P,), with the pairs of the upper triangle row by
-    row; in a MATLAB file, subjects may be last. It is the only one of such a shape. Beside it, "conditions"
-    or "condition_names" may name its rows, and "subjects" or "subject_names" its subjects. Files of
-    rsatoolbox are known by their layout, and structs of the RSA toolbox for MATLAB by their field RDM.
+    The array is (S, n, n), (n, n), or condensed, (S, P) or (P,), with the pairs of the upper triangle row by
+    row; in a MATLAB file, subjects may be last. No other array of the file may have such a shape. An array
+    "conditions" or "condition_names" may name its rows, "subjects" or "subject_names" its subjects. Files of
+    rsatoolbox are recognised by their layout, structs of the RSA toolbox for MATLAB by their field RDM.
 
     Parameters
     ----------
-    n : number of conditions, where known: decides where a MATLAB array fits two numbers of conditions.
-    most_bytes : upper limit of what the file may need, by what it claims and before it is read.
+    n : number of conditions, if known; needed for MATLAB arrays whose shape fits two numbers of conditions.
+    most_bytes : refuse, before reading it, a file that declares to need more.
 
-    Raises BadInput, naming the place, where an RDM is not finite, symmetric and zero on the diagonal; where
-    the file is damaged or leaves open what is meant; and where names do not fit.
+    Raises
+    ------
+    BadInput : an RDM is not finite, symmetric and zero on the diagonal (the error names the place); the file
+        is damaged or ambiguous; names do not fit the array.
     """
     path = Path(path)
     return RdmFile(*checked(_stored(path, n, most_bytes), path))
@@ -69,10 +59,12 @@ def read_rdm_file(path: Path, *, n: int | None = None, most_bytes: int = MOST_BY
 def find_rdm_files(folder: Path) -> dict[str, Path]:
     """The RDM files of `folder` (`SUFFIXES`) by region, in natural order.
 
-    fmri_EVC_RDMs.npz is region EVC, fmri_V1.mat V1, and any other name is the region's own.
+    fmri_EVC_RDMs.npz is of region EVC, fmri_V1.mat of V1; any other file is named after its region.
 
-    Raises BadInput where the folder is missing or has none, two files are of one region, or a region is there
-    as a pickle only.
+    Raises
+    ------
+    BadInput : the folder is missing or has no RDM files, two files are of one region, or a region has only a
+        pickle.
     """
     _check_folder(folder, "brain RDMs, a file a region")
     found: dict[str, Path] = {}
@@ -102,7 +94,9 @@ def find_rdm_files(folder: Path) -> dict[str, Path]:
 def find_model_rdms(folder: Path) -> dict[str, list[Path]]:
     """The files of precomputed model RDMs, `folder`/NETWORK/*.npz, by network; both in natural order.
 
-    Raises BadInput for a missing folder, one without networks, and a network without files.
+    Raises
+    ------
+    BadInput : the folder is missing or has no networks, or a network has no files.
     """
     _check_folder(folder, "model RDMs, a folder a network")
     networks = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
@@ -120,10 +114,12 @@ def find_model_rdms(folder: Path) -> dict[str, list[Path]]:
 def read_model_rdms(network: str, files: Sequence[Path]) -> dict[str, np.ndarray]:
     """The RDMs of one network by layer, (P,) float64 each, in the order of its files.
 
-    A file with one unnamed array (arr_0) is the layer of the file's own name; a file with named arrays holds
-    a layer for each, in the file's order. An RDM is (n, n) or condensed.
+    A file with one unnamed array (arr_0) is a layer with the name of the file. A file with named arrays holds
+    a layer in each. An RDM is (n, n) or condensed.
 
-    Raises BadInput for an RDM that `read_rdm_file` would refuse, and a layer that two files hold.
+    Raises
+    ------
+    BadInput : an RDM that `read_rdm_file` would refuse, or a layer that is in two files.
     """
     layers: dict[str, np.ndarray] = {}
     for path in files:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist, squareform
+from alignhouse.ingest.betas.jobs import betas_job
+from scipy.spatial.distance import squareform
 
-from alignhouse.ingest.betas.brain_rdms import average_subjects, brain_rdm
-from alignhouse.ingest.betas.reading import read_betas
+from alignhouse.ingest.betas.brain_rdms import average_subjects
+from alignhouse.ingest.betas.reading import BetaFile
+from alignhouse.ingest.betas.stored import open_region
 from alignhouse.ingest.datasets.bmd.layout import find_beta_files
+from alignhouse.ingest.datasets.bmd.reading import open_pickled_betas
 from alignhouse.ingest.datasets.bmd.regions import resolve
+from alignhouse.warehouse.artifacts import Artifact, work
 from alignhouse.warehouse.errors import BadInput
-
-
-def test_repetitions_are_averaged_and_parts_concatenated():
-    rng = np.random.default_rng(0)
-    left, right = rng.normal(size=(6, 10, 7)), rng.normal(size=(6, 10, 3))
-    together = np.concatenate([left, right], axis=2).mean(axis=1)
-    np.testing.assert_allclose(brain_rdm([left, right]), pdist(together, "correlation"), atol=1e-12)
-
-
-@pytest.mark.parametrize("shapes", [[], [(3, 2)], [(3, 2, 4), (4, 2, 4)]])
-def test_parts_of_different_stimuli_are_refused(shapes):
-    with pytest.raises(BadInput, match="betas of the parts"):
-        brain_rdm([np.ones(shape) for shape in shapes])
 
 
 def test_subjects_are_averaged_pair_by_pair():
@@ -41,13 +35,18 @@ def test_an_average_over_nan_names_the_subject():
 
 
 @pytest.mark.parametrize("roi", ["V1", "hV4", "EBA"])
-def test_rdms_equal_those_of_the_published_code(test_data, roi):
+def test_rdms_equal_those_of_the_published_code(test_data, tmp_path, roi):
     (region,) = resolve(roi)
     with np.load(test_data / f"paper_parity/expected/brain_rdms/fmri_{roi}.npz") as stored:
         expected = stored["arr_0"]
     files = find_beta_files(test_data / "paper_parity/betas", "B", region.parts)
-    for i, of_subject in enumerate(expected):
-        parts = [
-            read_betas(file)["test"] for file in files[i * len(region.parts) : (i + 1) * len(region.parts)]
-        ]
-        np.testing.assert_allclose(brain_rdm(parts), squareform(of_subject, checks=False), rtol=0, atol=1e-6)
+    by_subject = itertools.groupby(files, key=lambda file: file.subject)
+    for of_subject, (_, parts) in zip(expected, by_subject, strict=True):
+        with open_region(tmp_path, [store(tmp_path, file) for file in parts], region.parts) as betas:
+            rdm = betas.rdm([("test", name) for name in betas.stimuli("test")], memory=10**9)
+        np.testing.assert_allclose(rdm, squareform(of_subject, checks=False), rtol=0, atol=1e-6)
+
+
+def store(root: Path, file: BetaFile) -> dict[str, Artifact]:
+    job = betas_job(file, {file.path: "0" * 64}, "d", "B", "test", open_raw=open_pickled_betas, memory=10**9)
+    return {"test": work(root, job, lambda done, total: None)[0]}

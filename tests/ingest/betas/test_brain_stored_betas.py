@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from alignhouse.ingest.betas.jobs import betas_job
 from plain_reliability import ncsnr_plainly, reliability_plainly
 from scipy.spatial.distance import pdist
 
-from alignhouse.ingest.betas.jobs import betas_job
+from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import open_region
-from alignhouse.ingest.datasets.bmd.layout import BetaFile
+from alignhouse.ingest.datasets.bmd.reading import open_pickled_betas
 from alignhouse.warehouse.artifacts import Artifact, read_metadata, work
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.vectors import VectorFile
@@ -33,7 +34,12 @@ def content(n_voxels: int, seed: int) -> dict[str, np.ndarray]:
 def store(root: Path, part: str, betas: dict[str, np.ndarray]) -> dict[str, Artifact]:
     file = BetaFile("sub-01", part, root / f"{part}.pkl")
     file.path.write_bytes(pickle.dumps(betas))
-    jobs = {split: betas_job(file, "0" * 64, "d", "B", split, memory=10**9) for split in N}
+    jobs = {
+        split: betas_job(
+            file, {file.path: "0" * 64}, "d", "B", split, open_raw=open_pickled_betas, memory=10**9
+        )
+        for split in N
+    }
     return {split: work(root, job, lambda done, total: None)[0] for split, job in jobs.items()}
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alignhouse.ingest.stimuli.names import natural_key
-from alignhouse.ingest.stimuli.videos import Stimulus, find_stimuli, inspect, match_stimuli, read_frames
+from alignhouse.ingest.stimuli.names import match_stimuli, natural_key
+from alignhouse.ingest.stimuli.videos import Stimulus, find_stimuli, inspect, read_frames
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -61,35 +61,16 @@ def names_of(folder: Path, split: str) -> list[str]:
     return [stimulus.name for stimulus in find_stimuli(folder, split)]
 
 
-@pytest.mark.parametrize("inside", ["", "stimuli/"])
-def test_train_and_test_folders_are_the_splits(tmp_path, inside):
-    touch(
-        tmp_path,
-        *(inside + name for name in ("train/0002.mp4", "train/0001.mp4", "test/1001.mp4", "localizer/x.mp4")),
-    )
-    assert names_of(tmp_path, "train") == ["0001", "0002"]
-    assert names_of(tmp_path, "test") == ["1001"]
-    assert [(s.name, s.split, s.media) for s in find_stimuli(tmp_path, "all")] == [
-        ("0001", "train", "video"),
-        ("0002", "train", "video"),
-        ("1001", "test", "video"),
+@pytest.mark.parametrize("splits", [("train", "test"), ("shared", "own")])
+def test_folders_named_after_splits_hold_their_stimuli(tmp_path, splits):
+    first, second = splits
+    touch(tmp_path, f"{first}/b.mp4", f"{first}/a.mp4", f"{second}/c.mp4", "localizer/x.mp4", "y.mp4")
+    assert [each.name for each in find_stimuli(tmp_path, first, splits)] == ["a", "b"]
+    assert [(each.name, each.split) for each in find_stimuli(tmp_path, "all", splits)] == [
+        ("a", first),
+        ("b", first),
+        ("c", second),
     ]
-
-
-@pytest.mark.parametrize("inside", ["", "stimuli/"])
-def test_h264_copies_are_preferred_and_split_by_number(tmp_path, inside):
-    touch(tmp_path, "stimuli/test/1001.mp4", "stimuli/train/1000.mp4", "frames_middle/0001_0.jpg")
-    touch(tmp_path / inside / "mp4_h264", "1000.mp4", "1001.mp4", "1102.mp4", "0001.mp4")
-    found = find_stimuli(tmp_path, "test")
-    assert [stimulus.name for stimulus in found] == ["1001", "1102"]
-    assert {stimulus.path.parent.name for stimulus in found} == {"mp4_h264"}
-    assert names_of(tmp_path, "train") == ["0001", "1000"]
-
-
-def test_a_stranger_among_the_h264_copies_is_refused(tmp_path):
-    touch(tmp_path / "mp4_h264", "1001.mp4", "1103.mp4")
-    with pytest.raises(BadInput, match=r"1103\.mp4 is no video of the stimulus set"):
-        find_stimuli(tmp_path, "test")
 
 
 def test_a_flat_folder_is_the_split_asked_for_in_natural_order(tmp_path):
@@ -98,14 +79,6 @@ def test_a_flat_folder_is_the_split_asked_for_in_natural_order(tmp_path):
         found = find_stimuli(tmp_path, split)
         assert [stimulus.name for stimulus in found] == ["clip_1", "clip_2", "clip_10"]
         assert {stimulus.split for stimulus in found} == {split}
-
-
-def test_a_flat_folder_with_the_data_sets_own_numbers_is_split_by_them(tmp_path):
-    touch(tmp_path, "0999.mp4", "1000.mp4", "1001.mp4")
-    assert names_of(tmp_path, "train") == ["0999", "1000"]
-    assert names_of(tmp_path, "test") == ["1001"]
-    (tmp_path / "1001.mp4").unlink()
-    assert names_of(tmp_path, "test") == ["0999", "1000"]  # nothing says that these are not somebody's own
 
 
 def test_images_are_stimuli_of_one_frame(tmp_path):
@@ -123,7 +96,6 @@ def test_images_are_stimuli_of_one_frame(tmp_path):
         (["a.mp4", "b.jpg"], "test", "mixes videos and images: .*a.mp4 and b.jpg"),
         (["notes.txt"], "test", "no stimuli of split test"),
         (["train/0001.mp4"], "test", "no stimuli of split test"),
-        (["1001.mp4"], "train", "no stimuli of split train"),
         (["a.mp4"], "validation", "expected train, test, all, found validation"),
     ],
 )

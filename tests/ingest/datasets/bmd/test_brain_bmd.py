@@ -7,11 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from betas_in_memory import read_betas
 
-from alignhouse.ingest.betas.reading import AbsentRegion, open_betas, read_betas
+from alignhouse.ingest.betas.reading import AbsentRegion, BetaFile, open_betas
 from alignhouse.ingest.datasets.bmd import layout as bmd
-from alignhouse.ingest.datasets.bmd.layout import BetaFile, find_beta_files, stimulus_names
+from alignhouse.ingest.datasets.bmd.layout import find_beta_files
+from alignhouse.ingest.datasets.bmd.reading import open_pickled_betas
 from alignhouse.ingest.datasets.bmd.regions import resolve
+from alignhouse.ingest.datasets.bmd.videos import beta_videos
 from alignhouse.warehouse.errors import BadInput
 
 PARTS = ["lV1v", "rV1v"]
@@ -146,7 +149,7 @@ def test_bad_voxels_can_be_dropped_and_are_counted(tmp_path):
     content["test_data_allvoxel"][1, 2, 3] = np.nan
     content["train_data_allvoxel"][0, 0, 1] = 1e300  # infinite in float32
     file = write(tmp_path / "a.pkl", content)
-    with open_betas(file, skip_bad=True) as opened:
+    with open_betas(open_pickled_betas, file, skip_bad=True) as opened:
         assert opened.dropped == 2
         assert opened.shape("test") == (2, 10, 2)
     read = read_betas(file, skip_bad=True)
@@ -166,7 +169,7 @@ def test_betas_read_in_blocks_are_those_read_whole(tmp_path, buffer_bytes, proto
     content = betas(n_voxels=37, n_train=7, n_test=5)
     file = BetaFile("sub-01", "lV1v", tmp_path / "a.pkl")
     file.path.write_bytes(pickle.dumps(content, protocol=protocol))
-    with open_betas(file) as opened:
+    with open_betas(open_pickled_betas, file) as opened:
         for split in ("train", "test"):
             blocks = [block.copy() for block in opened.blocks(split, buffer_bytes)]
             assert len(blocks) > 1 or buffer_bytes == 10**6 or protocol < 3
@@ -179,10 +182,10 @@ def test_betas_that_lie_voxel_by_voxel_need_memory_and_say_how_much(tmp_path):
     file = write(tmp_path / "a.pkl", content)
     with (
         pytest.raises(BadInput, match="read whole.*at most 40,000 bytes.*found 43,200 bytes"),
-        open_betas(file, memory=40_000),
+        open_betas(open_pickled_betas, file, memory=40_000),
     ):
         pass
-    with open_betas(file, memory=10**6) as opened:
+    with open_betas(open_pickled_betas, file, memory=10**6) as opened:
         (block,) = opened.blocks("train")
     np.testing.assert_array_equal(block, content["train_data_allvoxel"].astype(np.float32))
 
@@ -192,7 +195,7 @@ def test_pickles_that_spell_arrays_as_text_need_memory_and_say_how_much(tmp_path
     file.path.write_bytes(pickle.dumps(betas(n_voxels=600), protocol=2))
     with (
         pytest.raises(BadInput, match="does not fit into the memory.*protocol 4"),
-        open_betas(file, memory=40_000),
+        open_betas(open_pickled_betas, file, memory=40_000),
     ):
         pass
 
@@ -202,7 +205,7 @@ def test_pickles_that_spell_arrays_as_text_need_memory_and_say_how_much(tmp_path
     [
         ({"test_data_allvoxel": np.zeros((2, 4))}, r"test betas .*found shape \(2, 4\)"),
         ({"train_data_allvoxel": np.zeros((0, 3, 4))}, "train betas"),
-        ({"test_data_allvoxel": np.zeros((2, 10, 5))}, "same voxels in both splits.*'train': 4, 'test': 5"),
+        ({"test_data_allvoxel": np.zeros((2, 10, 5))}, "same voxels in all splits.*'train': 4, 'test': 5"),
         ({"test_data_allvoxel": np.zeros((2, 10, 4), dtype=complex)}, "real numbers"),
     ],
 )
@@ -219,11 +222,11 @@ def test_a_file_without_the_test_split_is_refused(tmp_path):
 
 
 def test_rows_are_the_videos_in_order():
-    assert stimulus_names("train", 1000)[::999] == ["0001", "1000"]
-    assert stimulus_names("test", 102)[::101] == ["1001", "1102"]
+    assert beta_videos("train", 1000)[::999] == ["0001", "1000"]
+    assert beta_videos("test", 102)[::101] == ["1001", "1102"]
     for split, n in (("test", 103), ("train", 0), ("all", 3)):
         with pytest.raises(BadInput):
-            stimulus_names(split, n)
+            beta_videos(split, n)
 
 
 def test_the_published_layout_is_read_for_all_ten_subjects(test_data):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from alignhouse.ingest.datasets.bmd.regions import Region, hemisphere_of, resolve
+from alignhouse.ingest.betas.regions import Region
+from alignhouse.ingest.datasets.bmd.regions import hemisphere_of, resolve
 from alignhouse.warehouse.errors import BadInput
 
 STUDY = {

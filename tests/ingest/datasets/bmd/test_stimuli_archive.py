@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from alignhouse.ingest.datasets.bmd.stimulus_set import unpack_stimuli
-from alignhouse.ingest.stimuli.videos import find_stimuli, inspect
+from alignhouse.ingest.datasets.bmd.videos import find_videos
+from alignhouse.ingest.stimuli.videos import inspect
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.progress import Silent
 
@@ -161,7 +162,7 @@ def test_only_the_h264_copies_are_unpacked_where_there_are_some(tmp_path):
     )
     found = unpack(path, tmp_path / "to")
     assert found == {f"mp4_h264/{name}.mp4": content(name) for name in ("0001", "0002", "1001")}
-    assert [each.name for each in find_stimuli(tmp_path / "to", "train")] == ["0001", "0002"]
+    assert [each.name for each in find_videos(tmp_path / "to", "train")] == ["0001", "0002"]
 
 
 @pytest.mark.parametrize("above", ["", "top/", "a/b/stimuli/", "stimuli/"])
@@ -177,7 +178,7 @@ def test_else_the_train_and_test_folders_are_unpacked_and_the_localizer_is_not(t
         "train/0001.mp4": content("0001"),
         "test/1002.mp4": content("1002"),
     }
-    assert [each.name for each in find_stimuli(tmp_path / "to", "test")] == ["1002"]
+    assert [each.name for each in find_videos(tmp_path / "to", "test")] == ["1002"]
 
 
 @pytest.mark.parametrize("deflate", [True, False])
@@ -393,8 +394,8 @@ def test_a_file_where_the_folder_is_to_be_is_refused(tmp_path):
 
 
 def test_real_clips_come_out_as_they_went_in(tmp_path, test_data):
-    clips = find_stimuli(test_data / "more_clips/short102", "test")
+    clips = find_videos(test_data / "more_clips/short102", "test")
     members = [Member(f"set/mp4_h264/{each.path.name}", each.path.read_bytes()) for each in clips[:6]]
     unpack_stimuli(write_aes(tmp_path / "set.zip", *members), tmp_path / "to", password=PASSWORD)
-    found = find_stimuli(tmp_path / "to", "test")
+    found = find_videos(tmp_path / "to", "test")
     assert [inspect(each) for each in found] == [inspect(each) for each in clips[:6]]

@@ -1,0 +1,91 @@
+"""`[brain]` of the study file, checked against the data sets that are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from alignhouse.ingest.datasets.dataset import DEFAULT_KIND, data_set, known_kinds
+from alignhouse.study.section import Section
+from alignhouse.warehouse.errors import near_names
+
+
+def _known_kind(kind: str) -> str:
+    known = known_kinds()
+    if kind not in known:
+        context = {"expected": " or ".join(known), "hint": near_names(kind, known)}
+        raise PydanticCustomError("unknown_kind", "{expected}", context)
+    return kind
+
+
+# What the help of [brain] says of the data sets that ship.
+_SETS = [data_set(kind) for kind in known_kinds()]
+_KINDS = "; ".join(f"{each.kind}: {each.title}" for each in _SETS)
+_SELECTIONS = "; ".join(f"{each.kind}: {each.selections}" for each in _SETS)
+_VERSIONS = "; ".join(f"{each.kind}: {' or '.join(each.versions)}" for each in _SETS if each.versions)
+
+
+class BrainSection(Section):
+    """`[brain]`. What splits, versions and selections of regions there are, the data set says."""
+
+    kind: Annotated[str, AfterValidator(_known_kind)] = Field(DEFAULT_KIND, description=_KINDS)
+    path: Path | None = Field(
+        None, description="folder of the brain data; without it, betas that are stored in the warehouse"
+    )
+    dataset: str = Field("bmd", description="what to call the data set in tables and figures")
+    version: str | None = Field("B", description=f"version of the betas; {_VERSIONS}")
+    split: str = Field("test", description="which stimuli: a split of the data set, or all")
+    regions: str | list[str] = Field("study", description=f"{_SELECTIONS}; or a list of names")
+    subjects: list[str] | None = Field(None, description="these subjects only, e.g. ['sub-01']; default: all")
+    average_subjects: bool = Field(
+        False, description="average the subjects' RDMs and score against the average"
+    )
+    skip_bad: bool = Field(
+        False, description="leave out voxels with NaN or infinite values, and say how many; else an error"
+    )
+    min_ncsnr: float | None = Field(
+        None, ge=0, description="keep only voxels whose noise-ceiling SNR is at least this, e.g. 0.2"
+    )
+    conditions: Literal["file", "stimulus_order"] = Field(
+        "file",
+        description="of ready RDMs: the file names its conditions, or its rows follow the stimuli's names",
+    )
+    synthetic: bool = Field(False, description="the brains are simulated; every page that shows them says so")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_data_set(cls, given: Any) -> Any:
+        kind = given.get("kind", DEFAULT_KIND) if isinstance(given, dict) else None
+        if kind not in known_kinds():
+            return given
+        known = data_set(kind)
+        defaults = {
+            "version": known.default_version,
+            "split": known.default_split,
+            "regions": known.default_regions,
+        }
+        return {**defaults, **given}
+
+    @field_validator("version")
+    @classmethod
+    def _known_version(cls, version: str | None, info: ValidationInfo) -> str | None:
+        if "kind" not in info.data:
+            return version
+        versions = data_set(info.data["kind"]).versions
+        if not versions:
+            return None
+        if version not in versions:
+            raise ValueError(" or ".join(versions))
+        return version
+
+    @field_validator("split")
+    @classmethod
+    def _known_split(cls, split: str, info: ValidationInfo) -> str:
+        if "kind" in info.data:
+            splits = [*data_set(info.data["kind"]).splits, "all"]
+            if split not in splits:
+                raise ValueError(" or ".join(splits))
+        return split

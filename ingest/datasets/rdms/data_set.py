@@ -1,0 +1,59 @@
+"""A folder of ready brain RDMs, a file for each region, as a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from alignhouse.ingest.betas.brain_rdms import RdmFile
+from alignhouse.ingest.betas.regions import Region
+from alignhouse.ingest.datasets.dataset import DataSet, RdmSource, other_data_sets
+from alignhouse.ingest.datasets.rdms.files import find_rdm_files, read_rdm_file
+from alignhouse.ingest.stimuli.videos import ALL, Stimulus
+from alignhouse.warehouse.errors import BadInput, near_names
+
+GROUP = "other"
+"""The group of all regions: a file says nothing about anatomy."""
+# What a study file of any kind says by default.
+_ALL_REGIONS = (ALL, "study")
+
+
+def read_rdms(path: Path, n: int) -> RdmFile:
+    """See `read_rdm_file`."""
+    return read_rdm_file(path, n=n)
+
+
+class RdmFolder(DataSet):
+    """Ready RDMs; their stimuli may be laid out as in any known data set."""
+
+    kind = "rdms"
+    title = "a file of RDMs per region"
+    rdms = RdmSource(find_rdm_files, read_rdms)
+
+    def regions(self, selection: str | Sequence[str], version: str | None, root: Path | None) -> list[Region]:
+        if root is None:
+            raise BadInput("brain.path is missing", expected='a folder of RDM files, for kind = "rdms"')
+        files = find_rdm_files(root)
+        if isinstance(selection, str):
+            wanted = list(files) if selection in _ALL_REGIONS else [selection]
+        else:
+            wanted = list(selection)
+        for name in wanted:
+            if name not in files:
+                raise BadInput(f"no RDMs of region {name!r} in {root}", hint=near_names(name, files))
+        return [Region(roi, GROUP, order, ()) for order, roi in enumerate(wanted)]
+
+    def find_stimuli(self, folder: Path, split: str) -> list[Stimulus]:
+        for other in other_data_sets(self.kind):
+            if other.recognises(folder):
+                return other.find_stimuli(folder, split)
+        return super().find_stimuli(folder, split)
+
+    def methods(self, version: str | None) -> str:
+        return "Brain RDMs were given as files."
+
+    def split_in_words(self, split: str) -> str:
+        return ""
+
+
+RDMS = RdmFolder()
