@@ -5,7 +5,7 @@
     python benchmarks/statistics/many_stimuli.py FOLDER --permutations 1000
 
 The jobs of `alignhouse analyse rsa`, protocol `sound`; prints seconds and peak resident
-memory. RDMs are stored by the jobs that store what another lab computed.
+memory. RDMs are simulated.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ import resource
 import time
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 from simulate import n_pairs, rdms, sizes
 
 from alignhouse.analysis.jobs.scope import Model, Scope
-from alignhouse.analysis.jobs.scores import rsa_job, scored_together
+from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.statistics.settings import AnalysisSettings
-from alignhouse.ingest.features.jobs import precomputed_job
 from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.batches import Batch, Reporter, single
+from alignhouse.warehouse.executors.local import writing_behind
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import Writer
@@ -33,21 +31,28 @@ from alignhouse.warehouse.vectors import vector_table
 REMARK = "simulated RDMs"
 
 
-def network_job(name: str, layers: int, conditions: list[str], seed: int) -> Job:
-    def read() -> dict[str, NDArray[np.float64]]:
-        of_layers = rdms(layers, n_pairs(len(conditions)), seed=seed)
-        return {f"layer{i}": rdm for i, rdm in enumerate(of_layers)}
-
-    return precomputed_job(name, read, {"seed": str(seed)}, conditions)
+def network_batch(name: str, layers: int, conditions: list[str], seed: int) -> Batch:
+    settings = {"model": name, "conditions": conditions}
+    job = Job("simulated_network", 1, settings, {"seed": str(seed)}, name)
+    return single(job, _network, layers=layers, seed=seed)
 
 
-def brain_job(roi: str, subjects: int, conditions: list[str], seed: int) -> Job:
-    def work(tick: object) -> list[Output]:
-        names = {"subject": [f"sub-{i + 1:02d}" for i in range(subjects)]}
-        table: pa.Table = vector_table(names, "rdm", rdms(subjects, n_pairs(len(conditions)), seed=seed))
-        return [Output(("rdms", "kind=brain", f"roi={roi}"), table, about={"conditions": conditions})]
+def _network(job: Job, reporter: Reporter, layers: int, seed: int) -> list[Output]:
+    conditions = list(job.settings["conditions"])
+    names = {"layer": [f"layer{i}" for i in range(layers)]}
+    table = vector_table(names, "rdm", rdms(layers, n_pairs(len(conditions)), seed=seed))
+    return [Output(("rdms", "kind=model", f"model={job.label}"), table, about={"conditions": conditions})]
 
-    return Job("simulated_brain", 1, {"roi": roi, "seed": seed}, {}, roi, work)
+
+def brain_batch(roi: str, subjects: int, conditions: list[str], seed: int) -> Batch:
+    job = Job("simulated_brain", 1, {"roi": roi, "seed": seed}, {}, roi)
+    return single(job, _brain, subjects=subjects, conditions=conditions, seed=seed)
+
+
+def _brain(job: Job, reporter: Reporter, subjects: int, conditions: list[str], seed: int) -> list[Output]:
+    names = {"subject": [f"sub-{i + 1:02d}" for i in range(subjects)]}
+    table = vector_table(names, "rdm", rdms(subjects, n_pairs(len(conditions)), seed=seed))
+    return [Output(("rdms", "kind=brain", f"roi={job.label}"), table, about={"conditions": conditions})]
 
 
 def main() -> None:
@@ -69,19 +74,19 @@ def main() -> None:
     with Writer(folder, "benchmark") as writer, Run(writer, "benchmark", {}) as run:
         brains: dict[str, Artifact] = {}
         for seed, (roi, size) in enumerate(regions.items()):
-            job = brain_job(roi, size, conditions, seed)
-            brains[roi] = run.do(roi, [job])[job.key][0]
+            batch = brain_batch(roi, size, conditions, seed)
+            brains[roi] = run.do(roi, [batch])[batch.jobs[0].key][0]
         models = []
         for seed, (name, size) in enumerate(networks.items()):
-            job = _stored_or_made(run, name, size, conditions, 1000 + seed, given.store)
-            models.append(Model(name, job, REMARK))
+            artifact = _stored_or_made(run, name, size, conditions, 1000 + seed, given.store)
+            models.append(Model(name, artifact, REMARK))
         if given.store:
             print(f"stored {len(models)} networks and {len(brains)} regions")
             return
-        scope = Scope(folder, "sound", AnalysisSettings(), "simulated", "all", given.permutations, seed=0)
+        scope = Scope(protocol="sound", settings=AnalysisSettings(), dataset="simulated", split="all")
         began = time.perf_counter()
-        together = scored_together(scope, models, brains, memory=given.memory)
-        done = run.do("Scoring networks", [rsa_job(scope, model, brains, together) for model in models])
+        batch = rsa_batch(scope, models, brains, permutations=given.permutations, seed=0, memory=given.memory)
+        done = run.do("Scoring networks", [batch], writing_behind)
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(
@@ -93,9 +98,10 @@ def main() -> None:
 def _stored_or_made(
     run: Run, name: str, size: int, conditions: list[str], seed: int, store: bool
 ) -> Artifact:
-    job = network_job(name, size, conditions, seed)
+    batch = network_batch(name, size, conditions, seed)
+    [job] = batch.jobs
     if store:
-        return run.do(name, [job])[job.key][0]
+        return run.do(name, [batch])[job.key][0]
     found = run.writer.finished([job])
     if not found:
         raise SystemExit("nothing is stored of these sizes: run it with --store first")

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
-import pyarrow as pa
-import pytest
+from small_batches import batch_of, made
 
 from alignhouse.analysis.jobs.best_layers import BestLayers
-from alignhouse.analysis.jobs.scope import Scope, facts
+from alignhouse.analysis.jobs.scope import Scope
 from alignhouse.analysis.statistics.settings import AnalysisSettings
-from alignhouse.warehouse.artifacts import Artifact, work
-from alignhouse.warehouse.jobs import Job
-from alignhouse.warehouse.jobs import Output as Made
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.progress import Silent
 from alignhouse.warehouse.vectors import vector_table
 
 SCORES = {("a", "V1"): 0.1, ("a", "V2"): 0.2, ("b", "V1"): 0.3, ("b", "V2"): 0.4}
 
 
-@pytest.fixture
-def scope(tmp_path: Path) -> Scope:
-    return Scope(tmp_path, "sound", AnalysisSettings(), "d", "test", permutations=3, seed=0)
+SCOPE = Scope(protocol="sound", settings=AnalysisSettings(), dataset="d", split="test")
 
 
-def stored(scope: Scope, model: str, regions: Sequence[str]) -> list[Artifact]:
+def stored(root: Path, model: str, regions: Sequence[str]) -> list[Artifact]:
     """What a network's job stores: nulls of best layers begin with their score, those of layers are 9."""
     nulls = np.array([[SCORES[model, roi], 1, 2] for roi in regions] + [[9, 9, 9]] * 2)
     columns = {
@@ -34,29 +32,37 @@ def stored(scope: Scope, model: str, regions: Sequence[str]) -> list[Artifact]:
         "roi": [*regions, *regions],
         "test": ["layer"] * 2 + ["best_layer"] * 2,
         "statistic": [9.0] * 2 + [SCORES[model, roi] for roi in regions],
-        "p_value": pa.array([0.5] * 4),
+        "p_value": [0.5] * 4,
     }
     names = {"roi": [*regions, *regions], "test": ["best_layer"] * 2 + ["layer"] * 2}
-    outputs = [
-        Made(("nulls", f"model={model}"), vector_table(names, "null", nulls.astype(np.float32))),
-        facts(scope, "significance", columns, "", ("model", "roi")),
-    ]
-    job = Job("rsa", 1, {"model": model}, {}, model, lambda tick: outputs)
-    return work(scope.root, job, lambda done, total: None)
+    job = Job("rsa", 1, {"model": model}, {}, model)
+    return made(
+        root,
+        batch_of(
+            job,
+            Output(("nulls", f"model={model}"), vector_table(names, "null", nulls.astype(np.float32))),
+            SCOPE.facts("significance", columns, "", ("model", "roi")),
+        ),
+    )
 
 
-def test_scores_and_nulls_are_of_the_same_network_and_region_whatever_their_order(scope: Scope) -> None:
-    best = BestLayers(scope, {"a": stored(scope, "a", ["V1", "V2"]), "b": stored(scope, "b", ["V2", "V1"])})
-    nulls = best.nulls(lambda done, total: None)
+def test_scores_and_nulls_are_of_the_same_network_and_region_whatever_their_order(tmp_path: Path) -> None:
+    best = BestLayers({"a": stored(tmp_path, "a", ["V1", "V2"]), "b": stored(tmp_path, "b", ["V2", "V1"])})
+    nulls = best.nulls(Silent())
     for roi, expected in (("V1", [0.1, 0.3]), ("V2", [0.2, 0.4])):
         np.testing.assert_array_equal(best.scores[roi], expected)
         np.testing.assert_array_equal(nulls[roi], np.float32([[each, 1, 2] for each in expected]))
         assert [row["model"] for row in best.tests[roi]] == ["a", "b"]
 
 
-def test_stored_files_are_read_once_for_all_jobs(scope: Scope) -> None:
-    artifacts = {"a": stored(scope, "a", ["V1", "V2"])}
-    best, steps = BestLayers(scope, artifacts), []
+def test_stored_files_are_read_once_for_all_jobs(tmp_path: Path) -> None:
+    class Steps(Silent):
+        steps: ClassVar[list[tuple[int, int]]] = []
+
+        def step(self, done: int, total: int) -> None:
+            self.steps.append((done, total))
+
+    best = BestLayers({"a": stored(tmp_path, "a", ["V1", "V2"])})
     for _ in range(2):
-        best.nulls(lambda done, total: steps.append((done, total)))
-    assert steps == [(1, 1)]
+        best.nulls(Steps())
+    assert Steps.steps == [(1, 1)]

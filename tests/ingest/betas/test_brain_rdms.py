@@ -7,16 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alignhouse.ingest.betas.jobs import betas_job
 from scipy.spatial.distance import squareform
+from small_batches import made
 
+from alignhouse.ingest.betas.beta_jobs import betas_batch
 from alignhouse.ingest.betas.brain_rdms import average_subjects
 from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.ingest.betas.stored import open_region
 from alignhouse.ingest.datasets.bmd.layout import find_beta_files
 from alignhouse.ingest.datasets.bmd.reading import open_pickled_betas
 from alignhouse.ingest.datasets.bmd.regions import resolve
-from alignhouse.warehouse.artifacts import Artifact, work
+from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -42,11 +43,13 @@ def test_rdms_equal_those_of_the_published_code(test_data, tmp_path, roi):
     files = find_beta_files(test_data / "paper_parity/betas", "B", region.parts)
     by_subject = itertools.groupby(files, key=lambda file: file.subject)
     for of_subject, (_, parts) in zip(expected, by_subject, strict=True):
-        with open_region(tmp_path, [store(tmp_path, file) for file in parts], region.parts) as betas:
+        with open_region([store(tmp_path, file) for file in parts], region.parts) as betas:
             rdm = betas.rdm([("test", name) for name in betas.stimuli("test")], memory=10**9)
         np.testing.assert_allclose(rdm, squareform(of_subject, checks=False), rtol=0, atol=1e-6)
 
 
 def store(root: Path, file: BetaFile) -> dict[str, Artifact]:
-    job = betas_job(file, {file.path: "0" * 64}, "d", "B", "test", open_raw=open_pickled_betas, memory=10**9)
-    return {"test": work(root, job, lambda done, total: None)[0]}
+    batch = betas_batch(
+        file, {file.path: "0" * 64}, "d", "B", "test", open_raw=open_pickled_betas, memory=10**9
+    )
+    return {"test": made(root, batch)[0]}

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alignhouse.ingest.betas.jobs import betas_job
 from plain_reliability import ncsnr_plainly, reliability_plainly
 from scipy.spatial.distance import pdist
+from small_batches import made
 
+from alignhouse.ingest.betas.beta_jobs import BetasAbout, betas_batch
 from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import open_region
 from alignhouse.ingest.datasets.bmd.reading import open_pickled_betas
-from alignhouse.warehouse.artifacts import Artifact, read_metadata, work
+from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
-from alignhouse.warehouse.vectors import VectorFile
 
 N = {"train": (9, 3), "test": (7, 10)}
 
@@ -34,13 +34,13 @@ def content(n_voxels: int, seed: int) -> dict[str, np.ndarray]:
 def store(root: Path, part: str, betas: dict[str, np.ndarray]) -> dict[str, Artifact]:
     file = BetaFile("sub-01", part, root / f"{part}.pkl")
     file.path.write_bytes(pickle.dumps(betas))
-    jobs = {
-        split: betas_job(
+    batches = {
+        split: betas_batch(
             file, {file.path: "0" * 64}, "d", "B", split, open_raw=open_pickled_betas, memory=10**9
         )
         for split in N
     }
-    return {split: work(root, job, lambda done, total: None)[0] for split, job in jobs.items()}
+    return {split: made(root, batch)[0] for split, batch in batches.items()}
 
 
 @pytest.fixture
@@ -56,25 +56,24 @@ def region(tmp_path: Path) -> tuple[Path, list[dict[str, Artifact]], dict[str, n
 
 
 def test_stored_betas_have_a_row_per_stimulus_and_repetition(region):
-    root, stored, both = region
-    with VectorFile(root / stored[0]["train"].path, "beta") as file:
+    _, stored, both = region
+    with stored[0]["train"].vector_file("beta") as file:
         assert file.names("stimulus") == [f"{i:04d}" for i in range(1, 10) for _ in range(3)]
         assert file.names("repetition") == [1, 2, 3] * 9
         assert set(file.names("split")) == {"train"}
         rows = file.read(0, 27)
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows.reshape(9, 3, 31), both["train"][..., :31])
-    about = read_metadata(root / stored[0]["train"].path)["about"]
-    assert about == {"stimuli": 9, "repetitions": 3, "voxels": 31, "dropped_voxels": 0}
+    assert BetasAbout.of(stored[0]["train"]) == BetasAbout(voxels=31, stimuli=9, repetitions=3)
 
 
 @pytest.mark.parametrize("memory", [1, 5_000, 10**9])
 def test_rdms_are_those_of_averaged_patterns_whatever_the_memory(region, memory):
-    root, stored, both = region
+    _, stored, both = region
     means = {split: betas.astype(float).mean(axis=1) for split, betas in both.items()}
     wanted = [("test", "1003"), ("train", "0009"), ("train", "0001"), ("train", "0002"), ("test", "1001")]
     rows = [means[split][int(name) - (1001 if split == "test" else 1)] for split, name in wanted]
-    with open_region(root, stored, ["a", "b"]) as betas:
+    with open_region(stored, ["a", "b"]) as betas:
         assert (betas.n_voxels, betas.n_kept, betas.absent) == (39, 39, "")
         np.testing.assert_allclose(betas.rdm(wanted, memory), pdist(rows, "correlation"), atol=1e-12)
         everything = [("test", name) for name in betas.stimuli("test")]
@@ -84,8 +83,8 @@ def test_rdms_are_those_of_averaged_patterns_whatever_the_memory(region, memory)
 
 @pytest.mark.parametrize("memory", [1, 5_000, 10**9])
 def test_reliability_is_that_of_the_betas_whatever_the_memory(region, memory):
-    root, stored, both = region
-    with open_region(root, stored, ["a", "b"]) as betas:
+    _, stored, both = region
+    with open_region(stored, ["a", "b"]) as betas:
         for split, (_, repetitions) in N.items():
             assert betas.repetitions(split) == repetitions
             np.testing.assert_allclose(betas.ncsnr([split]), ncsnr_plainly(both[split]), rtol=1e-9)
@@ -94,12 +93,12 @@ def test_reliability_is_that_of_the_betas_whatever_the_memory(region, memory):
 
 
 def test_voxels_below_the_threshold_are_left_out_everywhere(region):
-    root, stored, both = region
-    with open_region(root, [{"test": each["test"]} for each in stored], ["a", "b"], min_ncsnr=0.9) as betas:
+    _, stored, both = region
+    with open_region([{"test": each["test"]} for each in stored], ["a", "b"], min_ncsnr=0.9) as betas:
         kept = ncsnr_plainly(both["test"]) >= 0.9
         assert 2 < betas.n_kept == kept.sum() < 39
         np.testing.assert_array_equal(betas.read("test", 2, 5), both["test"][2:5][..., kept])
-    with open_region(root, stored, ["a", "b"], min_ncsnr=50) as betas:
+    with open_region(stored, ["a", "b"], min_ncsnr=50) as betas:
         assert betas.absent == "0 of 39 voxels reach an ncsnr of 50"
 
 
@@ -107,7 +106,7 @@ def test_a_region_of_which_a_part_is_empty_is_absent(region):
     root, stored, _ = region
     empty = store(root, "c", {name: values[..., :0] for name, values in content(3, 0).items()})
     assert empty["train"].rows == 0
-    with open_region(root, [*stored, empty], ["a", "b", "c"]) as betas:
+    with open_region([*stored, empty], ["a", "b", "c"]) as betas:
         assert betas.absent == "c has no voxels"
 
 
@@ -117,6 +116,6 @@ def test_parts_that_do_not_fit_one_another_are_refused(region):
     short["test_data_allvoxel"] = short["test_data_allvoxel"][:5]
     with (
         pytest.raises(BadInput, match="test betas of c: expected 70 responses, as a has, found 50"),
-        open_region(root, [stored[0], store(root, "c", short)], ["a", "c"]),
+        open_region([stored[0], store(root, "c", short)], ["a", "c"]),
     ):
         pass

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alignhouse.ingest.datasets.bmd.annotation_jobs import SCHEMAS, annotations_job
+from alignhouse.ingest.datasets.bmd.annotation_jobs import TABLES, annotations_batch
 from alignhouse.ingest.datasets.bmd.annotations import find_annotations, read_annotations
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import sha256_of
+from alignhouse.warehouse.progress import Silent
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import Writer
 
@@ -59,7 +60,7 @@ def rows_of(folder: Path, table: str, **changed: Any) -> list[tuple[Any, ...]]:
 
 
 def do(folder: Path, paths: dict[str, Path]) -> dict[str, pa.Table]:
-    job = annotations_job("bmd", paths, {name: sha256_of(path) for name, path in paths.items()})
+    job = annotations_batch("bmd", paths, {name: sha256_of(path) for name, path in paths.items()})
     with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("annotations", [job])
     return {path.parent.name[6:]: pq.read_table(path) for path in (folder / "facts").rglob("*.parquet")}
@@ -248,7 +249,7 @@ def test_rows_are_in_the_order_of_the_videos_whatever_the_order_of_the_files(tmp
         paths = write(folder, shuffled(copy.deepcopy(said), chance))
         paths |= write(folder, shuffled(captions, chance), "llm_frame_annotations")
         made.append(do(folder / "warehouse", paths))
-    assert made[0].keys() == SCHEMAS.keys()
+    assert set(made[0]) == set(TABLES)
     for table, first in made[0].items():
         assert [each[table].to_pylist() for each in made] == [first.to_pylist()] * 3
         assert list(dict.fromkeys(first["stimulus"].to_pylist())) == names
@@ -271,33 +272,33 @@ def test_the_tables_have_the_columns_and_types_of_the_schema_even_when_all_is_nu
         ("full", write(tmp_path, {"0001": entry("0001")}) | captions),
     ):
         made = do(tmp_path / folder, paths)
-        assert {table: data.schema.remove_metadata() for table, data in made.items()} == SCHEMAS
-    with duckdb.connect() as connection:
-        connection.execute(files("alignhouse.sql").joinpath("schema/0002_brain_data.sql").read_text())
-        for table, data in made.items():
-            own = connection.from_arrow(data)
-            there = connection.sql(f"select * exclude (artifact) from {table}")
-            assert (own.columns, own.types) == (there.columns, there.types)
+        assert set(made) == set(TABLES)
+        with duckdb.connect() as connection:
+            connection.execute(files("alignhouse.sql").joinpath("schema/0002_brain_data.sql").read_text())
+            for table, data in made.items():
+                own = connection.from_arrow(data)
+                there = connection.sql(f"select * exclude (artifact) from {table}")
+                assert (own.columns, own.types) == (there.columns, there.types)
 
 
 def test_the_job_is_known_by_both_files_and_makes_only_tables_that_have_rows(tmp_path):
     said = write(tmp_path, {"0001": {"scenes": ["ice"]}})
     both = said | write(tmp_path, {"0001": {GIT: ["a duck"]}}, "llm_frame_annotations")
     hashes = {"annotations": "1" * 64, "llm_frame_annotations": "2" * 64}
-    job = annotations_job("bmd", both, hashes)
+    batch = annotations_batch("bmd", both, hashes)
+    [job] = batch.jobs
     assert job.inputs == hashes
-    assert (
-        len({job.key, annotations_job("bmd", said, hashes).key, annotations_job("b", both, hashes).key}) == 3
-    )
-    assert job.key == annotations_job("bmd", dict(reversed(both.items())), hashes).key
-    outputs = list(job.work(lambda done, total: None))
+    others = annotations_batch("bmd", said, hashes), annotations_batch("b", both, hashes)
+    assert len({job.key, *(each.jobs[0].key for each in others)}) == 3
+    assert job.key == annotations_batch("bmd", dict(reversed(both.items())), hashes).jobs[0].key
+    [outputs] = batch.outputs(Silent())
     assert [(each.table, each.slot, each.folder) for each in outputs] == [
         ("stimulus_scene", ("dataset",), ("facts", "table=stimulus_scene")),
         ("stimulus_sentence", ("dataset",), ("facts", "table=stimulus_sentence")),
     ]
-    nothing = annotations_job("bmd", write(tmp_path, {"0001": {"set": "train"}}), hashes)
+    nothing = annotations_batch("bmd", write(tmp_path, {"0001": {"set": "train"}}), hashes)
     with pytest.raises(BadInput, match=r"annotations\.json: no annotations"):
-        list(nothing.work(lambda done, total: None))
+        list(nothing.outputs(Silent()))
 
 
 def test_changed_files_replace_the_rows_of_their_data_set(tmp_path):
