@@ -90,7 +90,9 @@ class ComputeSection(Section):
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")
     memory: Bytes = Field(8 * 10**9, description="memory for buffers, e.g. 8GB")
     scratch: Bytes = Field(100 * 10**9, description="disk for temporary files, e.g. 100GB")
-    executor: Literal["local"] = Field("local", description="where jobs run")
+    executor: Literal["local", "processes"] = Field(
+        "local", description="where jobs run: this process, or worker processes, one per core"
+    )
 
 
 class ProtocolSection(Section):

@@ -1,0 +1,277 @@
+"""Each key of a study renews the tables that depend on it, and no others.
+
+A setting that is missing from the key of a job would leave its rows stale; one too many would compute them
+again for nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from alignhouse.study.brain_section import BrainSection
+from alignhouse.study.file import AnalysisSection, NetworksSection
+from alignhouse.warehouse import Warehouse
+
+Kinds = frozenset[str]
+
+BETAS: Kinds = frozenset({"betas"})
+BRAIN: Kinds = frozenset({"rdms/kind=brain"})
+NETWORK: Kinds = frozenset({"rdms/kind=model"})
+RELIABILITY: Kinds = frozenset({"region_reliability"})
+DATASET: Kinds = frozenset({"dataset", "subject", "roi", "roi_part", "subject_region"})
+STIMULI: Kinds = frozenset({"stimulus"})
+CEILING: Kinds = frozenset({"noise_ceiling"})
+SCORES: Kinds = frozenset({"alignment", "significance", "nulls"})
+TESTS: Kinds = frozenset({"corrected_significance", "group_comparison"})
+CHOICES: Kinds = frozenset({"layer_choice", "layer_vote"})
+BOOTSTRAPS: Kinds = frozenset({"bootstraps", "score_interval"})
+DIFFERENCES: Kinds = frozenset({"difference_interval"})
+COMPLEXITY: Kinds = frozenset({"complexity"})
+OF_NETWORKS = SCORES | TESTS | CHOICES | BOOTSTRAPS | DIFFERENCES | COMPLEXITY
+RESULTS = CEILING | OF_NETWORKS
+NOTHING: Kinds = frozenset()
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of one key, and the kinds of rows and files that it renews.
+
+    old, new : text of the study file. prepare : writes the files that the changed study reads.
+    """
+
+    key: str
+    old: str
+    new: str
+    renews: Kinds
+    prepare: Callable[[Any], None] = lambda study: None
+
+    def __str__(self) -> str:
+        return self.key
+
+
+def other_betas(study: Any) -> None:
+    """A copy of the betas with another lV1v in sub-02."""
+    shutil.copytree(study.folder / "betas", study.folder / "other_betas")
+    here, there = study.betas(2, "lEBA"), study.betas(2, "lV1v")
+    target = study.folder / "other_betas" / there.relative_to(study.folder / "betas")
+    target.write_bytes(here.read_bytes())
+
+
+def betas_of_version_a(study: Any) -> None:
+    for subject in (1, 2, 3):
+        for part, source in (("V1v", "lV1v"), ("V1d", "lV1d"), ("EBA", "lEBA")):
+            betas = study.betas(subject, source)
+            shutil.copy(betas, betas.with_name(f"{part}_TRavg-56789_allvoxel.pkl"))
+
+
+def brain_rdm_files(study: Any) -> None:
+    (study.folder / "brain_rdms").mkdir()
+    random = np.random.default_rng(5)
+    for roi in ("V1", "EBA"):
+        np.save(study.folder / "brain_rdms" / f"{roi}.npy", random.random((3, 66)))
+
+
+def training_stimuli(study: Any) -> None:
+    """Five training videos in the place of the test ones, and model RDMs of five conditions."""
+    shutil.rmtree(study.folder / "stimuli")
+    (study.folder / "stimuli").mkdir()
+    random = np.random.default_rng(6)
+    for number in range(1, 6):
+        pixels = random.integers(0, 255, (16, 16, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(study.folder / "stimuli" / f"{number:04d}.png")
+    for file in (study.folder / "models").rglob("*.npz"):
+        np.savez(file, **{f"layer{i}": random.random(10) for i in range(4)})
+
+
+def other_model_rdms(study: Any) -> None:
+    """A copy of the model RDMs, those of my_own changed."""
+    shutil.copytree(study.folder / "models", study.folder / "other_models")
+    random = np.random.default_rng(7)
+    file = study.folder / "other_models" / "my_own" / "rdms.npz"
+    np.savez(file, **{f"layer{i}": random.random(66) for i in range(4)})
+
+
+def own_protocol(study: Any) -> None:
+    text = study.file.read_text(encoding="utf-8")
+    protocol = '[protocols.mine]\nanalysis = { ceiling_average = "raw" }\n'
+    study.file.write_text(text + protocol, encoding="utf-8")
+
+
+def in_brain(key: str, value: str, renews: Kinds, **more: Any) -> Change:
+    return Change(
+        f"brain.{key}", "synthetic = true\n", f"synthetic = true\n{key} = {value}\n", renews, **more
+    )
+
+
+def in_analysis(key: str, value: str, renews: Kinds, **more: Any) -> Change:
+    return Change(f"analysis.{key}", "[analysis]\n", f"[analysis]\n{key} = {value}\n", renews, **more)
+
+
+def in_networks(key: str, value: str, renews: Kinds) -> Change:
+    return Change(f"networks.{key}", "[networks]\n", f"[networks]\n{key} = {value}\n", renews)
+
+
+CHANGES = [
+    Change(
+        "brain.kind",
+        'kind = "bmd"\npath = "betas"',
+        'kind = "rdms"\npath = "brain_rdms"\nconditions = "stimulus_order"',
+        # Files of RDMs say nothing about parts of regions.
+        BRAIN | (DATASET - {"roi_part"}) | RESULTS,
+        brain_rdm_files,
+    ),
+    Change(
+        "brain.path",
+        'path = "betas"',
+        'path = "other_betas"',
+        BETAS | BRAIN | RELIABILITY | RESULTS,
+        other_betas,
+    ),
+    Change(
+        "brain.dataset",
+        'dataset = "mini"',
+        'dataset = "other"',
+        BETAS | BRAIN | RELIABILITY | DATASET | STIMULI | RESULTS,
+    ),
+    in_brain("version", '"A"', BETAS | BRAIN | RELIABILITY | DATASET | RESULTS, prepare=betas_of_version_a),
+    in_brain(
+        "split",
+        '"train"',
+        # Too few stimuli to choose layers on halves.
+        BETAS | BRAIN | NETWORK | RELIABILITY | STIMULI | (RESULTS - CHOICES),
+        prepare=training_stimuli,
+    ),
+    Change("brain.regions", 'regions = ["V1", "EBA"]', 'regions = ["V1"]', DATASET | RESULTS),
+    in_brain("subjects", '["sub-01", "sub-02"]', BRAIN | RELIABILITY | DATASET | RESULTS),
+    in_brain("average_subjects", "true", BRAIN | RESULTS),
+    in_brain("skip_bad", "true", BETAS | BRAIN | RELIABILITY | RESULTS),
+    in_brain("min_ncsnr", "0.01", BRAIN | RELIABILITY | RESULTS),
+    in_brain("conditions", '"stimulus_order"', NOTHING),
+    Change("brain.synthetic", "synthetic = true", "synthetic = false", RELIABILITY | DATASET | RESULTS),
+    Change(
+        "analysis.protocols",
+        'protocols = ["sound", "paper"]',
+        'protocols = ["sound", "paper", "mine"]',
+        frozenset({"protocol", "layer"}) | RESULTS,
+        own_protocol,
+    ),
+    Change("analysis.permutations", "permutations = 50", "permutations = 60", SCORES | TESTS | COMPLEXITY),
+    in_analysis("bootstraps", "200", BOOTSTRAPS | DIFFERENCES | COMPLEXITY),
+    in_analysis("level", "0.9", BOOTSTRAPS | DIFFERENCES | COMPLEXITY),
+    in_analysis("compare_networks", "false", NOTHING),
+    in_analysis("halvings", "50", CHOICES),
+    in_analysis("seed", "1", OF_NETWORKS),
+    Change("networks.rdms", '"models"', '"other_models"', NETWORK | OF_NETWORKS, other_model_rdms),
+    # Precomputed RDMs take the place of networks, so these do not matter.
+    in_networks("include", '["AlexNet"]', NOTHING),
+    in_networks("exclude", '["AlexNet"]', NOTHING),
+    in_networks("weights", '"random"', NOTHING),
+    in_networks("seed", "1", NOTHING),
+    in_networks("skip_bad", "true", NOTHING),
+]
+
+FUNCTIONS = """
+import torch
+from torch import nn
+
+def transform(image):
+    return torch.frombuffer(bytearray(image.resize((4, 4)).tobytes()), dtype=torch.uint8).view(3, 16, 1) / 255
+
+def layers():
+    return nn.Sequential(nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 5))
+
+def one():
+    return layers(), transform, "one"
+
+def two():
+    return layers(), transform, "two"
+"""
+OWN = '[networks.own.NAME]\nsource = "function"\nid = "renewing_networks:NAME"\nweights = "random"\n'
+EXTRACTED = NETWORK | {"layer"} | OF_NETWORKS
+CHANGES_OF_NETWORKS = [
+    Change("networks.include", "include = []", 'include = ["AlexNet"]', EXTRACTED | {"model"}),
+    Change(
+        "networks.exclude",
+        "include = []",
+        'include = []\nexclude = ["two"]',
+        TESTS | DIFFERENCES | COMPLEXITY,
+    ),
+    # A function whose weights are random is untrained in any study.
+    Change("networks.weights", 'weights = "random"\n[analysis]', "[analysis]", NOTHING),
+    Change("networks.seed", "include = []", "include = []\nseed = 1", EXTRACTED | {"model"}),
+    # What was extracted with all layers stays.
+    Change("networks.skip_bad", "include = []", "include = []\nskip_bad = true", NOTHING),
+    Change("networks.own", ':one"', ':one"\nlayers = ["1"]', EXTRACTED),
+]
+
+
+def artifacts(folder: Path) -> dict[str, str]:
+    """Artifact -> its kind: the table of its rows, or the folder of its vectors."""
+    with Warehouse.open(folder) as opened:
+        rows = opened.sql("select artifact, table_name, path from artifact where is_current").fetchall()
+    return {
+        artifact: table or "/".join(path.split("/")[: 2 if path.startswith("rdms") else 1])
+        for artifact, table, path in rows
+    }
+
+
+def renewed(study: Any, change: Change) -> Kinds:
+    before = artifacts(study.warehouse)
+    study.change(change.old, change.new)
+    change.prepare(study)
+    done = study.run()
+    assert done.returncode == 0, done.stderr
+    after = artifacts(study.warehouse)
+    return frozenset(kind for artifact, kind in after.items() if artifact not in before)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_a_key_renews_the_tables_that_depend_on_it(finished: Any, change: Change) -> None:
+    assert renewed(finished, change) == change.renews
+
+
+@pytest.fixture(scope="session")
+def finished_networks(tmp_path_factory: pytest.TempPathFactory, run_once: Any) -> Any:
+    """The miniature study with two untrained networks of its own, finished."""
+    base = run_once()
+    study = type(base)(Path(shutil.copytree(base.folder, tmp_path_factory.mktemp("networks") / "study")))
+    shutil.rmtree(study.warehouse)
+    (study.folder / "renewing_networks.py").write_text(FUNCTIONS, encoding="utf-8")
+    own = "".join(OWN.replace("NAME", name) for name in ("one", "two"))
+    study.change('rdms = "models"', 'include = []\nweights = "random"')
+    study.file.write_text(study.file.read_text(encoding="utf-8") + own, encoding="utf-8")
+    done = study.run()
+    assert done.returncode == 0, done.stderr
+    return study
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_NETWORKS, ids=str)
+def test_a_key_of_networks_renews_the_tables_that_depend_on_it(
+    finished_networks: Any, tmp_path: Path, change: Change
+) -> None:
+    # In the same place, since a declaration names its module by the folder.
+    study = finished_networks
+    kept = shutil.copytree(study.folder, tmp_path / "kept")
+    try:
+        assert renewed(study, change) == change.renews
+    finally:
+        shutil.rmtree(study.folder)
+        shutil.copytree(kept, study.folder)
+
+
+def test_every_key_is_changed() -> None:
+    sections: Mapping[str, Any] = {
+        "brain": BrainSection,
+        "analysis": AnalysisSection,
+        "networks": NetworksSection,
+    }
+    keys = {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
+    assert {change.key for change in [*CHANGES, *CHANGES_OF_NETWORKS]} == keys
