@@ -168,7 +168,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MiniStud
 def copy_finished(run_once: Callable[..., MiniStudy], tmp_path: Path) -> Callable[..., MiniStudy]:
     """Copies a finished miniature study for one test; takes what `run_once` takes, and a name."""
 
-    def copy(*changes: tuple[str, str], name: str = "study", **options: tuple[str, ...]) -> MiniStudy:
+    def copy(*changes: tuple[str, str], name: str = "finished", **options: tuple[str, ...]) -> MiniStudy:
         done = run_once(*changes, **options)
         return MiniStudy(Path(shutil.copytree(done.folder, tmp_path / name)))
 
