@@ -58,7 +58,7 @@ def run_study(
     folder = study.study.warehouse
     with (
         Writer(folder, command) as writer,
-        Run(writer, command, study.model_dump(mode="json"), progress or Silent()) as run,
+        Run(writer, command, study.recorded(), progress or Silent()) as run,
         _builder(study) as build,
     ):
         hashes = Hashes(folder)
