@@ -1,13 +1,13 @@
 """Representational dissimilarity matrices (RDMs), condensed.
 
-A condensed RDM is the upper triangle, row by row, of the square one: P = n(n-1)/2 pairs of n conditions, in
-the order of scipy's `squareform`, float64 (ranks must not tie by rounding).
+A condensed RDM is the upper triangle of the square one, row by row: P = n(n-1)/2 pairs of n conditions, in
+the order of scipy's `squareform`. It is float64, since rounding would tie ranks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,9 +16,9 @@ from alignhouse.warehouse.errors import BadInput
 ReadRows = Callable[[int, int], np.ndarray]
 """(start, stop) -> the rows from start to before stop, (stop - start, V)."""
 
-# RDMs stored in float32 are off by about 1e-7 from symmetric and from zero on the diagonal.
+# Rounding to float32 makes an RDM asymmetric by about 1e-7, and its diagonal as far from zero.
 TOLERANCE = 1e-6
-# Below this share of its mean, the spread of a pattern is the rounding of its sum in float64.
+# A spread below this share of the mean is rounding error of the sum in float64.
 _ROUNDING = 1e-13
 
 
@@ -32,8 +32,9 @@ def correlation_rdm(patterns: np.ndarray, buffer_bytes: int = 2**26) -> np.ndarr
     patterns : (n, V), n and V at least 2.
     buffer_bytes : patterns are read in blocks of features that, in float64, take at most this.
 
-    Raises BadInput, naming rows (from 1, as all errors here count), where a pattern is constant, or has NaN
-    or infinite values.
+    Raises
+    ------
+    BadInput : a pattern is constant, or has NaN or infinite values. Errors count rows from 1.
     """
     if patterns.ndim != 2 or min(patterns.shape) < 2:
         raise BadInput(
@@ -62,7 +63,7 @@ def correlation_rdm(patterns: np.ndarray, buffer_bytes: int = 2**26) -> np.ndarr
 
 
 def correlation_rdm_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.ndarray:
-    """As `correlation_rdm`, of patterns that are read `rows_at_once` at a time, twice that in memory."""
+    """As `correlation_rdm`, but reads `rows_at_once` patterns at a time; at most two blocks are in memory."""
 
     def standardised(start: int, stop: int) -> np.ndarray:
         patterns = np.asarray(read(start, stop), dtype=np.float64)
@@ -81,7 +82,7 @@ def correlation_rdm_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.nd
 
 
 def gram_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.ndarray:
-    """Inner products of n rows, (n, n) float64, of which at most 2 * `rows_at_once` are in memory."""
+    """Inner products of n rows, (n, n) float64; at most 2 * `rows_at_once` rows are in memory."""
     gram = np.empty((n, n))
     starts = range(0, n, max(1, rows_at_once))
     for start in starts:
@@ -96,41 +97,11 @@ def gram_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.ndarray:
 
 
 def n_conditions(n_pairs: int) -> int:
-    """n of the RDM with `n_pairs` = n(n-1)/2 pairs; BadInput where no n has that many."""
+    """The number of conditions of a condensed RDM with `n_pairs` values; BadInput if no n fits."""
     n = (1 + math.isqrt(1 + 8 * n_pairs)) // 2 if n_pairs > 0 else 0
     if n_pairs <= 0 or n * (n - 1) // 2 != n_pairs:
         raise BadInput("a condensed RDM", expected="n(n-1)/2 pairs", found=f"{n_pairs:,}")
     return n
-
-
-def condense(square: np.ndarray, label: str = "RDM", subjects: Sequence[str] | None = None) -> np.ndarray:
-    """The upper triangles of (..., n, n) square RDMs, (..., P) float64, after `check_rdm`."""
-    check_rdm(square, label, subjects)
-    rows, columns = np.triu_indices(square.shape[-1], k=1)
-    return square[..., rows, columns].astype(np.float64)
-
-
-def check_rdm(square: np.ndarray, label: str = "RDM", subjects: Sequence[str] | None = None) -> None:
-    """Raise BadInput, naming the place, unless RDMs are finite, symmetric and zero on the diagonal.
-
-    Parameters
-    ----------
-    square : (n, n), or (S, n, n) for S subjects. Symmetry and diagonal hold to TOLERANCE, relative to the
-        largest value where that is above 1.
-    label : what the RDM is, for the error. subjects : (S,) names for the error; numbered from 1 where None.
-    """
-    if square.ndim not in (2, 3) or square.shape[-1] != square.shape[-2] or square.shape[-1] < 2:
-        raise BadInput(label, expected="(n, n) or (subjects, n, n)", found=f"shape {square.shape}")
-    if square.dtype.kind not in "fiu":
-        raise BadInput(label, expected="real numbers", found=f"dtype {square.dtype}")
-    stack = square.reshape(-1, *square.shape[-2:]).astype(np.float64)
-    places = None if square.ndim == 2 else list(subjects or map(str, range(1, len(stack) + 1)))
-    _refuse_place(~np.isfinite(stack), stack, places, label, "finite numbers")
-    tolerance = TOLERANCE * np.maximum(1.0, np.abs(stack).max(axis=(1, 2), keepdims=True))
-    off_diagonal = ~np.eye(stack.shape[-1], dtype=bool)
-    _refuse_place((np.abs(stack) > tolerance) & ~off_diagonal, stack, places, label, "zero on the diagonal")
-    uneven = np.abs(stack - stack.transpose(0, 2, 1)) > tolerance
-    _refuse_place(uneven, stack, places, label, "a symmetric matrix")
 
 
 def _refuse_rows(bad: np.ndarray, expected: str, found: str) -> None:
@@ -139,18 +110,3 @@ def _refuse_rows(bad: np.ndarray, expected: str, found: str) -> None:
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
         which = ", ".join(str(row + 1) for row in rows[:5]) + more
         raise BadInput(f"patterns for an RDM, row {which} of {len(bad)}", expected=expected, found=found)
-
-
-def _refuse_place(
-    bad: np.ndarray, stack: np.ndarray, subjects: Sequence[str] | None, label: str, expected: str
-) -> None:
-    if not bad.any():
-        return
-    subject, row, column = (int(i) for i in np.argwhere(bad)[0])
-    whose = f", subject {subjects[subject]}" if subjects else ""
-    mirrored = f" against {stack[subject, column, row]:.6g}" if "symmetric" in expected else ""
-    raise BadInput(
-        f"{label}{whose}, row {row + 1}, column {column + 1}",
-        expected=expected,
-        found=f"{stack[subject, row, column]:.6g}{mirrored}",
-    )

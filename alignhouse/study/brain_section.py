@@ -29,7 +29,7 @@ _VERSIONS = "; ".join(f"{each.kind}: {' or '.join(each.versions)}" for each in _
 
 
 class BrainSection(Section):
-    """`[brain]`. What splits, versions and selections of regions there are, the data set says."""
+    """`[brain]`. The data set defines the splits, versions and selections of regions, and their defaults."""
 
     kind: Annotated[str, AfterValidator(_known_kind)] = Field(DEFAULT_KIND, description=_KINDS)
     path: Path | None = Field(

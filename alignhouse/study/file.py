@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
+from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog, select_names
 from alignhouse.ingest.models.own import OwnNetwork, network_of
@@ -124,6 +125,15 @@ class Study(Section):
     report: ReportSection = ReportSection()
     compute: ComputeSection = ComputeSection()
     protocols: dict[str, ProtocolSection] = Field({}, description="protocols of your own")
+
+    def recorded(self) -> dict[str, Any]:
+        """What a run keeps of the study: its settings, and how its data set is described in a report."""
+        known = data_set(self.brain.kind)
+        words = {
+            "methods": known.methods(self.brain.version),
+            "split": known.split_in_words(self.brain.split),
+        }
+        return {**self.model_dump(mode="json"), "data_set": words}
 
     def chosen_networks(self) -> list[Network]:
         """The networks that the study asks for: of the catalog, in its order, then its own, in the file's.

@@ -82,7 +82,7 @@ def run_study(
     with (
         _executor(study) as (executor, workers),
         Writer(folder, command) as writer,
-        Run(writer, command, study.model_dump(mode="json"), progress or Silent(), executor) as run,
+        Run(writer, command, study.recorded(), progress or Silent(), executor) as run,
     ):
         hashes = Hashes(folder)
         memory = study.compute.memory // workers

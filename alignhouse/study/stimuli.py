@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alignhouse.ingest.datasets.dataset import annotation_sources, data_set
+from alignhouse.ingest.datasets.dataset import DEFAULT_KIND, annotation_sources, data_set
 from alignhouse.ingest.stimuli.jobs import stimuli_batch
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.hashing import hash_files
@@ -34,7 +34,7 @@ class StimuliRequest:
     to: Path | None = None
     annotations: Path | None = None
     skip_missing: bool = False
-    kind: str = "bmd"
+    kind: str = DEFAULT_KIND
 
     def recorded(self) -> dict[str, Any]:
         """What a run keeps of it: not the password."""

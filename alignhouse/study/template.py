@@ -1,4 +1,4 @@
-"""A study file to start from, written from the study's own fields so that the two cannot disagree."""
+"""Writes a study file to start from. It is generated from the fields of `Study`, so the two always agree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADER = """\
 
 
 def study_template() -> str:
-    """A study file with every key, its default and its help; what is to be filled in holds an example."""
+    """A study file with every key, its default and its help. Keys that must be set have an example."""
     lines = [HEADER]
     for name, field in Study.model_fields.items():
         section = field.annotation
@@ -43,7 +43,7 @@ def study_template() -> str:
 
 
 def _own_networks() -> list[str]:
-    """The keys of a network of one's own; a study has any number of them, so none is there by default."""
+    """The keys of a network of your own, commented out: a study may have any number of them, or none."""
     [table, key] = OWN_NETWORKS
     described = NetworksSection.model_fields[key].description
     lines = [f"# {described}", f"# [{table}.{key}.NAME]"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from alignhouse.analysis.figures.labels import PROTOCOL, REGION_GROUPS, group_label
+from alignhouse.analysis.figures.labels import PROTOCOL, group_label
 from alignhouse.warehouse.errors import BadInput, near_names
 
 
@@ -127,19 +127,20 @@ def with_group(frame: pl.DataFrame, name: str, group_by: str) -> pl.DataFrame:
 
 
 def ordered_regions(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row per region in anatomical order: roi, roi_group, slot (in its group) and x (over all), from 0.
+    """One row per region: roi, roi_group, slot (in its group) and x (over all), both from 0.
 
-    A group that is not one of REGION_GROUPS is shown among the other regions.
+    Groups are sorted by the lowest order of their regions, regions by their order in the group.
     """
-    group = pl.col("roi_group").cast(pl.String)
+    regions = frame.select(
+        pl.col("roi").cast(pl.String), pl.col("roi_group").cast(pl.String), pl.col("roi_order")
+    ).unique(subset="roi", keep="first", maintain_order=True)
+    groups = (
+        regions.group_by("roi_group")
+        .agg(pl.col("roi_order").min())
+        .sort("roi_order", "roi_group", nulls_last=True)["roi_group"]
+    )
     return (
-        frame.select(
-            pl.col("roi").cast(pl.String),
-            pl.when(group.is_in(REGION_GROUPS)).then(group).otherwise(pl.lit("other")).alias("roi_group"),
-            pl.col("roi_order"),
-        )
-        .unique(subset="roi", keep="first", maintain_order=True)
-        .with_columns(pl.col("roi_group").cast(pl.Enum(REGION_GROUPS)))
+        regions.with_columns(pl.col("roi_group").cast(pl.Enum(groups)))
         .sort("roi_group", "roi_order", "roi", nulls_last=True)
         .with_columns(
             slot=pl.int_range(pl.len()).over("roi_group"),

@@ -13,7 +13,6 @@ from alignhouse.warehouse.errors import BadInput
 
 LABELS = Path(__file__).with_name("group_labels.csv")
 PROTOCOL = "protocol"  # as a thing to group by: networks once under each protocol
-REGION_GROUPS = ("early", "ventral-occipital", "dorsal", "lateral", "other")
 
 # Okabe & Ito (2008), "Color Universal Design"; the order keeps its pale yellow and black for last.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")

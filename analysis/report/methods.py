@@ -13,7 +13,6 @@ from alignhouse.analysis.figures.theme import percent_of
 from alignhouse.analysis.report.words import listed
 
 SENTENCES = Path(__file__).with_name("methods.toml")
-SPLITS = {"test": "of the test split", "train": "of the training split", "all": "of both splits"}
 
 
 @cache
@@ -22,20 +21,22 @@ def setting_sentences(path: Path = SENTENCES) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-def study_methods(settings: Mapping[str, Any], stimuli: str, split: str) -> list[str]:
+def study_methods(settings: Mapping[str, Any], stimuli: str) -> list[str]:
     """What holds under every protocol: brains, stimuli, networks, score; unknown settings are passed over.
 
     Parameters
     ----------
-    settings : of the study, nested; {} where the warehouse has been rebuilt from its files.
+    settings : of the study, nested; {} if the warehouse was rebuilt from its files. Its table `data_set` has
+        what the data set says about itself: `methods`, a sentence, and `split`, a phrase.
     stimuli : "102 videos"; "" where that is not known.
     """
     brain, networks = _section(settings, "brain"), _section(settings, "networks")
+    own = _section(settings, "data_set")
     sentences = []
     if stimuli:
-        where = f" {SPLITS[split]}" if split in SPLITS and brain.get("kind") == "bmd" else ""
-        sentences.append(f"Brains and networks were shown {stimuli}{where}.")
-    sentences += [*_brain_sentences(brain), *_network_sentences(networks)]
+        where = " ".join(filter(None, (stimuli, str(own.get("split", "")))))
+        sentences.append(f"Brains and networks were shown {where}.")
+    sentences += [*_brain_sentences(brain, own), *_network_sentences(networks)]
     sentences.append(
         "The score of a layer in a region is Spearman's rank correlation (rho) of its representational "
         "dissimilarity matrix (RDM) with that of each subject, over all pairs of stimuli, averaged over "
@@ -76,15 +77,14 @@ def _setting(section: str, setting: str, given: Mapping[str, Any]) -> str:
     return str(sentence).replace("{n}", str(given.get(number, ""))) if number else str(sentence)
 
 
-def _brain_sentences(brain: Mapping[str, Any]) -> list[str]:
+def _brain_sentences(brain: Mapping[str, Any], own: Mapping[str, Any]) -> list[str]:
     sentences = []
-    if brain.get("kind") == "bmd":
-        sentences.append(
-            f"Brain data are betas in the layout of BOLD Moments, version {brain.get('version')}, averaged "
-            "over repetitions; a region's RDM is 1 less Pearson's correlation of its voxels between stimuli."
-        )
-    elif brain.get("kind") == "rdms":
-        sentences.append("Brain RDMs were given as files.")
+    if methods := own.get("methods"):
+        sentences.append(str(methods))
+    elif kind := brain.get("kind"):
+        # Runs of earlier releases recorded no sentence.
+        version = f", version {brain['version']}" if brain.get("version") else ""
+        sentences.append(f"Brain data are of kind {kind}{version}.")
     if subjects := brain.get("subjects"):
         sentences.append(f"Subjects are {listed(subjects, most=20)} only.")
     if brain.get("average_subjects"):

@@ -93,7 +93,6 @@ def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], 
         lstrip_blocks=True,
     )
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("style.css", "tables.js"))
-    split = content.best_layer["split"][0] if not content.best_layer.is_empty() else ""
     return templates.get_template("template.html.j2").render(
         title=content.title,
         remark=remark,
@@ -116,12 +115,12 @@ def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], 
         networks=table_of(
             without_repeated_remark(content.networks, remark), "Networks and the weights they were given"
         ),
-        methods=study_methods(content.settings, content.stimuli, str(split)),
+        methods=study_methods(content.settings, content.stimuli),
         protocols=compared_settings(
             {name: _without_description(each) for name, each in content.protocols.items()},
             "Settings of the protocols",
         ),
-        settings=settings_table(content.settings, "Settings of the study"),
+        settings=settings_table(_without_words(content.settings), "Settings of the study"),
         inputs=table_of(
             content.inputs,
             "Inputs, with the hash of their content",
@@ -206,6 +205,11 @@ def _change(content: ReportContent, protocols: list[str]) -> str:
     return " ".join(
         filter(None, (change_between(content.best_layer, distinct[0], each) for each in distinct[1:]))
     )
+
+
+def _without_words(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The study's settings without the sentences of its data set, which are among the methods."""
+    return {name: value for name, value in settings.items() if name != "data_set"}
 
 
 def _without_description(settings: Mapping[str, Any]) -> dict[str, Any]:

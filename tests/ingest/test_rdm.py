@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.rdm import (
-    check_rdm,
-    condense,
     correlation_rdm,
     correlation_rdm_in_parts,
     gram_in_parts,
@@ -107,50 +105,6 @@ def test_the_number_of_conditions_comes_back_from_the_number_of_pairs(n):
 def test_a_number_of_pairs_that_no_rdm_has_is_refused(n_pairs):
     with pytest.raises(BadInput):
         n_conditions(n_pairs)
-
-
-def test_condensing_follows_scipys_order_for_one_and_for_many():
-    square = squareform(pdist(patterns(7, 9)))
-    np.testing.assert_array_equal(condense(square), squareform(square, checks=False))
-    stack = np.stack([square, 2 * square]).astype(np.float32)
-    condensed = condense(stack)
-    assert condensed.dtype == np.float64
-    np.testing.assert_array_equal(condensed[1], squareform(stack[1], checks=False))
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "message"),
-    [
-        ((1, 2, 4), np.nan, "IT, subject sub-02, row 3, column 5: expected finite numbers, found nan"),
-        ((0, 3, 3), 0.1, "IT, subject sub-01, row 4, column 4: expected zero on the diagonal, found 0.1"),
-        ((1, 0, 1), 9.0, "IT, subject sub-02, row 1, column 2: expected a symmetric matrix, found 9 against"),
-        ((1, 4, 1), np.inf, "row 5, column 2: expected finite"),
-    ],
-)
-def test_a_broken_rdm_names_the_place(place, value, message):
-    stack = np.stack([squareform(pdist(patterns(5, 9, seed))) for seed in range(2)])
-    check_rdm(stack, "IT", ["sub-01", "sub-02"])
-    stack[place] = value
-    with pytest.raises(BadInput, match=message):
-        check_rdm(stack, "IT", ["sub-01", "sub-02"])
-
-
-def test_rounding_in_single_precision_is_no_error_but_a_small_real_difference_is():
-    square = squareform(pdist(patterns(5, 9)))
-    square[0, 1] += 5e-7
-    check_rdm(square)
-    check_rdm(1000 * square)
-    square[0, 1] += 1e-4
-    with pytest.raises(BadInput, match="symmetric"):
-        check_rdm(square)
-
-
-@pytest.mark.parametrize(
-    "square", [np.zeros((3, 4)), np.zeros(6), np.zeros((1, 1)), np.zeros((2, 2), dtype=complex)]
-)
-def test_what_is_not_a_square_of_real_numbers_is_refused(square):
-    with pytest.raises(BadInput, match="ROI X"):
-        check_rdm(square, "ROI X")
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 2, 5, 12, 100])

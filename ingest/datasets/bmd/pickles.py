@@ -1,13 +1,12 @@
-"""Numpy arrays out of pickled dicts, without running anything that the file says.
+"""Reads numpy arrays from pickled dicts without running any code of the file.
 
-A pickle is a program: it names functions and calls them. Here every name that it asks for is answered by a
-stand-in. Those that numpy writes for an array become records of shape, dtype and where the bytes are; the
-array is built from the record once the file is read and the three fit one another. All other names become
-one inert object that gives itself back whatever is done to it. Nothing is imported and nothing is called.
+A pickle is a program that names functions and calls them. This reader replaces every name by a stand-in.
+The names that numpy writes for an array become records of its shape, its dtype and the position of its bytes.
+Once the file is read, arrays are built from the records whose three parts agree. All other names become one
+inert object, which returns itself for every operation. Nothing is imported, and nothing is called.
 Long payloads stay on disk (`pickle_skeletons`), so an array can be read in parts.
 
-What this does not promise: a file made on purpose to exhaust the machine (say, by tuples nested a million
-deep) can still do so.
+Limit: a hostile file can still exhaust the machine's memory, for example by nesting a million tuples.
 """
 
 from __future__ import annotations
@@ -32,29 +31,25 @@ _PLAIN_DTYPE = re.compile(r"[biufc][0-9]{1,2}|[SU][1-9][0-9]{0,5}")
 _MOST_DIMENSIONS, _LONGEST = 64, 2**63 - 1  # numpy's own limits
 
 
-def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """The arrays in the pickled dict `path`, by key, in memory; see `open_arrays`."""
-    with open_arrays(path, names) as arrays:
-        return {name: array.read() for name, array in arrays.items()}
-
-
 @contextmanager
 def open_arrays(
     path: Path, names: Sequence[str] | None = None, *, most_bytes: int = MOST_BYTES
 ) -> Iterator[dict[str, StoredArray]]:
-    """The arrays in the pickled dict `path`, by key, to be read while the block lasts.
+    """Open the arrays in the pickled dict `path`, by key; they can be read until the block ends.
+
+    Arrays have the dtype, byte order and memory order of the file. Pickle protocols 0 to 5 are read, as numpy
+    1 and 2 write them; arrays may be of numbers, booleans or fixed-width strings. Other content is ignored.
 
     Parameters
     ----------
-    names : the keys that are wanted, in this order; None gives every array that is kept under a string.
-    most_bytes : what may be held in memory beside the payloads that can be left on disk (which are those of
-        arrays that protocols 3 to 5 or Python 2 wrote).
+    names : the keys to read, in this order; None for every array whose key is a string.
+    most_bytes : limit for what must be held in memory. Payloads that protocols 3 to 5 or Python 2 wrote stay
+        on disk and do not count.
 
-    Arrays have the dtype, byte order and memory order of the file. Pickle protocols 0 to 5, as numpy 1 and 2
-    write them. Numbers, booleans and fixed-width strings are read; all else in the file is passed over.
-
-    Raises BadInput, naming the file, where it is missing, cut short, not a pickle, or not a dict, or lacks a
-    name, and where what is wanted is no array, or one of objects or of structured records.
+    Raises
+    ------
+    BadInput : the file is missing, cut short, not a pickle, not a dict, or lacks a name; a wanted value is no
+        array, or an array of objects or structured records.
     """
     path = Path(path)
     if not path.is_file():
@@ -87,14 +82,14 @@ def _array(content: dict[Any, Any], name: str, file: BinaryIO, path: Path) -> St
 
 def _load(file: BinaryIO, path: Path, most_bytes: int) -> dict[Any, Any]:
     skeleton = read_skeleton(file, path, most_bytes)
-    # latin-1 is how arrays that Python 2 pickled keep their bytes.
+    # Python 2 pickled the bytes of arrays as text, which latin-1 maps back to the same bytes.
     unpickler = _InertUnpickler(io.BytesIO(skeleton.program), encoding="latin-1")
     unpickler.payloads = skeleton.payloads
     try:
         content = unpickler.load()
     except MemoryError:
         raise
-    except Exception as error:  # a damaged program can fail in any way: pickle's documentation has no list
+    except Exception as error:  # a damaged pickle can raise anything; the documentation has no list
         raise BadInput(
             f"{path} cannot be read as a pickle",
             expected="a dict of arrays",
@@ -112,14 +107,14 @@ def _kind(value: object) -> str:
 
 class _InertType(type):
     def __setitem__(cls, key: object, value: object) -> None:
-        """Take no notice: a pickle fills dict-like objects this way."""
+        """Ignore it: a pickle fills dict-like objects this way."""
 
 
 class _Inert(metaclass=_InertType):
-    """Stands for every class, function and object that is not read.
+    """The stand-in for every class, function and object that is not read.
 
-    It is a class because the unpickler only makes new objects of classes, and its own result because
-    pickles call what calls returned.
+    It is a class, because the unpickler creates objects only from classes. Calling it returns itself, because
+    pickles also call the results of calls.
     """
 
     def __new__(cls, *args: object, **kwargs: object) -> Any:
@@ -127,20 +122,20 @@ class _Inert(metaclass=_InertType):
 
     @classmethod
     def __setstate__(cls, state: object) -> None:
-        """Take no notice."""
+        """Ignore it."""
 
     append = extend = add = __setstate__
 
 
 class _PickledText:
-    """Bytes as protocols 0 to 2 write them: `_codecs.encode(text, "latin1")`, and `bytes()` for none."""
+    """Bytes as protocols 0 to 2 write them: `_codecs.encode(text, "latin1")`; `bytes()` if empty."""
 
     def __init__(self, *args: Any) -> None:
         self._args = args
         self._encoded: bytes | None = None
 
     def __setstate__(self, state: object) -> None:
-        """Take no notice. Without this the unpickler would set attributes, of this class itself too."""
+        """Ignore it. Otherwise the unpickler would set attributes, even of this class."""
 
     def encode(self) -> bytes | None:
         if self._encoded is None:
@@ -176,12 +171,12 @@ class _PickledDtype:
             return None
         try:
             return np.dtype(self._byte_order + self._name)
-        except TypeError:  # a width that this kind has not, or not on this machine
+        except TypeError:  # no dtype of this kind has this width, or not on this machine
             return None
 
 
 class _PickledArray:
-    """What numpy's `_reconstruct`, and then `__setstate__`, are told about an array."""
+    """The arguments that an array's pickle passes to numpy's `_reconstruct` and `__setstate__`."""
 
     def __init__(self, *args: object) -> None:
         self._shape: Any = None
@@ -195,7 +190,7 @@ class _PickledArray:
         self._order = "F" if fortran else "C"
 
     def stored(self, file: BinaryIO, path: Path, label: str) -> StoredArray:
-        """The array, where shape, dtype and bytes fit one another; BadInput, naming `label`, where not."""
+        """The array; BadInput, naming `label`, if shape, dtype and bytes do not agree."""
         dtype = self._dtype.dtype() if isinstance(self._dtype, _PickledDtype) else None
         if dtype is None:
             kind = self._dtype.name if isinstance(self._dtype, _PickledDtype) else "of an unknown kind"
@@ -235,7 +230,7 @@ def _is_shape(shape: object) -> bool:
 
 
 def _is_order_of_axes(axes: object, dimensions: int) -> bool:
-    # As numbers only: anything may be compared with anything here, and True is 1.
+    # Only plain integers: a hostile file may hold any type, and True equals 1.
     return (
         isinstance(axes, tuple)
         and all(type(axis) is int for axis in axes)
@@ -274,7 +269,7 @@ class _InertUnpickler(pickle.Unpickler):
     payloads: tuple[Payload, ...] = ()
 
     def persistent_load(self, pid: Any) -> Payload:
-        """Only the skeleton's own references ask this: those of the file were replaced."""
+        """Look up a reference of the skeleton; references of the file itself were replaced."""
         return self.payloads[pid]
 
     def find_class(self, module: str, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Arrays of RDMs as other labs store them: which axis is what, whose name is whose, and what is broken."""
+"""Arrays of RDMs in files of other labs: finding their axes and names, and checking their values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FEWEST = 3
 
 @dataclass(frozen=True)
 class StoredRdms:
-    """What a file holds, subjects first, before values and names are checked.
+    """RDMs as read from a file, subjects first; values and names are not checked yet.
 
     stack : (S, n, n) or condensed (S, P), any dtype. label : what errors call it.
     conditions, subjects : the names as stored, None where the file has none.
@@ -62,7 +62,7 @@ def check_real(values: np.ndarray, label: str) -> None:
 
 
 def check_size(shape: Sequence[int], item_bytes: int, label: str, most_bytes: int) -> None:
-    """Raise BadInput, before anything is read, where an array of `shape` takes more than `most_bytes`."""
+    """Raise BadInput, before reading it, if an array of `shape` needs more than `most_bytes`."""
     needed = math.prod(int(length) for length in shape) * item_bytes
     if needed > most_bytes:
         raise BadInput(
@@ -102,14 +102,14 @@ def the_one(candidates: Sequence[str], others: Sequence[str], path: Path) -> str
 
 
 def named_once(present: Sequence[str], what: str, path: Path) -> str | None:
-    """The one key of `present`, None where there is none; BadInput where two name the same thing."""
+    """The only key of `present`, None if it is empty; BadInput if two keys name the same thing."""
     if len(present) > 1:
         raise BadInput(f"{path} names its {what} twice", expected="one of them", found=" and ".join(present))
     return present[0] if present else None
 
 
 def texts(stored: np.ndarray) -> list[Any]:
-    """The items of an array, bytes decoded as UTF-8 (UnicodeDecodeError where they are not)."""
+    """The items of an array; bytes are decoded as UTF-8, which may raise UnicodeDecodeError."""
     return [item.decode() if isinstance(item, bytes) else item for item in stored.tolist()]
 
 

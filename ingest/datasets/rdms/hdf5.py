@@ -37,7 +37,7 @@ _SUBJECT_DESCRIPTORS = ("subjects", "subject", "subj", "sub", "participants", "p
 
 @contextmanager
 def opened_hdf5(path: Path) -> Iterator[Any]:
-    """The h5py.File of `path`, to read; BadInput for whatever HDF5 cannot make of it."""
+    """Open `path` with h5py for reading; BadInput if HDF5 cannot read it."""
     import h5py
 
     try:
@@ -58,7 +58,7 @@ def opened_hdf5(path: Path) -> Iterator[Any]:
 
 
 def members(group: Any, path: Path) -> dict[str, Any]:
-    """The datasets and groups of a group by name; BadInput for any that lies elsewhere."""
+    """The datasets and groups of a group by name; BadInput for links to other files."""
     import h5py
 
     found: dict[str, Any] = {}
@@ -84,7 +84,7 @@ def members(group: Any, path: Path) -> dict[str, Any]:
 
 
 def check_inside(dataset: Any, label: str) -> None:
-    """Raise BadInput for a dataset whose values lie in other files, or may do."""
+    """Raise BadInput for a dataset whose values are, or may be, in other files."""
     # Of a virtual dataset not even the shape may be asked: HDF5 opens its sources to answer.
     if dataset.is_virtual or dataset.external:
         raise BadInput(
@@ -96,7 +96,7 @@ def check_inside(dataset: Any, label: str) -> None:
 
 
 def values_of(dataset: Any, label: str, most_bytes: int) -> np.ndarray:
-    """All of a dataset, as numpy has it, once its size was checked."""
+    """Check the size of a dataset and read it whole, as a numpy array."""
     if dataset.shape is None:
         raise BadInput(label, expected="an array", found="an empty dataset")
     check_size(dataset.shape, dataset.dtype.itemsize, label, most_bytes)

@@ -1,4 +1,4 @@
-"""MATLAB files before v7.3, through scipy; what they claim is checked before scipy believes it."""
+"""Reads MATLAB files before v7.3 with scipy, after checking the sizes that they declare."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Mat5File:
         return tuple(self._load(name).dtype.names or ())
 
     def _load(self, name: str, mat_dtype: bool = False) -> np.ndarray:
-        """A variable as it is stored: with MATLAB's classes scipy would drop imaginary parts."""
+        """A variable in its stored dtype; converting to MATLAB's class, scipy would drop imaginary parts."""
         from scipy.io import loadmat
 
         with self._reading(), self.path.open("rb") as file:
@@ -115,7 +115,7 @@ class Mat5File:
 
 
 def _text(item: Any) -> object:
-    """A row of characters as a string; an empty array of whatever class as an empty one."""
+    """A row of characters as a string; any empty array as an empty string."""
     if isinstance(item, np.ndarray) and (item.size == 0 or (item.dtype.kind == "U" and len(item) == 1)):
         return "".join(item.ravel().tolist())
     return item

@@ -1,4 +1,4 @@
-"""What the arrays of a v5 MATLAB file claim to hold, against what they take up.
+"""Checks that arrays of a v5 MATLAB file declare no more values than they have bytes for.
 
 scipy makes room for the cells and structs that a file claims before it looks for them: in a damaged or
 hostile file, memory without end. Here the elements are walked, without making anything of them (MathWorks,
@@ -35,7 +35,7 @@ class _File:
 
 
 def check_claims(path: Path, most_bytes: int) -> None:
-    """Raise BadInput where an array claims more values than its bytes could hold.
+    """Raise BadInput if an array declares more values than its bytes can hold.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def _check_total(path: Path, needed: int, most_bytes: int) -> None:
 
 
 def _element(file: _File, data: memoryview, at: int) -> tuple[int, int, int, int]:
-    """Type of the element at `at`, start and stop of its data, and where the next one is, on 8 bytes."""
+    """The element at `at`: its type, start and stop of its data, start of the next (8-byte aligned)."""
     if at + 8 > len(data):
         raise file.wrong("an element that ends early")
     kind, length = struct.unpack_from(f"{file.order}II", data, at)
@@ -88,7 +88,7 @@ def _element(file: _File, data: memoryview, at: int) -> tuple[int, int, int, int
 
 
 def _check_array(file: _File, body: memoryview, depth: int) -> None:
-    """Check the array whose element has the data `body`, and those within it."""
+    """Check the array whose element has the data `body`, and the arrays inside it."""
     if not len(body):
         return  # a cell without value
     _, start, stop, at = _element(file, body, 0)
@@ -123,7 +123,7 @@ def _check_array(file: _File, body: memoryview, depth: int) -> None:
 
 
 def _check_values(file: _File, body: memoryview, at: int, kind: int, is_complex: bool) -> None:
-    """Check that all elements of values are there: scipy would take the next array's in their place."""
+    """Check that no element of values is missing: scipy would read the next array's instead."""
     wanted = (3 if kind == _SPARSE else 1) + is_complex
     for _ in range(wanted):
         stored_as, start, stop, at = _element(file, body, at)

@@ -123,7 +123,7 @@ class Mat73File:
 
 
 def _kind(member: Any) -> str:
-    """MATLAB's class of a member; by its dtype, where the file does not say."""
+    """MATLAB's class of a member, derived from its dtype if the file does not store it."""
     import h5py
 
     if "MATLAB_sparse" in member.attrs:
@@ -143,7 +143,7 @@ def _is_array(member: Any) -> bool:
 
 
 def _shape(dataset: Any) -> tuple[int, ...]:
-    """The shape that MATLAB would show. Of an empty array the file holds the lengths in place of values."""
+    """The shape in MATLAB's order of axes. For an empty array, the file stores the shape as its values."""
     if dataset.shape is None or "MATLAB_empty" in dataset.attrs:
         return (0, 0)
     return tuple(dataset.shape[::-1])

@@ -1,4 +1,4 @@
-"""RDMs among the variables of a MATLAB file, whichever of its formats the file is in.
+"""Finds the RDMs among the variables of a MATLAB file of any format.
 
 MATLAB puts subjects last as often as first, so axes are told by what they measure, and never guessed.
 """
@@ -37,7 +37,7 @@ RDM_FIELD, NAME_FIELD = "RDM", "name"
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of a MATLAB file: its class and shape as MATLAB has them, and the fields of a struct."""
+    """A variable of a MATLAB file: its MATLAB class and shape, and its fields if it is a struct."""
 
     name: str
     kind: str
@@ -146,7 +146,7 @@ def _oriented(
 
 
 def _cube(first: np.ndarray, last: np.ndarray, label: str, path: Path) -> np.ndarray:
-    """As many subjects as conditions: the axis is that along which every slice is an RDM."""
+    """Find the axis of subjects when there are as many as conditions: every slice along it is an RDM."""
     flaws = []
     for stack in (first, last):
         try:

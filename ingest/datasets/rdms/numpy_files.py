@@ -1,4 +1,4 @@
-"""RDMs in numpy's own files, .npz and .npy; nothing is unpickled."""
+"""Reads RDMs from .npz and .npy files; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def read_arrays(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarra
 
 
 def _check_sizes(file: IO[bytes], path: Path, most_bytes: int) -> None:
-    """Read what the arrays' headers claim, and leave the file at its start."""
+    """Read the headers of the arrays, and rewind the file."""
     start = file.read(4)
     file.seek(0)
     if not start.startswith(b"PK"):

@@ -50,19 +50,19 @@ def test_a_column_to_group_by_that_is_missing_is_named(best_layers: Build) -> No
         with_group(best_layers(), "best_layer", "model_typ")
 
 
-def test_regions_come_in_anatomical_order_with_unknown_groups_last() -> None:
+def test_groups_are_sorted_by_their_lowest_order_and_stay_together() -> None:
     frame = pl.DataFrame(
         {
-            "roi": ["new", "MT", "V2", "V1", "V1"],
-            "roi_group": ["cerebellum", "lateral", "early", "early", "early"],
-            "roi_order": [0, 15, 1, 0, 0],
+            "roi": ["MT", "crus", "V2", "V1", "V1", "loose"],
+            "roi_group": ["lateral", "cerebellum", "early", "early", "early", "unordered"],
+            "roi_order": [15, 3, 20, 1, 1, None],
         }
     )
     regions = ordered_regions(frame)
-    assert regions["roi"].to_list() == ["V1", "V2", "MT", "new"]
-    assert regions["roi_group"].to_list() == ["early", "early", "lateral", "other"]
-    assert regions["slot"].to_list() == [0, 1, 0, 0]
-    assert regions["x"].to_list() == [0, 1, 2, 3]
+    assert regions["roi"].to_list() == ["V1", "V2", "crus", "MT", "loose"]
+    assert regions["roi_group"].to_list() == ["early", "early", "cerebellum", "lateral", "unordered"]
+    assert regions["slot"].to_list() == [0, 1, 0, 0, 0]
+    assert regions["x"].to_list() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from alignhouse.analysis.report.methods import protocol_methods, setting_sentences, study_methods
 from alignhouse.analysis.statistics.settings import AnalysisSettings
+from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.study.file import shipped_protocols
 
@@ -65,8 +66,12 @@ def test_the_study_in_words() -> None:
             "average_subjects": True,
         },
         "networks": {"weights": "random", "seed": 3},
+        "data_set": {
+            "methods": data_set("bmd").methods("B"),
+            "split": data_set("bmd").split_in_words("test"),
+        },
     }
-    text = " ".join(study_methods(settings, "102 videos", "test"))
+    text = " ".join(study_methods(settings, "102 videos"))
     for expected in (
         "shown 102 videos of the test split.",
         "version B",
@@ -77,11 +82,18 @@ def test_the_study_in_words() -> None:
         "random weights, seed 3",
     ):
         assert expected in text, expected
-    rdms = " ".join(study_methods({"brain": {"kind": "rdms"}, "networks": {"rdms": "m"}}, "1 image", "test"))
+    own = {"methods": data_set("rdms").methods(None), "split": data_set("rdms").split_in_words("test")}
+    settings = {"brain": {"kind": "rdms"}, "networks": {"rdms": "m"}, "data_set": own}
+    rdms = " ".join(study_methods(settings, "1 image"))
     assert "shown 1 image." in rdms
     assert "Brain RDMs were given as files. RDMs of the networks' layers were given as files." in rdms
 
 
+def test_a_run_that_recorded_no_sentence_of_its_data_set_names_its_kind() -> None:
+    text = " ".join(study_methods({"brain": {"kind": "bmd", "version": "B"}}, "102 videos"))
+    assert "shown 102 videos. Brain data are of kind bmd, version B." in text
+
+
 def test_a_rebuilt_warehouse_knows_no_study() -> None:
-    [only] = study_methods({}, "", "")
+    [only] = study_methods({}, "")
     assert only.startswith("The score of a layer")

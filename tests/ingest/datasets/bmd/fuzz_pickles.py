@@ -1,7 +1,7 @@
-"""Thousands of damaged and hostile pickles through the reader, in a process that watches what it does.
+"""Reads thousands of damaged and hostile pickles, and watches what the process does.
 
-    python tests/ingest/brain/fuzz_pickles.py --cases 100000 --seed 0      (or: make fuzz)
-    python tests/ingest/brain/fuzz_pickles.py --plain      with plain pickle, to see the watch bark
+    python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000 --seed 0      (or: make fuzz)
+    python tests/ingest/datasets/bmd/fuzz_pickles.py --plain      with plain pickle, which must fail
 
 A case must give arrays that fit into its file, or one BadInput. Python's audit events tell whether anything
 was imported, opened, run or called that the reader itself does not: that, any other exception and a crash
@@ -25,8 +25,15 @@ from pathlib import Path
 
 import numpy as np
 
-from alignhouse.ingest.datasets.bmd.pickles import read_arrays
+from alignhouse.ingest.datasets.bmd.pickles import open_arrays
 from alignhouse.warehouse.errors import BadInput
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Every array of a pickled dict, in memory."""
+    with open_arrays(path) as arrays:
+        return {name: array.read() for name, array in arrays.items()}
+
 
 MOST_MEMORY = 6 * 2**30
 OPCODES = [op.code.encode("latin-1") for op in pickletools.opcodes]

@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alignhouse.ingest.datasets.bmd.pickles import read_arrays
+from alignhouse.ingest.datasets.bmd.pickles import open_arrays
 from alignhouse.warehouse.errors import BadInput
 
 PROTOCOLS = range(6)
@@ -62,6 +63,11 @@ class Runs:
 
     def __reduce__(self) -> tuple:
         return self.call
+
+
+def read_arrays(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    with open_arrays(path, names) as arrays:
+        return {name: array.read() for name, array in arrays.items()}
 
 
 def write(path: Path, content: object, protocol: int = 4) -> Path:

@@ -1,0 +1,62 @@
+"""Only a data set's own folder knows its files, names and numbers."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from alignhouse.ingest.datasets.dataset import data_set, known_kinds, other_data_sets
+from alignhouse.warehouse.errors import BadInput
+
+ROOT = Path(__file__).parents[3]
+# Ready model RDMs are in the same file formats as ready brain RDMs.
+FORMATS = {"alignhouse.ingest.datasets.rdms.files"}
+# The command line and the download engine still take RemoteFile from the manifest.
+DOWNLOADS = {"alignhouse.ingest.datasets.bmd.manifest"}
+
+
+def imports(path: Path) -> set[str]:
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {node.module for node in tree if isinstance(node, ast.ImportFrom) and node.module}
+
+
+@pytest.mark.parametrize("kind", known_kinds())
+def test_no_other_module_imports_what_is_particular_to_a_data_set(kind: str) -> None:
+    own = ROOT / "ingest" / "datasets" / kind
+    files = [
+        path
+        for room in ("alignhouse", "analysis", "ingest", "warehouse")
+        for path in (ROOT / room).rglob("*.py")
+        if own not in path.parents
+    ]
+    assert len(files) > 100
+    faults = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in files
+        for module in imports(path) - FORMATS - DOWNLOADS
+        if module.startswith(f"alignhouse.ingest.datasets.{kind}.")
+    ]
+    assert not faults
+
+
+def test_betas_and_stimuli_know_no_data_set() -> None:
+    for folder in ("betas", "stimuli"):
+        for path in (ROOT / "ingest" / folder).glob("*.py"):
+            assert not [each for each in imports(path) if each.startswith("alignhouse.ingest.datasets")], path
+
+
+def test_an_unknown_kind_lists_close_ones() -> None:
+    with pytest.raises(BadInput, match=r"no kind of data set is called 'bdm' \(did you mean bmd"):
+        data_set("bdm")
+
+
+def test_a_data_set_gives_either_betas_or_rdms() -> None:
+    for kind in known_kinds():
+        known = data_set(kind)
+        assert known.kind == kind
+        assert (known.betas is None) != (known.rdms is None)
+        assert known.default_split in known.splits
+        assert known.default_version is None or known.default_version in known.versions
+        assert kind not in [each.kind for each in other_data_sets(kind)]
