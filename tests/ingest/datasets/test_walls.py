@@ -13,8 +13,6 @@ from alignhouse.warehouse.errors import BadInput
 ROOT = Path(__file__).parents[3]
 # Ready model RDMs are in the same file formats as ready brain RDMs.
 FORMATS = {"alignhouse.ingest.datasets.rdms.files"}
-# The command line and the download engine still take RemoteFile from the manifest.
-DOWNLOADS = {"alignhouse.ingest.datasets.bmd.manifest"}
 
 
 def imports(path: Path) -> set[str]:
@@ -35,7 +33,7 @@ def test_no_other_module_imports_what_is_particular_to_a_data_set(kind: str) -> 
     faults = [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in files
-        for module in imports(path) - FORMATS - DOWNLOADS
+        for module in imports(path) - FORMATS
         if module.startswith(f"alignhouse.ingest.datasets.{kind}.")
     ]
     assert not faults
