@@ -67,7 +67,7 @@ class Stopped(AlignhouseError):
     exit_code = 130
 
 
-def in_words(error: Exception) -> str:
+def error_in_words(error: Exception) -> str:
     """An error in one line; of those that nobody expected, the kind too."""
     if isinstance(error, AlignhouseError):
         return str(error)

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
-from alignhouse.warehouse.errors import AlignhouseError, BadInput, in_words
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, error_in_words
 from alignhouse.warehouse.executors.executor import Executor
 from alignhouse.warehouse.executors.local import local
 from alignhouse.warehouse.jobs import Job, canonical
@@ -125,7 +125,7 @@ class Run:
         keys. The caller must report the errors.
         """
         results, failures = self._do(title, batches, None, keep_going=True)
-        return results, {key: in_words(error) for key, error in failures.items()}
+        return results, {key: error_in_words(error) for key, error in failures.items()}
 
     def _do(
         self, title: str, batches: Iterable[Batch], executor: Executor | None, *, keep_going: bool
@@ -162,7 +162,7 @@ class Run:
     ) -> Exception:
         if not keep_going:
             return error
-        words = in_words(error)
+        words = error_in_words(error)
         if words not in map(str, before.values()):
             self.progress.say(f"Failed: {job.label}: {words}")
         # Only its words: the error itself holds on to everything that was in memory where it was raised.

@@ -32,7 +32,7 @@ def parse_bytes(text: str | int) -> int:
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
-def in_words(n_bytes: float) -> str:
+def size_in_words(n_bytes: float) -> str:
     """A number of bytes for a person to read: "4.8 GB"."""
     for unit, size in _IN_WORDS:
         if n_bytes >= size:

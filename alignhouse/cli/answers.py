@@ -73,7 +73,7 @@ def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def write(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None) -> None:
+def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None) -> None:
     """Write an answer to a file or to the terminal.
 
     Parameters

@@ -156,7 +156,7 @@ def ask(
 
     Examples: `alignhouse ask`, `alignhouse ask alignment_by_layer_depth --roi V1 --by arch_type`
     """
-    from alignhouse.cli.answers import list_questions, options, write
+    from alignhouse.cli.answers import list_questions, options, write_answer
     from alignhouse.warehouse.store import Warehouse
 
     if question is None:
@@ -164,7 +164,7 @@ def ask(
         return
     given = options(question, context.args)
     with Warehouse.open(which_warehouse(warehouse)) as opened:
-        write(opened.ask(question, **given), format, out)
+        write_answer(opened.ask(question, **given), format, out)
 
 
 @app.command()
@@ -180,7 +180,7 @@ def sql(
     """
     import duckdb
 
-    from alignhouse.cli.answers import write
+    from alignhouse.cli.answers import write_answer
     from alignhouse.warehouse.errors import BadInput
     from alignhouse.warehouse.store import Warehouse
 
@@ -191,7 +191,7 @@ def sql(
             raise BadInput("the SQL was refused", found=str(error)) from error
         if answer is None:
             raise BadInput("the SQL gives no rows", expected="a query, such as select ... from best_layer")
-        write(answer, format, out)
+        write_answer(answer, format, out)
 
 
 @app.command()

@@ -9,14 +9,14 @@ from pathlib import Path, PurePosixPath
 from rich.console import Console
 
 from alignhouse.cli.progress import byte_bars
-from alignhouse.ingest.downloads.destination import Plan, plan
+from alignhouse.ingest.downloads.destination import DownloadPlan, plan
 from alignhouse.ingest.downloads.fetch import fetch
 from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch
 from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.checkpoint_files import SOURCE
 from alignhouse.ingest.models.checkpoints import fetch_checkpoints
-from alignhouse.warehouse.sizes import in_words
+from alignhouse.warehouse.sizes import size_in_words
 
 
 def show_plan(files: Sequence[RemoteFile], to: Path) -> None:
@@ -29,7 +29,7 @@ def show_plan(files: Sequence[RemoteFile], to: Path) -> None:
         if file.path in planned.unreadable:
             state = str(planned.unreadable[file.path])
         if file.path in partial:
-            state += f", {in_words(partial[file.path])} are here"
+            state += f", {size_in_words(partial[file.path])} are here"
         console.print(f"{file.bytes or 0:>13,}  {file.path}  ({state})", soft_wrap=True)
     console.print(_totals(planned, files))
 
@@ -75,7 +75,7 @@ def _show_weights(done: Fetched, networks: Sequence[Network], to: Path) -> None:
     if count := sum(network.source != SOURCE for network in networks):
         console.print(f"Weights that torchvision and timm download from their hubs when needed: {count}.")
     there = len(done.verified) + len(done.fetched)
-    came = f"{len(done.fetched):,} fetched now ({in_words(done.bytes_fetched)})"
+    came = f"{len(done.fetched):,} fetched now ({size_in_words(done.bytes_fetched)})"
     console.print(f"Verified by sha256: {there:,} checkpoints in {to}; {came}.", soft_wrap=True)
 
 
@@ -88,14 +88,14 @@ def _show(done: Fetched, to: Path) -> None:
         console.print(
             f"Replaced, because its content was not the data set's: {to / each.path}", soft_wrap=True
         )
-    size = in_words(sum(each.bytes or 0 for each in there))
-    came = f"{len(done.fetched):,} fetched now ({in_words(done.bytes_fetched)})"
+    size = size_in_words(sum(each.bytes or 0 for each in there))
+    came = f"{len(done.fetched):,} fetched now ({size_in_words(done.bytes_fetched)})"
     console.print(f"Verified by sha256: {len(there):,} files, {size}; {came}.", soft_wrap=True)
 
 
-def _totals(planned: Plan, files: Sequence[RemoteFile]) -> str:
-    total = in_words(sum(each.bytes or 0 for each in files))
+def _totals(planned: DownloadPlan, files: Sequence[RemoteFile]) -> str:
+    total = size_in_words(sum(each.bytes or 0 for each in files))
     return (
         f"{len(files):,} files, {total}: {len(planned.verified):,} verified, "
-        f"{len(planned.left):,} to fetch ({in_words(planned.bytes_left)})"
+        f"{len(planned.left):,} to fetch ({size_in_words(planned.bytes_left)})"
     )

@@ -19,7 +19,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from alignhouse.warehouse.sizes import in_words
+from alignhouse.warehouse.sizes import size_in_words
 
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -104,7 +104,7 @@ class ByteBars:
         self._total, self._files = total_bytes, files
         self._began = self._said_at = time.monotonic()
         if files:
-            self.say(f"Fetching {files:,} files, {in_words(total_bytes)}")
+            self.say(f"Fetching {files:,} files, {size_in_words(total_bytes)}")
         self._bars.reset(self._task, description="Fetching", total=total_bytes)
 
     def advance(self, bytes: int) -> None:
@@ -116,7 +116,8 @@ class ByteBars:
             rate = max(1.0, self._came / (now - self._began))
             left = round((self._total - self._came) / rate)
             self.say(
-                f"  {in_words(self._came)} of {in_words(self._total)}, {in_words(round(rate))}/s, "
+                f"  {size_in_words(self._came)} of {size_in_words(self._total)}, "
+                f"{size_in_words(round(rate))}/s, "
                 f"{left // 60}:{left % 60:02d} left, {self._files_done:,} of {self._files:,} files done"
             )
 

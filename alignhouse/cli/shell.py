@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from alignhouse.cli.answers import list_questions, options, write
+from alignhouse.cli.answers import list_questions, options, write_answer
 from alignhouse.warehouse.errors import AlignhouseError
 from alignhouse.warehouse.store import Warehouse
 
@@ -102,7 +102,7 @@ class Shell(cmd.Cmd):
             elif name == "ask":
                 with contextlib.suppress(SystemExit):  # after a question's --help
                     given = options(arguments[0], arguments[1:])
-                    write(self._warehouse.ask(arguments[0], **given), "table", None)
+                    write_answer(self._warehouse.ask(arguments[0], **given), "table", None)
             else:
                 print(HELP)
         return False
@@ -115,7 +115,7 @@ class Shell(cmd.Cmd):
     def _print(self, query: str) -> None:
         answer = self._warehouse.sql(query)
         if answer is not None:
-            write(answer, "table", None)
+            write_answer(answer, "table", None)
 
     def _reset_prompt(self) -> None:
         waiting = "...> " if self._lines else "sql> "

@@ -16,7 +16,7 @@ from alignhouse.ingest.models.catalog import Network
 from alignhouse.study.file import Study
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.progress import Progress
-from alignhouse.warehouse.sizes import in_words
+from alignhouse.warehouse.sizes import size_in_words
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,16 @@ def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:
     for row in rows:
         passes = row.fault or f"{row.passes:,}"
         table.add_row(
-            row.network, f"{row.layers:,}", f"{row.features:,}", in_words(row.scratch_bytes), passes
+            row.network, f"{row.layers:,}", f"{row.features:,}", size_in_words(row.scratch_bytes), passes
         )
     console.print(table)
     largest = max(rows, key=lambda row: row.scratch_bytes)
     console.print(
         f"{len(rows):,} networks, {n_stimuli:,} stimuli, protocols {', '.join(study.analysis.protocols)}: "
-        f"{in_words(sum(row.scratch_bytes for row in rows))} of features in all, at most "
-        f"{in_words(largest.scratch_bytes)} at once ({largest.network}). Allowed: "
-        f"{in_words(study.compute.scratch)} of scratch, {in_words(study.compute.memory)} of memory.",
+        f"{size_in_words(sum(row.scratch_bytes for row in rows))} of features in all, at most "
+        f"{size_in_words(largest.scratch_bytes)} at once ({largest.network}). Allowed: "
+        f"{size_in_words(study.compute.scratch)} of scratch, "
+        f"{size_in_words(study.compute.memory)} of memory.",
         highlight=False,
         soft_wrap=True,
     )

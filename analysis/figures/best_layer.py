@@ -53,20 +53,20 @@ def best_layer_by_group(
 ) -> ggplot:
     """One panel per region group: in each region a point per network, beside the others of its group.
 
-    A point is hollow where the network's own p is not below .05. A bar is the median of a group, stars above
-    a group are the p of that median, brackets the adjusted p of two groups' difference. The band reaches from
-    the lower to the upper noise ceiling of the region.
+    A point is hollow if the p of that network is not below .05. A bar shows the median of a group, and stars
+    above it the p of that median. Brackets show the adjusted p of the difference of two groups. The band
+    reaches from the lower to the upper noise ceiling of the region.
 
     Parameters
     ----------
     best_layer : one row per network and region: protocol, dataset, split, model, roi, roi_group, roi_order,
-        rho, remark and the column `group_by`; bars, stars and hollow points where it has group_median,
-        group_p and p_value; n_subjects.
+        rho, n_subjects, remark and the column `group_by`. The columns group_median, group_p and p_value are
+        optional; they add bars, stars and hollow points.
     noise_ceiling : one row per region: protocol, dataset, split, roi, roi_group, roi_order, lower, upper,
         remark; may be empty, its bounds may be null.
     group_pairs : one row per pair of groups in a region: roi, group_a, group_b, p_adjusted.
-    group_by : the column that says which group a network belongs to; "protocol" draws all protocols.
-    source : data set and split, for a figure without rows. width : inches.
+    group_by : the column with the group of a network; "protocol" draws all protocols.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def best_layer_by_group(
     )
     notes = _notes(points, bounds, of_cells, group_pairs, rows.counts)
     if told != protocol and not bounds.is_empty():
-        notes.append(f"That is the ceiling of the {protocol} protocol.")
+        notes.append(f"This is the ceiling of the {protocol} protocol.")
     from plotnine import labs
 
     return dressed(
@@ -129,7 +129,7 @@ def best_layer_by_group(
 def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height: float) -> pl.DataFrame:
     """A row per bracket: roi_group, `left` and `right` end, `y`, `mark` and `tick` (its feet's length).
 
-    Pairs whose p_adjusted is not below ALPHA have none; none are given for more groups than have room.
+    Only pairs with p_adjusted below ALPHA have a bracket. With too many groups there are none.
     """
     if (
         group_pairs is None
@@ -146,7 +146,7 @@ def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height
     for (roi,), of_region in of_cells.group_by("roi", maintain_order=True):
         top = float(of_region["top"].to_numpy().max()) + 2.2 * STAR_GAP * height
         ends = list(of_region.select("group", "centre").iter_rows())
-        # short ones below, so that long ones span them
+        # Short brackets come first, so that long ones span them.
         for (a, left), (b, right) in sorted(
             combinations(ends, 2), key=lambda pair: (pair[1][1] - pair[0][1], pair[0][1])
         ):
@@ -189,7 +189,7 @@ def _bracket_layers(brackets: pl.DataFrame) -> list[Any]:
 
 
 def _height(points: pl.DataFrame, bounds: pl.DataFrame) -> float:
-    """From the lowest to the highest that is drawn."""
+    """The range of all values that are drawn."""
     values = [0.0, *points["rho"].to_list()]
     if not bounds.is_empty():
         values += bounds["lower"].drop_nulls().to_list() + bounds["upper"].drop_nulls().to_list()
@@ -213,16 +213,16 @@ def _notes(
         if of_cells["group"].n_unique() > MOST_GROUPS_OF_STARS:
             notes.append("Too many groups for stars.")
         elif of_cells["group_p"].is_not_null().any():
-            notes.append("Stars: p of that median (of a single network: its own) below 0.05, 0.01, 0.001.")
+            notes.append("Stars: p of that median, or of a group's only network, below 0.05, 0.01, 0.001.")
         else:
-            notes.append("No p-values of these groups are known.")
+            notes.append("There are no p-values of these groups.")
     if group_pairs is not None and not group_pairs.is_empty():
         if of_cells["group"].n_unique() > MOST_GROUPS_OF_BRACKETS:
             notes.append("Too many groups for brackets: see the table group_comparison.")
         else:
             notes.append(f"Brackets: two groups differ ({_correction(group_pairs)}).")
     notes.append(
-        "Grey: noise ceiling, from lower to upper." if not bounds.is_empty() else "No noise ceiling is known."
+        "Grey: noise ceiling, from lower to upper." if not bounds.is_empty() else "There is no noise ceiling."
     )
     return notes
 

@@ -1,4 +1,4 @@
-"""A panel per region group and, in each region, a point per network beside those of its group."""
+"""Shared parts of figures with a panel per region group and, in each region, a point per network."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from alignhouse.analysis.figures.theme import NARROW, WIDTH, group_scales, house
 if TYPE_CHECKING:
     from plotnine import element_text, ggplot
 
-AESTHETICS = ("color", "shape", "fill")  # that tell groups apart
+AESTHETICS = ("color", "shape", "fill")  # what distinguishes groups
 SPREAD = 0.8  # share of a region's width that its groups take
 BAND = 0.46  # half the width of a region's noise ceiling, in regions
 MOST_REGIONS_ABREAST = 7
-CROWD = 12  # networks in a group from which on points are small and pale
-LETTER = 0.075  # inches that a letter of a region's name takes, with its share of the gap
+CROWD = 12  # groups of more networks than this are drawn with small, pale points
+LETTER = 0.075  # inches per letter of a region's name, including its share of the gap
 ALPHA = 0.05  # p below which a network, a group or a pair is marked
 PANEL = 2.2  # inches of height
 STAR_GAP = 0.03  # of the height of a panel
-MOST_GROUPS_OF_STARS = 6  # beyond, they would hide one another
+MOST_GROUPS_OF_STARS = 6  # stars of more groups would overlap
 STEPS = ((0.001, "***"), (0.01, "**"), (ALPHA, "*"))
 
 
 def stars(p: float | None) -> str:
-    """*, ** or *** for a p below .05, .01 or .001; nothing otherwise, or where there is none."""
+    """*, ** or *** for p below .05, .01 or .001; "" for larger p and for None."""
     return next((mark for bound, mark in STEPS if p is not None and p < bound), "")
 
 
 def placed(
     grouped: pl.DataFrame, regions: pl.DataFrame, groups: Sequence[str], value: str = "rho"
 ) -> pl.DataFrame:
-    """The rows with `centre` (of their group) and `at` (their own), places on an axis of all regions.
+    """Add the x positions `centre` (of the group) and `at` (of the row) on an axis of all regions.
 
     Parameters
     ----------
-    grouped : a row per network, region and group: model, roi, group and `value`; others are kept.
+    grouped : a row per network, region and group: model, roi, group and `value`; other columns are kept.
     regions : of `ordered_regions`. groups : in drawing order.
     """
     place = pl.col("group").cast(pl.Enum(groups)).to_physical().cast(pl.Int64)
@@ -61,7 +61,7 @@ def placed(
 
 
 def _scatter(nth: int) -> float:
-    """The nth number, from 1, of van der Corput's sequence in (0, 1): points near in rank fall far apart."""
+    """The nth number, from 1, of van der Corput's sequence in (0, 1), which separates neighbouring ranks."""
     value, step = 0.0, 0.5
     while nth:
         value += step * (nth & 1)
@@ -84,7 +84,7 @@ def region_bounds(ceilings: pl.DataFrame, regions: pl.DataFrame) -> pl.DataFrame
 
 
 def cells(points: pl.DataFrame, value: str = "rho") -> pl.DataFrame:
-    """A row per group and region: `centre`, `left`, `right`, `top` (of its points), what all rows share."""
+    """A row per group and region: `centre`, `left`, `right`, `top` of its points, `size`, shared columns."""
     half = SPREAD / points["group"].n_unique() * 0.42 if not points.is_empty() else 0.0
     shared = [name for name in ("group_median", "group_p") if name in points.columns]
     return (
@@ -109,7 +109,7 @@ def panels(
     width: float = WIDTH,
     counts: dict[str, int] | None = None,
 ) -> tuple[ggplot, float]:
-    """The plot of `layers` in panels of region groups, and the inches of height that its panels take."""
+    """The plot of `layers` in panels of region groups, and the height of its panels in inches."""
     import plotnine as p9
 
     n_panels = regions["roi_group"].n_unique()
@@ -137,7 +137,7 @@ def panels(
 
 
 def ceiling_layers(bounds: pl.DataFrame) -> list[Any]:
-    """The band between the two bounds, and a line at each; a region with one bound only has its line."""
+    """A band between the two bounds and a line at each; a region with one bound has a line only."""
     import plotnine as p9
 
     layers: list[Any] = []
@@ -161,7 +161,7 @@ def zero_line() -> Any:
 
 
 def network_layers(points: pl.DataFrame, *, hollow: bool = True) -> list[Any]:
-    """A point per network, small and pale in a crowd; hollow where its p is not below ALPHA, if asked for."""
+    """A point per network, small and pale in large groups; with `hollow`, hollow if p is not below ALPHA."""
     import plotnine as p9
 
     size, alpha = (1.5, 0.9) if int(points["in_cell"].to_numpy().max()) <= CROWD else (0.9, 0.6)

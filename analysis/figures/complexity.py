@@ -1,4 +1,4 @@
-"""Alignment against what networks cost and how accurate they are: parameters, GFLOPs, top-1 accuracy."""
+"""Alignment against the size, cost and accuracy of networks: parameters, GFLOPs, top-1 accuracy."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 FIGURES = {"parameters": "parameters", "gflops": "GFLOPs", "top1": "top-1 accuracy (%)"}
 LOGARITHMIC = ("parameters", "gflops")  # x is a logarithm to base 10
-# Between the places of two figures on the one x axis of all panels, so that an axis knows whose it is.
+# All panels share one x axis. This offset between figures lets the axis labels identify their figure.
 APART = 1000.0
 PANEL = 1.45  # inches of height
-WORDS = 0.5  # of the range of a region's scores: room above them for two lines of words
+WORDS = 0.5  # space above the scores for two lines of text, as a share of their range
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -42,15 +42,15 @@ def alignment_against_complexity(
 ) -> ggplot:
     """A row of panels per region and a column per figure: a point per network, the regression line, r.
 
-    A panel without known figures, and one with too few networks for a correlation, says so.
+    A panel says so if no figures are known or there are too few networks for a correlation.
 
     Parameters
     ----------
     complexity : one row per network, region and figure ("parameters", "gflops", "top1"): protocol, dataset,
-        split, model, roi, roi_group, roi_order, figure, value (null where not known), x (what rho is
-        regressed on), rho, correlation, lower, upper, level, n_networks, n_left_out, the line's ends x_from,
-        rho_from, x_to, rho_to (null where there is none), remark and the column `group_by`.
-    source : data set and split, for a figure without rows. width : inches.
+        split, model, roi, roi_group, roi_order, figure, value (null if unknown), x (the regressor
+        of rho), rho, correlation, lower, upper, level, n_networks, n_left_out, the line's ends x_from,
+        rho_from, x_to, rho_to (null without a line), remark and the column `group_by`.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def _plot(
     of_region = table.group_by("roi").agg(
         pl.col("rho").max().alias("high"), (pl.col("rho").max() - pl.col("rho").min()).alias("range")
     )
-    # The words stand above all points, where they hide none.
+    # The text goes above all points, so that it hides none.
     words = (
         panels.join(points.group_by("figure").agg(pl.col("at").min().alias("left")), on="figure", how="left")
         .join(of_region, on="roi")
@@ -166,19 +166,19 @@ def _plot(
 
 
 def _words(row: dict[str, Any]) -> str:
-    """What a panel says: r, its interval and number of networks, or why there is none."""
+    """The text of a panel: r, its interval and the number of networks, or why there is no r."""
     if row["n_networks"] is None:
-        return "no correlation\nis known"
+        return "no correlation\nwas computed"
     if row["correlation"] is None:
         if row["n_networks"] == 0:
-            return "not known of\nany network"
+            return "unknown for\nall networks"
         return f"too few networks\nfor r (n = {row['n_networks']})"
     text = f"r = {row['correlation']:.2f}, n = {row['n_networks']}"
     return text if row["lower"] is None else text + f"\n[{row['lower']:.2f}, {row['upper']:.2f}]"
 
 
 def _breaks(most: int) -> Any:
-    """Breaks of an axis, about so many: whole powers of ten of a logarithm, round numbers else."""
+    """About `most` axis breaks: whole powers of ten on a logarithmic axis, else round numbers."""
     from mizani.breaks import breaks_extended
 
     def breaks(limits: Sequence[float]) -> list[float]:
@@ -198,7 +198,7 @@ def _breaks(most: int) -> Any:
 
 
 def _labels(breaks: Sequence[Any]) -> list[str]:
-    """What is written at the breaks: the figure itself, with its unit."""
+    """Labels of the breaks: the figure with its unit."""
     labels = []
     for each in breaks:
         place = _figure_at([each])

@@ -1,4 +1,4 @@
-"""How well networks align with each region, from their first layer to their last: means of groups."""
+"""Alignment with each region over relative depth, from first to last layer, as means of groups."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def depth_bands(
     depth_band : one row per group, region and depth: protocol, dataset, split, group_name, roi, roi_group,
         roi_order, depth (in [0, 1]), rho (the mean), lower, upper (null for fewer than three networks),
         n_models, remark.
-    group_by : what group_name is of; "protocol" draws all protocols.
-    source : data set and split, for a figure without rows. width : inches.
+    group_by : the grouping that group_name comes from; "protocol" draws all protocols.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------

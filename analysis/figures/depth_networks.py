@@ -41,7 +41,7 @@ def depth_of_networks(
     layer_score : one row per network, layer and region: protocol, dataset, split, model, layer_index, depth,
         roi, roi_group, roi_order, rho, lower, upper (null where no interval was made), level, resampled,
         model_place (order of panels), n_models (of all that could be drawn), n_subjects, remark.
-    source : data set and split, for a figure without rows. width : inches.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------

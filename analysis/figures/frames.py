@@ -1,4 +1,4 @@
-"""From a query result to the rows of one figure: checked, of one protocol and set of stimuli, in order."""
+"""Check query results and select the rows of one figure: one protocol, one data set and split."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from alignhouse.warehouse.errors import BadInput, near_names
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows that one figure draws, and what its title and subtitle say about them.
+    """The rows that one figure draws, with the facts for its title and subtitle.
 
-    frame : the rows of the protocol that have every value needed.
-    source : data set and split in words, "bmd, test"; empty where there are no rows.
-    left_out : how many rows have no value to draw.
+    frame : the rows of the protocol that have all required values.
+    source : data set and split in words, "bmd, test"; "" without rows.
+    left_out : number of rows that lack a value.
     """
 
     frame: pl.DataFrame
@@ -27,19 +27,19 @@ class Rows:
 
     @property
     def counts(self) -> str:
-        """How many networks and subjects the rows are of: "40 networks, 10 subjects." """
+        """The numbers of networks and subjects: "40 networks, 10 subjects." """
         return counted(self.frame)
 
 
 def joined_remarks(remarks: Iterable[str | None]) -> str:
-    """One line of all distinct remarks; one that another already contains is not repeated."""
+    """All distinct remarks on one line, without those that another remark contains."""
     distinct = list(dict.fromkeys(remark.strip() for remark in remarks if remark and remark.strip()))
     kept = [each for each in distinct if not any(each != other and each in other for other in distinct)]
     return "; ".join(kept)
 
 
 def need_columns(frame: pl.DataFrame, name: str, columns: Sequence[str]) -> None:
-    """Raise BadInput, naming the first missing column and its near ones, unless `frame` has all `columns`."""
+    """Raise BadInput for the first of `columns` that `frame` lacks, with similar names as a hint."""
     for column in columns:
         if column not in frame.columns:
             raise BadInput(
@@ -51,9 +51,9 @@ def need_columns(frame: pl.DataFrame, name: str, columns: Sequence[str]) -> None
 
 
 def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str | None, *, values: Sequence[str]) -> Rows:
-    """The rows of `protocol` whose `values` (float columns) are all there; null ones are counted, not drawn.
+    """The rows of `protocol` (None: of all) without nulls in `values`, which are float columns.
 
-    `protocol` None: of all protocols.
+    Rows with nulls are counted as left out.
 
     Raises
     ------
@@ -86,12 +86,12 @@ def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str | None, *, values
 
 
 def counted(frame: pl.DataFrame) -> str:
-    """How many networks and subjects a frame's rows are of, in words, as far as its columns tell."""
+    """The numbers of networks and subjects in a frame, in words, if its columns give them."""
     words = []
     if "model" in frame.columns:
         words.append(how_many(frame["model"].n_unique(), "network"))
     elif "n_models" in frame.columns and not frame.is_empty():
-        # Groups of one protocol are of different networks.
+        # The groups of one protocol have no network in common.
         groups = frame.group_by("protocol", "group_name").agg(pl.col("n_models").max())
         totals = groups.group_by("protocol").agg(pl.col("n_models").sum())["n_models"]
         words.append(how_many(int(totals.to_numpy().max()), "network"))
@@ -100,7 +100,7 @@ def counted(frame: pl.DataFrame) -> str:
 
 
 def subjects_in_words(frame: pl.DataFrame) -> str:
-    """How many subjects a frame's rows are of, "9 to 10 subjects"; nothing where it does not say."""
+    """The number of subjects in a frame, "9 to 10 subjects"; "" if it is unknown."""
     found = (
         frame["n_subjects"].drop_nulls().unique().sort().to_list() if "n_subjects" in frame.columns else []
     )
@@ -110,17 +110,17 @@ def subjects_in_words(frame: pl.DataFrame) -> str:
 
 
 def how_many(number: int, noun: str) -> str:
-    """A number of things: "1 network", "40 networks"."""
+    """A number and its noun: "1 network", "1,683 networks"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def protocols_drawn(group_by: str, protocol: str) -> tuple[str | None, str]:
-    """Which protocol's rows a figure draws (None: all), and what its title says of that."""
+    """The protocol whose rows a figure draws (None: all), and its name in the title."""
     return (None, "every") if group_by == PROTOCOL else (protocol, protocol)
 
 
 def with_group(frame: pl.DataFrame, name: str, group_by: str) -> pl.DataFrame:
-    """`frame` with a column `group`, the readable name of what `group_by` holds."""
+    """`frame` with a column `group`, the readable name of the value in column `group_by`."""
     need_columns(frame, name, [group_by])
     labels = [group_label(value) for value in frame[group_by].to_list()]
     return frame.with_columns(pl.Series("group", labels, dtype=pl.String))

@@ -1,4 +1,4 @@
-"""Best layers in the left and in the right part of each region."""
+"""Best layers in the left and the right part of each region."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from alignhouse.analysis.figures.theme import WIDTH, dressed, no_rows
 if TYPE_CHECKING:
     from plotnine import ggplot
 
-MOST_JOINED = 30  # networks up to which a line joins the two sides of each
+MOST_JOINED = 30  # with more networks, no lines join the two sides
 
 
 def hemispheres(
@@ -35,7 +35,7 @@ def hemispheres(
     hemispheres : one row per network, region and hemisphere ("left", "right"): protocol, dataset, split,
         model, roi (without its side), roi_group, roi_order, rho, p_value, group_median, lower, upper (noise
         ceiling of that side, may be null), n_subjects, remark.
-    source : data set and split, for a figure without rows. width : inches.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def hemispheres(
     what = "Left and right hemisphere"
     rows = rows_to_draw(hemispheres, "hemispheres", protocol, values=["rho"])
     if rows.frame.is_empty():
-        why = "no region was scored left and right apart (brain.regions = hemispheres)"
+        why = "no region was scored separately left and right (brain.regions = hemispheres)"
         return no_rows(what, protocol=protocol, remark=rows.remark, source=source, why=why, width=width)
     need_columns(hemispheres, "hemispheres", ["model", "hemisphere", "group_median", "lower", "upper"])
     regions = ordered_regions(rows.frame)
@@ -70,7 +70,7 @@ def hemispheres(
     notes = [rows.counts, "A point is a network, hollow where p of its best layer is not below 0.05."]
     notes.append("Bar: median. " + ("Lines join a network's two sides." if _joined(points) else ""))
     notes.append(
-        "Grey: noise ceiling of each side." if not bounds.is_empty() else "No noise ceiling is known."
+        "Grey: noise ceiling of each side." if not bounds.is_empty() else "There is no noise ceiling."
     )
     from plotnine import labs
 

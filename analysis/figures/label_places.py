@@ -1,18 +1,18 @@
-"""Where labels go so that they hide neither one another nor the points."""
+"""Place labels so that they overlap neither each other nor the points."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Beside, above and below a point, then across, then the same twice as far away.
+# Candidate directions from a point: sides first, then diagonals; each is tried at several distances.
 DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 REACHES = (1.0, 1.6, 2.5, 4.0)
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle by its centre and its size."""
+    """A rectangle, given by its centre and size."""
 
     x: float
     y: float
@@ -20,7 +20,7 @@ class Box:
     height: float
 
     def nearest(self, x: float, y: float) -> tuple[float, float]:
-        """The place in it that is nearest to a point."""
+        """The place inside the box that is nearest to a point."""
         half_x, half_y = self.width / 2, self.height / 2
         return (
             min(max(x, self.x - half_x), self.x + half_x),
@@ -28,13 +28,13 @@ class Box:
         )
 
     def overlap(self, other: Box) -> float:
-        """The area that both share."""
+        """The area of the intersection of both boxes."""
         across = (self.width + other.width) / 2 - abs(self.x - other.x)
         along = (self.height + other.height) / 2 - abs(self.y - other.y)
         return max(0.0, across) * max(0.0, along)
 
     def beyond(self, room: Box) -> float:
-        """How far it sticks out of `room`, times its size."""
+        """How far the box extends beyond `room`, weighted by its size."""
         out_x = max(0.0, abs(self.x - room.x) + self.width / 2 - room.width / 2)
         out_y = max(0.0, abs(self.y - room.y) + self.height / 2 - room.height / 2)
         return out_x * self.height + out_y * self.width
@@ -52,9 +52,9 @@ def label_places(
 
     Parameters
     ----------
-    points : what is labelled. sizes : width and height of each label.
-    obstacles : points that labels should not hide, those of `points` among them.
-    room : what labels should not leave. gap : from a point to its label, and half the size of an obstacle.
+    points : the points to label. sizes : width and height of each label.
+    obstacles : points that labels should not hide, including `points`.
+    room : the area for labels. gap : distance from a point to its label, and half the size of an obstacle.
     """
     taken = [Box(x, y, 2 * gap, 2 * gap) for x, y in obstacles]
     placed: list[Box] = []
@@ -69,7 +69,7 @@ def label_places(
             for reach in REACHES
             for across, along in DIRECTIONS
         ]
-        # Hiding another label is worst; of equals the first, nearest, wins.
+        # Overlapping another label is worst. Among equal candidates the first, nearest one wins.
         placed.append(
             min(
                 candidates,

@@ -1,4 +1,4 @@
-"""What groups are called in a figure, and the colour, marker and line that each of them keeps."""
+"""Names of groups in figures, and the fixed colour, marker and line type of each group."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from alignhouse.warehouse.errors import BadInput
 
 LABELS = Path(__file__).with_name("group_labels.csv")
-PROTOCOL = "protocol"  # as a thing to group by: networks once under each protocol
+PROTOCOL = "protocol"  # grouping by protocol shows each network once under every protocol
 
 # Okabe & Ito (2008), "Color Universal Design"; the order keeps its pale yellow and black for last.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
@@ -22,7 +22,7 @@ LINE_TYPES = ("solid", "dashed", "dotted", "dashdot")
 
 @dataclass(frozen=True)
 class Style:
-    """How one group is drawn: a colour, a marker that tells it apart in grey print too, and a line type."""
+    """The look of a group: a colour, a line type, and a marker that is distinct in grey print too."""
 
     colour: str
     marker: str
@@ -52,7 +52,7 @@ def group_labels(path: Path = LABELS) -> dict[str, str]:
 
 
 def group_label(value: object) -> str:
-    """The readable name of a group ("video-k400": "video action recognition"); others stay as is."""
+    """The readable name of a group ("video-k400": "video action recognition"), or the value itself."""
     if value is None or value == "":
         return "not stated"
     return group_labels().get(str(value), str(value))
@@ -64,12 +64,12 @@ def heading(column: str) -> str:
 
 
 def plain(text: object) -> str:
-    """Text as matplotlib draws it literally: a pair of dollar signs would be read as a formula."""
+    """Escape dollar signs, which matplotlib would read as the delimiters of a formula."""
     return str(text).replace("$", r"\$")
 
 
 def shortened(name: str, most: int) -> str:
-    """A name of at most so many letters; of a longer one, its beginning and end."""
+    """A name of at most `most` letters; a longer name keeps its beginning and end."""
     if len(name) <= most:
         return name
     tail = (most - 1) // 2
@@ -79,8 +79,8 @@ def shortened(name: str, most: int) -> str:
 def group_styles(labels: Iterable[str]) -> dict[str, Style]:
     """The style of each group, in drawing order: known labels as the file lists them, then others by name.
 
-    A known label has the same style in every figure, whatever groups are drawn beside it; the others take, in
-    turn, the styles that no known one of the figure has.
+    A known label has the same style in every figure. The other labels take, in turn, styles that no known
+    label of the figure uses.
     """
     wanted = set(labels)
     known = list(dict.fromkeys(group_labels().values()))

@@ -1,4 +1,4 @@
-"""The profile of every network over the regions of the brain, as a heat map."""
+"""Best-layer scores of all networks in all regions, as a heat map."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from alignhouse.analysis.figures.theme import (
 if TYPE_CHECKING:
     from plotnine import ggplot
 
-NAMES = 1.8  # inches that the names of networks take, over which no legend is centred
-LINE = 0.135  # inches that a network takes
-COLOURS = "viridis"  # even in lightness, and to the colour-blind
+NAMES = 1.8  # width in inches of the networks' names, which the legend does not extend over
+LINE = 0.135  # height of a network's line in inches
+COLOURS = "viridis"  # perceptually uniform, and safe for colour-blind readers
 GROUP_COLUMN = " "  # the panel of the groups' marks
 
 
@@ -44,7 +44,7 @@ def region_profile(
     Parameters
     ----------
     best_layer : as of `best_layer_by_group`, with model_mean.
-    source : data set and split, for a figure without rows. width : inches.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
@@ -134,6 +134,6 @@ def _plot(
 
 
 def _shares(tiles: pl.DataFrame) -> list[int]:
-    """How many columns each panel has, the panel of marks first."""
+    """Number of columns of each panel; the panel of group marks comes first."""
     found = tiles.group_by("panel").agg(pl.col("roi").n_unique()).sort("panel")["roi"].to_list()
     return [1, *found]

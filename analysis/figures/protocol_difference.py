@@ -31,15 +31,15 @@ def protocol_difference(
     source: str = "",
     width: float = WIDTH,
 ) -> ggplot:
-    """One panel per region group: in each region a point per network, one protocol's rho less the other's.
+    """One panel per region group: in each region, a point per network shows the difference in rho.
 
     Parameters
     ----------
     protocol_difference : one row per network and region: protocol, other_protocol, dataset, split, model,
-        roi, roi_group, roi_order, difference, group_median, same_layers (of all rows: the share in which both
-        have the same best layer), n_subjects, remark and the column `group_by`.
-    other : the other protocol; None where there is none.
-    source : data set and split, for a figure without rows. width : inches.
+        roi, roi_group, roi_order, difference, group_median, same_layers (the share of all rows with
+        the same best layer under both), n_subjects, remark and the column `group_by`.
+    other : the other protocol; None if there is none.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------

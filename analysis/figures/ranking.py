@@ -1,4 +1,4 @@
-"""Networks in the order of their best layers in a region, with every subject's own score."""
+"""Networks ranked by their best layer in a region, with the score of every subject."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from alignhouse.analysis.figures.theme import NARROW, WIDTH, dressed, group_scal
 if TYPE_CHECKING:
     from plotnine import ggplot
 
-NAMES = 1.6  # inches that the names of networks take, over which no legend is centred
-LINE = 0.125  # inches that a network takes
-SEPARATOR = "\N{UNIT SEPARATOR}"  # between region and network in the names of an axis' places
+NAMES = 1.6  # width in inches of the networks' names, which the legend does not extend over
+LINE = 0.125  # height of a network's line in inches
+SEPARATOR = "\N{UNIT SEPARATOR}"  # between region and network in the labels of an axis
 
 
 def ranking(
@@ -34,7 +34,7 @@ def ranking(
     source: str = "",
     width: float = WIDTH,
 ) -> ggplot:
-    """One panel per region, a line per network, the highest first: its mean over subjects, and each subject.
+    """One panel per region, a line per network, the highest first, with its mean and each subject's score.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def ranking(
         roi_group, roi_order, rho (the mean), subject_rho, place (from 1), n_models (of all in the region),
         n_subjects, remark and the column `group_by`.
     noise_ceiling : as of `best_layer_by_group`.
-    source : data set and split, for a figure without rows. width : inches.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def ranking(
     most, of_all = int(drawn["place"].to_numpy().max()), int(drawn["n_models"].to_numpy().max())
     if most < of_all:
         notes.append(f"The highest {most} of {of_all} networks in each region.")
-    notes.append("Grey: noise ceiling." if not bounds.is_empty() else "No noise ceiling is known.")
+    notes.append("Grey: noise ceiling." if not bounds.is_empty() else "There is no noise ceiling.")
     plot, body = _plot(drawn, bounds, styles, most, len(regions), width)
     return dressed(
         plot,

@@ -1,4 +1,4 @@
-"""What figures of RDMs draw: stored RDMs as pictures, and the place of each among the others."""
+"""Data for figures of RDMs: pictures of stored RDMs, and coordinates for a map of RDMs."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 Tick = Callable[[int, int], None]
 
-MOST_CELLS = 150  # a side of a picture, of more of which a printed column shows nothing
-EVERY = 10**9  # networks
-MOST_NETWORKS = 4  # of a map, where none are asked for
+MOST_CELLS = 150  # longest side of a picture in cells; a printed column cannot show more
+EVERY = 10**9  # more networks than there are
+MOST_NETWORKS = 4  # networks in a map by default
 FIELDS = ("protocol", "dataset", "split", "remark")
 
 
 class _Stored:
-    """The files of the RDMs of one scope; every one that is read is held to the conditions of the first."""
+    """Reads the stored RDMs of one scope; all must have the same conditions as the first one read."""
 
     def __init__(self, warehouse: Warehouse, scope: FigureScope, request: Request) -> None:
         [rows] = answers(warehouse, ["stored_rdms"], scope, request)
@@ -87,13 +87,12 @@ class _Stored:
 def picture_frames(
     warehouse: Warehouse, scope: FigureScope, request: Request, tick: Tick
 ) -> tuple[pl.DataFrame]:
-    """RDMs as pictures: of each region, and of that layer, of those asked for, that aligns best with it.
+    """Pictures of the RDM of each region and of the requested layer that aligns best with it.
 
-    A row is a cell:
-    protocol, dataset, split, remark, roi, roi_group, roi_order, panel (0 the region, 1 the layer), title,
-    row, column, percentile (rank of the dissimilarity among all of its RDM, in [0, 1]; null on the diagonal),
-    n_conditions, cell (how many conditions a side of a cell is the mean over), n_subjects. Rows and columns
-    follow the conditions' order.
+    A row is a cell: protocol, dataset, split, remark, roi, roi_group, roi_order, panel (0 the region, 1 the
+    layer), title, row, column, percentile (rank of the dissimilarity within its RDM, in [0, 1]; null on the
+    diagonal), n_conditions, cell (number of conditions along a side of a cell), n_subjects. Rows and columns
+    are in the order of the conditions.
     """
     [scores] = answers(warehouse, ["layer_score"], scope, replace(request, most=EVERY))
     if scores.is_empty():
@@ -127,8 +126,8 @@ def picture_frames(
 def picture(rdm: FloatArray, most: int = MOST_CELLS) -> pl.DataFrame:
     """A condensed RDM (P,) as cells: row, column, percentile, n_conditions, cell.
 
-    percentile is the rank of a dissimilarity among all P, over P (ties share their average). An RDM of more
-    than `most` conditions is shown by the means of blocks of `cell` x `cell`, the diagonal left out.
+    percentile is the rank of a dissimilarity divided by P, ties averaged. An RDM of more than `most`
+    conditions is reduced to means of blocks of `cell` x `cell` entries, without the diagonal.
     """
     square = squareform(rankdata(rdm) / rdm.size)
     np.fill_diagonal(square, np.nan)
@@ -155,10 +154,10 @@ def _blocks(square: FloatArray, starts: NDArray[np.intp]) -> FloatArray:
 
 
 def map_frames(warehouse: Warehouse, scope: FigureScope, request: Request, tick: Tick) -> tuple[pl.DataFrame]:
-    """Where regions and layers lie when RDMs that are alike (1 - Spearman) lie near one another.
+    """Map coordinates of regions and layers; the distance of two RDMs is 1 - Spearman's rho.
 
-    All regions, and all layers, or those asked for, of the networks that are asked for; where none are, of
-    the best ones in the groups of regions. A row is a point: protocol, dataset, split, remark, kind ("region"
+    The map has all regions, and all or the requested layers of the requested networks; by default, of the
+    best networks in the region groups. A row is a point: protocol, dataset, split, remark, kind ("region"
     or "layer"), name, roi_group, model, layer, layer_index, n_layers, x, y, share_x, share_y (of the axes),
     n_subjects.
     """
@@ -213,7 +212,7 @@ def _layers(names: Sequence[str], request: Request) -> list[str]:
 
 
 def _layers_of(stored: _Stored, models: Sequence[str], request: Request) -> dict[str, list[str]]:
-    """Network -> the layers to show; a layer that is asked for need not be in every network."""
+    """Network -> the layers to show; not every network needs to have every requested layer."""
     names = {model: stored.layer_names(model) for model in models}
     every = dict.fromkeys(name for of_model in names.values() for name in of_model)
     wanted = set(_layers(list(every), request))
@@ -221,7 +220,7 @@ def _layers_of(stored: _Stored, models: Sequence[str], request: Request) -> dict
 
 
 def _best_networks(warehouse: Warehouse, scope: FigureScope) -> list[str]:
-    """The networks that align best with a group of regions, then, up to the number, the next on average."""
+    """The best networks of the region groups, filled up to MOST_NETWORKS with the next best on average."""
     rows = sorted(network_rows(warehouse, scope), key=lambda row: (not row[2], -row[1], row[0]))
     return [name for name, _, _ in rows[:MOST_NETWORKS]]
 

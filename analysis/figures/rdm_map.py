@@ -1,4 +1,4 @@
-"""A map of RDMs: regions and the layers of a few networks, near one another where they are alike."""
+"""A map of RDMs: regions and layers of a few networks; similar RDMs lie close together."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 SIZE = 7.0  # points of the names of regions
 MARGIN = 0.06  # of the map's width, around its points
 GAP = 0.065  # inches from a point to its name
-FAR = 1.7  # gaps beyond which a line leads from a point to its name
+FAR = 1.7  # at a larger distance, in gaps, a line connects a point with its name
 REGION_COLOUR = "#111111"
 
 
 def rdm_map(rdm_map: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH) -> ggplot:
-    """Regions as named squares, the layers of a network as a line that ends, large, at its last layer.
+    """Regions as labelled squares, and a network's layers as a line with a large mark at the last layer.
 
     Parameters
     ----------
     rdm_map : one row per point, of `rdm_frames.map_frames`: protocol, dataset, split, kind, name,
         model, layer_index, n_layers, x, y, share_x, share_y, n_subjects, remark.
-    source : data set and split, for a figure without rows. width : inches.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
@@ -148,9 +148,9 @@ def _plot(
 def _named(
     points: pl.DataFrame, regions: pl.DataFrame, span_x: float, span_y: float, inches: float
 ) -> pl.DataFrame:
-    """The regions with `label`, `label_x`, `label_y`: where their names hide least.
+    """Add `label`, `label_x`, `label_y` to the regions, placed with the least overlap.
 
-    A name that `is_far` from its point wants a line, to `end_x`, `end_y`.
+    If `is_far`, a line connects the point with `end_x`, `end_y` of its label.
     """
     sizes = [
         ((len(name) * SIZE * NAME_LETTER / POINTS) / inches, SIZE * 1.15 / POINTS / inches)

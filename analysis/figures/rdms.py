@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from plotnine import ggplot
 
 PAIRS_ABREAST, PAIRS_ABREAST_WHEN_NARROW = 4, 2
-COLOURS = "viridis"  # even in lightness, and to the colour-blind
+COLOURS = "viridis"  # perceptually uniform, and safe for colour-blind readers
 STRIP = 7  # points
 SEPARATOR = "\N{UNIT SEPARATOR}"  # between a panel's place and its title
 
 
 def rdm_pictures(pictures: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH) -> ggplot:
-    """Above the RDM of each region, below it that of the layer that aligns best with it.
+    """The RDM of each region, and below it the RDM of the layer that aligns best with the region.
 
     Parameters
     ----------
     pictures : one row per cell, of `alignhouse.analysis.figures.rdm_frames.picture_frames`.
-    source : data set and split, for a figure without rows. width : inches.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def rdm_pictures(pictures: pl.DataFrame, *, protocol: str, source: str = "", wid
     )
     regions = ordered_regions(rows.frame)["roi"].to_list()
     abreast = min(len(regions), PAIRS_ABREAST if width >= NARROW else PAIRS_ABREAST_WHEN_NARROW)
-    # A row of regions above the row of their layers, then the next ones.
+    # Rows alternate: some regions, then their layers, then the next regions.
     turn = pl.col("roi").cast(pl.String).replace_strict({roi: i // abreast for i, roi in enumerate(regions)})
     order = rows.frame.unique(["roi", "panel"], maintain_order=True).with_columns(
         turn=turn, place=pl.col("roi").cast(pl.String).cast(pl.Enum(regions)).to_physical()

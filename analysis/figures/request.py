@@ -1,4 +1,4 @@
-"""What a figure is asked to show, and of what: protocol, data set, split, regions, networks."""
+"""Requests for figures: which protocol, data set, split, regions and networks to show."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ DEFAULT_PROTOCOL = "sound"
 
 @dataclass(frozen=True)
 class Request:
-    """What a figure shall show.
+    """Options of a figure.
 
     Attributes
     ----------
-    protocol, dataset, split : may be None where the warehouse leaves no choice ("sound" goes first).
+    protocol, dataset, split : None is allowed if the warehouse has only one. The default protocol is "sound".
     group_by : one of GROUPINGS.
-    rois : names of regions. models, layers : names or globs of networks and of their layers. None: all, or
-        the figure's own choice.
-    other : the protocol to compare with. most : the most networks to show.
+    rois : names of regions. models, layers : names or globs of networks and layers. None selects all, or the
+        figure's default.
+    other : the protocol to compare with. most : the largest number of networks to show.
     width : inches.
     """
 
@@ -64,16 +64,16 @@ class FigureScope:
 
 
 def scopes(warehouse: Warehouse) -> list[FigureScope]:
-    """Every protocol, data set and split on which a warehouse has scores; the default protocol first."""
+    """All protocols, data sets and splits with scores; the default protocol comes first."""
     return [FigureScope(*row) for row in warehouse.sql(question("scopes", "figures").sql).fetchall()]
 
 
 def chosen_scope(known: Sequence[FigureScope], request: Request) -> FigureScope:
-    """The one scope that a request means.
+    """The scope that matches a request.
 
     Raises
     ------
-    BadInput : nothing was scored, nothing fits, or several data sets and splits do (all are listed).
+    BadInput : there are no scores, none match, or several data sets and splits match (all are listed).
     """
     if not known:
         raise BadInput("no network was scored in this warehouse", hint="alignhouse run STUDY.toml")
@@ -110,13 +110,14 @@ def chosen_regions(
     one_a_group: bool,
     of_sides: bool,
 ) -> list[str] | None:
-    """Names of the regions to draw: the wanted, else the first of each group if so asked for, else None, all.
+    """Names of the regions to draw: `wanted`, else the first of each group with `one_a_group`, else None
+    (all).
 
-    `of_sides`: a region that is there left and right (lV1, rV1) goes by its own name (V1).
+    With `of_sides`, a region with a left and a right part (lV1, rV1) is named without the side (V1).
 
     Raises
     ------
-    BadInput : a region without scores; the near names are listed.
+    BadInput : a region without scores; the error lists similar names.
     """
     asked = question("drawn_regions", "figures")
     rows = warehouse.sql(asked.sql, asked.bind(_place(scope))).fetchall()
@@ -134,11 +135,11 @@ def chosen_regions(
 def chosen_networks(
     warehouse: Warehouse, scope: FigureScope, wanted: Sequence[str] | None
 ) -> list[str] | None:
-    """Names of the networks that names and globs stand for; None where none are wanted in particular.
+    """Names of the networks that match the names and globs in `wanted`; None if `wanted` is None.
 
     Raises
     ------
-    BadInput : a name or glob that no scored network has; the near names are listed.
+    BadInput : a name or glob that no scored network has; the error lists similar names.
     """
     if wanted is None:
         return None
@@ -146,11 +147,11 @@ def chosen_networks(
 
 
 def matching(names: Sequence[str], wanted: Sequence[str], what: str) -> list[str]:
-    """Those of `names` that the wanted names and globs stand for, each once, in the order of the wanted.
+    """The `names` that match the names and globs in `wanted`, without repetition, in the order of `wanted`.
 
     Raises
     ------
-    BadInput : one stands for none; it says of `what`, and lists the near names.
+    BadInput : an entry of `wanted` matches nothing; the error says of `what` and lists similar names.
     """
     chosen: list[str] = []
     for pattern in wanted:
@@ -162,7 +163,7 @@ def matching(names: Sequence[str], wanted: Sequence[str], what: str) -> list[str
 
 
 def network_rows(warehouse: Warehouse, scope: FigureScope) -> list[tuple[str, float, list[str] | None]]:
-    """Name, mean score, and the groups of regions in which it is the best, of every network with scores."""
+    """A row per network with scores: name, mean score, and the region groups in which it is the best."""
     asked = question("drawn_networks", "figures")
     return warehouse.sql(asked.sql, asked.bind(_place(scope))).fetchall()
 

@@ -1,4 +1,4 @@
-"""Figures on disk: drawn once, written in each format to a temporary name, then renamed."""
+"""Save figures: draw once, write each format to a temporary file, then rename it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def save_figure(
     height: float | None = None,
     dpi: int = 150,
 ) -> dict[str, Path]:
-    """Write `plot` to `folder`/`name`.FORMAT for each format; gives the path of each.
+    """Write `plot` to `folder`/`name`.FORMAT for each format and return the paths by format.
 
     Parameters
     ----------
     formats : of "pdf", "png", "svg".
-    width, height : inches; the plot's own size where not given.
+    width, height : inches; default: the size of the plot.
     dpi : dots per inch of the png.
 
     Raises
@@ -78,7 +78,7 @@ def _known_format(wanted: str, what: str) -> str:
 def _write(
     plot: ggplot, paths: Mapping[str, Path], width: float | None, height: float | None, dpi: int
 ) -> None:
-    """Draw once, write in each format to the path that is given for it."""
+    """Draw once and write each format to its path."""
     import matplotlib.pyplot as plt
     from plotnine import theme
 

@@ -1,4 +1,4 @@
-"""What every figure shares: type sizes, titles that name protocol and stimuli, remark, empty figure, size."""
+"""Shared look of all figures: type sizes, titles, remarks, legends, figure size and the empty figure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 MILLIMETRES = 25.4  # an inch
 WIDTH = 183 / MILLIMETRES  # inches: two columns of a journal page, and a readable column of the report
-NARROW = 4.5  # inches below which panels stand one below the other: a single column is 89 mm
-REMARK_COLOUR = "#B03A00"  # dark vermilion: 6:1 against white, so that the remark is met first
+NARROW = 4.5  # narrower figures (inches) stack their panels; a single journal column is 89 mm
+REMARK_COLOUR = "#B03A00"  # dark vermilion, contrast 6:1 against white, so that the remark stands out
 TITLE, SUBTITLE, CAPTION = 10.5, 9.0, 7.5  # points
-# Share of its size that a letter of the sans serif type takes on average, bold and plain.
+# Average width of a letter as a share of the type size, bold and plain.
 BOLD_LETTER, LETTER = 0.6, 0.53
-NAME_LETTER = 0.7  # of bold names, which are digits and underscores more than prose
+NAME_LETTER = 0.7  # the same for bold names, which contain many digits and underscores
 POINTS = 72  # an inch
-LINE = 1.35  # height of a line of text, in sizes of the type
+LINE = 1.35  # height of a line of text, as a multiple of the type size
 NOTHING = "no rows"
 
 
@@ -60,12 +60,12 @@ def dressed(
     legend_width: float | None = None,
     **about: Any,
 ) -> ggplot:
-    """The plot with its texts (see `_texts`), and a size that has room for all.
+    """Add title, subtitle and caption (see `_texts`) to the plot, and set a size that fits everything.
 
     Parameters
     ----------
-    body : inches that panels and axes take. styles : of the legend, where there is one.
-    legend_width : inches that the legend may take; default: all.
+    body : height of panels and axes in inches. styles : entries of the legend, if there is one.
+    legend_width : available width of the legend in inches; default: the whole width.
     """
     given = _texts(what, width=width, **about)
     height = body + texts_height(given) + (legend_height(styles, legend_width or width) if styles else 0)
@@ -75,7 +75,7 @@ def dressed(
 
 
 def texts_height(given: Mapping[str, str]) -> float:
-    """Inches that title, subtitle and caption take."""
+    """The height of title, subtitle and caption in inches."""
     sizes = {"title": TITLE, "subtitle": SUBTITLE, "caption": CAPTION}
     lines = sum(sizes[name] * LINE * (text.count("\n") + 1) for name, text in given.items())
     return lines / POINTS + 0.12 * len(given)
@@ -91,7 +91,7 @@ def no_rows(
     why: str = NOTHING,
     width: float = WIDTH,
 ) -> ggplot:
-    """The figure of an empty query result: it says so, and why where that is known."""
+    """The figure of an empty query result, which states that there are no rows, or `why`."""
     from plotnine import annotate, element_blank, ggplot, theme
 
     wrapped = textwrap.fill(why, letters(width - 0.6, 11, LETTER))
@@ -103,7 +103,7 @@ def no_rows(
 
 
 def is_empty(plot: ggplot) -> bool:
-    """Whether the figure shows nothing but that there is nothing to show."""
+    """Whether the figure has no data (see `no_rows`)."""
     data: Any = plot.data
     return data is None or len(data) == 0
 
@@ -114,9 +114,9 @@ def group_scales(
     aesthetics: Sequence[str],
     width: float = WIDTH,
 ) -> list[Any]:
-    """Scales of the `aesthetics` that tell groups apart; the legend says how many networks each has.
+    """Scales of the `aesthetics` that distinguish groups; the legend gives each group's number of networks.
 
-    A group without a count stands in the legend by its name alone.
+    A group without a count has only its name in the legend.
     """
     import plotnine as p9
 
@@ -127,7 +127,7 @@ def group_scales(
         "linetype": (p9.scale_linetype_manual, [style.line_type for style in styles.values()]),
     }
     labels = [plain(f"{group} ({counts[group]})" if group in counts else group) for group in styles]
-    # Of small and pale points the legend shows one that can be told apart; of lines, what is drawn.
+    # The legend shows points larger and opaque, so that they are distinguishable; lines stay as drawn.
     shown = {"size": 2.2, "alpha": 1} if "shape" in aesthetics else {}
     legend = p9.guide_legend(ncol=_abreast(styles, width), override_aes=shown)
     return [
@@ -140,31 +140,31 @@ def group_scales(
 
 
 def legend_height(styles: Mapping[str, Style], width: float = WIDTH) -> float:
-    """Inches that the legend of these groups takes."""
+    """The height of the legend of these groups in inches."""
     return 0.1 + 0.2 * -(-len(styles) // _abreast(styles, width))
 
 
 def about(number: int) -> Any:
-    """Breaks of an axis: round numbers, about so many."""
+    """About `number` round axis breaks."""
     from mizani.breaks import breaks_extended
 
     return breaks_extended(n=number)
 
 
 def panel_titles(names: Callable[[str], str] | dict[str, str]) -> Any:
-    """What is written over panels, from the names of what they are of."""
+    """A plotnine labeller that maps the names of panels to their titles."""
     from plotnine import as_labeller
 
     return as_labeller(names)
 
 
 def letters(inches: float, size: float, share: float = LETTER) -> int:
-    """How many letters of type of `size` points stand in a line."""
+    """The number of letters of `size` points that fit on a line."""
     return max(8, int(inches * POINTS / (size * share)))
 
 
 def percent_of(level: float) -> str:
-    """A level as in "95 %"."""
+    """A share as a percentage: "95 %"."""
     return f"{100 * level:g} %"
 
 
@@ -178,7 +178,7 @@ def _texts(
     left_out: int = 0,
     width: float = WIDTH,
 ) -> dict[str, str]:
-    """Title (what, protocol, stimuli), subtitle (remark) and caption (notes, how many rows are not drawn)."""
+    """Title (what, protocol, source), subtitle (remark) and caption (notes, number of rows not drawn)."""
     title = f"{what} · {protocol} protocol" + (f" · {source}" if source else "")
     below = [*notes, f"{left_out} rows without a value are not drawn."] if left_out else list(notes)
     given = {
@@ -194,6 +194,6 @@ def _texts(
 
 
 def _abreast(styles: Mapping[str, Style], width: float) -> int:
-    """How many legend entries fit beside each other: a letter takes .06 inches, marker and gap .3."""
+    """The number of legend entries on one line; a letter takes 0.06 inches, marker and gap 0.3."""
     longest = max(len(group) for group in styles)
     return max(1, min(len(styles), int(width / (0.06 * (longest + 5) + 0.3))))

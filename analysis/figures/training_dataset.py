@@ -1,4 +1,4 @@
-"""Best layers by what networks were trained on; lines join families that were trained on several."""
+"""Best layers by training data; lines join families that were trained on several data sets."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from plotnine import ggplot
 
 PANELS_ABREAST, PANELS_ABREAST_WHEN_NARROW = 5, 2
-NAMES = 1.3  # inches that the names of training data take, over which no legend is centred
-LINE = 0.17  # inches that one kind of training data takes
-SHIFT = 0.26  # half the height, in lines, over which the points of networks are spread
-LETTERS = 22  # of the name of training data
+NAMES = 1.3  # width in inches of the names of training data, which the legend does not extend over
+LINE = 0.17  # height in inches of the line of one training data set
+SHIFT = 0.26  # half the height, in lines, over which networks are spread
+LETTERS = 22  # longest name of training data
 
 
 def by_training_dataset(
@@ -39,14 +39,14 @@ def by_training_dataset(
 ) -> ggplot:
     """One panel per region, a line per training data set: a point per network, a bar at their median.
 
-    Lines join the medians of a family that was trained on several.
+    Lines join the medians of a family that was trained on several data sets.
 
     Parameters
     ----------
     training_dataset : one row per network and region: protocol, dataset, split, model, family,
         training_dataset, roi, roi_group, roi_order, rho, dataset_median, family_median, family_datasets,
         n_subjects, remark and the column `group_by`.
-    source : data set and split, for a figure without rows. width : inches.
+    source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def by_training_dataset(
     styles = group_styles(grouped["group"].unique())
     trained = [group_label(value) for value in grouped["training_dataset"].to_list()]
     drawn = grouped.with_columns(pl.Series("trained_on", trained, dtype=pl.String))
-    # The data of most networks on top.
+    # The data set with the most networks is on top.
     sizes = drawn.group_by("trained_on").agg(pl.col("model").n_unique()).sort("model", "trained_on")
     order = sizes["trained_on"].to_list()
     drawn = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, NetworkRdms, read_networks, rows_of
+from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, StackedRdms, read_networks, rows_of
 from alignhouse.analysis.jobs.scope import (
     Brains,
     Model,
@@ -126,7 +126,7 @@ def choose_layers(
 
 
 def _scores(
-    networks: NetworkRdms, brain: Brains, settings: LayerChoiceSettings, memory: int
+    networks: StackedRdms, brain: Brains, settings: LayerChoiceSettings, memory: int
 ) -> Mapping[str, ChoosingAndScoring]:
     if settings.train:
         train = set(settings.train)

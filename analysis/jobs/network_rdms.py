@@ -17,7 +17,7 @@ BYTES_PER_PAIR = 16
 
 
 @dataclass(frozen=True)
-class NetworkRdms:
+class StackedRdms:
     """RDMs of the layers of several networks.
 
     layers : network -> names of its layers. rdms : (L, P) float64, network by network.
@@ -29,18 +29,18 @@ class NetworkRdms:
     labels: list[str]
 
 
-def read_networks(names: Sequence[str], rdms: Mapping[str, Artifact], brains: Brains) -> NetworkRdms:
+def read_networks(names: Sequence[str], rdms: Mapping[str, Artifact], brains: Brains) -> StackedRdms:
     """Load the RDMs of networks; BadInput if their conditions are not those of the brains."""
     layers, vectors = {}, []
     for name in names:
         layers[name], rows = find_layers(name, rdms[name], brains)
         vectors.append(rows)
     labels = [f"{name}, layer {layer}" for name in names for layer in layers[name]]
-    return NetworkRdms(layers, np.concatenate(vectors), labels)
+    return StackedRdms(layers, np.concatenate(vectors), labels)
 
 
-def rows_of(networks: NetworkRdms, name: str) -> slice:
-    """The rows of one network in `NetworkRdms.rdms`."""
+def rows_of(networks: StackedRdms, name: str) -> slice:
+    """The rows of one network in `StackedRdms.rdms`."""
     start = 0
     for other, layers in networks.layers.items():
         if other == name:

@@ -1,7 +1,7 @@
-"""Where a matrix product runs: numpy on the processor, torch on what torch knows, a GPU above all.
+"""Matrix products on a device: numpy on the CPU, torch on a GPU or another torch device.
 
-A formula is written once, with `times` and the operations that arrays of both have (slices, `clip`). All else
-(ranks, checks, sums of squares) stays in numpy, where it is exact and cheap beside the products.
+Each formula is written once, with `times` and operations that numpy and torch arrays share (slices, `clip`).
+Ranks, checks and sums of squares stay in numpy: they are exact there, and cheap compared with the products.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ Precision = Literal["float64", "float32"]
 
 
 def to_device(values: NDArray[Any], device: str | None, precision: Precision) -> Any:
-    """`values` as an array that multiplies on `device`: numpy's for None, else torch's ("cpu", "cuda:1").
+    """`values` as a numpy array if `device` is None, else as a torch tensor on that device ("cpu", "cuda:1").
 
-    Nothing is copied that has the precision and the place already. torch multiplies float32 in full precision
-    unless the process has asked it for TensorFloat-32.
+    Values that already have the precision and the device are not copied. torch multiplies float32 in full
+    precision, unless the process has enabled TensorFloat-32.
 
-    Raises BadInput for a device that torch does not have; ModuleNotFoundError where torch is not installed.
+    Raises BadInput if torch cannot use the device, ModuleNotFoundError if torch is not installed.
     """
     array = np.ascontiguousarray(values, dtype=precision)
     if device is None:
@@ -42,10 +42,10 @@ def to_device(values: NDArray[Any], device: str | None, precision: Precision) ->
 
 
 def times(a: Any, b: Any) -> Any:
-    """The matrix product of two arrays of either library, where they are."""
+    """The matrix product of two numpy arrays or two torch tensors, on their own device."""
     return product(a, b) if isinstance(a, np.ndarray) else a @ b
 
 
 def to_numpy(values: Any) -> NDArray[Any]:
-    """An array of either library as numpy's, on the processor."""
+    """A numpy array or torch tensor as a numpy array."""
     return values if isinstance(values, np.ndarray) else values.cpu().numpy()

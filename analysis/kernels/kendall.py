@@ -1,4 +1,4 @@
-"""Kendall's tau-a of many RDMs at once: products of signs, block by block, exact."""
+"""Kendall's tau-a of many RDMs at once, from exact matrix products of signs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from alignhouse.analysis.kernels.devices import times, to_device, to_numpy
 
-# A block's sums are whole numbers of at most this size, which single precision holds exactly.
+# The sums of a block are whole numbers up to this size, which single precision holds exactly.
 MOST_COLUMNS = 2**24
-# Wider blocks are no faster, and leave the cache (measured on 5,151 pairs).
+# Wider blocks do not fit the cache and are no faster (measured on 5,151 pairs).
 ENOUGH_COLUMNS = 2048
 
 
 class _Piece(NamedTuple):
-    """Differences of the values start .. stop-1 and of those `shift` places further, around the end."""
+    """Differences between values start .. stop-1 and the values `shift` places later, with wraparound."""
 
     shift: int
     start: int
@@ -28,10 +28,10 @@ def tau_a(a: NDArray[Any], b: NDArray[Any], *, memory: int, device: str | None =
     """Kendall's tau-a of every row of `a` (m, P) with every row of `b` (k, P): (m, k) float64.
 
     tau-a = sum over q < r of sign(a_q - a_r) sign(b_q - b_r), over P (P - 1) / 2 (Kendall 1938;
-    pairs that tie count 0 above and 1 below the line). The sum is a matrix product of signs, formed block by
-    block in about `memory` bytes beside a copy of the inputs. Each block's sum is a whole number that single
-    precision holds, so the result is exact up to the division, on every device. Time grows with m k P^2: for
-    many stimuli, a GPU's work.
+    ties count 0 in the numerator and 1 in the denominator). The sum is a matrix product of signs, computed in
+    blocks of about `memory` bytes, plus a copy of the inputs. Single precision holds the sum of each block
+    exactly, so only the final division rounds, on every device. Time grows with m k P^2: use a GPU for many
+    stimuli.
     """
     n_pairs = a.shape[1]
     numbers_a, numbers_b = (_twice(_numbered(each), device) for each in (a, b))
@@ -44,9 +44,10 @@ def tau_a(a: NDArray[Any], b: NDArray[Any], *, memory: int, device: str | None =
 
 
 def _blocks(n_pairs: int, columns: int) -> Iterator[list[_Piece]]:
-    """Pieces of at most `columns` differences in all, which meet each two of `n_pairs` places once.
+    """Blocks of at most `columns` differences; together they compare every two of `n_pairs` places once.
 
-    Around the end, shifts 1 to P / 2 do so; of the last, half, where P is even.
+    With wraparound, shifts 1 to P / 2 cover all pairs of places. If P is even, half of the last shift
+    suffices.
     """
     block: list[_Piece] = []
     room = columns
@@ -66,7 +67,7 @@ def _blocks(n_pairs: int, columns: int) -> Iterator[list[_Piece]]:
 
 
 def _numbered(rows: NDArray[Any]) -> NDArray[np.float32]:
-    """Each value as its place among the distinct ones of its row: whole numbers, order and ties kept."""
+    """Each value's index among the sorted distinct values of its row; keeps order and ties."""
     return np.stack([np.unique(row, return_inverse=True)[1].astype(np.float32) for row in rows])
 
 
@@ -75,13 +76,13 @@ def _twice(numbers: NDArray[np.float32], device: str | None) -> Any:
 
 
 def _signs(numbers: Any, block: list[_Piece], device: str | None) -> Any:
-    """(m, columns of the block) of -1, 0 and 1: the signs of the block's differences."""
+    """Signs of the differences of a block, -1, 0 or 1: (m, columns of the block)."""
     columns = sum(piece.stop - piece.start for piece in block)
     signs = to_device(np.empty((len(numbers), columns), np.float32), device, "float32")
     end = 0
     for shift, start, stop in block:
         further = numbers[:, start + shift : stop + shift]
-        # Whole numbers, clipped to [-1, 1], are their signs.
+        # Clipping whole numbers to [-1, 1] gives their signs.
         signs[:, end : end + stop - start] = (further - numbers[:, start:stop]).clip(-1, 1)
         end += stop - start
     return signs

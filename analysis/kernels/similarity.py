@@ -1,4 +1,4 @@
-"""How similar RDMs are, many at once: each is prepared once (ranked, centred), then one matrix product."""
+"""Similarity of many RDMs: each RDM is ranked or centred once, then one matrix product compares all."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ DEFAULT_MEMORY = 256 * 2**20
 COLUMNS_A_PRODUCT = 2**10
 MOST_PRODUCTS = 64
 
-# Three conditions have three pairs: too few to rank in any useful way.
+# Three conditions have three pairs, too few for a useful rank correlation.
 FEWEST_CONDITIONS = 4
 FEWEST_PAIRS = FEWEST_CONDITIONS * (FEWEST_CONDITIONS - 1) // 2
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """Ranked vectors, ready to correlate.
+    """Ranked vectors that are ready to correlate.
 
     Attributes
     ----------
-    centred : (m, P) float64 (or float32, exact below 2^24 pairs), doubled tie-averaged ranks less their mean:
-        whole numbers, each row sums to 0.
+    centred : (m, P) float64 (or float32, exact below 2^24 pairs), doubled tie-averaged ranks minus their
+        mean. These are whole numbers, and each row sums to 0.
     sum_squares : (m,) float64, the sum of squares of each row.
 
-    Rows that other measures compare (see `similarity`) are kept in the same form, `centred` or not.
+    Rows for other measures (see `similarity`) use the same record; for cosine they are not centred.
     """
 
     centred: NDArray[np.floating]
@@ -53,7 +53,7 @@ class Ranks:
 def condition_count(n_pairs: int) -> int:
     """The number n of conditions whose upper triangle has `n_pairs` = n (n - 1) / 2 entries.
 
-    Raises BadInput where no whole n of at least 4 fits.
+    Raises BadInput if no whole n of at least 4 fits.
     """
     n = (1 + isqrt(1 + 8 * n_pairs)) // 2
     if n * (n - 1) // 2 != n_pairs:
@@ -69,11 +69,11 @@ def condition_count(n_pairs: int) -> int:
 
 
 def rank(vectors: ArrayLike, names: Sequence[str] | None = None, *, out: FloatArray | None = None) -> Ranks:
-    """Rank each row of `vectors` (m, P), ties sharing their average rank.
+    """Rank each row of `vectors` (m, P); tied values share their average rank.
 
-    `names` (m) are what errors call the rows; `out` (m, P) is memory for the ranks, if not new. Raises
-    BadInput, naming the row, for NaN or infinity, for a row whose values are all equal, for fewer than 4
-    conditions (6 pairs), and for what is not (m, P) reals.
+    Errors use `names` (m) for the rows. The ranks are written to `out` (m, P) if given. Raises BadInput, with
+    the name of the row, for NaN or infinity, for a row whose values are all equal, for fewer than 4
+    conditions (6 pairs), and for input that is not (m, P) real numbers.
     """
     return _ranked(checked_rdms(vectors, names), names, out=out)
 
@@ -97,8 +97,8 @@ def _ranked(
         else:
             first = np.flatnonzero(is_new)
             size = np.diff(first, append=is_new.size)
-            # In its row, places first .. first+size-1 share the average rank first + (size+1)/2; doubled,
-            # less the mean, which is P+1.
+            # Places first .. first+size-1 of a row share the average rank first + (size+1)/2. Doubled, minus
+            # the doubled mean rank P+1, this is 2 first + size - P.
             ranks[places.ravel()] = np.repeat(2 * (first % n_pairs) + size - n_pairs, size)
         sum_squares[some] = np.einsum("ij,ij->i", centred[some], centred[some])
 
@@ -114,8 +114,8 @@ def correlate(
 ) -> FloatArray:
     """Spearman rho of every row of `a` (m, P) with every row of `b` (k, P): (m, k) float64 in [-1, 1].
 
-    `precision` and `device` are those of the matrix product (see `similarity`). Raises BadInput where the
-    lengths P differ.
+    `precision` and `device` apply to the matrix product (see `similarity`). Raises BadInput if the lengths P
+    differ.
     """
     _check_lengths(a.centred.shape[1], b.centred.shape[1])
     if precision == "float64" and device is None and b.centred.dtype != np.float64:
@@ -124,9 +124,9 @@ def correlate(
 
 
 def _product_with_single(a: NDArray[np.floating], b: NDArray[np.floating]) -> FloatArray:
-    """`a` (m, P) times `b` (k, P), in double precision: (m, k), the same however many threads there are.
+    """`a` (m, P) times `b` (k, P) in double precision: (m, k). The result does not depend on the threads.
 
-    Ranks of many stimuli are kept in single precision; all of them in double would not fit in memory.
+    `b` may be in single precision, because all ranks of many stimuli would not fit in memory in double.
     """
     parts = slices(b.shape[1], max(COLUMNS_A_PRODUCT, b.shape[1] // MOST_PRODUCTS))
     products = np.empty((len(parts), len(a), len(b)))
@@ -158,19 +158,19 @@ def similarity(
     measure : "spearman", Pearson's r of tie-averaged ranks (Kriegeskorte et al. 2008); "rho_a", the expected
         Spearman rho when ties are broken at random, 12 (r_a . r_b) / (P^3 - P) of centred ranks (Schuett et
         al. 2023, eLife 12, e82566); "pearson"; "kendall_tau_a", see `kendall.tau_a` (Nili et al. 2014);
-        "cosine", without centring, so that the size of all dissimilarities counts.
-    precision : of the matrix product. In "float64", ranks are whole numbers and their sums exact up to about
-        770 conditions, whatever the library, the device and the number of threads. "float32" multiplies unit
-        vectors: half the memory, and on a GPU a fraction of the time; off by at most 2e-7 (median 2e-8) where
-        1,400 x 220 RDMs of 102 stimuli were compared, and by up to 1e-6 for "cosine", whose terms are all of
-        one sign. tau-a is exact in either.
-    device : None multiplies with numpy; otherwise torch does, on the device of that name ("cuda", "cuda:1",
-        "cpu"). Rows are prepared on the processor.
-    memory : bytes for working buffers, beside the inputs, the prepared `b` and the result.
-    a_names, b_names : what errors call the rows.
+        "cosine", without centring, so that the overall level of the dissimilarities matters.
+    precision : of the matrix product. In "float64", ranks are whole numbers and their sums are exact up to
+        about 770 conditions, on every library, device and number of threads. "float32" multiplies unit
+        vectors, in half the memory and, on a GPU, a fraction of the time. Its error was at most 2e-7 (median
+        2e-8) for 1,400 x 220 RDMs of 102 stimuli, and up to 1e-6 for "cosine", whose terms share one sign.
+        tau-a is exact in both.
+    device : None multiplies with numpy; a name ("cuda", "cuda:1", "cpu") multiplies with torch on that
+        device. Rows are ranked or centred on the CPU.
+    memory : bytes for working buffers, in addition to the inputs, the prepared `b` and the result.
+    a_names, b_names : names of the rows for errors.
 
-    Raises BadInput, naming the row, for NaN or infinity, rows whose values are all equal ("cosine": all 0),
-    fewer than 4 conditions, and lengths P that differ.
+    Raises BadInput, with the name of the row, for NaN or infinity, rows whose values are all equal ("cosine":
+    all 0), fewer than 4 conditions, and lengths P that differ.
     """
     rows_a, rows_b = checked_rdms(a, a_names), checked_rdms(b, b_names)
     _check_lengths(rows_a.shape[1], rows_b.shape[1])
@@ -200,8 +200,8 @@ def spearman(
 ) -> FloatArray:
     """Spearman rho of every row of `a` (m, P) with every row of `b` (k, P): (m, k) float64.
 
-    Ties share their average rank (Kendall & Gibbons 1990), so this is Pearson's r of the ranks. `a_names` and
-    `b_names` are what errors call the rows. Raises BadInput as `rank` and `correlate` do.
+    Ties share their average rank (Kendall & Gibbons 1990), so this is Pearson's r of the ranks. Errors use
+    `a_names` and `b_names` for the rows. Raises BadInput as `rank` and `correlate` do.
     """
     return correlate(rank(a, a_names), rank(b, b_names))
 
@@ -209,12 +209,12 @@ def spearman(
 def _prepared(
     rows: NDArray[np.generic], measure: Measure, names: Sequence[str] | None, first_row: int
 ) -> Ranks:
-    """Rows whose dot products, over the root of their sums of squares, are the measure."""
+    """Rows whose dot product, divided by the root of their sums of squares, is the measure."""
     if measure in ("spearman", "rho_a"):
         ranks = _ranked(rows, names, first_row)
         if measure == "spearman":
             return ranks
-        # As if nothing tied: the sum of squares of the doubled centred ranks 1..P.
+        # rho-a uses the sum of squares without ties: that of the doubled centred ranks 1..P.
         n_pairs = float(rows.shape[1])
         return Ranks(ranks.centred, np.full(len(rows), (n_pairs**3 - n_pairs) / 3))
     values, sum_squares = np.empty(rows.shape), np.empty(len(rows))
@@ -227,7 +227,7 @@ def _prepared(
                 own -= own.mean()
             if not own.any() or (measure == "pearson" and row.min() == row.max()):
                 raise _all_equal(row, names, first_row + index)
-            # Neither measure depends on the size; squares of very small or large values do not fit a float.
+            # Neither measure depends on the scale, and squares of extreme values would overflow or underflow.
             own /= np.abs(own).max()
         sum_squares[some] = np.einsum("ij,ij->i", values[some], values[some])
 
@@ -236,7 +236,7 @@ def _prepared(
 
 
 def _moved(rows: Ranks, precision: Precision, device: str | None) -> Any:
-    """What is multiplied of prepared rows, (m, P) in `precision` on `device`."""
+    """The rows (m, P) to multiply, in `precision` on `device`."""
     return to_device(rows.unit() if precision == "float32" else rows.centred, device, precision)
 
 
@@ -246,7 +246,7 @@ def _correlated(a: Ranks, b: Ranks, moved_b: Any, precision: Precision, device: 
 
 
 def _scaled(rho: FloatArray, a: Ranks, b: Ranks) -> FloatArray:
-    # One root of the product, not a product of roots: a vector correlates with itself at exactly 1.
+    # The root of the product, not the product of roots, so that a vector correlates with itself at exactly 1.
     rho /= np.sqrt(np.outer(a.sum_squares, b.sum_squares))
     return np.clip(rho, -1.0, 1.0, out=rho)
 
@@ -257,7 +257,7 @@ def _check_lengths(a: int, b: int) -> None:
             "RDMs to correlate",
             expected=f"{a} pairs in both",
             found=b,
-            hint="both sides must be of the same conditions",
+            hint="both sides must have the same conditions",
         )
 
 
@@ -266,12 +266,12 @@ def _all_equal(row: NDArray[np.generic], names: Sequence[str] | None, index: int
         f"{row_name(names, index)} cannot be ranked",
         expected="dissimilarities that differ",
         found=f"{row.size} times {row[0]}",
-        hint="its patterns do not tell the conditions apart: leave it out, or mend what made it",
+        hint="its patterns do not distinguish the conditions: leave it out, or correct its source",
     )
 
 
 def real_rows(vectors: ArrayLike) -> NDArray[np.generic]:
-    """`vectors` as an array (m, P) of real numbers with at least one row; BadInput where they are none."""
+    """`vectors` as an array (m, P) of real numbers with at least one row; BadInput for anything else."""
     rows = np.asarray(vectors)
     if rows.ndim != 2 or rows.dtype.kind not in "fiu" or rows.shape[0] == 0:
         raise BadInput(
@@ -283,7 +283,7 @@ def real_rows(vectors: ArrayLike) -> NDArray[np.generic]:
 
 
 def checked_rdms(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.generic]:
-    """`vectors` as an array (m, P) that can be ranked, but for rows whose values are all equal."""
+    """`vectors` as an array (m, P), checked for everything that ranking needs except rows of equal values."""
     rows = real_rows(vectors)
     if names is not None and len(names) != rows.shape[0]:
         raise BadInput("names of RDMs", expected=f"{rows.shape[0]}, one a row", found=len(names))
@@ -301,7 +301,7 @@ def checked_rdms(vectors: ArrayLike, names: Sequence[str] | None) -> NDArray[np.
                 expected="finite dissimilarities",
                 found=f"{np.count_nonzero(~finite)} of {row.size} NaN or infinite, "
                 f"the first at pair {int(np.argmin(finite))}",
-                hint="pairs are never dropped: mend or leave out what made this RDM",
+                hint="pairs are never dropped: correct the source of this RDM, or leave it out",
             )
     return rows
 

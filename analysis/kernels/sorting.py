@@ -1,4 +1,4 @@
-"""Rows of numbers in ascending order, several at a time: what all ranks begin with."""
+"""Sort several rows of numbers at once, the first step of all ranks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from alignhouse.analysis.kernels.threads import slices
 
-# Values that one thread sorts at a time: enough that waiting for Python's lock does not matter, few enough
-# for the processor's cache (measured).
+# Values that one thread sorts at a time: enough to amortise Python's lock, few enough for the CPU cache
+# (measured).
 VALUES_A_BLOCK = 80_000
-# Shorter rows are sorted as they are.
+# Shorter rows are sorted directly.
 FEWEST_VALUES = 1024
-# Of longer ones, too many fall on one step of 16 bits.
+# In longer rows, too many values share one 16-bit digit.
 MOST_VALUES_OF_ONE_DIGIT = 2**13
 DIGIT = 16
 
@@ -22,9 +22,9 @@ DIGIT = 16
 class Ascending(NamedTuple):
     """Rows (m, P) in ascending order.
 
-    places : (m, P) intp, where each value stood among all values of the rows, counted row by row.
-    values : (m, P), the values.
-    is_new : (m, P) bool, whether a value differs from the one before it; the first of a row does.
+    places : (m, P) intp, the former flat index of each value.
+    values : (m, P), the sorted values.
+    is_new : (m, P) bool, whether a value differs from the previous one; True for the first of a row.
     """
 
     places: NDArray[np.intp]
@@ -33,16 +33,16 @@ class Ascending(NamedTuple):
 
 
 def blocks_to_sort(n_rows: int, n_values: int) -> list[slice]:
-    """The rows of a table in blocks that one thread sorts at a time."""
+    """Slices of rows, each of a size that one thread sorts at a time."""
     return slices(n_rows, max(1, VALUES_A_BLOCK // n_values))
 
 
 def ascending(rows: NDArray[Any]) -> Ascending:
-    """`rows` (m, P) of finite real numbers in ascending order; equal ones in any.
+    """Sort `rows` (m, P) of finite real numbers in ascending order; the order of equal values is undefined.
 
-    Numbers of 16 bits are sorted by counting, several times as fast as floats. So rows are first sorted by
-    where their values lie between the lowest and the highest, in one or two such numbers, and the few that
-    are then out of order are put right by a sort that is fast on what is nearly sorted.
+    numpy sorts 16-bit integers by counting, several times as fast as floats. Values are therefore scaled to
+    one or two 16-bit digits and sorted by these. A stable sort, fast on nearly sorted data, then corrects the
+    few values that are still out of order.
     """
     n_rows, n_values = rows.shape
     rows = np.ascontiguousarray(rows)
@@ -60,12 +60,12 @@ def ascending(rows: NDArray[Any]) -> Ascending:
 
 
 def _nearly_sorted(rows: NDArray[Any], starts: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Places of the rows' values in about ascending order."""
+    """Flat indices of the values of each row in approximately ascending order."""
     n_values = rows.shape[1]
     low, high = (each.astype(np.float64)[:, None] for each in (rows.min(axis=1), rows.max(axis=1)))
     with np.errstate(over="ignore"):
         span = high - low
-    # Of a span less than this, the inverse may be infinite.
+    # The inverse of a smaller span may be infinite.
     if n_values < FEWEST_VALUES or not ((span > 1e-280) & np.isfinite(span)).all():
         return np.argsort(rows, axis=1) + starts
     digits = 1 if n_values <= MOST_VALUES_OF_ONE_DIGIT else 2
@@ -80,5 +80,5 @@ def _nearly_sorted(rows: NDArray[Any], starts: NDArray[np.intp]) -> NDArray[np.i
 
 
 def _taken(values: NDArray[Any], places: NDArray[np.intp]) -> NDArray[Any]:
-    # Within bounds: "clip" only spares numpy looking.
+    # All indices are valid: "clip" only skips numpy's bounds check.
     return np.take(values, places, mode="clip")

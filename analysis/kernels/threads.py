@@ -1,7 +1,7 @@
-"""Parts of a computation that have nothing to do with one another, on all cores at once.
+"""Run independent parts of a computation on all cores.
 
-Sorting, taking and adding up are loops of numpy's that one core runs, but numpy lets go of Python's lock
-meanwhile, so that threads serve where no library has threads of its own.
+numpy sorts, indexes and sums on one core, but releases Python's lock meanwhile. Threads therefore speed up
+these operations, which have no threads of their own.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from alignhouse.warehouse.cores import cores
 Part = TypeVar("Part")
 Array = NDArray[Any]
 
-# Multiplications and additions of a matrix product that one core does as soon as several.
+# Below this number of multiplications, a matrix product is as fast on one core as on several.
 FEWEST_TO_SHARE = 2**23
 
 
 def in_threads(work: Callable[[Part], object], parts: Sequence[Part]) -> None:
-    """`work` each of `parts`, as many at a time as there are cores; matrix products use one core meanwhile.
+    """Call `work` on each of `parts`, in one thread a core. Each matrix product uses one core meanwhile.
 
-    Raises what the first part that fails raises, once those that have begun are done; so does an interrupt.
+    The error of the first part that fails, or an interrupt, is raised when the running parts have ended.
     """
     workers = min(cores(), len(parts))
     if workers < 2:
         for part in parts:
             work(part)
         return
-    # A matrix product has threads of its own; one in each of ours, they would wait for one another.
+    # BLAS has threads of its own; inside ours they would compete for the cores.
     with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         for _ in pool.map(work, parts):
             pass
 
 
 def product(a: Array, b: Array) -> Array:
-    """`a` (m, P) times `b` (P, k): (m, k), in their precision, a share of it on each core.
+    """`a` (m, P) times `b` (P, k), split over the cores: (m, k) in their precision.
 
-    The library's own threads would do it as fast, but then wait for more, awake, for tens of milliseconds:
-    on the cores that sort and permute meanwhile.
+    BLAS threads are as fast, but they keep spinning for tens of milliseconds after a product, on cores that
+    the next step needs for sorting and permuting.
     """
     (m, inner), k = a.shape, b.shape[1]
     if m * inner * k < FEWEST_TO_SHARE:
         return np.asarray(a @ b)
     found = np.empty((m, k), np.result_type(a, b))
-    # What is not divided is read by all: better the smaller.
+    # Every thread reads the factor that is not split, so the larger one is split.
     if m >= k:
         in_threads(lambda some: np.matmul(a[some], b, out=found[some]), slices(m, -(-m // cores())))
     else:
@@ -60,10 +60,10 @@ def product(a: Array, b: Array) -> Array:
 
 @cache
 def _libraries() -> ThreadpoolController:
-    # Looking for the libraries that have threads takes milliseconds.
+    # Finding the threaded libraries takes milliseconds.
     return ThreadpoolController()
 
 
 def slices(count: int, length: int) -> list[slice]:
-    """The numbers 0 to `count` - 1 as slices of `length`, the last perhaps shorter."""
+    """Slices of `length` that cover 0 to `count` - 1; the last may be shorter."""
     return [slice(start, min(start + length, count)) for start in range(0, count, length)]

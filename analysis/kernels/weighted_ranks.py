@@ -1,7 +1,7 @@
-"""Rank correlations of RDMs whose pairs count several times or not at all, without sorting anything anew.
+"""Rank correlations of RDMs under many sets of whole weights of the pairs, without sorting again.
 
-An RDM is sorted once. Under any weights of its pairs, the rank of a pair is then a running sum of weights
-over the sorted pairs. Bootstraps, split halves and nulls whose entries repeat are all of this kind.
+Each RDM is sorted once. The rank of a pair under a set of weights is then a running sum of the weights over
+the sorted pairs. Bootstraps, split halves and nulls with repeated entries all work this way.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from alignhouse.warehouse.errors import BadInput
 Int32Array = NDArray[np.int32]
 Array = NDArray[Any]
 
-# Pairs of all sets of weights that go through the ranks together: enough that Python's own time is small and
-# the index of a sorted RDM is read once for several sets, few enough for the processor's cache (measured).
+# Weights that are ranked together: enough to amortise Python's overhead and the reading of a sorted RDM's
+# index, few enough for the CPU cache (measured).
 VALUES_A_BATCH = 84_000
 FEWEST_SETS_A_BATCH = 4
 # RDMs ranked at a time, for the same reasons.
 MOST_RDMS_AT_A_TIME = 4
 VALUES_AT_A_TIME = MOST_RDMS_AT_A_TIME * VALUES_A_BATCH
-# Layers whose ranks are held for one matrix product.
+# Layers whose ranks are in memory for one matrix product.
 LAYERS_A_PRODUCT = 64
-# Up to here, OpenBLAS multiplies matrices as they lie, without a copy first: faster where they are narrow.
+# Up to this size OpenBLAS multiplies without copying first, which is faster for narrow matrices.
 VALUES_OF_A_SMALL_PRODUCT = 900_000
 
 
 class Weights:
-    """How often each pair counts, in b sets, and room to rank under them: for one thread.
+    """Whole weights of the pairs, in b sets, with the buffers that one thread needs to rank under them.
 
     Parameters
     ----------
     weights : (b, P) int32, 0 or more; the sum of a set must be below 2^30.
-    first : number of the first set. what : what errors call a set ("resample").
+    first : number of the first set, for errors. what : the word for a set in errors ("resample").
 
-    Beside them it holds `total` (b, 1), their sums, and `cubes` (b,), the sums of their cubes.
+    `total` (b, 1) are the sums of the weights, `cubes` (b,) the sums of their cubes.
     """
 
     def __init__(self, weights: Int32Array, first: int, what: str) -> None:
@@ -51,7 +51,7 @@ class Weights:
         self.cubes = np.einsum("ij,ij,ij->i", *[weights.astype(np.float64)] * 3)
         self.lanes = _Lanes(2 * int(self.total.max()))
         self.packed = self.lanes.pack(weights)
-        # Fresh memory for each RDM would take as long as its ranks.
+        # Allocating memory for each RDM would take as long as ranking it.
         self.at_a_time = max(1, min(MOST_RDMS_AT_A_TIME, VALUES_AT_A_TIME // weights.size))
         several = (len(self.packed), self.at_a_time, n_pairs)
         self.below = np.zeros((*several[:2], n_pairs + 1), np.uint64)
@@ -59,9 +59,9 @@ class Weights:
 
 
 class _Lanes:
-    """Whole numbers of several sets side by side in one of 64 bits, which is moved and added like one number.
+    """Pack whole numbers of several sets into 64-bit integers, so that one operation moves or adds them all.
 
-    As no number in a lane ever exceeds `largest`, none spills into the next.
+    No number may exceed `largest`, so that none overflows into the next lane.
     """
 
     def __init__(self, largest: int) -> None:
@@ -87,16 +87,13 @@ class _Lanes:
 
 
 class SortedRdms:
-    """RDMs (m, P) in sorted order, each as two lists of places of four bytes a pair.
-
-    `names` (m) are what errors call them.
-    """
+    """The sorted order of RDMs (m, P), in two int32 indices a pair. Errors use `names` (m)."""
 
     def __init__(self, rows: Array, names: Sequence[str]) -> None:
         self.names = names
         n_rows, n_pairs = rows.shape
         self.order = np.empty((n_rows, n_pairs), np.int32)
-        # The place of each pair's value among the distinct ones, and where those end; None where none tie.
+        # The index of each pair's value among the distinct values, and where those end; None without ties.
         self.value = np.empty((n_rows, n_pairs), np.int32)
         self.ends: list[NDArray[np.intp] | None] = [None] * n_rows
 
@@ -115,11 +112,11 @@ class SortedRdms:
         return len(self.order)
 
     def ranks(self, some: slice, weights: Weights, out: Array) -> FloatArray:
-        """Doubled centred weighted ranks of L RDMs into `out` (L, b, P); gives their lengths (L, b).
+        """Write doubled centred weighted ranks of L RDMs to `out` (L, b, P); return their lengths (L, b).
 
-        A value's doubled tie-averaged rank, less the mean, is the weight below it, plus the weight up to it
-        itself included, less the total. Their sum of squares is (W^3 - C) / 3, with W the total and C the sum
-        of cubes of the values' weights. Raises BadInput where all that counts has one value.
+        The doubled, tie-averaged, centred rank of a value is (weight below it) + (weight up to and including
+        it) - (total weight). The sum of squares is (W^3 - C) / 3, where W is the total weight and C the sum
+        of the cubed weights of the distinct values. Raises BadInput if only one value has weight.
         """
         lengths = np.empty(out.shape[:2])
         for few in slices(len(out), weights.at_a_time):
@@ -130,9 +127,9 @@ class SortedRdms:
     def _ranks_of_few(self, some: slice, weights: Weights, out: Array) -> FloatArray:
         n_rdms, _, n_pairs = out.shape
         below, sums, ranks = (each[:, :n_rdms] for each in (weights.below, weights.sums, weights.ranks))
-        # All places are within bounds: "clip" only spares numpy a buffered copy.
+        # All indices are valid: "clip" only avoids a buffered copy in numpy.
         np.take(weights.packed, self.order[some], axis=1, out=sums, mode="clip")
-        # Whole numbers: a running sum of integers is several times as fast as one of floats.
+        # numpy sums integers several times as fast as floats.
         np.cumsum(sums, axis=2, out=below[:, :, 1:])
         np.add(below[:, :, :-1], below[:, :, 1:], out=sums)
         cubes = np.tile(weights.cubes, (n_rdms, 1))
@@ -160,16 +157,16 @@ class SortedRdms:
 
 
 def weighted_products(layers: SortedRdms, weights: Weights, brains: Array, *, memory: int) -> Array:
-    """Dot products of layers' unit weighted ranks with `brains` (b, C, P): (L, C, b) in their precision.
+    """Dot products of the layers' unit weighted ranks with `brains` (b, C, P): (L, C, b), in its precision.
 
-    `brains` hold what the ranks under each set of weights are multiplied with, the weights themselves among
-    it. `memory` is bytes for the layers' ranks. Raises BadInput as `SortedRdms.ranks` does.
+    `brains` already includes the weights of each set. `memory` is bytes for the layers' ranks. Raises
+    BadInput as `SortedRdms.ranks` does.
     """
     n_sets, n_columns, n_pairs = brains.shape
     most = max(1, memory // (n_sets * n_pairs * brains.itemsize))
     a_product = min(LAYERS_A_PRODUCT, most, len(layers))
     found = np.empty((len(layers), n_columns, n_sets), brains.dtype)
-    # Whole layers one below the other: ranks are written, and multiplied, without a copy.
+    # One buffer for several layers: ranks are written and multiplied without a copy.
     ranks = np.empty((a_product, n_sets, n_pairs), brains.dtype)
     lengths = np.empty((a_product, n_sets))
     for some in slices(len(layers), a_product):
@@ -180,7 +177,7 @@ def weighted_products(layers: SortedRdms, weights: Weights, brains: Array, *, me
 
 
 def _products(ranks: Array, brains: Array) -> Array:
-    """Dot products of (L, b, P) with (b, C, P), set by set: (L, C, b)."""
+    """Dot products of (L, b, P) with (b, C, P) for each set: (L, C, b)."""
     n_layers, n_sets, n_pairs = ranks.shape
     n_columns = brains.shape[1]
     product = np.zeros((n_sets, n_layers, n_columns), ranks.dtype)
@@ -190,16 +187,16 @@ def _products(ranks: Array, brains: Array) -> Array:
 
 
 def bytes_to_rank(n_pairs: int) -> int:
-    """What `Weights` hold a set, at most."""
+    """The most bytes that `Weights` uses for one set."""
     largest_lane = np.dtype(np.uint32).itemsize
     return n_pairs * (np.dtype(np.int32).itemsize + largest_lane * (1 + 3 * MOST_RDMS_AT_A_TIME))
 
 
 def sets_a_batch(n_pairs: int, bytes_a_set: int, memory: int) -> int:
-    """How many sets of weights to rank under at a time, within `memory` bytes."""
+    """How many sets of weights to process together within `memory` bytes."""
     return max(1, min(memory // bytes_a_set, max(FEWEST_SETS_A_BATCH, VALUES_A_BATCH // n_pairs)))
 
 
 def names_of(names: Sequence[str] | None, count: int, first: int = 0) -> list[str]:
-    """What errors call `count` RDMs, from number `first` on."""
+    """Names for errors of `count` RDMs, starting at index `first`."""
     return [row_name(names, index) for index in range(first, first + count)]

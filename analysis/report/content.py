@@ -1,4 +1,4 @@
-"""What a report is made of: query results and settings, before anything is drawn or written."""
+"""The content of a report: query results and settings, from which the page and its figures are made."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ KEYS = ["protocol", "dataset", "split"]
 
 @dataclass(frozen=True)
 class ReportContent:
-    """All that a report shows; the frames are query results, the page computes no statistic of its own.
+    """Everything that a report shows. The frames are query results; the page computes no statistics.
 
-    Each frame is the answer to the query of that name in `sql/report`; one without rows may lack its columns.
+    Each frame is the answer to the query of the same name in `sql/report`. Without rows it may lack columns.
 
-    remark : what keeps the numbers from being findings ("random weights"); at the top and in every caption.
-    group_answers : the name of a question and the table that answers it.
-    settings : of the study, nested. protocols : the settings of each protocol, nested.
-    stimuli : "102 videos", in words; "" where that is not known.
+    remark : why the numbers are not findings ("random weights"); shown at the top and in every caption.
+    group_answers : question name -> the table that answers it.
+    settings : settings of the study, nested. protocols : settings of each protocol, nested.
+    stimuli : "102 videos", in words; "" if unknown.
     inputs : kind, name, sha256, rows, bytes. run : version, started, finished, ...
-    group_by : columns of best_layer that figures group networks by.
+    group_by : columns of best_layer by which figures group networks.
     """
 
     title: str
@@ -51,7 +51,7 @@ class ReportContent:
 
 @dataclass(frozen=True)
 class Results:
-    """The frames of a report, of one protocol on one data set and split alone."""
+    """The frames of a report for one protocol, data set and split."""
 
     protocol: str
     source: str
@@ -65,7 +65,7 @@ class Results:
 
 
 def page_remark(content: ReportContent) -> str:
-    """The remark of the content and of every row of its frames, each once."""
+    """All distinct remarks of the content and of the rows of its frames."""
     remarks = [content.remark]
     for frame in (content.best_layer, content.noise_ceiling, content.depth_profile, content.networks):
         if "remark" in frame.columns:
@@ -74,9 +74,9 @@ def page_remark(content: ReportContent) -> str:
 
 
 def results_by_protocol(content: ReportContent, remark: str) -> list[Results]:
-    """The results of each protocol, data set and split: `sound` first, then by name; those without rows too.
+    """The results of each protocol, data set and split: `sound` first, then by name, including empty ones.
 
-    Every row carries the page's `remark`: a figure that leaves the page must show it too.
+    Every row gets the page's `remark`, because a figure must show it outside the page too.
     """
     frames = {name: _marked(getattr(content, name), remark) for name in ("best_layer", "noise_ceiling")} | {
         name: getattr(content, name)

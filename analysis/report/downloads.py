@@ -13,7 +13,7 @@ from alignhouse.analysis.report.tables import in_bytes, whole
 from alignhouse.warehouse.files import sha256_of
 
 FOLDER = "data"
-# The files, in the order in which the page lists them: field of the content -> what a row is.
+# The tables in the order of the page: field of the content -> what a row is.
 TABLES = {
     "best_layer": "a network in one region, by its best layer",
     "leaderboard": "a network in one region, with its ranks",
@@ -22,15 +22,15 @@ TABLES = {
     "noise_ceiling": "a region",
     "group_comparison": "a group of networks in one region, or the difference of two",
     "layer_choice": "a network's layer in one region, chosen on other stimuli",
-    "complexity": "a region and a figure of networks that alignment is correlated with",
+    "complexity": "the correlation of alignment with a figure of networks, in one region",
     "networks": "a network",
-    "inputs": "a file that was read, or an RDM, with its hash",
+    "inputs": "an input file or RDM, with its hash",
 }
 
 
 @dataclass(frozen=True)
 class Download:
-    """A table beside the page: `csv` and `parquet` are links from the page, their sizes in words."""
+    """A table beside the page: `csv` and `parquet` are links from the page; sizes are text."""
 
     name: str
     row: str
@@ -45,7 +45,7 @@ class Download:
 def write_downloads(content: ReportContent, folder: Path) -> list[Download]:
     """Write each table that has rows to `folder`/NAME.csv and `folder`/NAME.parquet.
 
-    Nested values are JSON in CSV, which has none. The sha256 is that of the Parquet file.
+    CSV has no nested values, so they are written as JSON. The sha256 is that of the Parquet file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     downloads = []

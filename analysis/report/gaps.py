@@ -1,4 +1,4 @@
-"""What a report cannot say, and what to run so that it could."""
+"""What is missing in the results of a report, and the command that adds it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIGURES = {"parameters": "number of parameters", "gflops": "GFLOPs", "top1": "to
 
 
 def gaps(results: Results, group_by: Sequence[str]) -> list[str]:
-    """A sentence for each thing that the results of one protocol lack; none where nothing is missing."""
+    """A sentence for each thing that the results of one protocol lack; [] if nothing is missing."""
     best = results.best_layer
     if best.is_empty():
         return [f"There are no scores under this protocol: run {RSA}."]
@@ -34,7 +34,7 @@ def gaps(results: Results, group_by: Sequence[str]) -> list[str]:
 
 
 def ceilings_gap(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
-    """Which regions have no noise ceiling, which takes two subjects."""
+    """Which regions have no noise ceiling."""
     regions = best["roi"].cast(pl.String).unique(maintain_order=True).to_list()
     known = (
         set()
@@ -45,11 +45,11 @@ def ceilings_gap(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
     if not missing:
         return ""
     where = "any region" if len(missing) == len(regions) > 1 else listed(missing)
-    return f"There is no noise ceiling of {where}: it takes two subjects."
+    return f"There is no noise ceiling of {where}: it needs two subjects."
 
 
 def scores_gap(best: pl.DataFrame) -> str:
-    """Which networks lack a score in some region; means over regions are then not of the same regions."""
+    """Which networks lack a score in some region, so that their means are over fewer regions."""
     n_regions = best["roi"].n_unique()
     counts = best.drop_nulls("rho").group_by(pl.col("model").cast(pl.String)).agg(pl.col("roi").n_unique())
     fewer = counts.filter(pl.col("roi") < n_regions)["model"].sort().to_list()
@@ -57,24 +57,24 @@ def scores_gap(best: pl.DataFrame) -> str:
         return ""
     have = "has" if len(fewer) == 1 else "have"
     return (
-        f"{listed(fewer)} {have} no score in some of the {n_regions} regions; mean ranks are over those that "
-        "there are."
+        f"{listed(fewer)} {have} no score in some of the {n_regions} regions; mean ranks use the regions "
+        "with a score."
     )
 
 
 def tests_gap(best: pl.DataFrame) -> str:
-    """Whether best layers were tested, and the tests corrected for their number."""
+    """Whether best layers have p-values, and whether these are corrected for the number of tests."""
     if best["p_value"].null_count():
         lacking = best["p_value"].null_count()
         have = "has" if lacking == 1 else "have"
         return f"{how_many(lacking, 'best layer')} {have} no p-value: run {RSA}."
     if "q_value" not in best.columns or best["q_value"].null_count() == best.height:
-        return f"The tests are not corrected for their number: run {RSA}."
+        return f"The p-values are not corrected for the number of tests: run {RSA}."
     return ""
 
 
 def groups_gap(best: pl.DataFrame, comparison: pl.DataFrame, group_by: str) -> str:
-    """Why there is no comparison of groups, or which group is a single network."""
+    """Why there is no comparison of groups, or which groups have a single network."""
     if group_by not in best.columns:
         return ""
     networks = best.unique("model").with_columns(group=pl.col(group_by).cast(pl.String))
@@ -83,18 +83,18 @@ def groups_gap(best: pl.DataFrame, comparison: pl.DataFrame, group_by: str) -> s
         return ""
     sizes = networks.group_by(pl.col("group").fill_null("not stated")).len().sort("group")
     if sizes.height == 1:
-        return f"All networks are of one {by}, {sizes['group'][0]}: there are no groups to compare."
+        return f"All networks have the same {by}, {sizes['group'][0]}: there are no groups to compare."
     if comparison.is_empty() or comparison.filter(group_by=group_by).is_empty():
         return (
-            f"Groups by {by} are drawn but not compared: name {group_by} in [report] group_by of the study "
-            f"file and run {RSA}."
+            f"Groups by {by} are drawn but not compared: add {group_by} to group_by in [report] of the "
+            f"study file and run {RSA}."
         )
     single = sizes.filter(pl.col("len") == 1)["group"].to_list()
     if not single:
         return ""
     if len(single) == 1:
-        return f"By {by}, the group {single[0]} is a single network."
-    return f"By {by}, the groups {listed(single)} are a single network each."
+        return f"By {by}, the group {single[0]} has a single network."
+    return f"By {by}, the groups {listed(single)} have a single network each."
 
 
 def intervals_gap(best: pl.DataFrame) -> str:
@@ -105,17 +105,17 @@ def intervals_gap(best: pl.DataFrame) -> str:
 
 
 def choices_gap(choices: pl.DataFrame) -> str:
-    """Whether layers were also chosen on other stimuli than they are scored on."""
+    """Whether layers were also chosen and scored on different stimuli."""
     if not choices.is_empty():
         return ""
     return (
-        "Best layers are chosen on the stimuli that they are scored on, which makes rho too high, and on no "
-        f"others: run {UNCERTAINTY}, with [analysis] halvings above 0 (it takes eight stimuli)."
+        "Best layers are chosen and scored on the same stimuli, which makes rho too high. To choose them on "
+        f"other stimuli, run {UNCERTAINTY}, with [analysis] halvings above 0 (it needs eight stimuli)."
     )
 
 
 def figure_gap(networks: pl.DataFrame, best: pl.DataFrame, figure: str) -> str:
-    """Which networks lack one of the figures that alignment is related to."""
+    """Which networks lack a figure that alignment is correlated with."""
     if figure not in networks.columns:
         return ""
     scored = best["model"].cast(pl.String).unique()
@@ -129,4 +129,4 @@ def figure_gap(networks: pl.DataFrame, best: pl.DataFrame, figure: str) -> str:
         if lacking.height == len(scored) > 1
         else listed(lacking["model"].cast(pl.String).sort().to_list())
     )
-    return f"The {FIGURES[figure]} of {who} {'are' if figure == 'gflops' else 'is'} not known."
+    return f"The {FIGURES[figure]} of {who} {'are' if figure == 'gflops' else 'is'} unknown."

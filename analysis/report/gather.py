@@ -1,4 +1,4 @@
-"""From a warehouse to a report: the queries of `sql/report`, and the page made of their answers."""
+"""Run the queries of `sql/report` on a warehouse and write the report from their answers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from alignhouse.analysis.report.pictures import Planned
 
 QUESTIONS = ("alignment_by_model_type", "alignment_by_architecture", "alignment_by_layer_depth")
-# Raised whenever the page of the same results would look otherwise.
-VERSION = 3
+# Raise this when the page changes for the same results. Up-to-date reports are then written again.
+VERSION = 4
 FRAMES = (
     "best_layer",
     "noise_ceiling",
@@ -50,17 +50,17 @@ def write_report_of(
     group_by: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write the report of one data set and split to `folder`/index.html; left alone where it is up to date.
+    """Write the report of one data set and split to `folder`/index.html, unless it is up to date.
 
     Parameters
     ----------
-    dataset, split : needed only where the warehouse has several.
-    group_by : columns of `best_layer` that figures group networks by; default: model type and architecture.
-    progress : told of every figure.
+    dataset, split : required if the warehouse has several.
+    group_by : columns of `best_layer` by which figures group networks; default: model type and architecture.
+    progress : receives every figure.
 
     Raises
     ------
-    BadInput : nothing was scored, or it is not clear which data set is meant.
+    BadInput : there are no scores, or several data sets or splits match.
     """
     dataset, split = _scope(warehouse, dataset, split)
     groups = list(group_by or ("model_type", "arch_type"))
@@ -73,7 +73,7 @@ def write_report_of(
 
 
 def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str]) -> ReportContent:
-    """All that the report of one data set and split shows, from the warehouse alone."""
+    """Read everything that the report of one data set and split shows."""
     queries = sql_files("report")
     scope = {"dataset": dataset, "split": split}
     frames = {name: warehouse.sql(queries[name], scope).pl() for name in FRAMES}
@@ -140,7 +140,7 @@ def _scope(warehouse: Warehouse, dataset: str | None, split: str | None) -> tupl
 
 
 def _stimuli(rows: list[tuple[int, int]]) -> str:
-    """How many videos and images there are, in words."""
+    """The numbers of videos and images, in words."""
     nouns = ("video", "image")
     return " and ".join(
         how_many(number, noun) for row in rows for number, noun in zip(row, nouns, strict=True) if number

@@ -1,4 +1,4 @@
-"""The two large tables of a report: networks by regions, and every network's best layer in every region."""
+"""The two large tables of a report: the leaderboard, and the best layer of each network in each region."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ ALL_REGIONS = "all regions"
 SIGNIFICANT = 0.05
 SHADES = 6
 
-# Column of the best layers -> its title and what it means; those that no row has a value in are left out.
+# Column of the best layers -> its title and its meaning. Columns without values are left out.
 BEST_LAYER_COLUMNS = {
     "rho_lower": ("rho from", "lower bound of the bootstrap interval of rho"),
     "rho_upper": ("rho to", "upper bound of the bootstrap interval of rho"),
     "p_value": ("p", "permutation test of the best layer"),
     "q_value": ("q", "p corrected over all networks and regions (Benjamini-Hochberg)"),
     "share_of_ceiling": ("of ceiling", "rho as a share of the lower noise ceiling"),
-    "chosen_layer": ("chosen elsewhere", "the layer that other stimuli choose most often"),
-    "chosen_rho": ("its rho", "mean rho of the chosen layers on the stimuli that did not choose them"),
+    "chosen_layer": ("chosen elsewhere", "the layer chosen most often on other stimuli"),
+    "chosen_rho": ("its rho", "mean rho of the chosen layers on stimuli not used to choose them"),
 }
 
 
@@ -30,11 +30,10 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
 
     Parameters
     ----------
-    leaderboard, best_layer, ceiling : the answers to the queries of these names in `sql/report`; the latter
-        two mark what is significant and give the rows below the table.
+    leaderboard, best_layer, ceiling : answers to the queries of these names in `sql/report`. `best_layer`
+        marks significant scores, `ceiling` gives the rows below the table.
 
-    A region that a network has no score in is a dash. Shades go from the lowest to the highest rho of the
-    region under the protocol.
+    A missing score is a dash. Shades range from the lowest to the highest rho of a region under a protocol.
     """
     caption = "Leaderboard: rho of each network's best layer"
     if leaderboard.is_empty():
@@ -95,7 +94,7 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
 
 
 def best_layer_table(best_layer: pl.DataFrame) -> Table:
-    """One row per protocol, network and region: the best layer with all that is known of it."""
+    """One row per protocol, network and region, with the best layer and its statistics."""
     caption = "Best layer of each network in each region"
     if best_layer.is_empty():
         return Table(caption, [Column("network")], [])
@@ -155,8 +154,8 @@ def _leaderboard_columns(regions: pl.DataFrame, groups: list[str], *, with_proto
 
 def _leaderboard_note(is_tested: bool) -> str:
     note = (
-        "Mean rank: over the regions in which a network has a score, 1 the highest rho; equal ones share "
-        "their average rank. Colour: from the lowest to the highest rho of the region."
+        "Mean rank: over the regions in which a network has a score. Rank 1 is the highest rho; equal values "
+        "share their average rank. Colour: from the lowest to the highest rho of the region."
     )
     starred = f" *: q below {SIGNIFICANT}, corrected over all networks and regions (Benjamini-Hochberg)."
     return note + (starred if is_tested else "")
@@ -179,14 +178,14 @@ def _best_layer_cell(value: object, name: str) -> str:
 
 
 def share_in_percent(share: float) -> str:
-    """A share as a whole number of per cent; one that would read 0 though it is not, as "< 1 %"."""
+    """A share in whole per cent; a positive share that would round to 0 is "< 1 %"."""
     return "< 1 %" if 0 < share < 0.005 else f"{100 * share:,.0f} %"
 
 
 def _ceiling_rows(
     ceiling: pl.DataFrame, regions: pl.DataFrame, protocols: list[str], columns: list[Column]
 ) -> list[list[str]]:
-    """A row per protocol and bound, under the regions' columns; none where no bound is known."""
+    """A row per protocol and bound, aligned with the columns of regions; none without bounds."""
     if ceiling.is_empty():
         return []
     before = len(columns) - regions.height
@@ -205,9 +204,9 @@ def _ceiling_rows(
 
 
 def _filters(columns: list[Column], rows: list[list[str]], titles: Iterable[str]) -> list[Filter]:
-    """A filter for each of the columns that are there and tell rows apart, in the rows' order.
+    """A filter for each listed column that exists and has several values.
 
-    Of several protocols the first is chosen when the page opens: ranks of different protocols do not mix.
+    The page opens with the first protocol selected, because ranks of different protocols are not comparable.
     """
     places = {column.title: index for index, column in enumerate(columns)}
     filters = []
@@ -238,7 +237,7 @@ def _keys(values: list[float | None], texts: list[str]) -> list[str]:
 
 
 def _shade(rho: float | None, span: tuple[float, float] | None) -> int:
-    """1 to SHADES by where rho lies in the span from lowest to highest; 0 where there is none."""
+    """The position of rho between the lowest and the highest value, as 1 to SHADES; 0 if undefined."""
     if rho is None or span is None or span[0] == span[1]:
         return 0
     low, high = span

@@ -1,4 +1,4 @@
-"""The methods of a study in sentences, from its stored settings."""
+"""Describe the methods of a study in sentences, from its stored settings."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ SENTENCES = Path(__file__).with_name("methods.toml")
 
 @cache
 def setting_sentences(path: Path = SENTENCES) -> dict[str, Any]:
-    """Section -> setting -> value -> what it means, in a sentence."""
+    """Section -> setting -> value -> a sentence that explains the value."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def study_methods(settings: Mapping[str, Any], stimuli: str) -> list[str]:
-    """What holds under every protocol: brains, stimuli, networks, score; unknown settings are passed over.
+    """Sentences that hold for every protocol: stimuli, brains, networks, score. Unknown settings are ignored.
 
     Parameters
     ----------
-    settings : of the study, nested; {} if the warehouse was rebuilt from its files. Its table `data_set` has
-        what the data set says about itself: `methods`, a sentence, and `split`, a phrase.
-    stimuli : "102 videos"; "" where that is not known.
+    settings : of the study, nested; {} if the warehouse was rebuilt from its files. Its table `data_set`
+        holds the words of the data set: `methods`, a sentence, and `split`, a phrase.
+    stimuli : "102 videos"; "" if unknown.
     """
     brain, networks = _section(settings, "brain"), _section(settings, "networks")
     own = _section(settings, "data_set")
@@ -40,21 +40,21 @@ def study_methods(settings: Mapping[str, Any], stimuli: str) -> list[str]:
     sentences.append(
         "The score of a layer in a region is Spearman's rank correlation (rho) of its representational "
         "dissimilarity matrix (RDM) with that of each subject, over all pairs of stimuli, averaged over "
-        "subjects; the best layer of a network is the one of the highest score in that region."
+        "subjects. The best layer of a network is the layer with the highest score in that region."
     )
     return sentences
 
 
 def protocol_methods(protocol: Mapping[str, Any], chance: Mapping[str, Any], *, extracted: bool) -> list[str]:
-    """What one protocol did: a sentence per setting, and what its tests and intervals were drawn with.
+    """Sentences on one protocol: one per setting, and on its permutations and bootstrap samples.
 
     Parameters
     ----------
     protocol : the settings of the protocol: description, extraction, analysis.
-    chance : the protocol's row of the query chance; {} where nothing was drawn.
-    extracted : whether RDMs come from networks; else nothing is said of how features were read.
+    chance : the protocol's row of the query chance; {} without random draws.
+    extracted : whether features were extracted from networks; otherwise extraction is not described.
 
-    A value that no sentence is known of is told as it stands.
+    A value without a sentence is printed as it is.
     """
     sentences = []
     for section in ("extraction", "analysis"):
@@ -90,7 +90,7 @@ def _brain_sentences(brain: Mapping[str, Any], own: Mapping[str, Any]) -> list[s
     if brain.get("average_subjects"):
         sentences.append("Subjects' RDMs were averaged, and networks scored against the average.")
     if brain.get("min_ncsnr"):
-        sentences.append(f"Only voxels of a noise-ceiling SNR of at least {brain['min_ncsnr']} were kept.")
+        sentences.append(f"Only voxels with a noise-ceiling SNR of at least {brain['min_ncsnr']} were used.")
     if brain.get("skip_bad"):
         sentences.append("Voxels with NaN or infinite values were left out.")
     return sentences
@@ -101,7 +101,7 @@ def _network_sentences(networks: Mapping[str, Any]) -> list[str]:
         return ["RDMs of the networks' layers were given as files."]
     if networks.get("weights") == "random":
         return [f"Networks were untrained: random weights, seed {networks.get('seed')}."]
-    return ["Networks had the weights that the table of networks names."] if networks else []
+    return ["The table of networks lists the weights of each network."] if networks else []
 
 
 def _chance_sentences(chance: Mapping[str, Any]) -> list[str]:

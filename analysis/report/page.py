@@ -1,4 +1,4 @@
-"""The page of a report: what is in it, in which order, and how it is written."""
+"""Write the page of a report with its sections, tables and figures."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ def write_report(
     figures: Mapping[str, Sequence[Planned]] | None = None,
     state: str = "",
 ) -> Path:
-    """Write `folder`/index.html, which needs no other file; beside it its figures and its tables' data.
+    """Write `folder`/index.html, which needs no other file, and beside it the figures and tables as files.
 
-    All is made in a temporary folder first: a report that fails leaves the old one whole.
+    Everything is written to a temporary folder first, so a failure leaves the old report unchanged.
 
     Parameters
     ----------
-    figures : protocol -> its figures, in the page's order; those with nothing to show are left out.
-    state : kept beside the page: what the report was made from.
+    figures : protocol -> its figures, in the order of the page; figures without data are left out.
+    state : identifies the results behind the report; stored beside the page.
 
     Raises
     ------
-    BadInput : a frame lacks a column or holds NaN; whatever drawing a figure raises.
+    BadInput : a frame lacks a column or contains NaN; also any error of drawing a figure.
     """
     shown = progress or Silent()
     remark = page_remark(content)
@@ -112,9 +112,7 @@ def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], 
             )
             for name, answer in content.group_answers.items()
         ],
-        networks=table_of(
-            without_repeated_remark(content.networks, remark), "Networks and the weights they were given"
-        ),
+        networks=table_of(without_repeated_remark(content.networks, remark), "Networks and their weights"),
         methods=study_methods(content.settings, content.stimuli),
         protocols=compared_settings(
             {name: _without_description(each) for name, each in content.protocols.items()},
@@ -127,14 +125,14 @@ def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], 
             most_rows=MOST_INPUTS,
             rest=f"All of them: {DATA}/inputs.csv",
         ),
-        run=settings_table(content.run, "The run that made these results"),
+        run=settings_table(content.run, "The run that computed these results"),
         runs=table_of(content.runs, "Runs that added to the warehouse"),
         downloads=write_downloads(content, making / DATA),
     )
 
 
 def csp_hash(text: str) -> str:
-    """The hash by which a Content-Security-Policy lets a style or script of just this text pass."""
+    """The Content-Security-Policy hash that allows an inline style or script with exactly this text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
 
 
@@ -145,7 +143,7 @@ def _sections(
     making: Path,
     progress: Progress,
 ) -> list[ProtocolResults]:
-    # plotnine is loaded here, with the first figure, not when this module is imported.
+    # Import plotnine only when there are figures to draw.
     from alignhouse.analysis.report.pictures import FOLDER, drawn
 
     found = results_by_protocol(content, remark)

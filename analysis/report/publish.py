@@ -1,4 +1,4 @@
-"""A report on disk: made in a folder of its own, then put in place file by file, the page last."""
+"""Publish a report: write it to a temporary folder, then move file by file into place, the page last."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 from alignhouse.warehouse.files import move_into_place, write_text
 
 PAGE = "index.html"
-# What the page was made from, and the files that belong to it.
+# Records the state that the page was made from, and the files of the report.
 RECORD = ".made-from"
 MAKING = ".making-"
 
 
 @contextlib.contextmanager
 def staged(folder: Path, state: str) -> Iterator[Path]:
-    """A temporary folder whose files are moved to the same places in `folder` when the block ends well.
+    """A temporary folder whose files move to the same paths in `folder` if the block succeeds.
 
-    Each file replaces its former version in one step; the page comes last, so that the old one stays until
-    all that it links to is there. Then files of the former report that this one lacks are removed, no others.
+    Each file replaces its old version in one step. The page comes last, so that all files it links to exist.
+    Then those files of the former report that the new one lacks are removed, and no other files.
 
     Parameters
     ----------
-    state : what the report was made from, for `is_up_to_date`.
+    state : identifies the results behind the report, for `is_up_to_date`.
     """
     existed = folder.exists()
     _sweep(folder)
@@ -57,14 +57,14 @@ def is_up_to_date(folder: Path, state: str) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed processes left unfinished."""
+    """Remove temporary folders of processes that were killed."""
     for left in folder.glob(f"{MAKING}*"):
         try:
             os.kill(int(left.name.removeprefix(MAKING)), 0)
         except (ProcessLookupError, OverflowError):
             shutil.rmtree(left, ignore_errors=True)
         except (PermissionError, ValueError):
-            continue  # it runs, as somebody else; or the folder is none of ours
+            continue  # the process runs under another user, or the folder is not ours
 
 
 def _files(folder: Path) -> set[str]:
@@ -73,7 +73,7 @@ def _files(folder: Path) -> set[str]:
 
 
 def _record(folder: Path) -> dict[str, object]:
-    """What is recorded; {} where nothing is, or where an older version kept something else."""
+    """The stored record; {} if there is none, or if another version wrote a different format."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

@@ -1,7 +1,6 @@
-"""What tests, intervals and choices say in sentences.
+"""Sentences about tests, intervals and layer choices.
 
-Each function takes rows of one protocol, data set and split, and gives a sentence, or "" where there is
-nothing to say.
+Each function takes rows of one protocol, data set and split and returns a sentence, or "" without results.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ CHOSEN_ON = {
 
 
 def significant_layers(best: pl.DataFrame) -> str:
-    """How many best layers are above chance once corrected for the number of networks and regions.
+    """How many best layers are significant after correction for the number of networks and regions.
 
-    `best` : the answer to the query best_layer; q_value is Benjamini and Hochberg's, p_family that of the
-    highest null over networks and regions.
+    `best` is the answer to the query best_layer. q_value is Benjamini and Hochberg's; p_family compares with
+    the maximum null over networks and regions.
     """
     if "q_value" not in best.columns:
         return ""
@@ -53,13 +52,13 @@ def significant_layers(best: pl.DataFrame) -> str:
         if strict
         else "none is"
     )
-    return f"{sentence}; against the highest that chance gives over all networks and regions, {still}."
+    return f"{sentence}; against the maximum of the nulls over all networks and regions, {still}."
 
 
 def group_differences(comparison: pl.DataFrame) -> list[str]:
-    """A sentence for each way of grouping: how many differences are significant, and the largest with its p.
+    """A sentence per grouping: how many differences are significant, and the largest one with its p.
 
-    `comparison` : the answer to the query group_comparison; p_adjusted is corrected over the pairs of groups
+    `comparison` is the answer to the query group_comparison. p_adjusted is corrected over the pairs of groups
     in a region.
     """
     if comparison.is_empty():
@@ -72,12 +71,12 @@ def group_differences(comparison: pl.DataFrame) -> list[str]:
 
 
 def layer_choices(choices: pl.DataFrame) -> str:
-    """How much lower rho is where a layer is scored on stimuli that it was not chosen on."""
+    """How much lower rho is when a layer is scored on other stimuli than it was chosen on."""
     if choices.is_empty():
         return ""
     fair, plain = float(choices["rho"].to_numpy().mean()), float(choices["highest_rho"].to_numpy().mean())
     [chosen_on, *others] = choices["chosen_on"].unique().sort().to_list()
-    how = "Chosen on other stimuli than it is scored on" if others else CHOSEN_ON[chosen_on]
+    how = "Chosen and scored on different stimuli" if others else CHOSEN_ON[chosen_on]
     same = (choices["layer"] == choices["highest_layer"]).sum()
     word = "lower" if fair <= plain else "higher"
     rhos = f"{decimal(fair)} against {decimal(plain)}"
@@ -92,7 +91,7 @@ def layer_choices(choices: pl.DataFrame) -> str:
 
 
 def complexity_in_words(complexity: pl.DataFrame) -> list[str]:
-    """A sentence for each figure of networks: in how many regions alignment rises or falls with it."""
+    """A sentence per figure of networks: in how many regions alignment rises or falls with it."""
     if complexity.is_empty():
         return []
     plain = complexity.filter((pl.col("given") == "") & (pl.col("method") == "spearman")).drop_nulls(

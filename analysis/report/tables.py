@@ -1,4 +1,4 @@
-"""Query results as the tables of a page: every cell a text, numbers rounded for reading."""
+"""Tables of the page: cells are text, with numbers rounded for reading."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MISSING = "–"
 
 @dataclass(frozen=True)
 class Filter:
-    """A choice above a table: rows whose `column` reads as chosen, or, without one, a set of columns.
+    """A drop-down above a table. It filters rows by the text in `column`; without one, it selects columns.
 
-    options : what can be chosen. initial : what is chosen when the page opens; "" is no choice.
+    options : the entries. initial : the entry that is selected when the page opens; "" for none.
     """
 
     label: str
@@ -28,9 +28,9 @@ class Filter:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `numeric` ones are set flush right; `sets` are the sets of columns it is shown in, () all.
+    """A column: `numeric` aligns it right; `sets` are the column sets that show it, () for all.
 
-    descends : whether the first click sorts the highest first.
+    descends : whether the first click sorts in descending order.
     """
 
     title: str
@@ -42,13 +42,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts: `note` says what a reader must know.
+    """A table of text cells; `note` is printed below it.
 
-    keys : what rows sort by, cell by cell, where it is not the text itself; () where it is throughout.
-    marked : rows to set apart. shades : cell by cell 0 to 6, how strongly it is coloured; () not at all.
-    foot : rows that stand below the others however those are sorted.
-    header_column : which column names its row. sorted_by : the column by which rows ascend at first.
-    is_live : can be sorted, and filtered by what stands in any of its cells and by `filters`.
+    keys : sort keys of the cells, "" to sort by the text; () if all cells sort by their text.
+    marked : rows to highlight. shades : colour strength of the cells, 0 to 6; () for none.
+    foot : rows that stay at the bottom in every order.
+    header_column : the column that names the row. sorted_by : the column that sorts the rows at first.
+    is_live : whether readers can sort the table, search it, and filter it by `filters`.
     """
 
     caption: str
@@ -65,13 +65,13 @@ class Table:
     note: str = ""
 
     def is_hidden(self, column: int) -> bool:
-        """Whether the column is not in the set of columns that is shown at first."""
+        """Whether the column is hidden when the page opens."""
         sets = self.columns[column].sets
         return bool(sets) and not any(each.initial in sets for each in self.filters if each.column is None)
 
 
 def table_of(frame: pl.DataFrame, caption: str, *, most_rows: int = MOST_ROWS, rest: str = "") -> Table:
-    """The first `most_rows` rows of `frame`; if there are more, the note says how many and `rest` where."""
+    """The first `most_rows` rows of `frame`; if there are more, the note gives their number and `rest`."""
     shown = frame.head(most_rows)
     note = ""
     if frame.height > most_rows:
@@ -96,7 +96,7 @@ def table_of(frame: pl.DataFrame, caption: str, *, most_rows: int = MOST_ROWS, r
 
 
 def without_repeated_remark(frame: pl.DataFrame, remark: str) -> pl.DataFrame:
-    """The frame without a remark column that says in every row what the caption says already, or nothing."""
+    """The frame without its remark column, if every row repeats the caption's remark or has none."""
     if "remark" in frame.columns and set(frame["remark"].cast(pl.String).to_list()) <= {remark, "", None}:
         return frame.drop("remark")
     return frame
@@ -109,7 +109,7 @@ def settings_table(settings: Mapping[str, object], caption: str) -> Table:
 
 
 def compared_settings(settings: Mapping[str, Mapping[str, object]], caption: str) -> Table:
-    """A row per setting and a column per name; rows whose values differ are marked."""
+    """A row per setting and a column per name; rows with different values are highlighted."""
     columns = {name: dict(flat(each)) for name, each in settings.items()}
     names = list(dict.fromkeys(setting for each in columns.values() for setting in each))
     parts = [name.rpartition(".")[0] for name in names]
@@ -139,7 +139,7 @@ def flat(settings: Mapping[str, object], prefix: str = "") -> list[tuple[str, ob
 
 
 def cell(value: object, column: str = "") -> str:
-    """A value as a reader wants it: three decimals, p-values by `p_text`, bytes in units, null as a dash."""
+    """A value as text: three decimals, p-values by `p_text`, bytes with a unit, null as a dash."""
     if value is None:
         return MISSING
     if isinstance(value, bool):
@@ -158,7 +158,7 @@ def cell(value: object, column: str = "") -> str:
 
 
 def sort_key(value: object, text: str) -> str:
-    """What a number sorts by in six digits, where that is not what its `text` says; else ""."""
+    """The sort key of a number in six digits, or "" if it equals `text`."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return ""
     key = f"{value:.6g}" if isinstance(value, float) else str(value)
@@ -166,19 +166,19 @@ def sort_key(value: object, text: str) -> str:
 
 
 def whole(value: int) -> str:
-    """An integer, with thousands set off from five digits on."""
+    """An integer, with thousands separators from 10,000 on."""
     return f"{value:,}" if abs(value) >= 10_000 else str(value)
 
 
 def decimal(value: float) -> str:
-    """Three decimals; a value that would read 0.000 though it is not, in its shortest form."""
+    """Three decimals; a non-zero value that would round to 0.000 has three significant digits."""
     if not math.isfinite(value):
         return str(value)
     return f"{value:.3g}" if value != 0 and abs(value) < 0.0005 else f"{value:,.3f}"
 
 
 def p_text(value: float) -> str:
-    """A p-value in 3 decimals; one below .001 says so, and exactly 0 stays 0 (a protocol may count so)."""
+    """A p-value with three decimals, or "< 0.001"; exactly 0 stays 0, which some protocols allow."""
     if value == 0:
         return "0"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

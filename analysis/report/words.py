@@ -1,7 +1,6 @@
-"""What the best layers say in sentences, and the table of the best network of each region.
+"""Sentences about the best layers, and the table of the best network of each region.
 
-Each function takes rows of one protocol, data set and split, and gives a sentence, or "" where there is
-nothing to say.
+Each function takes rows of one protocol, data set and split and returns a sentence, or "" without results.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from alignhouse.analysis.report.tables import decimal, p_text
 
 
 def summary(results: Results) -> list[str]:
-    """The sentences about the results of one protocol; none where there are no rows."""
+    """The sentences about the results of one protocol; [] without rows."""
     best = results.best_layer
     best = best if best.is_empty() else best.drop_nulls("rho")
     if best.is_empty():
@@ -45,14 +44,14 @@ def summary(results: Results) -> list[str]:
 
 
 def size(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
-    """How many networks, regions and subjects there are."""
+    """The numbers of networks, regions and subjects."""
     networks, regions = best["model"].n_unique(), best["roi"].n_unique()
     subjects = "".join(f", {each}" for each in [subjects_in_words(noise_ceiling)] if each)
     return f"{how_many(networks, 'network')}, {how_many(regions, 'region')}{subjects}."
 
 
 def best_mean_rank(leaderboard: pl.DataFrame) -> str:
-    """Which network has the best mean rank over regions; of a single network, that it has no rank."""
+    """The network with the best mean rank over regions; a single network cannot be ranked."""
     if leaderboard.is_empty():
         return ""
     most = leaderboard["n_regions"].max()
@@ -77,7 +76,7 @@ def highest(best: pl.DataFrame) -> str:
     """The network, region and layer of the highest rho."""
     top = best.sort("rho", "model", "roi", descending=[True, False, False]).row(0, named=True)
     return (
-        f"The highest alignment of all is that of {top['model']} with {top['roi']}, at its layer "
+        f"The highest alignment is that of {top['model']} with {top['roi']}, at layer "
         f"{top['layer']} (rho = {decimal(top['rho'])}{_p(top['p_value'])})."
     )
 
@@ -85,7 +84,7 @@ def highest(best: pl.DataFrame) -> str:
 def best_of_groups(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> list[str]:
     """A sentence per region group: the network of the highest mean rho over its regions, and the ceiling.
 
-    A network without a score in one of the regions is passed over.
+    Networks that lack a score in one of the regions are ignored.
     """
     regions = ordered_regions(best)
     return [
@@ -97,7 +96,7 @@ def best_of_groups(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> list[str]
 
 
 def reach_of_ceiling(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
-    """In how many regions the best network reaches the lower ceiling, and where it is farthest below."""
+    """In how many regions the best network reaches the lower ceiling, and the region with the largest gap."""
     if noise_ceiling.is_empty():
         return ""
     top = best.group_by(pl.col("roi").cast(pl.String)).agg(pl.col("rho").max())
@@ -120,7 +119,7 @@ def reach_of_ceiling(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
 
 
 def depths(best: pl.DataFrame) -> str:
-    """Which region group early layers align best with, and which late ones: median depths of best layers."""
+    """The region groups with the earliest and the latest best layers, by median depth."""
     if "depth" not in best.columns:
         return ""
     groups = ordered_regions(best).select("roi", group=pl.col("roi_group").cast(pl.String))
@@ -147,7 +146,7 @@ def depths(best: pl.DataFrame) -> str:
 
 
 def change_between(best_layer: pl.DataFrame, protocol: str, other: str) -> str:
-    """Sentences on how two protocols differ over the network-region pairs that both scored; or nothing."""
+    """Sentences on how two protocols differ over the network-region pairs with scores under both; or ""."""
     if best_layer.is_empty():
         return ""
     pair = ["dataset", "split", "model", "roi"]
@@ -201,7 +200,7 @@ def best_networks(best_layer: pl.DataFrame, noise_ceiling: pl.DataFrame) -> pl.D
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names as a list in words, "A, B and C"; of more than `most` the first, and the number of others."""
+    """Names as a list in words, "A, B and C"; with more than `most` names, "A, B, C and 5 others"."""
     if len(names) > most:
         return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
@@ -237,7 +236,7 @@ def _ceiling(regions: list[str], noise_ceiling: pl.DataFrame, rho: float) -> str
 
 
 def _same_winners(both: pl.DataFrame) -> str:
-    """In how many regions the two protocols have the same best network, where there is a choice of any."""
+    """In how many regions two protocols have the same best network; "" for a single network."""
     if both["model"].n_unique() < 2:
         return ""
     winners = [

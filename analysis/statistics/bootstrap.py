@@ -1,4 +1,4 @@
-"""How sure a score is: bootstraps over stimuli, over subjects, and over both at once."""
+"""Bootstraps of scores over stimuli, over subjects, and over both."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from alignhouse.warehouse.errors import BadInput
 
 Array = NDArray[Any]
 
-# Fewer distinct stimuli have fewer than three pairs, of which no rank correlation can be told.
+# Fewer distinct stimuli have fewer than three pairs, too few for a rank correlation.
 FEWEST_DISTINCT_STIMULI = 3
-# Streams of chance that have nothing to do with one another, of one seed.
+# Independent random streams of one seed.
 STIMULI, SUBJECTS, NETWORKS, HALVES = range(4)
 
 
@@ -34,11 +34,11 @@ class BootstrapScores:
 
     Attributes
     ----------
-    observed : (L,), R of the data as they are.
+    observed : (L,), R without resampling.
     stimuli : (L, B), stimuli resampled.
-    subjects : (L, B), subjects resampled; None for one subject alone.
+    subjects : (L, B), subjects resampled; None with a single subject.
     both : (L, B), each resample with the stimuli of `stimuli` and the subjects of `subjects`; or None.
-    n_stimuli, n_subjects : how many there are to draw from.
+    n_stimuli, n_subjects : numbers of stimuli and subjects in the data.
     """
 
     observed: FloatArray
@@ -49,7 +49,7 @@ class BootstrapScores:
     n_subjects: int
 
     def best_layer(self) -> BootstrapScores:
-        """The highest score of the L layers, chosen anew in each resample: the same record with L = 1."""
+        """The highest score of the L layers, chosen in each resample separately: a record with L = 1."""
 
         def best(samples: Array | None) -> Array | None:
             return None if samples is None else samples.max(axis=0, keepdims=True)
@@ -67,10 +67,10 @@ class BootstrapScores:
 def resample_counts(n: int, draws: int, seed: int, stream: int, *, fewest: int = 1) -> NDArray[np.int32]:
     """How often each of `n` things is in each of `draws` samples with replacement: (draws, n) int32.
 
-    They depend on the arguments alone and the first k are the same for every number of draws. Samples with
-    fewer than `fewest` distinct things are drawn again. Raw draws of PCG64 are used, as in
-    `permutation.stimulus_permutations`; they are mapped onto 0..n-1 by multiplication, whose bias (n / 2^32)
-    is far below what any number of draws could show.
+    They depend only on the arguments, and the first k are the same for every number of draws. Samples with
+    fewer than `fewest` distinct things are drawn again. The source is raw draws of PCG64, as in
+    `permutation.stimulus_permutations`. Multiplication maps them to 0..n-1; its bias, n / 2^32, is
+    negligible.
 
     Raises BadInput for n below `fewest`, no draws, or a negative seed.
     """
@@ -81,7 +81,8 @@ def resample_counts(n: int, draws: int, seed: int, stream: int, *, fewest: int =
     kept = np.empty((draws, n), np.int32)
     done = 0
     while done < draws:
-        # Many at a time, but the sequence is one: what is thrown away depends on the stream alone.
+        # Drawing many at a time does not change the sequence: which samples are rejected depends on the
+        # stream.
         raw = source.random_raw((draws - done) * n).reshape(-1, n)
         chosen = ((raw >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
         flat = chosen.astype(np.intp) + n * np.arange(len(chosen))[:, None]
@@ -106,18 +107,18 @@ def bootstrap_scores(
 
     The three resamplings are those of the dual bootstrap (Schuett, Kipnis, Diedrichsen & Kriegeskorte 2023,
     eLife 12, e82566): stimuli alone, subjects alone, and the same draws of both together; `intervals`
-    combines them. A resample of stimuli leaves out the pairs of a stimulus with its own copies. All networks
-    and regions of one seed meet the same stimuli, and regions with as many subjects the same subjects, so
-    that differences between networks can be taken draw by draw.
+    combines them. A resample of stimuli leaves out the pairs of a stimulus with its own copies. For one seed,
+    all networks and regions use the same draws of stimuli, and regions with equally many subjects the same
+    draws of subjects. Differences between networks can therefore be computed draw by draw.
 
     Parameters
     ----------
     models : (L, P), one condensed RDM a layer.
     brain : region -> (S, P), one condensed RDM a subject; subjects are drawn among those of the region.
-    draws, seed : how many resamples of each kind, and what they are drawn from.
-    precision : "float32" is right to 1e-6 and takes half the memory.
+    draws, seed : number of resamples of each kind, and their seed.
+    precision : "float32" is accurate to 1e-6 and takes half the memory.
     memory : bytes for working buffers (see `resampling.resampled_scores`).
-    layer_names : (L), what errors call the layers.
+    layer_names : (L), names of the layers for errors.
 
     Raises BadInput as `resampled_scores` does.
     """
@@ -154,22 +155,22 @@ def bootstrap_scores(
 
 
 def difference_scores(a: BootstrapScores, b: BootstrapScores) -> BootstrapScores:
-    """The bootstrap of score differences a - b, draw by draw; both of the same brains and draws."""
+    """Bootstrap of the differences a - b, draw by draw; both must have the same brains and draws."""
     return _combined([a, b], lambda arrays: arrays[0] - arrays[1])
 
 
 def median_scores(scores: Sequence[BootstrapScores]) -> BootstrapScores:
-    """The bootstrap of the median over networks, draw by draw; all of the same brains and draws."""
+    """Bootstrap of the median over networks, draw by draw; all must have the same brains and draws."""
     return _combined(scores, lambda arrays: np.median(np.stack(arrays), axis=0))
 
 
 def stacked_scores(scores: Sequence[BootstrapScores]) -> BootstrapScores:
-    """Records of the same brains and draws as one, its rows theirs one below the other."""
+    """Stack the rows of records that have the same brains and draws."""
     return _combined(scores, np.concatenate)
 
 
 def some_scores(scores: BootstrapScores, rows: slice) -> BootstrapScores:
-    """The record of some rows alone."""
+    """The record with only some of the rows."""
     return _combined([scores], lambda arrays: arrays[0][rows])
 
 

@@ -15,9 +15,8 @@ from alignhouse.analysis.statistics.bootstrap import NETWORKS, resample_counts
 from alignhouse.analysis.statistics.intervals import percentile_interval
 from alignhouse.warehouse.errors import BadInput
 
-# Parameters and operations of networks spread over three orders of magnitude and a network's neighbours
-# differ from it by a factor, not by an amount; untransformed, the few largest networks alone would set a
-# Pearson correlation. Accuracy is a share on one scale.
+# Numbers of parameters and operations span three orders of magnitude. Without a logarithm the few largest
+# networks would determine Pearson's correlation. Accuracy needs none.
 LOGARITHMIC = ("parameters", "gflops")
 # With three networks any correlation is near 1 in size.
 FEWEST_NETWORKS = 4
@@ -29,13 +28,13 @@ class ComplexityCorrelation:
 
     Attributes
     ----------
-    figure : what it is correlated with.
+    figure : the figure that alignment is correlated with.
     given : the figures that are held constant; () for a plain correlation.
     method : "pearson" (figures of `LOGARITHMIC` as their logarithm) or "spearman".
-    correlation, lower, upper : its value and percentile interval; None where too few networks have the
-        figures, or they do not vary.
-    n_networks, n_left_out : networks that have all the figures, and that lack one.
-    draws : bootstrap samples of networks that the interval is made of: those in which nothing was constant.
+    correlation, lower, upper : the value and its percentile interval; None if too few networks have the
+        figures, or a figure does not vary.
+    n_networks, n_left_out : numbers of networks that have all the figures, and that lack one.
+    draws : number of bootstrap samples behind the interval; samples with a constant column are not used.
     """
 
     figure: str
@@ -62,14 +61,14 @@ def complexity_correlations(
     Parameters
     ----------
     alignment : (M,) a score of each network in one region, e.g. R of its best layer.
-    figures : name -> (M,) figures of the networks, None or NaN where a network has none. "parameters" and
+    figures : name -> (M,) figures of the networks, None or NaN if unknown. "parameters" and
         "gflops" must be positive.
     draws, seed, level : of the bootstrap over networks.
 
-    A partial correlation is that of the residuals after linear regression on the other figures (Fisher 1924),
-    for "spearman" all of ranks. It is over the networks that have every figure; a plain one over those that
-    have that figure. Raises BadInput for NaN in `alignment`, shapes that do not fit, and figures that are not
-    positive where their logarithm is taken.
+    A partial correlation is the correlation of residuals after linear regression on the other figures (Fisher
+    1924); "spearman" uses ranks throughout. It uses the networks that have every figure; a plain correlation
+    uses those that have its own figure. Raises BadInput for NaN in `alignment`, for wrong shapes, and for
+    figures at or below 0 whose logarithm is needed.
     """
     score = np.asarray(alignment, dtype=np.float64)
     if score.ndim != 1 or score.size == 0 or not np.isfinite(score).all():
@@ -106,7 +105,7 @@ def _estimate(
     table: FloatArray, method: str, draws: int, seed: int, level: float
 ) -> tuple[float | None, tuple[float | None, float | None], int]:
     n_networks, n_columns = table.shape
-    # One network more than would leave no freedom to the residuals.
+    # Each figure that is held constant takes one degree of freedom of the residuals.
     fewest = FEWEST_NETWORKS + n_columns - 2
     if n_networks < fewest:
         return None, (None, None), 0
@@ -128,9 +127,12 @@ def _ranked(tables: FloatArray, method: str) -> FloatArray:
 
 
 def _partial(tables: FloatArray) -> FloatArray:
-    """Partial correlations (B,) of columns 0 and 1 of tables (B, M, 2 + c), NaN where they do not exist."""
+    """Partial correlations (B,) of columns 0 and 1 of tables (B, M, 2 + c), given the c other columns.
+
+    NaN if a column does not vary, or if the c others determine one of the two.
+    """
     centred = tables - tables.mean(axis=1, keepdims=True)
-    # A column that is constant but for rounding has not varied.
+    # A column that varies by rounding only counts as constant.
     spread = np.sqrt(np.einsum("bmc,bmc->bc", centred, centred))
     varies = (spread > 1e-12 * np.abs(tables).max(axis=1) * np.sqrt(tables.shape[1])).all(axis=1)
     unit = centred / np.where(spread > 0, spread, 1)[:, None, :]
@@ -139,7 +141,7 @@ def _partial(tables: FloatArray) -> FloatArray:
     partial = np.full(len(tables), np.nan)
     pair = correlations[usable][:, :2, :2]
     if tables.shape[2] > 2:
-        # What is left of the pair once the others are taken out (the Schur complement).
+        # Covariance of the pair after regression on the others (the Schur complement).
         across = correlations[usable][:, :2, 2:]
         explained = np.linalg.solve(correlations[usable][:, 2:, 2:], across.transpose(0, 2, 1))
         pair = pair - across @ explained

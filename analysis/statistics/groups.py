@@ -20,10 +20,9 @@ PairCorrection = Literal["bonferroni", "holm"]
 
 @dataclass(frozen=True)
 class GroupStatistic:
-    """A group's median score, or, where `group_b` is given, the difference of two groups' medians (a - b).
+    """The median score of a group or, with `group_b`, the difference of two groups' medians (a - b).
 
-    `p_adjusted` is corrected over all pairs, and is None for a single group: those are described,
-    not compared.
+    `p_adjusted` is corrected over all pairs of groups. It is None for a single group.
     """
 
     group_a: str
@@ -44,13 +43,13 @@ def group_statistics(
     best_layer_null: BestLayerNull = "max_over_layers",
     correction: PairCorrection = "holm",
 ) -> list[GroupStatistic]:
-    """Median best-layer score of each group of networks, and all differences between two groups' medians.
+    """Median best-layer score of each group of networks, and the differences between every two medians.
 
     Parameters
     ----------
     best : (M,) best-layer score R of each network in one region.
-    best_null : (M, K) what each is held against, all networks under the same permutations in the same order:
-        under each permutation the medians are taken anew, so that networks may resemble one another.
+    best_null : (M, K) null of each network, under the same permutations in the same order. Medians are
+        computed for each permutation, so the test allows for similar networks.
     labels : (M) group of each network.
     p_value_method : as in `AnalysisSettings.p_value`.
     best_layer_null : which null `best_null` holds. A group's own median is tested one-sided against
@@ -58,8 +57,8 @@ def group_statistics(
         differences are tested two-sided.
     correction : over the pairs, "holm" (Holm 1979) or "bonferroni".
 
-    Returns the groups in alphabetical order, then their pairs in that order. Raises BadInput for shapes that
-    do not fit, an empty label, NaN.
+    Returns the groups in alphabetical order, then their pairs in that order. Raises BadInput for wrong
+    shapes, an empty label, and NaN.
     """
     score, null = np.asarray(best, dtype=np.float64), np.asarray(best_null)
     if (

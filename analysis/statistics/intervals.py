@@ -39,9 +39,9 @@ def bias_corrected_interval(observed: ArrayLike, samples: ArrayLike, level: floa
     """Bias-corrected percentile interval of `observed` (...): bounds (...) (Efron 1981, Can J Stat 9, 139).
 
     With z0 the normal quantile of the share of samples (..., B) below the observed value (ties half), the
-    bounds are the quantiles Phi(2 z0 -/+ z) of the samples. A share of 0 or 1 counts as half a sample from
-    the end, where z0 would be infinite. Raises BadInput as `percentile_interval` does, and for shapes that do
-    not fit.
+    bounds are the quantiles Phi(2 z0 -/+ z) of the samples. A share of 0 or 1, for which z0 would be
+    infinite, is moved half a sample inwards. Raises BadInput as `percentile_interval` does, and for wrong
+    shapes.
     """
     ordered, score = _ordered(samples, level), np.asarray(observed, dtype=np.float64)
     if score.shape != ordered.shape[:-1] or np.isnan(score).any():
@@ -51,7 +51,7 @@ def bias_corrected_interval(observed: ArrayLike, samples: ArrayLike, level: floa
             found=f"shape {score.shape}, {np.count_nonzero(np.isnan(score))} NaN",
         )
     n_samples = ordered.shape[-1]
-    # Samples may be in single precision, in which the observed value is to be looked up too.
+    # Samples may be in single precision, so the observed value is rounded likewise before the comparison.
     place = score.astype(ordered.dtype)[..., None]
     below = np.count_nonzero(ordered < place, axis=-1) + np.count_nonzero(ordered == place, axis=-1) / 2
     z0 = ndtri(np.clip(below, 0.5, n_samples - 0.5) / n_samples)
@@ -64,12 +64,12 @@ def dual_variance(
 ) -> FloatArray:
     """Variance of a score over new subjects and new stimuli, from three bootstraps (..., B): (...) float64.
 
-    Resampling both factors counts the measurement noise of single subjects and stimuli up to three times.
-    With V the variances of the bootstraps (divisor B - 1), S subjects and n stimuli, the estimate is
+    The plain bootstrap over both factors counts measurement noise up to three times. With V the variances of
+    the bootstraps (divisor B - 1), S subjects and n stimuli, the estimate is
 
         S/(S-1) V_subjects + n/(n-1) V_stimuli - S n / ((S-1)(n-1)) (V_both - V_subjects - V_stimuli)
 
-    kept at or above each of its first two terms, and then at or below V_both (Schuett et al. 2023, eLife 12,
+    bounded below by each of its first two terms, and then above by V_both (Schuett et al. 2023, eLife 12,
     e82566, "corrected 2-factor bootstrap"). Raises BadInput for fewer than 2 subjects, stimuli or samples.
     """
     samples = [np.asarray(each, dtype=np.float64) for each in (both, subjects, stimuli)]
@@ -106,9 +106,9 @@ def dual_interval(
 
 
 def intervals_of(scores: BootstrapScores, level: float = 0.95) -> dict[tuple[str, str], Interval]:
-    """Every interval of a bootstrap record, of all its rows: (what was resampled, method) -> bounds (L,).
+    """All intervals of a bootstrap record: (resampling, method) -> bounds (L,).
 
-    "percentile" and "bias_corrected" of each resampling; for two subjects or more also ("both", "dual").
+    Methods are "percentile" and "bias_corrected"; with two subjects or more, also ("both", "dual").
     """
     found = {}
     for kind in RESAMPLINGS:

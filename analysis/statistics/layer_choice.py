@@ -1,4 +1,4 @@
-"""A network's best layer, chosen on some stimuli and scored on others."""
+"""Choose a network's best layer on some stimuli and score it on others."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from alignhouse.analysis.statistics.resampling import resampled_scores
 from alignhouse.warehouse.errors import BadInput
 
 ChosenOn = Literal["train", "halves"]
-# Scores (L, C) on the stimuli that choose, and (L, C) on those that score, C times.
+# Scores (L, C) on the choosing stimuli and (L, C) on the scoring stimuli, for C choices.
 ChoosingAndScoring = tuple[NDArray[Any], NDArray[Any]]
-# Few stimuli have few possible correlations, so layers do tie; which of them rounding puts first must not
-# depend on the precision or the number of threads.
+# With few stimuli layers can tie. Rounding must not decide between them, or the choice would depend on the
+# precision and the number of threads.
 TIE_TOLERANCE = 1e-6
 FEWEST_STIMULI_OF_HALVES = 2 * FEWEST_CONDITIONS
 
@@ -39,8 +39,8 @@ class LayerChoice:
     score : mean over choices of R, the mean rho over subjects, of the chosen layer on the stimuli that were
         not used to choose it.
     votes : (L,), share of the choices that each layer won; they sum to 1.
-    layer : index of the layer with most votes (the first of equals).
-    choices : how many there were: 1 on train, 2 for each halving.
+    layer : index of the layer with most votes; the first one if several are equal.
+    choices : number of choices: 1 on train, 2 for each halving.
     """
 
     chosen_on: ChosenOn
@@ -53,8 +53,8 @@ class LayerChoice:
 def random_halves(n: int, halvings: int, seed: int) -> NDArray[np.int32]:
     """`halvings` random splits of n stimuli in two halves: (2 * halvings, n) int32 of 0 and 1.
 
-    Rows 2h and 2h + 1 are the two halves of split h, of floor(n / 2) and the other stimuli. They depend on
-    (n, seed) and h alone. Raises BadInput where a half would have fewer than 4 stimuli.
+    Rows 2h and 2h + 1 are the two halves of split h: floor(n / 2) stimuli, and the others. They depend only
+    on n, seed and h. Raises BadInput if a half would have fewer than 4 stimuli.
     """
     for what, least, found in (
         ("stimuli", FEWEST_STIMULI_OF_HALVES, n),
@@ -80,10 +80,12 @@ def scores_on_halves(
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
 ) -> dict[str, ChoosingAndScoring]:
-    """Region -> R of each layer on each half, and on the half that it was split from.
+    """Region -> R of each layer on each half of the stimuli, and on the other half.
 
-    For many networks at once: rows of `models` (L, P) may be layers of several. Parameters and errors are
-    those of `choose_on_halves`.
+    Halves have half of the stimuli, so the score of a choice is unbiased for layers chosen on halves, and a
+    little below the best layer's true score. Rows of `models` (L, P) may belong to several networks; `brain`
+    is region -> (S, P). The RDM of a half is a sub-matrix, ranked on its own. Raises BadInput as
+    `resampled_scores` does, and for fewer than 8 stimuli.
     """
     halves = random_halves(_n_stimuli(models), halvings, seed)
     scores = resampled_scores(
@@ -101,7 +103,12 @@ def scores_on_train(
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
 ) -> dict[str, ChoosingAndScoring]:
-    """Region -> R of each layer on the training stimuli, and on the others; see `choose_on_train`."""
+    """Region -> R of each layer on the training stimuli, and on the others.
+
+    `is_train` is (n,) bool. The RDM of each part is a sub-matrix of `models` (L, P) and `brain`, region ->
+    (S, P), ranked on its own. Raises BadInput as `resampled_scores` does, and if a part has fewer than 4
+    stimuli.
+    """
     train = np.asarray(is_train, dtype=bool)
     if train.shape != (_n_stimuli(models),):
         raise BadInput(
@@ -122,10 +129,9 @@ def scores_on_train(
 
 
 def choice_from_scores(choosing: ArrayLike, scoring: ArrayLike, chosen_on: ChosenOn) -> LayerChoice:
-    """The choice from scores (L, C) on the stimuli that choose, and (L, C) on those that score, C times.
+    """The layer choice, from scores (L, C) on the choosing stimuli and (L, C) on the scoring stimuli.
 
-    Of layers that tie (within `TIE_TOLERANCE`), the first is chosen. Raises BadInput for shapes that do not
-    fit and for NaN.
+    If layers tie (within `TIE_TOLERANCE`), the first is chosen. Raises BadInput for wrong shapes and NaN.
     """
     first, second = np.asarray(choosing, dtype=np.float64), np.asarray(scoring, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 2 or first.size == 0:
@@ -144,7 +150,7 @@ def choice_from_scores(choosing: ArrayLike, scoring: ArrayLike, chosen_on: Chose
 
 
 def _other_half(scores: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Scores (L, 2H) of halves, each in the place of the half that it was split from."""
+    """Scores (L, 2H) of halves, with the two halves of each split swapped."""
     return scores.reshape(len(scores), -1, 2)[:, :, ::-1].reshape(scores.shape)
 
 

@@ -1,4 +1,4 @@
-"""p-values of many tests at once: what to make of the smallest of hundreds."""
+"""Correction of p-values for the number of tests."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Correction = Literal["bonferroni", "holm", "benjamini_hochberg"]
 def adjusted_p_values(p: ArrayLike, method: Correction) -> FloatArray:
     """p-values (T,) of one family of tests, adjusted for their number: (T,) float64, at most 1, same order.
 
-    "bonferroni" and "holm" (Holm 1979, step-down) bound the chance of any false positive, whatever the tests
-    have to do with one another; "benjamini_hochberg" (1995) the expected share of false ones among the
-    positives, where tests are independent or positively related.
+    "bonferroni" and "holm" (Holm 1979, step-down) control the chance of any false positive under every
+    dependence of the tests. "benjamini_hochberg" (1995) controls the expected share of false positives among
+    all positives, for tests that are independent or positively dependent.
     Raises BadInput for values outside [0, 1].
     """
     values = np.asarray(p, dtype=np.float64)
@@ -49,13 +49,13 @@ def family_wise_p(observed: ArrayLike, null: ArrayLike) -> FloatArray:
 
     Parameters
     ----------
-    observed : (T,) statistics in the same unit, high where the hypothesis is wrong.
-    null : (T, K), what each is under K permutations, the same for all tests in the same order, so that tests
-        that resemble one another are not paid for twice.
+    observed : (T,) statistics in one unit; high values count against the null hypothesis.
+    null : (T, K), each statistic under K permutations. All tests share the permutations and their order, so
+        the correction is not too strict for similar tests.
 
-    The chance of any p at or below alpha is at most alpha, where no test has an effect and also where some
-    do (maximum statistic, single step; Westfall & Young 1993; Nichols & Holmes 2002). (1 + count) / (1 + K),
-    one-sided. Raises BadInput for shapes that do not fit, no tests and NaN.
+    The chance of a false positive at p <= alpha is at most alpha, whether or not other tests have an effect
+    (maximum statistic, single step; Westfall & Young 1993; Nichols & Holmes 2002). p is one-sided, (1 +
+    count) / (1 + K). Raises BadInput for wrong shapes, no tests and NaN.
     """
     scores, values = np.asarray(observed, dtype=np.float64), np.asarray(null)
     if scores.ndim != 1 or values.ndim != 2 or len(values) != len(scores) or values.size == 0:

@@ -1,4 +1,4 @@
-"""RDMs in two dimensions: distances between RDMs, and classical multidimensional scaling."""
+"""Distances between RDMs, and classical multidimensional scaling."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from alignhouse.warehouse.errors import BadInput
 
 @dataclass(frozen=True)
 class MdsMap:
-    """Points whose straight distances are near those asked for.
+    """Points whose Euclidean distances approximate given distances.
 
     Attributes
     ----------
-    coordinates : (n, d) float64, centred; axes by decreasing variance, the largest coordinate of each
-        positive.
-    shares : (d,) share of each axis in the sum of the sizes of all eigenvalues; 1 in sum where the distances
-        are those of points in d dimensions.
+    coordinates : (n, d) float64, centred; axes by decreasing variance. The largest coordinate of each
+        axis is positive.
+    shares : (d,) share of each axis in the sum of the absolute eigenvalues. They sum to 1 if d dimensions
+        reproduce the distances exactly.
     """
 
     coordinates: FloatArray
@@ -31,8 +31,8 @@ class MdsMap:
 def second_order_distances(rdms: ArrayLike, names: Sequence[str] | None = None) -> FloatArray:
     """1 - Spearman's rho between every two of the RDMs (n, P): (n, n) float64, 0 on the diagonal.
 
-    Kriegeskorte, Mur & Bandettini (2008), fig. 9. `names` are what errors call the RDMs. Raises BadInput for
-    NaN, infinity and RDMs whose values are all equal.
+    Kriegeskorte, Mur & Bandettini (2008), fig. 9. Errors use `names` for the RDMs. Raises BadInput for NaN,
+    infinity and RDMs whose values are all equal.
     """
     rows = np.asarray(rdms)
     distances = 1 - spearman(rows, rows, a_names=names, b_names=names)
@@ -66,7 +66,7 @@ def classical_mds(distances: ArrayLike, dimensions: int = 2) -> MdsMap:
     values, vectors = np.linalg.eigh(-0.5 * centring @ np.square(given) @ centring)
     values, vectors = values[::-1], vectors[:, ::-1]
     sizes = np.abs(values).sum()
-    # What rounding leaves of an eigenvalue that is 0 is no dimension.
+    # An eigenvalue that differs from 0 by rounding only is not a dimension.
     positive = np.where(values > 1e-12 * max(sizes, 1e-300), values, 0.0)
     coordinates, shares = np.zeros((n, dimensions)), np.zeros(dimensions)
     used = min(n, dimensions)

@@ -1,4 +1,4 @@
-"""How well any model could do, given how much the subjects agree."""
+"""Noise ceiling: the best score that any model can reach, given how well subjects agree."""
 
 from __future__ import annotations
 
@@ -30,17 +30,18 @@ def noise_ceiling(
 ) -> NoiseCeiling:
     """Noise ceiling of the subjects' RDMs of one region.
 
-    The upper bound correlates each subject with the average of all, itself included (it overfits); the lower
-    bound with the average of the others (Nili et al. 2014, PLoS Comput Biol 10, "noise ceiling").
+    The upper bound correlates each subject with the average of all subjects, which includes its own RDM and
+    therefore overfits. The lower bound correlates it with the average of the others (Nili et al. 2014, PLoS
+    Comput Biol 10, "noise ceiling").
 
     Parameters
     ----------
     rdms : (S, P), one condensed RDM a subject, S at least 2.
     combine : "mean" of the subjects' rho, or "rms", the root of the mean of rho squared.
     average : "rank" averages each subject's ranks, "raw" the dissimilarities themselves.
-    names : (S), what errors call the subjects.
+    names : (S), names of the subjects for errors.
 
-    Raises BadInput for one subject alone, for averages that tie completely, and as `similarity.rank` does.
+    Raises BadInput for a single subject, for an average that is constant, and as `similarity.rank` does.
     """
     raw = np.asarray(rdms)
     subjects = rank(raw, names)
@@ -53,7 +54,7 @@ def noise_ceiling(
             hint="it measures agreement between subjects: skip it for a single one",
         )
     source = subjects.centred if average == "rank" else raw.astype(np.float64, copy=False)
-    # Plain means, not the total less one subject: a rounded difference would break ties that are real.
+    # Compute each mean directly: subtracting one subject from the total would break true ties by rounding.
     of_others = np.stack([np.delete(source, left_out, axis=0).mean(axis=0) for left_out in range(n_subjects)])
     upper = correlate(subjects, rank(source.mean(axis=0, keepdims=True), ["the mean of all subjects"]))[:, 0]
     without = [f"the mean without {names[i] if names else f'subject {i}'}" for i in range(n_subjects)]

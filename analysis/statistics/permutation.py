@@ -24,20 +24,19 @@ from alignhouse.warehouse.errors import BadInput
 IntArray = NDArray[np.intp]
 
 
-# Wider blocks of permutations make the matrix product no faster, only larger (measured on 5,151 pairs).
+# Wider blocks of permutations do not speed up the matrix product (measured on 5,151 pairs).
 MOST_PERMUTATIONS_A_BLOCK = 128
-# A null value this close to the observed one counts as equal to it: the null is summed in single precision,
-# and is stored so; two scores that differ at all rarely differ by less.
+# Values this close count as equal, because nulls are summed and stored in single precision. Scores that truly
+# differ rarely differ by less.
 TIE_TOLERANCE = 1e-7
 
 
 def stimulus_permutations(n_stimuli: int, count: int, seed: int) -> IntArray:
     """`count` random orders of `n_stimuli` stimuli: (count, n_stimuli) int, each row a permutation of 0..n-1.
 
-    They depend on the arguments alone, and the first k are the same for every count: a resumed or a chunked
-    run meets the ones that it would have met. Sorted raw draws of PCG64 are used because numpy promises that
-    those never change between its versions, which it does not of `Generator.permutation`. The identity may
-    occur.
+    They depend only on the arguments, and the first k are the same for every count, so that resumed and
+    chunked runs use the same permutations. They are sorted raw draws of PCG64, which numpy keeps stable
+    between versions; it does not promise that for `Generator.permutation`. The identity may occur.
 
     Raises BadInput for fewer than 4 stimuli, no permutations, or a negative seed.
     """
@@ -49,7 +48,7 @@ def stimulus_permutations(n_stimuli: int, count: int, seed: int) -> IntArray:
 
 
 def permute_condensed(permutations: ArrayLike) -> IntArray:
-    """Where each pair of permuted RDMs is found in the condensed original: (K, n) -> (K, P) int.
+    """Index into the condensed RDM of each pair of the permuted RDM: (K, n) -> (K, P) int.
 
     `rdm[permute_condensed(p[None])[0]]` equals `squareform(squareform(rdm)[p][:, p])`.
     """
@@ -67,8 +66,8 @@ def permute_condensed(permutations: ArrayLike) -> IntArray:
 def mean_unit_ranks(brain: Ranks) -> FloatArray:
     """The mean over subjects (S, P) of their unit rank vectors: (P,).
 
-    Its dot product with a model's unit ranks is the mean over subjects of rho: correlation is linear here, so
-    one vector stands for all subjects of a region, whatever their number.
+    Its dot product with a model's unit ranks is the mean over subjects of rho. One vector therefore replaces
+    all subjects of a region.
     """
     return brain.unit().mean(axis=0)
 
@@ -82,15 +81,17 @@ def null_rows_and_columns(
 ) -> NDArray[np.float32]:
     """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float32.
 
-    `models` are (L, P) unit ranks, `brains` (R, P) the `mean_unit_ranks` of each region, `permutations`
-    (K, n). Permuting rows and columns moves ranks without changing them, so nothing is ranked again; and
-    permuting a model by p is permuting the brain by the inverse of p, which is done once for all layers.
+    With D the square model RDM and p a permutation, this is the score of D[p][:, p], a relabelling of the
+    stimuli (Kriegeskorte et al. 2008). `models` are (L, P) unit ranks, `brains` (R, P) the `mean_unit_ranks`
+    of each region, `permutations` (K, n). The permutation only moves ranks, so nothing is ranked again.
+    Permuting a model by p equals permuting the brain by the inverse of p, which is done once for all layers.
+    Single precision is accurate to about 2e-8; the last bits may depend on the block size.
     """
     n_layers, n_pairs = models.shape
     inverse = np.argsort(checked_permutations(permutations, n_pairs, brains), axis=1)
     n_regions, n_permutations = len(brains), len(inverse)
     brains32 = brains.astype(np.float32)
-    # Building the index of a permutation holds three integers a pair.
+    # Building the index of a permutation takes three integers a pair.
     a_permutation = n_pairs * (brains32.itemsize * n_regions + 3 * inverse.itemsize)
     a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation))
     null = np.empty((n_layers, n_regions, n_permutations), np.float32)
@@ -101,7 +102,7 @@ def null_rows_and_columns(
         def permute(some: slice, orders: IntArray = orders) -> None:
             index = permute_condensed(orders[some])
             for values, out in zip(brains32, permuted, strict=True):
-                # The index was made here, within bounds: "clip" only spares numpy a buffered copy.
+                # All indices are valid: "clip" only avoids a buffered copy in numpy.
                 np.take(values, index, out=out[some], mode="clip")
 
         in_threads(permute, slices(len(orders), -(-len(orders) // cores())))
@@ -120,23 +121,26 @@ def null_rows_only(
 ) -> NDArray[np.float32]:
     """Null of many layers in many regions, only the rows of the model RDM permuted: (L, R, K) float32.
 
-    Shapes are those of `null_rows_and_columns`, but `model_rdms` (L, P) are the dissimilarities themselves,
-    because the diagonal's zeros must find their place among them; `names` (L) are what errors call them. A
-    permutation only changes how often each dissimilarity occurs, never, once or twice, and which
-    dissimilarities of the brain it then meets, the same for all layers: see `weighted_ranks`. Beside
-    `memory`, the sorted RDMs are held in as many bytes as the RDMs.
+    With D the square model RDM and p a permutation, this is the score of the upper triangle of D[p, :], as in
+    the published code of Sartzetaki et al. (2025). Entries repeat and zeros of the diagonal enter, so values
+    are ranked again. It has too many false positives if stimuli have main effects.
 
-    Raises BadInput where a permutation leaves one value only (possible with few stimuli and many ties).
+    Shapes are as in `null_rows_and_columns`, but `model_rdms` (L, P) are dissimilarities, because the zeros
+    of the diagonal must be ranked among them. Errors use `names` (L). A permutation changes how often each
+    dissimilarity occurs (0, 1 or 2 times) and which brain dissimilarities it is paired with, equally for all
+    layers: see `weighted_ranks`. The sorted RDMs take as many bytes as the RDMs, in addition to `memory`.
+
+    Raises BadInput if a permutation leaves a single value (possible with few stimuli and many ties).
     """
     n_layers, n_pairs = model_rdms.shape
     inverse = np.argsort(checked_permutations(permutations, n_pairs, brains), axis=1)
-    # The diagonal is one more entry of the condensed RDM.
+    # The diagonal is appended as one more entry of the condensed RDM.
     with_diagonal = np.column_stack([model_rdms, np.zeros(n_layers, model_rdms.dtype)])
     layers = SortedRdms(with_diagonal, names_of(names, n_layers))
     met = _UpperTriangles(brains)
     memory_a_thread = memory // cores()
     single = np.dtype(np.float32)
-    # What the brains' entries become, the index of either triangle, and room to rank.
+    # Permuted brain entries, the indices of both triangles, and ranking buffers.
     a_permutation = n_pairs * (single.itemsize * (len(brains) + 2) + 2 * inverse.itemsize)
     a_permutation += bytes_to_rank(n_pairs)
     a_block = sets_a_batch(n_pairs, a_permutation, memory_a_thread // 2)
@@ -153,22 +157,22 @@ def null_rows_only(
 
 
 class _UpperTriangles:
-    """Which entries of a brain RDM's upper triangle the entries of a model RDM meet once its rows move.
+    """Pair entries of a model RDM whose rows are permuted with entries of the brains' upper triangles.
 
-    Row p(i) of the model moves to row i, so its entry {a, b} meets those of the brain at (inverse of a, b)
-    and (inverse of b, a), as far as these lie above the diagonal; and (a, a) that at (inverse of a, a).
+    Row p(i) of the model moves to row i. Its entry {a, b} is paired with the brain's entries at (inverse of
+    a, b) and (inverse of b, a), if they lie above the diagonal; entry (a, a) with that at (inverse of a, a).
     """
 
     def __init__(self, brains: FloatArray) -> None:
         n = condition_count(brains.shape[1])
         self._row, self._column = np.triu_indices(n, 1)
-        # Zero elsewhere; and of the last, which tells how many are met, one.
+        # Zero on and below the diagonal. The last square holds ones above it, to count the paired entries.
         self._squares = np.zeros((len(brains) + 1, n, n), np.float32)
         self._squares[:-1, self._row, self._column] = brains
         self._squares[-1, self._row, self._column] = 1
 
     def under(self, inverse: IntArray) -> NDArray[np.float32]:
-        """Sums of what each entry and, last, the diagonal meet: (b, R + 1, P + 1), of which row R counts."""
+        """Sums of the paired brain entries, the diagonal last: (b, R + 1, P + 1); row R counts them."""
         n = inverse.shape[1]
         flat = self._squares.reshape(len(self._squares), n * n)
         found = np.empty((len(inverse), len(flat), self._row.size + 1), np.float32)
@@ -176,7 +180,7 @@ class _UpperTriangles:
         other = inverse[:, self._column] * n + self._row
         diagonal = inverse * n + np.arange(n)
         for index, values in enumerate(flat):
-            # The indices were made here, within bounds: "clip" only spares numpy looking.
+            # All indices are valid: "clip" only skips numpy's bounds check.
             found[:, index, :-1] = np.take(values, one, mode="clip")
             found[:, index, :-1] += np.take(values, other, mode="clip")
             found[:, index, -1] = np.take(values, diagonal, mode="clip").sum(axis=1)
@@ -184,7 +188,7 @@ class _UpperTriangles:
 
 
 def checked_permutations(permutations: ArrayLike, n_pairs: int, brains: FloatArray) -> IntArray:
-    """`permutations` as (K, n) int that fit RDMs of `n_pairs`; BadInput where they or `brains` do not."""
+    """`permutations` as (K, n) int; BadInput if they or `brains` do not fit RDMs of `n_pairs`."""
     n = condition_count(n_pairs)
     if brains.shape[1] != n_pairs:
         raise BadInput("brain RDMs", expected=f"{n_pairs} pairs, as the models", found=brains.shape[1])
@@ -206,10 +210,10 @@ def checked_permutations(permutations: ArrayLike, n_pairs: int, brains: FloatArr
 def p_value(observed: ArrayLike, null: ArrayLike, method: PValueMethod = "plus_one") -> FloatArray:
     """Two-sided p of `observed` (...) under its `null` (..., K), by absolute value: (...) float64.
 
-    "plus_one" is (1 + count) / (1 + K), with count the null values at least as far from 0 as the observed
-    (Phipson & Smyth 2010: the observed order is one of the possible ones, so p is never 0); "share" is
-    count / K. Values within `TIE_TOLERANCE` are equal. Raises BadInput for NaN, for K = 0 and for shapes
-    that do not fit.
+    "plus_one" is (1 + count) / (1 + K), where count is the number of null values at least as far from 0 as
+    the observed one. The observed order is itself a permutation, so p is never 0 (Phipson & Smyth 2010).
+    "share" is count / K. Values within `TIE_TOLERANCE` are equal. Raises BadInput for NaN, K = 0 and wrong
+    shapes.
     """
     score, values = np.asarray(observed, dtype=np.float64), np.asarray(null)
     _check_null(score, values)
@@ -217,23 +221,23 @@ def p_value(observed: ArrayLike, null: ArrayLike, method: PValueMethod = "plus_o
 
 
 def p_value_greater(observed: ArrayLike, null: ArrayLike, method: PValueMethod = "plus_one") -> FloatArray:
-    """One-sided p: null values at least as high as the observed, sign included. Else as `p_value`."""
+    """One-sided p, from the null values at least as high as the observed one; otherwise as `p_value`."""
     score, values = np.asarray(observed, dtype=np.float64), np.asarray(null)
     _check_null(score, values)
     return _p(values >= score[..., None] - TIE_TOLERANCE, method)
 
 
 def max_statistic_p(observed_best: float, nulls: ArrayLike, method: PValueMethod = "plus_one") -> float:
-    """p of the highest of L scores, against the highest of each permutation (Nichols & Holmes 2002).
+    """p of the highest of L scores against the highest score of each permutation (Nichols & Holmes 2002).
 
-    `nulls` is (L, K), every layer under the same permutations. One-sided with the sign kept: the best layer
-    is the one with the highest score, so under the null the highest competes, not the one furthest from 0.
+    `nulls` is (L, K), every layer under the same permutations. The test is one-sided, because the best layer
+    is the one with the highest score, not the one furthest from 0.
     """
     return float(p_value_greater(observed_best, np.max(np.asarray(nulls), axis=0), method))
 
 
 def best_layer_null(nulls: NDArray[np.generic], best_layer: int, kind: BestLayerNull) -> FloatArray:
-    """The null (K,) that a best layer is held against, from the nulls (L, K) of all layers of its network."""
+    """The null (K,) of the best layer, from the nulls (L, K) of all layers of its network."""
     chosen = nulls.max(axis=0) if kind == "max_over_layers" else nulls[best_layer]
     return chosen.astype(np.float64)
 

@@ -1,6 +1,7 @@
-"""Scores when each stimulus counts as often as it was drawn: the engine of bootstraps and of split halves.
+"""Scores under resampled stimuli, for bootstraps and split halves.
 
-No resample is ever written out as an RDM, nor ranked anew: see `weighted_ranks`.
+Each stimulus is weighted by how often it was drawn. Resampled RDMs are neither built nor sorted again: see
+`weighted_ranks`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class ResampledScores:
     Attributes
     ----------
     all_subjects : (L, B), mean over the region's subjects of Spearman's rho on the resampled stimuli.
-    drawn_subjects : (L, B), the mean weighted by how often each subject was drawn; None where none were.
+    drawn_subjects : (L, B), the mean weighted by how often each subject was drawn; None if subjects were
+        not drawn.
     """
 
     all_subjects: Array
@@ -54,19 +56,20 @@ def resampled_scores(
 ) -> dict[str, ResampledScores]:
     """Spearman's rho of layers with the subjects of a region, on resampled stimuli, averaged over subjects.
 
-    A resample that holds stimulus i c_i times has the pair (i, j) c_i c_j times; pairs of a stimulus with
-    itself are left out, as their dissimilarity is 0 by definition. Its ranks are tie-averaged ranks of that
-    list, so the result is what ranking the resampled RDM anew would give.
+    A resample with c_i copies of stimulus i has c_i c_j copies of the pair (i, j). Pairs of a stimulus with
+    itself are left out, because their dissimilarity is 0 by definition. The result equals that of ranking the
+    resampled RDM, ties averaged.
 
     Parameters
     ----------
     models : (L, P), one condensed RDM a layer.
     brain : region -> (S, P), one condensed RDM a subject; regions may have different subjects.
     stimulus_counts : (B, n) whole numbers, how often each resample holds each stimulus.
-    subject_counts : region -> (B, S), how often it holds each subject; None where only stimuli are resampled.
-    precision : of the ranks' matrix product: "float64", right to 1e-12, or "float32", to 1e-6.
-    memory : bytes for working buffers, beside the inputs, eight bytes a value of `brain`, and the result.
-    layer_names : (L), what errors call the layers.
+    subject_counts : region -> (B, S), how often it holds each subject; None to resample stimuli only.
+    precision : of the matrix product: "float64" is accurate to 1e-12, "float32" to 1e-6.
+    memory : bytes for working buffers, in addition to the inputs, eight bytes for each value of `brain`, and
+        the result.
+    layer_names : (L), names of the layers for errors.
 
     Returns region -> ResampledScores, in `precision`. Raises BadInput as `similarity.rank` does, for counts
     that do not fit, and for a resample in which an RDM is constant.
@@ -84,7 +87,7 @@ def resampled_scores(
     n_columns = len(regions) * (1 if drawn is None else 2)
     dtype = np.dtype(precision)
 
-    # Half for sorted layers; of each thread's share of the other half, half for the brains' ranks.
+    # Half of the memory is for sorted layers. Each thread uses half of its share of the rest for brain ranks.
     memory_a_thread = memory // 2 // cores()
     most_subjects = max(len(each) for each in subjects.values())
     a_set = n_pairs * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_to_rank(n_pairs)
@@ -109,7 +112,7 @@ def resampled_scores(
 
 
 def _pair_counts(counts: Int32Array) -> Int32Array:
-    """How often resamples (b, n) hold each pair of stimuli: (b, P)."""
+    """Number of copies of each pair of stimuli in resamples (b, n): (b, P)."""
     row, column = np.triu_indices(counts.shape[1], 1)
     return counts[:, row] * counts[:, column]
 
@@ -121,10 +124,10 @@ def _mean_unit_ranks(
     resamples: slice,
     dtype: np.dtype,
 ) -> Array:
-    """Weighted means over subjects of their unit ranks, times the pairs' weights: (b, regions, P).
+    """Means over subjects of their unit ranks, times the weights of the pairs: (b, regions, P).
 
-    The dot product with a layer's unit ranks is its score: one vector stands for all subjects. With subjects
-    drawn, as many vectors again, whose means are over those.
+    The dot product with a layer's unit ranks is its score, so one vector replaces all subjects. If subjects
+    are drawn, a second vector for each region holds the mean over the drawn ones.
     """
     n_resamples, n_pairs = weights.weights.shape
     n_kinds = 1 if drawn is None else 2
@@ -167,7 +170,7 @@ def _checked_counts(counts: ArrayLike, n_pairs: int, regions: Mapping[str, Array
 def _checked_subjects(
     counts: Mapping[str, ArrayLike] | None, regions: Mapping[str, Array], n_resamples: int
 ) -> dict[str, FloatArray] | None:
-    """Region -> (B, S), shares that sum to 1 in each resample."""
+    """Region -> (B, S), the share of each subject in a resample; shares sum to 1."""
     if counts is None:
         return None
     shares = {}

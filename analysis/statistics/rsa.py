@@ -22,13 +22,13 @@ from alignhouse.analysis.statistics.permutation import (
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.warehouse.errors import BadInput
 
-# A layer's ranks in single precision, until all layers have met the permutations.
+# The ranks of a layer in single precision, in memory until all permutations are done.
 BYTES_A_PAIR = 4
 
 
 @dataclass(frozen=True)
 class RoiScores:
-    """What one network's L layers score in one region with S subjects, under K permutations.
+    """Scores of one network's L layers in one region with S subjects and K permutations.
 
     Attributes
     ----------
@@ -36,9 +36,9 @@ class RoiScores:
     mean : (L,) float64, R, the mean of `rho` over subjects.
     sem : (L,) float64, its standard error; NaN for one subject.
     null : (L, K) float32, R under each permutation.
-    p_layer : (L,) float64, two-sided p of each layer as if it were the only one.
-    best_layer : index of the highest R (the first of equals).
-    best_null : (K,) float64, what the best layer is held against.
+    p_layer : (L,) float64, two-sided p of each layer, not corrected for the number of layers.
+    best_layer : index of the highest R; the first one if several are equal.
+    best_null : (K,) float64, the null that the best layer is tested against.
     p_best : p of the best layer, by the protocol's `best_layer_null`.
     """
 
@@ -56,8 +56,8 @@ class RoiScores:
 class RankedBrains:
     """Brain RDMs, ranked once for all networks.
 
-    ranks : (sum of S, P), all regions one below the other, in single precision, which holds them exactly.
-    rows : region -> its rows among them.
+    ranks : (sum of S, P), all regions stacked, in single precision, which holds the ranks exactly.
+    rows : region -> its rows in `ranks`.
     averages : (R, P) float64, the `mean_unit_ranks` of each region.
     """
 
@@ -67,9 +67,10 @@ class RankedBrains:
 
 
 def rank_brains(brain: Mapping[str, ArrayLike]) -> RankedBrains:
-    """The ranks of region -> (S, P), one condensed RDM a subject; regions may lack subjects.
+    """Rank brain RDMs, region -> (S, P), one condensed RDM a subject; S may differ between regions.
 
-    Raises BadInput, naming region and row, as `similarity.rank` does; for no region, and lengths that differ.
+    Raises BadInput, with region and row, as `similarity.rank` does; also without regions, and for lengths P
+    that differ.
     """
     if not brain:
         raise BadInput("brain RDMs", expected="at least one region", found="none")
@@ -91,7 +92,7 @@ def rank_brains(brain: Mapping[str, ArrayLike]) -> RankedBrains:
 def mean_and_sem(rho: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean over subjects of `rho` (L, S), and its standard error (ddof 1): (L,) and (L,) float64.
 
-    One subject has no standard error: it is NaN there, which is stored as NULL (None), never as 0.
+    With one subject the standard error is NaN. It is stored as NULL, never as 0.
     """
     n_subjects = rho.shape[1]
     mean = rho.mean(axis=1)
@@ -109,21 +110,21 @@ def score_networks(
     memory: int = DEFAULT_MEMORY,
     layer_names: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, dict[str, RoiScores]]:
-    """Scores of all layers of many networks in every region; brain data are permuted once for all of them.
+    """Scores of all layers of many networks in every region; brain data are permuted once for all networks.
 
     Parameters
     ----------
-    models : network -> (L, P), one condensed RDM a layer. What has a shape and becomes an array when numpy
-        asks for it (`StoredVectors`, or h5py's data sets) is read when its turn comes, and not kept.
-    brain : region -> (S, P), one condensed RDM a subject; or what `rank_brains` makes of it.
+    models : network -> (L, P), one condensed RDM a layer. Lazy arrays with a shape (`StoredVectors`, h5py
+        data sets) are accepted; each is loaded when needed and then dropped.
+    brain : region -> (S, P), one condensed RDM a subject; or the result of `rank_brains`.
     permutations : (K, n) int, the same for all networks and regions.
-    settings : the protocol: null, p-value and what a best layer is held against.
-    memory : bytes for working buffers, beside the inputs, `BYTES_A_PAIR` a value of all models, the ranks of
-        the brain RDMs and the result.
-    layer_names : network -> (L), what errors call the layers.
+    settings : the protocol: null, p-value, and the null of a best layer.
+    memory : bytes for working buffers, in addition to the inputs, `BYTES_A_PAIR` for each value of all
+        models, the ranks of the brain RDMs and the result.
+    layer_names : network -> (L), names of the layers for errors.
 
-    Returns network -> region -> RoiScores. Each layer is ranked once for all regions. Raises BadInput, naming
-    network and layer or region, for what cannot be ranked or compared.
+    Returns network -> region -> RoiScores. Each layer is ranked once for all regions. Raises BadInput, with
+    network and layer or region, for RDMs that cannot be ranked or compared.
     """
     if not models:
         raise BadInput("scores", expected="at least one network", found="none")
@@ -142,7 +143,7 @@ def score_networks(
     null = np.empty((len(labels), len(brains.rows), len(orders)), np.float32)
     together = settings.null == "rows_and_columns"
     unit = np.empty((len(labels) if together else 0, n_pairs), np.float32)
-    # A layer in work holds its values and its ranks; the fewer blocks, the fewer times brains are converted.
+    # Each layer needs its values and its ranks. Brains are converted once a block, so few blocks are faster.
     a_block = min(len(labels), max(1, memory // (n_pairs * 8 * 2)))
     room = np.empty((a_block, n_pairs))
     for block, values in _blocks(models, np.empty((a_block, n_pairs))):
@@ -171,7 +172,7 @@ def score_networks(
 
 
 def _blocks(models: Mapping[str, ArrayLike], values: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
-    """Which layers of all networks, one after the other, and their RDMs, as many as `values` has rows."""
+    """Blocks of consecutive layers, with their RDMs, of at most as many layers as `values` has rows."""
     start = filled = 0
     for each in models.values():
         for row in real_rows(each):

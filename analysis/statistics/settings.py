@@ -1,4 +1,4 @@
-"""The choices on which published analyses differ, as one validated record."""
+"""Settings in which published analyses differ, as one validated record."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BestLayerNull = Literal["max_over_layers", "chosen_layer"]
 
 
 class AnalysisSettings(BaseModel):
-    """How scores become ceilings and p-values. The defaults are those of the protocol `sound`."""
+    """Settings of noise ceilings and p-values; the defaults are those of the protocol `sound`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from alignhouse.warehouse.schema import transaction
-from alignhouse.warehouse.sizes import in_words
+from alignhouse.warehouse.sizes import size_in_words
 from alignhouse.warehouse.store import SNAPSHOT, Writer
 from alignhouse.warehouse.summaries import bring_up_to_date
 
@@ -53,7 +53,7 @@ def generate(folder: Path, rows: int, layers: int, regions: int, subjects: int) 
     print(
         f"{networks * layers * regions * subjects:,} rows of alignment, {networks:,} networks: "
         f"{written - began:.1f} s to write, {summed_up - written:.1f} s to sum up, "
-        f"{time.perf_counter() - summed_up:.1f} s to publish; {in_words(size)}"
+        f"{time.perf_counter() - summed_up:.1f} s to publish; {size_in_words(size)}"
     )
 
 

@@ -92,10 +92,10 @@ def betas_batch(
         inputs=_inputs(file, sha256),
         label=f"{file.subject} {file.part} {split}",
     )
-    return single(job, store_betas, file=file, open_raw=open_raw, memory=memory)
+    return single(job, convert_betas, file=file, open_raw=open_raw, memory=memory)
 
 
-def store_betas(
+def convert_betas(
     job: Job, reporter: Reporter, file: BetaFile, open_raw: OpenRawBetas, memory: int
 ) -> Iterator[Output]:
     """The file of betas; see `betas_batch`."""

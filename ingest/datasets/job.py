@@ -61,10 +61,12 @@ def dataset_batch(
         remark=remark,
     )
     job = Job(method="dataset", version=VERSION, settings=settings.as_json(), inputs={}, label=dataset)
-    return single(job, describe_dataset, hemispheres=dict(hemispheres))
+    return single(job, describe_data_set, hemispheres=dict(hemispheres))
 
 
-def describe_dataset(job: Job, reporter: Reporter, hemispheres: Mapping[str, Hemisphere]) -> Iterator[Output]:
+def describe_data_set(
+    job: Job, reporter: Reporter, hemispheres: Mapping[str, Hemisphere]
+) -> Iterator[Output]:
     """The rows of `dataset`, `subject`, `roi`, `roi_part` and `subject_region`; see `dataset_batch`."""
     settings = DatasetSettings.of(job)
     parts = [(roi, part, order) for roi, _, _, of in settings.regions for order, part in enumerate(of)]

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from alignhouse.ingest.downloads.part import hashing_until, usable_bytes
 from alignhouse.ingest.downloads.remote_file import RemoteFile, refuse_repeated
-from alignhouse.ingest.downloads.threads import Link, in_threads
+from alignhouse.ingest.downloads.threads import Link, each_in_threads
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.lock import only_one
-from alignhouse.warehouse.sizes import in_words
+from alignhouse.warehouse.sizes import size_in_words
 
 LEDGER = ".alignhouse-verified.json"
 LOCK = ".alignhouse-fetch.lock"
 
 
 @dataclass(frozen=True)
-class Plan:
+class DownloadPlan:
     """What a download has to do, each list in the order of the request.
 
     verified : files that are complete. left : files to download. wrong : those of `left` that exist with
@@ -45,7 +45,7 @@ class _Looked:
     error: Exception | None = None
 
 
-def plan(files: Sequence[RemoteFile], to: Path, *, workers: int = 4) -> Plan:
+def plan(files: Sequence[RemoteFile], to: Path, *, workers: int = 4) -> DownloadPlan:
     """What `fetch` would have to do; changes nothing.
 
     Files that no download has verified, or that changed since, are read and hashed.
@@ -60,7 +60,7 @@ def plan(files: Sequence[RemoteFile], to: Path, *, workers: int = 4) -> Plan:
     return look(files, to, ledger_of(to), workers)
 
 
-def look(files: Sequence[RemoteFile], to: Path, ledger: Hashes, workers: int) -> Plan:
+def look(files: Sequence[RemoteFile], to: Path, ledger: Hashes, workers: int) -> DownloadPlan:
     """As `plan`; also adds the hash of each file that was read to `ledger`."""
     for file in files:
         refuse_outside(file, to)
@@ -73,11 +73,11 @@ def look(files: Sequence[RemoteFile], to: Path, ledger: Hashes, workers: int) ->
         assert isinstance(message, _Looked)
         looked[message.file.path] = message
 
-    in_threads(work, files, workers, hear)
+    each_in_threads(work, files, workers, hear)
     each = [looked[file.path] for file in files]
     left = [one.file for one in each if not one.right and not one.error]
     partial = {file.path: usable_bytes(file, to / file.path) for file in left}
-    return Plan(
+    return DownloadPlan(
         verified=[one.file for one in each if one.right],
         left=left,
         wrong=[file for file in left if looked[file.path].exists],
@@ -132,8 +132,8 @@ def refuse_too_little_disk(bytes_left: int, to: Path) -> None:
     if free < bytes_left:
         raise BadInput(
             f"too little room on the disk of {to}",
-            expected=f"{in_words(bytes_left)} free",
-            found=in_words(free),
+            expected=f"{size_in_words(bytes_left)} free",
+            found=size_in_words(free),
             hint="make room, download less, or download to another disk",
         )
 

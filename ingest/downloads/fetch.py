@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alignhouse.ingest.downloads.destination import (
-    Plan,
+    DownloadPlan,
     fetching_into,
     ledger_of,
     look,
@@ -18,9 +18,9 @@ from alignhouse.ingest.downloads.destination import (
 from alignhouse.ingest.downloads.http import Broken, Unreachable, size_on_server
 from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch, failure_in_words, is_disk_full
 from alignhouse.ingest.downloads.part import remove_part
-from alignhouse.ingest.downloads.progress import Silent, TransferProgress
+from alignhouse.ingest.downloads.progress import SilentDownload, TransferProgress
 from alignhouse.ingest.downloads.remote_file import RemoteFile, refuse_plain_http, refuse_repeated
-from alignhouse.ingest.downloads.threads import Link, in_threads
+from alignhouse.ingest.downloads.threads import Link, each_in_threads
 from alignhouse.ingest.downloads.transfer import Came, Dropped, Said, Verified, download
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.hashes import Hashes
@@ -78,7 +78,7 @@ def fetch(
         refuse_plain_http(files)
     if workers < 1:
         raise BadInput("number of files to download at a time", expected="1 or more", found=workers)
-    progress = progress or Silent()
+    progress = progress or SilentDownload()
     with fetching_into(to):
         ledger = ledger_of(to)
         try:
@@ -114,7 +114,9 @@ class _Fetch:
             self._fail(path, error)
         for file in plan.verified:
             self._keep_complete(file)
-        in_threads(self._ask_size, [file for file in plan.left if file.bytes is None], workers, self._hear)
+        each_in_threads(
+            self._ask_size, [file for file in plan.left if file.bytes is None], workers, self._hear
+        )
         self._silent_hosts.clear()  # a download is retried, the request for a size is not
         self._hosts = {file.host for file in plan.left}
         bytes_left = self._bytes_left(plan)
@@ -123,7 +125,7 @@ class _Fetch:
         for file in plan.wrong:
             self._wrong.add(file.path)
             self._progress.say(f"{file.path} exists with other content; it is downloaded again")
-        in_threads(self._download, plan.left, workers, self._hear)
+        each_in_threads(self._download, plan.left, workers, self._hear)
         if self._failures:
             raise IncompleteFetch(self._failures, self._done, len(self._files))
         return self._done
@@ -138,7 +140,7 @@ class _Fetch:
         else:
             self._done.verified.append(file)
 
-    def _bytes_left(self, plan: Plan) -> int:
+    def _bytes_left(self, plan: DownloadPlan) -> int:
         found = sum(max(0, size - plan.partial.get(path, 0)) for path, size in self._sizes.items())
         return plan.bytes_left + found
 

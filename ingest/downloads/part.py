@@ -93,7 +93,7 @@ class Part:
     def __enter__(self) -> Part:
         return self
 
-    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._content.close()
 
     def append(self, chunk: bytes) -> None:

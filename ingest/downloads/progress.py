@@ -21,7 +21,7 @@ class TransferProgress(Protocol):
         """Show a line of text."""
 
 
-class Silent:
+class SilentDownload:
     """Shows nothing."""
 
     def begin(self, total_bytes: int, files: int) -> None: ...

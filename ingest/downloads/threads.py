@@ -41,7 +41,7 @@ class _Ended:
     error: BaseException | None
 
 
-def in_threads(
+def each_in_threads(
     work: Callable[[Item, Link], None],
     items: Sequence[Item],
     workers: int,

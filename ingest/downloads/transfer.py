@@ -15,7 +15,7 @@ from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.ingest.downloads.threads import Link
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import move_into_place
-from alignhouse.warehouse.sizes import in_words
+from alignhouse.warehouse.sizes import size_in_words
 
 _DOWNLOADS = 2  # of one file; if the second has a wrong hash too, the server's copy is wrong
 _BREAKS = 6  # failures in a row, with less than _HEADWAY between them
@@ -198,8 +198,8 @@ class _Transfer:
         if total is not None and free < total - self._part.size:
             raise BadInput(
                 f"too little room on the disk for {self._file.name}",
-                expected=f"{in_words(total - self._part.size)} free",
-                found=in_words(free),
+                expected=f"{size_in_words(total - self._part.size)} free",
+                found=size_in_words(free),
                 hint="make room on the disk",
             )
 
@@ -217,10 +217,10 @@ def _pause_after(breaks: int, error: Broken, file: RemoteFile, size: int, link: 
         kind = Unreachable if error.unreachable else BadInput
         times = f"failed {breaks} times in a row, last" if breaks > 1 else "failed"
         raise kind(
-            f"download of {file.name} {times} after {in_words(size)}",
+            f"download of {file.name} {times} after {size_in_words(size)}",
             expected=f"the file at {file.url}",
             found=f"{error}, wait {round(error.wait):,} s" if error.wait else str(error),
         ) from error
-    link.tell(Said(f"{file.path}: the connection failed after {in_words(size)} ({error}); trying again"))
+    link.tell(Said(f"{file.path}: the connection failed after {size_in_words(size)} ({error}); trying again"))
     # Random, so that threads that a server throttled together do not return together.
     link.pause(error.wait + _FIRST_PAUSE * 2 ** (breaks - 1) * random.uniform(0.5, 1.0))

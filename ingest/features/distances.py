@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alignhouse.ingest.features.gram import Block, angle_rdm, as_numpy, correlation_rdm
+from alignhouse.ingest.features.gram import Block, angle_rdm, as_numpy, correlation_rdm_of_gram
 
 Matrix = NDArray[np.float64]
 Distance = Literal["correlation", "cosine", "euclidean", "manhattan"]
@@ -32,7 +32,7 @@ def rdm_of_gram(gram: Matrix, means: Matrix, width: int, distance: Distance) -> 
     BadInput : a pattern has no variance (correlation), or is all zero (cosine).
     """
     if distance == "correlation":
-        return correlation_rdm(gram)
+        return correlation_rdm_of_gram(gram)
     if distance == "cosine":
         return cosine_rdm(gram + width * np.outer(means, means))
     if distance == "euclidean":

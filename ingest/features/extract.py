@@ -139,7 +139,7 @@ def _plan(network: Network, recipes: Sequence[Recipe], n_stimuli: int, options: 
         value_bytes=sizes,
     )
     if len(plan.passes) > 1 and options["say"] is not None:
-        options["say"](plan.in_words(network.name, room if on_device else options["scratch_bytes"]))
+        options["say"](plan.described(network.name, room if on_device else options["scratch_bytes"]))
     return replace(plan, on_device=on_device)
 
 

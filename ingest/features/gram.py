@@ -59,7 +59,7 @@ def share_between_stimuli(gram: Matrix) -> float:
     return float(np.trace(centre_stimuli(gram)) / np.trace(gram))
 
 
-def correlation_rdm(gram: Matrix) -> Matrix:
+def correlation_rdm_of_gram(gram: Matrix) -> Matrix:
     """1 - Pearson between rows, from the Gram matrix of the centred rows.
 
     Returns
@@ -74,7 +74,7 @@ def correlation_rdm(gram: Matrix) -> Matrix:
 
 
 def angle_rdm(gram: Matrix, what: str, expected: str) -> Matrix:
-    """1 - cosine of the angle between rows, from their inner products; condensed like `correlation_rdm`.
+    """1 - cosine of the angle between rows, from their inner products; condensed like `correlation_rdm_of_gram`.
 
     Parameters
     ----------

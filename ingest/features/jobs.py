@@ -119,12 +119,12 @@ def extraction_batch(extraction: Extraction, network: Network, jobs: Sequence[Jo
         jobs=tuple(jobs),
         call=extract,
         shared={"network": network, "extraction": extraction},
-        prepare=build,
+        prepare=prepare_network,
         ahead=extraction.device != "cpu",
     )
 
 
-def build(network: Network, extraction: Extraction) -> Built:
+def prepare_network(network: Network, extraction: Extraction) -> Built:
     """The network, on the CPU."""
     from alignhouse.ingest.models.build import build_network
 

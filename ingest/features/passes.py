@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alignhouse.warehouse.errors import BadInput
-from alignhouse.warehouse.sizes import in_words
+from alignhouse.warehouse.sizes import size_in_words
 
 SPOOLED_BYTES = np.dtype(np.float32).itemsize
 # For each feature of the current stimulus: a float64 sum over calls, the last call and the mean in float32.
@@ -30,11 +30,11 @@ class Plan:
     n_stimuli: int
     on_device: bool = False
 
-    def in_words(self, what: str, scratch_bytes: float) -> str:
+    def described(self, what: str, scratch_bytes: float) -> str:
         """One line that says why several passes are needed."""
         return (
-            f"{what}: {in_words(self.spool_bytes)} of features do not fit into "
-            f"{in_words(scratch_bytes)} of scratch, or into memory at once: "
+            f"{what}: {size_in_words(self.spool_bytes)} of features do not fit into "
+            f"{size_in_words(scratch_bytes)} of scratch, or into memory at once: "
             f"{len(self.passes)} passes over groups of layers"
         )
 
@@ -95,7 +95,7 @@ def _refuse_too_much(what: str, needed: float, allowed: float, kind: str) -> Non
     if needed > allowed:
         raise BadInput(
             f"features of {what}",
-            expected=f"at most {in_words(allowed)} of {kind}",
-            found=in_words(needed),
+            expected=f"at most {size_in_words(allowed)} of {kind}",
+            found=size_in_words(needed),
             hint=f"raise compute.{kind}",
         )

@@ -260,7 +260,7 @@ def test_one_network_of_which_nothing_is_known_and_one_subject_leave_figures_tha
                 empty.add(each.name)
     assert empty == {"protocol_difference", "hemispheres"}
     for name in ("best_layer", "ranking"):
-        assert "No noise ceiling is known" in said[name]
+        assert "There is no noise ceiling" in said[name]
     assert "1 network, 1 subject." in said["best_layer"]
     assert "fewer than 3 networks have no band (1 of 1)" in said["depth"]
     assert "No intervals of layers are known" in said["depth_networks"]

@@ -68,7 +68,7 @@ def test_what_was_not_done_is_said_with_what_to_run(copy_finished: Callable[...,
     assert done.returncode == 0, done.stderr
     page = html.unescape((study.folder / "early" / "index.html").read_text(encoding="utf-8"))
     assert "There are no intervals: run alignhouse analyse uncertainty STUDY.toml" in page
-    assert "chosen on the stimuli that they are scored on" in page
+    assert "chosen and scored on the same stimuli" in page
     assert "significant after correction" in page
     assert study.alignhouse("analyse", "uncertainty", "study.toml").returncode == 0
     assert study.alignhouse("report", "early").returncode == 0
@@ -89,8 +89,8 @@ def test_one_network_one_subject_one_region(study: Any) -> None:
     for sentence in (
         "mini: alignment of 1 network with 1 region",
         "There is a single network, my_own: it cannot be ranked.",
-        "There is no noise ceiling of V1: it takes two subjects.",
-        "The GFLOPs of my_own are not known.",
+        "There is no noise ceiling of V1: it needs two subjects.",
+        "The GFLOPs of my_own are unknown.",
         "Subjects are sub-02 only.",
     ):
         assert sentence in page, sentence

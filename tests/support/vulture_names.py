@@ -15,6 +15,24 @@ rdm_pictures
 picture_frames
 map_frames
 
+# Registries name data sets and sources of networks as "module:name".
+BMD
+RDMS
+FunctionSource
+MMAction2
+Torchvision
+
+# For users: notebooks and tests may register a data set again; a caller may say where features wait.
+unregister
+features_on
+
+# Members of an enumeration, and fields of records that are read by their names.
+INPUTS
+mid
+motion
+flicker
+manifest
+
 # The page's template reads these fields.
 csv_size
 parquet_size

@@ -21,7 +21,7 @@ from typing import Self
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.cores import cores
-from alignhouse.warehouse.errors import AlignhouseError, in_words
+from alignhouse.warehouse.errors import AlignhouseError, error_in_words
 from alignhouse.warehouse.executors.executor import Result, Starting
 from alignhouse.warehouse.executors.local import local
 from alignhouse.warehouse.kept import forget
@@ -162,5 +162,5 @@ def _sendable(error: Exception) -> Exception:
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return AlignhouseError(in_words(error))
+        return AlignhouseError(error_in_words(error))
     return error

@@ -75,7 +75,7 @@ class BoldMoments(DataSet):
     def methods(self, version: str | None) -> str:
         return (
             f"Brain data are betas in the layout of BOLD Moments, version {version}, averaged over "
-            "repetitions; a region's RDM is 1 less Pearson's correlation of its voxels between stimuli."
+            "repetitions; a region's RDM is 1 − Pearson's correlation of its voxels between stimuli."
         )
 
     def split_in_words(self, split: str) -> str:

@@ -86,11 +86,11 @@ def select_files(
         raise BadInput("no files are selected", expected="regions, annotations or motion energy")
     if endpoint_url is not None:
         check_address(endpoint_url, "address of the mirror")
-        files = [replace(file, url=address_of(file.path, endpoint_url)) for file in files]
+        files = [replace(file, url=bucket_address(file.path, endpoint_url)) for file in files]
     return files
 
 
-def address_of(path: str, endpoint_url: str = SERVER) -> str:
+def bucket_address(path: str, endpoint_url: str = SERVER) -> str:
     """The address of a file of the data set on the public server or on a mirror."""
     return f"{endpoint_url.rstrip('/')}/{FOLDER}/{quote(path)}"
 
@@ -141,7 +141,7 @@ def _remote_file(record: dict[str, str]) -> RemoteFile:
     path, digest = record["path"], record["digest"]
     if not _SHA256.fullmatch(digest):
         raise BadInput(f"sha256 of {path}", expected="64 hexadecimal digits", found=digest)
-    return RemoteFile(path, address_of(path), int(record["bytes"]), digest)
+    return RemoteFile(path, bucket_address(path), int(record["bytes"]), digest)
 
 
 def _subjects(subjects: Sequence[str] | None, known: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.seeding import seeded
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
 from alignhouse.ingest.models.sources.source import Built, ImageTransform, MissingWeights, TransformStyle
-from alignhouse.warehouse.errors import BadInput, in_words, near_names
+from alignhouse.warehouse.errors import BadInput, error_in_words, near_names
 from alignhouse.warehouse.files import sha256_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class FunctionSource:
                 returned = function()
         except Exception as error:
             raise BadInput(
-                _what(network.name, network.source_id), expected=_RETURNS, found=in_words(error)
+                _what(network.name, network.source_id), expected=_RETURNS, found=error_in_words(error)
             ) from error
         module, transform = _checked(network, returned)
         identity = f"function:{code}:state={state_sha256(module)}"
@@ -166,7 +166,7 @@ def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callabl
         raise BadInput(
             _what(network, address),
             expected=f"a module {where} that can be imported",
-            found=in_words(error),
+            found=error_in_words(error),
             hint=f"searched in {folder}, then in sys.path",
         ) from error
     _refuse_another(network, module, folder)

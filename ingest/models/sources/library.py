@@ -16,7 +16,7 @@ from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
 from alignhouse.ingest.models.sources.source import Built, ImageTransform, MissingWeights, TransformStyle
 from alignhouse.ingest.models.states import check_sha256, load_strictly, read_state
-from alignhouse.warehouse.errors import AlignhouseError, BadInput, in_words
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, error_in_words
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +103,7 @@ class LibrarySource(ABC):
             raise BadInput(
                 f"network {network.name}",
                 expected=f"{self.name} to build {network.source_id}",
-                found=in_words(error),
+                found=error_in_words(error),
             ) from error
 
 

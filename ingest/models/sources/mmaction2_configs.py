@@ -13,7 +13,7 @@ from typing import Any
 
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
-from alignhouse.warehouse.errors import BadInput, in_words, near_names
+from alignhouse.warehouse.errors import BadInput, error_in_words, near_names
 
 _PREPROCESSOR = "ActionDataPreprocessor"
 
@@ -75,7 +75,9 @@ def own_config(network: str, name: str, folder: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = Config.fromfile(path).to_dict()
     except Exception as error:  # a configuration is Python code
-        raise BadInput(f"configuration of network {network}", expected=path, found=in_words(error)) from error
+        raise BadInput(
+            f"configuration of network {network}", expected=path, found=error_in_words(error)
+        ) from error
     model = config.get("model")
     preprocessor = model.get("data_preprocessor") if isinstance(model, dict) else None
     if not isinstance(preprocessor, dict) or preprocessor.get("type") != _PREPROCESSOR:

@@ -202,7 +202,7 @@ def test_an_empty_frame_gives_a_figure_that_says_so(
 def test_missing_noise_ceilings_leave_the_points(best_layers: Build) -> None:
     plot = best_layer_by_group(best_layers(), pl.DataFrame(), protocol="sound")
     assert plot.data.height == 12
-    assert "No noise ceiling is known" in plot.labels.caption
+    assert "There is no noise ceiling" in plot.labels.caption
 
 
 def test_ceilings_of_other_stimuli_are_refused(best_layers: Build, ceilings: Build) -> None:

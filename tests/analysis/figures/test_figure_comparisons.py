@@ -79,7 +79,7 @@ def test_sides_without_ceilings_and_data_without_sides_say_so(
     best_layers: Build, said: Said, tmp_path: Any
 ) -> None:
     plot = hemispheres(sides(best_layers, ceilings=False), protocol="sound", width=3.5)
-    assert "No noise ceiling is known" in said(plot)
+    assert "There is no noise ceiling" in said(plot)
     assert save_figure(plot, tmp_path, "sides", formats=["svg"])["svg"].read_bytes().startswith(b"<?xml")
     empty: Any = hemispheres(pl.DataFrame(), protocol="sound")
-    assert "no region was scored left and right apart" in empty.layers[0].geom.aes_params["label"]
+    assert "no region was scored separately left and right" in empty.layers[0].geom.aes_params["label"]

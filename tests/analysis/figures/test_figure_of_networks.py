@@ -128,7 +128,7 @@ def test_networks_without_gflops_leave_a_panel_that_says_so(drawn: Drawn, said: 
     by_figure = dict(
         words.with_columns(pl.col("figure").cast(pl.String)).select("figure", "label").iter_rows()
     )
-    assert by_figure["gflops"] == "not known of\nany network"
+    assert by_figure["gflops"] == "unknown for\nall networks"
     assert by_figure["top1"].startswith("r = ")
     assert "GFLOPs: 5" in said(plot)
 
@@ -203,7 +203,7 @@ def test_networks_stand_in_the_order_of_each_region(ceilings: Build, drawn: Draw
 
 
 def test_a_ranking_without_ceilings_says_so(said: Said) -> None:
-    assert "No noise ceiling is known" in said(ranking(subjects(1, 1), pl.DataFrame(), protocol="sound"))
+    assert "There is no noise ceiling" in said(ranking(subjects(1, 1), pl.DataFrame(), protocol="sound"))
 
 
 def trained(*, several: bool) -> pl.DataFrame:

@@ -58,9 +58,9 @@ def test_regions_without_a_ceiling_are_named(whole: Results) -> None:
     lacking = whole.noise_ceiling.with_columns(
         lower=pl.when(pl.col("roi") == "V2").then(None).otherwise("lower")
     )
-    assert said(whole, noise_ceiling=lacking) == ["There is no noise ceiling of V2: it takes two subjects."]
+    assert said(whole, noise_ceiling=lacking) == ["There is no noise ceiling of V2: it needs two subjects."]
     nothing = said(whole, noise_ceiling=pl.DataFrame())
-    assert nothing == ["There is no noise ceiling of any region: it takes two subjects."]
+    assert nothing == ["There is no noise ceiling of any region: it needs two subjects."]
 
 
 def test_a_network_without_a_score_is_named(whole: Results) -> None:
@@ -73,7 +73,10 @@ def test_a_network_without_a_score_is_named(whole: Results) -> None:
     ("column", "sentence"),
     [
         ("p_value", "18 best layers have no p-value: run alignhouse analyse rsa STUDY.toml."),
-        ("q_value", "The tests are not corrected for their number: run alignhouse analyse rsa STUDY.toml."),
+        (
+            "q_value",
+            "The p-values are not corrected for the number of tests: run alignhouse analyse rsa STUDY.toml.",
+        ),
         (
             "rho_lower",
             "There are no intervals: run alignhouse analyse uncertainty STUDY.toml, with [analysis] "
@@ -93,28 +96,30 @@ def test_choices_on_other_stimuli_that_were_not_done(whole: Results) -> None:
 def test_groups_that_cannot_be_compared(whole: Results) -> None:
     one = whole.best_layer.with_columns(model_type=pl.lit("CNNs"))
     assert said(whole, best_layer=one) == [
-        "All networks are of one model type, CNNs: there are no groups to compare."
+        "All networks have the same model type, CNNs: there are no groups to compare."
     ]
     [only] = said(whole, group_comparison=pl.DataFrame())
-    assert only.startswith("Groups by model type are drawn but not compared: name model_type in [report]")
+    assert only.startswith(
+        "Groups by model type are drawn but not compared: add model_type to group_by in [report]"
+    )
     single = whole.best_layer.with_columns(
         model_type=pl.when(pl.col("model") == "ViT").then(pl.lit("lonely")).otherwise("model_type")
     )
     sentence = said(whole, best_layer=single)
-    assert sentence == ["By model type, the groups Transformers and lonely are a single network each."]
+    assert sentence == ["By model type, the groups Transformers and lonely have a single network each."]
     three = single.filter(pl.col("model") != "ViT-2")
-    assert said(whole, best_layer=three) == ["By model type, the group lonely is a single network."]
+    assert said(whole, best_layer=three) == ["By model type, the group lonely has a single network."]
 
 
 def test_networks_without_figures_are_named(whole: Results) -> None:
     for column, sentence in (
-        ("gflops", "The GFLOPs of TSN are not known."),
-        ("parameters", "The number of parameters of TSN is not known."),
-        ("top1", "The top-1 accuracy of TSN is not known."),
+        ("gflops", "The GFLOPs of TSN are unknown."),
+        ("parameters", "The number of parameters of TSN is unknown."),
+        ("top1", "The top-1 accuracy of TSN is unknown."),
     ):
         lacking = whole.networks.with_columns(
             pl.when(pl.col("model") == "TSN").then(None).otherwise(column).alias(column)
         )
         assert said(whole, networks=lacking) == [sentence]
     nothing = whole.networks.with_columns(gflops=pl.lit(None))
-    assert said(whole, networks=nothing) == ["The GFLOPs of all networks are not known."]
+    assert said(whole, networks=nothing) == ["The GFLOPs of all networks are unknown."]

@@ -138,7 +138,7 @@ def test_the_summary_names_the_best_network_of_each_region_group(written: Callab
     # TSN: rho .30 in V1, .29 in V2, .28 in MT.
     sentences = written().texts["li"]
     assert "3 networks, 3 regions, 10 subjects." in sentences
-    assert any("TSN with V1, at its layer fc (rho = 0.300, p < 0.001)" in each for each in sentences)
+    assert any("TSN with V1, at layer fc (rho = 0.300, p < 0.001)" in each for each in sentences)
     of_ceiling = "lower noise ceiling 0.350, 84 % of it"
     assert f"Early regions: TSN aligns best (mean rho over 2 regions 0.295; {of_ceiling})." in sentences
     assert "Lateral region: TSN aligns best (rho 0.280; lower noise ceiling 0.350, 80 % of it)." in sentences

@@ -138,7 +138,7 @@ def test_protocols_that_agree_and_that_do_not() -> None:
     ],
 )
 def test_lists_in_words(found: list[str], text: str) -> None:
-    assert words.named(found) == text
+    assert words.listed(found) == text
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_how_many_best_layers_are_significant(q: list[float], family: list[float
     )
     given = (
         "false discovery rate 0.05, Benjamini-Hochberg",
-        "against the highest that chance gives over all networks and regions",
+        "against the maximum of the nulls over all networks and regions",
     )
     assert statistics_words.significant_layers(rows) == sentence.format(*given)
     assert statistics_words.significant_layers(rows.with_columns(q_value=pl.lit(None, pl.Float64))) == ""
@@ -250,7 +250,7 @@ def test_what_size_has_to_do_with_it() -> None:
             "n_networks": 99,
         }
     )
-    by = "(by 90 % intervals of Spearman's correlation over 99 networks)"
+    by = "(90 % intervals of Spearman's correlation over 99 networks)"
     assert statistics_words.complexity_in_words(rows) == [
         f"Networks with more parameters align neither better nor worse, in any of 1 region {by}.",
         f"Networks with more GFLOPs align better in 1 and worse in 1 of 2 regions {by}.",

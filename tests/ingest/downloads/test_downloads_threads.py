@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from alignhouse.ingest.downloads.threads import Halted, in_threads
+from alignhouse.ingest.downloads.threads import Halted, each_in_threads
 
 
 def test_every_item_is_worked_on_and_heard_of():
     heard: list[object] = []
-    in_threads(lambda item, link: link.tell(item), range(100), 7, heard.append)
+    each_in_threads(lambda item, link: link.tell(item), range(100), 7, heard.append)
     assert sorted(heard) == list(range(100))
-    in_threads(lambda item, link: link.tell(item), [], 7, pytest.fail)
+    each_in_threads(lambda item, link: link.tell(item), [], 7, pytest.fail)
 
 
 def test_what_a_worker_raises_is_raised_here_and_stops_the_others():
@@ -33,7 +33,7 @@ def test_what_a_worker_raises_is_raised_here_and_stops_the_others():
             raise
 
     with pytest.raises(ZeroDivisionError, match="in a thread"):
-        in_threads(work, range(100), 4, pytest.fail)
+        each_in_threads(work, range(100), 4, pytest.fail)
     assert sorted(begun) == [0, 1, 2, 3]
     assert sorted(halted) == [1, 2, 3]
 
@@ -47,7 +47,7 @@ def test_a_worker_may_stop_all_and_its_messages_are_still_heard():
         if item == 2:
             link.stop.set()
 
-    in_threads(work, range(10), 1, heard.append)
+    each_in_threads(work, range(10), 1, heard.append)
     assert heard == [0, 1, 2]
 
 
@@ -64,7 +64,7 @@ def test_a_thread_that_cannot_be_woken_does_not_keep_the_caller(monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        in_threads(work, range(3), 3, hear)
+        each_in_threads(work, range(3), 3, hear)
     assert any(thread.is_alive() for thread in threads)
     assert all(thread.daemon for thread in threads)
     over.set()

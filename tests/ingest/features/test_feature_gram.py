@@ -13,7 +13,7 @@ from alignhouse.ingest.features.distances import rdm_of_rows
 from alignhouse.ingest.features.gram import (
     centre_stimuli,
     component_scores,
-    correlation_rdm,
+    correlation_rdm_of_gram,
     row_centred_gram,
     share_between_stimuli,
 )
@@ -37,7 +37,7 @@ def test_the_rdm_is_scipys_correlation_distance_whatever_the_blocks(
 ) -> None:
     x = features(n, width, seed)
     gram = row_centred_gram(in_blocks(x, columns), x.mean(axis=1))
-    np.testing.assert_allclose(correlation_rdm(gram), pdist(x, "correlation"), atol=1e-12)
+    np.testing.assert_allclose(correlation_rdm_of_gram(gram), pdist(x, "correlation"), atol=1e-12)
 
 
 def test_nearly_equal_patterns_on_a_large_offset_keep_their_small_distances() -> None:
@@ -46,13 +46,15 @@ def test_nearly_equal_patterns_on_a_large_offset_keep_their_small_distances() ->
     gram = row_centred_gram(in_blocks(x, 333), x.mean(axis=1))
     expected = pdist(x, "correlation")
     assert 0 < expected.max() < 1e-7
-    np.testing.assert_allclose(correlation_rdm(gram), expected, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(correlation_rdm_of_gram(gram), expected, rtol=0, atol=1e-14)
 
 
 def test_centring_across_stimuli_removes_each_features_mean() -> None:
     x = features(9, 50)
     gram = centre_stimuli(row_centred_gram([x], x.mean(axis=1)))
-    np.testing.assert_allclose(correlation_rdm(gram), pdist(x - x.mean(axis=0), "correlation"), atol=1e-12)
+    np.testing.assert_allclose(
+        correlation_rdm_of_gram(gram), pdist(x - x.mean(axis=0), "correlation"), atol=1e-12
+    )
 
 
 def test_the_share_between_stimuli_is_that_of_the_centred_features() -> None:
@@ -69,7 +71,7 @@ def test_a_pattern_without_variance_is_an_error() -> None:
     x = features(4, 10)
     x[2] = 3.0
     with pytest.raises(BadInput, match="stimulus 3 of 4"):
-        correlation_rdm(row_centred_gram([x], x.mean(axis=1)))
+        correlation_rdm_of_gram(row_centred_gram([x], x.mean(axis=1)))
 
 
 @pytest.mark.parametrize(("n", "width", "components"), [(24, 700, 22), (12, 40, 5), (20, 9, 9)])

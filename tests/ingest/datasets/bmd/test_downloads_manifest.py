@@ -11,7 +11,7 @@ import pytest
 from alignhouse.ingest.datasets.bmd.layout import find_beta_files
 from alignhouse.ingest.datasets.bmd.manifest import (
     MANIFEST,
-    address_of,
+    bucket_address,
     known_files,
     read_manifest,
     select_files,
@@ -141,11 +141,13 @@ def test_files_are_at_the_public_bucket_by_default():
 def test_a_mirror_has_the_same_bucket_and_paths(mirror):
     at_mirror, public = select_files("A", endpoint_url=mirror), select_files("A")
     assert at_mirror[0].url == f"{mirror.rstrip('/')}/openneuro.org/ds005165/{public[0].path}"
-    assert [replace(file, url=address_of(file.path)) for file in at_mirror] == public
+    assert [replace(file, url=bucket_address(file.path)) for file in at_mirror] == public
 
 
 def test_characters_that_an_address_cannot_have_are_escaped():
-    assert address_of("a b/c?#%.pkl", "https://m") == "https://m/openneuro.org/ds005165/a%20b/c%3F%23%25.pkl"
+    assert (
+        bucket_address("a b/c?#%.pkl", "https://m") == "https://m/openneuro.org/ds005165/a%20b/c%3F%23%25.pkl"
+    )
 
 
 @pytest.mark.parametrize("mirror", ["ftp://mirror", "mirror", "", "https://user:secret@mirror"])
