@@ -15,22 +15,6 @@ SAME_BY_DESIGN = {
     "figure": "the command has the name of what it draws",
     "rebuild": "the command has the name of the function that it calls",
     "ingest_inputs": "the command has the name of the function that it calls",
-    "build_pretrained": "each source of networks offers this function",
-    "build_random": "each source of networks offers this function",
-    "published_transform": "each source of networks offers this function",
-    # The names below still mean different things and are to be renamed.
-    "Answer": "to be renamed",
-    "Plan": "to be renamed",
-    "Silent": "to be renamed",
-    "Together": "to be renamed",
-    "Version": "to be renamed",
-    "bring": "to be renamed",
-    "bytes_in_part": "to be renamed",
-    "correlation_rdm": "to be renamed",
-    "in_threads": "to be renamed",
-    "in_words": "to be renamed",
-    "read_arrays": "to be renamed",
-    "write": "to be renamed",
 }
 
 

@@ -74,7 +74,7 @@ def correlation_rdm_of_gram(gram: Matrix) -> Matrix:
 
 
 def angle_rdm(gram: Matrix, what: str, expected: str) -> Matrix:
-    """1 - cosine of the angle between rows, from their inner products; condensed like `correlation_rdm_of_gram`.
+    """1 - cosine of the angle between rows, from their inner products; condensed.
 
     Parameters
     ----------
