@@ -19,11 +19,22 @@ CEILINGS = {
 }
 
 
-@pytest.fixture(scope="module")
-def warehouse(test_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+PROTOCOLS = 'protocols = ["sound", "paper"]'
+FEW_DRAWS = f"{PROTOCOLS}\npermutations = 50\nbootstraps = 20\nhalvings = 2"
+
+
+@pytest.fixture(scope="module", params=["few draws", pytest.param("all draws", marks=pytest.mark.slow)])
+def warehouse(
+    test_data: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Path:
+    """The example's study with fewer permutations and bootstraps, or as it stands."""
     folder = tmp_path_factory.mktemp("cichy78")
     study = folder / "cichy78.toml"
-    study.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert PROTOCOLS in text
+    study.write_text(
+        text.replace(PROTOCOLS, FEW_DRAWS) if request.param == "few draws" else text, encoding="utf-8"
+    )
     environment = {"CICHY78": str(test_data / "cichy78")}
     done = alignhouse("run", str(study), "--no-report", folder=folder, environment=environment)
     assert done.returncode == 0, done.stderr

@@ -84,6 +84,7 @@ def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_do
 
 def test_limits_on_the_command_line_go_before_those_of_the_study(networks: Callable[[str], Any]) -> None:
     study = networks("limited")
+    study.change('"AlexNet", "cait_xxs24_224"', '"AlexNet"')
     refused = study.alignhouse(*EXTRACT, "--scratch", "1MB", "--memory", "4MB")
     assert refused.returncode == 1
     assert "at most 1.0 MB of scratch" in refused.stdout

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,8 +24,9 @@ def reported(copy_finished: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def in_one_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures as SVG alone, for tests whose subject is not their files."""
+    """Figures as SVG alone, however large, for tests whose subject is not their files."""
     monkeypatch.setattr(pictures, "FORMATS", ("svg",))
+    monkeypatch.setattr(pictures, "MOST_BYTES_OF_SVG", sys.maxsize)
 
 
 @pytest.fixture
