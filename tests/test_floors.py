@@ -85,14 +85,7 @@ def test_a_room_imports_only_from_floors_below_it(room: str) -> None:
     assert not faults
 
 
-@pytest.mark.parametrize(
-    "room",
-    [
-        "analysis",
-        # Remove the mark when these files have moved: strict, so that it cannot be forgotten.
-        pytest.param("ingest", marks=pytest.mark.xfail(strict=True, reason="betas still import datasets")),
-    ],
-)
+@pytest.mark.parametrize("room", ["analysis", "ingest"])
 def test_the_folders_of_a_room_import_downwards_only(room: str) -> None:
     floor = {folder: number for number, folders in enumerate(STACKS[room]) for folder in folders}
     faults = set()
