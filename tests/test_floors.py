@@ -120,6 +120,21 @@ def test_the_rooms_are_linked_into_the_package(room: str) -> None:
     assert link.readlink() == Path("..") / room
 
 
+def test_the_top_floor_writes_no_sql_and_builds_no_arrow() -> None:
+    """Commands hand on the SQL that a person types; their own would be a second home of the schema."""
+    faults = []
+    for path in python_files("alignhouse"):
+        if "pyarrow" in {module.split(".")[0] for module in imported_modules(path)}:
+            faults.append(f"{path.relative_to(ROOT)} imports pyarrow")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            literal = any(isinstance(each, ast.Constant | ast.JoinedStr) for each in node.args)
+            if node.func.attr in ("sql", "execute") and literal:
+                faults.append(f"{path.relative_to(ROOT)}, line {node.lineno}: SQL")
+    assert not faults
+
+
 def test_the_sql_floor_knows_no_python() -> None:
     [only] = (ROOT / "sql").rglob("*.py")
     assert [type(node) for node in ast.parse(only.read_text(encoding="utf-8")).body] == [ast.Expr]

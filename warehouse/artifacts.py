@@ -19,14 +19,13 @@ from urllib.parse import quote
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.files import move_into_place, sha256_of
 from alignhouse.warehouse.jobs import Job, Output, canonical
-from alignhouse.warehouse.vectors import StoredVectors, VectorFile, read_vectors
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
-
-if TYPE_CHECKING:
     import pyarrow as pa
+
+    from alignhouse.warehouse.vectors import StoredVectors, VectorFile
 
 FOLDERS = ("betas", "rdms", "nulls", "bootstraps", "facts")
 SCRATCH = "scratch"
@@ -75,14 +74,20 @@ class Artifact:
 
     def vectors(self, column: str) -> tuple[pl.DataFrame, np.ndarray]:
         """The name columns (n_rows) and the vectors (n_rows, n_values) of a vector column."""
+        from alignhouse.warehouse.vectors import read_vectors
+
         return read_vectors(self.file, column)
 
     def lazy_vectors(self, column: str) -> StoredVectors:
         """The vectors (n_rows, n_values), loaded each time that `np.asarray` needs them."""
+        from alignhouse.warehouse.vectors import StoredVectors
+
         return StoredVectors(self.file, column)
 
     def vector_file(self, column: str) -> VectorFile:
         """The open file, for reading some of its vectors; a context manager."""
+        from alignhouse.warehouse.vectors import VectorFile
+
         return VectorFile(self.file, column)
 
     def table_rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:

@@ -94,6 +94,19 @@ class Warehouse:
                 self._check_known(bound[each.name], *each.known_in)
         return self.sql(asked.sql, bound)
 
+    def tables(self) -> duckdb.DuckDBPyRelation:
+        """The tables and views: table_name, table_type."""
+        return self.sql(statement("tables"))
+
+    def columns(self, table: str) -> duckdb.DuckDBPyRelation:
+        """The columns of a table or view, with their types."""
+        quoted = table.replace('"', '""')
+        return self.sql(f'describe "{quoted}"')
+
+    def names(self) -> list[str]:
+        """The names of all tables, views and columns, sorted."""
+        return [name for (name,) in self.sql(statement("names")).fetchall()]
+
     def close(self) -> None:
         self.connection.close()
 

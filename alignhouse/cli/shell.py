@@ -74,11 +74,7 @@ class Shell(cmd.Cmd):
 
     def completenames(self, text: str, *ignored: object) -> list[str]:
         """Names of tables and columns that begin with `text`."""
-        names = self._warehouse.sql(
-            "select table_name from information_schema.tables"
-            " union select column_name from information_schema.columns order by all"
-        ).fetchall()
-        return [name for (name,) in names if name.startswith(text)]
+        return [name for name in self._warehouse.names() if name.startswith(text)]
 
     def completedefault(self, *ignored: object) -> list[str]:
         """The same names as at the beginning of a line."""
@@ -90,13 +86,9 @@ class Shell(cmd.Cmd):
             return True
         with _errors_shown():
             if name == "tables":
-                self._print(
-                    "select table_name, table_type from information_schema.tables"
-                    " where table_schema = 'main' order by table_name"
-                )
+                write_answer(self._warehouse.tables(), "table", None)
             elif name == "schema" and len(arguments) == 1:
-                quoted = arguments[0].replace('"', '""')
-                self._print(f'describe "{quoted}"')
+                write_answer(self._warehouse.columns(arguments[0]), "table", None)
             elif name == "ask" and not arguments:
                 list_questions()
             elif name == "ask":
@@ -110,12 +102,9 @@ class Shell(cmd.Cmd):
     def _answer(self) -> None:
         query, self._lines = "\n".join(self._lines), []
         with _errors_shown():
-            self._print(query)
-
-    def _print(self, query: str) -> None:
-        answer = self._warehouse.sql(query)
-        if answer is not None:
-            write_answer(answer, "table", None)
+            answer = self._warehouse.sql(query)
+            if answer is not None:
+                write_answer(answer, "table", None)
 
     def _reset_prompt(self) -> None:
         waiting = "...> " if self._lines else "sql> "
