@@ -43,7 +43,7 @@ class Artifact:
     artifact : its name. job : the key of the job that made it.
     position, of : its place among the files of that job, from 0, and their number.
     path : relative to the warehouse. root : the warehouse.
-    rows : how many it holds. table, slot : see `Output`.
+    n_rows : how many rows it holds. table, slot : see `Output`.
     """
 
     artifact: str
@@ -57,7 +57,7 @@ class Artifact:
     path: str
     sha256: str
     bytes: int
-    rows: int
+    n_rows: int
     table: str | None
     slot: tuple[str, ...]
     root: Path = field(compare=False, repr=False)
@@ -90,7 +90,7 @@ class Artifact:
 
         return VectorFile(self.file, column)
 
-    def table_rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of a table, or some of their columns; of vectors, ask for the name columns alone."""
         import polars as pl
 
@@ -156,7 +156,7 @@ def load(root: Path, path: Path) -> Artifact:
         path=path.relative_to(root).as_posix(),
         sha256=sha256_of(path),
         bytes=path.stat().st_size,
-        rows=pq.read_metadata(path).num_rows,
+        n_rows=pq.read_metadata(path).num_rows,
         table=about["table"],
         slot=tuple(about["slot"]),
         root=root,

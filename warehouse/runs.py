@@ -88,11 +88,6 @@ class Run:
         if held:
             self.register([each for each, _ in held])
 
-    def has(self, job: Job) -> bool:
-        """Whether `do` would find the job done."""
-        finished, adoptable, _ = self._sorted_out([job])
-        return bool(finished or adoptable)
-
     def missing(self, jobs: Iterable[Job]) -> set[str]:
         """The keys of those jobs that `do` would have to do."""
         _, _, todo = self._sorted_out(jobs)

@@ -272,7 +272,7 @@ class Writer:
                 "path": [each.path for each in written],
                 "sha256": [each.sha256 for each in written],
                 "bytes": [each.bytes for each in written],
-                "rows": [each.rows for each in written],
+                "rows": [each.n_rows for each in written],
                 "settings": [canonical(each.settings) for each in written],
                 "inputs": [canonical(each.inputs) for each in written],
                 "table_name": [each.table for each in written],

@@ -167,7 +167,7 @@ def conditions_of(betas: BetasOfSubjects, splits: Sequence[str]) -> Conditions:
     """
     by_split: dict[str, tuple[str, ...]] = {}
     for split in splits:
-        with_voxels = next((each for each in _artifacts(betas, split) if each.rows), None)
+        with_voxels = next((each for each in _artifacts(betas, split) if each.n_rows), None)
         if with_voxels is None:
             raise BadInput(f"no {split} betas with voxels are stored")
         with with_voxels.vector_file("beta") as file:

@@ -84,7 +84,7 @@ def bootstrap_batch(
         jobs=jobs,
         call=bootstrap,
         shared={"rdms": {model.name: model.rdms for model in models}, "brains": brains, "memory": memory},
-        sizes=tuple(model.rdms.rows for model in models),
+        sizes=tuple(model.rdms.n_rows for model in models),
         most=layers_at_a_time(brains, BYTES_PER_PAIR, memory),
         divisible=True,
     )

@@ -120,7 +120,7 @@ def inputs_of(model: Model, brains: Mapping[str, Artifact]) -> dict[str, str]:
 
 def read_facts(artifacts: Sequence[Artifact], table: str) -> pl.DataFrame:
     """The rows of the one artifact of `table` among a job's artifacts."""
-    return facts_of(artifacts, table).table_rows()
+    return facts_of(artifacts, table).rows()
 
 
 def facts_of(artifacts: Sequence[Artifact], table: str) -> Artifact:

@@ -89,7 +89,7 @@ def rsa_batch(
             "brains": brains,
             "memory": memory,
         },
-        sizes=tuple(model.rdms.rows for model in models),
+        sizes=tuple(model.rdms.n_rows for model in models),
         most=layers_at_a_time(brains, BYTES_A_PAIR, memory),
         divisible=True,
     )

@@ -40,7 +40,7 @@ def open_region(
         for of_part in artifacts:
             files.append({})
             for split, artifact in of_part.items():
-                if artifact.rows == 0:
+                if artifact.n_rows == 0:
                     absent = absent or str(artifact.about["absent"])
                 files[-1][split] = stack.enter_context(artifact.vector_file("beta"))
         _refuse_uneven(files, parts)

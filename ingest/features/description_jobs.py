@@ -71,7 +71,7 @@ def describe_model(job: Job, reporter: Reporter) -> Iterator[Output]:
 
 def layers_batch(protocol: str, model: str, rdms: Artifact) -> Batch:
     """The rows that describe a network's layers under a protocol, from its stored RDMs."""
-    layers = rdms.table_rows(["layer", "layer_index", "depth", "width"]).to_dict(as_series=False)
+    layers = rdms.rows(["layer", "layer_index", "depth", "width"]).to_dict(as_series=False)
     columns = {
         "protocol": [protocol] * len(layers["layer"]),
         "model": [model] * len(layers["layer"]),

@@ -60,7 +60,7 @@ def test_streamed_batches_equal_a_whole_table(tmp_path: Path) -> None:
     output = Output(("rdms",), (table.schema, iter(table.to_batches(max_chunksize=1))))
     batch = batch_of(Job("m", 1, {}, {}, ""), output)
     [artifact] = made(tmp_path, batch)
-    assert artifact.rows == 2
+    assert artifact.n_rows == 2
     np.testing.assert_array_equal(read_vectors(tmp_path / artifact.path, "rdm")[1], [[0, 1, 2], [3, 4, 5]])
 
 
@@ -127,7 +127,7 @@ def test_some_rows_of_a_file_are_read_without_the_others(tmp_path: Path, compres
     output = Output(("betas",), (schema, batches()), compress=compress)
     batch = batch_of(Job("betas", 1, {}, {}, ""), output)
     [artifact] = made(tmp_path, batch)
-    assert artifact.rows == 23
+    assert artifact.n_rows == 23
     with VectorFile(tmp_path / artifact.path, "beta") as file:
         assert (file.n_rows, file.n_values) == (23, 7)
         assert file.names("repetition") == list(range(23))

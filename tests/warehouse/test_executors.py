@@ -334,4 +334,4 @@ def test_outputs_that_are_known_are_written(tmp_path: Path) -> None:
     made = batch_of(Job("t", 1, {}, {}, "t"), Output(("facts", "table=t"), pa.table({"a": [1]})))
     [(_, artifacts)] = local(tmp_path, [made], starting)
     assert not isinstance(artifacts, Exception)
-    assert [each.rows for each in artifacts] == [1]
+    assert [each.n_rows for each in artifacts] == [1]

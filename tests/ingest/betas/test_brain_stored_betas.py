@@ -105,7 +105,7 @@ def test_voxels_below_the_threshold_are_left_out_everywhere(region):
 def test_a_region_of_which_a_part_is_empty_is_absent(region):
     root, stored, _ = region
     empty = store(root, "c", {name: values[..., :0] for name, values in content(3, 0).items()})
-    assert empty["train"].rows == 0
+    assert empty["train"].n_rows == 0
     with open_region([*stored, empty], ["a", "b", "c"]) as betas:
         assert betas.absent == "c has no voxels"
 
