@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -20,21 +21,24 @@ CEILINGS = {
 
 
 PROTOCOLS = 'protocols = ["sound", "paper"]'
-FEW_DRAWS = f"{PROTOCOLS}\npermutations = 50\nbootstraps = 20\nhalvings = 2"
+IN_SMALL = {
+    PROTOCOLS: f"{PROTOCOLS}\npermutations = 50\nbootstraps = 20\nhalvings = 2",
+    'include = ["AlexNet", "ResNet34", "seresnet50", "deit_small_patch16_224"]': 'include = ["AlexNet"]',
+}
 
 
-@pytest.fixture(scope="module", params=["few draws", pytest.param("all draws", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["in small", pytest.param("in full", marks=pytest.mark.slow)])
 def warehouse(
     test_data: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Path:
-    """The example's study with fewer permutations and bootstraps, or as it stands."""
+    """The example's study: with one network and few draws, or as it stands."""
     folder = tmp_path_factory.mktemp("cichy78")
     study = folder / "cichy78.toml"
     text = EXAMPLE.read_text(encoding="utf-8")
-    assert PROTOCOLS in text
-    study.write_text(
-        text.replace(PROTOCOLS, FEW_DRAWS) if request.param == "few draws" else text, encoding="utf-8"
-    )
+    for whole, small in IN_SMALL.items() if request.param == "in small" else ():
+        assert whole in text
+        text = text.replace(whole, small)
+    study.write_text(text, encoding="utf-8")
     environment = {"CICHY78": str(test_data / "cichy78")}
     done = alignhouse("run", str(study), "--no-report", folder=folder, environment=environment)
     assert done.returncode == 0, done.stderr
@@ -58,7 +62,10 @@ def test_every_network_is_scored_with_every_subject_and_says_that_it_is_untraine
         ).fetchall()
         query = "select count(*), min(frames), max(frames), max(fps) from stimulus"
         stimuli = opened.sql(query).fetchall()
-    assert len(counts) == 2 * 4 * 2
+    study = tomllib.loads(warehouse.with_name("cichy78.toml").read_text(encoding="utf-8"))
+    models = {f"{network}-random0" for network in study["networks"]["include"]}
+    assert len(counts) == 2 * len(models) * 2
+    assert {model for _, model, *_ in counts} == models
     assert {count for *_, count, _ in counts} == {15}
     assert {remark for *_, remark in counts} == {"random weights"}
     assert stimuli == [(78, 1, 1, None)]
