@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.analysis.jobs.interval_rows import bounds, chance
+from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
 from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, read_networks, rows_of
 from alignhouse.analysis.jobs.scope import (
     Model,
     Scope,
     as_single,
-    inputs_of,
-    layers_at_a_time,
     read_brains,
 )
 from alignhouse.analysis.statistics.bootstrap import BootstrapScores, bootstrap_scores, some_scores
@@ -29,14 +28,12 @@ from alignhouse.warehouse.vectors import vector_table
 VERSION = 1
 
 
-class BootstrapSettings(Scope):
+class BootstrapSettings(NetworkSettings):
     """Settings of the bootstraps of one network. draws : resamples of each. level : of the intervals."""
 
     seed: int
     draws: int
     level: float
-    model: str
-    remark: str
 
 
 @dataclass(frozen=True)
@@ -68,25 +65,21 @@ def bootstrap_batch(
     ----------
     brains : region -> artifact of its RDMs. memory : bytes for buffers.
     """
-    jobs = tuple(
-        Job(
-            method="bootstrap",
-            version=VERSION,
-            settings=BootstrapSettings(
-                **dict(scope), seed=seed, draws=draws, level=level, model=model.name, remark=model.remark
-            ).as_json(),
-            inputs=inputs_of(model, brains),
-            label=f"{model.name}, protocol {scope.protocol}",
+
+    def settings(model: Model) -> BootstrapSettings:
+        return BootstrapSettings(
+            **dict(scope), seed=seed, draws=draws, level=level, model=model.name, remark=model.remark
         )
-        for model in models
-    )
-    return Batch(
-        jobs=jobs,
-        call=bootstrap,
-        shared={"rdms": {model.name: model.rdms for model in models}, "brains": brains, "memory": memory},
-        sizes=tuple(model.rdms.n_rows for model in models),
-        most=layers_at_a_time(brains, BYTES_PER_PAIR, memory),
-        divisible=True,
+
+    return network_batch(
+        "bootstrap",
+        VERSION,
+        settings,
+        models,
+        brains,
+        bootstrap,
+        bytes_per_pair=BYTES_PER_PAIR,
+        memory=memory,
     )
 
 

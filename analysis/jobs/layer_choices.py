@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
 from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, StackedRdms, read_networks, rows_of
 from alignhouse.analysis.jobs.scope import (
     Brains,
     Model,
     Scope,
-    inputs_of,
-    layers_at_a_time,
     read_brains,
 )
 from alignhouse.analysis.kernels.similarity import FloatArray, correlate, rank
@@ -33,7 +32,7 @@ from alignhouse.warehouse.jobs import Job, Output
 VERSION = 1
 
 
-class LayerChoiceSettings(Scope):
+class LayerChoiceSettings(NetworkSettings):
     """Settings of one network's layer choices.
 
     Either train : the stimuli that layers are chosen on; or seed, halvings : of the halves of all stimuli.
@@ -42,8 +41,6 @@ class LayerChoiceSettings(Scope):
     train: tuple[str, ...] | None = None
     seed: int | None = None
     halvings: int | None = None
-    model: str
-    remark: str
 
     def as_json(self) -> dict[str, Any]:
         return {name: value for name, value in super().as_json().items() if value is not None}
@@ -76,25 +73,19 @@ def layer_choice_batch(
     train : the stimuli to choose layers on; if there are none, they are halved `halvings` times.
     """
     on: dict[str, Any] = {"train": tuple(sorted(train))} if train else {"seed": seed, "halvings": halvings}
-    jobs = tuple(
-        Job(
-            method="layer_choice",
-            version=VERSION,
-            settings=LayerChoiceSettings(
-                **dict(scope), **on, model=model.name, remark=model.remark
-            ).as_json(),
-            inputs=inputs_of(model, brains),
-            label=f"{model.name}, protocol {scope.protocol}",
-        )
-        for model in models
-    )
-    return Batch(
-        jobs=jobs,
-        call=choose_layers,
-        shared={"rdms": {model.name: model.rdms for model in models}, "brains": brains, "memory": memory},
-        sizes=tuple(model.rdms.n_rows for model in models),
-        most=layers_at_a_time(brains, BYTES_PER_PAIR, memory),
-        divisible=True,
+
+    def settings(model: Model) -> LayerChoiceSettings:
+        return LayerChoiceSettings(**dict(scope), **on, model=model.name, remark=model.remark)
+
+    return network_batch(
+        "layer_choice",
+        VERSION,
+        settings,
+        models,
+        brains,
+        choose_layers,
+        bytes_per_pair=BYTES_PER_PAIR,
+        memory=memory,
     )
 
 

@@ -110,14 +110,6 @@ def layers_at_a_time(brains: Mapping[str, Artifact], bytes_per_pair: int, memory
     return max(1, min(MOST_LAYERS_AT_A_TIME, memory // (n_pairs * bytes_per_pair)))
 
 
-def inputs_of(model: Model, brains: Mapping[str, Artifact]) -> dict[str, str]:
-    """The inputs of a job that holds one network against all regions."""
-    return {
-        "model": model.rdms.artifact,
-        **{f"brain/{roi}": each.artifact for roi, each in brains.items()},
-    }
-
-
 def read_facts(artifacts: Sequence[Artifact], table: str) -> pl.DataFrame:
     """The rows of the one artifact of `table` among a job's artifacts."""
     return facts_of(artifacts, table).rows()

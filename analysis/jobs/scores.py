@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
 from alignhouse.analysis.jobs.scope import (
     Brains,
     Model,
     Scope,
     find_layers,
-    inputs_of,
-    layers_at_a_time,
     read_brains,
 )
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
@@ -34,13 +33,11 @@ from alignhouse.warehouse.vectors import vector_batch, vector_schema
 RSA_VERSION = 2
 
 
-class RsaSettings(Scope):
+class RsaSettings(NetworkSettings):
     """Settings of the scores of one network. permutations, seed : of the stimuli, for the nulls."""
 
     permutations: int
     seed: int
-    model: str
-    remark: str
 
 
 @dataclass(frozen=True)
@@ -69,29 +66,25 @@ def rsa_batch(
     ----------
     brains : region -> artifact of its RDMs. memory : bytes for buffers.
     """
-    return Batch(
-        jobs=tuple(
-            _job(
-                RsaSettings(
-                    **dict(scope),
-                    permutations=permutations,
-                    seed=seed,
-                    model=model.name,
-                    remark=model.remark,
-                ),
-                inputs_of(model, brains),
-            )
-            for model in models
-        ),
-        call=score,
-        shared={
-            "rdms": {model.name: model.rdms for model in models},
-            "brains": brains,
-            "memory": memory,
-        },
-        sizes=tuple(model.rdms.n_rows for model in models),
-        most=layers_at_a_time(brains, BYTES_A_PAIR, memory),
-        divisible=True,
+
+    def settings(model: Model) -> RsaSettings:
+        return RsaSettings(
+            **dict(scope),
+            permutations=permutations,
+            seed=seed,
+            model=model.name,
+            remark=model.remark,
+        )
+
+    return network_batch(
+        "rsa",
+        RSA_VERSION,
+        settings,
+        models,
+        brains,
+        score,
+        bytes_per_pair=BYTES_A_PAIR,
+        memory=memory,
     )
 
 
@@ -129,16 +122,6 @@ def _ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains
     # Only the ranks are needed from here on.
     read_brains.forget()
     return brain.without_rdms(), ranked
-
-
-def _job(settings: RsaSettings, inputs: Mapping[str, str]) -> Job:
-    return Job(
-        method="rsa",
-        version=RSA_VERSION,
-        settings=settings.as_json(),
-        inputs=inputs,
-        label=f"{settings.model}, protocol {settings.protocol}",
-    )
 
 
 def _null_output(settings: RsaSettings, scored: NetworkScores) -> Output:
