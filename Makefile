@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# One process a core; a core that has done its share takes tests from another's.
-ON_ALL_CORES := -n auto --dist worksteal
+# One process per core; the tests of a file share its fixtures, so they stay in one process.
+ON_ALL_CORES := -n auto --dist loadfile
 
 .PHONY: demo test test-slow test-wheel test-networks fuzz lint clean
 

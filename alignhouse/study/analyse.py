@@ -211,9 +211,8 @@ class _Stages:
 
     def _train(self) -> frozenset[str]:
         """The stimuli that layers can be chosen on, if there are others to score them on."""
-        train = frozenset(each.name for each in self.stimuli if each.split == "train")
-        enough = FEWEST_CONDITIONS <= len(train) <= len(self.stimuli) - FEWEST_CONDITIONS
-        return train if enough else frozenset()
+        enough = FEWEST_CONDITIONS <= len(self.training) <= len(self.stimuli) - FEWEST_CONDITIONS
+        return self.training if enough else frozenset()
 
     def _labels(self, group_by: str, protocol: str) -> dict[str, str]:
         return {name: str(value) for name, value in self._facts_of_models(group_by, protocol).items()}

@@ -112,7 +112,7 @@ def broken_video(study: Any) -> str:
 
 def rdms_of_another_size(study: Any) -> str:
     np.savez(study.folder / "models" / "AlexNet" / "rdms.npz", layer=np.random.default_rng(0).random(45))
-    return "model RDM of AlexNet, layer: expected 12 conditions, one a stimulus, found 10"
+    return "model RDM of AlexNet, layer: expected 12 conditions, one per stimulus, found 10"
 
 
 def unknown_network(study: Any) -> str:

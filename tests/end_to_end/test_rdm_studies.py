@@ -61,7 +61,7 @@ def test_rows_follow_the_stimuli_only_where_the_user_says_so(lab: Any) -> None:
 @pytest.mark.parametrize(
     ("n", "names", "message"),
     [
-        (11, None, "conditions of .*EVC.npz: expected 12, one a stimulus, found 11"),
+        (11, None, "conditions of .*EVC.npz: expected 12, one per stimulus, found 11"),
         (12, [str(1001 + number) for number in range(11)] + ["2000"], "do not match.*(1012|2000)"),
         (12, None, None),
     ],

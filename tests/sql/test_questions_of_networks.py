@@ -261,8 +261,8 @@ def test_provenance_goes_back_to_the_raw_files(tmp_path: Any, tables: Any) -> No
         made = {}
         for roi in ("V1", "MT"):
             raw = [dict(tables["roi_part"][0], part=f"of {roi}")]
-            job = rows_batch("roi_part", raw, ("part",), {f"betas of {roi}": f"hash-{roi}"})
-            made[roi] = run.do(roi, [job])[job.key][0]
+            batch = rows_batch("roi_part", raw, ("part",), {f"betas of {roi}": f"hash-{roi}"})
+            made[roi] = run.do(roi, [batch])[batch.jobs[0].key][0]
         inputs = {f"brain/{roi}": artifact.artifact for roi, artifact in made.items()}
         run.do("facts", [rows_batch("alignment", alignment, ("model",), inputs)])
     with Warehouse.open(tmp_path / "w") as opened:
