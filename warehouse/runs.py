@@ -132,13 +132,14 @@ class Run:
         self.progress.stage(title, len(todo), len(results))
         chosen = self.executor or executor or local
         made: list[Artifact] = []
+        told: set[str] = set()
         kept_at = -math.inf
         try:
             doing = chosen(self.writer.folder, _pieces(batches, todo), self._starting, keep_going=keep_going)
             with contextlib.closing(doing):
                 for job, result in doing:
                     if isinstance(result, Exception):
-                        failures[job.key] = self._failed(job, result, keep_going, failures)
+                        failures[job.key] = self._told(job, result, told) if keep_going else result
                         continue
                     results[job.key] = result
                     made += result
@@ -152,14 +153,13 @@ class Run:
             self._keep(made, is_new=True)
         return results, failures
 
-    def _failed(
-        self, job: Job, error: Exception, keep_going: bool, before: Mapping[str, Exception]
-    ) -> Exception:
-        if not keep_going:
-            return error
+    def _told(self, job: Job, error: Exception, told: set[str]) -> Exception:
+        """Report the error of a job, unless a job with the same label failed in the same way."""
         words = error_in_words(error)
-        if words not in map(str, before.values()):
-            self.progress.say(f"Failed: {job.label}: {words}")
+        line = f"Failed: {job.label}: {words}"
+        if line not in told:
+            self.progress.say(line)
+            told.add(line)
         # Only its words: the error itself holds on to everything that was in memory where it was raised.
         return AlignhouseError(words)
 

@@ -164,3 +164,25 @@ def test_a_stage_forgets_what_its_batches_kept(tmp_path: Path) -> None:
         assert computed == [1]
         run.do("two", [Batch((job("c"),), call)])
     assert computed == [1, 1]
+
+
+def test_each_label_that_fails_is_said_once_for_the_same_reason(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    class Listening(Silent):
+        def say(self, line: str) -> None:
+            said.append(line)
+
+    def fails(jobs: Sequence[Job], reporter: Reporter) -> Iterator[list[Output]]:
+        raise BadInput("no weights")
+        yield []
+
+    # One network under two protocols, and another network.
+    one = Batch((Job("m", 1, {"p": 1}, {}, "one"), Job("m", 1, {"p": 2}, {}, "one")), fails)
+    two = Batch((Job("m", 1, {"p": 3}, {}, "two"),), fails)
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, Listening()) as run:
+        done, failures = run.try_each("Extracting", [one, two])
+    assert done == {}
+    assert said == ["Failed: one: no weights", "Failed: two: no weights"]
+    assert set(failures) == {each.key for each in (*one.jobs, *two.jobs)}
+    assert set(failures.values()) == {"no weights"}
