@@ -95,7 +95,7 @@ def test_limits_on_the_command_line_go_before_those_of_the_study(networks: Calla
     assert "passes over groups of layers" in parted.stderr
     wrong = study.alignhouse(*EXTRACT, "--memory", "much")
     assert wrong.returncode == 2
-    assert "memory: expected 'much' is no size" in wrong.stderr
+    assert "memory: expected 'much' is not a size" in wrong.stderr
 
 
 def test_a_device_that_is_none_is_refused(networks: Callable[[str], Any], tmp_path: Path) -> None:

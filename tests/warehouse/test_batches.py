@@ -94,7 +94,7 @@ def test_a_batch_that_is_not_divisible_fails_as_a_whole(tmp_path: Path) -> None:
     assert calls.made == [["a", "bad"]], "what failed for all is not tried again for each"
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, "gave no outputs for b"), (3, "for more jobs")])
+@pytest.mark.parametrize(("count", "expected"), [(1, "yielded no outputs for b"), (3, "for more jobs")])
 def test_a_function_gives_the_outputs_of_exactly_its_jobs(count: int, expected: str) -> None:
     def call(jobs: Sequence[Job], reporter: Reporter) -> Iterator[list[Output]]:
         for _ in range(count):

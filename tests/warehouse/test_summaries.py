@@ -134,7 +134,7 @@ def test_summaries_that_are_not_those_of_the_facts_are_found_and_made_anew(folde
         writer.mark_changed()
     with Warehouse.open(folder) as opened:
         found = stale_summaries(opened)
-    assert found[0].startswith("summary layer_score: 10 rows are not those of the facts")
+    assert found[0].startswith("summary layer_score: 10 rows differ from the facts")
     assert found[1].startswith("summary best_layer: ")
     rebuild(folder, "test")
     assert stored(folder) == before
