@@ -50,7 +50,7 @@ def test_h264_copies_are_preferred_and_split_by_number(tmp_path, inside):
 
 def test_a_stranger_among_the_h264_copies_is_refused(tmp_path):
     touch(tmp_path / "mp4_h264", "1001.mp4", "1103.mp4")
-    with pytest.raises(BadInput, match=r"1103\.mp4 is no video of the stimulus set"):
+    with pytest.raises(BadInput, match=r"1103\.mp4 is not a video of the stimulus set"):
         find_videos(tmp_path, "test")
 
 

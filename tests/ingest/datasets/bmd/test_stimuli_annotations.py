@@ -168,13 +168,13 @@ def test_what_cannot_be_meant_is_refused_by_file_video_and_field(tmp_path, chang
         ('{"0001": {"memorability_score": NaN}}', "expected numbers, found NaN"),
         ('{"0001": {"memorability_score": -Infinity}}', "found -Infinity"),
         ('{"0001": {"memorability_score": 1e999}}', "expected a finite number"),
-        ("{'0001': {}}", "is no JSON"),
-        ('{"0001": ', "is no JSON"),
-        ("", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ('{"0001": {"spoken_transcription": "\\ud83d"}}', "is no JSON: .*surrogates"),
-        ("[]", "no file of annotations"),
-        ("{}", "no file of annotations"),
+        ("{'0001': {}}", "is not JSON"),
+        ('{"0001": ', "is not JSON"),
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"0001": {"spoken_transcription": "\\ud83d"}}', "is not JSON: .*surrogates"),
+        ("[]", "not a file of annotations"),
+        ("{}", "not a file of annotations"),
         ('{"0001": []}', "video 0001: expected an object by field"),
         ('{"1103": {}}', "key '1103': expected a video"),
         ('{"1": {}}', "key '1': expected a video"),
@@ -193,7 +193,7 @@ def test_a_file_that_is_not_text_or_not_there_is_refused(tmp_path):
     with pytest.raises(BadInput, match=r"there is no file .*annotations\.json"):
         read_annotations("bmd", {"annotations": path})
     path.write_bytes(b'{"0001": {"set": "\xff"}}')
-    with pytest.raises(BadInput, match=r"annotations\.json is no JSON"):
+    with pytest.raises(BadInput, match=r"annotations\.json is not JSON"):
         read_annotations("bmd", {"annotations": path})
     with pytest.raises(BadInput, match="expected annotations or llm_frame_annotations, found notes"):
         read_annotations("bmd", {"notes": path})
