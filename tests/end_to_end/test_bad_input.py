@@ -1,4 +1,4 @@
-"""Bad input gets one clear line, exit code 2, and a warehouse that is as it was."""
+"""Bad input gives one clear line and exit code 2, and leaves the warehouse unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ with Writer(sys.argv[1], "alignhouse run other.toml"):
 
 
 class Bomb:
-    """Unpickled by anything that trusts it, it writes a file."""
+    """An object that writes a file when a trusting reader unpickles it."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -177,7 +177,7 @@ def assert_one_clear_line(done: subprocess.CompletedProcess[str], pattern: str) 
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_a_new_warehouse_is_not_even_begun(study: Any, fault: Callable[[Any], str]) -> None:
+def test_a_failed_run_creates_no_new_warehouse(study: Any, fault: Callable[[Any], str]) -> None:
     pattern = fault(study)
     assert_one_clear_line(study.run(), pattern)
     assert not study.warehouse.exists()
@@ -200,7 +200,7 @@ def test_the_bomb_of_these_tests_would_go_off(tmp_path: Path) -> None:
     assert (tmp_path / "exploded").exists()
 
 
-def test_a_second_writer_is_told_who_holds_the_lock(finished: Any) -> None:
+def test_a_second_writer_gets_an_error_that_names_the_lock_holder(finished: Any) -> None:
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(finished.warehouse)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

@@ -36,7 +36,7 @@ def test_the_keys_of_a_network_of_ones_own_are_there_with_their_help() -> None:
     assert keys == expected
 
 
-def test_what_is_to_be_filled_in_is_not_commented_out(tmp_path: Path) -> None:
+def test_keys_to_fill_in_are_not_commented_out(tmp_path: Path) -> None:
     assert tomllib.loads(study_template()) == {
         "study": {},
         "brain": {"path": "/data/bmd"},

@@ -64,7 +64,7 @@ def test_a_region_with_one_bound_has_a_line_and_no_band(best_layers: Build, ceil
 
 
 def with_tests(frame: pl.DataFrame, **p: float | None) -> pl.DataFrame:
-    """The frame with medians .15 of every group, and the p of the groups that are named."""
+    """The frame with a median of .15 for every group, and p-values for the given groups."""
     return frame.with_columns(
         group_median=pl.lit(0.15),
         group_p=pl.col("model_type").replace_strict(p, default=None, return_dtype=pl.Float64),

@@ -1,4 +1,4 @@
-"""A report on disk is whole at every moment, and its tables are files too."""
+"""A report on disk is complete at every moment, and its tables are also files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two large tables: what stands in them, what it sorts by, and what they can be filtered by."""
+"""The two large tables: their content, sort keys and filters."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_network_without_a_score_has_a_dash_and_one_group_needs_no_filter(cont
     assert "*:" not in table.note
 
 
-def test_all_that_is_known_of_a_best_layer(content: Content) -> None:
+def test_a_row_of_best_layers_has_all_facts(content: Content) -> None:
     table = best_layer_table(content().best_layer)
     titles = [column.title for column in table.columns]
     row = dict(zip(titles, table.rows[0], strict=True))

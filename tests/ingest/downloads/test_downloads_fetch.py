@@ -1,4 +1,4 @@
-"""Downloads from a server without faults: what is downloaded, verified, kept and replaced."""
+"""Downloads from a server without faults: files are downloaded, verified, kept or replaced."""
 
 from __future__ import annotations
 

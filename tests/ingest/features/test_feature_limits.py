@@ -1,4 +1,4 @@
-"""Extraction within limits of disk, memory and precision."""
+"""Extraction with limited disk, memory and precision."""
 
 from __future__ import annotations
 

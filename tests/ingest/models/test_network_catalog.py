@@ -1,4 +1,4 @@
-"""The catalog of networks: its content, the selection of networks, and the errors of wrong names."""
+"""The catalog of networks: its content, the selection of networks, and errors for wrong names."""
 
 from __future__ import annotations
 

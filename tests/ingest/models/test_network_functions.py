@@ -206,7 +206,7 @@ def test_what_a_transform_makes_is_checked(declare: Declare, made: str, takes: s
         transform(given)
 
 
-def test_in_a_study_of_random_weights_a_function_must_say_that_its_are(declare: Declare) -> None:
+def test_in_a_study_of_random_weights_a_function_must_declare_random_weights(declare: Declare) -> None:
     refuse_trained_functions([declare(weights="random")])
     with pytest.raises(
         BadInput, match=r'"random", but network mine .*expected weights = "random" in its decl'

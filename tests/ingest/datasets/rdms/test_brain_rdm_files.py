@@ -1,4 +1,4 @@
-"""RDMs that other people stored."""
+"""Files of RDMs from other labs."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_subjects_that_do_not_fit_the_rdms_are_refused(tmp_path, subjects, messa
         read_rdm_file(tmp_path / "a.npz")
 
 
-def test_a_broken_rdm_is_placed_by_the_names_that_are_known(tmp_path):
+def test_a_broken_rdm_is_located_by_the_known_names(tmp_path):
     stack = squares()
     stack[1, 2, 3] = np.inf
     names = {
@@ -168,7 +168,7 @@ def test_nan_in_a_condensed_rdm_names_subject_and_pair(tmp_path):
         (np.array([None]), "cannot be read.*objects"),
     ],
 )
-def test_what_is_no_rdm_is_refused(tmp_path, stored, message):
+def test_an_array_that_is_not_an_rdm_is_refused(tmp_path, stored, message):
     np.save(tmp_path / "a.npy", stored)
     with pytest.raises(BadInput, match=message) as caught:
         read_rdm_file(tmp_path / "a.npy")
