@@ -59,4 +59,4 @@ def test_the_study_is_that_of_the_defaults(tmp_path: Path) -> None:
         for line in study_template().splitlines()
     )
     file.write_text(uncommented, encoding="utf-8")
-    assert read_study(file) == study, "what stands behind # are the defaults"
+    assert read_study(file) == study, "commented lines show the defaults"

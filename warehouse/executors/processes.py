@@ -107,7 +107,7 @@ def _result(batch: Batch, future: Future[_Done]) -> _Done:
         return future.result()
     except BrokenProcessPool:
         raise AlignhouseError(
-            f"a worker process died during {batch.jobs[0].label} or a batch beside it",
+            f"a worker process died during {batch.jobs[0].label} or a parallel batch",
             hint="did it run out of memory? compute.memory limits it; run the same command again to continue",
         ) from None
     except Exception as error:

@@ -49,7 +49,7 @@ def find_beta_files(
     present = _subjects_in(folder)
     wanted = present if subjects is None else sorted(set(subjects), key=natural_key)
     if not wanted:
-        raise BadInput("no subjects were asked for", expected=f"some of {', '.join(present)}")
+        raise BadInput("no subjects are selected", expected=f"some of {', '.join(present)}")
     for subject in wanted:
         if subject not in present:
             raise BadInput(f"there is no subject {subject} in {folder}", hint=near_names(subject, present))

@@ -89,7 +89,7 @@ def _named(names: list[str], rows: Iterable[_Row], version: str) -> list[Region]
             known.setdefault(region.name, region)
     if not names:
         raise BadInput(
-            "no regions were asked for", expected="a list of names, or one of " + ", ".join(SELECTIONS)
+            "no regions are selected", expected="a list of names, or one of " + ", ".join(SELECTIONS)
         )
     for name in names:
         if name not in known:

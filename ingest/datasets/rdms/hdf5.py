@@ -160,7 +160,7 @@ def read_plain_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST
     rest = {key: member for key, member in found.items() if key not in names}
     arrays = {key: member for key, member in rest.items() if not is_group(member) and member.shape}
     candidates = [key for key, array in arrays.items() if could_be_rdm(array.shape)]
-    if len(arrays) == 1:  # is meant, whatever its shape: the error is then about that
+    if len(arrays) == 1:  # the only array is meant: report errors of its shape
         candidates = list(arrays)
     others = [
         f"{key} (a group)" if is_group(member) else f"{key} {member.shape}" for key, member in rest.items()

@@ -107,7 +107,7 @@ def _choose(variables: Sequence[Variable], path: Path) -> str:
     arrays = [each for each in variables if each.kind in _ARRAYS]
     shaped = [each for each in arrays if could_be_rdm(each.shape, subjects_last=True)]
     structs = [each for each in variables if RDM_FIELD in each.fields and all(each.shape)]
-    if not shaped and not structs and len(arrays) == 1:  # is meant: the error is then about its shape
+    if not shaped and not structs and len(arrays) == 1:  # the only array is meant: report errors of its shape
         shaped = arrays
     return the_one([each.name for each in shaped + structs], [str(each) for each in variables], path)
 

@@ -105,7 +105,7 @@ def test_more_missing_files_are_counted(tmp_path):
         (lambda root: root.mkdir(), ("B", PARTS), "no subjects in"),
         (lambda root: (root / "sub-01_notes").mkdir(parents=True), ("B", PARTS), "no subjects in"),
         (data_set, ("B", PARTS, ["sub-12"]), "no subject sub-12 .*did you mean sub-02"),
-        (data_set, ("B", PARTS, []), "no subjects were asked for"),
+        (data_set, ("B", PARTS, []), "no subjects are selected"),
         (data_set, ("b", PARTS), "expected A or B"),
     ],
 )

@@ -244,7 +244,7 @@ def test_pickles_are_refused_with_the_way_to_save_them(tmp_path):
         read_rdm_file(path)
     with pytest.raises(BadInput, match=r'found V1\.pkl .*file_type="hdf5"'):
         find_rdm_files(tmp_path)
-    touch(tmp_path, "V1.hdf5")  # has been saved anew
+    touch(tmp_path, "V1.hdf5")  # saved again
     assert list(find_rdm_files(tmp_path)) == ["V1"]
     touch(tmp_path, "V2.pickle")
     with pytest.raises(BadInput, match=r"found V2\.pickle"):
