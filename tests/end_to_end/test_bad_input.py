@@ -195,7 +195,7 @@ def test_a_warehouse_with_results_stays_as_it_was(finished: Any, fault: Callable
     assert finished.state() == before
 
 
-def test_the_bomb_of_these_tests_would_go_off(tmp_path: Path) -> None:
+def test_the_hostile_pickle_of_these_tests_runs_code_under_plain_pickle(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Bomb(tmp_path / "exploded")))
     assert (tmp_path / "exploded").exists()
 

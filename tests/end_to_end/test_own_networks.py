@@ -278,7 +278,7 @@ def test_scores_of_the_untrained_network_say_so_and_comparisons_say_of_which(don
     assert dict(groups) == {"CNNs": "", "Transformers": "random weights", "unknown": ""}
 
 
-def test_done_once_nothing_is_done_again(done: Done) -> None:
+def test_finished_jobs_are_not_done_again(done: Done) -> None:
     assert run_study(read_study(done.file), command="test").jobs_done == 0
 
 

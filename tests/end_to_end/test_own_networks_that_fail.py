@@ -77,7 +77,7 @@ def run(study: Any, until: str = "networks") -> Any:
         ),
     ],
 )
-def test_what_is_wrong_with_a_declaration_is_known_before_anything_is_done(
+def test_a_wrong_declaration_is_reported_before_anything_is_done(
     declaring: Any, name: str, keys: str, message: str
 ) -> None:
     declaring.declare(name, keys)

@@ -64,7 +64,7 @@ def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
 
 
 @pytest.mark.usefixtures("two_figures")
-def test_what_was_not_done_is_said_with_what_to_run(copy_finished: Callable[..., Any]) -> None:
+def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Callable[..., Any]) -> None:
     study = copy_finished(arguments=("analyse", "rsa", "study.toml"))
     done = study.alignhouse("report", "early")
     assert done.returncode == 0, done.stderr

@@ -261,7 +261,7 @@ def test_rows_of_many_files_replace_those_of_many_others(tmp_path: Path) -> None
         assert opened.sql(f"{from_own_file} and subject = settings->>'subject'").fetchall() == [(4,)]
 
 
-def test_where_a_job_fails_all_before_it_are_registered(tmp_path: Path) -> None:
+def test_if_a_job_fails_all_earlier_jobs_are_registered(tmp_path: Path) -> None:
     bad = failing_batch()
     with pytest.raises(BadInput, match="broken file"):
         do(tmp_path, *(subject_batch(name) for name in "abc"), bad, subject_batch("d"))

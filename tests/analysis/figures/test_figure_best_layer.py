@@ -144,7 +144,7 @@ def test_many_groups_have_no_brackets_and_the_caption_says_so(best_layers: Build
     assert "Too many groups for stars" in caption
 
 
-def test_by_protocol_every_network_stands_once_under_each(best_layers: Build, ceilings: Build) -> None:
+def test_by_protocol_every_network_appears_once_per_protocol(best_layers: Build, ceilings: Build) -> None:
     plot = best_layer_by_group(
         best_layers(protocols=["sound", "paper"]),
         ceilings(protocols=["sound", "paper"]),

@@ -295,7 +295,7 @@ def test_drawing_at_the_width_of_a_column_warns_of_nothing(
         (region_profile, 1),
     ],
 )
-def test_an_empty_answer_and_a_missing_column_are_told(draw: Any, frames: int, said: Said) -> None:
+def test_an_empty_answer_and_a_missing_column_are_reported(draw: Any, frames: int, said: Said) -> None:
     empty = draw(*[pl.DataFrame()] * frames, protocol="sound", source="bmd, test")
     assert empty.layers[0].geom.aes_params["label"] == "no rows"
     assert "sound protocol · bmd, test" in said(empty)

@@ -232,7 +232,7 @@ def test_on_paper_all_rows_are_there_and_nothing_is_cut_off(visit: Callable[...,
     assert all(sizes)
 
 
-def test_without_scripts_all_rows_stand_there_and_no_idle_controls(visit: Callable[..., Page]) -> None:
+def test_without_scripts_all_rows_are_shown_without_unusable_controls(visit: Callable[..., Page]) -> None:
     page = visit(java_script_enabled=False)
     assert page.locator(f"{LEADERBOARD} tbody tr:visible").count() == 6
     assert page.locator("form:visible").count() == 0

@@ -87,7 +87,7 @@ def test_a_row_of_best_layers_has_all_facts(content: Content) -> None:
     assert len(table.rows[0]) == len(table.keys[0])
 
 
-def test_columns_that_nothing_is_known_of_are_left_out(content: Content) -> None:
+def test_columns_without_values_are_left_out(content: Content) -> None:
     best = content().best_layer.with_columns(
         pl.lit(None, pl.Float64).alias(name) for name in ("rho_lower", "rho_upper", "q_value", "chosen_rho")
     )

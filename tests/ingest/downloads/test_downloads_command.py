@@ -60,7 +60,7 @@ def test_real_files_are_verified_and_those_that_the_server_lacks_are_named(serve
     assert not verified & {path for path, _ in server.gets()}
 
 
-def test_a_dry_run_tells_what_is_verified_already(server, real, fetch):
+def test_a_dry_run_lists_files_that_are_already_verified(server, real, fetch):
     fetch()
     server.asked.clear()
     code, out, _ = fetch("--dry-run")

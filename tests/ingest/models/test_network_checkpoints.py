@@ -90,7 +90,7 @@ def test_a_second_fetch_sends_no_request(server, offer, tmp_path):
     assert (again.fetched, again.bytes_fetched) == ([], 0)
 
 
-def test_files_that_a_person_put_there_count_if_right_and_are_noted(server, offer, tmp_path):
+def test_files_that_a_user_copied_there_are_accepted_if_correct_and_recorded(server, offer, tmp_path):
     [network] = offer("a")
     (tmp_path / network.weights).write_bytes(contents_of(server, [network])[network.weights])
     done = fetch_checkpoints([network], tmp_path)

@@ -134,7 +134,7 @@ def test_every_kind_of_tensor_counts_in_the_identity() -> None:
         ("1 / 0", "found ZeroDivisionError: division by zero"),
     ],
 )
-def test_what_a_function_gives_is_checked(declare: Declare, given: str, message: str) -> None:
+def test_the_result_of_a_function_is_checked(declare: Declare, given: str, message: str) -> None:
     network = declare(GOOD + f"\ndef other():\n    return {given}\n", "other")
     with pytest.raises(BadInput, match=rf"function own_\w+:other of network mine: .*{message}"):
         build_network(network, weights="pretrained")

@@ -98,7 +98,7 @@ def test_the_layout_is_recognised_only_if_it_changes_how_files_are_read(tmp_path
         assert found[0] == found[1]
 
 
-def test_what_is_missing_of_the_real_set_is_known_by_split():
+def test_missing_videos_of_the_real_set_are_listed_by_split():
     everything = [f"{number:04d}" for number in range(1, 1103)]
     assert missing_videos([]) == everything
     assert missing_videos(everything) == missing_videos(reversed(everything), "train") == []

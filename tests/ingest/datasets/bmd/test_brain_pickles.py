@@ -215,7 +215,7 @@ def bombs(flag: Path) -> dict[str, bytes]:
     return made
 
 
-def test_the_bombs_of_these_tests_do_go_off_under_plain_pickle(tmp_path):
+def test_the_hostile_pickles_of_these_tests_run_code_under_plain_pickle(tmp_path):
     for i, name in enumerate(
         ("os.system, protocol 2", "eval, protocol 4", "INST", "OBJ", "dotted name", "getattr of a module")
     ):
