@@ -1,4 +1,4 @@
-"""Whole processes, measured from outside."""
+"""Measures the time and memory of whole processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def measured(command: list[str], folder: Path | None = None) -> tuple[float, float]:
-    """Seconds and megabytes (peak resident) of a whole process in `folder`; SystemExit where it fails."""
+    """Seconds and megabytes (peak resident) of a process in `folder`; raises SystemExit if it fails."""
     began = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

@@ -1,4 +1,4 @@
-"""Shared fixtures. Small builders live beside the tests that use them."""
+"""Shared fixtures. Small builders are in the same folder as the tests that use them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-# As the command line has it: threads that wait spin briefly, so that tests may share the machine.
+# As on the command line: waiting threads spin only briefly, so that tests can share the machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-# One process a core runs the tests; each computes with one thread, or they would wait for each other. Read
-# when numpy and torch are loaded, here and in the processes that tests start.
+# Tests run in one process per core, so each process computes with one thread. numpy and torch read this when
+# they are loaded, here and in the processes that tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
@@ -25,7 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:
-    """The folder of real data that some tests compare with; they skip, saying so, where it is not set."""
+    """The folder of real data for some tests; they are skipped with a message if it is not set."""
     folder = os.environ.get("ALIGNHOUSE_TEST_DATA")
     if not folder:
         pytest.skip("set ALIGNHOUSE_TEST_DATA to the folder of real test data to run this test")
@@ -43,7 +43,7 @@ NO_CHROMIUM = (
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium, that of the system; tests skip, saying so loudly, where there is none."""
+    """The system's headless Chromium; tests are skipped with a clear message if it is missing."""
     found = os.environ.get("ALIGNHOUSE_CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
     if found is None:
         warnings.warn(NO_CHROMIUM, stacklevel=1)
@@ -58,7 +58,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """Say at the very end which tests had no browser: skipped is not passed."""
+    """List the tests without a browser at the very end, because a skipped test has not passed."""
     yield
     skipped = [
         each for each in terminalreporter.stats.get("skipped", []) if NO_CHROMIUM in str(each.longrepr)

@@ -1,4 +1,4 @@
-"""The floors of the house: a package imports only from floors below it, and light things stay light."""
+"""The layers of the package: each imports only from lower layers, and light modules stay light."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEAVY = (
 ROOMS = ("sql", "warehouse", "ingest", "analysis")
 
 
-# Folders of a room from the ground up: a folder imports from lower floors only.
+# Folders of a room from the lowest layer up: a folder imports only from lower layers.
 STACKS: dict[str, list[tuple[str, ...]]] = {
     "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",)],
     "ingest": [
@@ -50,7 +50,7 @@ STACKS: dict[str, list[tuple[str, ...]]] = {
 
 
 def python_files(*folders: str) -> list[Path]:
-    """Every Python file of some folders once: the links inside the package are not followed."""
+    """Every Python file of some folders once; links inside the package are not followed."""
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -121,7 +121,7 @@ def test_the_rooms_are_linked_into_the_package(room: str) -> None:
 
 
 def test_the_top_floor_writes_no_sql_and_builds_no_arrow() -> None:
-    """Commands hand on the SQL that a person types; their own would be a second home of the schema."""
+    """Commands only pass on SQL from the user; SQL of their own would duplicate the schema."""
     faults = []
     for path in python_files("alignhouse"):
         if "pyarrow" in {module.split(".")[0] for module in imported_modules(path)}:

@@ -1,4 +1,4 @@
-"""A public name means one thing in the whole house, and code that nothing uses is found."""
+"""A public name has one meaning in the whole package, and unused code is found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAME_BY_DESIGN = {
 
 
 def modules() -> list[Path]:
-    """Every module of the house once: the links inside the package are not followed."""
+    """Every module of the package once; links inside the package are not followed."""
     return sorted(path for room in HOUSE for path in (ROOT / room).rglob("*.py"))
 
 
@@ -40,7 +40,7 @@ def test_a_public_name_is_defined_in_one_module() -> None:
 
 
 def test_every_name_that_vulture_is_to_pass_over_is_still_defined() -> None:
-    """A name that was deleted or renamed must leave the list, or it hides the next one."""
+    """A deleted or renamed name must be removed from the list, or it hides the next unused one."""
     defined = set()
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

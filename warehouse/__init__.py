@@ -1,6 +1,6 @@
-"""The warehouse: DuckDB for what people ask about, Parquet for vectors, jobs that may be killed at any time.
+"""The warehouse: DuckDB for tables, Parquet for vectors, and jobs that can be killed at any time.
 
-Knows transactions, lineage and files; knows nothing of brains or networks.
+This package handles transactions, lineage and files. It contains nothing about brains or networks.
 """
 
 from __future__ import annotations

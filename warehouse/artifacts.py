@@ -1,8 +1,8 @@
 """Artifacts: Parquet files that are written once, never changed, and named by the job that made them.
 
-Every file carries its own key, settings and inputs in the Parquet metadata, so the whole of DuckDB can be
-rebuilt from the files alone. pyarrow is imported where files are read or written: a question of the command
-line does neither.
+Every file stores its key, settings and inputs in the Parquet metadata, so the DuckDB file can be rebuilt from
+the artifacts alone. pyarrow is imported only where files are read or written, because `alignhouse ask` needs
+neither and should start fast.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 FOLDERS = ("betas", "rdms", "nulls", "bootstraps", "facts")
 SCRATCH = "scratch"
 METADATA_KEY = b"alignhouse"
-# Enough of the 64 digits that two jobs of a warehouse never share a file name (2**-80 at a million files).
+# Enough of the 64 digits that two jobs never share a file name (probability 2**-80 at a million files).
 NAME_DIGITS = 20
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A finished file: what it is, what made it, from what.
+    """A finished file, with the job that made it.
 
     Parameters
     ----------
     artifact : its name. job : the key of the job that made it.
-    position, of : its place among the files of that job, from 0, and their number.
-    path : relative to the warehouse. root : the warehouse.
-    n_rows : how many rows it holds. table, slot : see `Output`.
+    position, of : its index among the files of that job, from 0, and the number of those files.
+    path : relative to the warehouse. root : the folder of the warehouse.
+    n_rows : number of rows. table, slot : see `Output`.
     """
 
     artifact: str
@@ -69,7 +69,7 @@ class Artifact:
 
     @cached_property
     def about(self) -> Mapping[str, Any]:
-        """What the file says about its rows, e.g. the names of an RDM's conditions; see `Output.about`."""
+        """Facts about the rows, e.g. the names of an RDM's conditions; see `Output.about`."""
         return read_about(self.file)
 
     def vectors(self, column: str) -> tuple[pl.DataFrame, np.ndarray]:
@@ -91,7 +91,7 @@ class Artifact:
         return VectorFile(self.file, column)
 
     def rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
-        """The rows of a table, or some of their columns; of vectors, ask for the name columns alone."""
+        """The rows, or only some columns; for a file of vectors, select only the name columns."""
         import polars as pl
 
         chosen = None if columns is None else list(columns)
@@ -99,24 +99,24 @@ class Artifact:
 
 
 def hive(column: str, value: str) -> str:
-    """A hive-style folder name, `column=value`; characters that a file system could misread are escaped."""
+    """A hive-style folder name, `column=value`; characters that are unsafe in file names are escaped."""
     return f"{column}={quote(value, safe=' ()+,@')}"
 
 
 def write(root: Path, job: Job, outputs: Sequence[Output]) -> list[Artifact]:
-    """Write all files of a job and move them into place; registers nothing.
+    """Write all files of a job and move them into place, without registering them.
 
-    Runs in any process that can write to `root`, the warehouse.
+    Any process that can write to the warehouse `root` can call this.
     """
     return [_write(root, job, output, i, len(outputs)) for i, output in enumerate(outputs)]
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What an artifact says of itself: key, settings, inputs, and `about` its rows.
+    """The metadata of an artifact: key, settings, inputs, and `about` its rows.
 
     Raises
     ------
-    BrokenWarehouse : the file is no Parquet file, or none of alignhouse's.
+    BrokenWarehouse : the file is not a Parquet file, or alignhouse did not write it.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -134,13 +134,13 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def read_about(path: Path) -> Mapping[str, Any]:
-    """What the file of an artifact says about its rows; see `Output.about`."""
+    """Facts about the rows that an artifact's file stores; see `Output.about`."""
     about: dict[str, Any] = read_metadata(path)["about"]
     return about
 
 
 def load(root: Path, path: Path) -> Artifact:
-    """The record of a file that is in place, from the file itself."""
+    """The record of a finished file, from the file's own metadata."""
     import pyarrow.parquet as pq
 
     about = read_metadata(path)
@@ -164,15 +164,16 @@ def load(root: Path, path: Path) -> Artifact:
 
 
 def files(root: Path) -> Iterator[Path]:
-    """Every artifact file below a warehouse, in the order of their names."""
+    """Every artifact file of a warehouse, sorted by name."""
     for folder in FOLDERS:
         yield from sorted((root / folder).rglob("*.parquet"))
 
 
 def orphans(root: Path, known: Sequence[str]) -> dict[str, list[Path]]:
-    """Files that no transaction has registered, by the name part that their job's key begins with.
+    """Unregistered files, grouped by the part of their name that comes from the job's key.
 
-    A job that was killed between the last file's move and its registration leaves such files; they are whole.
+    A job that is killed after it moved its last file, but before registration, leaves such files. They are
+    complete.
     """
     registered = set(known)
     found: dict[str, list[Path]] = {}
@@ -239,10 +240,10 @@ def _write_parquet(path: Path, output: Output, metadata: dict[bytes, bytes]) -> 
         path,
         schema,
         compression="zstd" if output.compress else "none",
-        # Bytes of equal significance side by side: floats of like size then compress.
+        # Byte-stream split groups bytes of equal significance, so that similar floats compress well.
         use_byte_stream_split=floats if floats and output.compress else False,
         use_dictionary=names,
-        # The smallest and largest number of a vector tell nobody which rows to read.
+        # Minimum and maximum of a vector's values do not help to select rows.
         write_statistics=names if vectors else True,
     ) as writer:
         for batch in batches:

@@ -1,7 +1,7 @@
-"""Batches: the jobs that one call makes together, and that call.
+"""Batches: jobs that one function call does together, and the call itself.
 
-A batch is plain data too: a module-level function and plain arguments. So it can be pickled and done in
-another process.
+A batch, like a job, is plain data: a module-level function and plain arguments. So it can be pickled and run
+in another process.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ class Reporter(Protocol):
     """What the function of a batch reports its progress to."""
 
     def step(self, done: int, total: int) -> None:
-        """The current job has done some of its steps."""
+        """The current job has done `done` of its `total` steps."""
 
     def say(self, line: str) -> None:
-        """A line for the person who watches."""
+        """Show a line of text to the user."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Jobs that one call makes together.
+    """Jobs that one function call does together.
 
     Parameters
     ----------
-    jobs : in the order in which the call makes them.
+    jobs : in the order in which the call does them.
     call : a module-level function `call(jobs, reporter, **shared)`. It yields the outputs of each job, in
-        the order of `jobs`. It takes what changes a result from `Job.settings` alone.
-    shared : where things are and how much memory there is: picklable arguments that change no result.
-    sizes : a size per job; () counts each job as 1. most : `divided` makes no call larger than this; None
-        leaves all jobs in one call.
+        the order of `jobs`. Everything that changes a result must come from `Job.settings`.
+    shared : picklable arguments that change no result, such as paths and memory limits.
+    sizes : a size per job; () counts each job as 1. most : the largest total size of one call, see `divided`;
+        None keeps all jobs in one call.
     divisible : if the call fails on bad input, each job is tried alone, so that only the bad one fails.
-    prepare : a module-level function that `call` gets the result of, as its argument `prepared`. It is called
-        as `prepare(**shared)`.
-    ahead : an executor may call `prepare` in a thread while the batch before this one is still being made.
+    prepare : a module-level function, called as `prepare(**shared)`. `call` receives its result as the
+        argument `prepared`.
+    ahead : an executor may call `prepare` in a thread while the previous batch still runs.
     """
 
     jobs: tuple[Job, ...]
@@ -55,9 +55,9 @@ class Batch:
             raise ValueError(f"sizes of a batch: expected {len(self.jobs)}, found {len(self.sizes)}")
 
     def divided(self, missing: Collection[str]) -> Iterator[Batch]:
-        """The batch without the jobs whose keys are not `missing`, in pieces of at most `most` in size.
+        """Keep only the jobs whose keys are in `missing`, and split them into batches of size at most `most`.
 
-        A single job that is larger makes a piece of its own.
+        A single job that is larger than `most` gets its own batch.
         """
         sizes = self.sizes or (1,) * len(self.jobs)
         piece: list[int] = []
@@ -73,15 +73,15 @@ class Batch:
             yield self._only(piece)
 
     def singly(self) -> Iterator[Batch]:
-        """A batch for each job."""
+        """Split into one batch per job."""
         return (self._only([index]) for index in range(len(self.jobs)))
 
     def prepared(self) -> Any:
-        """What `prepare` gives; None for a batch that prepares nothing."""
+        """The result of `prepare`; None if the batch has no such function."""
         return None if self.prepare is None else self.prepare(**self.shared)
 
     def outputs(self, reporter: Reporter, prepared: Any = None) -> Iterator[Sequence[Output]]:
-        """Call the function: the outputs of each job, in their order.
+        """Call the function and yield the outputs of each job, in the order of the jobs.
 
         Parameters
         ----------
@@ -92,10 +92,10 @@ class Batch:
         for job in self.jobs:
             outputs = next(made, None)
             if outputs is None:
-                raise RuntimeError(f"{self.call.__name__} gave no outputs for {job.label}")
+                raise RuntimeError(f"{self.call.__name__} yielded no outputs for {job.label}")
             yield list(outputs)
         if next(made, None) is not None:
-            raise RuntimeError(f"{self.call.__name__} gave outputs for more jobs than it was handed")
+            raise RuntimeError(f"{self.call.__name__} yielded outputs for more jobs than it received")
 
     def _only(self, indices: Sequence[int]) -> Batch:
         return replace(
@@ -110,7 +110,7 @@ def single(job: Job, make: Callable[..., Iterable[Output]], **shared: Any) -> Ba
 
     Parameters
     ----------
-    make : a module-level function `make(job, reporter, **shared)` that gives the job's outputs.
+    make : a module-level function `make(job, reporter, **shared)` that returns the job's outputs.
     """
     return Batch((job,), _make_one, {"make": make, **shared})
 

@@ -1,4 +1,4 @@
-"""Checks of a warehouse: rules in SQL, each giving the rows that break it; summaries; artifacts' hashes."""
+"""Checks of a warehouse: SQL rules that select the rows that break them, summaries, and artifact hashes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_ROWS = 20
 
 
 def broken_rules(warehouse: Warehouse) -> list[str]:
-    """One line for each row that breaks a rule of `sql/checks` (at most 20 a rule)."""
+    """One line for each row that breaks a rule of `sql/checks` (at most 20 per rule)."""
     faults = []
     for name, text in sql_files("checks").items():
         rows = warehouse.sql(text).pl()
@@ -24,9 +24,9 @@ def broken_rules(warehouse: Warehouse) -> list[str]:
 
 
 def stale_summaries(warehouse: Warehouse) -> list[str]:
-    """One line for each stored summary that is not what its definition gives from the facts."""
+    """One line for each stored summary that differs from its definition, recomputed from the facts."""
     return [
-        f"summary {name}: {count:,} rows are not those of the facts; `alignhouse rebuild` makes them anew"
+        f"summary {name}: {count:,} rows differ from the facts; `alignhouse rebuild` recomputes them"
         for name, count in stale_rows(warehouse.connection).items()
         if count
     ]
@@ -42,6 +42,6 @@ def broken_artifacts(warehouse: Warehouse, progress: Progress) -> list[str]:
         if not file.is_file():
             faults.append(f"artifact {path}: the file is missing")
         elif sha256_of(file) != sha256:
-            faults.append(f"artifact {path}: the content is not what was registered")
+            faults.append(f"artifact {path}: the content has changed since it was registered")
         progress.job_done()
     return faults

@@ -1,7 +1,7 @@
 """Arrow columns from plain Python values.
 
-`pyarrow.array` would do, but the first call of it imports pandas, where that is installed: a third of a
-second at every command that writes anything.
+`pyarrow.array` does the same, but its first call imports pandas if that is installed. This costs a third of
+a second in every command that writes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _NUMBERS = {pa.int32(): np.int32, pa.int64(): np.int64, pa.float64(): np.float64
 
 
 def table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
-    """A table of `column`s, in the order of the schema."""
+    """An Arrow table, with columns in the order of the schema; see `column`."""
     arrays = [column(columns[field.name], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def column(values: Sequence[Any] | np.ndarray, kind: pa.DataType) -> pa.Array:
-    """Strings, truths or numbers as an Arrow array; None is null. A numpy array is not copied."""
+    """Strings, booleans or numbers as an Arrow array; None becomes null. A numpy array is not copied."""
     if isinstance(values, np.ndarray):
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
     validity = None

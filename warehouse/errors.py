@@ -1,4 +1,4 @@
-"""Errors that a person can act on: one line with what failed, was expected, was found, and what to do."""
+"""Errors that a user can act on: one line says what failed, was expected and found, and how to fix it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class AlignhouseError(Exception):
     Parameters
     ----------
     failed : what failed, and where ("betas of sub-03, lV1v").
-    expected, found : what was wanted and what was met instead.
-    hint : what to do about it.
+    expected, found : the value that was required, and the actual value.
+    hint : how to fix it.
     """
 
     exit_code = 1
@@ -54,28 +54,28 @@ class WarehouseLocked(BadInput):
 
 
 class BrokenWarehouse(AlignhouseError):
-    """What the warehouse holds contradicts what it says it holds."""
+    """The files of the warehouse contradict its own records."""
 
 
 class PartlyFailed(AlignhouseError):
-    """Some of what was asked for failed, each for its own reason; the rest is done and safe."""
+    """Some jobs failed, each for its own reason; all other results are finished and stored."""
 
 
 class Stopped(AlignhouseError):
-    """The person stopped the work; what was done is safe. Exit code 130, as shells have it."""
+    """The user stopped the command; finished work is stored. Exit code 130, by the convention of shells."""
 
     exit_code = 130
 
 
 def error_in_words(error: Exception) -> str:
-    """An error in one line; of those that nobody expected, the kind too."""
+    """An error in one line; an unexpected error is shown with its type."""
     if isinstance(error, AlignhouseError):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def near_names(name: str, known: Iterable[str], most: int = 4) -> str:
-    """A hint that lists the known names nearest to `name`, or a few known ones when none is near."""
+    """A hint that lists the known names most similar to `name`, or a few known names if none is similar."""
     known = list(known)
     folded = {each.lower(): each for each in known}
     near = difflib.get_close_matches(name.lower(), folded, n=most, cutoff=0.5)

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: hashing, syncing, moving into place."""
+"""Files that are either complete or absent: hashing, syncing, moving into place."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def sha256_of(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a whole text file (UTF-8) in one step; an earlier one stays until then."""
+    """Write a text file (UTF-8) atomically: an existing file is replaced only at the end."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    """Flush a file's content, or a folder's entries, to disk (fsync)."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -40,7 +40,7 @@ def move_into_place(temporary: Path, final: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(final: Path) -> Iterator[Path]:
-    """A temporary path beside `final`, moved over it when the block ends well, else removed."""
+    """Yield a temporary path beside `final`; it replaces `final` on success and is removed on error."""
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.with_name(f".{final.name}.{os.getpid()}.part")
     try:

@@ -1,4 +1,4 @@
-"""Content hashes of source files, remembered so that tens of gigabytes are not read again at every run."""
+"""A cache of content hashes, so that tens of gigabytes of source files are not read again in every run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _STATE = ("size", "inode", "modified", "changed")
 
 
 class Hashes:
-    """sha256 of files, kept in a file of `folder`; safe to delete, and to share between threads.
+    """A cache of sha256 hashes, stored in a file of `folder`; thread-safe, and safe to delete.
 
-    A remembered hash counts only while the file's size, inode, modification and change times are what they
-    were; the change time cannot be set back, so a file replaced under the same name is always noticed.
+    A cached hash is valid while the file's size, inode, modification time and change time stay the same. A
+    program cannot set the change time back, so a replaced file is always noticed.
 
     Parameters
     ----------
-    folder : files in it are known by their names in it, so that it may be renamed; others by their full path.
-    file : where in the folder the hashes are kept.
+    folder : files inside it are stored by relative path, so that it can be renamed; others by full path.
+    file : path of the cache inside the folder.
     """
 
     def __init__(self, folder: Path, file: str = "working/hashes.json") -> None:
@@ -32,7 +32,7 @@ class Hashes:
         self._known: dict[str, list[int | str]] = _read(self.path) if self.path.exists() else {}
 
     def of(self, path: Path, hashing: Callable[[Path], str] = sha256_of) -> str:
-        """The sha256 of the file's content, by `hashing` where it is not known."""
+        """The sha256 of the file's content, from the cache or else computed with `hashing`."""
         state, name = _state(path), self._name(path)
         with self._lock:
             known = self._known.get(name)
@@ -43,17 +43,17 @@ class Hashes:
         return digest
 
     def knows(self, path: Path) -> bool:
-        """Whether `of` would answer without reading the file."""
+        """Whether `of` can return the hash without reading the file."""
         with self._lock:
             known = self._known.get(self._name(path))
         return bool(known and known[:-1] == _state(path))
 
     def remember(self, path: Path, digest: str) -> None:
-        """Take the caller's word for the sha256 of a file that has just been written."""
+        """Add the sha256 of a file that the caller has just written and hashed."""
         self._keep(self._name(path), _state(path), digest)
 
     def save(self) -> None:
-        """Keep what was learnt for the next run."""
+        """Save new hashes for the next run."""
         with self._lock:
             if self._changed:
                 write_text(self.path, json.dumps(self._known))
@@ -75,7 +75,7 @@ def _state(path: Path) -> list[int | str]:
 
 
 def _read(path: Path) -> dict[str, list[int | str]]:
-    # Only a memory aid: whatever in it cannot be read is learnt again from the files.
+    # This is only a cache: entries that cannot be read are computed again from the files.
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

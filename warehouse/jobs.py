@@ -1,7 +1,7 @@
-"""Jobs and what they make.
+"""Jobs and their outputs.
 
 A job is plain data. Its key is the hash of the method, its version, the settings and the contents of the
-inputs. Two jobs with one key make the same artifacts, so a job whose key the warehouse knows is done.
+inputs. Two jobs with equal keys make the same artifacts, so a job is done if the warehouse has its key.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Output:
     ----------
     folder : hive-style folder inside the warehouse, e.g. ("rdms", "kind=brain", "roi=V1").
     data : an Arrow table, or (schema, batches) for rows that do not fit into memory at once.
-    table : the DuckDB table that the rows go to; None for vectors, which stay in Parquet.
-    slot : columns of `table`; rows that agree with a new row in all of them are replaced.
-    about : facts about the rows that the file itself keeps (e.g. the names of an RDM's conditions).
-    compress : betas are mostly noise: compressing them takes twice the time and saves a sixth.
+    table : the DuckDB table of the rows; None for vectors, which stay in Parquet.
+    slot : columns of `table`; a new row replaces the rows that have the same values in all of them.
+    about : facts about the rows, stored in the file's metadata (e.g. the names of an RDM's conditions).
+    compress : False for betas, which are mostly noise: compression doubles the time and saves a sixth.
     """
 
     folder: tuple[str, ...]
@@ -46,13 +46,13 @@ class Output:
 
 @dataclass(frozen=True)
 class Job:
-    """A description of work. `alignhouse.warehouse.batches.Batch` does it.
+    """A description of a computation; `alignhouse.warehouse.batches.Batch` runs it.
 
     Parameters
     ----------
-    method, version : the name of what is computed, and a number to raise whenever its result would change.
+    method, version : the name of the computation, and a number to raise whenever its result would change.
     settings : everything that changes the result, as plain JSON values.
-    inputs : name -> content hash (of a raw file) or artifact name, of everything that is read.
+    inputs : name -> content hash (of a raw file) or artifact name, for every input that the job reads.
     label : the name of the job in a progress bar.
     """
 

@@ -1,4 +1,4 @@
-"""Results that several batches of a stage share, kept in the memory of the process while the stage lasts."""
+"""A memory cache for results that several batches of a stage share; it lasts until the stage ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _everything: list[Kept[Any, Any]] = []
 
 
 class Kept(Generic[Parameters, Value]):
-    """A function that keeps its last result until it is called with other arguments, or until `forget`."""
+    """A function that caches its last result until other arguments are passed or `forget` is called."""
 
     def __init__(self, function: Callable[Parameters, Value]) -> None:
         self._function = function
@@ -27,7 +27,7 @@ class Kept(Generic[Parameters, Value]):
         asked = (arguments, named)
         with self._lock:
             if self._last is None or self._last[0] != asked:
-                # Two results at once could take twice the memory.
+                # Drop the old result first: two at once could take twice the memory.
                 self._last = None
                 self._last = (asked, self._function(*arguments, **named))
             return self._last[1]
@@ -37,11 +37,11 @@ class Kept(Generic[Parameters, Value]):
 
 
 def kept(function: Callable[Parameters, Value]) -> Kept[Parameters, Value]:
-    """Decorate a function whose result the batches of a stage share, such as ranked brain RDMs."""
+    """Decorate a function to cache its last result, such as ranked brain RDMs; see `Kept`."""
     return Kept(function)
 
 
 def forget() -> None:
-    """Drop everything that is kept in this process; `Run.do` does so at the end of a stage."""
+    """Drop all cached results of this process; `Run.do` calls this at the end of a stage."""
     for each in _everything:
         each.forget()

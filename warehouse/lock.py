@@ -1,4 +1,4 @@
-"""One writer at a time: a lock that ends with its process, and a note of who holds it."""
+"""One writer at a time: a lock that ends with its process, and a note that names the holder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def writing(folder: Path, purpose: str) -> Iterator[None]:
 
     Raises
     ------
-    WarehouseLocked : another process holds it; the message says which one, doing what, and since when.
+    WarehouseLocked : another process holds it; the message names the process, its command and its start time.
     """
     path = folder / "working" / "lock"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def writing(folder: Path, purpose: str) -> Iterator[None]:
         return WarehouseLocked(
             f"warehouse {folder} is being written by another process",
             found=holder,
-            hint="wait for it to end, or stop it; reading with ask, sql and report works meanwhile",
+            hint="wait for it to end, or stop it; ask, sql and report still work in the meantime",
         )
 
     with path.open("a+", encoding="utf-8") as file, only_one(file, purpose, refusal):
@@ -40,14 +40,14 @@ def writing(folder: Path, purpose: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def only_one(file: TextIO, purpose: str, refusal: Callable[[str], AlignhouseError]) -> Iterator[None]:
-    """Hold the lock on `file`, open for reading and appending, and keep a note in it of who holds it.
+    """Hold the lock on `file`, which is open for reading and appending, and write the holder into it.
 
-    The lock is the operating system's and falls with the process, however that ends, so a lock file that
-    is merely present means nothing.
+    The operating system releases the lock when the process ends, even if it is killed. So a lock file alone
+    does not mean that the lock is held.
 
     Parameters
     ----------
-    refusal : makes the error for the case that another process holds the lock, from words on that process.
+    refusal : makes the error if another process holds the lock, from a description of that process.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -83,5 +83,5 @@ def _holder(text: str) -> str:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a user id that has no name
+    except (KeyError, OSError):  # In a container, the user id may have no name.
         return f"user {os.getuid()}"

@@ -1,4 +1,4 @@
-"""Snapshots of older versions, read as if this version had written them."""
+"""Reads snapshots of older versions with the schema of this version."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from alignhouse.warehouse.schema import migrate, refuse_newer, sql_files
 
 
 def show_as_current(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make today's schema what `connection` names first, over the attached snapshot `warehouse`.
+    """Show the attached snapshot `warehouse` with the current schema, as the default database.
 
-    Tables that the snapshot lacks are empty, columns that it lacks NULL; views and summaries are computed
-    from its facts. Nothing is copied, and the snapshot stays as it is until a writer migrates it.
+    Tables that the snapshot lacks are empty, and columns that it lacks are null. Views and summaries are
+    computed from its facts. Nothing is copied, and the snapshot is unchanged until a writer migrates it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a stage of work reports to, so that a person can see what is done, how many are left and the rate."""
+"""The interface that shows progress to the user: jobs done, jobs left, and the rate."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Shows progress; the command line has one with bars, tests and notebooks may use `Silent`."""
+    """Shows progress. The command line draws bars; tests and notebooks may use `Silent`."""
 
     def stage(self, title: str, todo: int, done_before: int) -> None:
-        """A stage of `todo` jobs begins; `done_before` others were found finished."""
+        """A stage of `todo` jobs begins; `done_before` other jobs are already finished."""
 
     def job(self, label: str) -> None:
         """The next job of the stage begins."""
 
     def step(self, done: int, total: int) -> None:
-        """The current job has done some of its steps."""
+        """The current job has done `done` of its `total` steps."""
 
     def job_done(self) -> None:
-        """The current job is finished and safe."""
+        """The current job is finished and stored."""
 
     def say(self, line: str) -> None:
-        """A line for the person who watches."""
+        """Show a line of text to the user."""
 
 
 class Silent:

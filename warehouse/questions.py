@@ -1,9 +1,9 @@
 """Named questions: a .sql file of `sql/questions`, its description and its typed parameters.
 
-A file's leading comment says what is asked, what a row is, and, a line each, its parameters:
-`-- $roi varchar in roi.roi = null: this region only`. Behind "in" stands the column that knows the values
-(any value goes where there is none), behind the equals sign the default. The queries of figures, in
-`sql/figures`, are written alike; there a `varchar[]` is a list of names.
+The leading comment of a file describes the question, then the rows, then each parameter in one line:
+`-- $roi varchar in roi.roi = null: this region only`. The column after "in" holds the allowed values; without
+it, any value is allowed. The default follows the equals sign. The queries of figures in `sql/figures` have
+the same format; there, `varchar[]` is a list of names.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PARAMETER = re.compile(r"^\$(\w+) (\w+(?:\[\])?)(?: in (\w+)\.(\w+))?(?: = (.+?
 
 
 class Names(list[str]):
-    """A list of names, or the names in a text between commas."""
+    """A list of names, from a list or from a text with commas."""
 
     def __init__(self, value: str | Iterable[str]) -> None:
         super().__init__(map(str.strip, value.split(",")) if isinstance(value, str) else value)
@@ -31,9 +31,9 @@ _TYPES: dict[str, type] = {"varchar": str, "integer": int, "double": float, "var
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value that a question takes; `default` is None where null is the default.
+    """A parameter of a question; `default` is None if the default is null.
 
-    known_in : table and column that hold the values it can have; None where it can have any.
+    known_in : table and column of its allowed values; None if any value is allowed.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Question:
-    """A named question: `help` is its leading comment, parameters apart."""
+    """A named question; `help` is its leading comment without the parameters."""
 
     name: str
     help: str
@@ -54,11 +54,11 @@ class Question:
     sql: str
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The value of every parameter: given, else its default.
+        """The value of every parameter: from `given`, or else its default.
 
         Raises
         ------
-        BadInput : a name that the question has not, a value of another type, a required one that is missing.
+        BadInput : an unknown parameter, a value of the wrong type, or a missing required parameter.
         """
         known = {each.name: each for each in self.parameters}
         for name in given:
@@ -94,7 +94,7 @@ def questions(folder: str = "questions") -> dict[str, Question]:
 
 
 def question(name: str, folder: str = "questions") -> Question:
-    """The question of that name; an unknown one is `BadInput` that lists the near names."""
+    """The question with this name; raises BadInput, with similar names, if there is none."""
     known = questions(folder)
     if name not in known:
         raise BadInput(f"no question is called {name!r}", hint=near_names(name, known))

@@ -1,4 +1,4 @@
-"""The DuckDB file anew, from the Parquet files alone."""
+"""Rebuilds the DuckDB file from the Parquet files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from alignhouse.warehouse.store import SNAPSHOT, UNPUBLISHED, WORKING, Writer
 
 
 def rebuild(folder: Path, command: str) -> int:
-    """Register every complete artifact of a warehouse in a new DuckDB file; gives their number.
+    """Register every complete artifact of a warehouse in a new DuckDB file; returns their number.
 
-    Of two files that speak of the same rows the one written later counts. What ran when is not in the
-    artifacts; all rows belong to one run, the rebuild.
+    If two files have the same rows, the newer file is used. Artifacts do not store when they were made, so
+    all rows belong to one run, the rebuild.
 
     Raises
     ------
-    BadInput : no artifacts there. BrokenWarehouse : one of them is not readable.
+    BadInput : the folder has no artifacts. BrokenWarehouse : an artifact is not readable.
     """
     if not any(artifacts.files(folder)):
         raise BadInput(f"nothing to rebuild in {folder}", expected="a warehouse with artifacts")

@@ -1,4 +1,4 @@
-"""Runs: stages of jobs, done once, registered safely, finished later if they were stopped."""
+"""Runs: do the jobs of each stage once, register their results, and continue after an interruption."""
 
 from __future__ import annotations
 
@@ -23,20 +23,22 @@ from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.schema import statement
 from alignhouse.warehouse.store import Writer, discard
 
-# The files of finished jobs may wait this long to be registered; a killed run's are adopted by the next.
+# Seconds that the files of finished jobs may wait for registration. If a run is killed, the next one
+# registers its files.
 SECONDS_UNREGISTERED = 1.0
 
 
 class Run:
-    """One run of a study: what was asked, by which version, when; a context manager.
+    """One run of a study: its command, version and time; a context manager.
 
-    A run that finds everything done leaves no trace: its row is written with the first job it registers.
+    The row of the run is written with the first job that it registers. So a run with nothing to do leaves no
+    row.
 
     Parameters
     ----------
     writer : an open writer.
-    command, study : what was asked for, kept with the run.
-    executor : where all batches run; None runs each stage in this process, with the executor that suits it.
+    command, study : stored in the row of the run.
+    executor : runs all batches; None runs each stage in this process, with the executor that suits it.
     """
 
     def __init__(
@@ -71,10 +73,10 @@ class Run:
 
     @contextlib.contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """A block whose jobs are registered in one transaction at its end, so input is accepted whole or not.
+        """Register all jobs of the block in one transaction at its end, so input is never accepted in part.
 
-        Bad input also removes the files that the block wrote, so the warehouse is as it was. Any other end
-        (the process was killed) leaves them, and the next run adopts them.
+        On bad input, the files that the block wrote are removed, so the warehouse is unchanged. If the
+        process is killed, the files stay, and the next run registers them.
         """
         held: list[tuple[Artifact, bool]] = []
         self._held = held
@@ -89,22 +91,22 @@ class Run:
             self.register([each for each, _ in held])
 
     def missing(self, jobs: Iterable[Job]) -> set[str]:
-        """The keys of those jobs that `do` would have to do."""
+        """The keys of the jobs that are not done yet."""
         _, _, todo = self._sorted_out(jobs)
         return set(todo)
 
     def do(
         self, title: str, batches: Iterable[Batch], executor: Executor | None = None
     ) -> dict[str, list[Artifact]]:
-        """The artifacts of each job, by the job's key; jobs that are done already are not done again.
+        """Do the jobs that are not done yet; returns the artifacts of every job, by the job's key.
 
         Parameters
         ----------
-        executor : the executor that suits these jobs, if all runs in this process; else the run's own does.
+        executor : used if the run has no executor of its own.
 
         Raises
         ------
-        The first error of a job. The jobs before it, and those that ran beside it, stay done.
+        The first error of a job. Jobs that finished before it or in parallel stay done.
         """
         results, failures = self._do(title, batches, executor, keep_going=False)
         for error in failures.values():
@@ -114,10 +116,10 @@ class Run:
     def try_each(
         self, title: str, batches: Iterable[Batch]
     ) -> tuple[dict[str, list[Artifact]], dict[str, str]]:
-        """As `do`, but a job that fails does not keep the others from being done.
+        """Like `do`, but continue after a job fails.
 
-        Gives the artifacts of the jobs that are done, and the errors of the others in words, by the jobs'
-        keys. The caller must report the errors.
+        Returns the artifacts of the finished jobs and the error messages of the failed ones, both by the
+        jobs' keys. The caller must report the errors.
         """
         results, failures = self._do(title, batches, None, keep_going=True)
         return results, {key: error_in_words(error) for key, error in failures.items()}
@@ -143,7 +145,7 @@ class Run:
                         continue
                     results[job.key] = result
                     made += result
-                    # Many small jobs are registered together: one by one, that takes longer than the jobs.
+                    # Register many small jobs together: one by one, registration takes longer than the jobs.
                     if time.monotonic() - kept_at > SECONDS_UNREGISTERED:
                         self._keep(made, is_new=True)
                         made, kept_at = [], time.monotonic()
@@ -160,13 +162,13 @@ class Run:
         if line not in told:
             self.progress.say(line)
             told.add(line)
-        # Only its words: the error itself holds on to everything that was in memory where it was raised.
+        # Keep only the message: the error's traceback would keep large arrays in memory.
         return AlignhouseError(words)
 
     def _sorted_out(
         self, jobs: Iterable[Job]
     ) -> tuple[dict[str, list[Artifact]], dict[str, list[Artifact]], dict[str, Job]]:
-        """Artifacts of registered jobs, of jobs whose files are only in place, and the jobs to do; by key."""
+        """Artifacts of registered jobs, artifacts that need registration, and jobs to do; each by key."""
         todo = {job.key: job for job in jobs}
         finished = self.writer.finished(todo.values())
         adoptable: dict[str, list[Artifact]] = {}
@@ -179,7 +181,7 @@ class Run:
         return finished, adoptable, todo
 
     def rows(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
-        """The rows that a statement of `sql/statements` selects, column -> value each."""
+        """The rows that a statement of `sql/statements` selects, each as column -> value."""
         answer = self.writer.connection.execute(statement(query), parameters)
         names = [column[0] for column in answer.description or ()]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
@@ -197,7 +199,7 @@ class Run:
         return self.progress
 
     def register(self, made: Sequence[Artifact]) -> None:
-        """Make artifacts known in one transaction, as part of this run, and let readers see them."""
+        """Register artifacts in one transaction, as part of this run, and publish them to readers."""
         if self._number is None:
             self._number = self._begin()
         self.writer.register(made, self._number)
@@ -220,7 +222,7 @@ class Run:
 
 
 def _pieces(batches: Iterable[Batch], missing: Collection[str]) -> Iterator[Batch]:
-    """The calls to make: each job once, those that are done left out, large batches divided."""
+    """The batches to run: each missing job once, without finished jobs, with large batches divided."""
     left = set(missing)
     for batch in batches:
         for piece in batch.divided(left):

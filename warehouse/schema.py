@@ -1,4 +1,4 @@
-"""The schema, the views and the summaries of `sql/`, applied to a DuckDB file."""
+"""Applies the schema, views and summaries of `sql/` to a DuckDB file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VIEW_STEPS = ("staging", "marts")
 
 
 def sql_files(*folders: str) -> dict[str, str]:
-    """Name -> text of each .sql file in a folder of `sql/`, in the order of their names."""
+    """Name -> text of each .sql file in folders of `sql/`, sorted by name."""
     folder: Traversable = files("alignhouse.sql").joinpath(*folders)
     found = {each.name[:-4]: each for each in folder.iterdir() if each.name.endswith(".sql")}
     return {name: found[name].read_text(encoding="utf-8") for name in sorted(found)}
@@ -32,9 +32,9 @@ def statement(name: str) -> str:
 
 
 def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Apply the migrations that a warehouse has not seen; make views and summaries anew where they changed.
+    """Apply missing migrations, and recreate views and summaries if their definitions changed.
 
-    One transaction; gives whether anything changed.
+    Runs in one transaction. Returns whether anything changed.
 
     Raises
     ------
@@ -62,12 +62,12 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether `migrate` would find nothing to do; the connection may be read-only."""
+    """Whether `migrate` has nothing to do; the connection may be read-only."""
     return _done(connection) == {*sql_files("schema"), _mark()}
 
 
 def refuse_newer(done: Iterable[str]) -> None:
-    """Raises BrokenWarehouse where migrations were `done` that this version does not know."""
+    """Raise BrokenWarehouse if `done` has a migration that this version does not know."""
     known = sql_files("schema")
     if newer := [name for name in sorted(done) if name not in known and not name.startswith("views ")]:
         raise BrokenWarehouse(
@@ -79,7 +79,7 @@ def refuse_newer(done: Iterable[str]) -> None:
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """A block whose statements are all done or none."""
+    """Run the statements of a block in one transaction: all or none take effect."""
     connection.execute("begin")
     try:
         yield
@@ -90,7 +90,7 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def tables_read_by(queries: Iterable[str]) -> set[str]:
-    """The tables that queries read, by way of views as well."""
+    """The tables that queries read, directly or through views."""
     views, todo = _views(), list(queries)
     found: set[str] = set()
     while todo:
@@ -102,17 +102,17 @@ def tables_read_by(queries: Iterable[str]) -> set[str]:
 
 
 def in_order_of_need(queries: Mapping[str, str]) -> dict[str, str]:
-    """Queries by name, each after those that it reads from.
+    """Queries by name, each after the queries that it reads from.
 
     Raises
     ------
-    BrokenWarehouse : they need one another in a circle.
+    BrokenWarehouse : the queries depend on each other in a cycle.
     """
     ordered: dict[str, str] = {}
 
     def add(name: str, asked_by: tuple[str, ...]) -> None:
         if name in asked_by:
-            raise BrokenWarehouse(f"queries need one another in a circle: {' -> '.join((*asked_by, name))}")
+            raise BrokenWarehouse(f"queries need each other in a circle: {' -> '.join((*asked_by, name))}")
         if name in ordered:
             return
         for other in sorted(_sources(queries[name]) & queries.keys()):
@@ -125,7 +125,7 @@ def in_order_of_need(queries: Mapping[str, str]) -> dict[str, str]:
 
 
 def _sources(query: str) -> set[str]:
-    """The names that stand behind "from" and "join", those of the query's own steps among them."""
+    """The names after "from" and "join", including the query's own CTEs."""
     return set(re.findall(r"\b(?:from|join)\s+(\w+)", re.sub(r"--.*", "", query)))
 
 
@@ -134,12 +134,12 @@ def _views() -> dict[str, str]:
 
 
 def _queries() -> dict[str, str]:
-    """The definitions of all views and summaries, each after those that it reads from."""
+    """The definitions of all views and summaries, each after the ones that it reads from."""
     return in_order_of_need({**_views(), **sql_files("summaries")})
 
 
 def _mark() -> str:
-    """What the migration table calls the present definitions of views and summaries."""
+    """The entry of the migration table for the current definitions of views and summaries."""
     content = canonical([_queries(), sorted(sql_files("summaries"))])
     return f"views {hashlib.sha256(content.encode()).hexdigest()}"
 

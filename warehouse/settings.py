@@ -12,8 +12,8 @@ from alignhouse.warehouse.jobs import Job
 class JobSettings(BaseModel):
     """Everything that changes the result of a job; a subclass declares the fields of its method.
 
-    A job's function gets its settings with `of(job)` and by no other way. So a setting that is not in the
-    key of the job cannot change the result.
+    A job's function reads its settings only with `of(job)`. So a setting that is not in the key of the job
+    cannot change the result.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

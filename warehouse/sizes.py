@@ -24,16 +24,16 @@ def parse_bytes(text: str | int) -> int:
 
     Raises
     ------
-    ValueError : the text is no size.
+    ValueError : the text is not a size.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(text))
     if not match or match[2].lower() not in _UNITS:
-        raise ValueError(f"{text!r} is no size; write for example 8GB or 512MB")
+        raise ValueError(f"{text!r} is not a size; write for example 8GB or 512MB")
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
 def size_in_words(n_bytes: float) -> str:
-    """A number of bytes for a person to read: "4.8 GB"."""
+    """A number of bytes as readable text: "4.8 GB"."""
     for unit, size in _IN_WORDS:
         if n_bytes >= size:
             return f"{n_bytes / size:,.1f} {unit}"

@@ -1,8 +1,8 @@
-"""The warehouse on disk: readers open a published snapshot, one writer works beside it.
+"""The warehouse on disk: readers open a published snapshot while one writer changes its own file.
 
-A DuckDB file that is open for writing shuts out every other process, and an open reader shuts out the
-writer. So the writer has its own file in `working/` and publishes copies of it by renaming; a reader keeps
-the snapshot it opened, the next one sees the newer, and nobody waits for anybody.
+DuckDB locks a file that is open for writing against all other processes, and a reader locks out the writer.
+So the writer has its own file in `working/` and publishes copies of it by renaming. A reader keeps the
+snapshot that it opened, the next reader opens the newer one, and nobody waits.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from alignhouse.warehouse.summaries import bring_up_to_date, note_change
 
 SNAPSHOT = "warehouse.duckdb"
 WORKING = Path("working") / "working.duckdb"
-# Present while the writer's file holds commits that no snapshot shows yet.
+# This file exists while the writer has commits that are not published yet.
 UNPUBLISHED = Path("working") / "unpublished"
-# The rows of several files, with the file that each is from.
+# The rows of several files, each with its file name.
 _ROWS = "read_parquet($path, hive_partitioning = false, union_by_name = true, filename = true)"
-# Publishing may take this share of a writer's time (the copy of a large file takes seconds).
+# The largest share of a writer's time that publishing may take (copying a large file takes seconds).
 PUBLISHING_SHARE = 0.1
 
 
 class Warehouse:
-    """A published snapshot, open for reading. Use as a context manager, or `close()` it.
+    """A published snapshot, open for reading. Use it as a context manager, or `close()` it.
 
-    A snapshot of an older version shows the tables and views of this one; those that it lacks are empty, and
-    what is stored now but was not then is computed at each query.
+    A snapshot of an older version is shown with the current tables and views. Tables that it lacks are empty,
+    and summaries that it does not store are computed in each query.
 
     Raises
     ------
-    BadInput : there is no warehouse at `folder`. BrokenWarehouse : a newer version wrote it.
+    BadInput : `folder` has no warehouse. BrokenWarehouse : a newer version wrote it.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -62,8 +62,8 @@ class Warehouse:
                 found="a folder without it" if self.folder.is_dir() else "no such folder",
                 hint="make one with `alignhouse run STUDY.toml`, or name it with --warehouse",
             )
-        # Attached to a private database rather than opened: DuckDB hands out an already open database
-        # again for the same path, which would show this process an older snapshot for ever.
+        # The snapshot is attached to a private in-memory database. If it were opened by path, DuckDB would
+        # reuse a database that is already open there, so this process would keep seeing the older snapshot.
         self.connection = duckdb.connect()
         attach_read_only(self.connection, snapshot)
         if not is_current(self.connection):
@@ -75,7 +75,7 @@ class Warehouse:
         return cls(folder)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
-        """The answer to any SQL, as a DuckDB relation (`.pl()`, `.to_arrow_table()`, `.fetchall()`)."""
+        """The result of an SQL query, as a DuckDB relation (`.pl()`, `.to_arrow_table()`, `.fetchall()`)."""
         return self.connection.sql(query, params=dict(parameters) if parameters else None)
 
     def ask(self, question: str, **parameters: Any) -> duckdb.DuckDBPyRelation:
@@ -83,7 +83,7 @@ class Warehouse:
 
         Raises
         ------
-        BadInput : no such question or parameter, or a value that the warehouse does not know.
+        BadInput : an unknown question or parameter, or a value that is not in the warehouse.
         """
         from alignhouse.warehouse.questions import question as named
 
@@ -117,7 +117,7 @@ class Warehouse:
         self.close()
 
     def _check_known(self, value: Any, table: str, column: str) -> None:
-        """An answer without rows would look like a finding."""
+        """Refuse unknown values: an empty answer would look like a result."""
         known = [
             row[0] for row in self.sql(f'select distinct "{column}" from "{table}" order by all').fetchall()
         ]
@@ -129,16 +129,16 @@ class Warehouse:
 
 
 class Writer:
-    """The one writer of a warehouse; a context manager that makes the warehouse if need be.
+    """The only writer of a warehouse; a context manager that creates the warehouse if it is missing.
 
     Parameters
     ----------
     folder : the warehouse.
-    purpose : what is done, for those who find the warehouse locked.
+    purpose : the command, shown to other processes that find the warehouse locked.
 
     Raises
     ------
-    WarehouseLocked : another process writes.
+    WarehouseLocked : another process is writing.
     """
 
     def __init__(self, folder: Path | str, purpose: str) -> None:
@@ -148,7 +148,7 @@ class Writer:
         self._published_at = 0.0
         self._publishing_took = 0.0
         self._orphans: dict[str, list[Path]] = {}
-        # Most jobs that are asked for are either all known or all new; a query for each takes a millisecond.
+        # Known jobs are kept in memory, because a query for each job would take a millisecond.
         self._registered_jobs: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -160,7 +160,7 @@ class Writer:
             if not working.exists() and snapshot.exists():
                 with replacing(working) as temporary:
                     shutil.copyfile(snapshot, temporary)
-            # What a killed job left unfinished; no other writer can be using it.
+            # Remove unfinished files of killed jobs; no other writer can be using them.
             shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
@@ -184,10 +184,10 @@ class Writer:
             shutil.rmtree(self.folder if in_vain else self.folder / artifacts.SCRATCH, ignore_errors=True)
 
     def finished(self, jobs: Iterable[Job]) -> dict[str, list[Artifact]]:
-        """The artifacts of those jobs that were done before and whose rows are current, by the jobs' keys.
+        """The artifacts of jobs that are done and whose rows are current, by the jobs' keys.
 
-        Files that are in place but unknown (the process was killed before it registered them), or whose
-        rows another study has since replaced, are returned by `adoptable` instead.
+        `adoptable` returns the other complete files: those that a killed process did not register, and those
+        whose rows another study has replaced.
         """
         keys = sorted({job.key for job in jobs} & self._registered_jobs)
         found: dict[str, list[Artifact]] = {}
@@ -196,7 +196,7 @@ class Writer:
         return {key: each for key, each in found.items() if len(each) == each[0].of}
 
     def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
-        """The artifacts that a statement of `sql/statements` selects, those whose files are in place."""
+        """The artifacts that a statement of `sql/statements` selects, without those whose file is missing."""
         columns = [each.name for each in dataclasses.fields(Artifact) if each.name != "root"]
         rows = self.connection.execute(statement(query), parameters).fetchall()
         found = [
@@ -205,7 +205,7 @@ class Writer:
         return [each for each in found if self._is_there(each)]
 
     def adoptable(self, job: Job) -> list[Artifact] | None:
-        """The artifacts of `job` if all its files are in place though not (or no longer) registered."""
+        """The artifacts of `job` if all its files exist but are not (or no longer) registered, else None."""
         paths: list[Path] = []
         if job.key in self._registered_jobs:
             rows = self.connection.execute(
@@ -216,7 +216,7 @@ class Writer:
         return artifacts.adopt(self.folder, job, [path for path in paths if path.is_file()])
 
     def register(self, written: Sequence[Artifact], run: int) -> None:
-        """Make artifacts known, and their rows part of their tables, in one transaction."""
+        """Register artifacts and insert their rows into their tables, in one transaction."""
         self.mark_changed()
         with transaction(self.connection):
             self._register(written, run)
@@ -224,14 +224,14 @@ class Writer:
         self._has_committed = True
 
     def mark_changed(self) -> None:
-        """Note that readers have something new to see; survives a kill, so that the next writer publishes."""
+        """Record on disk that commits need publishing; if this process is killed, the next writer does it."""
         (self.folder / UNPUBLISHED).touch()
 
     def publish(self, *, force: bool = False) -> None:
-        """Show readers what is committed, unless that would take over a tenth of the time.
+        """Publish the committed rows to readers, unless publishing would take over a tenth of the time.
 
-        The copy is made by another process: closing any handle of DuckDB's own file would drop the lock
-        that this process holds on it (POSIX locks belong to the process, not to the handle).
+        Another process copies the file. POSIX locks belong to the process: if this process opened and closed
+        the DuckDB file itself, it would lose its lock.
         """
         if not (self.folder / UNPUBLISHED).exists():
             return
@@ -259,7 +259,7 @@ class Writer:
             for together in [alike] if self._are_apart(alike, slot) else [[each] for each in alike]:
                 retired |= self._put_rows(table, slot, together)
                 retired -= {each.artifact for each in together}
-        # All in one statement: one by one they take milliseconds each.
+        # Insert all rows in one statement, because each statement takes milliseconds.
         self.connection.execute(
             statement("register_artifacts"),
             {
@@ -284,7 +284,7 @@ class Writer:
             self.connection.execute(statement("retire_artifacts"), {"artifact": sorted(retired)})
 
     def _are_apart(self, alike: Sequence[Artifact], slot: Sequence[str]) -> bool:
-        """Whether no two artifacts have rows for the same place; else the later must replace the earlier."""
+        """Whether no two artifacts share slot values; otherwise the later must replace the earlier."""
         if len(alike) == 1:
             return True
         columns = ", ".join(f'"{column}"' for column in slot)
@@ -295,8 +295,8 @@ class Writer:
         return not shared
 
     def _put_rows(self, table: str, slot: Sequence[str], alike: Sequence[Artifact]) -> set[str]:
-        """Make the rows of artifacts those of their table; gives the artifacts whose rows they replace."""
-        # Names of tables and columns cannot be bound; these are the job functions' own, never a user's.
+        """Insert the rows of artifacts into their table; returns the artifacts whose rows they replace."""
+        # Table and column names cannot be bound as parameters; job functions set them, never a user.
         path = {"path": self._paths(alike)}
         columns = ", ".join(f'"{column}"' for column in slot)
         same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in slot)
@@ -319,7 +319,7 @@ class Writer:
 
 
 def _alike(written: Iterable[Artifact]) -> list[tuple[str, list[Artifact]]]:
-    """Table -> artifacts of one slot, in the order in which they come for that table."""
+    """Table -> artifacts with the same slot, in their original order."""
     found: list[tuple[str, list[Artifact]]] = []
     last: dict[str, list[Artifact]] = {}
     for artifact in written:
@@ -333,18 +333,18 @@ def _alike(written: Iterable[Artifact]) -> list[tuple[str, list[Artifact]]]:
 
 
 def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A row of `artifact` with its settings, inputs and slot as Python values, in the order of its fields."""
+    """A row of the table `artifact`, with settings, inputs and slot converted from JSON."""
     return (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
 
 
 def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Make the tables of the DuckDB file at `path` those that `connection` names first."""
+    """Attach the DuckDB file at `path` as the default database of `connection`, read-only."""
     quoted = str(path).replace("'", "''")
     connection.execute(f"attach '{quoted}' as warehouse (read_only)")
     connection.execute("use warehouse")
 
 
 def discard(written: Iterable[Artifact]) -> None:
-    """Remove files that were moved into place but are not to be registered."""
+    """Remove files that were moved into place but must not be registered."""
     for artifact in written:
         artifact.file.unlink(missing_ok=True)

@@ -1,9 +1,9 @@
-"""Stored summaries of the facts, kept in step with them: what makes questions fast at any number of rows.
+"""Stored summaries of the facts, which keep questions fast at any number of rows.
 
-A summary is a table whose definition is a query of `sql/summaries`. In the transaction that changes a table
-which a summary reads, the scopes (protocol, data set, split, network) of the changed rows are noted in
-`stale_scope`; before anything is published, the rows of those scopes, and no others, are made anew. Readers
-open published snapshots only, so that no stale summary is ever seen, however a writer ends.
+A summary is a table that stores the result of a query of `sql/summaries`. A transaction that changes a source
+table also adds the scopes (protocol, data set, split, network) of the changed rows to `stale_scope`. Before
+publishing, only the rows of those scopes are recomputed. Readers open only published snapshots, so they never
+see a stale summary, even if a writer is killed.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import duckdb
 from alignhouse.warehouse.schema import in_order_of_need, sql_files, tables_read_by, transaction
 
 SCOPE = ("protocol", "dataset", "split", "model")
-# Where more than this share of all scopes has changed, making the summaries anew as a whole is faster.
+# If more than this share of all scopes has changed, recomputing whole summaries is faster.
 MOST_PIECEMEAL = 0.25
-# Means of the same numbers may differ by this much: they are added up in any order.
+# Means of the same numbers may differ this much, because the order of addition varies.
 TOLERANCE = 1e-9
 
-# The values of a scope that are known; a column that is not there stands for all its values.
+# Column -> value; a missing column matches all values.
 Scope = Mapping[str, str]
 
 
 @cache
 def definitions() -> Mapping[str, str]:
-    """Summary -> the query that it stores, each after those that it reads."""
+    """Summary -> the query that defines it, each after the summaries that it reads."""
     return in_order_of_need(sql_files("summaries"))
 
 
 def note_change(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[str]) -> None:
-    """Note that `rows`, paths of Parquet files, are new in `table`, in the transaction that puts them there.
+    """Mark the scopes of new rows of `table` as stale; call it in the transaction that inserts them.
 
-    What they replace is of the same scopes.
+    `rows` are paths of Parquet files. Rows that they replace have the same scopes.
     """
     if table not in _sources():
         return
@@ -51,7 +51,7 @@ def note_change(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequenc
 
 
 def bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the rows of all summaries anew whose scope has changed; one transaction."""
+    """Recompute the summary rows of all stale scopes, in one transaction."""
     with transaction(connection):
         stale = _stale(connection)
         if not stale:
@@ -71,9 +71,9 @@ def bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def stale_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Summary -> how many of its rows are not those of its definition, or are lacking.
+    """Summary -> how many of its rows are wrong or missing, compared with its definition.
 
-    Numbers may differ by `TOLERANCE`. Computes every summary anew.
+    Recomputes every summary. Numbers may differ by `TOLERANCE`.
     """
     found = {}
     for summary, query in definitions().items():
@@ -95,7 +95,7 @@ def stale_rows(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _stale(connection: duckdb.DuckDBPyConnection) -> list[Scope]:
-    """The noted scopes, less those that others cover."""
+    """The stale scopes, without those that a wider scope covers."""
     rows = connection.execute(f"select distinct {', '.join(SCOPE)} from stale_scope").fetchall()
     scopes = [
         {name: value for name, value in zip(SCOPE, row, strict=True) if value is not None} for row in rows

@@ -1,4 +1,4 @@
-"""Rows of DuckDB tables as outputs of jobs; column types come from `sql/schema` alone."""
+"""Rows of DuckDB tables as outputs of jobs; `sql/schema` defines the column types."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def table_schema(table: str) -> pa.Schema:
 
     Raises
     ------
-    KeyError : there is no such table.
+    KeyError : the table does not exist.
     """
     return _schemas()[table]
 
@@ -32,8 +32,8 @@ def rows_output(table: str, columns: Mapping[str, Sequence[Any] | np.ndarray], s
 
     Parameters
     ----------
-    columns : column -> value of each row, (n_rows,); None is null. A column that is left out is null.
-    slot : rows that agree with a new row in all of these columns are replaced.
+    columns : column -> value of each row, (n_rows,); None is null. An omitted column is null.
+    slot : a new row replaces the rows that have the same values in all of these columns.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def rows_output(table: str, columns: Mapping[str, Sequence[Any] | np.ndarray], s
 
 
 def _plain(values: Sequence[Any] | np.ndarray, kind: pa.DataType) -> Sequence[Any] | np.ndarray:
-    """Arrays of numbers in the column's own type; other arrays as lists."""
+    """Convert numeric arrays to the column's type, and other arrays to lists."""
     if not isinstance(values, np.ndarray):
         return values
     if values.dtype.kind not in "fiu":

@@ -1,4 +1,4 @@
-"""Vectors in Parquet: one row per vector, its name columns beside it."""
+"""Vectors in Parquet: each row has a vector and its name columns."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def vector_schema(
     names: Mapping[str, pa.DataType], column: str, n_values: int, dtype: np.dtype | type
 ) -> pa.Schema:
     """The schema of named vectors of `n_values` numbers each, float32 or float64."""
-    # Parquet is written and read half as fast again where nothing can be missing.
+    # Non-null columns are written and read 50 % faster.
     value = pa.field("element", pa.from_numpy_dtype(dtype), nullable=False)
     fields = [pa.field(name, kind) for name, kind in names.items()]
     return pa.schema([*fields, pa.field(column, pa.list_(value, n_values), nullable=False)])
@@ -33,15 +33,15 @@ def vector_schema(
 def vector_batch(
     schema: pa.Schema, names: Mapping[str, Sequence[Any]], vectors: np.ndarray
 ) -> pa.RecordBatch:
-    """Some rows of named vectors, for what is too large to be a table in memory.
+    """Some rows of named vectors, for data that does not fit into memory as one table.
 
     Parameters
     ----------
-    schema : of `vector_schema`. names : column -> value of each row. vectors : (n_rows, n_values).
+    schema : from `vector_schema`. names : column -> value of each row. vectors : (n_rows, n_values).
 
     Raises
     ------
-    ValueError : a vector holds NaN or infinity, or another number of values than the schema says.
+    ValueError : a vector contains NaN or infinity, or its length differs from the schema.
     """
     column = schema.names[-1]
     kind = schema.field(column).type
@@ -67,11 +67,11 @@ def vector_table(names: Mapping[str, Sequence[Any]], column: str, vectors: np.nd
     ----------
     names : column -> value of each row, (n_rows,).
     column : name of the vector column.
-    vectors : (n_rows, n_values), float32 or float64; kept in its own precision.
+    vectors : (n_rows, n_values), float32 or float64; stored in the same dtype.
 
     Raises
     ------
-    ValueError : a vector holds NaN or infinity, or a name column's length is not n_rows.
+    ValueError : a vector contains NaN or infinity, or a name column's length is not n_rows.
     """
     vectors = np.asarray(vectors)
     if vectors.ndim != 2:
@@ -82,7 +82,7 @@ def vector_table(names: Mapping[str, Sequence[Any]], column: str, vectors: np.nd
 
 
 class VectorFile:
-    """A Parquet file of named vectors, of which some rows can be read without the others."""
+    """An open Parquet file of named vectors; reads any range of rows without the others."""
 
     def __init__(self, path: Path, column: str) -> None:
         self._file = pq.ParquetFile(path)
@@ -101,7 +101,7 @@ class VectorFile:
         return values
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Vectors `start` to `stop`, (stop - start, n_values), in the precision that they are stored in."""
+        """Rows `start` to `stop`, (stop - start, n_values), in the stored dtype."""
         first, last = np.searchsorted(self._ends, [start, stop - 1], side="right")
         groups = list(range(int(first), int(last) + 1))
         chunks = self._file.read_row_groups(groups, columns=[self._column]).column(0).combine_chunks()
@@ -120,7 +120,7 @@ class VectorFile:
 
 
 class StoredVectors:
-    """The vectors (n_rows, n_values) of a Parquet file, read each time that `np.asarray` asks for them."""
+    """Lazy vectors (n_rows, n_values) of a Parquet file; each `np.asarray` call reads the file."""
 
     def __init__(self, path: Path, column: str) -> None:
         self._path, self._column = path, column

@@ -1,4 +1,4 @@
-"""The last stages of a study: from stored RDMs to facts."""
+"""The last stages of a study: compute facts from stored RDMs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from alignhouse.warehouse.runs import Run
 
 RANDOM = "random weights"
 FIGURES = ("parameters", "gflops", "top1")
-# Larger buffers make nothing faster, however many the stimuli.
+# Larger buffers are not faster, for any number of stimuli.
 MOST_MEMORY = 3 * 2**29
 
 # Protocol -> model -> the artifacts of a job.
@@ -42,7 +42,7 @@ def run_analysis(
     memory: int,
     uncertainty: bool,
 ) -> None:
-    """Facts from stored RDMs: scores and their tests, and, with `uncertainty`, intervals by bootstrap.
+    """Compute facts from stored RDMs: scores and tests, and bootstrap intervals if `uncertainty` is set.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class _Stages:
         asked, train = self.study.analysis, self._train()
         if not train and len(self.stimuli) < FEWEST_STIMULI_OF_HALVES:
             self.run.progress.say(
-                "No layers are chosen on other stimuli: expected at least "
+                "Skipped the choice of layers on other stimuli: expected at least "
                 f"{FEWEST_STIMULI_OF_HALVES} stimuli, found {len(self.stimuli)}"
             )
             return
@@ -198,7 +198,7 @@ class _Stages:
         self.run.do("Relating alignment to complexity", batches)
 
     def _of_networks(self, title: str, batch: Callable[[Scope, Sequence[Model]], Batch]) -> Done:
-        """The artifacts of a job for each network and protocol."""
+        """Do one job for each network and protocol; returns their artifacts."""
         batches = {
             protocol: batch(scope, list(self.models[protocol].values()))
             for protocol, scope in self.scopes.items()
@@ -210,7 +210,7 @@ class _Stages:
         }
 
     def _train(self) -> frozenset[str]:
-        """The stimuli that layers can be chosen on, if there are others to score them on."""
+        """The training stimuli for choosing layers; empty if these or the other stimuli are too few."""
         enough = FEWEST_CONDITIONS <= len(self.training) <= len(self.stimuli) - FEWEST_CONDITIONS
         return self.training if enough else frozenset()
 
@@ -218,7 +218,7 @@ class _Stages:
         return {name: str(value) for name, value in self._facts_of_models(group_by, protocol).items()}
 
     def _facts_of_models(self, column: str, protocol: str) -> dict[str, Any]:
-        """Model -> its fact in the warehouse's own table of models."""
+        """Model -> its value of `column` in the warehouse's table of models."""
         facts = {row["model"]: row[column] for row in self.run.rows("model_facts")}
         return {name: facts[name] for name in self.models[protocol]}
 
@@ -232,7 +232,7 @@ def protocol_batches(protocols: Mapping[str, Protocol]) -> list[Batch]:
 
 
 def _remark_of_all(models: Iterable[Model]) -> str:
-    """One remark for a result of several networks: theirs, or which of them are untrained."""
+    """One remark for a result of several networks: their common remark, or the untrained ones."""
     remarks = {model.name: model.remark for model in models}
     if len(set(remarks.values())) == 1:
         return next(iter(remarks.values()))
@@ -242,5 +242,5 @@ def _remark_of_all(models: Iterable[Model]) -> str:
 
 
 def joined(*remarks: str) -> str:
-    """Remarks as one; empty ones are left out."""
+    """Remarks joined into one text, without empty ones."""
     return ", ".join(each for each in remarks if each)

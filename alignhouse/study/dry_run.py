@@ -1,4 +1,4 @@
-"""What an extraction would take: layers, features, disk and passes of each network, before it begins."""
+"""Estimates the cost of an extraction before it begins: layers, features, disk and passes per network."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from alignhouse.warehouse.sizes import size_in_words
 
 @dataclass(frozen=True)
 class Needed:
-    """What one network needs under all protocols together.
+    """The resources that one network needs for all protocols together.
 
-    layers, features : of the protocol that reads most; features are values of one stimulus.
-    scratch_bytes : what all features would take on disk at once. passes : over the stimuli; 0 where it cannot
-        be done at all, and `fault` says why.
+    layers, features : of the protocol that reads the most; features are counted per stimulus.
+    scratch_bytes : disk space if all features are stored at once. passes : over the stimuli; 0 if the
+        extraction is impossible, with the reason in `fault`.
     """
 
     network: str
@@ -37,13 +37,13 @@ class Needed:
 
 
 def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> tuple[list[Needed], int]:
-    """What each network of a study needs, from a forward pass of its untrained self; and of how many stimuli.
+    """Estimate what each network of a study needs, from a forward pass of the untrained network.
 
-    What a function gives is taken as it is.
+    Returns the estimates and the number of stimuli. A network from a user's function is used as returned.
 
     Parameters
     ----------
-    n_stimuli : how many stimuli to reckon with; None for those of the study.
+    n_stimuli : number of stimuli to assume; None for those of the study.
 
     Raises
     ------
@@ -61,12 +61,12 @@ def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> t
         progress.job(network.name)
         rows.append(_needed(network, videos, settings, study))
         progress.job_done()
-        gc.collect()  # networks hold references to themselves
+        gc.collect()  # networks contain reference cycles
     return rows, len(videos)
 
 
 def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:
-    """Print a line for each network, and the sums."""
+    """Print a line for each network, and the totals."""
     console = Console(width=None if Console().is_terminal else 120)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("network")
@@ -81,7 +81,7 @@ def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:
     largest = max(rows, key=lambda row: row.scratch_bytes)
     console.print(
         f"{len(rows):,} networks, {n_stimuli:,} stimuli, protocols {', '.join(study.analysis.protocols)}: "
-        f"{size_in_words(sum(row.scratch_bytes for row in rows))} of features in all, at most "
+        f"{size_in_words(sum(row.scratch_bytes for row in rows))} of features in total, at most "
         f"{size_in_words(largest.scratch_bytes)} at once ({largest.network}). Allowed: "
         f"{size_in_words(study.compute.scratch)} of scratch, "
         f"{size_in_words(study.compute.memory)} of memory.",

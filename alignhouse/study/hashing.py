@@ -1,4 +1,4 @@
-"""sha256 of raw files: computed in parallel with progress, cached, and reused from a download."""
+"""Computes sha256 of raw files in parallel, with progress and a cache, and reuses hashes of downloads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.progress import Progress
 
-# Hashing 40 GB takes half a minute, so the cache is saved now and then.
+# Hashing 40 GB takes half a minute, so the cache is saved at intervals.
 FILES_BETWEEN_SAVES = 200
 
 

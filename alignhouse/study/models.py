@@ -1,4 +1,4 @@
-"""The catalog in a warehouse: the networks and their layers, before any is extracted."""
+"""Stores the catalog in a warehouse: networks and their layers, without an extraction."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from alignhouse.warehouse.runs import Run
 def ingest_models(
     run: Run, networks: Sequence[Network], protocols: Mapping[str, Protocol], *, layers: bool
 ) -> dict[str, str]:
-    """Rows of `model` for each network, and of `layer` for each network and protocol.
+    """Write rows of `model` for each network, and of `layer` for each network and protocol.
+
+    Returns network -> why its layers could not be found; all other networks are done.
 
     Parameters
     ----------
-    layers : also build each network, untrained, and show it a blank clip: names and widths of its layers.
-
-    Gives network -> why its layers could not be found; the others are done.
+    layers : also build each network without weights and run it on a blank clip, to find the names and widths
+        of its layers.
     """
     run.do("Describing protocols", protocol_batches(protocols))
     run.do(

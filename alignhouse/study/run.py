@@ -1,4 +1,4 @@
-"""A whole study, stage by stage: raw files, stored vectors, alignment, report."""
+"""Runs a whole study stage by stage: raw files, stored vectors, alignment, report."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from alignhouse.warehouse.store import Writer
 
 
 class Until(StrEnum):
-    """The last stage that a run does; the stages in their order."""
+    """The last stage of a run; members are in the order of the stages."""
 
     INPUTS = "inputs"
     NETWORKS = "networks"
@@ -43,16 +43,16 @@ class Until(StrEnum):
     ANALYSIS = "analysis"
 
     def includes(self, stage: Until) -> bool:
-        """Whether a run until this stage does another one."""
+        """Whether a run until this stage also does `stage`."""
         order = list(Until)
         return order.index(stage) <= order.index(self)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run did: how many jobs were done now, 0 if everything was done before.
+    """The result of a run: the number of jobs done, 0 if everything was done before.
 
-    failed : model name -> why it could not be extracted; the others are done.
+    failed : model name -> why it could not be extracted; all other models are done.
     """
 
     warehouse: Path
@@ -63,16 +63,16 @@ class Finished:
 def run_study(
     study: Study, *, command: str, until: Until | str = Until.ANALYSIS, progress: Progress | None = None
 ) -> Finished:
-    """Bring the warehouse of a study up to date: finished jobs stay, missing ones are done.
+    """Bring the warehouse of a study up to date: keep finished jobs and do missing ones.
 
     Parameters
     ----------
-    command : what the person typed, kept with the run.
+    command : the command line, stored with the run.
     until : the last stage to do.
 
     Raises
     ------
-    BadInput : an input is wrong, or there is no such stage; the warehouse is as it was.
+    BadInput : an input is wrong, or the stage is unknown; the warehouse is unchanged.
     WarehouseLocked : another process writes to it.
     """
     until = _stage(until)
@@ -91,8 +91,8 @@ def run_study(
             inputs = ingest_inputs(run, study, hashes)
             if until.includes(Until.NETWORKS):
                 planned = _planned(run, study, protocols, networks, inputs, memory)
-            # Checked before hours of extraction, and before anything is accepted. A network whose RDMs are
-            # stored needs no weights any more.
+            # Checked before hours of extraction, and before any input is accepted. A network with stored RDMs
+            # does not need its weights.
             jobs = {name: each.jobs.values() for name, each in planned.items()}
             missing = run.missing(job for of_network in jobs.values() for job in of_network)
             wanted = [
@@ -121,7 +121,7 @@ def _stage(name: str) -> Until:
 
 @contextmanager
 def _executor(study: Study) -> Iterator[tuple[Executor | None, int]]:
-    """Where the batches of a study run, and how many at a time; None is the process itself."""
+    """The executor of a study and its number of workers; None means this process."""
     if study.compute.executor == "local":
         yield None, 1
         return
@@ -131,7 +131,7 @@ def _executor(study: Study) -> Iterator[tuple[Executor | None, int]]:
 
 @dataclass(frozen=True)
 class _Planned:
-    """The extractions of one network: protocol -> job, and the batch of them all."""
+    """The extractions of one network: protocol -> job, and one batch with all of them."""
 
     network: Network
     weights: WeightsKind
@@ -163,7 +163,7 @@ def _planned(
     for network in networks:
         jobs = extraction_jobs(extraction, network, settings, skip_bad=False)
         if study.networks.skip_bad:
-            # What was extracted with all layers is what it would be if bad ones were left out.
+            # RDMs that were extracted with all layers are also valid if bad layers may be skipped.
             missing = run.missing(jobs)
             lenient = extraction_jobs(extraction, network, settings, skip_bad=True)
             jobs = [other if job.key in missing else job for job, other in zip(jobs, lenient, strict=True)]
@@ -180,7 +180,7 @@ def _planned(
 def _networks(
     run: Run, protocols: Mapping[str, Protocol], planned: Mapping[str, _Planned], inputs: StudyInputs
 ) -> tuple[dict[str, dict[str, Model]], dict[str, str]]:
-    """Protocol -> model name -> its stored RDMs, extracted or the user's own; and what failed."""
+    """Protocol -> model name -> its stored RDMs, extracted or provided by the user; and the failures."""
     failed: dict[str, str] = {}
     if inputs.model_rdms:
         stored = {
@@ -213,7 +213,7 @@ def _networks(
 def _extracted(
     run: Run, planned: Mapping[str, _Planned]
 ) -> tuple[dict[str, dict[str, Artifact]], dict[str, str]]:
-    """Model name -> protocol -> its RDMs; and model name -> why it has none, under some protocol at least.
+    """Model name -> protocol -> its RDMs; and model name -> error, if any of its protocols failed.
 
     Protocols that differ only in the analysis share one job.
     """

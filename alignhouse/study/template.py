@@ -16,8 +16,8 @@ EXAMPLES = {("brain", "path"): "/data/bmd", ("stimuli", "path"): "/data/bmd/stim
 OWN_NETWORKS = ("networks", "own")
 SIZES = {("compute", "memory"): "8GB", ("compute", "scratch"): "100GB"}
 HEADER = """\
-# A study: what goes in, which networks, which analyses, where it ends up.
-# Paths start at this file's folder; ~ and $VARIABLES are expanded. Lines behind a # show the defaults.
+# A study: its input data, networks and analyses, and the warehouse for its results.
+# Paths are relative to this file's folder; ~ and $VARIABLES are expanded. Commented lines show the defaults.
 """
 
 
@@ -43,7 +43,7 @@ def study_template() -> str:
 
 
 def _own_networks() -> list[str]:
-    """The keys of a network of your own, commented out: a study may have any number of them, or none."""
+    """The keys of a user's own network, commented out: a study may have any number of them, or none."""
     [table, key] = OWN_NETWORKS
     described = NetworksSection.model_fields[key].description
     lines = [f"# {described}", f"# [{table}.{key}.NAME]"]

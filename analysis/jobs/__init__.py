@@ -1,1 +1,1 @@
-"""Jobs of the analysis: read stored vectors, call statistics, write facts."""
+"""Jobs of the analysis: they read stored vectors, call statistics and write facts."""

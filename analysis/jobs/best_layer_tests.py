@@ -1,4 +1,4 @@
-"""Tests of best layers across networks: do groups differ, and which scores survive many tests?"""
+"""Tests of best layers across networks: comparisons of groups, and correction for many tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROUP_COMPARISON = "group_comparison"
 
 
 class CorrectionSettings(Scope):
-    """Settings of the correction for many tests. models : all networks of the family."""
+    """Settings of the correction for many tests. models : all networks of the family of tests."""
 
     permutations: int
     seed: int
@@ -49,11 +49,11 @@ def best_layer_batch(
     permutations: int,
     seed: int,
 ) -> Batch:
-    """A job that corrects for many tests, and one for each way of grouping; nulls are loaded once for all.
+    """One job that corrects for many tests, and one job per grouping; they share the loaded nulls.
 
     Parameters
     ----------
-    groups : what groups are made by -> model -> its group, in the order of `scores`.
+    groups : name of the grouping -> model -> its group, in the order of `scores`.
     """
     chance = {"permutations": permutations, "seed": seed}
     inputs = jobs_of(scores)
@@ -90,7 +90,7 @@ def make_best_layer_tests(jobs: Sequence[Job], reporter: Reporter, scores: Score
 
 
 def _compared(settings: GroupSettings, best: BestLayers, reporter: Reporter) -> Output:
-    """Medians of groups' best-layer scores against null medians, region by region."""
+    """Test each group's median best-layer score against null medians, in each region."""
     null = settings.settings.best_layer_null
     correction: PairCorrection = "bonferroni" if null == "chosen_layer" else "holm"
     nulls = best.nulls(reporter)
@@ -118,10 +118,10 @@ def _compared(settings: GroupSettings, best: BestLayers, reporter: Reporter) -> 
 
 
 def _corrected(settings: CorrectionSettings, best: BestLayers, reporter: Reporter) -> Output:
-    """The best-layer tests of all networks in all regions as one family: p-values adjusted for their number.
+    """Adjust the p-values of best-layer tests; all networks in all regions are one family of tests.
 
-    "max_statistic" holds each score against the highest null of all networks and regions, permutation by
-    permutation, two-sided where the protocol's tests are.
+    "max_statistic" compares each score with the highest null over all networks and regions in each
+    permutation. It is two-sided if the protocol's tests are.
     """
     regions, models = list(best.tests), best.models
     nulls, scores = best.nulls(reporter), best.scores

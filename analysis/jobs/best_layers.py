@@ -1,4 +1,4 @@
-"""The best layers of networks and their nulls, as stored: what comparisons of networks start from."""
+"""The stored best layers of networks and their nulls, which are the inputs of network comparisons."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Scores = Mapping[str, Sequence[Artifact]]
 
 
 def jobs_of(scores: Scores) -> dict[str, str]:
-    """Model -> the key of the job that made its scores: the inputs of a comparison."""
+    """Model -> the key of the job that made its scores; these are the inputs of a comparison."""
     return {model: artifacts[0].job for model, artifacts in scores.items()}
 
 
 class BestLayers:
-    """Tests of the best layers of M networks, region by region; loaded when first needed, then kept.
+    """Best-layer tests of M networks by region; loaded on first use, then cached.
 
     Parameters
     ----------
-    scores : of the M networks.
+    scores : the scores of the M networks.
     """
 
     def __init__(self, scores: Scores) -> None:

@@ -29,7 +29,7 @@ VERSION = 1
 
 
 class BootstrapSettings(NetworkSettings):
-    """Settings of the bootstraps of one network. draws : resamples of each. level : of the intervals."""
+    """Settings of one network's bootstraps. draws : number of resamples. level : of the intervals."""
 
     seed: int
     draws: int
@@ -38,7 +38,7 @@ class BootstrapSettings(NetworkSettings):
 
 @dataclass(frozen=True)
 class BootstrapAbout:
-    """What a file of bootstrap distributions says about itself.
+    """The metadata of a file of bootstrap distributions.
 
     n_subjects : region -> number of subjects.
     """
@@ -57,9 +57,10 @@ def bootstrap_batch(
     seed: int,
     memory: int,
 ) -> Batch:
-    """Bootstraps of networks, a job each; several networks meet the same resamples at a time.
+    """Bootstraps of networks, one job per network; a batch applies each resample to several networks.
 
-    The best layer is chosen anew in each resample; its distribution is stored, in float32, for differences.
+    The best layer is chosen again in each resample. Its distribution is stored in float32, to compute
+    differences between networks later.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def bootstrap(
     brains: Mapping[str, Artifact],
     memory: int,
 ) -> Iterator[list[Output]]:
-    """Bootstrap the networks of `jobs`, which agree in all settings but the network."""
+    """Bootstrap the networks of `jobs`; all settings except the network must be equal."""
     each = [BootstrapSettings.of(job) for job in jobs]
     brain = read_brains(brains)
     networks = read_networks([settings.model for settings in each], rdms, brain)
@@ -151,7 +152,7 @@ def _outputs(
 def _interval_columns(
     scores: BootstrapScores, level: float, roi: str, layers: Sequence[str], test: str
 ) -> dict[str, NDArray[Any]]:
-    """Columns of `score_interval` that differ between rows, of all layers in one region."""
+    """The columns of `score_interval` that vary between rows, for all layers in one region."""
     columns = bounds(scores, level)
     count = len(columns["lower"])
     return {

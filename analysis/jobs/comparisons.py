@@ -47,12 +47,13 @@ def difference_batch(
 ) -> Batch:
     """Intervals of groups' median best-layer scores, and of the differences between two groups' medians.
 
+    Medians and differences are computed within each draw, because all networks were resampled with the same
+    stimuli and subjects.
+
     Parameters
     ----------
-    group_by : what the labels mean; `EVERY_NETWORK` compares each network with each other.
+    group_by : what the labels mean; `EVERY_NETWORK` compares all pairs of networks.
     labels : model -> its group. bootstraps : model -> the artifacts of its bootstrap.
-
-    Medians and differences are taken draw by draw: all networks met the same stimuli and subjects.
     """
     job = Job(
         method="difference_interval",
@@ -70,7 +71,7 @@ def compare(job: Job, reporter: Reporter, bootstraps: Mapping[str, Sequence[Arti
     """The rows of `difference_interval`; see `difference_batch`."""
     settings = DifferenceSettings.of(job)
     labels, models = settings.labels, list(settings.labels)
-    # How often and with which seed was drawn is a fact of the bootstraps, which are this job's inputs.
+    # The number of draws and the seed come from the bootstraps, which are this job's inputs.
     drawn = vectors_of(bootstraps[models[0]]).settings
     stored = []
     for done, model in enumerate(models):
@@ -80,7 +81,7 @@ def compare(job: Job, reporter: Reporter, bootstraps: Mapping[str, Sequence[Arti
     names = sorted(groups)
     pairs: list[tuple[str, str | None]] = list(combinations(names, 2))
     if settings.group_by != EVERY_NETWORK:
-        # A network's own interval is in score_interval already.
+        # The interval of a single network is already in score_interval.
         pairs = [(name, None) for name in names] + pairs
     tables, regions = [], list(stored[0])
     for done, roi in enumerate(regions):
@@ -128,7 +129,7 @@ def _difference_columns(
 
 
 def _stored(artifacts: Sequence[Artifact]) -> dict[str, BootstrapScores]:
-    """Region -> the bootstrap of one network's best layer, as its job stored it."""
+    """Region -> the stored bootstrap of one network's best layer."""
     distributions = vectors_of(artifacts)
     about = BootstrapAbout(**distributions.about)
     names, samples = distributions.vectors("best_layer")

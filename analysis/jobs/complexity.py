@@ -1,4 +1,4 @@
-"""Correlation of alignment with what networks cost and how accurate they are."""
+"""Correlation of alignment with the cost and accuracy of networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VERSION = 1
 
 
 class ComplexitySettings(Scope):
-    """Settings of the correlations. figures : name of a figure -> model -> its value, None if unknown."""
+    """Settings of the correlations. figures : property of networks -> model -> value, None if unknown."""
 
     seed: int
     draws: int
@@ -33,11 +33,11 @@ def complexity_batch(
     level: float,
     seed: int,
 ) -> Batch:
-    """Correlations of best-layer scores with figures of the networks, region by region.
+    """Correlations of best-layer scores with numeric properties of the networks, in each region.
 
     Parameters
     ----------
-    figures : name of a figure -> model -> its value, None if it is not known.
+    figures : property of networks -> model -> value, None if unknown.
     """
     job = Job(
         method="complexity",
@@ -46,7 +46,7 @@ def complexity_batch(
             **ComplexitySettings(
                 **dict(scope), seed=seed, draws=draws, level=level, figures={}, remark=remark
             ).as_json(),
-            # As the warehouse has them: whole numbers stay whole numbers in the key.
+            # Keep the types of the warehouse: integers must stay integers in the job's key.
             "figures": {name: dict(of_model) for name, of_model in figures.items()},
         },
         inputs=jobs_of(scores),

@@ -1,4 +1,4 @@
-"""Intervals as columns of fact tables."""
+"""Columns of intervals for fact tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alignhouse.analysis.statistics.intervals import intervals_of
 
 
 def bounds(scores: BootstrapScores, level: float) -> dict[str, NDArray[Any]]:
-    """Columns of all intervals of `scores`: kind by kind, and in each kind the rows of `scores` in order."""
+    """Columns of all intervals of `scores`, sorted by kind of interval, then in the order of `scores`."""
     kinds = intervals_of(scores, level)
     count = len(scores.observed)
     return {
@@ -25,5 +25,5 @@ def bounds(scores: BootstrapScores, level: float) -> dict[str, NDArray[Any]]:
 
 
 def chance(level: float, draws: int, seed: int, count: int) -> dict[str, list[Any]]:
-    """Columns that say how the intervals of `count` rows were drawn."""
+    """Columns with the level, draws and seed of the intervals of `count` rows."""
     return {"level": [level] * count, "draws": [draws] * count, "seed": [seed] * count}

@@ -1,4 +1,4 @@
-"""Layers chosen on other stimuli than they are scored on."""
+"""Layers that are chosen on one set of stimuli and scored on another."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ VERSION = 1
 class LayerChoiceSettings(NetworkSettings):
     """Settings of one network's layer choices.
 
-    Either train : the stimuli that layers are chosen on; or seed, halvings : of the halves of all stimuli.
+    Either train : the stimuli to choose layers on; or seed, halvings : of random halves of all stimuli.
     """
 
     train: tuple[str, ...] | None = None
@@ -48,7 +48,7 @@ class LayerChoiceSettings(NetworkSettings):
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The layer choices of one network, and its plain scores R (L,), region by region."""
+    """The layer choices of one network, and its scores R (L,) on all stimuli, by region."""
 
     layers: list[str]
     choices: Mapping[str, LayerChoice]
@@ -65,12 +65,14 @@ def layer_choice_batch(
     seed: int,
     memory: int,
 ) -> Batch:
-    """Each network's layer chosen on other stimuli than it is scored on, in all regions; all layers' votes.
+    """Choose each network's layer on one set of stimuli and score it on another, in all regions.
+
+    The job also stores how often each layer was chosen.
 
     Parameters
     ----------
     brains : region -> artifact of its RDMs. memory : bytes for buffers.
-    train : the stimuli to choose layers on; if there are none, they are halved `halvings` times.
+    train : the stimuli to choose layers on; if empty, all stimuli are halved `halvings` times.
     """
     on: dict[str, Any] = {"train": tuple(sorted(train))} if train else {"seed": seed, "halvings": halvings}
 
@@ -96,7 +98,7 @@ def choose_layers(
     brains: Mapping[str, Artifact],
     memory: int,
 ) -> Iterator[list[Output]]:
-    """Choose layers for the networks of `jobs`, which agree in all settings but the network."""
+    """Choose layers for the networks of `jobs`; all settings except the network must be equal."""
     each = [LayerChoiceSettings.of(job) for job in jobs]
     chosen_on: ChosenOn = "train" if each[0].train else "halves"
     brain = read_brains(brains)
@@ -156,7 +158,7 @@ def _outputs(settings: LayerChoiceSettings, chosen: _Chosen) -> Iterator[Output]
         "highest_layer": [layers[highest[roi]] for roi in choices],
         "highest_rho": [float(chosen.scores[roi][highest[roi]]) for roi in choices],
         "choices": [each.choices for each in choices.values()],
-        # A choice on train stimuli involves no chance.
+        # A choice on train stimuli is not random.
         "seed": [settings.seed or 0] * len(choices),
     }
     yield settings.facts("layer_choice", columns, settings.remark, ("model", "roi"))

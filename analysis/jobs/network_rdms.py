@@ -1,4 +1,4 @@
-"""The stored RDMs of several networks, one below the other."""
+"""The stored RDMs of several networks, stacked."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ BYTES_PER_PAIR = 16
 class StackedRdms:
     """RDMs of the layers of several networks.
 
-    layers : network -> names of its layers. rdms : (L, P) float64, network by network.
-    labels : (L) what errors call the layers.
+    layers : network -> names of its layers. rdms : (L, P) float64, sorted by network.
+    labels : (L) names of the layers in error messages.
     """
 
     layers: Mapping[str, list[str]]
@@ -30,7 +30,7 @@ class StackedRdms:
 
 
 def read_networks(names: Sequence[str], rdms: Mapping[str, Artifact], brains: Brains) -> StackedRdms:
-    """Load the RDMs of networks; BadInput if their conditions are not those of the brains."""
+    """Load the RDMs of networks; raises BadInput if their conditions differ from those of the brains."""
     layers, vectors = {}, []
     for name in names:
         layers[name], rows = find_layers(name, rdms[name], brains)

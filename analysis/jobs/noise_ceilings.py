@@ -1,4 +1,4 @@
-"""Noise ceilings: how well the best possible model could score in each region."""
+"""Noise ceilings: the score of the best possible model in each region."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class NoiseCeilingSettings(Scope):
 
 
 def noise_ceiling_batch(scope: Scope, brains: Mapping[str, Artifact], remark: str) -> Batch:
-    """The noise ceilings of all regions; a region with a single subject has none, and its row says so.
+    """The noise ceilings of all regions. A region with a single subject has no ceiling, and its row says so.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What results belong to, and what the jobs of the analysis read and write alike."""
+"""The scope of results, and the inputs and outputs that all analysis jobs share."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.tables import rows_output
 from alignhouse.warehouse.vectors import StoredVectors
 
-# Layers computed at a time: enough that what networks share weighs little, few enough that a killed run
-# loses seconds.
+# Layers per batch: enough to spread the cost of what networks share, few enough that a killed run loses only
+# seconds.
 MOST_LAYERS_AT_A_TIME = 512
 
 
 class Scope(JobSettings):
-    """What a set of results belongs to: a protocol, a data set and a split of its stimuli.
+    """The scope of a set of results: a protocol, a data set and a split of its stimuli.
 
-    The settings of every job of the analysis begin with these.
+    The settings of every analysis job start with these fields.
     """
 
     protocol: str
@@ -53,7 +53,7 @@ class Scope(JobSettings):
 
 @dataclass(frozen=True)
 class Model:
-    """A network whose RDMs are stored: its name, the artifact of its RDMs, and a remark for its results."""
+    """A network with stored RDMs: its name, the artifact of its RDMs, and a remark for its results."""
 
     name: str
     rdms: Artifact
@@ -72,7 +72,7 @@ class Brains:
     conditions: list[str]
 
     def without_rdms(self) -> Brains:
-        """The names alone: the RDMs of all regions are large."""
+        """A copy with names only, to free the memory of the RDMs."""
         return replace(self, rdms={})
 
 
@@ -91,7 +91,7 @@ def read_brains(brains: Mapping[str, Artifact]) -> Brains:
 
 
 def find_layers(name: str, rdms: Artifact, brains: Brains) -> tuple[list[str], StoredVectors]:
-    """Names (L) and RDMs (L, P) of a network's layers; BadInput if the brains' conditions differ."""
+    """Names (L) and RDMs (L, P) of a network's layers; raises BadInput if the brains' conditions differ."""
     roi = next(iter(brains.subjects))
     check_conditions(name, conditions(rdms), f"region {roi}", brains.conditions)
     vectors = rdms.lazy_vectors("rdm")
@@ -99,11 +99,11 @@ def find_layers(name: str, rdms: Artifact, brains: Brains) -> tuple[list[str], S
 
 
 def layers_at_a_time(brains: Mapping[str, Artifact], bytes_per_pair: int, memory: int) -> int:
-    """How many layers to compute at a time, so that their RDMs take at most `memory` bytes.
+    """The number of layers to compute at a time, so that their RDMs take at most `memory` bytes.
 
     Parameters
     ----------
-    bytes_per_pair : what a computation holds for each pair of conditions of a layer's RDM.
+    bytes_per_pair : memory that a computation needs for each pair of conditions of one layer's RDM.
     """
     n = len(conditions(next(iter(brains.values()))))
     n_pairs = n * (n - 1) // 2
@@ -133,7 +133,7 @@ def conditions(rdms: Artifact) -> list[str]:
 
 
 def check_conditions(one: str, of_one: Iterable[str], other: str, of_other: Iterable[str]) -> None:
-    """Raises BadInput, naming the first difference, if RDMs are not of the same conditions in order."""
+    """Raise BadInput with the first difference unless two RDMs have the same conditions in the same order."""
     ours, theirs = list(of_one), list(of_other)
     if ours == theirs:
         return
@@ -145,12 +145,12 @@ def check_conditions(one: str, of_one: Iterable[str], other: str, of_other: Iter
         )
     place = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1])
     raise BadInput(
-        f"conditions of the RDMs of {one} and of {other} differ, first at place {place + 1}",
+        f"conditions of the RDMs of {one} and of {other} differ, first at position {place + 1}",
         expected=theirs[place],
         found=ours[place],
     )
 
 
 def as_single(vectors: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-    """Rows one below the other, in float32, the precision that distributions are stored in."""
+    """Stack rows as float32, the dtype of stored distributions."""
     return np.concatenate([np.atleast_2d(each) for each in vectors]).astype(np.float32, copy=False)

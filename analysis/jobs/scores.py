@@ -1,4 +1,4 @@
-"""Alignment: the scores of every layer in every region, their nulls and their p-values."""
+"""Alignment: the score of every layer in every region, with null distributions and p-values."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def rsa_batch(
     seed: int,
     memory: int,
 ) -> Batch:
-    """Scores of networks, a job each; several networks are scored at a time.
+    """Scores of networks, one job per network; a batch scores several networks at a time.
 
-    Networks share the ranked and permuted brain RDMs, which cost more than the scores of one network.
+    They share the ranked and permuted brain RDMs, which cost more than the scores of one network.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def score(
     brains: Mapping[str, Artifact],
     memory: int,
 ) -> Iterator[list[Output]]:
-    """Score the networks of `jobs`, which agree in all settings but the network. See `rsa_batch`."""
+    """Score the networks of `jobs`; all settings except the network must be equal. See `rsa_batch`."""
     each = [RsaSettings.of(job) for job in jobs]
     common = each[0]
     brain, ranked = _ranked_brains(brains)
@@ -119,15 +119,15 @@ def score(
 def _ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains]:
     brain = read_brains(brains)
     ranked = rank_brains(brain.rdms)
-    # Only the ranks are needed from here on.
+    # Only the ranks are needed after this line.
     read_brains.forget()
     return brain.without_rdms(), ranked
 
 
 def _null_output(settings: RsaSettings, scored: NetworkScores) -> Output:
-    """Null distributions: first that of the best layer of each region, then each layer's own.
+    """Null distributions: first those of the best layer in each region, then those of every layer.
 
-    The former are a row group of their own, so that comparisons of many networks read no more than those.
+    The best layers have a separate row group, so that comparisons of many networks read nothing else.
     """
     names = {"roi": pa.string(), "layer": pa.string(), "test": pa.string()}
     schema = vector_schema(names, "null", settings.permutations, np.float32)

@@ -1,10 +1,10 @@
-"""Write one subject of BOLD Moments in the true sizes, with random betas.
+"""Writes one subject of BOLD Moments with files of the real sizes and random betas.
 
     python benchmarks/betas/generate.py FOLDER [--whole-brain] [--subjects 1]
 
-The number of voxels of each part comes from its size in the data set's manifest: a file is 4,662,349 + 32,184
-bytes a voxel, of which 32,160 are the two arrays. The rest, unknown in the real files, is an image object of
-a class that a reader need not have, and three indices a voxel.
+The number of voxels of each part is computed from its size in the data set's manifest. A file has 4,662,349
+bytes plus 32,184 bytes per voxel; 32,160 of these are the two arrays. The content of the rest is unknown in
+the real files. Here it is an image object, of a class that readers may lack, and three indices per voxel.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BETAS = re.compile(r"derivatives/versionB/.+/sub-01/sub-01_roi-(?P<part>.+)_beta
 
 
 def files_of_a_subject(*, whole_brain: bool) -> dict[str, RemoteFile]:
-    """Part -> file of sub-01: the 46 parts of regions, or the whole brain alone."""
+    """Part -> file of sub-01: the 46 parts of regions, or only the whole brain."""
     found = {match["part"]: file for file in known_files() if (match := BETAS.fullmatch(file.path))}
     return {
         part: file
@@ -39,7 +39,7 @@ def files_of_a_subject(*, whole_brain: bool) -> dict[str, RemoteFile]:
 
 
 def write_part(path: Path, n_voxels: int, rng: np.random.Generator) -> None:
-    """Both arrays, float64, z-scored like the real ones, and an image object beside them."""
+    """Write both arrays, float64 and z-scored like the real ones, and an image object."""
     content = {
         "train_data_allvoxel": rng.standard_normal((1000, 3, n_voxels)),
         "test_data_allvoxel": rng.standard_normal((102, 10, n_voxels)),
@@ -57,7 +57,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("folder", type=Path)
     arguments.add_argument(
-        "--whole-brain", action="store_true", help="the 3.5 GB file instead of the 46 others"
+        "--whole-brain", action="store_true", help="write the 3.5 GB file instead of the 46 others"
     )
     arguments.add_argument("--subjects", type=int, default=1)
     given = arguments.parse_args()

@@ -1,10 +1,10 @@
-"""A class that stands in the generated pickles for the unknown object of the real ones."""
+"""A class for the generated pickles, which replaces the unknown object of the real pickles."""
 
 from __future__ import annotations
 
 
 class MaskImage:
-    """Some megabytes that no reader of betas needs."""
+    """An object of some megabytes that no reader of betas needs."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data

@@ -1,9 +1,9 @@
-"""Ingest of betas beside plain `pickle.load` of the same files: whole processes, time and peak memory.
+"""Compares the ingest of betas with `pickle.load` of the same files: time and peak memory of processes.
 
     python benchmarks/betas/measure.py FOLDER [--regions all46|WB] [--rounds 5] [--cold] [--memory 8GB]
 
---cold empties the system's cache of files before each round (as root only): what a reader sees who has just
-mounted a disk. Without it the files are in memory: what a reader sees who has just fetched them.
+--cold (only as root) empties the system's file cache before each round, like after mounting a disk. Without
+it, the files are in memory, like after a download.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--cold", action="store_true")
     arguments.add_argument("--memory", default="8GB")
-    arguments.add_argument("--fetched", action="store_true", help="the files were verified by a fetch")
+    arguments.add_argument("--fetched", action="store_true", help="a download has already verified the files")
     given = arguments.parse_args()
     regions = STUDY_REGIONS if given.regions == "all46" else given.regions
     pattern = "*_roi-[lr]*.pkl" if given.regions == "all46" else f"*_roi-{given.regions}_*.pkl"

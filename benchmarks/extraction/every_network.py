@@ -1,9 +1,9 @@
-"""The table of the study's 99 networks: layers, features, seconds and peak memory, one process a network.
+"""A table of the 99 networks: layers, features, seconds and peak memory, with one process per network.
 
     python benchmarks/extraction/every_network.py TABLE.csv [--stimuli 4] [--frames 8] [--plain] [NAME ...]
 
-Rows that are in the table already are left alone, so that it can be stopped and gone on with. Widths of all
-layers go to TABLE.jsonl.
+Networks that are already in the table are skipped, so the script can be stopped and continued. The widths of
+all layers are written to TABLE.jsonl.
 """
 
 from __future__ import annotations

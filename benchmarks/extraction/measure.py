@@ -1,9 +1,9 @@
-"""The engine beside the straightforward way: wall time, peak memory, and how far their RDMs are apart.
+"""Compares the engine with the straightforward way: wall time, peak memory and difference of RDMs.
 
     python benchmarks/extraction/measure.py VIDEOS [--networks ResNet50,slowfast_r50_mma] [--rounds 3]
                                             [--device cpu] [--count N]
 
-Both ways take turns, each in a process of its own; building the network is not in the time.
+Both ways alternate, each in its own process. The time excludes building the network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--networks", default="ResNet50,slowfast_r50_mma")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--count", type=int, help="so many of the videos; default: all")
+    parser.add_argument("--count", type=int, help="number of videos; default: all")
     arguments = parser.parse_args()
     sums = dict.fromkeys(WAYS, 0.0)
     print("| network | way | seconds (all rounds) | of RDMs | peak MB | ratio | RDMs differ by |")
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _rounds(network: str, arguments: argparse.Namespace) -> tuple[dict[str, list[dict[str, Any]]], float]:
-    """Every run of each way, and the largest difference between their RDMs."""
+    """All runs of each way, and the largest difference between their RDMs."""
     runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as name:
         for _ in range(arguments.rounds):

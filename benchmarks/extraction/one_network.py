@@ -1,10 +1,10 @@
-"""One network of the catalog, untrained, over short clips: its layers, seconds and peak memory, as JSON.
+"""Measures one untrained network of the catalog on short clips: layers, seconds and peak memory, as JSON.
 
     python benchmarks/extraction/one_network.py NAME [--stimuli 4] [--frames 8] [--protocols sound,paper]
                                                 [--memory 4e9] [--scratch 20e9] [--plain]
 
---plain : also read every layer the plain way (one frame or clip a call, whole outputs, scipy) and give the
-largest difference between the RDMs of both ways.
+--plain : also read every layer in the straightforward way (one frame or clip per call, whole outputs, scipy)
+and print the largest difference between the RDMs of both ways.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def difference(network: Any, videos: list[Any], settings: Any, rdms: dict[str, np.ndarray]) -> float:
-    """The largest difference of RDMs from those of features that are read the plain way."""
+    """The largest difference from the RDMs of features that are read in the straightforward way."""
     from scipy.spatial.distance import pdist
     from straightforward import outputs_of_call
 
@@ -115,7 +115,7 @@ def difference(network: Any, videos: list[Any], settings: Any, rdms: dict[str, n
 
 
 def clip(seed: int, n_frames: int) -> Callable[[], np.ndarray]:
-    """A generated clip of coloured waves that move, (n_frames, 268, 268, 3) uint8."""
+    """A generated clip of moving coloured waves, (n_frames, 268, 268, 3) uint8."""
 
     def frames() -> np.ndarray:
         rng = np.random.default_rng(seed)

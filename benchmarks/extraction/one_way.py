@@ -1,10 +1,10 @@
-"""One way from videos to RDMs, in a process of its own: seconds and peak memory, as JSON.
+"""Runs one way from videos to RDMs in its own process: seconds and peak memory, as JSON.
 
     python benchmarks/extraction/one_way.py straightforward|engine NETWORK VIDEOS OUT.npz
                                             [--device cpu] [--count N]
 
-The RDMs go to OUT.npz. Those of the straightforward way are made once more, after its time was taken, by a
-PCA in float64: scikit-learn's in float32, which it is timed with, turns some components' signs.
+The RDMs are written to OUT.npz. The straightforward way is timed with scikit-learn's PCA in float32, which
+flips the signs of some components. So its RDMs are computed again with a PCA in float64, after the timing.
 """
 
 from __future__ import annotations

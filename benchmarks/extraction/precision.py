@@ -1,10 +1,11 @@
-"""What lower precision does to alignment: rho with real brains under each precision, beside float32.
+"""Measures how lower precision changes alignment: rho with real brains, compared with float32.
 
     python benchmarks/extraction/precision.py CICHY78 [--networks ...] [--device cpu] [--stimuli 78]
 
-CICHY78 holds fmri_EVC_RDMs.npz, fmri_IT_RDMs.npz and stimuli/: 78 photographs, 15 people. Untrained networks.
-A row gives, over the layers of a network and both regions, the largest and the median change of the mean rho
-over people, and the lowest rank correlation of a layer's RDM with its RDM in float32.
+CICHY78 contains fmri_EVC_RDMs.npz, fmri_IT_RDMs.npz and stimuli/: 78 photographs, 15 subjects. Networks are
+untrained. Each row covers the layers of a network and both regions. It shows the largest and the median
+change of the mean rho over subjects. It also shows the lowest rank correlation of a layer's RDM with its RDM
+in float32.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def main() -> None:
 def compared(
     whole: NetworkRdms, other: NetworkRdms, brains: dict[str, np.ndarray]
 ) -> tuple[list[float], list[float]]:
-    """Changes of the mean rho, for layers and regions; rank correlations with float32, for layers."""
+    """Changes of the mean rho by layer and region; rank correlations with float32 by layer."""
     there = {layer.name: layer.rdm for layer in other.layers}
     changes, agreement = [], []
     for layer in whole.layers:

@@ -1,8 +1,8 @@
-"""From features on disk to the RDM of one layer: scikit-learn's PCA beside the Gram matrix.
+"""Compares scikit-learn's PCA with the Gram matrix: from features on disk to the RDM of one layer.
 
     python benchmarks/extraction/rdm_stage.py [--stimuli 102] [--width 1000000] [--rounds 3]
 
-Both start from files: a .npz a stimulus, and the spool. The times are in one process, taken in turns.
+Both read files: one .npz per stimulus, and the spool. They alternate in one process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     rng = np.random.default_rng(0)
-    # A few common patterns and noise, all positive, as features after an activation are.
+    # A few common patterns and noise, all positive, like features after an activation.
     mixing = rng.normal(size=(arguments.stimuli, 12)).astype(np.float32)
     patterns = rng.normal(size=(12, arguments.width)).astype(np.float32)
     with tempfile.TemporaryDirectory() as name, Spool(Path(name)) as spool:
@@ -63,7 +63,7 @@ def _compare(files: list[Path], spool: Spool, settings: ExtractionSettings, roun
     print(f"{what}, n = {len(files)}, D = {spool.layers[0].width:,}")
     print(f"  plain {medians['plain']:.2f} s, Gram {medians['gram']:.2f} s", end="; ")
     print(f"ratio {medians['plain'] / medians['gram']:.1f}", end="; ")
-    print(f"from the plain way in float64: plain {off['plain']:.1e}, Gram {off['gram']:.1e}")
+    print(f"difference from the plain way in float64: plain {off['plain']:.1e}, Gram {off['gram']:.1e}")
 
 
 if __name__ == "__main__":

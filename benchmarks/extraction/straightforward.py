@@ -1,7 +1,8 @@
-"""What one writes in an afternoon to get model RDMs: the baseline of the extraction's benchmarks.
+"""The baseline of the extraction benchmarks: a simple script that computes model RDMs.
 
-One frame (or clip) a call, hooks set anew for each, a .npz of features a stimulus, and in the end the PCA of
-scikit-learn for each layer. Readers and transforms are alignhouse's, so that only the way of working differs.
+It runs the network on one frame (or clip) per call, sets the hooks again for each call, and writes one .npz
+of features per stimulus. At the end, it runs scikit-learn's PCA for each layer. Readers and transforms are
+those of alignhouse, so that only the method of extraction differs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def save_features(
     *,
     device: str = "cpu",
 ) -> list[Path]:
-    """A .npz a stimulus in `folder`: layer -> mean over frames or clips, float32 as the network gives it."""
+    """Write one .npz per stimulus to `folder`: layer -> mean over frames or clips, in float32."""
     module = module.to(device)
     layers = layers_of(module, network, settings.layer_list)
     make, caller = InputMaker(network, settings), Caller(network, module, device, settings.frame_count)
@@ -49,9 +50,9 @@ def save_features(
 def rdms(
     files: Sequence[Path], settings: ExtractionSettings, dtype: Any = np.float32
 ) -> dict[str, np.ndarray]:
-    """Layer -> RDM (n, n): PCA of all stimuli's features where settings ask for it, then 1 - Pearson.
+    """Layer -> RDM (n, n): 1 - Pearson, after a PCA of all stimuli's features if the settings select it.
 
-    dtype : what scikit-learn computes in; features are kept in float32.
+    dtype : the dtype of scikit-learn's computation; features stay in float32.
     """
     with np.load(files[0]) as first:
         names = list(first.files)
@@ -72,7 +73,7 @@ def rdms(
 def outputs_of_call(
     network: Network, module: torch.nn.Module, layers: Sequence[str], call: torch.Tensor
 ) -> dict[str, np.ndarray]:
-    """The layers' outputs in one call, each averaged over its leading dimension."""
+    """The outputs of all layers in one call, each averaged over its first dimension."""
     outputs: dict[str, np.ndarray] = {}
 
     def hook(name: str) -> Any:

@@ -1,12 +1,12 @@
-"""The whole extraction of a study on one device: every network, untrained, over generated clips.
+"""Measures the whole extraction of a study on one device: every untrained network on generated clips.
 
     python benchmarks/gpu_study/run.py OUT.csv          # the 99 over 102 videos of 90 frames, on cuda
     python benchmarks/gpu_study/run.py OUT.csv --device cpu --networks AlexNet,x3d_s --stimuli 4 --frames 6
 
-Prints a line a network and the sum, and first, for five networks, the rate beside that of the
-straightforward way (one frame a call, hooks set anew for each, features to numpy), on as many stimuli as
---compare says. Shares are of what the device reaches in a product of large float32 matrices; TensorFloat-32
-is off throughout.
+First, for five networks and --compare stimuli, it compares the rate with the straightforward way (one frame
+per call, hooks set again for each call, features as numpy arrays). Then it prints a line per network and the
+total. Shares are relative to the device's rate in a product of large float32 matrices. TensorFloat-32 is
+always off.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def matrix_rate(device: str) -> float:
-    """Floating-point operations a second of float32 matrix products."""
+    """Floating-point operations per second of float32 matrix products."""
     size = 8192 if device != "cpu" else 2048
     a = torch.randn(size, size, device=device)
     best = float("inf")
@@ -86,7 +86,7 @@ def matrix_rate(device: str) -> float:
 
 
 def flops(network: Network, n_frames: int, parts: int) -> float:
-    """Floating-point operations for one stimulus: a multiply-add is two."""
+    """Floating-point operations for one stimulus; a multiply-add counts as two."""
     calls = n_frames if network.takes == "frames" else parts
     return 2e9 * (network.gflops_counted or float("nan")) * calls
 
@@ -100,7 +100,7 @@ def _study(
 ) -> None:
     began = time.perf_counter()
     failed = []
-    # The next network is made on the CPU while this one is shown its stimuli.
+    # The CPU builds the next network while this one runs.
     built = made_ahead(_built, networks, workers=1, ahead=1)
     with arguments.out.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -109,7 +109,7 @@ def _study(
             try:
                 row = _extracted(network, module, videos, arguments, scratch, peak)
             except Exception as error:
-                # One that fails must not cost the measurement of the others; the exit code says so.
+                # If one network fails, measure the others; the exit code reports the failure.
                 failed.append(network.name)
                 print(f"{network.name} FAILED: {type(error).__name__}: {error}", flush=True)
                 continue
@@ -170,7 +170,7 @@ def _extracted(
 def _compare(
     network: Network, videos: Sequence[Video], arguments: argparse.Namespace, scratch: Path, peak: float
 ) -> None:
-    """Both ways up to RDMs of the same stimuli, a warm-up of each first."""
+    """Compare both ways from the same stimuli to RDMs, after a warm-up of each."""
     settings, device = ExtractionSettings(), arguments.device
     module = build(network, weights="random")
     seconds = {}
@@ -194,13 +194,13 @@ def _compare(
     print(
         f"{network.name}: straightforward {n_frames / seconds['straightforward']:.0f} frames/s, engine "
         f"{n_frames / seconds['engine']:.0f}, ratio {seconds['straightforward'] / seconds['engine']:.1f}, "
-        f"{share:.2f} of what matrix products reach",
+        f"{share:.2f} of the rate of matrix products",
         flush=True,
     )
 
 
 def _videos(arguments: argparse.Namespace, folder: Path) -> list[Video]:
-    """Generated clips: H.264 files, or frames that are kept in memory."""
+    """Generated clips: H.264 files, or frames in memory."""
     rendered = [(seed, clip(seed, arguments.frames)) for seed in range(arguments.stimuli)]
     if arguments.in_memory:
         arrays = [frames() for _, frames in rendered]

@@ -1,9 +1,10 @@
-"""A warehouse of as many rows of alignment as one likes: generated numbers, to time questions on.
+"""Generates a warehouse with any number of alignment rows, to time questions.
 
     python benchmarks/questions/generate.py FOLDER [--rows 1e8]
 
-Rows come network by network, as analysis writes them: 40 layers, 100 regions, 25 subjects each, so that 1e8
-rows are 1,000 networks. The numbers are generated, and marked as such. Prints seconds and sizes.
+Rows are sorted by network, like the analysis writes them. Each network has 40 layers, 100 regions and 25
+subjects, so 1e8 rows are 1,000 networks. The numbers are generated, and marked as such. Prints seconds and
+sizes.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main() -> None:
 
 
 def generate(folder: Path, rows: int, layers: int, regions: int, subjects: int) -> None:
-    """Write the warehouse; as many whole networks as there are rows for, at least one."""
+    """Write the warehouse with about `rows` rows: a whole number of networks, at least one."""
     networks = max(1, round(rows / (layers * regions * subjects)))
     began = time.perf_counter()
     with Writer(folder, "benchmark") as writer:
@@ -58,7 +59,7 @@ def generate(folder: Path, rows: int, layers: int, regions: int, subjects: int) 
 
 
 def execute(connection: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, int]) -> None:
-    """Run the statements of a file, each with those parameters that it names."""
+    """Run the statements of a file, each with the parameters that it uses."""
     for text in (HERE / f"{name}.sql").read_text(encoding="utf-8").split(";\n"):
         if text.strip():
             given = {key: value for key, value in parameters.items() if f"${key}" in text}

@@ -1,10 +1,10 @@
-"""Seconds that questions take on warehouses of generated numbers, from stored summaries and from the facts.
+"""Times questions on warehouses of generated numbers, with stored summaries and from the facts.
 
     python benchmarks/questions/measure.py WAREHOUSE... [--rounds 5]
 
-Medians of warm rounds, in one process, answers fetched whole. "from the facts": the same with summaries that
-are computed at every query, as views are, once. At the end, what it costs to keep the summaries in step when
-the facts of one network are replaced; that is done in a copy of the working file, which is dropped.
+Prints medians of warm rounds in one process, with all rows fetched. "from the facts" is a single query that
+computes the summaries like views. At the end, it times the update of the summaries after the facts of one
+network are replaced. This uses a temporary copy of the working file.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("warehouses", type=Path, nargs="+")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--region", default="R7")
-    parser.add_argument("--skip-facts", action="store_true", help="leave out what is computed from the facts")
+    parser.add_argument("--skip-facts", action="store_true", help="skip queries on the facts")
     arguments = parser.parse_args()
     print("| rows of alignment | question | of | seconds | from the facts | ratio |")
     print("|---|---|---|---|---|---|")
@@ -87,7 +87,7 @@ def _measure(warehouse: Warehouse, arguments: argparse.Namespace) -> None:
 
 
 def _seconds(ask: Callable[[], Any], rounds: int) -> float:
-    """Median of `rounds` after one that warms up; of a single round, that one."""
+    """Median seconds of `rounds` calls after a warm-up; a single round has no warm-up."""
     times = []
     for _ in range(rounds if rounds == 1 else rounds + 1):
         began = time.perf_counter()
@@ -97,7 +97,7 @@ def _seconds(ask: Callable[[], Any], rounds: int) -> float:
 
 
 def _with_summaries_as_steps(text: str) -> str:
-    """The question with every summary, and every view on one, as a step of its own query."""
+    """The question with all summaries, and the views on them, inlined as CTEs."""
     queries = in_order_of_need(
         {**sql_files("views", "staging"), **sql_files("views", "marts"), **definitions()}
     )
@@ -107,7 +107,7 @@ def _with_summaries_as_steps(text: str) -> str:
 
 
 def _update(folder: Path) -> float:
-    """Seconds to bring the summaries up to date when one network's facts have changed."""
+    """Seconds to update the summaries after one network's facts have changed."""
     with tempfile.TemporaryDirectory(dir=folder) as name:
         copy = Path(name) / "copy.duckdb"
         shutil.copyfile(folder / SNAPSHOT, copy)

@@ -1,10 +1,10 @@
-"""A study in the size of the full one, of simulated brains and invented model RDMs, through the real ingest.
+"""Makes a study of full size from simulated brains and invented model RDMs, with the real ingest.
 
     python benchmarks/report/make_study.py FOLDER [--permutations 1000] [--bootstraps 1000]
 
-All 99 networks of the catalog under their names, 14 layers each; 17 regions of ten subjects; 20 stimuli;
-both protocols. The numbers mean nothing: brains and layers alike are mixtures of two sets of invented
-features, and noise. The data set is called "synthetic" and is marked as such.
+The study has the names of all 99 networks, with 14 layers each, 17 regions of ten subjects, 20 stimuli and
+both protocols. The numbers have no meaning: brains and layers are mixtures of two sets of invented features
+and noise. The data set is called "synthetic" and is marked as such.
 """
 
 from __future__ import annotations
@@ -92,24 +92,24 @@ def regions() -> list[list[str]]:
 
 
 def networks() -> list[str]:
-    """The names of the catalog's 99 networks of the study."""
+    """The names of the 99 networks of the study, from the catalog."""
     with (ROOT / "ingest" / "models" / "catalog.csv").open(encoding="utf-8") as file:
         return [row["name"] for row in csv.DictReader(file) if row["in_study_99"] == "true"]
 
 
 def mixture(low: Float, high: Float, share: float) -> Float:
-    """From `low` to `high`, both (n, f): (n, f)."""
+    """Interpolate between `low` and `high`, both (n, f); returns (n, f)."""
     return np.asarray((1 - share) * low + share * high)
 
 
 def patterns(features: Float, n_units: int, noise: float, rng: np.random.Generator) -> Float:
-    """Units that each mix the features (n, f) in a way of their own: (n, units)."""
+    """Units (n, units) that are random mixtures of the features (n, f)."""
     signal = features @ rng.normal(size=(features.shape[1], n_units))
     return np.asarray(signal + noise * rng.normal(size=signal.shape))
 
 
 def write_betas(folder: Path, subject: int, part: str, signal: Float, rng: np.random.Generator) -> None:
-    """A file of one part of a subject in the data set's own layout; training betas are noise alone."""
+    """Write the file of one part of a subject in the data set's layout; training betas are only noise."""
     name = f"sub-{subject:02d}"
     path = folder / name / f"{name}_roi-{part}_betas_normalized.pkl"
     path.parent.mkdir(parents=True, exist_ok=True)

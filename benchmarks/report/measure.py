@@ -1,10 +1,10 @@
-"""A report in a headless Chromium: its size, how long it takes to open, to sort and to filter.
+"""Measures a report in a headless Chromium: its size, and the time to open, sort and filter it.
 
     python benchmarks/report/measure.py REPORT/index.html [--rounds 5] [--chromium chromium]
 
-Each round is a new browser. "opened" is from the start of navigation to the load event, images included; a
-sort and a filter of the best layers are from the click to the end of layout. Beside the page as it is, one
-whose best layers are JSON that a script makes the rows of.
+Each round starts a new browser. "opened" is the time from the start of navigation to the load event, with
+images. "sorted" and "filtered" are the times from a click on the best layers to the end of layout. The page
+is compared with one that stores the best layers as JSON and builds their rows with a script.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TIMES = """() => {
     filtered: timed(() => { choice.selectedIndex = 1; choice.dispatchEvent(new Event('change')); }),
   };
 }"""
-# As plain as can be: what a page would do that carried its rows as JSON.
+# The simplest script that builds rows from JSON.
 BUILD = """<script>
 const rows = JSON.parse(document.getElementById('rows').textContent);
 const all = document.createDocumentFragment();
@@ -69,7 +69,7 @@ def main() -> None:
     print("| page | MB | opened | sorted | filtered |")
     print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        for name, text in (("rows as they are", html), ("rows made of JSON", with_json(html))):
+        for name, text in (("rows in HTML", html), ("rows from JSON", with_json(html))):
             file = Path(folder) / "page.html"
             file.write_text(text, encoding="utf-8")
             found: list[dict[str, Any]] = []
@@ -85,7 +85,7 @@ def main() -> None:
 
 
 def with_json(html: str) -> str:
-    """The page with the rows of the best layers as JSON, made into rows before the page's own script runs."""
+    """The page with its best layers as JSON; rows are built before the page's own script runs."""
     start = html.index("<tbody>", html.index('id="best-layers"')) + len("<tbody>")
     end = html.index("</tbody>", start)
     rows = [
@@ -103,7 +103,7 @@ def with_json(html: str) -> str:
 
 
 def attribute(given: str, name: str) -> str:
-    """The value of an attribute among those given, or ""."""
+    """The value of the attribute `name` in `given`, or ""."""
     found = re.search(rf'{name}="([^"]*)"', given)
     return found[1] if found else ""
 

@@ -1,9 +1,9 @@
-"""A study of simulated RDMs, ingested: what `alignhouse analyse` starts from.
+"""Generates and ingests a study of simulated RDMs, as the input of `alignhouse analyse`.
 
     python benchmarks/statistics/generate.py FOLDER       # 99 networks, 1,400 layers, 17 regions, 102 stimuli
 
-Writes .npz files of RDMs (as from another lab), small pictures that stand for the stimuli and study.toml, and
-stores them all with `alignhouse ingest networks`.
+Writes .npz files of RDMs (as from another lab), small pictures as stimuli, and study.toml. Then it stores
+them with `alignhouse ingest networks`.
 """
 
 from __future__ import annotations

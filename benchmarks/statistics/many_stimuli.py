@@ -1,11 +1,11 @@
-"""From stored RDMs to committed facts with all 1,102 stimuli, whose 1,400 RDMs do not fit into memory.
+"""Analyses stored RDMs of all 1,102 stimuli, whose 1,400 RDMs do not fit into memory.
 
     python benchmarks/statistics/many_stimuli.py FOLDER --store       # 1,400 layers, 220 brain RDMs: 8 GB
     python benchmarks/statistics/many_stimuli.py FOLDER --permutations 1        # scores alone
     python benchmarks/statistics/many_stimuli.py FOLDER --permutations 1000
 
-The jobs of `alignhouse analyse rsa`, protocol `sound`; prints seconds and peak resident
-memory. RDMs are simulated.
+Runs the jobs of `alignhouse analyse rsa`, protocol `sound`, and prints seconds and peak resident memory. RDMs
+are simulated.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _stored_or_made(
         return run.do(name, [batch])[job.key][0]
     found = run.writer.finished([job])
     if not found:
-        raise SystemExit("nothing is stored of these sizes: run it with --store first")
+        raise SystemExit("no stored RDMs have these sizes: run the script with --store first")
     return found[job.key][0]
 
 

@@ -1,10 +1,10 @@
-"""Scores, permutations and bootstraps beside scipy and rsatoolbox, in one run on the same simulated RDMs.
+"""Compares scores, permutations and bootstraps with scipy and rsatoolbox on the same simulated RDMs.
 
     python benchmarks/statistics/measure.py          # 102 stimuli, 1,400 layers, 220 brain RDMs in 17 regions
 
-What others take too long for is timed on a part and reckoned up, which the line says: scipy's loop on some
-pairs of RDMs; rsatoolbox's dual bootstrap on some layers of one region in a few draws, at two numbers of
-layers, so that what a draw costs once and what it costs a layer are told apart.
+Slow alternatives are timed on a part of the data and extrapolated; the output says so. scipy's loop runs on
+some pairs of RDMs. rsatoolbox's dual bootstrap runs a few draws on some layers of one region. It runs with
+two numbers of layers, to separate the fixed cost of a draw from the cost per layer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MEMORY = 512 * 2**20
 
 
 def timed(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
-    """Median seconds of so many rounds, and what the last gave."""
+    """Median seconds of `rounds` calls, and the result of the last call."""
     seconds = []
     for _ in range(rounds):
         began = time.perf_counter()
@@ -89,7 +89,7 @@ def scores(given: argparse.Namespace, layers: NDArray[Any], brain: dict[str, NDA
     )
     differs = np.abs(np.array(looped) - rho[places[:, 0], places[:, 1]]).max()
     print(
-        f"  scipy spearmanr, a loop   {loop:9.1f} s   {loop / ours:,.0f} x ours; reckoned from "
+        f"  scipy spearmanr, a loop   {loop:9.1f} s   {loop / ours:,.0f} x ours; extrapolated from "
         f"{given.scipy_pairs:,} pairs ({part:.2f} s); differs by at most {differs:.1e}"
     )
 
@@ -137,9 +137,9 @@ def bootstraps(given: argparse.Namespace, layers: NDArray[Any], brain: dict[str,
     print(f"\ndual bootstrap, {given.draws:,} draws, all layers in all regions")
     print(f"  alignhouse, float32       {ours:9.1f} s")
     print(
-        f"  rsatoolbox                {theirs:9.0f} s   {theirs / ours:,.0f} x ours; reckoned from "
+        f"  rsatoolbox                {theirs:9.0f} s   {theirs / ours:,.0f} x ours; extrapolated from "
         f"{given.their_draws} draws of {few} and of {many} layers in one region: "
-        f"{a_layer * 1000:.2f} ms a layer and {once * 1000:.0f} ms once, a draw"
+        f"{a_layer * 1000:.2f} ms per layer and {once * 1000:.0f} ms fixed, per draw"
     )
 
 

@@ -1,9 +1,9 @@
-"""`alignhouse analyse` on a stored study of `generate.py`: whole processes, time and peak memory.
+"""Measures `alignhouse analyse` on a study of `generate.py`: time and peak memory of whole processes.
 
     python benchmarks/statistics/rsa_command.py FOLDER [--stage rsa|uncertainty] [--rounds 3]
 
-Each round begins from a copy of the warehouse in which RDMs are stored and nothing is analysed;
-then the same command once more, which finds everything done.
+Each round starts from a copy of a warehouse that has stored RDMs but no analysis. Then the same command runs
+again and finds everything done.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _linked(source: str, copy: str) -> None:
-    """Parquet files are never changed: the copy may be the same file."""
+    """Link Parquet files, because they are never changed, and copy all other files."""
     if source.endswith(".parquet"):
         os.link(source, copy)
     else:

@@ -1,4 +1,4 @@
-"""Simulated RDMs that resemble one another as those of layers and of brains do; not findings."""
+"""Simulated RDMs that are as similar to each other as those of layers and brains; they are no results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def n_pairs(n_stimuli: int) -> int:
 
 
 def rdms(rows: int, pairs: int, *, seed: int, shared: float = 0.3) -> NDArray[np.float64]:
-    """(rows, pairs) dissimilarities between 0 and 2, all with a share of one common RDM."""
+    """Dissimilarities (rows, pairs) between 0 and 2, each mixed with one common RDM."""
     common = np.random.default_rng(0).random(pairs)
     own = np.random.default_rng([1, seed]).random((rows, pairs))
     return 2 * (shared * common + (1 - shared) * own)
 
 
 def sizes(total: int, parts: int) -> list[int]:
-    """`total` things in `parts` parts that differ by one at most."""
+    """Divide `total` into `parts` integers that differ by at most one."""
     return [total // parts + (part < total % parts) for part in range(parts)]

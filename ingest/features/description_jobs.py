@@ -20,7 +20,7 @@ MODEL_VERSION = 1
 LAYERS_VERSION = 1
 NETWORK_LAYERS_VERSION = 1
 UNKNOWN = "unknown"
-# Like a clip of a typical study: its content changes no layer's name or width.
+# The size of a typical clip; its content does not affect the names or widths of layers.
 CLIP_FRAMES, FRAME_SHAPE = 90, (268, 268, 3)
 
 
@@ -28,7 +28,7 @@ class NetworkLayersSettings(JobSettings):
     """Settings of the layers of an untrained network.
 
     network : its identity. extraction : protocol -> settings that differ from the defaults.
-    versions : of the libraries that build it.
+    versions : of the libraries that build the network.
     """
 
     network: dict[str, Any]
@@ -37,11 +37,11 @@ class NetworkLayersSettings(JobSettings):
 
 
 def model_batch(name: str, network: Network | str, weights: str, remark: str) -> Batch:
-    """The row that describes a network; a fact that is not known is "unknown".
+    """The row that describes a network; missing facts are "unknown".
 
     Parameters
     ----------
-    network : its record; or its name, if only its RDMs are known.
+    network : its record, or its name if only its RDMs are known.
     """
     known = catalog().get(network) if isinstance(network, str) else network
     row: dict[str, object] = {
@@ -89,7 +89,7 @@ def describe_layers(job: Job, reporter: Reporter) -> Iterator[Output]:
 
 
 def network_layers_batch(network: Network, extractions: Mapping[str, ExtractionSettings]) -> Batch:
-    """The rows of a network's layers under each protocol, from a blank clip that its untrained self is shown.
+    """The rows of a network's layers under each protocol; the untrained network is run on a blank clip.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Jobs from stimuli and networks to stored model RDMs."""
+"""Jobs that compute and store model RDMs from stimuli and networks."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ EXTRACTION_VERSION = 2
 
 @dataclass(frozen=True)
 class Extraction:
-    """What every extraction of a study shares.
+    """Parameters that all extractions of a study share.
 
     Parameters
     ----------
     root : the warehouse.
-    stimuli, sha256 : in the order of the RDMs, and the hash of each one's file.
-    weights, seed : pretrained, or random with this seed; a network of the user's own may be random anyway.
+    stimuli, sha256 : the stimuli in the order of the RDMs, and the hash of each file.
+    weights, seed : pretrained, or random with this seed; a user's own network may be random in any case.
     device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers. scratch : bytes of disk for features.
     """
 
@@ -65,8 +65,8 @@ class ExtractionJobSettings(JobSettings):
     skip_bad: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        # Settings that later versions add leave the keys of finished jobs as they are; a default that
-        # changes is another method version.
+        # Defaults are omitted, so settings that later versions add do not change the keys of finished jobs.
+        # A changed default needs a new method version.
         return {
             "model": self.model,
             "network": self.network,
@@ -77,14 +77,14 @@ class ExtractionJobSettings(JobSettings):
 
 
 def model_name(network: str, weights: WeightsKind, seed: int) -> str:
-    """The name of a network in the warehouse: untrained ones carry their seed, so both can be there."""
+    """The name of a network in the warehouse; the name of an untrained network includes its seed."""
     return network if weights == "pretrained" else f"{network}-random{seed}"
 
 
 def extraction_jobs(
     extraction: Extraction, network: Network, settings: Sequence[ExtractionSettings], *, skip_bad: bool
 ) -> list[Job]:
-    """A job for each of several settings: the RDMs of all layers of a network, a row each.
+    """One job per settings: the RDMs of all layers of a network, one row per layer.
 
     Raises
     ------
@@ -111,9 +111,9 @@ def extraction_jobs(
 
 
 def extraction_batch(extraction: Extraction, network: Network, jobs: Sequence[Job]) -> Batch:
-    """The extraction of one network under several settings: every stimulus is decoded once for all.
+    """The extraction of one network under several settings, which share each decoded stimulus.
 
-    While a GPU extracts, the next network is built on the CPU.
+    While a GPU extracts, the CPU builds the next network.
     """
     return Batch(
         jobs=tuple(jobs),
@@ -125,10 +125,10 @@ def extraction_batch(extraction: Extraction, network: Network, jobs: Sequence[Jo
 
 
 def prepare_network(network: Network, extraction: Extraction) -> Built:
-    """The network, on the CPU."""
+    """Build the network on the CPU."""
     from alignhouse.ingest.models.build import build_network
 
-    # Networks hold references to themselves: without this, two would be in memory at once.
+    # Networks contain reference cycles: without this, two would be in memory at once.
     gc.collect()
     return build_network(network, weights=extraction.weights, seed=extraction.seed)
 
@@ -140,7 +140,7 @@ def extract(
 
     Raises
     ------
-    BadInput : the built network has other weights than the jobs name, or see `extract_rdms_together`.
+    BadInput : the weights of the built network differ from those of the jobs; or see `extract_rdms_together`.
     """
     from alignhouse.ingest.features.extract import extract_rdms_together
 
@@ -151,7 +151,7 @@ def extract(
             f"weights of network {network.name}",
             expected=settings[0].weights,
             found=prepared.found_weights,
-            hint="a file was changed since the run began, or a function gives something else each time",
+            hint="a file was changed since the run began, or a function returns other weights in each call",
         )
     scratch = extraction.root / SCRATCH / f"features-{name}"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ def extract(
 
 
 def skipped_layers(rdms: Artifact) -> Mapping[str, str]:
-    """The layers that an extraction left out -> why."""
+    """Layer -> reason, for each layer that an extraction skipped."""
     skipped: dict[str, str] = rdms.about["notes"]["skipped_layers"]
     return skipped
 

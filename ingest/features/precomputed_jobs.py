@@ -1,4 +1,4 @@
-"""The job that stores model RDMs which the user computed elsewhere."""
+"""The job that stores model RDMs that the user computed elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = 1
 
 
 class PrecomputedSettings(JobSettings):
-    """Settings of precomputed RDMs. conditions : the stimuli that rows and columns of the RDMs stand for."""
+    """Settings of precomputed RDMs. conditions : the stimuli of the RDMs' rows and columns, in order."""
 
     model: str
     conditions: tuple[str, ...]
@@ -30,12 +30,12 @@ class PrecomputedSettings(JobSettings):
 def precomputed_batch(
     network: str, files: Sequence[Path], sha256: Mapping[str, str], conditions: Sequence[str]
 ) -> Batch:
-    """The model RDMs of one network, checked and stored like our own.
+    """Check and store the model RDMs of one network, in the format of extracted RDMs.
 
     Parameters
     ----------
-    files : that hold the RDMs, as `read_model_rdms` reads them. sha256 : name of a file -> its hash.
-    conditions : the stimuli that rows and columns of the RDMs stand for.
+    files : of the RDMs, see `read_model_rdms`. sha256 : name of a file -> its hash.
+    conditions : the stimuli of the RDMs' rows and columns, in order.
     """
     job = Job(
         method="precomputed_rdms",
@@ -52,7 +52,7 @@ def store_precomputed(job: Job, reporter: Reporter, files: Sequence[Path]) -> It
 
     Raises
     ------
-    BadInput : RDMs of another size than the conditions have, or see `read_model_rdms`.
+    BadInput : the size of the RDMs differs from the number of conditions; or see `read_model_rdms`.
     """
     settings = PrecomputedSettings.of(job)
     layers = read_model_rdms(settings.model, files)
@@ -73,6 +73,6 @@ def store_precomputed(job: Job, reporter: Reporter, files: Sequence[Path]) -> It
         "rdm",
         np.stack(list(layers.values())),
     )
-    # An RDM does not show how many features its layer had.
+    # An RDM does not contain the number of features of its layer.
     table = table.append_column("width", pa.nulls(len(layers), pa.int64()))
     yield Output(model_rdm_folder(settings.model), table, about={"conditions": list(settings.conditions)})

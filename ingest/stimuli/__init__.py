@@ -1,1 +1,1 @@
-"""The stimuli that people and networks saw: finding, decoding and matching them."""
+"""Finds, decodes and matches the stimuli that subjects and networks saw."""

@@ -1,4 +1,4 @@
-"""The job that decodes every stimulus once and describes it in a row."""
+"""The job that decodes every stimulus once and writes a row about it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ VERSION = 1
 
 
 class StimuliSettings(JobSettings):
-    """Settings of the description of stimuli. stimuli : name and split of each, in their order."""
+    """Settings of the description of stimuli. stimuli : name and split of each, in order."""
 
     dataset: str
     stimuli: tuple[tuple[str, str], ...]
 
 
 def stimuli_batch(dataset: str, stimuli: Sequence[Stimulus], sha256: Mapping[str, str]) -> Batch:
-    """A row per stimulus: split, order, file, hash, frames, frame rate, size.
+    """One row per stimulus: split, order, file, hash, frames, frame rate, size.
 
     Parameters
     ----------

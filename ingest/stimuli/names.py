@@ -1,4 +1,4 @@
-"""Identifiers of stimuli: sorting them, and comparing two sets of them."""
+"""Sorts identifiers of stimuli, and compares two sets of them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def natural_key(name: str) -> tuple[tuple[tuple[str, int], ...], str]:
 
 
 def match_stimuli(found: Iterable[str], expected: Iterable[str]) -> None:
-    """Raise BadInput unless both hold the same names, each once, in any order.
+    """Raise BadInput unless both have the same names, each once, in any order.
 
-    The error counts both, and lists the first missing and the first unexpected names.
+    The error shows both counts and lists the first missing and the first unexpected names.
     """
     found, expected = list(found), list(expected)
     for names, what in ((found, "found"), (expected, "expected")):

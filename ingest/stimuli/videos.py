@@ -1,4 +1,4 @@
-"""Stimuli on disk: finding and decoding them, whatever the data set.
+"""Finds and decodes stimuli on disk, for any data set.
 
 Videos are decoded with decord, images with Pillow; an image is a stimulus of one frame.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 ALL = "all"
-"""What a study calls all splits together."""
+"""The name that selects all splits in a study."""
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr")
 
 Media = Literal["video", "image"]
@@ -32,7 +32,7 @@ Media = Literal["video", "image"]
 
 @dataclass(frozen=True)
 class Stimulus:
-    """One stimulus: its identifier is the file's name without suffix ("1001", "image_01")."""
+    """One stimulus; its identifier is the file name without suffix ("1001", "image_01")."""
 
     name: str
     split: str
@@ -42,10 +42,10 @@ class Stimulus:
 
 @dataclass(frozen=True)
 class StimulusInfo:
-    """What decoding a stimulus found.
+    """The properties of a decoded stimulus.
 
-    frames : how many there are. fps : frames a second, None for an image. width, height : pixels.
-    sha256, bytes : of the file.
+    frames : number of frames. fps : frames per second, None for an image. width, height : pixels.
+    sha256, bytes : hash and size of the file.
     """
 
     frames: int
@@ -61,12 +61,12 @@ def find_stimuli(folder: Path, split: str, splits: Sequence[str] = ("train", "te
 
     Parameters
     ----------
-    folder : has a folder for each split, or is flat; all stimuli of a flat folder are of the split asked for.
+    folder : has a folder for each split, or is flat; all stimuli of a flat folder belong to `split`.
     split : one of `splits`, or "all".
 
     Raises
     ------
-    BadInput : as `select_stimuli`; an unknown split; a folder that is missing.
+    BadInput : see `select_stimuli`; also an unknown split or a missing folder.
     """
     check_split(split, splits)
     listing = find_in_split_folders(folder, splits) or [
@@ -76,13 +76,13 @@ def find_stimuli(folder: Path, split: str, splits: Sequence[str] = ("train", "te
 
 
 def check_split(split: str, splits: Sequence[str]) -> None:
-    """Raise BadInput unless a split is one of a data set's, or "all"."""
+    """Raise BadInput unless `split` is one of `splits` or "all"."""
     if split not in (*splits, ALL):
         raise BadInput("unknown split of stimuli", expected=", ".join([*splits, ALL]), found=split)
 
 
 def find_in_split_folders(root: Path, splits: Sequence[str]) -> list[Stimulus]:
-    """Every stimulus in the folders of `root` that are named after splits; [] where there are none."""
+    """Every stimulus in the folders of `root` that are named after splits; [] if there are none."""
     return [
         Stimulus(path.stem, split, path, media)
         for split in splits
@@ -91,7 +91,7 @@ def find_in_split_folders(root: Path, splits: Sequence[str]) -> list[Stimulus]:
 
 
 def media_files(folder: Path) -> list[tuple[Path, Media]]:
-    """The videos and images directly in a folder, in no order; [] where there is no such folder."""
+    """The unsorted videos and images directly in a folder; [] if the folder does not exist."""
     if not folder.is_dir():
         return []
     files: list[tuple[Path, Media]] = []
@@ -107,12 +107,12 @@ def media_files(folder: Path) -> list[tuple[Path, Media]]:
 
 
 def select_stimuli(listing: Sequence[Stimulus], folder: Path, split: str) -> list[Stimulus]:
-    """The stimuli of a split among those found in `folder`, in natural order of their names.
+    """Select the stimuli of a split from the `listing` of `folder`, in natural order of their names.
 
     Raises
     ------
-    BadInput : the folder is missing, mixes videos and images, holds no stimulus of the split, or has two
-        files of one name.
+    BadInput : the folder is missing, mixes videos and images, has no stimulus of the split, or has two files
+        with the same name.
     """
     if not folder.is_dir():
         raise BadInput(f"there is no folder {folder}", expected="stimuli")
@@ -135,12 +135,12 @@ def select_stimuli(listing: Sequence[Stimulus], folder: Path, split: str) -> lis
 
 
 def inspect(stimulus: Stimulus) -> StimulusInfo:
-    """Decode all of a stimulus and describe it.
+    """Decode a whole stimulus and return its properties.
 
     Raises
     ------
-    BadInput : the file does not decode, has no frames, or fewer frames than its header declares. (Headers of
-        Matroska and WebM declare none.)
+    BadInput : the file does not decode, has no frames, or has fewer frames than its header declares.
+        (Matroska and WebM headers declare no number of frames.)
     """
     path = stimulus.path
     fps: float | None = None
@@ -179,7 +179,7 @@ def _refuse_duplicates(stimuli: list[Stimulus]) -> None:
 
 
 def _decode_all(path: Path) -> tuple[int, int, int, float]:
-    """Frames, height, width and frames a second of a video; one frame is in memory at a time."""
+    """Number of frames, height, width and frames per second of a video; keeps one frame in memory."""
     reader = _open_video(path)
     declared = _frames_in_header(path)
     if len(reader) < declared:
@@ -195,7 +195,7 @@ def _decode_all(path: Path) -> tuple[int, int, int, float]:
     height, width = shapes.pop()
     fps = float(reader.get_avg_fps())
     if not (math.isfinite(fps) and fps > 0):
-        raise BadInput(f"{path} declares no frame rate", expected="frames a second", found=fps)
+        raise BadInput(f"{path} declares no frame rate", expected="frames per second", found=fps)
     return len(reader), height, width, fps
 
 
@@ -223,12 +223,12 @@ def _frame(reader: VideoReader, index: int, path: Path) -> np.ndarray:
     except (RuntimeError, decord.DECORDError) as error:
         raise _does_not_decode(path, f"it stops at frame {index + 1} of {len(reader)}") from error
     height, width, _ = frame.shape
-    # In some narrow videos (8, 16 or 48 pixels wide), decord returns the padding of a row as more channels.
+    # For some narrow videos (8, 16 or 48 pixels wide), decord returns row padding as extra channels.
     return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
 
 
 def _frames_in_header(path: Path) -> int:
-    """How many frames the container declares, 0 if none; decord counts only the frames that are there."""
+    """The number of frames that the container declares, or 0; decord counts only existing frames."""
     import av
 
     try:
@@ -238,7 +238,7 @@ def _frames_in_header(path: Path) -> int:
         raise _does_not_decode(path) from error
 
 
-def _does_not_decode(path: Path, found: str = "a damaged file, or no video") -> BadInput:
+def _does_not_decode(path: Path, found: str = "a damaged file, or not a video") -> BadInput:
     # decord's own message is a C++ stack trace.
     return BadInput(
         f"{path} does not decode", expected="a video", found=found, hint="fetch or convert it again"
@@ -262,7 +262,7 @@ def _read_image(path: Path) -> np.ndarray:
         SyntaxError,
         ValueError,
         Image.DecompressionBombError,
-    ) as error:  # Pillow raises all of these for damaged files
+    ) as error:  # Pillow raises any of these errors for damaged files.
         raise BadInput(
             f"{path} does not decode", expected="an image", found=str(error)[:120], hint="fetch it again"
         ) from error

@@ -1,4 +1,4 @@
-"""Builders for tests of the statistics: simulated RDMs, and the published code's own results."""
+"""Builders for tests of the statistics: simulated RDMs and results of the published code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def paper() -> AnalysisSettings:
 
 @pytest.fixture
 def published(test_data: Path) -> Path:
-    """The folder of what the published code computed from the small parity study."""
+    """The folder with the published code's results for the small parity study."""
     return test_data / "paper_parity" / "expected"
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks of the extraction run, on settings that take seconds, and what they compare is the same."""
+"""The extraction benchmarks run on small settings, and the compared methods give equal results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_study_of_all_networks_is_one_command_on_any_device(tmp_path: Path) 
     with table.open(newline="") as file:
         rows = {row["network"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["AlexNet", "x3d_s"]
-    # The share is of a peak that is timed too: on a busy machine it is rounded to 0, or is above 1.
+    # The peak of this share is also timed, so on a busy machine the share may be 0 or above 1.
     assert all(float(row["frames_a_second"]) > 0 and float(row["share"]) >= 0 for row in rows.values())
     assert "AlexNet: straightforward" in said
     assert "2 networks, 4 stimuli" in said

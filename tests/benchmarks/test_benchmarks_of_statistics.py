@@ -1,4 +1,4 @@
-"""The benchmarks of the statistics run, on settings that take seconds, and what they compare is the same."""
+"""The statistics benchmarks run on small settings, and the compared methods give equal results."""
 
 from __future__ import annotations
 

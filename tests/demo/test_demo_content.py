@@ -1,4 +1,4 @@
-"""What the demo's clips show and what its simulated regions answer to."""
+"""The content of the demo's clips, and the responses of its simulated regions."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Study:
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    # Rendered frames stand for the encoded ones, which differ by a few grey levels.
+    # Rendered frames replace the encoded ones, which differ by a few grey levels.
     categories = clips.load_categories()
     plan = clips.plan_clips(0, 24, 12, categories)
     measured = [features.measure(clips.render(clip, 0), clip.frame_rate) for clip in plan]
@@ -232,7 +232,7 @@ def test_a_wrong_mix_names_the_region(tmp_path: Path, old: str, new: str, messag
         brains.load_region_mix(changed_mix(tmp_path, old, new), ["face", "body", "building", "texture"])
 
 
-def test_a_category_that_nobody_draws_is_refused(tmp_path: Path) -> None:
+def test_a_category_that_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "categories.csv"
     path.write_text(clips.CATEGORIES_FILE.read_text().replace("vehicle,", "submarine,", 1))
     with pytest.raises(BadInput, match="category 'submarine'"):

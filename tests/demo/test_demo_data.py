@@ -1,4 +1,4 @@
-"""The demo's data set as files: its layout, its bytes, and what a second call does."""
+"""The files of the demo's data set: their layout and bytes, and the effect of a second call."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def all_bytes(folder: Path) -> dict[str, str]:
 
 
 class NumpyOnly(pickle.Unpickler):
-    """Reads what numpy wrote and takes any other class for a blank one."""
+    """Reads numpy arrays, and replaces any other class with an empty one."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == "numpy":
@@ -207,7 +207,7 @@ def test_a_run_that_was_stopped_is_finished_by_the_next(
     assert all_bytes(finished.folder) == all_bytes(tiny.folder)
 
 
-def test_betas_are_simulated_anew_when_a_clip_came_out_otherwise(copy: Path, tiny: data.DemoData) -> None:
+def test_betas_are_simulated_again_if_an_encoded_clip_changed(copy: Path, tiny: data.DemoData) -> None:
     manifest = json.loads((copy / "manifest.json").read_text())
     manifest["betas_made_from"] = "clips as another encoder wrote them"
     (copy / "manifest.json").write_text(json.dumps(manifest))
@@ -241,7 +241,7 @@ def test_a_folder_with_other_files_is_refused_and_not_touched(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "content", ["half a mani", "[]", '{"parameters": 1, "files": {}, "betas_made_from": ""}']
 )
-def test_a_manifest_that_is_none_is_an_error_that_names_it(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_manifest_is_named_in_the_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(BadInput, match=r"manifest\.json is no manifest of demo data"):
         data.make_demo_data(tmp_path, **TINY)

@@ -1,4 +1,4 @@
-"""CITATION.cff has the version of the package, and the hooks before a commit run the whole lint."""
+"""CITATION.cff has the version of the package, and the pre-commit hooks run the whole lint."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The documentation is tested: the recipes are run; other pages show only commands and names that exist.
+"""Tests of the documentation: recipes run, and other pages show only existing commands and names.
 
-A block that cannot run in a test (it needs real data, weights, a network) has an invisible comment right
-before it, `<!-- not run: reason -->`. Every other block of the recipes is run, in the order of the page.
+If a block cannot run in a test (it needs real data, weights or a network), an invisible comment precedes it:
+`<!-- not run: reason -->`. All other blocks of the recipes run, in the order of the page.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RECIPES = ROOT / "docs" / "recipes.md"
 COMMANDS = ""
 NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
 FENCE = re.compile(r"^( *)```(\w*)$")
-# The words before a study file name the file that later blocks use.
+# The text before a study file contains the file name that later blocks use.
 FILE_NAME = re.compile(r"`(\w+\.toml)`:$")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 

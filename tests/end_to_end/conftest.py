@@ -1,4 +1,4 @@
-"""A study that runs in a second: betas in the true layout, tiny pictures, precomputed model RDMs."""
+"""A study that runs in a second: betas in the real layout, tiny pictures, precomputed model RDMs."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class MiniStudy:
         self.folder = folder
         self.file = folder / "study.toml"
         self.warehouse = folder / "mini.alignhouse"
-        # What the run of a study that is shared printed to standard error.
+        # The standard error of the shared study's run.
         self.said = folder / "said.txt"
 
     def betas(self, subject: int, part: str) -> Path:
@@ -72,18 +72,18 @@ class MiniStudy:
         return alignhouse(*arguments, folder=self.folder, stdin=stdin)
 
     def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The command line in a process of its own."""
+        """The command line in its own process."""
         return alignhouse_process(*arguments, folder=self.folder)
 
     def start(self, *arguments: str, stderr: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
-        """Start the command line in a process of its own, and do not wait for its end."""
+        """Start the command line in its own process, without waiting for its end."""
         return start_alignhouse(*arguments, folder=self.folder, stderr=stderr)
 
     def run(self) -> subprocess.CompletedProcess[str]:
         return self.alignhouse(*RUN)
 
     def state(self) -> dict[str, bytes]:
-        """Every file of the warehouse with its content, the lock and the memory of hashes apart."""
+        """Every file of the warehouse with its content, except the lock and the cache of hashes."""
         passing = {"lock", "hashes.json"}
         return {
             path.relative_to(self.warehouse).as_posix(): path.read_bytes()
@@ -104,7 +104,7 @@ def write_betas(path: Path, seed: int, n_stimuli: int = N_STIMULI) -> None:
 
 
 def mini_study(folder: Path) -> MiniStudy:
-    """A miniature study in a folder of its own."""
+    """A miniature study in its own folder."""
     study = MiniStudy(folder)
     for subject in (1, 2, 3):
         for number, part in enumerate(PARTS):
@@ -123,7 +123,7 @@ def mini_study(folder: Path) -> MiniStudy:
 
 @pytest.fixture
 def make_study(tmp_path: Path) -> Callable[..., MiniStudy]:
-    """Makes a miniature study in a folder of its own."""
+    """Makes a miniature study in its own folder."""
 
     def make(name: str = "study") -> MiniStudy:
         return mini_study(tmp_path / name)
@@ -138,9 +138,9 @@ def study(make_study: Callable[..., MiniStudy]) -> MiniStudy:
 
 @pytest.fixture(scope="session")
 def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MiniStudy]:
-    """Runs the miniature study once in a session for each set of changes to it.
+    """Runs the miniature study once per session for each set of changes.
 
-    The study is shared by all tests: they read it and leave it as it is, or copy it (`copy_finished`).
+    All tests share the study: they may only read it, or copy it (`copy_finished`).
     """
 
     def run(
@@ -166,7 +166,7 @@ def run_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., MiniStud
 
 @pytest.fixture
 def copy_finished(run_once: Callable[..., MiniStudy], tmp_path: Path) -> Callable[..., MiniStudy]:
-    """Copies a finished miniature study for one test; takes what `run_once` takes, and a name."""
+    """Copies a finished miniature study for one test; takes the arguments of `run_once`, and a name."""
 
     def copy(*changes: tuple[str, str], name: str = "finished", **options: tuple[str, ...]) -> MiniStudy:
         done = run_once(*changes, **options)
@@ -177,5 +177,5 @@ def copy_finished(run_once: Callable[..., MiniStudy], tmp_path: Path) -> Callabl
 
 @pytest.fixture
 def finished(copy_finished: Callable[..., MiniStudy]) -> MiniStudy:
-    """A copy of the miniature study that has been run without a report."""
+    """A copy of the miniature study after a run without a report."""
     return copy_finished()

@@ -1,4 +1,4 @@
-"""A data set of another layout is one class: this file registers one and takes a study on it to a report."""
+"""A data set with another layout needs one class: this file registers one and runs a study on it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STIMULI = {
     "own": ["ink", "jar", "kite", "lamp", "moon", "nest"],
 }
 REPETITIONS = {"shared": 2, "own": 3}
-# Groups are in this order, though not by name; within a group, too.
+# Groups, and regions within groups, are in this order, which is not alphabetical.
 REGIONS = [
     Region("early auditory", "sound", 1, ("A1 left", "A1 right")),
     Region("voice", "sound", 2, ("voice",)),
@@ -57,7 +57,7 @@ halvings = 4
 
 @dataclass(frozen=True)
 class Arrays:
-    """One .npy file a split, (stimuli, repetitions, voxels); rows are in alphabetical order."""
+    """One .npy file per split, (stimuli, repetitions, voxels); rows are in alphabetical order."""
 
     arrays: dict[str, np.ndarray]
 
@@ -116,7 +116,7 @@ class Fruit(DataSet):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a study that has run, with its report."""
+    """The folder of a finished study with its report."""
     folder = tmp_path_factory.mktemp("fruit")
     rng = np.random.default_rng(0)
     for person in PEOPLE:

@@ -1,4 +1,4 @@
-"""Asking from the command line: formats, files, the SQL prompt, names that are not there, checks."""
+"""Questions from the command line: formats, files, the SQL prompt, unknown names, checks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def done(finished: Any) -> Any:
 
 
 def shell(study: Any, lines: str) -> subprocess.CompletedProcess[str]:
-    """What the prompt says to lines that come through a pipe."""
+    """The prompt's output for lines from a pipe."""
     return alignhouse_process("shell", folder=study.folder, stdin=lines)
 
 
@@ -86,7 +86,7 @@ def test_the_prompt_ends_by_its_own_word(done: Any) -> None:
     assert (told.returncode, told.stdout) == (0, "")
 
 
-def test_a_name_that_is_not_there_is_no_empty_answer(done: Any) -> None:
+def test_an_unknown_name_is_an_error_and_not_an_empty_answer(done: Any) -> None:
     told = done.alignhouse("ask", "best_layer", "--roi", "v1")
     assert (told.returncode, told.stdout) == (2, "")
     assert "did you mean V1" in told.stderr

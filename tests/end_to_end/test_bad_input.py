@@ -1,4 +1,4 @@
-"""Bad input gets one clear line, exit code 2, and a warehouse that is as it was."""
+"""Bad input gives one clear line and exit code 2, and leaves the warehouse unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ with Writer(sys.argv[1], "alignhouse run other.toml"):
 
 
 class Bomb:
-    """Unpickled by anything that trusts it, it writes a file."""
+    """An object that writes a file when a trusting reader unpickles it."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -177,7 +177,7 @@ def assert_one_clear_line(done: subprocess.CompletedProcess[str], pattern: str) 
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_a_new_warehouse_is_not_even_begun(study: Any, fault: Callable[[Any], str]) -> None:
+def test_a_failed_run_creates_no_new_warehouse(study: Any, fault: Callable[[Any], str]) -> None:
     pattern = fault(study)
     assert_one_clear_line(study.run(), pattern)
     assert not study.warehouse.exists()
@@ -195,12 +195,12 @@ def test_a_warehouse_with_results_stays_as_it_was(finished: Any, fault: Callable
     assert finished.state() == before
 
 
-def test_the_bomb_of_these_tests_would_go_off(tmp_path: Path) -> None:
+def test_the_hostile_pickle_of_these_tests_runs_code_under_plain_pickle(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Bomb(tmp_path / "exploded")))
     assert (tmp_path / "exploded").exists()
 
 
-def test_a_second_writer_is_told_who_holds_the_lock(finished: Any) -> None:
+def test_a_second_writer_gets_an_error_that_names_the_lock_holder(finished: Any) -> None:
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(finished.warehouse)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

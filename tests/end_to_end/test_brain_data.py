@@ -1,4 +1,4 @@
-"""Betas: stored once, asked for by any region; what is absent, damaged or unreliable is told."""
+"""Betas are stored once and used by every region; absent, damaged or unreliable data are reported."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_a_part_without_voxels_is_absent_in_that_subject_only(study: Any) -> Non
     assert study.alignhouse("check", "-w", "mini.alignhouse").returncode == 0
     assert "Nothing to do" in study.run().stdout
 
-    # A better file takes its place, and with it the reason goes.
+    # After a better file replaces it, the reason is gone.
     shutil.copy(study.betas(1, "lEBA"), study.betas(2, "lEBA"))
     assert "Absent" not in study.run().stderr
     assert ask(study, "select count(*) from subject_region where absent_because is not null").rows() == [(0,)]
@@ -159,7 +159,7 @@ def test_a_region_that_nobody_has_is_an_error(study: Any) -> None:
     assert not study.warehouse.exists()
 
 
-def test_version_a_has_no_hemispheres_and_its_empty_regions_are_told(study: Any) -> None:
+def test_version_a_has_no_hemispheres_and_its_empty_regions_are_reported(study: Any) -> None:
     folder = study.folder / "A/derivatives/versionA/MNI152/prepared_data/prepared_allvoxel_pkl/TRavg56789"
     for subject in (1, 2, 3):
         for part in ("V1v", "V1d", "TOS"):
@@ -180,7 +180,7 @@ def test_version_a_has_no_hemispheres_and_its_empty_regions_are_told(study: Any)
     }  # fmt: skip
 
 
-def test_bad_values_are_an_error_or_skipped_and_told(study: Any) -> None:
+def test_bad_values_are_an_error_or_are_skipped_and_reported(study: Any) -> None:
     def spoil(content: dict[str, np.ndarray]) -> None:
         content["test_data_allvoxel"][3, 4, [2, 7]] = np.nan
 
@@ -254,7 +254,7 @@ def test_the_order_in_which_files_are_listed_and_written_changes_no_number(
     make_study: Callable[..., Any],
 ) -> None:
     one, other = make_study("one"), make_study("other")
-    # The same files, written in the opposite order: listings of most file systems follow that.
+    # The same files, written in reverse order: most file systems list them in that order.
     files = sorted(path for path in (other.folder / "betas").rglob("*.pkl"))
     contents = {path: path.read_bytes() for path in files}
     shutil.rmtree(other.folder / "betas")

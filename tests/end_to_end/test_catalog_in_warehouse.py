@@ -1,4 +1,4 @@
-"""`alignhouse ingest models`: networks and layers can be asked for before anything is extracted."""
+"""`alignhouse ingest models`: questions about networks and layers work before any extraction."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ EXPECTED = Path(__file__).parents[1] / "ingest/models/expected_layers.csv"
 def expected_layers(network: str, protocol: str) -> list[str]:
     with EXPECTED.open(newline="", encoding="utf-8") as file:
         [row] = [row for row in csv.DictReader(file) if row["network"] == network]
-    # An empty cell: the published list is that of the rule.
+    # An empty cell means that the published list equals that of the rule.
     return (row[protocol] or row["sound"]).split()
 
 
-def test_networks_and_layers_of_the_catalog_are_told(study: Any) -> None:
+def test_networks_and_layers_of_the_catalog_are_listed(study: Any) -> None:
     done = study.alignhouse("ingest", "models", "AlexNet", "x3d_s", "-w", "mini.alignhouse")
     assert done.returncode == 0, done.stderr
     with Warehouse.open(study.warehouse) as opened:

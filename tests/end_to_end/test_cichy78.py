@@ -1,4 +1,4 @@
-"""Real brains: a study of 15 people, 78 photographs and four networks."""
+"""Real brains: a study of 15 subjects, 78 photographs and four networks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ IN_SMALL = {
 def warehouse(
     test_data: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Path:
-    """The example's study: with one network and few draws, or as it stands."""
+    """The example's study: reduced to one network and few draws, or unchanged."""
     folder = tmp_path_factory.mktemp("cichy78")
     study = folder / "cichy78.toml"
     text = EXAMPLE.read_text(encoding="utf-8")

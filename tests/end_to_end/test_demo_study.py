@@ -1,4 +1,4 @@
-"""The demo in small: synthetic clips and brains, untrained networks of two libraries, killed on the way."""
+"""A small demo study with synthetic clips and brains and untrained networks; its run is killed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every figure of a real warehouse: its values are those of the queries, it is a file, it never fails."""
+"""Every figure of a real warehouse shows the values of its query, is written to a file, and never fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alignhouse.warehouse.vectors import read_vectors
 
 SIDES = '["V1", "EBA", "lV1", "rV1", "lEBA", "rEBA"]'
 NETWORKS = ("AlexNet", "vit_base_patch16_224", "my_own", "ResNet50", "x3d_s", "MViT_v2_S")
-# Figure -> what of its query's answer tells rows apart and is drawn.
+# Figure -> the columns of its query that identify rows and are drawn.
 DRAWN = {
     "best_layer": ["model", "roi", "rho", "group_median"],
     "depth": ["group_name", "roi", "depth", "rho", "lower", "upper"],
@@ -37,7 +37,7 @@ DRAWN = {
 
 @pytest.fixture(scope="module")
 def study(run_once: Callable[..., Any]) -> Any:
-    """Six networks and six regions, four of them sides of the other two; tests only read it."""
+    """Six networks and six regions, four of which are hemispheres of the other two; read-only."""
     return run_once(
         ('["V1", "EBA"]', SIDES),
         ("permutations = 50", "permutations = 50\nbootstraps = 30\nhalvings = 2"),
@@ -52,7 +52,7 @@ def warehouse(study: Any) -> Iterator[Warehouse]:
 
 
 def plain_rows(frame: pl.DataFrame, columns: list[str]) -> list[tuple[Any, ...]]:
-    """The rows in an order of their own; sums over threads differ in their last digit from time to time."""
+    """The sorted rows, rounded, because sums over threads may differ in the last digit."""
     plain = [
         pl.col(name).round(12) if frame.schema[name].is_float() else pl.col(name).cast(pl.String)
         for name in columns
@@ -78,7 +78,7 @@ def test_what_a_figure_draws_is_what_its_query_answers(warehouse: Warehouse, nam
 SUFFIXES = ("pdf", "svg", "png")
 
 
-# Every figure in every format; all but one format of each, in turn, are slow.
+# Every figure in every format; for each figure, only one format is not marked slow.
 AS_FILES = [
     pytest.param(suffix, name, marks=[] if suffix == SUFFIXES[number % len(SUFFIXES)] else [pytest.mark.slow])
     for number, name in enumerate(figures())

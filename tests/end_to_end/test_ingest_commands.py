@@ -1,4 +1,4 @@
-"""The commands below `alignhouse ingest`, as a person types them."""
+"""The commands of `alignhouse ingest`, with the arguments that a user types."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_dry_run_lists_what_would_be_fetched_and_how_much_it_is(study: Any) ->
         (["bmd", "--version", "A", "--regions", "MT"], "unknown region 'MT' in version A"),
     ],
 )
-def test_what_cannot_be_fetched_is_said_before_anything_is(
+def test_invalid_selections_are_refused_before_any_download(
     study: Any, arguments: list[str], message: str
 ) -> None:
     tried = study.alignhouse("ingest", "fetch", *arguments, "--to", "data")
@@ -74,7 +74,7 @@ def test_what_cannot_be_fetched_is_said_before_anything_is(
     assert not (study.folder / "data").exists()
 
 
-def test_in_the_end_what_was_verified_is_printed(
+def test_verified_files_are_printed_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     digest = hashlib.sha256(b"").hexdigest()

@@ -1,4 +1,4 @@
-"""A study can be killed at any moment: running it again gives the result of an undisturbed run."""
+"""A study can be killed at any moment; another run gives the result of an uninterrupted run."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_kills_at_random_moments_change_nothing(make_study: Callable[[str], Any]
         time.sleep(chance.uniform(0.3, 1.0) * took)
         process.send_signal(signal.SIGKILL)
         if process.wait() == 0:
-            # It got to the end before the signal came: that run counts for nothing, the next begins anew.
+            # The run ended before the signal: ignore it and start again.
             study = make_study(f"killed-{killed}-{chance.random()}")
             continue
         killed += 1

@@ -1,4 +1,4 @@
-"""Extraction goes on at the next network after a kill, and notices what has changed since."""
+"""After a kill, extraction continues with the next network and notices changes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def stored(study: Any) -> dict[str, bytes]:
 
 
 def extract(study: Any) -> str:
-    """Extract what is missing; what was said."""
+    """Extract missing RDMs; returns the output."""
     done = study.alignhouse(*EXTRACT)
     assert done.returncode == 0, done.stderr
     said: str = done.stderr
@@ -82,7 +82,7 @@ def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_do
     assert f"{EXTRACTING}: 2 to do, 2 done before" in extract(study)
 
 
-def test_limits_on_the_command_line_go_before_those_of_the_study(networks: Callable[[str], Any]) -> None:
+def test_limits_on_the_command_line_override_those_of_the_study(networks: Callable[[str], Any]) -> None:
     study = networks("limited")
     study.change('"AlexNet", "cait_xxs24_224"', '"AlexNet"')
     refused = study.alignhouse(*EXTRACT, "--scratch", "1MB", "--memory", "4MB")
@@ -95,10 +95,10 @@ def test_limits_on_the_command_line_go_before_those_of_the_study(networks: Calla
     assert "passes over groups of layers" in parted.stderr
     wrong = study.alignhouse(*EXTRACT, "--memory", "much")
     assert wrong.returncode == 2
-    assert "memory: expected 'much' is no size" in wrong.stderr
+    assert "memory: expected 'much' is not a size" in wrong.stderr
 
 
-def test_a_device_that_is_none_is_refused(networks: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_name_that_is_not_a_device_is_refused(networks: Callable[[str], Any], tmp_path: Path) -> None:
     study = networks("device")
     refused = study.alignhouse(*EXTRACT, "--device", "gpu")
     assert refused.returncode == 2

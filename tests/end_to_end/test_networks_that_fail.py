@@ -1,4 +1,4 @@
-"""A network that cannot be extracted is told, and the others go on; what it takes is told beforehand."""
+"""A failed network is reported and the others continue; a dry run estimates the cost of all networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alignhouse.warehouse import Warehouse
 
 @pytest.fixture
 def networks(study: Any) -> Any:
-    """A study of two untrained networks, of which one gives the same pattern for every stimulus."""
+    """A study of two untrained networks; one of them has the same pattern for every stimulus."""
     shutil.rmtree(study.folder / "models")
     study.change('rdms = "models"', 'include = ["AlexNet", "repvgg_a2"]\nweights = "random"')
     return study
@@ -46,13 +46,13 @@ def test_one_network_that_fails_does_not_stop_the_others(networks: Any) -> None:
     assert not layers & {"final_conv", "stages_2", "stages_3"}
 
 
-def test_a_dry_run_reckons_and_does_nothing(networks: Any) -> None:
+def test_a_dry_run_estimates_and_changes_nothing(networks: Any) -> None:
     networks.change('"repvgg_a2"', '"ResNet34"')
     networks.file.write_text(networks.file.read_text() + '[compute]\nscratch = "5GB"\n')
     dry = networks.alignhouse("ingest", "networks", "study.toml", "--dry-run", "--stimuli", "1102")
     assert dry.returncode == 0, dry.stderr
     rows = {line.split()[0]: line.split() for line in dry.stdout.splitlines() if line.split()}
-    # Explicit layers: AlexNet 14 under sound, 7 of them under paper, one value of four bytes a feature.
+    # Explicit layers: 14 of AlexNet under sound, 7 of them under paper; a feature has four bytes.
     assert rows["AlexNet"][1] == "14"
     assert int(rows["AlexNet"][-1]) > 1, "9 GB do not fit into 5"
     assert "2 networks, 1,102 stimuli, protocols sound, paper" in dry.stdout

@@ -1,4 +1,4 @@
-"""The example of networks of one's own: each kind, from the study file to RDMs that plain hooks give too."""
+"""The example of a user's own networks: for each kind, the RDMs equal those from simple hooks."""
 
 from __future__ import annotations
 
@@ -98,13 +98,13 @@ class Done:
     videos: list[np.ndarray]
 
     def rdms(self, model: str) -> dict[str, np.ndarray]:
-        """Layer -> its RDM, as the warehouse has it."""
+        """Layer -> its RDM in the warehouse."""
         [file] = self.study.study.warehouse.glob(f"rdms/kind=model/model={model}/*.parquet")
         frame = pl.read_parquet(file, hive_partitioning=False)
         return dict(zip(frame["layer"], frame["rdm"].to_numpy(), strict=True))
 
     def expected(self, features: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """The RDM of the features that a function gives of each video."""
+        """The RDM of the features that a function returns for each video."""
         return pdist(np.stack([features(video) for video in self.videos]), "correlation")
 
 
@@ -133,7 +133,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
 
 
 def put_into_torchs_hub(module: torch.nn.Module, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Weights that the hub has in its cache, under a name that holds the start of their hash."""
+    """Weights in the hub's cache; their file name contains the start of their hash."""
     from torchvision.models import ResNet18_Weights
 
     cache = home / "hub" / "checkpoints"
@@ -239,7 +239,7 @@ def test_the_module_in_the_manner_of_hugging_face(done: Done) -> None:
     module, transform, _ = functions.hugging_face()
     module.eval()
     rdms = done.rdms("my_hf-random0")
-    # Below a numbered block nothing is read; a block gives a tuple of one.
+    # No layers below a numbered block are read; a block returns a tuple of one.
     assert list(rdms) == ["embeddings", *(f"encoder.layer.{block}" for block in range(3)), "classifier"]
 
     def features(video: np.ndarray) -> np.ndarray:
@@ -278,7 +278,7 @@ def test_scores_of_the_untrained_network_say_so_and_comparisons_say_of_which(don
     assert dict(groups) == {"CNNs": "", "Transformers": "random weights", "unknown": ""}
 
 
-def test_done_once_nothing_is_done_again(done: Done) -> None:
+def test_finished_jobs_are_not_done_again(done: Done) -> None:
     assert run_study(read_study(done.file), command="test").jobs_done == 0
 
 
@@ -309,7 +309,7 @@ def test_another_checkpoint_under_the_same_name_is_extracted_anew(done: Done, tm
     assert new == ["model=my_timm"]
 
 
-def test_a_dry_run_reckons_them_too(done: Done, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_also_estimates_own_networks(done: Done, capsys: pytest.CaptureFixture[str]) -> None:
     from typer.testing import CliRunner
 
     from alignhouse.cli.app import app
@@ -330,7 +330,7 @@ def test_random_weights_of_the_study_are_those_of_its_own_networks_too(done: Don
     random = done.file.with_name("random.toml")
     random.write_text(text.replace("include = []", 'include = []\nexclude = ["my_motion", "my_t*"]'))
     run_study(read_study(random), command="test", until="networks")
-    # The seed is that of plain_resnet, whose weights the hub gave.
+    # The seed is that of plain_resnet, whose weights are in the hub's cache.
     for layer, rdm in done.rdms("my_resnet-random5").items():
         np.testing.assert_allclose(rdm, done.rdms("my_resnet")[layer], rtol=1e-6)
     with Warehouse.open(done.study.study.warehouse) as opened:

@@ -1,4 +1,4 @@
-"""A network of one's own that cannot be had is told in one line, and the warehouse is as it was."""
+"""If a user's own network cannot be built, one line says so and the warehouse stays unchanged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def restless():
 
 @pytest.fixture
 def declaring(study: Any, request: pytest.FixtureRequest) -> Any:
-    """A study to which declarations can be added; the module of functions has a name of this test only."""
+    """A study to which declarations can be added; each test has its own name for the module of functions."""
     shutil.rmtree(study.folder / "models")
     study.change('rdms = "models"', "include = []")
     module = "own_" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
@@ -77,7 +77,7 @@ def run(study: Any, until: str = "networks") -> Any:
         ),
     ],
 )
-def test_what_is_wrong_with_a_declaration_is_known_before_anything_is_done(
+def test_a_wrong_declaration_is_reported_before_anything_is_done(
     declaring: Any, name: str, keys: str, message: str
 ) -> None:
     declaring.declare(name, keys)
@@ -120,13 +120,13 @@ def test_one_that_fails_while_it_is_shown_stimuli_does_not_stop_the_others(decla
         "layer 'heads' of network headless: expected the name of a module"
         in finished.failed["headless-random0"]
     )
-    assert "a function gives something else each time" in finished.failed["restless"]
+    assert "a function returns other weights in each call" in finished.failed["restless"]
     with Warehouse.open(declaring.warehouse) as opened:
         scored = opened.sql("select distinct protocol, model from alignment order by all").fetchall()
     assert scored == [("paper", "mine"), ("sound", "mine")]
 
 
-def test_a_function_that_is_declared_anew_is_extracted_anew(declaring: Any) -> None:
+def test_a_function_with_a_changed_declaration_is_extracted_again(declaring: Any) -> None:
     declaring.declare("mine", 'source = "function"\nid = "MODULE:good"')
     run(declaring)
     declaring.change("include = []", "include = []\nseed = 1")

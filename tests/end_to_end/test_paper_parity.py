@@ -1,4 +1,4 @@
-"""Protocol `paper` gives the published code's numbers, through the whole of the warehouse."""
+"""Protocol `paper` reproduces the numbers of the published code through the whole pipeline."""
 
 from __future__ import annotations
 

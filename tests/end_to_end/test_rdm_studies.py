@@ -1,4 +1,4 @@
-"""Other labs' brain RDMs: conditions are matched by name, and by order only where the user says so."""
+"""Brain RDMs of other labs: conditions are matched by name, and by order only if the user allows it."""
 
 from __future__ import annotations
 

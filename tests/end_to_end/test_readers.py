@@ -1,4 +1,4 @@
-"""Questions are answered while a study runs, and a reader that stays open stops nobody."""
+"""Questions work while a study runs, and an open reader blocks no other process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a study, and when it is made anew."""
+"""The report of a study, and the changes that cause a new report."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def reported(copy_finished: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def in_one_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures as SVG alone, however large, for tests whose subject is not their files."""
+    """Draw all figures only as SVG, for tests that do not examine the files."""
     monkeypatch.setattr(pictures, "FORMATS", ("svg",))
     monkeypatch.setattr(pictures, "MOST_BYTES_OF_SVG", sys.maxsize)
 
 
 @pytest.fixture
 def two_figures(in_one_format: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two figures of each protocol, for tests whose subject is not the figures."""
+    """Draw only two figures per protocol, for tests that do not examine the figures."""
     plan = pictures.planned_figures
     monkeypatch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:2])
 
@@ -64,7 +64,7 @@ def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
 
 
 @pytest.mark.usefixtures("two_figures")
-def test_what_was_not_done_is_said_with_what_to_run(copy_finished: Callable[..., Any]) -> None:
+def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Callable[..., Any]) -> None:
     study = copy_finished(arguments=("analyse", "rsa", "study.toml"))
     done = study.alignhouse("report", "early")
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,7 @@
-"""Each key of a study renews the tables that depend on it, and no others.
+"""A change of a study key updates the tables that depend on it, and no others.
 
-A setting that is missing from the key of a job would leave its rows stale; one too many would compute them
-again for nothing.
+If a setting is missing from the key of a job, its rows become stale. If the key has an unnecessary setting,
+rows are computed again in vain.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NOTHING: Kinds = frozenset()
 
 @dataclass(frozen=True)
 class Change:
-    """A change of one key, and the kinds of rows and files that it renews.
+    """A change of one key, and the kinds of rows and files that it updates.
 
     old, new : text of the study file. prepare : writes the files that the changed study reads.
     """
@@ -80,7 +80,7 @@ def brain_rdm_files(study: Any) -> None:
 
 
 def training_stimuli(study: Any) -> None:
-    """Five training videos in the place of the test ones, and model RDMs of five conditions."""
+    """Replace the test videos with five training videos, and the model RDMs with ones of five conditions."""
     shutil.rmtree(study.folder / "stimuli")
     (study.folder / "stimuli").mkdir()
     random = np.random.default_rng(6)
@@ -92,7 +92,7 @@ def training_stimuli(study: Any) -> None:
 
 
 def other_model_rdms(study: Any) -> None:
-    """A copy of the model RDMs, those of my_own changed."""
+    """A copy of the model RDMs, with changed RDMs of my_own."""
     shutil.copytree(study.folder / "models", study.folder / "other_models")
     random = np.random.default_rng(7)
     file = study.folder / "other_models" / "my_own" / "rdms.npz"
@@ -124,7 +124,7 @@ CHANGES = [
         "brain.kind",
         'kind = "bmd"\npath = "betas"',
         'kind = "rdms"\npath = "brain_rdms"\nconditions = "stimulus_order"',
-        # Files of RDMs say nothing about parts of regions.
+        # Files of RDMs have no information on parts of regions.
         BRAIN | (DATASET - {"roi_part"}) | RESULTS,
         brain_rdm_files,
     ),
@@ -170,7 +170,7 @@ CHANGES = [
     in_analysis("halvings", "50", CHOICES),
     in_analysis("seed", "1", OF_NETWORKS),
     Change("networks.rdms", '"models"', '"other_models"', NETWORK | OF_NETWORKS, other_model_rdms),
-    # Precomputed RDMs take the place of networks, so these do not matter.
+    # Precomputed RDMs replace networks, so these keys do not matter.
     in_networks("include", '["AlexNet"]', NOTHING),
     in_networks("exclude", '["AlexNet"]', NOTHING),
     in_networks("weights", '"random"', NOTHING),
@@ -207,7 +207,7 @@ CHANGES_OF_NETWORKS = [
     # A function whose weights are random is untrained in any study.
     Change("networks.weights", 'weights = "random"\n[analysis]', "[analysis]", NOTHING),
     Change("networks.seed", "include = []", "include = []\nseed = 1", EXTRACTED | {"model"}),
-    # What was extracted with all layers stays.
+    # RDMs that were extracted with all layers stay valid.
     Change("networks.skip_bad", "include = []", "include = []\nskip_bad = true", NOTHING),
     Change("networks.own", ':one"', ':one"\nlayers = ["1"]', EXTRACTED),
 ]
@@ -257,7 +257,7 @@ def finished_networks(tmp_path_factory: pytest.TempPathFactory, run_once: Any) -
 def test_a_key_of_networks_renews_the_tables_that_depend_on_it(
     finished_networks: Any, tmp_path: Path, change: Change
 ) -> None:
-    # In the same place, since a declaration names its module by the folder.
+    # Use the same folder, because a declaration contains the folder of its module.
     study = finished_networks
     kept = shutil.copytree(study.folder, tmp_path / "kept")
     try:

@@ -1,4 +1,4 @@
-"""Intervals, layer choices, corrections and complexity in the warehouse are those of the stored RDMs."""
+"""Stored intervals, layer choices, corrections and complexity equal those computed from the stored RDMs."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_complexity_counts_networks_without_figures(done: Any) -> None:
     assert (plain["n_networks"], plain["n_left_out"], plain["correlation"]) == (2, 1, None)
 
 
-def test_rsa_alone_does_without_them_and_what_it_did_is_not_done_again(
+def test_a_run_of_only_rsa_skips_intervals_and_its_jobs_are_not_repeated(
     copy_finished: Callable[..., Any],
 ) -> None:
     study = copy_finished(arguments=("analyse", "rsa", "study.toml"))

@@ -1,4 +1,4 @@
-"""A study from raw files to answers: what is done once is never done again."""
+"""A study from raw files to answers: finished jobs are never done again."""
 
 from __future__ import annotations
 

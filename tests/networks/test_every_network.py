@@ -1,7 +1,7 @@
-"""Every network of the study, built and shown short clips, in a process of its own: `make test-networks`.
+"""Builds every network of the study and runs it on short clips, each in its own process.
 
-Names and widths of layers must equal those of expected_widths.csv, measured earlier with the same libraries.
-RDMs must equal those of features that plain hooks read.
+Run with `make test-networks`. Names and widths of layers must equal those of expected_widths.csv, measured
+earlier with the same libraries. RDMs must equal those of features from simple hooks.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ path = "report"
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist, the wheel built from it, and, in `tree/`, that built from the repository."""
+    """A folder with the sdist, the wheel built from it, and, in `tree/`, the wheel of the repository."""
     folder = tmp_path_factory.mktemp("built")
     build = [sys.executable, "-m", "build", "--no-isolation", str(ROOT), "--outdir"]
     checked([*build, str(folder)])
@@ -76,7 +76,7 @@ def contents(wheel: Path) -> dict[str, bytes]:
 
 
 def files_of_the_package() -> dict[str, bytes]:
-    """Every file of `alignhouse/` and the rooms that git does not ignore, under its name in the package."""
+    """Every file of `alignhouse/` and the rooms, except ignored ones, with its name in the package."""
     list_files = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = checked([*list_files, "alignhouse", *ROOMS], cwd=ROOT).split("\0")
     return {
@@ -119,7 +119,7 @@ def test_the_sdist_builds_the_wheel_of_the_repository(built: Path) -> None:
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with the wheel in it, and a study in a folder whose modules have the names of rooms."""
+    """An environment with the installed wheel, and a study in a folder with modules named like rooms."""
 
     bin: Path
     folder: Path
@@ -153,7 +153,7 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Installe
 
 
 def write_study(folder: Path) -> tuple[dict[str, np.ndarray], dict[tuple[str, str], np.ndarray]]:
-    """A study of RDM files beside modules of the user's own; gives its brain and model RDMs, condensed."""
+    """A study of RDM files next to the user's own modules; returns its condensed brain and model RDMs."""
     (folder / "analysis").mkdir()
     for module in ("analysis/__init__.py", "ingest.py", "sql.py", "warehouse.py"):
         (folder / module).write_text(f"raise AssertionError('{module} was imported')\n", encoding="utf-8")
@@ -189,7 +189,7 @@ def test_every_public_name_loads_without_the_networks(installed: Installed) -> N
 def test_a_study_of_rdm_files_runs_to_its_report_beside_modules_of_the_same_names(
     installed: Installed,
 ) -> None:
-    # `python -m` puts the working folder, with the user's own modules, first on the path.
+    # `python -m` puts the current folder, with the user's own modules, first on the path.
     installed.run("python", "-m", "alignhouse", "run", "study.toml")
     page = (installed.folder / "report" / "index.html").read_text(encoding="utf-8")
     assert all(network in page for network in NETWORKS)

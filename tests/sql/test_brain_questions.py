@@ -1,4 +1,4 @@
-"""The questions about brain data, against values worked out by hand."""
+"""The questions about brain data, against values computed by hand."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_reliability_is_given_over_subjects(warehouse: Warehouse) -> None:
         warehouse.ask("reliability", dataset="other")
 
 
-def test_regions_say_what_they_are_made_of_and_in_whom_they_are_absent(warehouse: Warehouse) -> None:
+def test_regions_list_their_parts_and_the_subjects_without_them(warehouse: Warehouse) -> None:
     answer = warehouse.ask("regions").pl()
     columns = ["roi_group", "roi", "parts", "subjects", "voxels_least", "voxels_most", "absent", "remark"]
     assert answer.select(columns).rows() == [
@@ -123,7 +123,7 @@ def test_regions_say_what_they_are_made_of_and_in_whom_they_are_absent(warehouse
         warehouse.ask("regions", dataset="other")
 
 
-def test_a_reliability_that_none_can_be_is_found(tmp_path: Path, warehouse: Warehouse) -> None:
+def test_a_reliability_outside_its_range_is_found(tmp_path: Path, warehouse: Warehouse) -> None:
     assert not [fault for fault in broken_rules(warehouse) if fault.startswith("reliability_in_range")]
     with Writer(tmp_path / "w", "test") as writer, Run(writer, "test", {}) as run:
         run.do("tables", jobs(most=1.5))

@@ -1,4 +1,4 @@
-"""Every check finds its fault, row by row, and nothing in a warehouse that is as it should be."""
+"""Every check finds its fault in each row, and finds nothing in a correct warehouse."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTERVAL = (
 )
 RELIABILITY = "'d', 's1', 'V1', 'test', 10, 9, 10, 0.2, {}, '', (select any_value(artifact) from alignment)"
 
-# check -> a statement that breaks its rule, what the first line says of it, how many rows break it
+# check -> a statement that breaks its rule, the first line of the report, the number of broken rows
 FAULTS = {
     "alignment_has_a_ceiling": ("delete from noise_ceiling where roi = 'MT'", "roi = MT", 2),
     "alignment_is_unique": (
@@ -98,13 +98,13 @@ def test_every_check_is_tested() -> None:
     assert set(FAULTS) == set(sql_files("checks"))
 
 
-def test_a_good_warehouse_breaks_no_rule(whole: Path) -> None:
+def test_a_correct_warehouse_breaks_no_rule(whole: Path) -> None:
     with Warehouse.open(whole) as opened:
         assert broken_rules(opened) == []
 
 
 @pytest.mark.parametrize("check", FAULTS)
-def test_a_fault_is_found_row_by_row(whole: Path, tmp_path: Path, check: str) -> None:
+def test_a_check_reports_every_faulty_row(whole: Path, tmp_path: Path, check: str) -> None:
     statement, said, rows = FAULTS[check]
     broken = tmp_path / "w"
     shutil.copytree(whole, broken)

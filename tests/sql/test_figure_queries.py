@@ -1,4 +1,4 @@
-"""What figures are drawn from, against numpy, scipy and polars, on tables made here."""
+"""Queries of figures, against numpy, scipy and polars, on tables from this file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROTOCOLS = ("sound", "paper")
 
 
 def facts(n: int) -> dict[str, str]:
-    """Of network n: one type has 100 networks, one 25, and five have one of their own."""
+    """The type of network n: one type has 100 networks, one has 25, and five have one each."""
     return {
         "model_type": "image-in1k" if n < 100 else "video-k400" if n < 125 else f"type{n}",
         "arch_type": "CNNs" if n % 2 else "Transformers",
@@ -115,7 +115,7 @@ def test_a_group_has_the_p_of_its_own_test_and_no_other() -> None:
     p = dict(found.select("group_name", "group_p").unique().iter_rows())
     assert p["image-in1k"] == 0.004
     assert p["video-k400"] is None  # the test was of 24 networks, these are 25
-    assert p["type127"] == 0.01  # of a single network, its own
+    assert p["type127"] == 0.01  # the type of a single network
     few = ask(
         "best_layer",
         {"best_layer": best_layers(), "group_comparison": TESTS},

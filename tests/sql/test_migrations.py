@@ -1,4 +1,4 @@
-"""A warehouse of the first release is carried forward: what was in it stays, what is new is there."""
+"""A warehouse of the first release is migrated: its rows stay, and new tables and columns are added."""
 
 from __future__ import annotations
 

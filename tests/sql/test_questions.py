@@ -1,4 +1,4 @@
-"""Each question against values worked out by hand or with polars, on a small warehouse made here."""
+"""Each question, against values computed by hand or with polars, on a small warehouse from this file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions about networks, regions and groups, each against what polars, numpy or scipy make of the rows."""
+"""Questions about networks, regions and groups, against polars, numpy or scipy on the same rows."""
 
 from __future__ import annotations
 
@@ -201,10 +201,10 @@ def test_hemispheres(warehouse: Warehouse, best: pl.DataFrame) -> None:
     assert warehouse.ask("hemispheres", roi="MT").pl().is_empty()
 
 
-def test_hemispheres_are_told_by_name_where_no_parts_are_known(
+def test_hemispheres_are_found_from_names_if_parts_are_unknown(
     warehouse: Warehouse, tables: Any, tmp_path: Path
 ) -> None:
-    # As in studies of files of RDMs, which say nothing of the parts of regions.
+    # As in studies of RDM files, which have no information on the parts of regions.
     write_tables(tmp_path / "w", {name: rows for name, rows in tables.items() if name != "roi_part"})
     with Warehouse.open(tmp_path / "w") as without:
         assert without.ask("hemispheres").fetchall() == warehouse.ask("hemispheres").fetchall() != []
@@ -235,7 +235,7 @@ def test_region_profile(warehouse: Warehouse, best: pl.DataFrame, model: str | N
     assert two["agreement"].null_count() == len(two)
 
 
-def test_unfinished_names_what_is_lacking(tables: Any, warehouse: Warehouse, tmp_path: Any) -> None:
+def test_an_unfinished_study_lists_missing_results(tables: Any, warehouse: Warehouse, tmp_path: Any) -> None:
     whole = warehouse.ask("unfinished").pl()
     assert set(whole["what"]) == {"intervals"}
     assert len(whole) == 2 * 5 * len(REGIONS)

@@ -1,4 +1,4 @@
-"""What changes between two protocols: the answer's values against made-up rows."""
+"""Changes between two protocols: the values of the answer, against made-up rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schema in SQL and in the documentation are one; every .sql file runs and says what a row is."""
+"""The SQL schema and the documentation agree; every .sql file runs and describes its rows."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_every_query_runs_on_an_empty_warehouse(empty: duckdb.DuckDBPyConnection
 @pytest.mark.parametrize(
     "folder", ["views/staging", "views/marts", "summaries", "questions", "figures", "checks", "report"]
 )
-def test_every_query_says_first_what_a_row_is(folder: str) -> None:
+def test_every_query_starts_with_a_description_of_its_rows(folder: str) -> None:
     for name, text in sql_files(*folder.split("/")).items():
         comment = [line for line in text.splitlines() if line.startswith("--")]
         assert text.startswith("--"), name

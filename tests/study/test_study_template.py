@@ -36,7 +36,7 @@ def test_the_keys_of_a_network_of_ones_own_are_there_with_their_help() -> None:
     assert keys == expected
 
 
-def test_what_is_to_be_filled_in_is_not_commented_out(tmp_path: Path) -> None:
+def test_keys_to_fill_in_are_not_commented_out(tmp_path: Path) -> None:
     assert tomllib.loads(study_template()) == {
         "study": {},
         "brain": {"path": "/data/bmd"},
@@ -59,4 +59,4 @@ def test_the_study_is_that_of_the_defaults(tmp_path: Path) -> None:
         for line in study_template().splitlines()
     )
     file.write_text(uncommented, encoding="utf-8")
-    assert read_study(file) == study, "what stands behind # are the defaults"
+    assert read_study(file) == study, "commented lines show the defaults"

@@ -1,4 +1,4 @@
-"""Betas of BOLD Moments read whole, for tests that compare them with what a file holds."""
+"""Reads whole betas of BOLD Moments, for tests that compare them with a file."""
 
 from __future__ import annotations
 

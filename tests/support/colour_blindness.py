@@ -1,4 +1,4 @@
-"""How colours look to the colour-blind, and how far apart they then are."""
+"""The appearance of colours to colour-blind people, and the differences between them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
 def lab(colours: Float, seen_with: str) -> Float:
-    """CIE L*a*b* (n, 3) of sRGB colours (n, 3) in [0, 1], as somebody with that colour vision sees them."""
+    """CIE L*a*b* (n, 3) of sRGB colours (n, 3) in [0, 1], for a person with this colour vision."""
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ MATRICES[seen_with].T, 0, 1)
     ratio = seen @ TO_XYZ.T / WHITE
@@ -59,7 +59,7 @@ def from_hex(colours: tuple[str, ...]) -> Float:
 
 
 def smallest_distance(colours: Float, seen_with: str) -> float:
-    """The smallest CIE 1976 difference between two of the colours, as somebody sees them."""
+    """The smallest CIE 1976 difference between two of the colours, for a person with this colour vision."""
     seen = lab(colours, seen_with)
     distances = np.linalg.norm(seen[:, None] - seen[None], axis=2)
     return float(distances[np.triu_indices(len(seen), 1)].min())

@@ -1,4 +1,4 @@
-"""The command line in this process: a second process costs seconds of imports at every call."""
+"""Runs the command line in this process, because a new process needs seconds for imports."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import pytest
 def alignhouse(
     *arguments: str, folder: Path, environment: Mapping[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run `alignhouse ARGUMENTS` in `folder`, as `python -m alignhouse` would, and return what it printed.
+    """Run `alignhouse ARGUMENTS` in `folder`, like `python -m alignhouse`, and return its output.
 
-    Exit code, standard output and standard error are those of a process: an error that the command line does
-    not expect ends with exit code 1 and a traceback.
+    Exit code, standard output and standard error equal those of a process: an unexpected error gives exit
+    code 1 and a traceback.
     """
     from alignhouse.cli.app import main
 
@@ -44,7 +44,7 @@ def alignhouse(
 def alignhouse_process(
     *arguments: str, folder: Path, environment: Mapping[str, str] | None = None, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """The same in a process of its own, for tests of what only a process has."""
+    """The same in a new process, for tests that need one."""
     return subprocess.run(
         [sys.executable, "-m", "alignhouse", *arguments],
         capture_output=True,
@@ -70,7 +70,7 @@ def start_alignhouse(
 
 @contextlib.contextmanager
 def _streams(stdin: str) -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]]:
-    """Standard streams with a `.buffer`, as those of a process: Parquet is written to it."""
+    """A standard stream with a `.buffer`, like that of a process, to which Parquet is written."""
     stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     given = io.StringIO(stdin)
     with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):

@@ -1,4 +1,4 @@
-"""Features of a network read the plain way, and videos that are given as functions."""
+"""Reads features of a network with simple hooks, and defines videos by functions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def sources(videos: list[np.ndarray]) -> list[Callable[[], np.ndarray]]:
 
 
 def outputs(module: torch.nn.Module, layers: list[str], run: Callable[[], Any]) -> dict[str, torch.Tensor]:
-    """Own outputs of the layers in one forward pass."""
+    """The outputs of the layers in one forward pass."""
     kept: dict[str, torch.Tensor] = {}
     hooks = [
         module.get_submodule(layer).register_forward_hook(

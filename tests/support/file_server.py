@@ -28,8 +28,8 @@ fetch = partial(engine.fetch, allow_http=True)
 class FileServer(ThreadingHTTPServer):
     """Files in memory, served with ranges.
 
-    asked : (method, path, Range, If-Range) of each request. credentials : names of headers with secrets that
-    were sent.
+    asked : (method, path, Range, If-Range) of each request. credentials : names of received headers that
+    contain secrets.
     cuts : path -> number of bytes after which each of its next bodies ends. resets : end them by a reset.
     answers : path -> (status, headers) of its next GETs. busy : number of GETs to answer with 503.
     deaf : ignore Range. careless : ignore If-Range. headless : refuse HEAD. unsized : no Content-Length.
@@ -82,7 +82,7 @@ class FileServer(ThreadingHTTPServer):
         self.files[f"/{path}"] = content
 
     def listed(self, contents: dict[str, bytes], *, known: bool = True) -> list[RemoteFile]:
-        """The files of these contents; known : with size and full sha256, else 8 digits of the sha256."""
+        """Files with these contents; known : include size and full sha256, else 8 digits of the sha256."""
         return [
             RemoteFile(
                 path,
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
             if server.during:
                 server.during(self.path[1:])
         if cut is not None and server.resets:
-            # Lingering for 0 seconds makes `close` send a reset.
+            # With a linger time of 0 seconds, `close` sends a reset.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _empty(self, status: int, headers: dict[str, str]) -> None:
@@ -174,7 +174,7 @@ def file_server() -> Iterator[FileServer]:
 
 
 class Watching:
-    """Progress that remembers all calls."""
+    """Progress that records all calls."""
 
     def __init__(self) -> None:
         self.total = self.came = self.files = 0
@@ -202,7 +202,7 @@ def part(folder: Path, path: str) -> Path:
 
 
 def leave_part(folder: Path, path: str, content: bytes, **version: object) -> None:
-    """A partial file as an earlier run leaves it; with its version if one is given."""
+    """Write the partial file of an earlier run, with its version if one is given."""
     part(folder, path).parent.mkdir(parents=True, exist_ok=True)
     part(folder, path).write_bytes(content)
     if version:
@@ -211,7 +211,7 @@ def leave_part(folder: Path, path: str, content: bytes, **version: object) -> No
 
 
 def assert_holds(folder: Path, contents: dict[str, bytes]) -> None:
-    """The folder has exactly these files, and no partial ones."""
+    """Check that the folder has exactly these files and no partial ones."""
     found = {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""Folders that are made once in a test session and shared by its workers."""
+"""Folders that are made once per test session and shared by its workers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import pytest
 
 
 def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The temporary folder of the whole session; the workers of pytest-xdist have theirs in it."""
+    """The temporary folder of the whole session, which contains those of the pytest-xdist workers."""
     own = tmp_path_factory.getbasetemp()
     return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 def made_once(folder: Path, make: Callable[[Path], object]) -> Path:
-    """Make `folder` unless another worker has made it; a worker that comes meanwhile waits.
+    """Make `folder` unless another worker has made it; other workers wait in the meantime.
 
     Parameters
     ----------
-    make : fills the folder that it is given. If it fails, the next caller tries again.
+    make : fills the given folder. If it fails, the next caller tries again.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as lock:

@@ -1,4 +1,4 @@
-"""A small warehouse of made-up numbers, and what polars says of them."""
+"""A small warehouse of made-up numbers, and the results of polars on them."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ SCOPE = {"dataset": "d", "split": "test", "remark": "made up"}
 
 
 def rows_batch(table: str, rows: Rows, slot: Sequence[str], inputs: Mapping[str, str] | None = None) -> Batch:
-    """A job that writes `rows`, replacing those of the same values in the columns of `slot`."""
+    """A job that writes `rows` and replaces rows with the same values in the columns of `slot`."""
     output = Output(("facts", f"table={table}"), pa.Table.from_pylist(rows), table=table, slot=tuple(slot))
     return batch_of(Job(table, 1, {"rows": rows}, inputs or {}, table), output)
 
 
 def made_up_tables(seed: int = 0) -> dict[str, Rows]:
-    """Rows of the dimensions, of alignment, and of what the tests of scores say."""
+    """Rows of the dimensions, of alignment, and of the tests of scores."""
     rng = np.random.default_rng(seed)
     tables: dict[str, Rows] = {
         "protocol": [{"protocol": name, "settings": "{}"} for name in PROTOCOLS],
@@ -116,7 +116,7 @@ def _tests(scope: dict[str, Any], scores: np.ndarray, rng: np.random.Generator) 
 
 
 def write_tables(folder: Path, tables: Mapping[str, Rows], inputs: Mapping[str, str] | None = None) -> None:
-    """Put rows into the warehouse at `folder` through its own door, one job a table."""
+    """Write rows to the warehouse at `folder` with regular jobs, one job per table."""
     batches = [rows_batch(name, rows, SLOTS.get(name, ("dataset",)), inputs) for name, rows in tables.items()]
     with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("tables", batches)

@@ -1,4 +1,4 @@
-"""Statistics of one network alone, from the functions that compute many networks at once."""
+"""Statistics of a single network, with the functions that compute many networks at once."""
 
 from __future__ import annotations
 

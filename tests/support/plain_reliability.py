@@ -1,4 +1,4 @@
-"""Noise-ceiling SNR and split-half reliability, computed the long way."""
+"""Noise-ceiling SNR and split-half reliability, computed step by step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ncsnr_plainly(betas: np.ndarray) -> np.ndarray:
 
 
 def reliability_plainly(betas: np.ndarray) -> float:
-    """Halve, average, make RDMs, correlate, one halving after the other; then Spearman and Brown."""
+    """For each halving: average both halves, make RDMs, correlate; then apply Spearman-Brown."""
     repetitions = betas.shape[1]
     half = repetitions // 2
     correlations = []

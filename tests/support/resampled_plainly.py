@@ -1,4 +1,4 @@
-"""Resampled scores the plain way: the resampled RDM is written out, and scipy ranks it anew."""
+"""Resampled scores by a simple method: build each resampled RDM, and rank it with scipy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Float = NDArray[np.float64]
 
 
 def resampled(rdm: Float, stimuli: NDArray[Any]) -> Float:
-    """The condensed RDM of `stimuli` (places, repeated at will), without pairs of a stimulus with itself."""
+    """The condensed RDM of `stimuli` (indices, may repeat), without pairs of a stimulus with itself."""
     row, column = np.triu_indices(len(stimuli), 1)
     first, second = stimuli[row], stimuli[column]
     apart = first != second
@@ -23,7 +23,7 @@ def resampled(rdm: Float, stimuli: NDArray[Any]) -> Float:
 def plain_scores(
     models: Float, brain: Float, stimulus_counts: NDArray[Any], subject_counts: NDArray[Any] | None = None
 ) -> Float:
-    """(L, B): mean over subjects, as often as each was drawn, of rho on each resample of the stimuli."""
+    """(L, B): rho on each resample of stimuli, averaged over subjects weighted by their number of draws."""
     scores = np.empty((len(models), len(stimulus_counts)))
     for draw, counts in enumerate(stimulus_counts):
         stimuli = np.repeat(np.arange(counts.size), counts)

@@ -1,4 +1,4 @@
-"""Simulated studies in which the truth is known: how often do tests and intervals miss it?"""
+"""Simulated studies with a known truth, to count the errors of tests and intervals."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ NETWORKS_A_GROUP = 3
 def unrelated_study(
     rng: np.random.Generator, n: int, *, main_effects: bool, n_subjects: int = 4
 ) -> tuple[dict[str, Float], Float]:
-    """Networks and brains that have nothing to do with one another: name -> (L, P), and (S, P).
+    """Unrelated networks and brains: name -> (L, P), and (S, P).
 
-    Three networks of 12 layers that resemble one another, and three of a single layer. With `main_effects`,
-    some stimuli are far from all others, for the networks and, other ones, for the brains.
+    Three networks have 12 similar layers, and three have a single layer. With `main_effects`, some stimuli
+    are far from all others; these stimuli differ between networks and brains.
     """
     row, column = np.triu_indices(n, 1)
 
@@ -54,7 +54,7 @@ def false_positives(
     permutations: int = 99,
     alpha: float = 0.05,
 ) -> dict[str, float]:
-    """Share of unrelated studies in which a test finds something at `alpha`, by kind of test."""
+    """Share of unrelated studies with a significant test at `alpha`, by kind of test."""
     rng = np.random.default_rng(seed)
     orders = stimulus_permutations(n, permutations, seed)
     found: dict[str, int] = {"layer": 0, "best layer": 0, "group": 0, "difference": 0}
@@ -80,10 +80,10 @@ def false_positives(
 
 @dataclass(frozen=True)
 class Population:
-    """Stimuli, each a point; a model sees one part of its coordinates, a subject another, with noise.
+    """Stimuli as points; the model and the subjects weight their coordinates differently, with noise.
 
-    weights : (2, d), what the model and the subjects see of the d coordinates.
-    own : how far subjects differ from one another. noise : of each subject's answer to each stimulus.
+    weights : (2, d), the weights of the d coordinates for the model and the subjects.
+    own : size of the differences between subjects. noise : of each subject's response to each stimulus.
     """
 
     weights: Float
@@ -100,7 +100,7 @@ class Population:
         return distances(stimuli * subject + self.noise * rng.normal(size=stimuli.shape))
 
     def score(self, stimuli: Float, subjects: Float, rng: np.random.Generator) -> float:
-        """R of the model: mean over subjects of rho, on these stimuli."""
+        """R of the model: mean rho over subjects, on these stimuli."""
         brain = np.stack([self.brain_rdm(stimuli, each, rng) for each in subjects])
         return float(spearman(self.model_rdm(stimuli)[None], brain).mean())
 
@@ -117,10 +117,10 @@ def distances(points: Float) -> Float:
 def coverage(
     resampled: str, n_studies: int, *, n_stimuli: int, n_subjects: int, draws: int = 300, seed: int = 0
 ) -> dict[str, float]:
-    """Share of studies whose 95 % intervals hold the truth, by method.
+    """Share of studies whose 95 % intervals contain the truth, by method.
 
-    What is resampled is drawn anew for each study; the rest is the same in all, and the truth is that of the
-    population of what is drawn ("both": of stimuli and subjects).
+    The resampled units (stimuli, subjects or both) are drawn for each study, and all else is the same in all
+    studies. The truth is the value in the population of the drawn units.
     """
     people = population()
     rng = np.random.default_rng(seed)
@@ -153,6 +153,6 @@ def coverage(
 
 
 def _many(people: Population, subjects: Float, rng: np.random.Generator, times: int) -> Iterator[float]:
-    """Scores on several large sets of stimuli, whose mean is close to the population's."""
+    """Scores on several large sets of stimuli; their mean is close to that of the population."""
     for _ in range(times):
         yield people.score(rng.normal(size=(300, subjects.shape[1])), subjects, rng)

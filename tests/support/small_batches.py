@@ -1,4 +1,4 @@
-"""Batches for tests, and what they make."""
+"""Batches for tests, and their artifacts."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ FunctionSource
 MMAction2
 Torchvision
 
-# For users: notebooks and tests may register a data set again; a caller may say where features wait.
+# For users: notebooks and tests may register a data set again; a caller may set the folder of features.
 unregister
 features_on
 
-# Members of an enumeration, and fields of records that are read by their names.
+# Members of an enumeration, and fields of records that code reads by name.
 INPUTS
 mid
 motion
@@ -46,7 +46,7 @@ sorted_by
 is_live
 is_hidden
 
-# Columns of a table that is made from the whole record.
+# Columns of a table that is built from the whole record.
 group_a
 group_b
 statistic
@@ -54,7 +54,7 @@ p_adjusted
 n_a
 n_b
 
-# Columns of the table of networks; a record has one field a column.
+# Columns of the table of networks; a record has one field per column.
 time_as
 pretraining
 weights_at_publication

@@ -1,4 +1,4 @@
-"""Batches that other processes can do: their functions are at the top level of an importable module."""
+"""Batches that other processes can run, because their functions are at the top level of this module."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def numbers(start: int, count: int) -> Batch:
 
 
 def number_batch(kind: str, number: int) -> Batch:
-    """A batch of one job that does something by its kind: see `_one`."""
+    """A batch of one job; its kind selects what it does, see `_one`."""
     return single(Job("number", 1, {"kind": kind, "number": number}, {}, f"{kind} {number}"), _one)
 
 

@@ -1,4 +1,4 @@
-"""Artifacts carry what they are, and the same work gives the same bytes."""
+"""Artifacts contain their own metadata, and the same job gives the same bytes."""
 
 from __future__ import annotations
 
@@ -85,13 +85,13 @@ def test_a_vector_that_is_not_finite_names_its_row(bad: float) -> None:
         vector_table({"subject": ["a", "b", "c"]}, "rdm", values)
 
 
-def test_a_foreign_file_is_no_artifact(tmp_path: Path) -> None:
+def test_a_file_from_another_program_is_not_an_artifact(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(BrokenWarehouse, match=r"x\.parquet"):
         read_metadata(tmp_path / "x.parquet")
 
 
-def test_keys_tell_settings_inputs_method_and_version_apart() -> None:
+def test_keys_differ_between_settings_inputs_methods_and_versions() -> None:
     def job(**changes: object) -> str:
         given: dict[str, object] = {"method": "m", "version": 1, "settings": {"a": 1}, "inputs": {"b": "2"}}
         return Job(**{**given, **changes}, label="").key  # type: ignore[arg-type]

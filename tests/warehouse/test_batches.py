@@ -1,4 +1,4 @@
-"""Batches: which jobs one call makes, and what happens if it fails."""
+"""Batches: the jobs of one call, and the effects of a failed call."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alignhouse.warehouse.store import Writer
 
 
 class Calls:
-    """Notes the names of the jobs of each call; refuses those called "bad"."""
+    """Records the names of the jobs of each call; fails for jobs called "bad"."""
 
     def __init__(self) -> None:
         self.made: list[list[str]] = []
@@ -94,7 +94,7 @@ def test_a_batch_that_is_not_divisible_fails_as_a_whole(tmp_path: Path) -> None:
     assert calls.made == [["a", "bad"]], "what failed for all is not tried again for each"
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, "gave no outputs for b"), (3, "for more jobs")])
+@pytest.mark.parametrize(("count", "expected"), [(1, "yielded no outputs for b"), (3, "for more jobs")])
 def test_a_function_gives_the_outputs_of_exactly_its_jobs(count: int, expected: str) -> None:
     def call(jobs: Sequence[Job], reporter: Reporter) -> Iterator[list[Output]]:
         for _ in range(count):
@@ -104,7 +104,7 @@ def test_a_function_gives_the_outputs_of_exactly_its_jobs(count: int, expected: 
         list(Batch((job("a"), job("b")), call).outputs(Silent()))
 
 
-def test_a_batch_travels(tmp_path: Path) -> None:
+def test_a_batch_can_be_pickled(tmp_path: Path) -> None:
     batch = numbers(0, 3)
     there = pickle.loads(pickle.dumps(batch))
     assert [each.key for each in there.jobs] == [each.key for each in batch.jobs]
@@ -132,7 +132,7 @@ def test_a_run_asks_once_and_makes_only_what_is_missing(
     assert set(results) == {each.key for each in numbers(0, 4).jobs}
 
 
-def test_what_is_kept_is_computed_once_until_it_is_forgotten() -> None:
+def test_a_cached_result_is_computed_once_until_it_is_dropped() -> None:
     computed = []
 
     @kept

@@ -1,4 +1,4 @@
-"""Arrow columns are those that pyarrow itself would make."""
+"""Arrow columns equal those from `pyarrow.array`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Executors: every job once, in order, and nothing lost if one fails."""
+"""Executors run every job once and in order, and lose no results if a job fails."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def processes() -> Iterator[Processes]:
 
 
 @pytest.mark.parametrize("executor", [local, threaded, writing_behind])
-def test_jobs_come_back_in_their_order_whichever_ends_first(tmp_path: Path, executor: Executor) -> None:
+def test_results_keep_the_order_of_jobs_whichever_job_ends_first(tmp_path: Path, executor: Executor) -> None:
     batches = [
         batch(number, lambda reporter, number=number: time.sleep(0.02 * (number % 3)))  # type: ignore[misc]
         for number in range(12)
@@ -182,7 +182,7 @@ def test_an_error_of_writing_belongs_to_its_job(
 
 
 class Prepared:
-    """Notes when things are prepared and made."""
+    """Records the order of `prepare` calls and jobs."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -245,9 +245,7 @@ def test_batches_run_in_other_processes(tmp_path: Path, processes: Processes) ->
     assert os.getpid() not in pids
 
 
-def test_what_a_batch_says_in_another_process_reaches_the_person(
-    tmp_path: Path, processes: Processes
-) -> None:
+def test_lines_of_a_batch_in_another_process_are_shown(tmp_path: Path, processes: Processes) -> None:
     said: list[str] = []
 
     class Listening(Silent):
@@ -276,7 +274,7 @@ def test_after_an_error_in_another_process_no_batch_begins(tmp_path: Path, proce
     assert len(list(files(tmp_path))) == len(given)
 
 
-def test_a_batch_that_cannot_travel_says_so(tmp_path: Path, processes: Processes) -> None:
+def test_a_batch_that_cannot_be_pickled_gives_a_clear_error(tmp_path: Path, processes: Processes) -> None:
     [(_, error)] = processes(tmp_path, [batch(0)], starting)
     assert isinstance(error, Exception)
     assert "pickle" in str(error).lower()
@@ -330,7 +328,7 @@ def _is_alive(pid: int) -> bool:
         return False
 
 
-def test_outputs_that_are_known_are_written(tmp_path: Path) -> None:
+def test_known_outputs_are_written(tmp_path: Path) -> None:
     made = batch_of(Job("t", 1, {}, {}, "t"), Output(("facts", "table=t"), pa.table({"a": [1]})))
     [(_, artifacts)] = local(tmp_path, [made], starting)
     assert not isinstance(artifacts, Exception)

@@ -1,4 +1,4 @@
-"""One writer, many readers, and nothing half-written."""
+"""The store has one writer, many readers, and no half-written state."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_newer_version_of_a_method_replaces_the_rows(tmp_path: Path) -> None:
     assert subjects(tmp_path) == [("a", 2), ("b", 1)]
 
 
-def test_going_back_to_former_settings_brings_the_former_rows_back(tmp_path: Path) -> None:
+def test_a_return_to_earlier_settings_restores_the_earlier_rows(tmp_path: Path) -> None:
     for version in (1, 2, 1):
         assert do(tmp_path, subject_batch("a", version=version)) == 1
         assert subjects(tmp_path) == [("a", version)]
@@ -142,13 +142,13 @@ def test_bad_input_in_an_all_or_nothing_block_leaves_no_trace(tmp_path: Path) ->
     assert after == before
 
 
-def test_a_new_warehouse_that_got_nothing_is_not_left_behind(tmp_path: Path) -> None:
+def test_a_new_warehouse_without_results_is_removed(tmp_path: Path) -> None:
     with pytest.raises(BadInput), Writer(tmp_path / "new", "test"):
         raise BadInput("no input")
     assert not (tmp_path / "new").exists()
 
 
-def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
+def test_a_second_writer_gets_an_error_that_names_the_lock_holder(tmp_path: Path) -> None:
     do(tmp_path, subject_batch("a"))
     command = [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
@@ -230,7 +230,7 @@ def test_a_warehouse_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         do(tmp_path, subject_batch("b"))
 
 
-def test_of_two_files_registered_together_the_later_ones_rows_count(tmp_path: Path) -> None:
+def test_if_two_files_are_registered_together_the_later_rows_are_kept(tmp_path: Path) -> None:
     older, newer = subject_batch("a", version=1), subject_batch("a", version=2)
     with Writer(tmp_path / "w", "test") as writer, Run(writer, "test", {}) as run, run.all_or_nothing():
         run.do("jobs", [older, newer])
@@ -261,7 +261,7 @@ def test_rows_of_many_files_replace_those_of_many_others(tmp_path: Path) -> None
         assert opened.sql(f"{from_own_file} and subject = settings->>'subject'").fetchall() == [(4,)]
 
 
-def test_where_a_job_fails_all_before_it_are_registered(tmp_path: Path) -> None:
+def test_if_a_job_fails_all_earlier_jobs_are_registered(tmp_path: Path) -> None:
     bad = failing_batch()
     with pytest.raises(BadInput, match="broken file"):
         do(tmp_path, *(subject_batch(name) for name in "abc"), bad, subject_batch("d"))

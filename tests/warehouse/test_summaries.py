@@ -1,4 +1,4 @@
-"""Stored summaries are what their definitions give from the facts, whatever changes and whoever is killed."""
+"""Stored summaries equal their definitions after every change of the facts, and after a kill."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_network_that_comes_later_changes_no_others_rows(folder: Path, tables:
     assert len(after) - len(before) == 2 * 5 * 3
 
 
-def test_a_writer_that_is_killed_before_it_publishes_leaves_a_note_that_the_next_one_heeds(
+def test_after_a_writer_is_killed_the_next_one_publishes_its_commits(
     folder: Path, tables: dict[str, Rows], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = stored(folder)
@@ -126,7 +126,7 @@ def test_a_refresh_that_fails_changes_nothing_and_is_done_later(
     assert stored(folder)["depth_profile"] != before["depth_profile"]
 
 
-def test_summaries_that_are_not_those_of_the_facts_are_found_and_made_anew(folder: Path) -> None:
+def test_stale_summaries_are_found_and_recomputed(folder: Path) -> None:
     before = stored(folder)
     with Writer(folder, "test") as writer:
         writer.connection.execute("update best_layer set rho = rho + 0.1 where model = 'a'")
@@ -134,7 +134,7 @@ def test_summaries_that_are_not_those_of_the_facts_are_found_and_made_anew(folde
         writer.mark_changed()
     with Warehouse.open(folder) as opened:
         found = stale_summaries(opened)
-    assert found[0].startswith("summary layer_score: 10 rows are not those of the facts")
+    assert found[0].startswith("summary layer_score: 10 rows differ from the facts")
     assert found[1].startswith("summary best_layer: ")
     rebuild(folder, "test")
     assert stored(folder) == before

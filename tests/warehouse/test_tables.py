@@ -1,4 +1,4 @@
-"""Rows of tables: their types are those of the schema."""
+"""Rows of tables have the types of the schema."""
 
 from __future__ import annotations
 

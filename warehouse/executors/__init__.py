@@ -1,1 +1,1 @@
-"""Executors decide where batches run: in this process, in its threads, or in other processes."""
+"""Executors run batches: in this process, in its threads, or in other processes."""

@@ -1,7 +1,7 @@
-"""What an executor is: it gets batches and yields each job's artifacts, or its error.
+"""The interface of executors: they run batches and yield the artifacts, or the error, of each job.
 
-Executors only write files; the run that consumes one registers them. So a warehouse has one writer, however
-many workers there are.
+Executors only write files; the `Run` that uses an executor registers them. So a warehouse has one writer, no
+matter how many workers there are.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from alignhouse.warehouse.jobs import Job, Output
 Result = tuple[Job, list[Artifact] | Exception]
 """A job and its artifacts, or the error that it failed with."""
 Starting = Callable[[Job], Reporter]
-"""Called when a job begins; gives the reporter of its steps."""
+"""Called when a job begins; returns the reporter of its steps."""
 
 
 class Executor(Protocol):
-    """Does batches, in whatever place and order, and yields a `Result` for each job.
+    """Runs batches, anywhere and in any order, and yields a `Result` for each job.
 
-    After an error no further batch begins, unless `keep_going`. Batches that already run are finished, and
+    After an error, no further batch starts, unless `keep_going` is set. Running batches are finished, and
     their results are yielded too.
     """
 
@@ -37,9 +37,10 @@ class Executor(Protocol):
 def outputs_of(
     batch: Batch, starting: Starting, prepared: Callable[[], Any]
 ) -> Iterator[tuple[Job, list[Output] | Exception]]:
-    """Each job of a batch with its outputs, or the error that it and those after it failed with.
+    """Yield each job of a batch with its outputs.
 
-    A divisible batch that fails on bad input is tried again job by job.
+    If the batch fails, the current job and all later ones are yielded with the error. A divisible batch that
+    fails on bad input is retried job by job.
     """
     left = deque(batch.jobs)
     try:
@@ -60,7 +61,7 @@ def outputs_of(
 
 
 def written(root: Path, job: Job, outputs: list[Output]) -> list[Artifact] | Exception:
-    """Write the files of a job; gives the error if that fails."""
+    """Write the files of a job; returns the error if that fails."""
     try:
         return write(root, job, outputs)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Executors of this process: one batch after the other."""
+"""Executors that run in this process, one batch after the other."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.executors.executor import Result, Starting, outputs_of, written
 from alignhouse.warehouse.jobs import Job
 
-# Jobs whose files wait to be written behind others, at most.
+# The most jobs whose files may wait to be written.
 MOST_UNWRITTEN = 32
 
 
 def local(
     root: Path, batches: Iterable[Batch], starting: Starting, *, keep_going: bool = False
 ) -> Generator[Result, None, None]:
-    """One batch after the other in this process; numpy and torch use the cores inside a batch."""
+    """Run one batch after the other in this process; numpy and torch use all cores inside a batch."""
     for batch, prepared in _prepared_ahead(batches):
         failed = False
         for job, made in outputs_of(batch, starting, prepared):
@@ -34,7 +34,7 @@ def local(
 def writing_behind(
     root: Path, batches: Iterable[Batch], starting: Starting, *, keep_going: bool = False
 ) -> Generator[Result, None, None]:
-    """As `local`, but files are written while the next jobs compute: for many jobs with small files."""
+    """Like `local`, but write files while the next jobs compute; suits many jobs with small files."""
     waiting: deque[tuple[Job, Future[list[Artifact] | Exception]]] = deque()
     with ThreadPoolExecutor(1) as pool:
         for batch, prepared in _prepared_ahead(batches):
@@ -64,9 +64,9 @@ def _finished(error: Exception) -> Future[list[Artifact] | Exception]:
 
 
 def _prepared_ahead(batches: Iterable[Batch]) -> Iterator[tuple[Batch, Callable[[], Any]]]:
-    """Each batch and a function that gives its prepared argument.
+    """Yield each batch with a function that returns its prepared argument.
 
-    If the batch allows it, a thread prepares it while the batch before runs.
+    If the batch allows it, a thread prepares it while the previous batch runs.
     """
     coming = iter(batches)
     batch = next(coming, None)
@@ -86,7 +86,7 @@ def _prepared_ahead(batches: Iterable[Batch]) -> Iterator[tuple[Batch, Callable[
                     try:
                         return prepared()
                     finally:
-                        # Not before this one is there: two at a time would take twice the memory.
+                        # Start only after this one has finished: two at a time would take twice the memory.
                         begun = pool.submit(later.prepared)
 
                 yield batch, prepared_then_next

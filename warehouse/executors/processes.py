@@ -1,4 +1,4 @@
-"""The executor that does batches in other processes of this machine."""
+"""The executor that runs batches in other processes of this machine."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from alignhouse.warehouse.executors.local import local
 from alignhouse.warehouse.kept import forget
 
 _Done = tuple[list[list[Artifact] | Exception], list[str]]
-"""A result for each job of a batch, in their order, and the lines that the batch said."""
+"""The results of a batch, in the order of its jobs, and the lines that it printed."""
 
 
 class Processes:
-    """An executor with spawned worker processes; a context manager, which ends them.
+    """An executor with spawned worker processes; a context manager that ends them on exit.
 
-    Workers start with the first batch and serve all stages of a run. They end with the process that started
-    them, even if that is killed.
+    Workers start with the first batch and serve all stages of a run. They end with their parent process,
+    even if that is killed.
 
     Parameters
     ----------
-    workers : how many processes; one per core by default. Each may use the memory that a batch allows.
+    workers : number of processes, by default one per core. Each may use the memory limit of a batch.
     """
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or cores()
         self._context = multiprocessing.get_context("spawn")
-        # Workers wait for the end of this pipe: it comes when this process closes it, or dies. An event would
-        # not do, since it waits for its waiters, and a worker may have died.
+        # Workers wait until this pipe is closed, which also happens if this process dies. An Event does not
+        # work here: setting it waits for all waiters, and a worker may have died.
         self._lifeline, self._held = self._context.Pipe(duplex=False)
         self._pool: ProcessPoolExecutor | None = None
         self._stage = 0
@@ -59,7 +59,7 @@ class Processes:
         self.close()
 
     def close(self) -> None:
-        """End the workers; a batch that still runs is given up."""
+        """End the workers, even in the middle of a batch."""
         self._held.close()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
@@ -107,22 +107,22 @@ def _result(batch: Batch, future: Future[_Done]) -> _Done:
         return future.result()
     except BrokenProcessPool:
         raise AlignhouseError(
-            f"a worker process died during {batch.jobs[0].label} or a batch beside it",
-            hint="did it run out of memory? compute.memory bounds it; run the same command again to go on",
+            f"a worker process died during {batch.jobs[0].label} or a parallel batch",
+            hint="did it run out of memory? compute.memory limits it; run the same command again to continue",
         ) from None
     except Exception as error:
-        # The batch could not be sent, or its result not be received.
+        # The batch or its result could not be sent between the processes.
         return [error] * len(batch.jobs), []
 
 
 class _Lines:
-    """Keeps the lines that a batch says until its result travels back."""
+    """Collects the lines that a batch prints, to return them with its result."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def step(self, done: int, total: int) -> None:
-        """Steps stay in the worker: the coordinator counts whole jobs."""
+        """Ignored: the parent process counts whole jobs only."""
 
     def say(self, line: str) -> None:
         self.lines.append(line)
@@ -132,20 +132,20 @@ _stage = 0
 
 
 def _begin(lifeline: Connection) -> None:
-    """Set up a worker: only the process that started it decides when it ends."""
+    """Set up a worker that ends only when its parent process says so or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         with contextlib.suppress(EOFError):
             lifeline.recv_bytes()
-        # Files are moved into place whole, so a worker can end at any moment.
+        # Only complete files are moved into place, so a worker can end at any moment.
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 def _work(stage: int, root: Path, batch: Batch) -> _Done:
-    """Do a batch in a worker."""
+    """Run a batch in a worker."""
     global _stage
     if stage != _stage:
         forget()
@@ -158,7 +158,7 @@ def _work(stage: int, root: Path, batch: Batch) -> _Done:
 
 
 def _sendable(error: Exception) -> Exception:
-    """The error, or its words if it cannot be pickled."""
+    """The error itself, or an error with its message if it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

@@ -1,4 +1,4 @@
-"""The executor for jobs that read, convert and write: several batches at a time, in threads."""
+"""The executor for jobs limited by input and output: it runs several batches at a time in threads."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from alignhouse.warehouse.executors.local import local
 
 
 def threads() -> int:
-    """How many batches `threaded` runs at a time: one more than cores, because one may wait for a disk."""
+    """The number of batches that `threaded` runs at a time: cores + 1, since one may wait for the disk."""
     return cores() + 1
 
 
 def threaded(
     root: Path, batches: Iterable[Batch], starting: Starting, *, keep_going: bool = False
 ) -> Generator[Result, None, None]:
-    """About as many batches at a time as there are cores, in threads: for jobs that read, convert and write.
+    """Run `threads()` batches at a time, for jobs that read, convert and write files.
 
-    Yields results in the order of the batches. If the consumer stops, running jobs end at their next step;
-    files that are complete by then stay for the next run.
+    Yields results in the order of the batches. If the consumer stops, running jobs end at their next step.
+    Files that are complete by then stay for the next run.
     """
     workers = threads()
     stop = threading.Event()
@@ -65,7 +65,7 @@ def threaded(
 
 
 class _Stoppable:
-    """Steps of a job in a thread; the first one after `stop` ends the job."""
+    """The reporter of a job in a thread; its first step after `stop` is set ends the job."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -75,4 +75,4 @@ class _Stoppable:
             raise Stopped("stopped")
 
     def say(self, line: str) -> None:
-        """Jobs in threads have nothing to say."""
+        """Ignored: jobs in threads print no lines."""

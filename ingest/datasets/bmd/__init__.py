@@ -1,1 +1,1 @@
-"""BOLD Moments (OpenNeuro ds005165): everything that is particular to this data set."""
+"""BOLD Moments (OpenNeuro ds005165): all code that is specific to this data set."""

@@ -1,4 +1,4 @@
-"""The job that puts annotations of the videos into their tables."""
+"""The job that stores annotations of the videos in tables."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class AnnotationSettings(JobSettings):
 
 
 def annotations_batch(dataset: str, paths: Mapping[str, Path], sha256: Mapping[str, str]) -> Batch:
-    """Objects, scenes, actions, sentences and memorability of the videos, each a table if it has rows.
+    """Tables of objects, scenes, actions, sentences and memorability of the videos; empty tables are omitted.
 
-    One job reads both files, since the table of sentences has rows from both.
+    One job reads both files, because the table of sentences has rows from both.
 
     Parameters
     ----------
     dataset : the data set of the videos.
-    paths : the files, from `find_annotations`. sha256 : name -> hash, by the same names.
+    paths : the files, from `find_annotations`. sha256 : the hash of each file, by the same names.
     """
     job = Job(
         method="annotations",
@@ -53,7 +53,7 @@ def store_annotations(job: Job, reporter: Reporter, paths: Mapping[str, Path]) -
 
     Raises
     ------
-    BadInput : a file is damaged, or there are no annotations in the files.
+    BadInput : a file is damaged, or the files have no annotations.
     """
     annotations = read_annotations(AnnotationSettings.of(job).dataset, paths)
     rows_of = {table: getattr(annotations, table) for table in TABLES}

@@ -1,7 +1,7 @@
-"""Annotations of the BOLD Moments videos, by people and captioning networks, as rows of tables.
+"""Annotations of the BOLD Moments videos, by human annotators and captioning networks, as table rows.
 
 They are in two files of `derivatives/stimuli_metadata`: `annotations.json` (labels, sentences, memorability)
-and `llm_frame_annotations.json` (captions of the middle frame). Both are JSON objects by video.
+and `llm_frame_annotations.json` (captions of the middle frame). Both are JSON objects with a key per video.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ LLM_ANNOTATIONS = "llm_frame_annotations"
 FILES = (ANNOTATIONS, LLM_ANNOTATIONS)
 BELOW = Path("derivatives", "stimuli_metadata")
 
-NO_MORE = "--"  # "No more objects in video", says annotations_fieldnames.json
+NO_MORE = "--"  # "No more objects in video", according to annotations_fieldnames.json
 BY_ANNOTATORS = "annotator"
 SPOKEN = "spoken"
 
-# What annotations_fieldnames.json describes.
+# The fields that annotations_fieldnames.json describes.
 _FIELDS = frozenset(
     {
         "MiT_classID",
@@ -52,11 +52,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Annotations:
-    """Rows of the tables of the same names, as dictionaries by column.
+    """Rows of the tables with the same names as the fields, as dictionaries by column.
 
     Videos are in natural order. `annotator`, `label_order` and `sentence_order` count from 1, in the order of
-    the file. Sentences of `source` "annotator" were typed, "spoken" were transcribed; other sources are
-    names of networks.
+    the file. The `source` of a sentence is "annotator" if it was typed, and "spoken" if it was transcribed;
+    other sources are names of networks.
     """
 
     stimulus_object: list[Row] = field(default_factory=list)
@@ -92,7 +92,7 @@ def find_annotations(folder: Path) -> dict[str, Path]:
 
     Raises
     ------
-    BadInput : there is no such folder. (A folder without annotation files gives {}.)
+    BadInput : the folder does not exist. (For a folder without annotation files, the result is {}.)
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -108,16 +108,16 @@ def find_annotations(folder: Path) -> dict[str, Path]:
 def read_annotations(dataset: str, paths: Mapping[str, Path]) -> Annotations:
     """Read annotation files into rows of tables.
 
-    Missing fields, and values that are null, blank or "--", give no rows. The order of keys does not matter.
+    Missing fields, and values that are null, blank or "--", add no rows. The order of keys does not matter.
 
     Parameters
     ----------
-    dataset : goes into the first column of every row.
+    dataset : the first column of every row.
     paths : the files, from `find_annotations`; "annotations", "llm_frame_annotations" or both.
 
     Raises
     ------
-    BadInput : a file is missing or is not strict JSON; a key is no video; a field has the wrong type or
+    BadInput : a file is missing or is not strict JSON; a key is not a video; a field has the wrong type or
         contradicts the video's number; labels and ids differ in number. Errors name file, video and field.
     """
     unknown = sorted(set(paths) - set(FILES))
@@ -137,7 +137,7 @@ def read_annotations(dataset: str, paths: Mapping[str, Path]) -> Annotations:
 def _entries(path: Path) -> Iterator[_Entry]:
     videos = _strict_json(path)
     if not isinstance(videos, dict) or not videos:
-        raise BadInput(f"{path} is no file of annotations", expected="an object by video (0001, ...)")
+        raise BadInput(f"{path} is not a file of annotations", expected="an object by video (0001, ...)")
     strangers = [key for key in videos if split_of_video(key) is None]
     if strangers:
         raise BadInput(f"{path}, key {strangers[0]!r}", expected=f"a video, 0001 to {LAST_VIDEO}")
@@ -154,12 +154,12 @@ def _strict_json(path: Path) -> Any:
         made: dict[str, Any] = {}
         for key, value in pairs:
             if key in made:
-                raise BadInput(f"{path} is no strict JSON", expected="each key once", found=f"{key} twice")
+                raise BadInput(f"{path} is not strict JSON", expected="each key once", found=f"{key} twice")
             made[key] = value
         return made
 
     def no_number(text: str) -> Never:
-        raise BadInput(f"{path} is no strict JSON", expected="numbers", found=text)
+        raise BadInput(f"{path} is not strict JSON", expected="numbers", found=text)
 
     if not path.is_file():
         raise BadInput(f"there is no file {path}", expected="annotations of the stimuli")
@@ -169,7 +169,7 @@ def _strict_json(path: Path) -> Any:
         json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadInput(
-            f"{path} is no JSON", expected="annotations", found=str(error), hint="fetch it again"
+            f"{path} is not JSON", expected="annotations", found=str(error), hint="fetch it again"
         ) from error
     return found
 
@@ -239,14 +239,14 @@ def _labels(entry: _Entry, label_field: str, id_field: str) -> Iterator[tuple[in
 
 
 def _by_annotator(entry: _Entry, name: str) -> list[list[Any]]:
-    """A list of labels for each annotator. Scenes and actions may have one bare label an annotator."""
+    """A list of labels per annotator. For scenes and actions, an annotator may have a single bare label."""
     value = entry.get(name)
     if value is None:
         return []
     if not isinstance(value, list):
         value = [value]
     if name in _NESTED and not all(isinstance(each, list) for each in value):
-        # A flat list is ambiguous: the labels of one annotator, or one label of each.
+        # A flat list is ambiguous: all labels of one annotator, or one label from each annotator.
         raise entry.wrong(name, "a list of labels for every annotator", entry.get(name))
     return [each if isinstance(each, list) else [each] for each in value]
 
@@ -282,7 +282,7 @@ def _sentences(dataset: str, entry: _Entry, name: str, source: str) -> Iterator[
 
 
 def _sentence_key(row: Row) -> tuple[Any, ...]:
-    """Sort by video; then typed sentences, the spoken one, and captions by name of the network."""
+    """Sort key: video; then typed sentences, the spoken sentence, and captions by network name."""
     source = row["source"]
     known = (BY_ANNOTATORS, SPOKEN)
     place = known.index(source) if source in known else len(known)
@@ -290,7 +290,7 @@ def _sentence_key(row: Row) -> tuple[Any, ...]:
 
 
 def _text(entry: _Entry, name: str, value: Any, due: str = "text") -> str | None:
-    """A text as it is in the file; None if it is null or blank."""
+    """The unchanged text from the file; None if it is null or blank."""
     if value is None:
         return None
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The data set BOLD Moments (Lahner et al. 2024; OpenNeuro ds005165): ten people watched 1,102 videos."""
+"""The data set BOLD Moments (Lahner et al. 2024; OpenNeuro ds005165): ten subjects watched 1,102 videos."""
 
 from __future__ import annotations
 

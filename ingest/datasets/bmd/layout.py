@@ -1,6 +1,6 @@
 """The beta files of the BOLD Moments data set (OpenNeuro ds005165): their folders and names.
 
-There is a file for each subject and part of a region. It holds responses to the training videos 0001-1000,
+There is a file for each subject and part of a region. It has the responses to the training videos 0001-1000,
 shown three times each, and to the test videos 1001-1102, shown ten times each.
 """
 
@@ -24,24 +24,24 @@ _FILE_NAMES = {
     "B": "{subject}_roi-{part}_betas_normalized.pkl",
 }
 ARRAYS = {"train": "train_data_allvoxel", "test": "test_data_allvoxel"}
-"""Split -> key of its betas in the pickled dict."""
+"""Split -> key of its betas in the pickled dict of a file."""
 _SUBJECT = re.compile(r"sub-[0-9]+")
 
 
 def find_beta_files(
     root: Path, version: str | None, parts: Sequence[str], subjects: Sequence[str] | None = None
 ) -> list[BetaFile]:
-    """The files of `parts` in every subject, by subject (in natural order), then in the order of `parts`.
+    """The files of `parts` for every subject, by subject (natural order), then in the order of `parts`.
 
     Parameters
     ----------
-    root : the data set's root, or any folder between it and the one that holds sub-XX.
+    root : the data set's root, the folder with the sub-XX folders, or any folder between them.
     version : "A" or "B".
-    parts : as in `Region.parts`. subjects : "sub-01", ...; None for all that are there.
+    parts : as in `Region.parts`. subjects : "sub-01", ...; None for all subjects in the folder.
 
     Raises
     ------
-    BadInput : the folder is missing or holds no subject, a subject is not there, or lacks a file.
+    BadInput : the folder is missing or has no subjects, a subject is missing, or a subject lacks a file.
     """
     if version is None or version not in VERSIONS:
         raise BadInput("unknown version of the data set", expected="A or B", found=version)
@@ -49,7 +49,7 @@ def find_beta_files(
     present = _subjects_in(folder)
     wanted = present if subjects is None else sorted(set(subjects), key=natural_key)
     if not wanted:
-        raise BadInput("no subjects were asked for", expected=f"some of {', '.join(present)}")
+        raise BadInput("no subjects are selected", expected=f"some of {', '.join(present)}")
     for subject in wanted:
         if subject not in present:
             raise BadInput(f"there is no subject {subject} in {folder}", hint=near_names(subject, present))
@@ -66,7 +66,7 @@ def _folder_of_subjects(root: Path, version: str) -> Path:
     if not root.is_dir():
         raise BadInput(f"there is no folder {root}", expected="betas of the BOLD Moments data set")
     path_down = _FOLDERS[version]
-    # The deepest folder first: the data set's root has sub-XX folders too, with other files.
+    # Try the deepest folder first: the data set's root also has sub-XX folders, with other files.
     for start in range(len(path_down) + 1):
         folder = root.joinpath(*path_down[start:])
         if folder.is_dir() and _subjects_in(folder):

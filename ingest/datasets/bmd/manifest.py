@@ -1,6 +1,6 @@
-"""The files of the BOLD Moments data set (OpenNeuro ds005165), and which of them a study needs.
+"""The files of the BOLD Moments data set (OpenNeuro ds005165), and the selection that a study needs.
 
-`manifest.csv` beside this module has the path, size and sha256 of each file, from the data set's own version
+`manifest.csv` in this folder has the path, size and sha256 of each file, from the data set's own version
 record.
 """
 
@@ -19,8 +19,8 @@ from alignhouse.ingest.downloads.remote_file import RemoteFile, check_address
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
 
 MANIFEST = "manifest.csv"
-# The data set's public bucket. Its name has a dot, which no certificate covers as a part of a host's name, so
-# the bucket is in the path.
+# The data set's public bucket. Its name has a dot, and wildcard certificates do not cover such host names. So
+# the bucket is part of the path, not of the host name.
 SERVER = "https://s3.amazonaws.com"
 FOLDER = "openneuro.org/ds005165"
 _COLUMNS = ["path", "bytes", "algorithm", "digest"]
@@ -61,13 +61,13 @@ def select_files(
     subjects : "sub-01", ...; None selects all ten.
     regions : as in `alignhouse.ingest.datasets.bmd.regions.resolve`; None selects no betas.
     annotations : also select annotations of the videos, readmes and changes.
-    motion_energy : also select the motion-energy features, one file a video.
+    motion_energy : also select the motion-energy features, one file per video.
     endpoint_url : of a mirror with the same bucket and paths; None is the public server.
 
     Raises
     ------
-    BadInput : unknown version, subject or region (the message lists similar ones), nothing is selected, or
-        `endpoint_url` is not a web address.
+    BadInput : the version, subject or region is unknown (the message lists similar names), nothing is
+        selected, or `endpoint_url` is not a web address.
     """
     if version not in VERSIONS:
         raise BadInput("unknown version of the data set", expected="A or B", found=version)
@@ -96,7 +96,7 @@ def bucket_address(path: str, endpoint_url: str = SERVER) -> str:
 
 
 def known_files() -> list[RemoteFile]:
-    """Every file of the manifest, in its order.
+    """Every file of the manifest, in the order of the manifest.
 
     Raises
     ------
@@ -111,8 +111,8 @@ def read_manifest(text: str) -> list[RemoteFile]:
 
     Raises
     ------
-    BrokenWarehouse : other columns, an algorithm other than sha256, a record that RemoteFile refuses, a path
-        listed twice, or no file at all.
+    BrokenWarehouse : the columns differ, an algorithm is not sha256, RemoteFile refuses a record, a path is
+        listed twice, or there are no files.
     """
     reader = csv.DictReader(text.splitlines())
     if reader.fieldnames != _COLUMNS:

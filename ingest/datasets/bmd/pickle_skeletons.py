@@ -1,9 +1,8 @@
-"""A pickle without its long payloads: a program of a few kilobytes, and where in the file the bytes lie.
+"""A pickle without its long payloads: a short pickle program, and the positions of the payloads in the file.
 
-The unpickler trusts declared lengths: it allocates first and meets the end of the file later, and it sizes
-its memo by the largest number it is told. This walk over the opcodes skips the data itself. It turns a cut
-file into a clear error, keeps a file of a few bytes from claiming gigabytes, and leaves arrays on the disk,
-to be read in parts.
+Python's unpickler trusts declared lengths. It allocates memory before it reads the data, and the largest memo
+index sets the size of its memo. This module walks over the opcodes and skips the data. So a truncated file
+gives a clear error, and a small file cannot allocate gigabytes. Arrays stay on disk and can be read in parts.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import BinaryIO
 
 from alignhouse.warehouse.errors import BadInput
 
-# A payload below this stays in the skeleton: a name, a short array.
+# Smaller payloads stay in the skeleton: names and short arrays.
 LONG = 4096
 
 _LINES = {
@@ -43,14 +42,14 @@ _COUNTED = {
 }
 _STOP, _FRAME, _PUT, _LONG_BINPUT = b"."[0], b"\x95"[0], b"p"[0], b"r"[0]
 _PERSID, _BINPERSID = b"P"[0], b"Q"[0]
-# BINSTRING (Python 2), BINBYTES, BINBYTES8, BYTEARRAY8: bytes as they are, which may stay in the file.
+# BINSTRING (Python 2), BINBYTES, BINBYTES8, BYTEARRAY8: unencoded bytes, which may stay in the file.
 _RAW = frozenset(b"TB\x8e\x96")
 _REFERENCE = struct.Struct("<cic")
 
 
 @dataclass(frozen=True)
 class Payload:
-    """Bytes of the file: where they begin, and how many they are."""
+    """A range of bytes in the file: its start and its length."""
 
     offset: int
     length: int
@@ -58,17 +57,17 @@ class Payload:
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A pickle program in which the persistent id k stands for payload k; the file's own ids are None."""
+    """A pickle program where persistent id k refers to payload k; the file's own ids become None."""
 
     program: bytes
     payloads: tuple[Payload, ...]
 
 
 def read_skeleton(file: BinaryIO, path: Path, most_bytes: int) -> Skeleton:
-    """The skeleton of the pickle in `file`, open for reading; nothing is built and no payload is read.
+    """The skeleton of the pickle in `file`, open for reading; builds no objects and reads no payloads.
 
-    Raises BadInput where the file is empty or cut short, is no pickle, numbers more memo entries than it has
-    instructions, or has more than `most_bytes` beside its payloads.
+    Raises BadInput if the file is empty, truncated or not a pickle, if a memo index exceeds the number of
+    instructions, or if the file without payloads is larger than `most_bytes`.
     """
     if file.seek(0, 2) == 0:
         raise BadInput(f"{path} is empty", expected="a pickled dict of arrays", hint="fetch the file again")
@@ -105,7 +104,7 @@ class _Walk:
                     frame_end = position + int.from_bytes(data[argument:position], "little")
                     if frame_end > size:
                         raise _cut_short(path, frame_end, size)
-                    # A frame counts bytes, which a skeleton has fewer of; frames may be left out.
+                    # Omit frames: they declare numbers of bytes, which would be wrong for the skeleton.
                     self._replace(start, position, b"")
                 elif code == _BINPERSID:
                     self._replace(start, position, b"0N")
@@ -127,7 +126,7 @@ class _Walk:
                 raise _not_a_pickle(path, f"the unknown instruction {code:#04x} at byte {start}")
 
     def _counted(self, code: int, argument: int, size: int) -> int:
-        """Skip a count and what it counts; gives where the next instruction is."""
+        """Skip a length and its data; returns the position of the next instruction."""
         count = _COUNTED[code]
         first = argument + count.size
         if first > size:
@@ -144,12 +143,12 @@ class _Walk:
         return int(after)
 
     def _replace(self, start: int, after: int, by: bytes) -> None:
-        """Keep all up to `start`, and put `by` in the place of what lies between `start` and `after`."""
+        """Copy everything up to `start`, and replace the bytes from `start` to `after` with `by`."""
         self._kept += start - self._copied + len(by)
         if self._kept > self._most:
             raise BadInput(
                 f"{self._path} does not fit into the memory that is allowed",
-                expected=f"at most {self._most:,} bytes beside arrays that can be read in parts",
+                expected=f"at most {self._most:,} bytes, without arrays that can be read in parts",
                 found=f"{self._kept:,}",
                 hint="allow more memory, or pickle the file again with protocol 4",
             )
@@ -164,7 +163,7 @@ def _decimal(line: bytes, path: Path) -> int:
 
 
 def _check_memo(number: int, instructions: int, path: Path) -> None:
-    # Picklers number their memo 0, 1, 2, ... (1, 2, ... in Python 2).
+    # Picklers use the memo indices 0, 1, 2, ... (1, 2, ... in Python 2).
     if number > instructions:
         raise _not_a_pickle(path, f"memo entry {number} after {instructions} instructions")
 

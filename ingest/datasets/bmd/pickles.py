@@ -1,8 +1,8 @@
 """Reads numpy arrays from pickled dicts without running any code of the file.
 
-A pickle is a program that names functions and calls them. This reader replaces every name by a stand-in.
+A pickle is a program that names functions and calls them. This reader replaces every name with a placeholder.
 The names that numpy writes for an array become records of its shape, its dtype and the position of its bytes.
-Once the file is read, arrays are built from the records whose three parts agree. All other names become one
+After reading the file, arrays are built from the records whose three parts agree. All other names become one
 inert object, which returns itself for every operation. Nothing is imported, and nothing is called.
 Long payloads stay on disk (`pickle_skeletons`), so an array can be read in parts.
 
@@ -43,13 +43,13 @@ def open_arrays(
     Parameters
     ----------
     names : the keys to read, in this order; None for every array whose key is a string.
-    most_bytes : limit for what must be held in memory. Payloads that protocols 3 to 5 or Python 2 wrote stay
-        on disk and do not count.
+    most_bytes : limit of the data in memory. Payloads that protocols 3 to 5 or Python 2 wrote stay on disk
+        and do not count.
 
     Raises
     ------
-    BadInput : the file is missing, cut short, not a pickle, not a dict, or lacks a name; a wanted value is no
-        array, or an array of objects or structured records.
+    BadInput : the file is missing, truncated, not a pickle or not a dict, or lacks a name; a selected value
+        is not an array, or is an array of objects or structured records.
     """
     path = Path(path)
     if not path.is_file():
@@ -89,7 +89,7 @@ def _load(file: BinaryIO, path: Path, most_bytes: int) -> dict[Any, Any]:
         content = unpickler.load()
     except MemoryError:
         raise
-    except Exception as error:  # a damaged pickle can raise anything; the documentation has no list
+    except Exception as error:  # A damaged pickle can raise any error; the documentation has no list.
         raise BadInput(
             f"{path} cannot be read as a pickle",
             expected="a dict of arrays",
@@ -107,14 +107,14 @@ def _kind(value: object) -> str:
 
 class _InertType(type):
     def __setitem__(cls, key: object, value: object) -> None:
-        """Ignore it: a pickle fills dict-like objects this way."""
+        """Ignore the item; a pickle fills dict-like objects this way."""
 
 
 class _Inert(metaclass=_InertType):
-    """The stand-in for every class, function and object that is not read.
+    """The placeholder for every class, function and object that is not read.
 
-    It is a class, because the unpickler creates objects only from classes. Calling it returns itself, because
-    pickles also call the results of calls.
+    It is a class, because the unpickler creates objects only from classes. Calling it returns the class
+    itself, because pickles also call the results of calls.
     """
 
     def __new__(cls, *args: object, **kwargs: object) -> Any:
@@ -135,7 +135,7 @@ class _PickledText:
         self._encoded: bytes | None = None
 
     def __setstate__(self, state: object) -> None:
-        """Ignore it. Otherwise the unpickler would set attributes, even of this class."""
+        """Ignore the state; otherwise the unpickler would set attributes, even of this class."""
 
     def encode(self) -> bytes | None:
         if self._encoded is None:
@@ -171,7 +171,7 @@ class _PickledDtype:
             return None
         try:
             return np.dtype(self._byte_order + self._name)
-        except TypeError:  # no dtype of this kind has this width, or not on this machine
+        except TypeError:  # This kind has no dtype of this width, or this machine does not support it.
             return None
 
 
@@ -190,7 +190,7 @@ class _PickledArray:
         self._order = "F" if fortran else "C"
 
     def stored(self, file: BinaryIO, path: Path, label: str) -> StoredArray:
-        """The array; BadInput, naming `label`, if shape, dtype and bytes do not agree."""
+        """The array; raises BadInput, with `label`, if shape, dtype and bytes do not agree."""
         dtype = self._dtype.dtype() if isinstance(self._dtype, _PickledDtype) else None
         if dtype is None:
             kind = self._dtype.name if isinstance(self._dtype, _PickledDtype) else "of an unknown kind"
@@ -269,7 +269,7 @@ class _InertUnpickler(pickle.Unpickler):
     payloads: tuple[Payload, ...] = ()
 
     def persistent_load(self, pid: Any) -> Payload:
-        """Look up a reference of the skeleton; references of the file itself were replaced."""
+        """Look up a payload of the skeleton; the file's own persistent ids were already replaced."""
         return self.payloads[pid]
 
     def find_class(self, module: str, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Betas of BOLD Moments: one pickle for each part of a region and subject, with both splits in it."""
+"""Reads betas of BOLD Moments: one pickle for each part of a region and subject, with both splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alignhouse.warehouse.errors import BadInput
 class PickledBetas:
     """The betas of both splits in one open pickle; see `RawBetas`.
 
-    Version A has parts without voxels: TOS of sub-06, TOS and RSC of sub-07.
+    In version A, some parts have no voxels: TOS of sub-06, TOS and RSC of sub-07.
     """
 
     arrays: dict[str, StoredArray]
@@ -47,7 +47,7 @@ def open_pickled_betas(file: BetaFile, memory: int) -> Iterator[PickledBetas]:
 
     Parameters
     ----------
-    memory : bytes; an array that can only be read whole and takes more is refused.
+    memory : bytes; a larger array is refused if it cannot be read in parts.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """The regions of interest of the BOLD Moments data set, listed in `regions.csv`.
 
-A merged region (V1) has several parts (lV1v, rV1v, lV1d, rV1d), each one file on disk. Version A of the data
+A merged region (V1) has several parts (lV1v, rV1v, lV1d, rV1d), each in its own file. Version A of the data
 set does not separate hemispheres: its V1 has the parts V1v and V1d.
 """
 
@@ -18,10 +18,10 @@ from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
 VERSIONS = ("A", "B")
 SELECTIONS = ("study", "hemispheres", "parts", "all")
 
-_OUTSIDE = "other"  # the group of regions that the study selection leaves out
+_OUTSIDE = "other"  # the group of regions that the selection "study" omits
 _COLUMNS = ["region", "group", "order", "areas", "hemispheres", "version_a"]
 _HEMISPHERES: dict[str, Hemisphere] = {"l": "left", "r": "right"}
-_ORDER_STEP = 10  # leaves room for the hemispheres and parts of each merged region after it
+_ORDER_STEP = 10  # leaves free numbers for the hemispheres and parts of each merged region
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class _Row:
 
 
 def resolve(selection: str | Sequence[str], version: str = "B") -> list[Region]:
-    """The regions that a study asks for, in the order of the visual stream.
+    """The regions that a study selects, in the order of the visual stream.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def resolve(selection: str | Sequence[str], version: str = "B") -> list[Region]:
 
     Raises
     ------
-    BadInput : an unknown name (close ones are listed), a name given twice, an empty list, or hemispheres in
-        version A.
+    BadInput : a name is unknown (similar names are listed) or repeated, the list is empty, or hemispheres are
+        selected in version A.
     """
     rows = _rows_of(version)
     study = [row for row in rows if row.group != _OUTSIDE]
@@ -89,7 +89,7 @@ def _named(names: list[str], rows: Iterable[_Row], version: str) -> list[Region]
             known.setdefault(region.name, region)
     if not names:
         raise BadInput(
-            "no regions were asked for", expected="a list of names, or one of " + ", ".join(SELECTIONS)
+            "no regions are selected", expected="a list of names, or one of " + ", ".join(SELECTIONS)
         )
     for name in names:
         if name not in known:
@@ -108,7 +108,7 @@ def _merged(row: _Row, version: str) -> Region:
 
 
 def _sides(row: _Row) -> list[Region]:
-    """Left and right half of a merged region; [] where the data set does not separate them."""
+    """The left and right half of a merged region; [] if the data set does not separate them."""
     if not row.hemispheres:
         return []
     return [
@@ -120,7 +120,7 @@ def _sides(row: _Row) -> list[Region]:
 
 
 def _parts(row: _Row, version: str) -> list[Region]:
-    """The files of a region, each as a region: by area, then left before right."""
+    """Each file of a region as its own region, sorted by area, then left before right."""
     if version == "B" and row.hemispheres:
         if len(row.areas) == 1:
             return _sides(row)

@@ -1,7 +1,7 @@
-"""Unpacking the zip of the BOLD Moments videos, and checking that all videos are there.
+"""Unpacks the zip of the BOLD Moments videos, and checks that all videos are there.
 
-The zip is available under terms of use and is locked with a password. Nothing in it is trusted: only members
-that are named like a video are read, their content is counted and checked, and no path is taken from the zip.
+The zip is available under terms of use and has a password. Its content is not trusted: only members with the
+name of a video are read, their size and checksum are checked, and no path is taken from the zip.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.progress import Progress, Silent
 
 _H264_MEMBER = re.compile(r"(?:.*/)?(mp4_h264)/([0-9]{4})\.mp4", re.DOTALL)
-# train/ and test/ are read in a folder stimuli/ at any depth, or at the top of the zip or one level down.
+# train/ and test/ may be in a folder stimuli/ at any depth, at the top of the zip, or one level below.
 _SPLIT_MEMBER = re.compile(r"(?:(?:.*/)?stimuli/|[^/]+/)?(train|test)/([0-9]{4})\.mp4", re.DOTALL)
 # For other compressions (bzip2, LZMA), Python unpacks a chunk into unlimited memory.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -46,7 +46,7 @@ def unpack_stimuli(
     """Unpack the videos of the stimulus set, and nothing else, into a folder that `find_videos` reads.
 
     Unpacks the H.264 copies (mp4_h264/) if the zip has them, else train/ and test/. A video is written whole
-    or not at all. Videos that are already there and equal are kept, so a killed call can be repeated.
+    or not at all. Existing equal videos are kept, so an interrupted call can be repeated.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def unpack_stimuli(
 
     Raises
     ------
-    BadInput : the zip is missing, damaged, has no videos or two members of one name; a member is not a plain
-        file or differs from what it declares; the password is missing or wrong; too little disk space.
+    BadInput : the zip is missing or damaged, has no videos, or has two members with the same name; a member
+        is not a plain file or contradicts its header; the password is missing or wrong; the disk is too full.
     """
     zip_path, to = Path(zip_path), Path(to)
     progress = progress or Silent()
@@ -87,7 +87,7 @@ def unpack_stimuli(
 
 
 def require_videos(names: Iterable[str], split: str = "all", most: int = 4) -> None:
-    """Raise BadInput, listing the first missing ones, unless all videos of a split are there.
+    """Raise BadInput with the first missing names unless all videos of a split are present.
 
     Parameters
     ----------
@@ -116,11 +116,11 @@ class _Zip:
     password: bytes | None
 
     def chunks(self, member: Any) -> Iterator[bytes]:
-        """The content of a member in pieces; after the last, CRC and size have been checked."""
+        """Yield the content of a member in pieces; CRC and size are checked at the end."""
         encrypted = bool(member.flag_bits & _ENCRYPTED)
         if encrypted and self.password is None:
             raise _no_password(self.path)
-        # Python's reader stops at the declared size. Read on, to detect a member that is larger.
+        # Python's reader stops at the declared size. Continue reading, to detect a larger member.
         uncut = copy.copy(member)
         uncut.file_size = sys.maxsize
         left = member.file_size
@@ -135,8 +135,8 @@ class _Zip:
         except NotImplementedError as error:
             raise BadInput(failed, found=str(error), hint=_ELSE) from error
         except self.damage as error:
-            # A wrong password is accepted in one of 256 (ZipCrypto) or 65,536 (AES) members, which then
-            # looks damaged.
+            # The password check accepts a wrong password for one in 256 (ZipCrypto) or 65,536 (AES) members.
+            # Such a member then looks damaged.
             hint = "check the password; if it is right, " if encrypted else ""
             raise BadInput(
                 failed,

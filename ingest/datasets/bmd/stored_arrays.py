@@ -1,4 +1,4 @@
-"""Arrays in a file, read whole or a few rows at a time."""
+"""Arrays in a file that can be read whole or a few rows at a time."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class StoredArray:
 
     @property
     def is_in_rows(self) -> bool:
-        """Whether rows are contiguous on disk, so that some can be read without the others."""
+        """Whether rows are contiguous on disk, so that they can be read one by one."""
         return self.order == "C" and self.axes is None
 
     def read(self) -> np.ndarray:
-        """The whole array; a view of the file's bytes if those are in memory already."""
+        """Read the whole array; returns a view if the bytes are already in memory."""
         if isinstance(self.data, Payload):
             flat = np.empty(math.prod(self.shape), self.dtype)
             self._fill(flat, self.data.offset)
@@ -52,7 +52,8 @@ class StoredArray:
     def row_blocks(self, most_bytes: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, rows), in order, in blocks of at most `most_bytes`, but at least one row.
 
-        A block is a buffer that the next one overwrites. An array that is not `is_in_rows` is read whole.
+        All blocks share one buffer, so each block overwrites the last one. If `is_in_rows` is false, the
+        whole array is read at once.
         """
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         if not (self.is_in_rows and isinstance(self.data, Payload)) or row_bytes == 0:
@@ -71,7 +72,5 @@ class StoredArray:
         while view:
             count = self.file.readinto(view)  # type: ignore[attr-defined]
             if not count:
-                raise BadInput(
-                    f"{self.path} became shorter while it was read", hint="fetch it again, and leave it alone"
-                )
+                raise BadInput(f"{self.path} became shorter while it was read", hint="fetch it again")
             view = view[count:]

@@ -1,4 +1,4 @@
-"""The 1,102 videos of BOLD Moments: their numbers, their splits, and where they are on disk."""
+"""The 1,102 videos of BOLD Moments: their numbers, splits and places on disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alignhouse.warehouse.errors import BadInput
 
 SPLITS = ("train", "test")
 H264 = "mp4_h264"
-"""The folder of the H.264 copies: all videos, train and test together."""
+"""The folder of the H.264 copies, which has the videos of both splits."""
 LAST_TRAINING_VIDEO = 1000
 LAST_VIDEO = 1102
 _FIRST_VIDEO = {"train": 1, "test": LAST_TRAINING_VIDEO + 1}
@@ -25,18 +25,18 @@ _NUMBERS = f"0001 to {LAST_VIDEO}"
 
 
 def split_of_video(name: str) -> str | None:
-    """The split of a video, "train" for "0001" to "1000", "test" to "1102"; None for any other name."""
+    """The split of a video: "train" for "0001" to "1000", "test" for "1001" to "1102", otherwise None."""
     if len(name) != 4 or not (name.isascii() and name.isdigit()) or not 1 <= int(name) <= LAST_VIDEO:
         return None
     return "train" if int(name) <= LAST_TRAINING_VIDEO else "test"
 
 
 def videos_of_split(split: str) -> list[str]:
-    """The names of the videos of a split ("train", "test" or "all"), in their order.
+    """The names of the videos of a split ("train", "test" or "all"), in order.
 
     Raises
     ------
-    BadInput : another split.
+    BadInput : the split is unknown.
     """
     check_split(split, SPLITS)
     chosen = SPLITS if split == "all" else (split,)
@@ -44,11 +44,11 @@ def videos_of_split(split: str) -> list[str]:
 
 
 def beta_videos(split: str, n: int) -> list[str]:
-    """The videos that the first `n` rows of betas are responses to: 0001, ... in train, 1001, ... in test.
+    """The videos of the first `n` rows of betas: 0001, ... in train, 1001, ... in test.
 
     Raises
     ------
-    BadInput : another split, or more rows than the split has videos.
+    BadInput : the split is unknown, or has fewer videos than rows.
     """
     if split not in SPLITS:
         raise BadInput("unknown split of betas", expected="train or test", found=split)
@@ -81,20 +81,20 @@ def find_videos(folder: Path, split: str) -> list[Stimulus]:
     ----------
     folder : the stimulus set (mp4_h264/, else train/ and test/, directly or in stimuli/), or a flat folder of
         videos or images. A flat folder is split by number if all its names are numbers of BOLD Moments videos
-        and some are above 1000; otherwise all its files are of the split asked for.
+        and some are above 1000. Otherwise, all its files belong to `split`.
     split : "train", "test" or "all".
 
     Raises
     ------
-    BadInput : the folder is missing, mixes videos and images, holds no stimulus of the split, or has two
-        files of one name.
+    BadInput : the folder is missing, mixes videos and images, has no stimulus of the split, or has two files
+        with the same name.
     """
     check_split(split, SPLITS)
     return select_stimuli(_listing(folder, split), folder, split)
 
 
 def has_layout(folder: Path) -> bool:
-    """Whether stimuli are where only BOLD Moments has them: mp4_h264/, stimuli/, or files named by number."""
+    """Whether a folder has the layout of BOLD Moments: mp4_h264/, stimuli/, or files named by number."""
     roots = _roots(folder)
     return (
         any(media_files(root / H264) for root in roots)
@@ -126,7 +126,7 @@ def _listing(folder: Path, split: str) -> list[Stimulus]:
 
 
 def _is_numbered(folder: Path) -> bool:
-    """Whether all names are numbers of videos, some of the test split: other sets count from 1 as well."""
+    """Whether all names are video numbers and some are of the test split; other sets also count from 1."""
     splits = {split_of_video(path.stem) for path, _ in media_files(folder)}
     return None not in splits and "test" in splits
 
@@ -134,5 +134,5 @@ def _is_numbered(folder: Path) -> bool:
 def _split_by_number(path: Path) -> str:
     split = split_of_video(path.stem)
     if split is None:
-        raise BadInput(f"{path} is no video of the stimulus set", expected=f"a name from {_NUMBERS}")
+        raise BadInput(f"{path} is not a video of the stimulus set", expected=f"a name from {_NUMBERS}")
     return split

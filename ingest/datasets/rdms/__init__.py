@@ -1,1 +1,1 @@
-"""Data sets that come as files of RDMs, one per region."""
+"""Data sets of ready RDMs, in one file per region."""

@@ -1,4 +1,4 @@
-"""Arrays of RDMs in files of other labs: finding their axes and names, and checking their values."""
+"""Arrays of RDMs from other labs: finds their axes and names, and checks their values."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import numpy as np
 from alignhouse.ingest.rdm import TOLERANCE, n_conditions
 from alignhouse.warehouse.errors import BadInput
 
-MOST_BYTES = 2**33  # 8 GiB: 350 subjects of a thousand stimuli come to 2.8
+MOST_BYTES = 2**33  # 8 GiB: 350 subjects with 1,000 stimuli need 2.8 GB.
 CONDITION_KEYS = ("conditions", "condition_names")
 SUBJECT_KEYS = ("subjects", "subject_names")
-# The smallest RDM worth looking for: every number on its own would be an RDM of two conditions.
+# The smallest RDM to search for: otherwise, any single number would be an RDM of two conditions.
 _FEWEST = 3
 
 
 @dataclass(frozen=True)
 class StoredRdms:
-    """RDMs as read from a file, subjects first; values and names are not checked yet.
+    """RDMs as read from a file, with subjects first; values and names are not checked yet.
 
-    stack : (S, n, n) or condensed (S, P), any dtype. label : what errors call it.
-    conditions, subjects : the names as stored, None where the file has none.
+    stack : (S, n, n) or condensed (S, P), any dtype. label : name of the array in error messages.
+    conditions, subjects : the names as stored, None if the file has none.
     """
 
     stack: np.ndarray
@@ -36,9 +36,9 @@ class StoredRdms:
 
 
 def subjects_first(values: np.ndarray, label: str) -> np.ndarray:
-    """(S, n, n) or condensed (S, P) of an array (S, n, n), (n, n), (S, P) or (P,), in that order of axes.
+    """Reshape an array (S, n, n), (n, n), (S, P) or (P,) to (S, n, n) or condensed (S, P).
 
-    Raises BadInput for a dtype that is not of real numbers, and for any other shape.
+    Raises BadInput for any other shape, and for a dtype that is not real.
     """
     check_real(values, label)
     shape = values.shape
@@ -56,13 +56,13 @@ def subjects_first(values: np.ndarray, label: str) -> np.ndarray:
 
 
 def check_real(values: np.ndarray, label: str) -> None:
-    """Raise BadInput unless an array is of integers or floats; complex, logical and text are not."""
+    """Raise BadInput unless the dtype is integer or float; complex, boolean and text are refused."""
     if values.dtype.kind not in "fiu":
         raise BadInput(label, expected="an RDM, of real numbers", found=f"dtype {values.dtype}")
 
 
 def check_size(shape: Sequence[int], item_bytes: int, label: str, most_bytes: int) -> None:
-    """Raise BadInput, before reading it, if an array of `shape` needs more than `most_bytes`."""
+    """Raise BadInput if an array of `shape` needs more than `most_bytes`; call it before reading."""
     needed = math.prod(int(length) for length in shape) * item_bytes
     if needed > most_bytes:
         raise BadInput(
@@ -85,11 +85,11 @@ def could_be_rdm(shape: Sequence[int], *, subjects_last: bool = False) -> bool:
 
 
 def the_one(candidates: Sequence[str], others: Sequence[str], path: Path) -> str:
-    """The name of the only array that could be the RDMs; BadInput that lists what the file has instead.
+    """The name of the only array that could be the RDMs; otherwise raises BadInput with the file's content.
 
     Parameters
     ----------
-    candidates : names of arrays shaped as RDMs. others : what else there is, as an error should show it.
+    candidates : names of arrays with a shape of RDMs. others : other content, for the error message.
     """
     if len(candidates) == 1:
         return candidates[0]
@@ -102,24 +102,24 @@ def the_one(candidates: Sequence[str], others: Sequence[str], path: Path) -> str
 
 
 def named_once(present: Sequence[str], what: str, path: Path) -> str | None:
-    """The only key of `present`, None if it is empty; BadInput if two keys name the same thing."""
+    """The only key of `present`, or None if it is empty; raises BadInput if there are two."""
     if len(present) > 1:
         raise BadInput(f"{path} names its {what} twice", expected="one of them", found=" and ".join(present))
     return present[0] if present else None
 
 
 def texts(stored: np.ndarray) -> list[Any]:
-    """The items of an array; bytes are decoded as UTF-8, which may raise UnicodeDecodeError."""
+    """The items of an array; bytes are decoded as UTF-8. May raise UnicodeDecodeError."""
     return [item.decode() if isinstance(item, bytes) else item for item in stored.tolist()]
 
 
 def checked(
     stored: StoredRdms, path: Path
 ) -> tuple[np.ndarray, tuple[str, ...] | None, tuple[str, ...] | None]:
-    """The RDMs condensed, (S, P) float64, with the names of their conditions and subjects, all checked.
+    """Check RDMs and condense them to (S, P) float64, with the names of their conditions and subjects.
 
-    Raises BadInput, naming subject, row and column, where an RDM is not finite, symmetric and zero on the
-    diagonal; and where names are too few or many, equal, empty or no names.
+    Raises BadInput, with subject, row and column, unless RDMs are finite, symmetric and zero on the diagonal.
+    Also raises BadInput if there are too few or too many names, or if a name is repeated, empty or not text.
     """
     stack = stored.stack
     check_real(stack, stored.label)
@@ -185,7 +185,7 @@ def _side(n_pairs: int) -> int | None:
 
 
 def _as_text(subjects: Sequence[object]) -> list[object]:
-    """Subjects may be numbered: 1 and 1.0 are the subject "1"."""
+    """Convert numbered subjects to text: 1 and 1.0 become "1"."""
 
     def text(name: object) -> object:
         if isinstance(name, bool) or not isinstance(name, int | float):

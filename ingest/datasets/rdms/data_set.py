@@ -1,4 +1,4 @@
-"""A folder of ready brain RDMs, a file for each region, as a data set."""
+"""The data set of a folder of ready brain RDMs, with a file for each region."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from alignhouse.ingest.stimuli.videos import ALL, Stimulus
 from alignhouse.warehouse.errors import BadInput, near_names
 
 GROUP = "other"
-"""The group of all regions: a file says nothing about anatomy."""
-# What a study file of any kind says by default.
+"""The group of all regions, because files have no information on anatomy."""
+# The default in study files of every kind.
 _ALL_REGIONS = (ALL, "study")
 
 
@@ -24,7 +24,7 @@ def read_rdms(path: Path, n: int) -> RdmFile:
 
 
 class RdmFolder(DataSet):
-    """Ready RDMs; their stimuli may be laid out as in any known data set."""
+    """Ready RDMs; the folder of stimuli may have the layout of any known data set."""
 
     kind = "rdms"
     title = "a file of RDMs per region"

@@ -35,21 +35,22 @@ _ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
 
 
 def read_rdm_file(path: Path, *, n: int | None = None, most_bytes: int = MOST_BYTES) -> RdmFile:
-    """Read brain RDMs from a numpy, HDF5 or MATLAB file. Nothing is unpickled, no other file is opened.
+    """Read brain RDMs from a numpy, HDF5 or MATLAB file. Nothing is unpickled, and no other file is opened.
 
     The array is (S, n, n), (n, n), or condensed, (S, P) or (P,), with the pairs of the upper triangle row by
-    row; in a MATLAB file, subjects may be last. No other array of the file may have such a shape. An array
-    "conditions" or "condition_names" may name its rows, "subjects" or "subject_names" its subjects. Files of
-    rsatoolbox are recognised by their layout, structs of the RSA toolbox for MATLAB by their field RDM.
+    row. In a MATLAB file, subjects may be the last axis. The file may have only one array of such a shape. An
+    array "conditions" or "condition_names" may name the conditions, and "subjects" or "subject_names" the
+    subjects. Files of rsatoolbox are recognised by their layout, structs of the RSA toolbox for MATLAB by
+    their field RDM.
 
     Parameters
     ----------
     n : number of conditions, if known; needed for MATLAB arrays whose shape fits two numbers of conditions.
-    most_bytes : refuse, before reading it, a file that declares to need more.
+    most_bytes : limit of the declared size; a larger file is refused before it is read.
 
     Raises
     ------
-    BadInput : an RDM is not finite, symmetric and zero on the diagonal (the error names the place); the file
+    BadInput : an RDM is not finite, symmetric and zero on the diagonal (the error shows the entry); the file
         is damaged or ambiguous; names do not fit the array.
     """
     path = Path(path)
@@ -59,14 +60,14 @@ def read_rdm_file(path: Path, *, n: int | None = None, most_bytes: int = MOST_BY
 def find_rdm_files(folder: Path) -> dict[str, Path]:
     """The RDM files of `folder` (`SUFFIXES`) by region, in natural order.
 
-    fmri_EVC_RDMs.npz is of region EVC, fmri_V1.mat of V1; any other file is named after its region.
+    fmri_EVC_RDMs.npz has the region EVC, fmri_V1.mat has V1; any other file is named after its region.
 
     Raises
     ------
-    BadInput : the folder is missing or has no RDM files, two files are of one region, or a region has only a
+    BadInput : the folder is missing or has no RDM files, a region has two files, or a region has only a
         pickle.
     """
-    _check_folder(folder, "brain RDMs, a file a region")
+    _check_folder(folder, "brain RDMs, one file per region")
     found: dict[str, Path] = {}
     pickles: dict[str, Path] = {}
     for path in sorted(folder.iterdir(), key=lambda path: natural_key(path.name)):
@@ -98,7 +99,7 @@ def find_model_rdms(folder: Path) -> dict[str, list[Path]]:
     ------
     BadInput : the folder is missing or has no networks, or a network has no files.
     """
-    _check_folder(folder, "model RDMs, a folder a network")
+    _check_folder(folder, "model RDMs, one folder per network")
     networks = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
     if not networks:
         raise BadInput(f"no networks in {folder}", expected="a folder for each, with .npz files")
@@ -114,12 +115,12 @@ def find_model_rdms(folder: Path) -> dict[str, list[Path]]:
 def read_model_rdms(network: str, files: Sequence[Path]) -> dict[str, np.ndarray]:
     """The RDMs of one network by layer, (P,) float64 each, in the order of its files.
 
-    A file with one unnamed array (arr_0) is a layer with the name of the file. A file with named arrays holds
-    a layer in each. An RDM is (n, n) or condensed.
+    A file with one unnamed array (arr_0) is one layer, named after the file. In a file with named arrays,
+    each array is a layer. An RDM is (n, n) or condensed.
 
     Raises
     ------
-    BadInput : an RDM that `read_rdm_file` would refuse, or a layer that is in two files.
+    BadInput : `read_rdm_file` would refuse an RDM, or a layer is in two files.
     """
     layers: dict[str, np.ndarray] = {}
     for path in files:

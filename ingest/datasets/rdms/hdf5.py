@@ -1,7 +1,7 @@
 """RDMs in HDF5: rsatoolbox's `RDMs.save`, and plain files of one array.
 
-A file may claim any size, and may point at other files. Neither is believed: links other than hard ones,
-external storage and virtual datasets are refused unopened, and sizes are checked before anything is read.
+A file may declare any size and may refer to other files, so neither is trusted. Soft and external links,
+external storage and virtual datasets are refused before they are opened. Sizes are checked before reading.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from alignhouse.ingest.datasets.rdms.arrays import (
 )
 from alignhouse.warehouse.errors import BadInput
 
-# What people call the conditions and subjects of rsatoolbox's descriptors, most telling first.
+# Usual names of rsatoolbox descriptors for conditions and subjects; the first match is used.
 _CONDITION_DESCRIPTORS = (
     *("conditions", "condition", "condition_names", "conds", "cond"),
     *("stimuli", "stimulus", "stim", "names", "name", "patterns", "pattern"),
@@ -37,13 +37,13 @@ _SUBJECT_DESCRIPTORS = ("subjects", "subject", "subj", "sub", "participants", "p
 
 @contextmanager
 def opened_hdf5(path: Path) -> Iterator[Any]:
-    """Open `path` with h5py for reading; BadInput if HDF5 cannot read it."""
+    """Open `path` with h5py for reading; raises BadInput if HDF5 cannot read it."""
     import h5py
 
     try:
         with h5py.File(path, "r") as file:
             yield file
-    # h5py turns HDF5's own errors into whichever of these it thinks nearest.
+    # h5py maps errors of the HDF5 library to any of these types.
     except (
         OSError,
         RuntimeError,
@@ -58,7 +58,7 @@ def opened_hdf5(path: Path) -> Iterator[Any]:
 
 
 def members(group: Any, path: Path) -> dict[str, Any]:
-    """The datasets and groups of a group by name; BadInput for links to other files."""
+    """The datasets and groups of a group, by name; raises BadInput for links to other files."""
     import h5py
 
     found: dict[str, Any] = {}
@@ -78,14 +78,14 @@ def members(group: Any, path: Path) -> dict[str, Any]:
         member = group[name]
         if isinstance(member, h5py.Dataset):
             check_inside(member, label)
-        if not isinstance(member, h5py.Datatype):  # a dtype with a name, which holds nothing
+        if not isinstance(member, h5py.Datatype):  # a named dtype, which has no data
             found[name] = member
     return found
 
 
 def check_inside(dataset: Any, label: str) -> None:
-    """Raise BadInput for a dataset whose values are, or may be, in other files."""
-    # Of a virtual dataset not even the shape may be asked: HDF5 opens its sources to answer.
+    """Raise BadInput if the values of a dataset are, or may be, in other files."""
+    # Do not even read the shape of a virtual dataset: HDF5 opens its source files for this.
     if dataset.is_virtual or dataset.external:
         raise BadInput(
             label,
@@ -96,11 +96,11 @@ def check_inside(dataset: Any, label: str) -> None:
 
 
 def values_of(dataset: Any, label: str, most_bytes: int) -> np.ndarray:
-    """Check the size of a dataset and read it whole, as a numpy array."""
+    """Check the size of a dataset and read it as a numpy array."""
     if dataset.shape is None:
         raise BadInput(label, expected="an array", found="an empty dataset")
     check_size(dataset.shape, dataset.dtype.itemsize, label, most_bytes)
-    if dataset.chunks:  # a chunk is decompressed whole, however little of it is wanted
+    if dataset.chunks:  # HDF5 always decompresses a whole chunk, even to read a part of it.
         check_size(dataset.chunks, dataset.dtype.itemsize, f"a chunk of {label}", most_bytes)
     return np.asarray(dataset[()])
 
@@ -113,19 +113,19 @@ def is_group(member: Any) -> bool:
 
 
 def is_rsatoolbox(found: Mapping[str, Any]) -> bool:
-    """Whether the members of a file are those that rsatoolbox's `RDMs.save` writes."""
+    """Whether a file has the members that rsatoolbox's `RDMs.save` writes."""
     groups = ("rdm_descriptors", "pattern_descriptors")
     return "dissimilarities" in found and all(key in found and is_group(found[key]) for key in groups)
 
 
 def read_rsatoolbox_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
-    """The RDMs of a file of rsatoolbox, named by the descriptors that are strings.
+    """The RDMs of an rsatoolbox file; names come from its text descriptors.
 
-    Raises BadInput where several descriptors might name the conditions and none has a usual name.
+    Raises BadInput if several descriptors could name the conditions and none has a usual name.
     """
     label = f"dissimilarities in {path}"
     stack = values_of(found["dissimilarities"], label, most_bytes)
-    # Never by shape: the pairs of 10 subjects and 5 conditions are as square as an RDM.
+    # Do not judge by shape: 10 subjects and 5 conditions give a square array of pairs.
     if stack.ndim == 2 and stack.size:
         subjects_first(stack[:1].reshape(-1), label)
     else:
@@ -134,7 +134,7 @@ def read_rsatoolbox_rdms(found: Mapping[str, Any], path: Path, most_bytes: int =
     strings = {key: names for key, names in patterns.items() if all(isinstance(name, str) for name in names)}
     conditions = _first(strings, _CONDITION_DESCRIPTORS)
     if conditions is None:
-        # Names differ; what repeats is a category, which no one takes for a name.
+        # Names must be unique; a descriptor with repeated values is a category.
         telling = {key: names for key, names in strings.items() if len(set(names)) == len(names)}
         if len(telling) > 1:
             raise BadInput(
@@ -148,9 +148,9 @@ def read_rsatoolbox_rdms(found: Mapping[str, Any], path: Path, most_bytes: int =
 
 
 def read_plain_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
-    """The one dataset at the top of an HDF5 file that is shaped as RDMs, with the names beside it.
+    """The only top-level dataset of an HDF5 file with a shape of RDMs, and the names stored with it.
 
-    Raises BadInput where several datasets are, or none.
+    Raises BadInput unless exactly one dataset has such a shape.
     """
     condition_key = named_once([key for key in CONDITION_KEYS if key in found], "conditions", path)
     subject_key = named_once([key for key in SUBJECT_KEYS if key in found], "subjects", path)
@@ -160,7 +160,7 @@ def read_plain_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST
     rest = {key: member for key, member in found.items() if key not in names}
     arrays = {key: member for key, member in rest.items() if not is_group(member) and member.shape}
     candidates = [key for key, array in arrays.items() if could_be_rdm(array.shape)]
-    if len(arrays) == 1:  # is meant, whatever its shape: the error is then about that
+    if len(arrays) == 1:  # the only array is meant: report errors of its shape
         candidates = list(arrays)
     others = [
         f"{key} (a group)" if is_group(member) else f"{key} {member.shape}" for key, member in rest.items()
@@ -183,8 +183,10 @@ def _names(member: Any, label: str, most_bytes: int) -> list[Any]:
 
 
 def _descriptors(group: Any, path: Path, most_bytes: int) -> dict[str, list[Any]]:
-    """The descriptors of a group, each with its values: rsatoolbox writes datasets, attributes and, for a
-    list that numpy would not have, groups of numbered values."""
+    """The descriptors of a group, each with its values.
+
+    rsatoolbox writes datasets, attributes and, for lists that numpy cannot store, groups of numbered values.
+    """
     found: dict[str, list[Any]] = {}
     for key, member in members(group, path).items():
         label = f"{group.name}/{key} in {path}"

@@ -15,13 +15,13 @@ from alignhouse.ingest.datasets.rdms.mat5_claims import check_claims
 from alignhouse.ingest.datasets.rdms.matlab import NAME_FIELD, RDM_FIELD, Variable
 from alignhouse.warehouse.errors import BadInput
 
-_ITEM_BYTES = 8  # of a double, which the RDMs become
+_ITEM_BYTES = 8  # of a double, the dtype that the RDMs are converted to
 
 
 class Mat5File:
     """The variables of a .mat file of v4, v5, v6 or v7.
 
-    Raises BadInput, when opened and when read, where the file is damaged, of another kind, or needs more than
+    Opening and reading raise BadInput if the file is damaged, has another format, or needs more than
     `most_bytes`.
     """
 
@@ -55,7 +55,7 @@ class Mat5File:
     def strings(self, variable: Variable) -> list[object]:
         loaded = self._load(variable.name)
         if variable.kind == "char":
-            # Rows of a char matrix are padded to the longest.
+            # MATLAB pads the rows of a char matrix to equal length.
             return ["".join(row).rstrip(" ") for row in loaded] if loaded.size else []
         if variable.kind == "cell":
             return [_text(item) for item in loaded.ravel(order="F")]
@@ -65,7 +65,7 @@ class Mat5File:
         loaded = self._load(name).ravel(order="F")
         rdms = loaded[RDM_FIELD].tolist()
         if all(isinstance(rdm, np.ndarray) and rdm.dtype.kind in "iu" for rdm in rdms):
-            # Only in MATLAB's own classes is a logical told from the bytes it is stored as.
+            # Only MATLAB's class distinguishes a logical array from the uint8 values in the file.
             rdms = self._load(name, mat_dtype=True).ravel(order="F")[RDM_FIELD].tolist()
         names = loaded[NAME_FIELD].tolist() if NAME_FIELD in (loaded.dtype.names or ()) else [""] * len(rdms)
         return list(zip(rdms, map(_text, names), strict=True))
@@ -74,14 +74,14 @@ class Mat5File:
         return tuple(self._load(name).dtype.names or ())
 
     def _load(self, name: str, mat_dtype: bool = False) -> np.ndarray:
-        """A variable in its stored dtype; converting to MATLAB's class, scipy would drop imaginary parts."""
+        """A variable in its stored dtype; conversion to MATLAB's class would drop imaginary parts."""
         from scipy.io import loadmat
 
         with self._reading(), self.path.open("rb") as file:
             loaded = loadmat(file, variable_names=[name], mat_dtype=mat_dtype, chars_as_strings=False).get(
                 name
             )
-        if not isinstance(loaded, np.ndarray):  # scipy puts its complaint in the variable's place
+        if not isinstance(loaded, np.ndarray):  # scipy returns an error message instead of the variable
             raise BadInput(
                 f"{name} in {self.path} cannot be read", expected="an array", found=str(loaded)[:160]
             )
@@ -93,7 +93,7 @@ class Mat5File:
 
         try:
             yield
-        # scipy checks little: damage shows as whichever of these comes first.
+        # scipy checks little, so a damaged file can raise any of these errors.
         except (
             ArithmeticError,
             AttributeError,

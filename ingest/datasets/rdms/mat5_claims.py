@@ -1,8 +1,8 @@
 """Checks that arrays of a v5 MATLAB file declare no more values than they have bytes for.
 
-scipy makes room for the cells and structs that a file claims before it looks for them: in a damaged or
-hostile file, memory without end. Here the elements are walked, without making anything of them (MathWorks,
-"MAT-File Format", chapter 1).
+scipy allocates memory for all cells and structs that a file declares before it reads them. So a damaged or
+hostile file can use up all memory. This module walks over the elements without building any objects
+(MathWorks, "MAT-File Format", chapter 1).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from alignhouse.warehouse.errors import BadInput
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15
 _CELL, _STRUCT, _OBJECT, _CHAR, _SPARSE = range(1, 6)
-_LAST_NUMERIC = 15  # classes after it are function handles and what MATLAB does not document
+_LAST_NUMERIC = 15  # later classes are function handles and undocumented ones
 _COMPLEX = 0x800
-# Types that names and values may be stored as. Of any other, scipy reads past the end of its own tables.
+# Valid types of stored names and values. For other types, scipy reads past the end of its own tables.
 _NUMBERS, _TEXT = frozenset((1, 2, 3, 4, 5, 6, 7, 9, 12, 13)), frozenset((1, 2, 4, 16, 17, 18))
-_DEEPEST = 16  # RDMs lie at 2: an array, in a struct
+_DEEPEST = 16  # RDMs are at depth 2: an array in a struct
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def check_claims(path: Path, most_bytes: int) -> None:
 
     Parameters
     ----------
-    most_bytes : upper limit of the file, and of all that its compressed variables come to.
+    most_bytes : limit of the file's size, and of the total size of its decompressed variables.
     """
     _check_total(path, path.stat().st_size, most_bytes)
     data = path.read_bytes()
@@ -72,7 +72,7 @@ def _check_total(path: Path, needed: int, most_bytes: int) -> None:
 
 
 def _element(file: _File, data: memoryview, at: int) -> tuple[int, int, int, int]:
-    """The element at `at`: its type, start and stop of its data, start of the next (8-byte aligned)."""
+    """The element at `at`: type, start and stop of its data, start of the next element (8-byte aligned)."""
     if at + 8 > len(data):
         raise file.wrong("an element that ends early")
     kind, length = struct.unpack_from(f"{file.order}II", data, at)
@@ -88,7 +88,7 @@ def _element(file: _File, data: memoryview, at: int) -> tuple[int, int, int, int
 
 
 def _check_array(file: _File, body: memoryview, depth: int) -> None:
-    """Check the array whose element has the data `body`, and the arrays inside it."""
+    """Check an array with the element data `body`, and the arrays inside it."""
     if not len(body):
         return  # a cell without value
     _, start, stop, at = _element(file, body, 0)
@@ -99,7 +99,7 @@ def _check_array(file: _File, body: memoryview, depth: int) -> None:
     if kind == _OBJECT or not 0 < kind <= _LAST_NUMERIC:
         if depth:
             raise BadInput(f"{file.path} holds an object or function handle in a struct or cell")
-        return  # refused by its name, when variables are listed
+        return  # refused with its name when the variables are listed
     _, start, stop, at = _element(file, body, at)
     shape = struct.unpack_from(f"{file.order}{(stop - start) // 4}i", body, start)
     if kind != _SPARSE and (min(shape, default=-1) < 0 or math.prod(shape) > len(body)):
@@ -123,11 +123,11 @@ def _check_array(file: _File, body: memoryview, depth: int) -> None:
 
 
 def _check_values(file: _File, body: memoryview, at: int, kind: int, is_complex: bool) -> None:
-    """Check that no element of values is missing: scipy would read the next array's instead."""
+    """Check that all elements with values exist; otherwise scipy would read those of the next array."""
     wanted = (3 if kind == _SPARSE else 1) + is_complex
     for _ in range(wanted):
         stored_as, start, stop, at = _element(file, body, at)
-        # MATLAB gives text without characters any type, and scipy does not look at it.
+        # Empty text may have any type, and scipy ignores it.
         if stored_as not in (_TEXT if kind == _CHAR else _NUMBERS) and (kind != _CHAR or stop > start):
             raise file.wrong(f"values of type {stored_as}")
     if at < len(body):

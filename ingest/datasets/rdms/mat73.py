@@ -1,4 +1,4 @@
-"""MATLAB files of v7.3, which are HDF5: axes reversed, text as UTF-16, cells as references."""
+"""Reads MATLAB v7.3 files, which are HDF5 with reversed axes, UTF-16 text and cells as references."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def is_matlab(found: Mapping[str, Any]) -> bool:
 
 
 class Mat73File:
-    """The variables of an open v7.3 file, `found` its top members by name.
+    """The variables of an open v7.3 file; `found` are its top-level members by name.
 
-    Raises BadInput, when read, where the file is damaged, needs more than `most_bytes`, or points outside.
+    Reading raises BadInput if the file is damaged, needs more than `most_bytes`, or refers to other files.
     """
 
     def __init__(self, file: Any, found: Mapping[str, Any], path: Path, most_bytes: int = MOST_BYTES) -> None:
         self._file, self.path, self._left = file, path, most_bytes
-        # What MATLAB itself keeps, the cells' contents for one, is under names that no variable can have.
+        # MATLAB stores internal data, such as the contents of cells, under names that no variable can have.
         self._found = {name: member for name, member in found.items() if not name.startswith("#")}
 
     def variables(self) -> Sequence[Variable]:
@@ -45,7 +45,7 @@ class Mat73File:
         if is_group(member):
             raise BadInput(label, expected="a cell array of names", found=variable.kind)
         if variable.kind == "char":
-            # Rows of a char matrix are padded to the longest.
+            # MATLAB pads the rows of a char matrix to equal length.
             return [row.rstrip(" ") for row in self._rows(member, label)]
         return self._array(member, label).ravel(order="F").tolist()
 
@@ -74,12 +74,12 @@ class Mat73File:
             return Variable(name, kind, (1, 1))
         fields = members(member, self.path)
         rdm = fields.get(RDM_FIELD)
-        # Of an array of structs, each field is an array of references; of one struct, the field itself.
+        # In an array of structs, each field is an array of references; in one struct, it is the field itself.
         shape = _shape(rdm) if rdm is not None and not is_group(rdm) and _is_struct_array(rdm) else (1, 1)
         return Variable(name, kind, shape, tuple(fields))
 
     def _items(self, member: Any, label: str) -> list[Any]:
-        """What a cell array or a field of an array of structs refers to; a field of one struct, in a list."""
+        """The targets of a cell array or of a struct array's field; a single struct's field, in a list."""
         import h5py
 
         if is_group(member) or h5py.check_ref_dtype(member.dtype) is not h5py.Reference:
@@ -102,7 +102,7 @@ class Mat73File:
         if 0 in _shape(member):
             return []
         stored = self._values(member, label).T
-        if stored.ndim != 2 or stored.dtype.kind != "u":  # so MATLAB keeps any text
+        if stored.ndim != 2 or stored.dtype.kind != "u":  # MATLAB stores text as unsigned integers
             raise BadInput(label, expected="text", found=f"{stored.dtype} of shape {stored.shape}")
         if stored.dtype.itemsize == 2:
             return [row.astype("<u2").tobytes().decode("utf-16-le") for row in stored]
@@ -118,7 +118,7 @@ class Mat73File:
 
     def _values(self, member: Any, label: str) -> np.ndarray:
         stored = values_of(member, label, self._left)
-        self._left -= stored.nbytes  # many references may share one array
+        self._left -= stored.nbytes  # Many references may point to the same array.
         return stored
 
 

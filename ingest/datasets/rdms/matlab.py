@@ -1,6 +1,7 @@
 """Finds the RDMs among the variables of a MATLAB file of any format.
 
-MATLAB puts subjects last as often as first, so axes are told by what they measure, and never guessed.
+In MATLAB files, subjects are the first or the last axis. The reader finds the axis from sizes and symmetry,
+and refuses ambiguous arrays.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NUMERIC = frozenset(
 )
 _ARRAYS = NUMERIC | {"logical", "sparse"}
 _PLAIN = _ARRAYS | {"char", "cell", "struct"}
-# The RSA toolbox for MATLAB keeps RDMs in a struct array: RDMs(i).RDM, RDMs(i).name.
+# The RSA toolbox for MATLAB stores RDMs in a struct array: RDMs(i).RDM, RDMs(i).name.
 RDM_FIELD, NAME_FIELD = "RDM", "name"
 
 
@@ -49,7 +50,7 @@ class Variable:
 
 
 class MatFile(Protocol):
-    """What each format of MATLAB files must give: variables, and their values with MATLAB's axes."""
+    """The interface of each MATLAB format: variables, and their values with MATLAB's order of axes."""
 
     def variables(self) -> Sequence[Variable]: ...
 
@@ -57,21 +58,21 @@ class MatFile(Protocol):
         """The values of a numeric variable."""
 
     def strings(self, variable: Variable) -> list[object]:
-        """The strings of a cell array or of the rows of a char matrix; the items of anything else."""
+        """The strings of a cell array or a char matrix (one per row); the items of any other array."""
 
     def structs(self, name: str) -> list[tuple[object, object]]:
-        """The fields RDM, an array or else the name of its class, and name of each struct of an array."""
+        """For each struct: its field RDM (an array, else the name of its class) and its field name."""
 
 
 def rdms_of(file: MatFile, path: Path, n: int | None = None) -> StoredRdms:
-    """The RDMs of a MATLAB file: its one numeric variable of such a shape, or the RSA toolbox's structs.
+    """The RDMs of a MATLAB file: its only numeric variable of a suitable shape, or the RSA toolbox's structs.
+
+    Raises BadInput unless exactly one variable could be the RDMs, if its axes are ambiguous, or if the file
+    has objects or function handles.
 
     Parameters
     ----------
-    n : number of conditions, where it is known, which decides where axes can be taken in two ways.
-
-    Raises BadInput where no variable or several could be the RDMs, the axes can be taken in two ways, or
-    there are objects or function handles.
+    n : number of conditions, if known; it resolves ambiguous axes.
     """
     variables = {variable.name: variable for variable in file.variables()}
     for variable in variables.values():
@@ -106,7 +107,7 @@ def _choose(variables: Sequence[Variable], path: Path) -> str:
     arrays = [each for each in variables if each.kind in _ARRAYS]
     shaped = [each for each in arrays if could_be_rdm(each.shape, subjects_last=True)]
     structs = [each for each in variables if RDM_FIELD in each.fields and all(each.shape)]
-    if not shaped and not structs and len(arrays) == 1:  # is meant: the error is then about its shape
+    if not shaped and not structs and len(arrays) == 1:  # the only array is meant: report errors of its shape
         shaped = arrays
     return the_one([each.name for each in shaped + structs], [str(each) for each in variables], path)
 
@@ -114,7 +115,7 @@ def _choose(variables: Sequence[Variable], path: Path) -> str:
 def _oriented(
     values: np.ndarray, label: str, path: Path, n: int | None, n_subjects: int | None
 ) -> np.ndarray:
-    """(S, n, n) or (S, P) of an array with MATLAB's axes."""
+    """Convert an array with MATLAB's order of axes to (S, n, n) or (S, P)."""
     check_real(values, label)
     shape = values.shape
     if values.ndim == 3 and shape[0] == shape[1]:
@@ -146,7 +147,7 @@ def _oriented(
 
 
 def _cube(first: np.ndarray, last: np.ndarray, label: str, path: Path) -> np.ndarray:
-    """Find the axis of subjects when there are as many as conditions: every slice along it is an RDM."""
+    """Find the axis of subjects if subjects and conditions are equally many: its slices are RDMs."""
     flaws = []
     for stack in (first, last):
         try:
@@ -175,7 +176,7 @@ def _from_structs(
             f"{chosen.name} in {path}",
             expected="a struct for each subject, of one region and session",
             found=f"shape {chosen.shape}",
-            hint="save one region a file",
+            hint="save one region per file",
         )
     rdms: list[np.ndarray] = []
     for number, (stored, _) in enumerate(structs, start=1):

@@ -26,9 +26,9 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 
 def read_numpy_rdms(path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
-    """The one array of RDMs in a .npz or .npy file, with the names that a .npz holds beside it.
+    """The only array of RDMs in a .npz or .npy file, with the names that a .npz may contain.
 
-    Raises BadInput where there is not exactly one, or it has not the shape of RDMs.
+    Raises BadInput unless there is exactly one array, with a shape of RDMs.
     """
     arrays = read_arrays(path, most_bytes)
     conditions = named_once([key for key in CONDITION_KEYS if key in arrays], "conditions", path)
@@ -47,9 +47,9 @@ def read_numpy_rdms(path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
 
 
 def read_arrays(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarray]:
-    """The arrays of a .npz by name; the array of a .npy as `UNNAMED`.
+    """The arrays of a .npz by name; the array of a .npy has the name `UNNAMED`.
 
-    Raises BadInput where the file is damaged, holds anything but arrays, or claims more than `most_bytes`.
+    Raises BadInput if the file is damaged, contains anything but arrays, or declares more than `most_bytes`.
     """
     try:
         with path.open("rb") as file:
@@ -59,7 +59,7 @@ def read_arrays(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarra
                 return {UNNAMED: loaded}
             with loaded:
                 return {name: loaded[name] for name in loaded.files}
-    # RuntimeError: an encrypted zip. OverflowError: a shape past what numpy counts.
+    # RuntimeError: an encrypted zip. OverflowError: a shape too large for numpy.
     except (
         ValueError,
         EOFError,

@@ -1,4 +1,4 @@
-"""Small builders of the frames that figures are made from."""
+"""Small builders of the data frames of figures."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _best_layers(
     protocols: Sequence[str] = ("sound",),
     remark: str = "",
 ) -> pl.DataFrame:
-    """rho is .1 for the first network, .01 more for each next one, and .001 more with each region's order."""
+    """rho is .1 for the first network; it grows by .01 per network and by .001 per region."""
     return pl.DataFrame(
         [
             _place(protocol, roi, group, order, remark)
@@ -62,7 +62,7 @@ def _best_layers(
 
 
 def _ceilings(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.DataFrame:
-    """V2 has no ceiling; the others .2 to .3."""
+    """V2 has no ceiling; the other regions have .2 to .3."""
     return pl.DataFrame(
         [
             _place(protocol, roi, group, order, remark)
@@ -99,5 +99,5 @@ def said() -> Callable[[Any], str]:
 
 @pytest.fixture
 def drawn() -> Callable[[Any, str], list[pl.DataFrame]]:
-    """`drawn(plot, "geom_point")`: what the layers of that kind draw, in their order."""
+    """`drawn(plot, "geom_point")`: the data that layers of this geom draw, in order."""
     return _drawn

@@ -64,7 +64,7 @@ def test_a_region_with_one_bound_has_a_line_and_no_band(best_layers: Build, ceil
 
 
 def with_tests(frame: pl.DataFrame, **p: float | None) -> pl.DataFrame:
-    """The frame with medians .15 of every group, and the p of the groups that are named."""
+    """The frame with a median of .15 for every group, and p-values for the given groups."""
     return frame.with_columns(
         group_median=pl.lit(0.15),
         group_p=pl.col("model_type").replace_strict(p, default=None, return_dtype=pl.Float64),
@@ -144,7 +144,7 @@ def test_many_groups_have_no_brackets_and_the_caption_says_so(best_layers: Build
     assert "Too many groups for stars" in caption
 
 
-def test_by_protocol_every_network_stands_once_under_each(best_layers: Build, ceilings: Build) -> None:
+def test_by_protocol_every_network_appears_once_per_protocol(best_layers: Build, ceilings: Build) -> None:
     plot = best_layer_by_group(
         best_layers(protocols=["sound", "paper"]),
         ceilings(protocols=["sound", "paper"]),

@@ -1,4 +1,4 @@
-"""Colours that the colour-blind can tell apart."""
+"""Colour-blind readers can distinguish the colours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from colour_blindness import MATRICES, from_hex, lab, smallest_distance
 from alignhouse.analysis.figures.labels import MARKERS, OKABE_ITO
 from alignhouse.analysis.figures.profile import COLOURS
 
-# A difference of 2.3 is just noticeable side by side (Mahy et al. 1994); small marks want several times that.
+# A difference of 2.3 is just noticeable side by side (Mahy et al. 1994); small marks need several times more.
 FAR = 10.0
 
 

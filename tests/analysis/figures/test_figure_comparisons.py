@@ -1,4 +1,4 @@
-"""Figures that compare: protocols, hemispheres."""
+"""Figures that compare protocols or hemispheres."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def bands(
     protocols: tuple[str, ...] = ("sound",),
     regions: Sequence[tuple[str, str, int]] = REGIONS[:1],
 ) -> pl.DataFrame:
-    """Groups of so many networks: mean .2 at each depth, .1 to .3; none of groups of fewer than three."""
+    """Groups with these numbers of networks: mean .2 at each depth, band .1 to .3 from three networks on."""
     return pl.DataFrame(
         [
             {

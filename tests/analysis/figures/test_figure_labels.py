@@ -24,7 +24,7 @@ def test_known_groups_have_readable_names_and_others_keep_theirs(value: str | No
     assert group_label(value) == label
 
 
-def test_a_known_group_keeps_its_colour_whatever_is_beside_it() -> None:
+def test_a_known_group_keeps_its_colour_next_to_any_other_groups() -> None:
     alone = group_styles(["video action recognition"])
     beside = group_styles(["CNNs", "video action recognition", "image object recognition"])
     assert alone["video action recognition"] == beside["video action recognition"]

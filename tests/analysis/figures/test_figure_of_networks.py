@@ -1,4 +1,4 @@
-"""Figures in which every network is seen: depth, complexity, rankings, training data, profiles."""
+"""Figures that show every network: depth, complexity, rankings, training data, profiles."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_layers_without_intervals_are_said_to_have_none(drawn: Drawn, said: Said
 
 
 def complexity(n_networks: int, *, gflops: bool = True) -> pl.DataFrame:
-    """rho .1, .2, ... of networks of 10, 100, ... parameters; r .9 with them, of too few networks none."""
+    """Networks with 10, 100, ... parameters have rho .1, .2, ...; r is .9, or null for too few networks."""
     rows = []
     for n in range(n_networks):
         for figure in ("parameters", "gflops", "top1"):
@@ -116,7 +116,7 @@ def test_points_line_and_r_are_those_that_are_given(drawn: Drawn) -> None:
     assert shown.equals(frame.select(keys).sort(keys))
     (line,) = drawn(plot, "geom_segment")
     assert line.select("x_from", "rho_from", "x_to", "rho_to").rows() == [(1.0, 0.15, 5.0, 0.45)] * 3
-    # Each column of panels has its place on the axis, where the line keeps its length.
+    # Each column of panels has its own position on the axis; the length of the line is the same.
     assert (line["end"] - line["start"]).to_list() == [4.0] * 3
     (words,) = drawn(plot, "geom_text")
     assert words["label"].to_list() == ["r = 0.90, n = 5\n[0.50, 0.95]"] * 3
@@ -172,7 +172,7 @@ def subjects(n_networks: int, n_subjects: int = 3) -> pl.DataFrame:
                 "roi": roi,
                 "roi_group": group,
                 "roi_order": order,
-                # In MT the other way round.
+                # In MT, the order is reversed.
                 "rho": 0.1 * (n if roi == "V1" else -n),
                 "subject_rho": 0.1 * (n if roi == "V1" else -n) + 0.01 * (s - 1),
                 "place": n_networks - n if roi == "V1" else n + 1,
@@ -257,7 +257,7 @@ def test_a_profile_has_a_tile_for_every_network_and_region(best_layers: Build, d
     keys = ["model", "roi", "rho"]
     shown = plot.data.with_columns(pl.col("model", "roi").cast(pl.String)).select(keys).sort(keys)
     assert shown.equals(frame.select(keys).sort(keys))
-    # From above: by group as the legend has them, in each the highest mean first.
+    # From the top: groups in the order of the legend; in each group, the highest mean first.
     assert plot.data["model"].unique(maintain_order=True).to_list()[::-1] == [
         "ViT",
         "AlexNet",
@@ -295,7 +295,7 @@ def test_drawing_at_the_width_of_a_column_warns_of_nothing(
         (region_profile, 1),
     ],
 )
-def test_an_empty_answer_and_a_missing_column_are_told(draw: Any, frames: int, said: Said) -> None:
+def test_an_empty_answer_and_a_missing_column_are_reported(draw: Any, frames: int, said: Said) -> None:
     empty = draw(*[pl.DataFrame()] * frames, protocol="sound", source="bmd, test")
     assert empty.layers[0].geom.aes_params["label"] == "no rows"
     assert "sound protocol · bmd, test" in said(empty)

@@ -1,4 +1,4 @@
-"""Pictures of RDMs, their map, and where labels go."""
+"""Pictures of RDMs, the map of RDMs, and the positions of labels."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_label_stays_in_the_map() -> None:
     assert x + 0.3 <= 1
 
 
-def test_a_name_that_must_stand_far_off_has_a_line_to_it(drawn: Drawn) -> None:
+def test_a_label_far_from_its_point_has_a_line_to_it(drawn: Drawn) -> None:
     places = [(f"region-{i}", 0.0) for i in range(12)] + [("MT", 1.0)]
     kinds = {"model": pl.String, "layer": pl.String, "layer_index": pl.Int64, "n_layers": pl.Int64}
     rows = pl.DataFrame(

@@ -1,4 +1,4 @@
-"""Best layers of many networks, as their jobs stored them."""
+"""Stored best layers of many networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCOPE = Scope(protocol="sound", settings=AnalysisSettings(), dataset="d", split=
 
 
 def stored(root: Path, model: str, regions: Sequence[str]) -> list[Artifact]:
-    """What a network's job stores: nulls of best layers begin with their score, those of layers are 9."""
+    """The outputs of a network's job: nulls of best layers start with the score, nulls of layers are 9."""
     nulls = np.array([[SCORES[model, roi], 1, 2] for roi in regions] + [[9, 9, 9]] * 2)
     columns = {
         "model": [model] * 4,

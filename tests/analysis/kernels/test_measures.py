@@ -1,4 +1,4 @@
-"""Measures of similarity beside Spearman's rho, against scipy and rsatoolbox, on every library."""
+"""Measures of similarity other than Spearman's rho, against scipy and rsatoolbox, with every backend."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def test_rho_a_is_the_mean_over_random_ways_to_break_ties() -> None:
 
 
 @pytest.mark.parametrize("n", [5, 6, 7, 8])
-def test_tau_a_meets_every_two_pairs_once_whatever_their_number_and_the_memory(
-    simulated_rdms: Any, n: int
-) -> None:
+def test_tau_a_compares_every_two_pairs_once_for_any_size_and_memory(simulated_rdms: Any, n: int) -> None:
     rdms = simulated_rdms(5, n, 0, ties=True)
     expected = [[plain_tau_a(a, b) for b in rdms[3:]] for a in rdms[:3]]
     for memory in (1, 700, 10**6):
@@ -98,7 +96,9 @@ def test_torch_gives_what_numpy_gives(simulated_rdms: Any, measure: Any) -> None
 
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("device", [None, "cpu"])
-def test_single_precision_is_off_by_less_than_is_written_down(measure: Any, device: str | None) -> None:
+def test_the_error_of_single_precision_is_below_the_documented_bound(
+    measure: Any, device: str | None
+) -> None:
     pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     models, brain = rng.random((20, 5151)), rng.random((10, 5151))

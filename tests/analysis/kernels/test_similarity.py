@@ -15,7 +15,7 @@ from scipy.stats import rankdata, spearmanr
 from alignhouse.analysis.kernels.similarity import condition_count, rank, spearman
 from alignhouse.warehouse.errors import BadInput
 
-# Few whole numbers tie often; floats of all sizes, subnormal ones too, hardly ever.
+# A few integers tie often; floats of all sizes, including subnormal ones, rarely tie.
 values = st.one_of(st.integers(-3, 3).map(float), st.floats(allow_nan=False, allow_infinity=False, width=32))
 pairs_of_rdms = st.integers(6, 40).flatmap(lambda p: arrays(np.float64, (5, p), elements=values))
 

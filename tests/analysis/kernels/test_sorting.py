@@ -1,4 +1,4 @@
-"""Rows in ascending order, whatever their values."""
+"""Rows are sorted in ascending order for all kinds of values."""
 
 from __future__ import annotations
 

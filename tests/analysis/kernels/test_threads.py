@@ -1,4 +1,4 @@
-"""Parts done on all cores."""
+"""Parts of a computation run on all cores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weighted ranks, against ranks of the pairs written out as often as they count."""
+"""Weighted ranks, against ranks of pairs that are repeated by their weight."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def content() -> Content:
 
 @pytest.fixture(scope="session")
 def write() -> Callable[..., Path]:
-    """`write(content, folder)`: the page, with two figures a protocol that are drawn from its own frames."""
+    """`write(content, folder)`: the page, with two figures per protocol from the content's own frames."""
 
     def written(made: ReportContent, folder: Path, progress: Progress | None = None) -> Path:
         return write_report(made, folder, progress, figures=_figures(made))
@@ -144,7 +144,7 @@ def _figures(made: ReportContent) -> dict[str, list[Planned]]:
 
 
 class Page(HTMLParser):
-    """What a page loads and shows: its links, its texts by element, its headings in order."""
+    """The content of a page: its links, its texts by element, its headings in order."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

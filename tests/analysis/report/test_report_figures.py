@@ -1,4 +1,4 @@
-"""The report shows every figure of the catalog, or the catalog says why not."""
+"""The report shows every figure of the catalog, unless the catalog gives a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GROUPINGS = ["model_type", "family"]
 
 
 def planned_names(*, first: bool) -> list[str]:
-    # Planning reads no data: any object stands for the warehouse.
+    # Planning reads no data, so any object can replace the warehouse.
     warehouse: Any = object()
     return [each.name for each in planned_figures(warehouse, REQUEST, GROUPINGS, first=first)]
 

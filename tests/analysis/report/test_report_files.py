@@ -1,4 +1,4 @@
-"""A report on disk is whole at every moment, and its tables are files too."""
+"""A report on disk is complete at every moment, and its tables are also files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def put(folder: Path, state: str, **texts: str) -> None:
             path.write_text(text, encoding="utf-8")
 
 
-def test_what_the_former_report_had_goes_and_what_others_put_there_stays(tmp_path: Path) -> None:
+def test_files_of_the_earlier_report_are_removed_and_foreign_files_stay(tmp_path: Path) -> None:
     put(tmp_path, "one", index_html="1", figures__a_pdf="1", figures__b_pdf="1")
     (tmp_path / "figures" / "mine.pdf").write_text("mine", encoding="utf-8")
     put(tmp_path, "two", index_html="2", figures__a_pdf="2")

@@ -1,4 +1,4 @@
-"""What is missing is said, with what to run; where nothing is missing, nothing is said."""
+"""The report lists missing results with the command to run; without gaps, it lists nothing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def without(column: str) -> pl.Expr:
     return pl.lit(None).cast(pl.Float64).alias(column)
 
 
-def test_where_nothing_is_missing_nothing_is_said(whole: Results) -> None:
+def test_without_gaps_the_report_lists_none(whole: Results) -> None:
     assert said(whole) == []
 
 

@@ -1,4 +1,4 @@
-"""The page as a person meets it: in a headless Chromium, by mouse, by keyboard, on a phone and on paper."""
+"""The page in a headless Chromium: with a mouse, with a keyboard, on a phone and in print."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def url(
 
 @pytest.fixture
 def visit(chromium: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """`visit(**options)`: the report in a window of its own; when the test ends it has had no error."""
+    """`visit(**options)`: the report in its own window; fails if the page had an error during the test."""
     contexts, troubles, requests = [], [], []
 
     def open_page(**options: Any) -> Page:
@@ -79,7 +79,7 @@ def test_the_page_opens_on_the_first_protocol_by_mean_rank(visit: Callable[..., 
     assert page.locator(f"{LEADERBOARD} [role=status]").inner_text() == "3 of 6 rows, by mean rank, ascending"
 
 
-def test_a_click_on_a_heading_sorts_and_another_turns_the_order(visit: Callable[..., Page]) -> None:
+def test_a_click_on_a_heading_sorts_and_a_second_click_reverses(visit: Callable[..., Page]) -> None:
     page = visit()
     heading = page.locator(f"{LEADERBOARD} thead th", has_text="V1")
     heading.get_by_role("button").click()
@@ -87,7 +87,7 @@ def test_a_click_on_a_heading_sorts_and_another_turns_the_order(visit: Callable[
     assert names(page, LEADERBOARD) == ["TSN", "ViT", "AlexNet"]
     heading.get_by_role("button").click()
     assert heading.get_attribute("aria-sort") == "ascending"
-    # What has no value comes last in either order.
+    # Missing values are last in both orders.
     assert names(page, LEADERBOARD) == ["ViT", "TSN", "AlexNet"]
     page.locator(f"{LEADERBOARD} thead th", has_text="network").get_by_role("button").click()
     assert names(page, LEADERBOARD) == ["AlexNet", "TSN", "ViT"]
@@ -224,7 +224,7 @@ def test_on_paper_all_rows_are_there_and_nothing_is_cut_off(visit: Callable[...,
     assert not page.locator("nav").is_visible()
     assert not page.locator(f"{BEST_LAYERS} form").is_visible()
     assert page.pdf().startswith(b"%PDF-")
-    # Figures that were never scrolled to are printed too.
+    # Figures outside the visible part are also printed.
     sizes = page.eval_on_selector_all(
         "figure img", "all => all.map(each => each.complete && each.naturalWidth)"
     )
@@ -232,7 +232,7 @@ def test_on_paper_all_rows_are_there_and_nothing_is_cut_off(visit: Callable[...,
     assert all(sizes)
 
 
-def test_without_scripts_all_rows_stand_there_and_no_idle_controls(visit: Callable[..., Page]) -> None:
+def test_without_scripts_all_rows_are_shown_without_unusable_controls(visit: Callable[..., Page]) -> None:
     page = visit(java_script_enabled=False)
     assert page.locator(f"{LEADERBOARD} tbody tr:visible").count() == 6
     assert page.locator("form:visible").count() == 0

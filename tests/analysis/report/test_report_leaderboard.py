@@ -1,4 +1,4 @@
-"""The two large tables: what stands in them, what it sorts by, and what they can be filtered by."""
+"""The two large tables: their content, sort keys and filters."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_network_without_a_score_has_a_dash_and_one_group_needs_no_filter(cont
     assert "*:" not in table.note
 
 
-def test_all_that_is_known_of_a_best_layer(content: Content) -> None:
+def test_a_row_of_best_layers_has_all_facts(content: Content) -> None:
     table = best_layer_table(content().best_layer)
     titles = [column.title for column in table.columns]
     row = dict(zip(titles, table.rows[0], strict=True))
@@ -87,7 +87,7 @@ def test_all_that_is_known_of_a_best_layer(content: Content) -> None:
     assert len(table.rows[0]) == len(table.keys[0])
 
 
-def test_columns_that_nothing_is_known_of_are_left_out(content: Content) -> None:
+def test_columns_without_values_are_left_out(content: Content) -> None:
     best = content().best_layer.with_columns(
         pl.lit(None, pl.Float64).alias(name) for name in ("rho_lower", "rho_upper", "q_value", "chosen_rho")
     )

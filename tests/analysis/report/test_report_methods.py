@@ -1,4 +1,4 @@
-"""The methods text knows every setting that a protocol can have."""
+"""The methods text covers every setting of a protocol."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_numbers_of_a_protocol_stand_in_its_text() -> None:
     assert "permutations (seed" not in given
 
 
-def test_a_value_that_no_sentence_is_known_of_is_told_as_it_stands() -> None:
+def test_a_value_without_a_known_sentence_is_printed_unchanged() -> None:
     assert protocol_methods({"analysis": {"null": "signs"}}, {}, extracted=True) == ["Null: signs."]
 
 

@@ -104,7 +104,7 @@ def test_without_a_remark_there_is_no_banner(written: Callable[..., Any]) -> Non
     assert not [given for _, given in page.elements if given.get("class") in ("banner", "remark")]
 
 
-def test_a_remark_of_the_rows_alone_is_shown_too(content: Content, written: Callable[..., Any]) -> None:
+def test_a_remark_that_only_rows_have_is_also_shown(content: Content, written: Callable[..., Any]) -> None:
     best = content().best_layer.with_columns(remark=pl.lit("random weights"))
     assert set(written(best_layer=best).texts["strong"]) == {"random weights"}
 
@@ -206,7 +206,7 @@ def test_progress_counts_every_figure_and_the_page(content: Content, write: Writ
     assert told == ["3 to do", "done", "done", "done"]
 
 
-def test_what_a_killed_report_left_is_swept_away_and_nothing_else(
+def test_only_leftovers_of_a_killed_report_are_removed(
     content: Content, write: Write, tmp_path: Path
 ) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])

@@ -1,4 +1,4 @@
-"""Sentences made of rows: right numbers, right grammar for none, one, two and many."""
+"""Sentences from rows have the right numbers, and the right grammar for none, one, two and many."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def board(*rows: tuple[str, float, int]) -> pl.DataFrame:
             [("A", 1.5, 2), ("B", 1.5, 2), ("C", 3.0, 2)],
             "A and B share the best mean rank (1.5 of 3) over 2 regions.",
         ),
-        # C ranks first in the only region it has a score in; that is no mean over the others'.
+        # C ranks first in its only region, so it has no mean rank over the other regions.
         (
             [("A", 1.8, 5), ("B", 2.0, 5), ("C", 1.0, 1)],
             "A has the best mean rank (1.8 of 3) over 5 regions.",
@@ -176,7 +176,7 @@ def test_how_many_best_layers_are_significant(q: list[float], family: list[float
 
 
 def comparison(*rows: tuple[str, str, str, float, float]) -> pl.DataFrame:
-    """Rows of (roi, a, b, statistic, p); the interval is .01 to each side; a single group besides."""
+    """Rows of (roi, a, b, statistic, p) with an interval of ± .01, and a row of a single group."""
     found = [
         {"roi": roi, "group_a": a, "group_b": b, "n_a": 3, "n_b": 1, "statistic": statistic, "p_adjusted": p}
         | {"lower": statistic - 0.01, "upper": statistic + 0.01, "level": 0.95}
@@ -237,7 +237,7 @@ def test_layers_chosen_on_other_stimuli() -> None:
     assert statistics_words.layer_choices(pl.DataFrame()) == ""
 
 
-def test_what_size_has_to_do_with_it() -> None:
+def test_correlations_with_complexity_in_words() -> None:
     rows = pl.DataFrame(
         {
             "figure": ["gflops", "gflops", "parameters"],

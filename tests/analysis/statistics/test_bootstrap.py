@@ -1,4 +1,4 @@
-"""Bootstraps of scores, against writing each resample out and against rsatoolbox."""
+"""Bootstraps of scores, against explicit resamples and against rsatoolbox."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Float = NDArray[np.float64]
 
 
 def correlated(rng: np.random.Generator, rows: int, n: int, shared: Float | None = None) -> Float:
-    """RDMs of patterns that have something in common, so that scores are neither 0 nor 1."""
+    """RDMs of patterns with a common part, so that scores are neither 0 nor 1."""
     row, column = np.triu_indices(n, 1)
     patterns = rng.normal(size=(rows, n, 6))
     if shared is not None:
@@ -59,7 +59,7 @@ def test_every_stimulus_once_is_the_plain_score(simulated_rdms: Any) -> None:
     assert found.drawn_subjects is None
 
 
-def test_single_precision_and_little_memory_change_next_to_nothing(simulated_rdms: Any) -> None:
+def test_single_precision_and_little_memory_change_results_very_little(simulated_rdms: Any) -> None:
     models, brain = simulated_rdms(5, 30, 0), {"V1": simulated_rdms(3, 30, 1)}
     plenty = bootstrap_scores(models, brain, draws=40)["V1"]
     little = bootstrap_scores(models, brain, draws=40, memory=1)["V1"]
@@ -159,7 +159,7 @@ def test_the_dual_bootstrap_equals_rsatoolbox_in_distribution() -> None:
     theirs = rsatoolbox.inference.eval_dual_bootstrap(
         fixed, rsatoolbox.rdm.RDMs(brain), method="spearman", N=draws
     )
-    # Of 400 draws, a mean is known to 1/20 of their spread and a spread to 1/28: four standard errors each.
+    # With 400 draws, the standard error is SD/20 for the mean and SD/28 for the SD; allow four of them.
     for place, kind in enumerate(("both", "subjects", "stimuli")):
         ours, their = getattr(found, kind), theirs.evaluations[:, :, 0, 0, place].T
         spread = their.std(axis=1)
@@ -190,7 +190,7 @@ def test_every_sample_is_as_large_as_the_whole_and_each_thing_as_likely() -> Non
     np.testing.assert_allclose(counts.var(axis=0), 5 / 6, rtol=0.08)
 
 
-def test_samples_of_too_few_distinct_things_are_drawn_again() -> None:
+def test_samples_with_too_few_distinct_items_are_drawn_again() -> None:
     counts = resample_counts(4, 500, 0, STIMULI, fewest=3)
     assert np.count_nonzero(counts, axis=1).min() == 3
 

@@ -14,7 +14,7 @@ from alignhouse.warehouse.errors import BadInput
 
 
 def networks(n: int = 30, seed: int = 0) -> tuple[Any, dict[str, Any]]:
-    """Alignment follows accuracy, which follows size: size matters only through accuracy."""
+    """Alignment depends on accuracy, and accuracy on size: size matters only through accuracy."""
     rng = np.random.default_rng(seed)
     parameters = 10 ** rng.uniform(6, 9, n)
     gflops = parameters / 1e8 * 10 ** rng.normal(scale=0.4, size=n)

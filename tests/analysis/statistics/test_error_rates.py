@@ -1,6 +1,6 @@
-"""How often tests find what is not there, and intervals miss what is: simulated studies with a known truth.
+"""False positives of tests and coverage of intervals, in simulated studies with a known truth.
 
-The short versions run with all tests; the long ones, whose numbers docs/statistics.md quotes, with `slow`.
+The short versions always run. The long versions, whose numbers are in docs/statistics.md, are marked `slow`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alignhouse.analysis.statistics.settings import AnalysisSettings
 ALPHA = 0.05
 
 
-# Coverage of 95 % intervals as docs/statistics.md has it: what is resampled, stimuli, subjects, by method.
+# Coverage of 95 % intervals from docs/statistics.md: what is resampled, stimuli, subjects -> by method.
 MEASURED = [
     ("subjects", 20, 30, {"percentile": 0.93, "bias_corrected": 0.93}),
     ("subjects", 20, 10, {"percentile": 0.89, "bias_corrected": 0.89}),
@@ -25,12 +25,12 @@ MEASURED = [
 
 
 def spread(n_studies: int, share: float = ALPHA) -> float:
-    """Four standard errors of a share that is found in so many studies."""
+    """Four standard errors of a share, estimated from a number of studies."""
     return float(4 * np.sqrt(share * (1 - share) / n_studies))
 
 
 @pytest.mark.parametrize("main_effects", [False, True])
-def test_sound_tests_find_what_is_not_there_as_rarely_as_they_say(
+def test_sound_tests_have_the_nominal_false_positive_rate(
     sound: AnalysisSettings, main_effects: bool
 ) -> None:
     found = false_positives(sound, 500, main_effects=main_effects)
@@ -38,7 +38,7 @@ def test_sound_tests_find_what_is_not_there_as_rarely_as_they_say(
         assert abs(share - ALPHA) < spread(500), test
 
 
-def test_the_published_tests_find_too_much(paper: AnalysisSettings) -> None:
+def test_the_published_tests_have_too_many_false_positives(paper: AnalysisSettings) -> None:
     found = false_positives(paper, 200, main_effects=True)
     for test in ("best layer", "group", "difference"):
         assert found[test] > ALPHA + spread(200) / 2, test
@@ -46,7 +46,9 @@ def test_the_published_tests_find_too_much(paper: AnalysisSettings) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("main_effects", [False, True])
-def test_sound_tests_are_right_over_4000_studies(sound: AnalysisSettings, main_effects: bool) -> None:
+def test_sound_tests_have_the_nominal_error_rate_over_4000_studies(
+    sound: AnalysisSettings, main_effects: bool
+) -> None:
     found = false_positives(sound, 4000, main_effects=main_effects, seed=1)
     for test, share in found.items():
         assert 0.04 <= share <= 0.06, test
@@ -57,7 +59,7 @@ def test_sound_tests_are_right_over_4000_studies(sound: AnalysisSettings, main_e
     ("main_effects", "too_many"),
     [(False, ("best layer", "group", "difference")), (True, ("layer", "best layer", "group", "difference"))],
 )
-def test_published_tests_are_wrong_over_2000_studies(
+def test_published_tests_have_too_many_false_positives_over_2000_studies(
     paper: AnalysisSettings, main_effects: bool, too_many: Any
 ) -> None:
     found = false_positives(paper, 2000, main_effects=main_effects, seed=1)
@@ -68,9 +70,7 @@ def test_published_tests_are_wrong_over_2000_studies(
 @pytest.mark.parametrize(
     ("resampled", "n_stimuli", "n_subjects"), [("stimuli", 30, 3), ("subjects", 15, 30), ("both", 24, 8)]
 )
-def test_intervals_hold_the_truth_about_as_often_as_they_say(
-    resampled: str, n_stimuli: int, n_subjects: int
-) -> None:
+def test_intervals_have_about_the_nominal_coverage(resampled: str, n_stimuli: int, n_subjects: int) -> None:
     held = coverage(resampled, 100, n_stimuli=n_stimuli, n_subjects=n_subjects, draws=200)
     assert set(held) == {"percentile", "bias_corrected"} | ({"dual"} if resampled == "both" else set())
     for method, share in held.items():
@@ -82,7 +82,7 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(
     ("resampled", "n_stimuli", "n_subjects"), [("stimuli", 40, 4), ("stimuli", 100, 4), ("subjects", 20, 100)]
 )
 @pytest.mark.parametrize("seed", [1, 2])
-def test_where_theory_promises_it_intervals_hold_the_truth_95_times_of_100(
+def test_where_theory_applies_intervals_have_95_percent_coverage(
     resampled: str, n_stimuli: int, n_subjects: int, seed: int
 ) -> None:
     held = coverage(resampled, 1000, n_stimuli=n_stimuli, n_subjects=n_subjects, seed=seed)
@@ -90,11 +90,11 @@ def test_where_theory_promises_it_intervals_hold_the_truth_95_times_of_100(
         assert 0.93 <= share <= 0.97, method
 
 
-# Few subjects: an interval of the mean of S is too narrow by sqrt((S - 1) / S), and by what t is wider than
-# the normal distribution. Both at once: no theory but that of the dual bootstrap.
+# With few subjects, an interval of the mean is too narrow by sqrt((S - 1) / S), and by the ratio of the
+# normal to the t distribution. For both at once, only the theory of the dual bootstrap exists.
 @pytest.mark.slow
 @pytest.mark.parametrize(("resampled", "n_stimuli", "n_subjects", "measured"), MEASURED)
-def test_where_theory_does_not_promise_it_coverage_is_what_was_written_down(
+def test_without_a_theory_coverage_equals_the_documented_numbers(
     resampled: str, n_stimuli: int, n_subjects: int, measured: dict[str, float]
 ) -> None:
     n_studies = 500

@@ -41,7 +41,7 @@ def test_bias_is_corrected_by_the_formula() -> None:
 
 
 def test_bias_is_corrected_as_scipy_corrects_it_where_there_is_no_acceleration() -> None:
-    # Of a mean of symmetric data, scipy's acceleration is 0, and its BCa is BC.
+    # For the mean of symmetric data, scipy's acceleration is 0, so its BCa equals BC.
     from scipy.stats import bootstrap
 
     data = np.concatenate([np.arange(1.0, 11), -np.arange(1.0, 11)])
@@ -104,13 +104,13 @@ def test_one_subject_has_no_dual_bootstrap() -> None:
         (np.zeros(3, int), "real numbers"),
     ],
 )
-def test_samples_that_make_no_interval_are_refused(samples: Any, message: str) -> None:
+def test_samples_without_a_valid_interval_are_refused(samples: Any, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         percentile_interval(samples)
 
 
 @pytest.mark.parametrize("level", [0, 1, 95])
-def test_a_level_is_a_share(level: float) -> None:
+def test_a_level_must_be_between_zero_and_one(level: float) -> None:
     with pytest.raises(BadInput, match="level of an interval"):
         percentile_interval(np.zeros(3), level)
     with pytest.raises(BadInput, match="level of an interval"):
@@ -118,6 +118,6 @@ def test_a_level_is_a_share(level: float) -> None:
 
 
 @pytest.mark.parametrize("observed", [np.nan, np.zeros(2)])
-def test_what_is_observed_must_fit_the_samples(observed: Any) -> None:
+def test_observed_values_must_match_the_samples(observed: Any) -> None:
     with pytest.raises(BadInput, match="bias-corrected interval"):
         bias_corrected_interval(observed, np.zeros(9))

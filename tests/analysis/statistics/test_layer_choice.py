@@ -1,4 +1,4 @@
-"""The layer that is chosen on some stimuli and scored on others, against a plain loop."""
+"""Layers chosen on some stimuli and scored on others, against a simple loop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Float = NDArray[np.float64]
 
 
 def plain_score(model: Float, brain: Float, chosen: NDArray[np.bool_]) -> float:
-    """Mean over subjects of rho on the sub-matrix of some stimuli."""
+    """Mean rho over subjects, on the sub-matrix of some stimuli."""
     part = np.ix_(chosen, chosen)
     sub = [squareform(squareform(each)[part]) for each in (model, *brain)]
     return float(np.mean([spearmanr(sub[0], each).statistic for each in sub[1:]]))
@@ -88,7 +88,7 @@ def test_without_alignment_the_maximum_is_above_zero_and_the_choice_is_not() -> 
         models, brain = rng.normal(size=(12, 66)), rng.normal(size=(2, 66))
         highest.append(spearman(models, brain).mean(axis=1).max())
         chosen.append(choose_on_halves(models, {"V1": brain}, halvings=5)["V1"].score)
-    # A study's choice has a spread of about .1: the mean of 60 is known to .015.
+    # The choice of one study has an SD of about .1, so the mean of 60 has a standard error of about .015.
     assert np.mean(highest) > 0.1
     assert abs(np.mean(chosen)) < 0.05
 
@@ -98,7 +98,7 @@ def test_layers_that_tie_go_to_the_first() -> None:
     assert (found.votes.tolist(), found.layer, found.score) == ([0.5, 0.5], 0, pytest.approx(0.65))
 
 
-def test_single_precision_changes_next_to_nothing(simulated_rdms: Any) -> None:
+def test_single_precision_changes_results_very_little(simulated_rdms: Any) -> None:
     models, brain = simulated_rdms(4, 20, 0), {"V1": simulated_rdms(3, 20, 1)}
     double = choose_on_halves(models, brain, halvings=5)["V1"]
     single = choose_on_halves(models, brain, halvings=5, precision="float32", memory=1)["V1"]

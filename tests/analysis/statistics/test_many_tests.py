@@ -25,7 +25,7 @@ def test_corrections_of_a_worked_example(method: Any, expected: list[float]) -> 
 
 
 @pytest.mark.parametrize("method", ["bonferroni", "holm", "benjamini_hochberg"])
-def test_no_tests_need_no_correction(method: Any) -> None:
+def test_an_empty_family_of_tests_needs_no_correction(method: Any) -> None:
     assert adjusted_p_values([], method).size == 0
 
 
@@ -50,7 +50,7 @@ def test_corrections_equal_statsmodels(ours: Any, theirs: str) -> None:
     np.testing.assert_allclose(adjusted_p_values(p, ours), expected, rtol=1e-12)
 
 
-def test_family_wise_p_holds_each_statistic_against_the_highest_of_all() -> None:
+def test_family_wise_p_compares_each_statistic_with_the_highest_null() -> None:
     null = np.array([[0.1, 0.5, 0.2], [0.3, 0.1, 0.1]])
     # The highest of each permutation: 0.3, 0.5, 0.2.
     np.testing.assert_allclose(family_wise_p([0.4, 0.25], null), [2 / 4, 3 / 4])
@@ -68,14 +68,14 @@ def test_tests_that_are_one_and_the_same_cost_nothing() -> None:
     assert adjusted_p_values([alone] * 50, "bonferroni")[0] > 10 * alone
 
 
-def test_any_false_positive_among_many_tests_is_as_rare_as_promised() -> None:
+def test_the_family_wise_error_rate_is_at_most_alpha() -> None:
     rng = np.random.default_rng(0)
     false = 0
     for _ in range(1000):
         shared = rng.normal(size=(1, 100))
         values = rng.normal(size=(10, 100)) + shared
         false += family_wise_p(values[:, 0], values[:, 1:]).min() <= 0.05
-    # 1,000 studies: a true share of .05 is found between .03 and .07 but for 4 times in 1,000.
+    # With 1,000 studies and a true share of .05, the estimate is outside .03 to .07 4 times in 1,000.
     assert 0.03 <= false / 1000 <= 0.07
 
 

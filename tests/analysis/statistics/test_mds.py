@@ -35,7 +35,7 @@ def test_the_map_does_not_depend_on_the_signs_of_eigenvectors() -> None:
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-def test_few_points_leave_what_is_not_needed_at_0(n: int) -> None:
+def test_unneeded_coordinates_of_few_points_are_zero(n: int) -> None:
     found = classical_mds(1.0 - np.eye(n))
     assert found.coordinates.shape == (n, 2)
     np.testing.assert_allclose(squareform(pdist(found.coordinates)), 1 - np.eye(n), atol=1e-9)
@@ -54,7 +54,7 @@ def test_few_points_leave_what_is_not_needed_at_0(n: int) -> None:
     ],
     ids=["not square", "diagonal", "not symmetric", "negative", "NaN", "none"],
 )
-def test_what_are_no_distances_is_refused(distances: np.ndarray) -> None:
+def test_values_that_are_not_distances_are_refused(distances: np.ndarray) -> None:
     with pytest.raises(BadInput, match="distances to scale"):
         classical_mds(distances)
 

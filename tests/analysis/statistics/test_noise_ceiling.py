@@ -87,7 +87,7 @@ def test_nan_names_the_subject(simulated_rdms: Any) -> None:
         noise_ceiling(rdms, names=["sub-01", "sub-07"])
 
 
-def test_subjects_who_cancel_out_are_an_error(simulated_rdms: Any) -> None:
+def test_subjects_whose_average_is_constant_are_an_error(simulated_rdms: Any) -> None:
     ranks = np.arange(15.0)
     with pytest.raises(BadInput, match="RDM of the mean of all subjects cannot be ranked"):
         noise_ceiling(np.stack([ranks, -ranks]))

@@ -131,7 +131,7 @@ def test_relabelling_the_stimuli_relabels_the_permutations(simulated_rdms: Any) 
     orders = stimulus_permutations(8, 15, 0)
     relabel = stimulus_permutations(8, 1, 9)[0]
     position = permute_condensed(relabel[None])[0]
-    # With stimulus relabel[i] now in place i, the same permutation of stimuli reads differently in places.
+    # Stimulus relabel[i] is now at position i, so the same permutation has other positions.
     in_new_places = np.argsort(relabel)[orders[:, relabel]]
     found = null_distribution(models[:, position], brain[:, position], in_new_places)
     np.testing.assert_allclose(found, null_distribution(models, brain, orders), atol=1e-7)
@@ -155,7 +155,7 @@ def test_brains_and_models_of_different_conditions_are_refused(simulated_rdms: A
 
 
 def test_rows_permuted_into_one_single_value_are_an_error() -> None:
-    # Only the pair (2, 3) differs; the second order's upper triangle of D[p, :] never meets it.
+    # Only the pair (2, 3) differs; the upper triangle of D[p, :] of the second order does not contain it.
     model, brain = np.array([[0.0, 0, 0, 0, 0, 1]]), np.array([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]])
     with pytest.raises(BadInput, match="RDM in row 0, permutation 1: .*one value only"):
         null_distribution(model, brain, np.array([[0, 1, 2, 3], [0, 1, 3, 2]]), null="rows_only")
@@ -191,7 +191,7 @@ def test_an_equal_null_value_counts_though_it_was_stored_in_single_precision() -
         assert test(0.7, np.array([0.7 - 1e-5]), "share") == 0
 
 
-def test_the_best_of_many_layers_is_held_against_the_best_of_each_permutation() -> None:
+def test_the_best_layer_is_compared_with_the_best_layer_of_each_permutation() -> None:
     nulls = np.array([[0.1, -0.9, 0.3, 0.0], [0.2, 0.1, -0.3, 0.4]])
     assert max_statistic_p(0.3, nulls, "share") == pytest.approx(2 / 4)  # maxima .2 .1 .3 .4, never abs(-.9)
     assert max_statistic_p(0.3, nulls, "plus_one") == pytest.approx(3 / 5)

@@ -1,4 +1,4 @@
-"""Scores of networks: equal to the published code's, and sound where nothing aligns."""
+"""Scores of networks: they equal those of the published code, and have few false positives."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_little_memory_gives_the_same_scores(
 
 
 class ReadWhenAsked:
-    """RDMs that become an array when numpy asks for one, and count how often it did."""
+    """Lazy RDMs that count how often numpy loads them."""
 
     def __init__(self, rdms: NDArray[np.float64]) -> None:
         self._rdms, self.shape, self.times = rdms, rdms.shape, 0
@@ -216,7 +216,7 @@ def test_unrelated_rdms_are_rarely_called_aligned_by_the_sound_null_only(
         found["sound best"] += ours.p_best <= 0.05
         found["rows only"] += published.p_layer[0] <= 0.05
     share = {name: count / n_studies for name, count in found.items()}
-    # 400 studies: a true share of .05 is found between .02 and .08 but for 1 time in 200.
+    # With 400 studies and a true share of .05, the estimate is outside .02 to .08 once in 200 times.
     assert 0.02 <= share["sound layer"] <= 0.08
     assert 0.02 <= share["sound best"] <= 0.08
     assert share["rows only"] > 0.08

@@ -1,4 +1,4 @@
-"""Brain RDMs from betas, against numpy and against what the published code makes."""
+"""Brain RDMs from betas, against numpy and against the published code."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_ncsnr_at_its_ends():
 
 
 @pytest.mark.parametrize("repetitions", [2, 3, 4, 5])
-def test_reliability_is_that_of_halves_stepped_up(repetitions):
+def test_reliability_is_the_spearman_brown_corrected_correlation_of_halves(repetitions):
     values = betas(12, repetitions, 15, noise=1.0)
     expected = reliability_plainly(values)
     assert rdm_reliability(gram_of(values), repetitions) == pytest.approx(expected, abs=1e-10)
@@ -89,7 +89,7 @@ def test_reliability_of_pure_signal_is_one_and_of_pure_noise_about_zero():
 
 
 def test_reliability_predicts_how_a_new_measurement_would_correlate():
-    """Two independent measurements of R repetitions correlate as the reliability of one says."""
+    """The reliability of a measurement predicts the correlation of two measurements of R repetitions."""
     found, predicted = [], []
     for seed in range(25):
         rng = np.random.default_rng(seed)

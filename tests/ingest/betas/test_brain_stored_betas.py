@@ -1,4 +1,4 @@
-"""Betas as the warehouse holds them: the parts of a region side by side, in as much memory as is allowed."""
+"""Stored betas: the parts of a region are concatenated within the memory limit."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def store(root: Path, part: str, betas: dict[str, np.ndarray]) -> dict[str, Arti
 
 @pytest.fixture
 def region(tmp_path: Path) -> tuple[Path, list[dict[str, Artifact]], dict[str, np.ndarray]]:
-    """A region of two parts: root, their artifacts, and the betas side by side as they are stored."""
+    """A region of two parts: root, artifacts of the parts, and the concatenated betas."""
     parts = [content(31, seed=1), content(8, seed=2)]
     stored = [store(tmp_path, part, betas) for part, betas in zip("ab", parts, strict=True)]
     both = {

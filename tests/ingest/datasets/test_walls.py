@@ -1,4 +1,4 @@
-"""Only a data set's own folder knows its files, names and numbers."""
+"""Only the folder of a data set contains its file names, region names and numbers."""
 
 from __future__ import annotations
 

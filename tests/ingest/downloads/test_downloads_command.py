@@ -18,7 +18,7 @@ REAL = ("README.txt", "annotations_fieldnames.json", "llm_frame_annotations.json
 
 @pytest.fixture
 def real(server: FileServer, test_data: Path) -> Path:
-    """Serves real annotations where the data set has them; gives the folder of the originals."""
+    """Serves real annotations at the data set's paths; returns the folder of the originals."""
     for name in REAL:
         server.put(f"{FOLDER}/{METADATA}{name}", (test_data / "bmd_metadata" / name).read_bytes())
     return test_data / "bmd_metadata"
@@ -28,7 +28,7 @@ def real(server: FileServer, test_data: Path) -> Path:
 def fetch(
     server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command; gives its exit code, output and errors."""
+    """Runs the command; returns its exit code, output and errors."""
 
     def run(*options: str, endpoint_url: str = "") -> tuple[int, str, str]:
         command = ["alignhouse", "ingest", "fetch", "bmd", "--to", str(tmp_path / "bmd")]
@@ -60,7 +60,7 @@ def test_real_files_are_verified_and_those_that_the_server_lacks_are_named(serve
     assert not verified & {path for path, _ in server.gets()}
 
 
-def test_a_dry_run_tells_what_is_verified_already(server, real, fetch):
+def test_a_dry_run_lists_files_that_are_already_verified(server, real, fetch):
     fetch()
     server.asked.clear()
     code, out, _ = fetch("--dry-run")

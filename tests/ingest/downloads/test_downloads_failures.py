@@ -1,4 +1,4 @@
-"""Wrong content, refusals, servers that are busy or absent, full disks and unsuitable folders."""
+"""Downloads that fail: wrong content, refusals, busy or absent servers, full disks, unsuitable folders."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ def test_a_ledger_that_cannot_be_saved_is_reported_and_costs_nothing_else(server
     assert_holds(tmp_path, contents)
 
 
-def test_a_second_fetch_into_the_folder_is_refused_and_told_who_is_there(server, tmp_path):
+def test_a_second_fetch_into_the_folder_is_refused_and_names_the_first_one(server, tmp_path):
     files = server.listed(server.offer(a=10))
     with (
         fetching_into(tmp_path),

@@ -1,4 +1,4 @@
-"""Downloads from a server without faults: what is downloaded, verified, kept and replaced."""
+"""Downloads from a server without faults: files are downloaded, verified, kept or replaced."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_files_in_a_renamed_destination_need_not_be_read_again(server, tmp_path,
 
 
 @pytest.mark.parametrize("damage", ["{", "[1, 2]", '{"sub-01/a.pkl": 3}', "\udcff"])
-def test_files_without_a_ledger_are_read_and_count_if_right(server, tmp_path, damage):
+def test_files_without_a_ledger_are_read_and_accepted_if_correct(server, tmp_path, damage):
     contents = server.offer(a=100_000)
     (tmp_path / "sub-01").mkdir()
     (tmp_path / A).write_bytes(contents[A])

@@ -1,4 +1,4 @@
-"""Which files the engine accepts for download."""
+"""The files that the engine accepts for download."""
 
 from __future__ import annotations
 

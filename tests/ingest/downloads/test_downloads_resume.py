@@ -44,7 +44,7 @@ def test_a_partial_file_of_unknown_version_is_resumed_if_the_sha256_is_known(ser
 
 
 @pytest.mark.parametrize("note", [None, "{", '{"etag": 3}', '{"other": null}', "[]", '{"n_bytes": "9"}'])
-def test_a_partial_file_of_unknown_version_is_else_thrown_away(server, tmp_path, note):
+def test_a_partial_file_of_unknown_version_is_discarded_if_the_sha256_is_unknown(server, tmp_path, note):
     contents = server.offer(a=300_000)
     leave_part(tmp_path, A, contents[A][:200_000])
     if note is not None:
@@ -146,7 +146,7 @@ def test_a_server_without_ranges_sends_the_whole_file_again(server, tmp_path, kn
 def test_a_file_that_such_a_server_never_sends_in_one_piece_fails(server, tmp_path, known):
     server.deaf = True
     contents = server.offer(a=3 * MIB)
-    server.cuts[f"/{A}"] = [2 * MIB] * 20  # headway each time, so that breaks alone would never end it
+    server.cuts[f"/{A}"] = [2 * MIB] * 20  # each try makes progress, so breaks never end it
     with pytest.raises(IncompleteFetch, match=r"none, 4 times; the server sends the whole file again"):
         fetch(server.listed(contents, known=known), tmp_path)
 
@@ -204,7 +204,7 @@ def test_a_server_that_falls_silent_is_asked_again_for_the_rest(server, tmp_path
     assert_holds(tmp_path, contents)
 
 
-def test_a_resumed_file_of_unknown_version_is_held_to_the_version_of_the_answer(server, tmp_path):
+def test_a_resumed_file_of_unknown_version_must_match_the_version_of_the_response(server, tmp_path):
     contents = server.offer(a=300_000)
     leave_part(tmp_path, A, contents[A][:100_000])
     server.cuts[f"/{A}"] = [50_000]
@@ -242,7 +242,7 @@ def test_breaks_do_not_count_while_the_file_makes_headway(server, tmp_path):
     assert_holds(tmp_path, contents)
 
 
-def test_a_body_of_unknown_size_ends_where_it_ends(server, tmp_path, known):
+def test_a_body_of_unknown_size_is_complete_when_the_connection_closes(server, tmp_path, known):
     server.unsized = True
     contents = server.offer(a=300_000)
     watching = Watching()

@@ -116,7 +116,7 @@ def test_an_interrupt_stops_all_threads_and_keeps_the_partial_files(server, tmp_
 @pytest.mark.parametrize("left", [b"", b"another run's content"])
 @pytest.mark.parametrize("begun", [0, 500, 2000])
 def test_a_thread_that_was_left_behind_changes_nothing_afterwards(server, tmp_path, monkeypatch, left, begun):
-    """An answer that comes after the stop must not touch the partial file of the next run."""
+    """A response that arrives after the stop must not change the partial file of the next run."""
     contents = server.offer(a=1000)
     [file] = server.listed(contents, known=False)
     half, get = part(tmp_path, A), transfer.get
@@ -138,7 +138,7 @@ def test_a_thread_that_was_left_behind_changes_nothing_afterwards(server, tmp_pa
     assert json.loads(half.with_name(half.name + ".json").read_text())["etag"] == '"old"'
 
 
-def test_a_stop_after_the_last_byte_keeps_the_file_from_its_name(server, tmp_path):
+def test_a_file_is_not_renamed_if_the_stop_comes_after_its_last_byte(server, tmp_path):
     contents = server.offer(a=1000)
     [file] = server.listed(contents)
     stop = threading.Event()

@@ -9,7 +9,7 @@ import pytest
 from alignhouse.ingest.downloads.threads import Halted, each_in_threads
 
 
-def test_every_item_is_worked_on_and_heard_of():
+def test_every_item_is_processed_and_reported():
     heard: list[object] = []
     each_in_threads(lambda item, link: link.tell(item), range(100), 7, heard.append)
     assert sorted(heard) == list(range(100))

@@ -70,7 +70,7 @@ def test_a_projection_does_not_depend_on_the_blocks(width):
 def test_a_projection_has_the_density_and_the_values_that_it_says():
     width, components = 20_000, 50
     share, value = 1 / np.sqrt(width), np.sqrt(np.sqrt(width) / components)
-    # Unit vectors give the rows of the projection; some are next to the border between two chunks.
+    # Unit vectors select rows of the projection; some are next to the border between two chunks.
     rows = [project([np.eye(500, width, k=k)], 500, width, components, seed=3) for k in (0, 9_000, 16_100)]
     entries = np.concatenate(rows)
     assert set(np.abs(entries[entries != 0]).round(9)) == {value.round(9)}

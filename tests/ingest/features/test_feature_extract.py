@@ -1,4 +1,4 @@
-"""RDMs of whole networks, checked against plain, slow references."""
+"""RDMs of whole networks, against simple and slow references."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ def test_tsm_is_given_32_frames_for_30_and_how_many_were_added_is_recorded(
         (7, 1, 7, 7),
     ],
 )
-def test_counts_are_fitted_to_a_multiple_and_never_to_nothing(
+def test_counts_are_rounded_to_a_multiple_and_never_to_zero(
     count: int, multiple: int, repeated: int, padded: int
 ) -> None:
     frames = torch.rand(1, count, 3, 2, 2)

@@ -1,4 +1,4 @@
-"""Extraction within limits of disk, memory and precision."""
+"""Extraction with limited disk, memory and precision."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_out_of_memory_for_a_single_frame_is_an_error(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_half_precision_is_near_and_no_other_setting_is_touched_by_it(
+def test_half_precision_is_close_and_changes_no_other_setting(
     alexnet: torch.nn.Module, alexnet_rdms: NetworkRdms, noise_videos: list[np.ndarray], tmp_path: Path
 ) -> None:
     half, whole = ExtractionSettings(precision="bf16"), ExtractionSettings()

@@ -41,7 +41,7 @@ def xavier(module: torch.nn.Module) -> None:
 
 
 def test_resnet34_as_published(test_data: Path, paper: ExtractionSettings, tmp_path: Path) -> None:
-    # The expected file holds the skipped layers too; they show what in-place activations leave in memory.
+    # The expected file also has the skipped layers, whose memory in-place activations overwrite.
     network = catalog()["ResNet34"].model_copy(update={"skips": ()})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""Stimuli are read ahead, in order and within bounds; parts of a stimulus get the weights of its average."""
+"""Stimuli are read ahead, in order and within limits; weights of its parts give the average."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_next_item_is_made_while_this_one_is_used() -> None:
     made.close()
 
 
-def test_an_error_comes_where_its_item_would_have_come_and_nothing_more_is_begun() -> None:
+def test_an_error_is_raised_at_its_items_position_and_no_more_items_start() -> None:
     begun: list[int] = []
 
     def make(item: int) -> int:

@@ -79,7 +79,7 @@ def test_building_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_a_built_network_evaluates_and_wants_no_gradients() -> None:
+def test_a_built_network_is_in_eval_mode_without_gradients() -> None:
     module = build(catalog()["AlexNet"], weights="random")
     assert not module.training
     assert not any(parameter.requires_grad for parameter in module.parameters())
@@ -102,7 +102,7 @@ def test_the_swin_backbone_of_tsn_is_told_the_shape_of_its_maps() -> None:
     assert model_config(catalog()["TSN_swin_8"])["backbone"]["feature_shape"] == "NHWC"
 
 
-def test_nothing_to_start_from_survives_in_a_configuration() -> None:
+def test_a_configuration_loses_all_its_initial_checkpoints() -> None:
     config = {
         "pretrained": "https://a/b.pth",
         "init_cfg": {"type": "Kaiming"},
@@ -143,7 +143,7 @@ def test_a_checkpoint_is_loaded_from_the_weights_folder(
     assert all(torch.equal(loaded[key], trained[key]) for key in trained)
 
 
-def test_a_missing_checkpoint_names_the_file_and_how_to_go_on(tmp_path: Path) -> None:
+def test_a_missing_checkpoint_names_the_file_and_the_next_step(tmp_path: Path) -> None:
     network = catalog()["x3d_s"]
     with pytest.raises(BadInput) as caught:
         build(network, weights="pretrained", folder=tmp_path)

@@ -1,4 +1,4 @@
-"""The catalog of networks: its content, the selection of networks, and the errors of wrong names."""
+"""The catalog of networks: its content, the selection of networks, and errors for wrong names."""
 
 from __future__ import annotations
 
@@ -131,4 +131,4 @@ def test_job_keys_hold_every_column_of_the_catalog_and_nothing_else() -> None:
     with CATALOG.open(newline="", encoding="utf-8") as file:
         columns = next(csv.reader(file))
     for network in catalog().values():
-        assert list(network.identity()) == columns, "more would extract every network anew"
+        assert list(network.identity()) == columns, "more columns would extract every network again"

@@ -1,4 +1,4 @@
-"""Which checkpoints are downloaded, from where, and what content is accepted. Without torch."""
+"""Downloads of checkpoints: which ones, from where, and which content is accepted. Runs without torch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
 
 @pytest.fixture
 def offer(server: FileServer) -> Callable[..., list[Network]]:
-    """Makes networks with checkpoints of these names on the server."""
+    """Makes networks whose checkpoints have these names on the server."""
 
     def offer(*names: str) -> list[Network]:
         known = [network for network in catalog().values() if network.source == "mmaction2"]
@@ -90,7 +90,7 @@ def test_a_second_fetch_sends_no_request(server, offer, tmp_path):
     assert (again.fetched, again.bytes_fetched) == ([], 0)
 
 
-def test_files_that_a_person_put_there_count_if_right_and_are_noted(server, offer, tmp_path):
+def test_files_that_a_user_copied_there_are_accepted_if_correct_and_recorded(server, offer, tmp_path):
     [network] = offer("a")
     (tmp_path / network.weights).write_bytes(contents_of(server, [network])[network.weights])
     done = fetch_checkpoints([network], tmp_path)
@@ -111,7 +111,7 @@ def test_networks_that_share_a_checkpoint_download_it_once(server, offer, tmp_pa
     assert done.fetched[0].label == f"weights of {network.name}, twin ({network.weights})"
 
 
-def test_files_that_share_the_start_of_their_hash_are_told_apart():
+def test_files_whose_hashes_start_alike_are_distinguished():
     known = catalog()
     files = checkpoints_of([known["slow_r50_in1k"], known["slow_r50_in1k_embgauss"]])
     assert len({file.path for file in files}) == 2

@@ -1,4 +1,4 @@
-"""The stand-ins are used only where a package is incomplete."""
+"""Replacement modules are used only if a package is incomplete."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_mmaction_loads_quietly() -> None:
     assert done.stderr == ""
 
 
-def test_the_localizer_is_stood_in_for_only_where_the_wheel_lacks_it(tmp_path: Path) -> None:
+def test_the_localizer_is_replaced_only_if_the_wheel_lacks_it(tmp_path: Path) -> None:
     folder = compat_mmaction.package_folder()
     lacking = not (folder / "models" / "localizers" / "drn").is_dir()
     compat_mmaction.load_mmaction()

@@ -134,7 +134,7 @@ def test_every_kind_of_tensor_counts_in_the_identity() -> None:
         ("1 / 0", "found ZeroDivisionError: division by zero"),
     ],
 )
-def test_what_a_function_gives_is_checked(declare: Declare, given: str, message: str) -> None:
+def test_the_result_of_a_function_is_checked(declare: Declare, given: str, message: str) -> None:
     network = declare(GOOD + f"\ndef other():\n    return {given}\n", "other")
     with pytest.raises(BadInput, match=rf"function own_\w+:other of network mine: .*{message}"):
         build_network(network, weights="pretrained")
@@ -206,7 +206,7 @@ def test_what_a_transform_makes_is_checked(declare: Declare, made: str, takes: s
         transform(given)
 
 
-def test_in_a_study_of_random_weights_a_function_must_say_that_its_are(declare: Declare) -> None:
+def test_in_a_study_of_random_weights_a_function_must_declare_random_weights(declare: Declare) -> None:
     refuse_trained_functions([declare(weights="random")])
     with pytest.raises(
         BadInput, match=r'"random", but network mine .*expected weights = "random" in its decl'

@@ -1,4 +1,4 @@
-"""Which layers are read: the automatic rule, explicit lists, and the layers of the catalog's networks."""
+"""The selection of layers: the automatic rule, explicit lists, and the layers of the catalog's networks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Block(nn.Module):
 
 
 class Small(nn.Module):
-    """Numbered blocks, two branches of which one has the other's name as a prefix, and a head."""
+    """Numbered blocks, a head, and two branches; the name of one branch is a prefix of the other's."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ def test_an_explicit_layer_that_is_not_there_names_network_and_layer() -> None:
         layers_of(Small(), named(layers=("heat",)))
 
 
-def test_a_skip_that_fits_no_layer_is_an_error() -> None:
+def test_a_skip_pattern_that_matches_no_layer_is_an_error() -> None:
     with pytest.raises(BadInput, match=r"skipped layer 'stem_bn'"):
         layers_of(Small(), named(skips=("stem_bn",)))
 

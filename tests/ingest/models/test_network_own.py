@@ -1,4 +1,4 @@
-"""Networks of a study's own: valid declarations, and the errors of invalid ones."""
+"""A study's own networks: valid declarations, and errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def own(name: str = "mine", **declared: Any) -> Network:
 
 
 def timm_checkpoint(folder: Path, **changed: torch.Tensor) -> Network:
-    """test_resnet of timm with its own checkpoint, in which some entries are changed (None: left out)."""
+    """timm's test_resnet with its own checkpoint, in which some entries are changed (None: removed)."""
     state = build(
         own(source="timm", id="test_resnet", weights="random"), weights="random", seed=5
     ).state_dict()
@@ -170,7 +170,7 @@ def test_what_timm_does_not_have_names_what_it_has(declared: dict[str, Any], mes
         own(source="timm", **declared)
 
 
-def test_timm_without_published_weights_wants_others() -> None:
+def test_timm_without_published_weights_needs_other_weights() -> None:
     load_torchvision()
     import timm
 
@@ -201,7 +201,7 @@ def test_a_checkpoint_is_known_by_all_of_its_hash(tmp_path: Path) -> None:
     check_weights([network], "pretrained", reachable=lambda address: False)
 
 
-def test_a_checkpoint_that_is_not_what_was_declared_names_both_hashes(tmp_path: Path) -> None:
+def test_a_checkpoint_with_an_undeclared_hash_gives_an_error_with_both_hashes(tmp_path: Path) -> None:
     network = timm_checkpoint(tmp_path)
     assert network.own is not None
     network = network.model_copy(update={"own": network.own.model_copy(update={"sha256": "0" * 64})})
@@ -230,7 +230,7 @@ def test_keys_and_shapes_that_do_not_fit_are_named(tmp_path: Path) -> None:
         build(network, weights="pretrained")
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path) -> None:
     for name in ("mine.pth", "mine.safetensors"):
         (tmp_path / name).write_bytes(b"no tensors at all" * 9)
         network = own(source="timm", id="test_resnet", weights=name, folder=tmp_path)
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
             build(network, weights="pretrained")
 
 
-def test_configurations_say_of_clips_what_the_catalog_has() -> None:
+def test_clips_in_configurations_equal_those_of_the_catalog() -> None:
     load_mmaction()
     from mmengine.config import Config
 
@@ -254,7 +254,7 @@ def test_configurations_say_of_clips_what_the_catalog_has() -> None:
     assert said_of_all == 41, "of 61; others sample in another way, or do not say how many frames they mix"
 
 
-def test_a_configuration_that_does_not_say_enough_names_what_is_lacking(tmp_path: Path) -> None:
+def test_a_configuration_with_missing_keys_lists_them(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"expected frame_multiple, found clip_len = 1, frame_interval = 1"):
         own(source="mmaction2", id=TSN, weights="random")
     preprocessor = "dict(type='ActionDataPreprocessor', mean=[0., 0., 0.], std=[1., 1., 1.])"
@@ -294,7 +294,7 @@ def test_an_unknown_configuration_names_near_ones() -> None:
         own(source="mmaction2", id=TSN.replace("1x1x3", "1x1x4"), weights="random")
 
 
-def test_a_configuration_that_mmaction2_cannot_build_is_told_in_words(tmp_path: Path) -> None:
+def test_a_configuration_that_mmaction2_cannot_build_gives_a_clear_error(tmp_path: Path) -> None:
     text = (package_folder() / ".mim/configs/_base_/models/tsn_r50.py").read_text()
     (tmp_path / "mine.py").write_text(text.replace("type='ResNet'", "type='NoSuchBackbone'"))
     clips = {"clip_len": 1, "frame_interval": 1, "dense": False, "format_shape": "NCHW", "resize": 256}

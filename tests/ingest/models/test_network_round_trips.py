@@ -149,7 +149,7 @@ def test_a_damaged_checkpoint_is_refused_by_the_start_of_its_hash(tmp_path: Path
     assert f"(download it again with `alignhouse ingest weights x3d_s --to {tmp_path}`)" in str(caught.value)
 
 
-def test_a_checkpoint_whose_hash_only_starts_like_the_one_once_fetched_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_is_refused_if_only_the_start_of_its_hash_matches(tmp_path: Path) -> None:
     network, path, _ = checkpoint_of_mmaction2(tmp_path)
     fetched = sha256(path)[:8] + "0" * 56
     note_as_seen(path, fetched)
@@ -158,7 +158,7 @@ def test_a_checkpoint_whose_hash_only_starts_like_the_one_once_fetched_is_refuse
     assert f"expected sha256 {fetched}, found {sha256(path)} (download it again" in str(caught.value)
 
 
-def test_a_damaged_note_of_what_was_fetched_is_not_passed_over_by_a_load(tmp_path: Path) -> None:
+def test_a_load_fails_if_the_record_of_downloads_is_damaged(tmp_path: Path) -> None:
     network, path, _ = checkpoint_of_mmaction2(tmp_path)
     path.with_name("checkpoints.json").write_text("{")
     with pytest.raises(BadInput, match=r"cannot read .*checkpoints.json"):

@@ -1,4 +1,4 @@
-"""Sources of networks: a new one is a class and a line of the registry."""
+"""Sources of networks: a new source needs a class and a line in the registry."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Halves(nn.Module):
 
 
 class Tiny(LibrarySource):
-    """A library with two networks, which must be called with an argument of its own."""
+    """A library with two networks, which must be called with a special argument."""
 
     name: ClassVar[str] = "tiny"
     keys: ClassVar[frozenset[str]] = frozenset({"transform"})
@@ -255,7 +255,7 @@ def test_no_code_outside_the_sources_compares_the_name_of_a_source() -> None:
                 sides = [node.left, *node.comparators]
                 if any(isinstance(side, ast.Attribute) and side.attr == "source" for side in sides):
                     comparisons.append(f"{path.relative_to(root)}:{node.lineno}")
-    # Checkpoint files are downloaded for mmaction2 alone.
+    # Checkpoint files are downloaded only for mmaction2.
     assert {line.split(":")[0] for line in comparisons} <= {
         "alignhouse/cli/fetching.py",
         "ingest/models/checkpoint_files.py",

@@ -1,4 +1,4 @@
-"""All missing weights are found before any network is built, and named in one error."""
+"""Missing weights are found before any network is built, and one error lists them all."""
 
 from __future__ import annotations
 

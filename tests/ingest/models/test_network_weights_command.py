@@ -1,4 +1,4 @@
-"""`alignhouse ingest weights`, and what is said where weights are missing."""
+"""`alignhouse ingest weights`, and the messages for missing weights."""
 
 from __future__ import annotations
 

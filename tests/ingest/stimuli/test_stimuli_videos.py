@@ -1,4 +1,4 @@
-"""Stimuli on disk: found, decoded, matched with the brain data's."""
+"""Stimuli on disk are found, decoded, and matched with those of the brain data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alignhouse.warehouse.errors import BadInput
 def write_video(
     path: Path, frames: int = 6, fps: int = 12, size: tuple[int, int] = (48, 32), **options: str
 ) -> Path:
-    """A video of plain colours, each frame its own, in H.264 (or MJPEG in .avi); `size` is width, height."""
+    """A video with one colour per frame, in H.264 (or MJPEG for .avi); `size` is width, height."""
     import av
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def test_folders_named_after_splits_hold_their_stimuli(tmp_path, splits):
     ]
 
 
-def test_a_flat_folder_is_the_split_asked_for_in_natural_order(tmp_path):
+def test_all_files_of_a_flat_folder_belong_to_the_selected_split_in_natural_order(tmp_path):
     touch(tmp_path, "clip_10.MP4", "clip_2.mp4", "clip_1.avi", "._clip_1.mp4", "README.md")
     for split in ("test", "train", "all"):
         found = find_stimuli(tmp_path, split)
@@ -99,7 +99,7 @@ def test_images_are_stimuli_of_one_frame(tmp_path):
         (["a.mp4"], "validation", "expected train, test, all, found validation"),
     ],
 )
-def test_folders_that_leave_doubt_are_refused(tmp_path, files, split, message):
+def test_ambiguous_folders_are_refused(tmp_path, files, split, message):
     touch(tmp_path, *files)
     with pytest.raises(BadInput, match=message):
         find_stimuli(tmp_path, split)
@@ -191,7 +191,7 @@ def test_a_damaged_video_is_refused_in_one_line_that_names_it(tmp_path, kind):
     assert ".cc:" not in line
 
 
-def test_a_cut_video_says_how_many_frames_are_left(tmp_path):
+def test_a_truncated_video_reports_how_many_frames_are_left(tmp_path):
     with pytest.raises(BadInput, match=r"bad\.avi is cut short: expected 20 frames, found \d+ "):
         inspect(video(damaged(tmp_path, "a cut avi")))
 

@@ -1,11 +1,11 @@
-"""Reads thousands of damaged and hostile pickles, and watches what the process does.
+"""Reads thousands of damaged and hostile pickles, and observes the process.
 
     python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000 --seed 0      (or: make fuzz)
     python tests/ingest/datasets/bmd/fuzz_pickles.py --plain      with plain pickle, which must fail
 
-A case must give arrays that fit into its file, or one BadInput. Python's audit events tell whether anything
-was imported, opened, run or called that the reader itself does not: that, any other exception and a crash
-are failures. Prints a line of JSON; a failure's bytes are in it as hexadecimal digits.
+A case must give arrays that fit into its file, or one BadInput. Python's audit events show every import, open
+file, process and call. A case fails if there are events that the reader itself does not cause, or after any
+other exception or a crash. Prints a line of JSON, with the bytes of a failed case as hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 MOST_MEMORY = 6 * 2**30
 OPCODES = [op.code.encode("latin-1") for op in pickletools.opcodes]
-# What the reader does itself: open its file, map it, be asked for a name (and answer with a stand-in).
+# Events of the reader itself: it opens its file, maps it, and looks up names (as placeholders).
 OWN_EVENTS = {"mmap.__new__", "pickle.find_class"}
 HOSTILE = [
     b"cos\nsystem\n(S'true'\ntR.",
@@ -56,7 +56,7 @@ HOSTILE = [
 
 
 def corpus(rng: np.random.Generator) -> list[bytes]:
-    """Pickles such as people have: betas beside unknown objects, in every protocol."""
+    """Realistic pickles: betas and unknown objects, in every protocol."""
     content = {
         "train_data_allvoxel": rng.normal(size=(5, 3, 4)),
         "test_data_allvoxel": np.asfortranarray(rng.normal(size=(4, 10, 2))),
@@ -69,7 +69,7 @@ def corpus(rng: np.random.Generator) -> list[bytes]:
 
 
 def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
-    """The pickle with one to six changes, where in it and which being drawn."""
+    """The pickle with one to six random changes at random positions."""
     changed = bytearray(data)
     for _ in range(int(rng.integers(1, 7))):
         kind = int(rng.integers(0, 9))
@@ -101,7 +101,7 @@ def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
 
 
 class Watch:
-    """Records the audit events that are none of the reader's own, while it is on."""
+    """Records the audit events that the reader itself does not cause, while it is on."""
 
     def __init__(self) -> None:
         self.path: Path | None = None
@@ -117,7 +117,7 @@ class Watch:
 
 
 def read_plainly(path: Path) -> dict[str, np.ndarray]:
-    """What nobody should do: unpickle the file."""
+    """Unpickle the file, which is unsafe."""
     try:
         content = pickle.loads(path.read_bytes())
         return {name: each for name, each in content.items() if isinstance(each, np.ndarray)}
@@ -133,7 +133,7 @@ def run(
     rng = np.random.default_rng(seed)
     seeds = corpus(rng)
     path = folder / "case.pkl"
-    # What numpy and Python load on first use is no doing of a pickle.
+    # The pickle does not cause what numpy and Python import on first use.
     for data in [*seeds, b"", b"garbage"]:
         path.write_bytes(data)
         try:

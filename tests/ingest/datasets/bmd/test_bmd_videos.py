@@ -1,4 +1,4 @@
-"""The videos of BOLD Moments: their splits, where they are on disk, and which are missing."""
+"""The videos of BOLD Moments: their splits, their places on disk, and missing videos."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_h264_copies_are_preferred_and_split_by_number(tmp_path, inside):
     assert names_of(tmp_path, "train") == ["0001", "1000"]
 
 
-def test_a_stranger_among_the_h264_copies_is_refused(tmp_path):
+def test_an_unexpected_file_among_the_h264_copies_is_refused(tmp_path):
     touch(tmp_path / "mp4_h264", "1001.mp4", "1103.mp4")
-    with pytest.raises(BadInput, match=r"1103\.mp4 is no video of the stimulus set"):
+    with pytest.raises(BadInput, match=r"1103\.mp4 is not a video of the stimulus set"):
         find_videos(tmp_path, "test")
 
 
@@ -59,7 +59,7 @@ def test_a_flat_folder_with_the_data_sets_own_numbers_is_split_by_them(tmp_path)
     assert names_of(tmp_path, "train") == ["0999", "1000"]
     assert names_of(tmp_path, "test") == ["1001"]
     (tmp_path / "1001.mp4").unlink()
-    assert names_of(tmp_path, "test") == ["0999", "1000"]  # nothing says that these are not somebody's own
+    assert names_of(tmp_path, "test") == ["0999", "1000"]  # these may be the user's own files
 
 
 def test_a_split_without_videos_is_an_error(tmp_path):
@@ -85,7 +85,7 @@ def test_a_split_without_videos_is_an_error(tmp_path):
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 @pytest.mark.parametrize("split", ["train", "test", "all"])
-def test_the_layout_is_recognised_exactly_where_it_is_read_differently(tmp_path, names, expected, split):
+def test_the_layout_is_recognised_only_if_it_changes_how_files_are_read(tmp_path, names, expected, split):
     touch(tmp_path, *names)
     assert has_layout(tmp_path) == expected
     if not expected:
@@ -98,7 +98,7 @@ def test_the_layout_is_recognised_exactly_where_it_is_read_differently(tmp_path,
         assert found[0] == found[1]
 
 
-def test_what_is_missing_of_the_real_set_is_known_by_split():
+def test_missing_videos_of_the_real_set_are_listed_by_split():
     everything = [f"{number:04d}" for number in range(1, 1103)]
     assert missing_videos([]) == everything
     assert missing_videos(everything) == missing_videos(reversed(everything), "train") == []

@@ -55,7 +55,7 @@ def test_the_root_may_be_any_folder_on_the_way_down(tmp_path, inside):
     data_set(tmp_path / "derivatives/versionB/MNI152/prepared_allvoxel_pkl")
     (tmp_path / "sub-01/func").mkdir(
         parents=True
-    )  # raw recordings lie in the data set's root, under the same names
+    )  # raw recordings are in the data set's root, in folders with the same names
     assert len(find_beta_files(tmp_path / inside, "B", PARTS)) == 4
 
 
@@ -105,7 +105,7 @@ def test_more_missing_files_are_counted(tmp_path):
         (lambda root: root.mkdir(), ("B", PARTS), "no subjects in"),
         (lambda root: (root / "sub-01_notes").mkdir(parents=True), ("B", PARTS), "no subjects in"),
         (data_set, ("B", PARTS, ["sub-12"]), "no subject sub-12 .*did you mean sub-02"),
-        (data_set, ("B", PARTS, []), "no subjects were asked for"),
+        (data_set, ("B", PARTS, []), "no subjects are selected"),
         (data_set, ("b", PARTS), "expected A or B"),
     ],
 )
@@ -177,7 +177,7 @@ def test_betas_read_in_blocks_are_those_read_whole(tmp_path, buffer_bytes, proto
             np.testing.assert_array_equal(np.concatenate(blocks), expected)
 
 
-def test_betas_that_lie_voxel_by_voxel_need_memory_and_say_how_much(tmp_path):
+def test_betas_stored_voxel_by_voxel_report_how_much_memory_they_need(tmp_path):
     content = {name: np.asfortranarray(values) for name, values in betas(n_voxels=600).items()}
     file = write(tmp_path / "a.pkl", content)
     with (
@@ -190,7 +190,7 @@ def test_betas_that_lie_voxel_by_voxel_need_memory_and_say_how_much(tmp_path):
     np.testing.assert_array_equal(block, content["train_data_allvoxel"].astype(np.float32))
 
 
-def test_pickles_that_spell_arrays_as_text_need_memory_and_say_how_much(tmp_path):
+def test_pickles_with_arrays_as_text_report_how_much_memory_they_need(tmp_path):
     file = BetaFile("sub-01", "lV1v", tmp_path / "a.pkl")
     file.path.write_bytes(pickle.dumps(betas(n_voxels=600), protocol=2))
     with (

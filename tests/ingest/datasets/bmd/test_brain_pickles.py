@@ -1,4 +1,4 @@
-"""Reading arrays out of pickles that may hold anything."""
+"""Arrays are read from pickles with arbitrary content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROTOCOLS = range(6)
 
 
 class Image:
-    """A class with state, as an image object beside the arrays would be."""
+    """A class with state, like the image object that is stored with the arrays."""
 
     class Header:
         def __init__(self) -> None:
@@ -76,7 +76,7 @@ def write(path: Path, content: object, protocol: int = 4) -> Path:
 
 
 def numpy_1_spelling(data: bytes) -> bytes:
-    """The same pickle as numpy 1 would have written it (protocols 0 to 3, where names carry no length)."""
+    """The same pickle in the form of numpy 1 (protocols 0 to 3, where names have no length)."""
     return data.replace(b"numpy._core.", b"numpy.core.")
 
 
@@ -121,7 +121,7 @@ def test_arrays_that_numpy_1_wrote_in_the_newer_protocols_come_back(tmp_path, pr
     data = pickle.dumps({"a": np.arange(6.0).reshape(2, 3)}, protocol=protocol)
     new = module.replace("core", "_core").encode()
     assert new in data
-    # Protocol 4 and 5: a length before the name, and one of the frame (11 bytes from the start), to correct.
+    # Protocols 4 and 5: also correct the length of the name, and that of the frame (11 bytes from the start).
     data = data.replace(bytes([len(new)]) + new, bytes([len(new) - 1]) + module.encode())
     frame = int.from_bytes(data[3:11], "little") - 1
     path = tmp_path / "numpy1.pkl"
@@ -183,7 +183,7 @@ def test_unknown_modules_are_never_imported(tmp_path):
 
 
 def bombs(flag: Path) -> dict[str, bytes]:
-    """Pickles that, loaded by pickle, make the file `flag`."""
+    """Pickles that create the file `flag` if pickle loads them."""
     python = f"open({str(flag)!r}, 'w').close()"
     calls = {
         "os.system": Runs(os.system, f"touch {flag}"),
@@ -215,7 +215,7 @@ def bombs(flag: Path) -> dict[str, bytes]:
     return made
 
 
-def test_the_bombs_of_these_tests_do_go_off_under_plain_pickle(tmp_path):
+def test_the_hostile_pickles_of_these_tests_run_code_under_plain_pickle(tmp_path):
     for i, name in enumerate(
         ("os.system, protocol 2", "eval, protocol 4", "INST", "OBJ", "dotted name", "getattr of a module")
     ):
@@ -224,7 +224,7 @@ def test_the_bombs_of_these_tests_do_go_off_under_plain_pickle(tmp_path):
         assert flag.exists(), name
 
 
-def test_nothing_that_a_pickle_says_is_run(tmp_path):
+def test_no_code_of_a_pickle_runs(tmp_path):
     flag = tmp_path / "flag"
     modules = set(sys.modules)
     for name, data in bombs(flag).items():
@@ -247,7 +247,7 @@ def test_nothing_that_a_pickle_says_is_run(tmp_path):
             b"cnumpy._core.numeric\n_frombuffer\n",
             b"cunknown\nthing\n",
         )
-        # As the state of an object: attributes in its __dict__, and in its slots.
+        # As the state of an object: attributes in its __dict__ and in its slots.
         for attributes in (b"(dU\x06encodeK\x01sU\x05arrayK\x01sU\x05dtypeK\x01sU\x07__new__K\x01s",)
         for state in (attributes, b"N" + attributes + b"\x86")
     ],
@@ -262,7 +262,7 @@ def test_a_pickle_cannot_change_the_reader_itself(tmp_path, data):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_a_cut_file_says_so_wherever_it_is_cut(tmp_path, protocol):
+def test_a_truncated_file_is_recognised_at_any_length(tmp_path, protocol):
     data = pickle.dumps({"a": np.arange(30.0), "b": Slotted if protocol else 1}, protocol=protocol)
     path = tmp_path / "cut.pkl"
     for length in range(1, len(data)):
@@ -301,7 +301,7 @@ def test_object_arrays_are_refused_also_where_all_arrays_are_asked_for(tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"", b"hello world", b"\x00" * 50, b"PK\x03\x04" * 9, b"\x80\x04\xff."])
-def test_a_file_that_is_no_pickle_is_refused_by_name(tmp_path, data):
+def test_a_file_that_is_not_a_pickle_is_refused_by_name(tmp_path, data):
     path = tmp_path / "garbage.pkl"
     path.write_bytes(data)
     with pytest.raises(BadInput, match=r"garbage\.pkl is"):
@@ -424,7 +424,7 @@ def test_a_hundred_thousand_mutated_pickles_run_nothing_and_crash_nothing():
     assert result["cases"] == 100_000
 
 
-def test_the_watch_over_the_fuzzed_reader_barks_at_plain_pickle():
+def test_the_fuzzer_reports_plain_pickle_as_unsafe():
     assert "did more than read" in fuzz("--cases", "2000", "--plain")["failure"]
 
 

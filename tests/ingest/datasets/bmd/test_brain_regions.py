@@ -1,4 +1,4 @@
-"""Which regions a study means, and of which files each is made."""
+"""The regions that a study selects, and the files of each region."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_v1_is_its_ventral_and_dorsal_parts_on_both_sides():
     assert parts["IPS1-2-3"] == ("lIPS1-2-3", "rIPS1-2-3")
 
 
-def test_hemispheres_part_the_study_in_left_and_right():
+def test_hemispheres_split_the_study_regions_into_left_and_right():
     regions = resolve("hemispheres")
     assert len(regions) == 34
     assert regions[0] == Region("lV1", "early", 11, ("lV1v", "lV1d"), "left")

@@ -1,4 +1,4 @@
-"""Which files of the data set a study needs, and where they are."""
+"""The files of the data set that a study needs, and their addresses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 
 SHA = "0" * 64
 HEADER = "path,bytes,algorithm,digest\n"
-# The 17 regions of the study, by the names that their files have.
+# The 17 regions of the study, with the names of their files.
 STUDY = [
     *("V1v", "V1d", "V2v", "V2d", "V3v", "V3d"),
     *("hV4", "OFA", "LOC", "FFA", "PPA"),
@@ -151,7 +151,7 @@ def test_characters_that_an_address_cannot_have_are_escaped():
 
 
 @pytest.mark.parametrize("mirror", ["ftp://mirror", "mirror", "", "https://user:secret@mirror"])
-def test_what_is_no_address_of_a_mirror_is_refused(mirror):
+def test_an_invalid_address_of_a_mirror_is_refused(mirror):
     with pytest.raises(BadInput, match="address of the mirror"):
         select_files(endpoint_url=mirror)
 

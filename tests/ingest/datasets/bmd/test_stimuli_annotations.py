@@ -1,4 +1,4 @@
-"""Annotations of the videos: files in, rows of five tables out."""
+"""Annotations of the videos are read from files into rows of five tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GIT = "GIT-git-large-coco"
 
 
 def entry(video: str) -> dict[str, Any]:
-    """What annotations.json says of a video, in the shape of the real file."""
+    """A video's entry of annotations.json, in the form of the real file."""
     return {
         "bmd_matrixfilename": f"vid_idx{video}",
         "MiT_url": f"https://example.org/{video}.mp4",
@@ -120,7 +120,7 @@ def test_memorability_is_a_row_even_where_part_of_it_is_null(tmp_path):
     assert rows_of(tmp_path, "stimulus_memorability", **(changed | {"memorability_decay": None})) == []
 
 
-def test_fields_that_a_video_has_not_give_no_rows(tmp_path):
+def test_missing_fields_of_a_video_give_no_rows(tmp_path):
     rows = read_annotations("bmd", write(tmp_path, {"0001": {"set": "train"}, "0002": {"scenes": ["ice"]}}))
     assert [(row["stimulus"], row["scene"], row["places365_id"]) for row in rows.stimulus_scene] == [
         ("0002", "ice", None)
@@ -154,7 +154,7 @@ def test_fields_that_a_video_has_not_give_no_rows(tmp_path):
         ({"bmd_matrixfilename": "vid_idx0008"}, "bmd_matrixfilename: expected vid_idx0007"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_file_video_and_field(tmp_path, changed, message):
+def test_invalid_annotations_are_refused_by_file_video_and_field(tmp_path, changed, message):
     with pytest.raises(BadInput, match=message) as caught:
         rows_of(tmp_path, "stimulus_object", **changed)
     assert f"{tmp_path}/annotations.json, video 0007, field " in str(caught.value)
@@ -163,18 +163,18 @@ def test_what_cannot_be_meant_is_refused_by_file_video_and_field(tmp_path, chang
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"0001": {}, "0001": {}}', "no strict JSON: expected each key once, found 0001 twice"),
+        ('{"0001": {}, "0001": {}}', "not strict JSON: expected each key once, found 0001 twice"),
         ('{"0001": {"set": "train", "set": "train"}}', "found set twice"),
         ('{"0001": {"memorability_score": NaN}}', "expected numbers, found NaN"),
         ('{"0001": {"memorability_score": -Infinity}}', "found -Infinity"),
         ('{"0001": {"memorability_score": 1e999}}', "expected a finite number"),
-        ("{'0001': {}}", "is no JSON"),
-        ('{"0001": ', "is no JSON"),
-        ("", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        ('{"0001": {"spoken_transcription": "\\ud83d"}}', "is no JSON: .*surrogates"),
-        ("[]", "no file of annotations"),
-        ("{}", "no file of annotations"),
+        ("{'0001': {}}", "is not JSON"),
+        ('{"0001": ', "is not JSON"),
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ('{"0001": {"spoken_transcription": "\\ud83d"}}', "is not JSON: .*surrogates"),
+        ("[]", "not a file of annotations"),
+        ("{}", "not a file of annotations"),
         ('{"0001": []}', "video 0001: expected an object by field"),
         ('{"1103": {}}', "key '1103': expected a video"),
         ('{"1": {}}', "key '1': expected a video"),
@@ -182,7 +182,7 @@ def test_what_cannot_be_meant_is_refused_by_file_video_and_field(tmp_path, chang
         ('{"0001": {"GIT": ["a duck"]}}', "video 0001, field GIT: .*another file"),
     ],
 )
-def test_files_that_are_no_annotations_are_refused_by_name(tmp_path, text, message):
+def test_files_without_annotations_are_refused_by_name(tmp_path, text, message):
     with pytest.raises(BadInput, match=message) as caught:
         read_annotations("bmd", write(tmp_path, text))
     assert f"{tmp_path}/annotations.json" in str(caught.value)
@@ -193,7 +193,7 @@ def test_a_file_that_is_not_text_or_not_there_is_refused(tmp_path):
     with pytest.raises(BadInput, match=r"there is no file .*annotations\.json"):
         read_annotations("bmd", {"annotations": path})
     path.write_bytes(b'{"0001": {"set": "\xff"}}')
-    with pytest.raises(BadInput, match=r"annotations\.json is no JSON"):
+    with pytest.raises(BadInput, match=r"annotations\.json is not JSON"):
         read_annotations("bmd", {"annotations": path})
     with pytest.raises(BadInput, match="expected annotations or llm_frame_annotations, found notes"):
         read_annotations("bmd", {"notes": path})
@@ -209,7 +209,7 @@ def test_a_file_that_is_not_text_or_not_there_is_refused(tmp_path):
         ({"objects": [["a"]]}, "field objects: expected the name of a captioning network"),
     ],
 )
-def test_what_is_no_caption_is_refused(tmp_path, fields, message):
+def test_an_invalid_caption_is_refused(tmp_path, fields, message):
     with pytest.raises(BadInput, match=message):
         read_annotations("bmd", write(tmp_path, {"0001": fields}, "llm_frame_annotations"))
 

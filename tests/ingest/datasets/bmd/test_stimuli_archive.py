@@ -1,4 +1,4 @@
-"""The stimulus set's zip: the videos out of it, whole, checked, and nothing besides."""
+"""The zip of the stimulus set: only videos are unpacked, whole and checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PASSWORD = "look, a duck"
 
 @dataclass
 class Member:
-    """A member of a zip as `write_zip` is to write it; `password` locks it, the rest may be lies."""
+    """A member for `write_zip`; `password` encrypts it, and all other fields may be false."""
 
     name: str
     data: bytes
@@ -62,7 +62,7 @@ def zip_crypto(password: str, data: bytes, crc: int) -> bytes:
 
 
 def write_zip(path: Path, *members: Member) -> Path:
-    """A zip, byte by byte: Python's zipfile writes neither ZipCrypto nor what contradicts itself."""
+    """Write a zip byte by byte, because Python's zipfile writes no ZipCrypto and no inconsistent zips."""
     body, directory = bytearray(), bytearray()
     for member in members:
         packer = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -125,7 +125,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 class Watched(Silent):
-    """Progress that remembers; `stop_at` is the video at which to be interrupted."""
+    """Progress that records calls; it raises an interrupt at the video `stop_at`."""
 
     def __init__(self, stop_at: str | None = None) -> None:
         self.stop_at, self.stages, self.jobs, self.done = stop_at, [], [], 0
@@ -166,7 +166,7 @@ def test_only_the_h264_copies_are_unpacked_where_there_are_some(tmp_path):
 
 
 @pytest.mark.parametrize("above", ["", "top/", "a/b/stimuli/", "stimuli/"])
-def test_else_the_train_and_test_folders_are_unpacked_and_the_localizer_is_not(tmp_path, above):
+def test_without_h264_copies_the_train_and_test_folders_are_unpacked_without_the_localizer(tmp_path, above):
     path = write_zip(
         tmp_path / "set.zip",
         *videos("0001", folder=f"{above}train"),
@@ -211,7 +211,7 @@ def test_zips_of_aes_encryption_open_with_their_password(tmp_path, version):
         ("a guess", "0001.mp4 in .*set.zip does not unpack: .*check the password"),
     ],
 )
-def test_a_password_that_is_missing_or_wrong_is_told(tmp_path, kind, password, message):
+def test_a_missing_or_wrong_password_is_reported(tmp_path, kind, password, message):
     path = tmp_path / "set.zip"
     if kind == "AES":
         write_aes(path, *videos("0001"))
@@ -251,7 +251,7 @@ def test_without_the_package_for_aes_the_hint_says_how_to_get_it(tmp_path, monke
         unpack(path, tmp_path / "to", PASSWORD)
 
 
-def test_a_call_that_was_stopped_is_taken_up_where_it_was(tmp_path):
+def test_a_stopped_call_continues_where_it_stopped(tmp_path):
     path = write_zip(tmp_path / "set.zip", *videos("0001", "0002", "0003", password=PASSWORD))
     with pytest.raises(KeyboardInterrupt):
         unpack(path, tmp_path / "to", PASSWORD, progress=Watched(stop_at="0002.mp4"))
@@ -302,7 +302,7 @@ def test_paths_in_the_zip_lead_nowhere_else(tmp_path):
         ([], "holds no videos .*found 0 members"),
     ],
 )
-def test_members_that_leave_doubt_are_refused(tmp_path, members, message):
+def test_ambiguous_zip_members_are_refused(tmp_path, members, message):
     path = write_zip(tmp_path / "set.zip", *members)
     with pytest.raises(BadInput, match=message):
         unpack(path, tmp_path / "to")
@@ -330,7 +330,7 @@ def test_a_damaged_zip_gives_whole_videos_or_an_error_that_names_it(tmp_path):
     expected = {f"mp4_h264/{name}.mp4": content(name) for name in ("0001", "0002")}
     errors = []
     for trial in range(300):
-        # Half of the damage to the directory at the end, where every byte means something.
+        # Put half of the damage into the directory at the end, where every byte matters.
         start = len(original) - 150 if trial % 2 else 0
         data = bytearray(original)
         data[chance.randrange(start, len(data))] ^= chance.randrange(1, 256)
@@ -366,7 +366,7 @@ def test_a_damaged_zip_of_aes_encryption_is_refused(tmp_path, version):
         (None, "there is no file"),
     ],
 )
-def test_what_is_no_zip_is_told_by_what_it_is(tmp_path, data, message):
+def test_a_file_that_is_not_a_zip_is_described_in_the_error(tmp_path, data, message):
     path = tmp_path / "set.zip"
     if data == "cut":
         path.write_bytes(write_zip(path, *videos("0001")).read_bytes()[:-60])
@@ -376,7 +376,7 @@ def test_what_is_no_zip_is_told_by_what_it_is(tmp_path, data, message):
         unpack(path, tmp_path / "to")
 
 
-def test_too_little_space_is_told_before_anything_is_written(tmp_path, monkeypatch):
+def test_too_little_space_is_reported_before_anything_is_written(tmp_path, monkeypatch):
     path = write_zip(tmp_path / "set.zip", *videos("0001", "0002"))
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**6, 0, 9_999))
@@ -387,7 +387,7 @@ def test_too_little_space_is_told_before_anything_is_written(tmp_path, monkeypat
     assert len(unpack(path, tmp_path / "new/to")) == 2
 
 
-def test_a_file_where_the_folder_is_to_be_is_refused(tmp_path):
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     path = write_zip(tmp_path / "set.zip", *videos("0001"))
     with pytest.raises(BadInput, match=r"cannot unpack into .*set\.zip: expected a folder"):
         unpack(path, path)

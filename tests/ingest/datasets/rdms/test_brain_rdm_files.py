@@ -1,4 +1,4 @@
-"""RDMs that other people stored."""
+"""Files of RDMs from other labs."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_subjects_that_do_not_fit_the_rdms_are_refused(tmp_path, subjects, messa
         read_rdm_file(tmp_path / "a.npz")
 
 
-def test_a_broken_rdm_is_placed_by_the_names_that_are_known(tmp_path):
+def test_a_broken_rdm_is_located_by_the_known_names(tmp_path):
     stack = squares()
     stack[1, 2, 3] = np.inf
     names = {
@@ -168,7 +168,7 @@ def test_nan_in_a_condensed_rdm_names_subject_and_pair(tmp_path):
         (np.array([None]), "cannot be read.*objects"),
     ],
 )
-def test_what_is_no_rdm_is_refused(tmp_path, stored, message):
+def test_an_array_that_is_not_an_rdm_is_refused(tmp_path, stored, message):
     np.save(tmp_path / "a.npy", stored)
     with pytest.raises(BadInput, match=message) as caught:
         read_rdm_file(tmp_path / "a.npy")
@@ -244,7 +244,7 @@ def test_pickles_are_refused_with_the_way_to_save_them(tmp_path):
         read_rdm_file(path)
     with pytest.raises(BadInput, match=r'found V1\.pkl .*file_type="hdf5"'):
         find_rdm_files(tmp_path)
-    touch(tmp_path, "V1.hdf5")  # has been saved anew
+    touch(tmp_path, "V1.hdf5")  # saved again
     assert list(find_rdm_files(tmp_path)) == ["V1"]
     touch(tmp_path, "V2.pickle")
     with pytest.raises(BadInput, match=r"found V2\.pickle"):

@@ -1,4 +1,4 @@
-"""RDMs in HDF5: rsatoolbox's, and plain arrays."""
+"""RDMs in HDF5: files of rsatoolbox, and plain arrays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def squares(n_subjects: int = 3, n: int = 5) -> np.ndarray:
 
 
 def assert_holds(rdms: np.ndarray, stack: np.ndarray) -> None:
-    """Condensed `rdms` hold the pairs of `stack` row by row, exactly."""
+    """Check that condensed `rdms` have exactly the pairs of `stack`, row by row."""
     n = stack.shape[1]
     pairs = [(row, column) for row in range(n) for column in range(row + 1, n)]
     assert rdms.dtype == np.float64
@@ -135,7 +135,7 @@ def test_names_that_repeat_are_refused(tmp_path: Path, subjects: Any, conditions
         read_rdm_file(tmp_path / "a.h5")
 
 
-def test_a_missing_value_of_rsatoolbox_is_placed_by_name(tmp_path: Path) -> None:
+def test_a_missing_value_of_rsatoolbox_is_located_by_name(tmp_path: Path) -> None:
     stack = squares()
     stack[1, 0, 2] = stack[1, 2, 0] = np.nan
     save(tmp_path / "a.h5", stack, {"subject": ["ann", "bob", "cem"]}, {"stim": NAMES})
@@ -185,7 +185,7 @@ def test_names_beside_a_plain_array_are_read(tmp_path: Path, key: str, dtype: An
         ({"a": squares(), "conditions": [b"\xff", b"b", b"c", b"d", b"e"]}, "cannot be read.*utf-8"),
     ],
 )
-def test_what_is_no_rdm_or_no_name_is_refused(tmp_path: Path, datasets: dict[str, Any], message: str) -> None:
+def test_invalid_rdms_and_names_are_refused(tmp_path: Path, datasets: dict[str, Any], message: str) -> None:
     path = write(tmp_path / "a.h5", **datasets)
     with pytest.raises(BadInput, match=message) as caught:
         read_rdm_file(path)
@@ -200,7 +200,9 @@ def test_what_is_no_rdm_or_no_name_is_refused(tmp_path: Path, datasets: dict[str
         ((0, 0, 4), 7.0, "subject 1, row 1, column 5: expected a symmetric"),
     ],
 )
-def test_a_broken_rdm_is_placed(tmp_path: Path, place: tuple[int, ...], value: float, message: str) -> None:
+def test_a_broken_rdm_is_located_by_position(
+    tmp_path: Path, place: tuple[int, ...], value: float, message: str
+) -> None:
     stack = squares()
     stack[place] = value
     with pytest.raises(BadInput, match=rf"a\.h5, {message}"):
@@ -259,7 +261,7 @@ def test_a_file_never_makes_another_be_read(
             read_rdm_file(tmp_path / name)
 
 
-def test_what_a_file_claims_is_checked_before_it_is_read(tmp_path: Path) -> None:
+def test_declared_sizes_are_checked_before_reading(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("rdms", (1000, 30000, 30000), "f8", chunks=(1, 100, 100))

@@ -1,4 +1,4 @@
-"""What only MATLAB files before v7.3 can hold, or can have wrong with them."""
+"""Content and faults that only MATLAB files before v7.3 can have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from alignhouse.ingest.datasets.rdms.mat5 import Mat5File
 from alignhouse.warehouse.errors import BadInput
 
 SCIPYS_FILES = Path(scipy.io.__file__).parent / "matlab" / "tests" / "data"
-# Damaged or of other kinds on purpose, going by their names and scipy's own tests.
+# Deliberately damaged files or files of other kinds, according to their names and scipy's own tests.
 NOT_TO_BE_READ = {
     "bad_miuint32",
     "bad_miutf8_array_name",
@@ -77,7 +77,7 @@ def test_objects_and_function_handles_are_refused_by_name(name: str) -> None:
 
 
 @pytest.mark.skipif(not SCIPYS_FILES.is_dir(), reason="scipy was installed without its tests")
-def test_whatever_matlab_wrote_is_taken_for_whole() -> None:
+def test_every_file_from_matlab_passes_the_size_checks() -> None:
     paths = {path.stem: path for path in SCIPYS_FILES.glob("*.mat")}
     assert paths.keys() > NOT_TO_BE_READ
     for name in paths.keys() - NOT_TO_BE_READ:
@@ -102,7 +102,9 @@ CELL = (1, (1, 2**30))
     ],
     ids=["cells", "cells in a cell", "cells in a struct", "numbers", "text"],
 )
-def test_arrays_that_claim_more_than_they_hold_are_refused(tmp_path: Path, elements: list[bytes]) -> None:
+def test_arrays_that_declare_more_values_than_they_contain_are_refused(
+    tmp_path: Path, elements: list[bytes]
+) -> None:
     packed = [element(15, zlib.compress(each))[: 8 + len(zlib.compress(each))] for each in elements]
     for content in (mat5(*elements), mat5(*packed)):
         (tmp_path / "a.mat").write_bytes(content)
@@ -110,7 +112,7 @@ def test_arrays_that_claim_more_than_they_hold_are_refused(tmp_path: Path, eleme
             read_rdm_file(tmp_path / "a.mat")
 
 
-def test_a_compressed_variable_that_swells_is_refused(tmp_path: Path) -> None:
+def test_a_compressed_variable_with_too_large_content_is_refused(tmp_path: Path) -> None:
     swollen = array(6, (1, 10**6), element(9, bytes(8 * 10**6)), name=b"x")
     (tmp_path / "a.mat").write_bytes(mat5(element(15, zlib.compress(swollen))))
     assert (tmp_path / "a.mat").stat().st_size < 10_000
@@ -143,7 +145,7 @@ def deep(levels: int) -> bytes:
         ([RDM, RDM], "two variables of one name: found rdm"),
     ],
 )
-def test_files_that_would_lead_scipy_astray_are_refused(
+def test_files_that_scipy_would_misread_are_refused(
     tmp_path: Path, elements: list[bytes], message: str
 ) -> None:
     (tmp_path / "a.mat").write_bytes(mat5(*elements))

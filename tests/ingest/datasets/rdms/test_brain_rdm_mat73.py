@@ -1,4 +1,4 @@
-"""What only MATLAB files of v7.3 can hold, or can have wrong with them."""
+"""Content and faults that only MATLAB v7.3 files can have."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def put(file: h5py.File, name: str, values: Any, kind: str) -> h5py.Dataset:
 
 
 @pytest.mark.skipif(not MATLABS_OWN.is_file(), reason="scipy was installed without its tests")
-def test_a_file_of_matlabs_own_holds_what_matlab_put_there() -> None:
+def test_files_that_matlab_wrote_are_read_correctly() -> None:
     with opened_hdf5(MATLABS_OWN) as file:
         read = Mat73File(file, members(file, MATLABS_OWN), MATLABS_OWN)
         assert [str(variable) for variable in read.variables()] == ["testdouble (1x9 double)"]
@@ -114,7 +114,7 @@ def test_cells_that_share_one_long_text_count_it_each_time(tmp_path: Path) -> No
         (np.array([[97.0]]), "expected text"),
     ],
 )
-def test_text_that_is_none_is_refused(tmp_path: Path, content: np.ndarray, message: str) -> None:
+def test_invalid_text_is_refused(tmp_path: Path, content: np.ndarray, message: str) -> None:
     with h5py.File(tmp_path / "a.mat", "w") as file:
         put(file, "rdm", squares(), "double")
         put(file, "#refs#/a", content, "char")
@@ -123,7 +123,7 @@ def test_text_that_is_none_is_refused(tmp_path: Path, content: np.ndarray, messa
         read_rdm_file(tmp_path / "a.mat")
 
 
-def test_references_to_nothing_are_refused(tmp_path: Path) -> None:
+def test_dangling_references_are_refused(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.mat", "w") as file:
         put(file, "rdm", squares(), "double")
         made = file.create_dataset("conditions", (5, 1), h5py.ref_dtype)

@@ -1,4 +1,4 @@
-"""RDMs in MATLAB's files, those of scipy's kind (v4 to v7) and of HDF5's (v7.3) alike."""
+"""RDMs in MATLAB files, both in the formats that scipy reads (v4 to v7) and in HDF5 (v7.3)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cell(*strings: Any) -> np.ndarray:
 
 
 def structs(stack: np.ndarray, names: list[str]) -> np.ndarray:
-    """RDMs(i).RDM and RDMs(i).name, as the RSA toolbox for MATLAB has them."""
+    """RDMs(i).RDM and RDMs(i).name, like in the RSA toolbox for MATLAB."""
     array = np.empty((1, len(names)), dtype=[("RDM", object), ("name", object), ("color", object)])
     for index, name in enumerate(names):
         array[0, index] = (stack[index], name, np.array([0.0, 0.0, 1.0]))
@@ -45,7 +45,7 @@ def structs(stack: np.ndarray, names: list[str]) -> np.ndarray:
 
 
 class V73:
-    """Writes HDF5 as MATLAB does: reversed axes, UTF-16 text, cells as references, a header before it all."""
+    """Writes HDF5 like MATLAB: reversed axes, UTF-16 text, cells as references, a header at the start."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -83,7 +83,7 @@ class V73:
             self.dataset(group, name, values.astype(np.uint8) if kind == "logical" else values, kind)
 
     def dataset(self, group: h5py.Group, name: str, values: np.ndarray, kind: str | None) -> h5py.Dataset:
-        if values.size == 0:  # MATLAB stores the lengths in place of values
+        if values.size == 0:  # MATLAB stores the shape instead of values
             made = group.create_dataset(name, data=np.array(values.shape, dtype=np.uint64))
             made.attrs["MATLAB_empty"] = np.uint8(1)
         else:
@@ -111,7 +111,7 @@ class V73:
 
 @pytest.fixture(params=["v5", "v7", "v7.3"])
 def write(request: pytest.FixtureRequest, tmp_path: Path) -> Write:
-    """Writes variables to a .mat file, in each format in turn; a list of strings becomes a char matrix."""
+    """Writes variables to a .mat file, in each format; a list of strings becomes a char matrix."""
 
     def to_file(**variables: Any) -> Path:
         path = tmp_path / "fmri_EVC_RDMs.mat"
@@ -155,7 +155,7 @@ def test_one_rdm_may_be_square_a_row_or_a_column(write: Write, shape: tuple[int,
     assert_is(read_rdm_file(write(rdm=stored)), stack)
 
 
-def test_as_many_subjects_as_conditions_are_told_by_their_slices(write: Write) -> None:
+def test_the_axis_of_subjects_is_found_from_slices_if_sizes_are_equal(write: Write) -> None:
     stack = squares(5, 5)
     assert_is(read_rdm_file(write(rdm=stack)), stack)
     assert_is(read_rdm_file(write(rdm=stack.transpose(1, 2, 0))), stack)
@@ -174,7 +174,7 @@ def test_a_cube_that_fits_both_ways_or_neither_is_refused(write: Write) -> None:
         read_rdm_file(write(rdm=neither))
 
 
-def test_condensed_rdms_that_fit_two_ways_are_told_by_names_or_by_what_is_known(write: Write) -> None:
+def test_ambiguous_condensed_rdms_are_resolved_by_names_or_a_known_size(write: Write) -> None:
     stack = squares(3, 5)  # 3 subjects, 10 pairs; or 10 subjects of 3 conditions
     stored = vectors(stack)
     path = write(rdm=stored)
@@ -210,7 +210,7 @@ def test_numbers_name_subjects_but_not_conditions(write: Write) -> None:
         read_rdm_file(write(rdm=squares(), conditions=np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])))
 
 
-def test_what_is_no_rdm_may_lie_beside_it(write: Write) -> None:
+def test_other_arrays_may_be_in_the_same_file(write: Write) -> None:
     settings = np.empty((1, 1), dtype=[("distance", object)])
     settings[0, 0] = ("correlation",)
     beside = {"remark": "ours", "n": np.array([[5.0]]), "settings": settings, "nothing": np.zeros((0, 0))}
@@ -289,7 +289,7 @@ def odd_structs(place: int, rdm: Any) -> np.ndarray:
         ({"RDMs": structs(squares(4), list("abcd")).reshape(2, 2)}, "one region and session"),
     ],
 )
-def test_what_is_no_rdm_or_no_name_is_refused(write: Write, variables: dict[str, Any], message: str) -> None:
+def test_invalid_rdms_and_names_are_refused(write: Write, variables: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message) as caught:
         read_rdm_file(write(**variables))
     assert "fmri_EVC_RDMs.mat" in str(caught.value)
@@ -303,7 +303,7 @@ def test_what_is_no_rdm_or_no_name_is_refused(write: Write, variables: dict[str,
         ((0, 0, 4), 7.0, r"subject ann, row 1 \(face\), column 5 \(car\): expected a symmetric .*7 against"),
     ],
 )
-def test_a_broken_rdm_is_placed_by_name(
+def test_a_broken_rdm_is_located_by_name(
     write: Write, place: tuple[int, ...], value: float, message: str
 ) -> None:
     stack = squares()
