@@ -18,7 +18,7 @@ LEFT_OUT = {mutators.operator_arg_removal, mutators.operator_string, mutators.op
 NO_BEHAVIOUR = (cst.Annotation, cst.Import, cst.ImportFrom, cst.Decorator, cst.Raise)
 # Lines for the person who watches, as much a text as that of an error.
 SAYS = m.Call(func=m.Attribute(attr=m.Name("say")))
-TYPES_ONLY = m.If(test=m.Name("TYPE_CHECKING")) | m.Call(func=m.Name("cast") | m.Name("TypeVar"))
+TYPES_ONLY = m.If(test=m.Name("TYPE_CHECKING")) | m.Call(func=m.Name("cast") | m.Name("TypeVar") | m.Name("ParamSpec"))
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ class _Found(cst.CSTVisitor):
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, NO_BEHAVIOUR) or m.matches(node, m.Expr(m.SimpleString()) | TYPES_ONLY):
+            return False
+        if self._functions == 0 and m.matches(node, m.Assign(value=m.Subscript())):
+            # An alias of a type.
             return False
         self._functions += isinstance(node, cst.FunctionDef)
         self.changes += [(node, each) for each in self._instead_of(node)]

@@ -30,7 +30,7 @@ LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.alignhouse", "docs")
 LARGE = ("numpy", "scipy.stats", "duckdb", "polars", "pyarrow.parquet", "pydantic", "hypothesis", "typer.testing")
 OPTIONS = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
 # A mutant that takes this much longer than the module itself has hung.
-TIMES, SECONDS = 4.0, 30.0
+TIMES, SECONDS = 3.0, 10.0
 
 
 @dataclass
