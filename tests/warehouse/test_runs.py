@@ -266,7 +266,7 @@ def test_rows_of_a_statement_come_by_their_columns(tmp_path: Path) -> None:
     with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
         writer.connection.execute(
             "insert into dataset by name"
-            " select 'd' as dataset, 'bmd' as kind, true as is_synthetic, '' as remark"
+            " select 'd' as dataset, 'bmd' as kind, true as is_synthetic, '' as remark, '' as artifact"
         )
         [row] = run.rows("dataset_row", dataset="d")
         assert (row["kind"], row["version"], row["is_synthetic"]) == ("bmd", None, True)
