@@ -18,7 +18,9 @@ LEFT_OUT = {mutators.operator_arg_removal, mutators.operator_string, mutators.op
 NO_BEHAVIOUR = (cst.Annotation, cst.Import, cst.ImportFrom, cst.Decorator, cst.Raise)
 # Lines for the person who watches, as much a text as that of an error.
 SAYS = m.Call(func=m.Attribute(attr=m.Name("say")))
-TYPES_ONLY = m.If(test=m.Name("TYPE_CHECKING")) | m.Call(func=m.Name("cast") | m.Name("TypeVar") | m.Name("ParamSpec"))
+TYPES_ONLY = m.If(test=m.Name("TYPE_CHECKING")) | m.Call(
+    func=m.Name("cast") | m.Name("TypeVar") | m.Name("ParamSpec")
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class _Found(cst.CSTVisitor):
             yield from _without_argument(node)
         if m.matches(node, m.Expr(m.Call())):
             yield cst.Pass()
-        if isinstance(node, cst.If | cst.CompIf) and m.matches(node.test, m.Name() | m.Attribute() | m.Call()):
+        if isinstance(node, cst.If | cst.CompIf) and m.matches(
+            node.test, m.Name() | m.Attribute() | m.Call()
+        ):
             yield node.with_changes(test=cst.UnaryOperation(cst.Not(), node.test))
 
 

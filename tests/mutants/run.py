@@ -27,7 +27,16 @@ ROOT = HERE.parents[1]
 SCRATCH = ROOT / ".mutants"
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.alignhouse", "docs")
 # Imported once, before the forks; none of them starts a thread by being imported.
-LARGE = ("numpy", "scipy.stats", "duckdb", "polars", "pyarrow.parquet", "pydantic", "hypothesis", "typer.testing")
+LARGE = (
+    "numpy",
+    "scipy.stats",
+    "duckdb",
+    "polars",
+    "pyarrow.parquet",
+    "pydantic",
+    "hypothesis",
+    "typer.testing",
+)
 OPTIONS = ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist"]
 # A mutant that takes this much longer than the module itself has hung.
 TIMES, SECONDS = 3.0, 10.0
@@ -103,7 +112,9 @@ def baseline(tree: Tree, module: str, tests: list[str]) -> float:
     return time.monotonic() - begun
 
 
-def try_all(module: str, tests: list[str], sample: int | None, trees: list[Tree], argued: dict[str, str]) -> str:
+def try_all(
+    module: str, tests: list[str], sample: int | None, trees: list[Tree], argued: dict[str, str]
+) -> str:
     """Try the mutants of a module; the line that sums them up."""
     from mutations import mutants
 
@@ -160,7 +171,9 @@ def try_all(module: str, tests: list[str], sample: int | None, trees: list[Tree]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("modules", nargs="*", help="all that modules.toml lists, if none is named")
-    parser.add_argument("--sample", type=int, help="try no more mutants of a module, drawn with its name as seed")
+    parser.add_argument(
+        "--sample", type=int, help="try no more mutants of a module, drawn with its name as seed"
+    )
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
     listed = tomllib.loads((HERE / "modules.toml").read_text(encoding="utf-8"))

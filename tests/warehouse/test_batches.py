@@ -252,3 +252,17 @@ def test_the_former_result_is_dropped_before_the_next_is_computed() -> None:
     large(1)
     large(2)
     assert len(alive) == 2
+
+
+def test_one_result_can_be_forgotten_alone() -> None:
+    computed = []
+
+    def noted(name: str) -> str:
+        computed.append(name)
+        return name
+
+    first, second = kept(noted), kept(noted)
+    assert (first("a"), second("b")) == ("a", "b")
+    first.forget()
+    assert (first("a"), second("b")) == ("a", "b")
+    assert computed == ["a", "b", "a"]
