@@ -79,6 +79,7 @@ class Tree:
 
 
 def _run_tests(folder: Path, tests: list[str]) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.setsid()
     os.chdir(folder)
     output = os.open(folder / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -176,6 +177,8 @@ def main() -> None:
     )
     parser.add_argument("--processes", type=int, default=2)
     options = parser.parse_args()
+    # So that the copies of the tree are removed.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("stopped"))
     listed = tomllib.loads((HERE / "modules.toml").read_text(encoding="utf-8"))
     survivors = json.loads((HERE / "survivors.json").read_text(encoding="utf-8"))
     os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}

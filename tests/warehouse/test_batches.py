@@ -266,3 +266,18 @@ def test_one_result_can_be_forgotten_alone() -> None:
     first.forget()
     assert (first("a"), second("b")) == ("a", "b")
     assert computed == ["a", "b", "a"]
+
+
+def test_a_function_that_failed_is_called_again() -> None:
+    answers = iter([BadInput("not yet"), 4])
+
+    @kept
+    def later() -> int:
+        answer = next(answers)
+        if isinstance(answer, BadInput):
+            raise answer
+        return answer
+
+    with pytest.raises(BadInput, match="not yet"):
+        later()
+    assert later() == 4
