@@ -16,7 +16,8 @@ from mutmut.mutation import mutators
 # `_without_argument` and the first of the strings replace these; a text in three spellings adds little.
 LEFT_OUT = {mutators.operator_arg_removal, mutators.operator_string, mutators.operator_assignment}
 NO_BEHAVIOUR = (cst.Annotation, cst.Import, cst.ImportFrom, cst.Decorator, cst.Raise)
-# Lines for the person who watches, as much a text as that of an error.
+# Lines for the person who watches, as much a text as that of an error; helps of settings too.
+HELP = m.Arg(keyword=m.Name("description"))
 SAYS = m.Call(func=m.Attribute(attr=m.Name("say")))
 TYPES_ONLY = m.If(test=m.Name("TYPE_CHECKING")) | m.Call(
     func=m.Name("cast") | m.Name("TypeVar") | m.Name("ParamSpec")
@@ -61,7 +62,7 @@ class _Found(cst.CSTVisitor):
         self._functions = 0
 
     def on_visit(self, node: cst.CSTNode) -> bool:
-        if isinstance(node, NO_BEHAVIOUR) or m.matches(node, m.Expr(m.SimpleString()) | TYPES_ONLY):
+        if isinstance(node, NO_BEHAVIOUR) or m.matches(node, m.Expr(m.SimpleString()) | TYPES_ONLY | HELP):
             return False
         if self._functions == 0 and m.matches(node, m.Assign(value=m.Subscript())):
             # An alias of a type.

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from small_batches import batch_of, made
 
-from alignhouse.warehouse import runs
+from alignhouse.warehouse import Warehouse, runs
 from alignhouse.warehouse.artifacts import Artifact, files
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.errors import AlignhouseError, BadInput
@@ -196,14 +196,15 @@ def test_jobs_that_end_within_a_second_are_registered_together(
     tmp_path: Path, registered: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Clock:
-        now = 100.0
+        now, tick = 100.0, 0.01
 
         @classmethod
         def monotonic(cls) -> float:
-            cls.now += 0.01
+            cls.now += cls.tick
             return cls.now
 
     monkeypatch.setattr(runs, "time", Clock)
+    seconds = runs.SECONDS_UNREGISTERED
     with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
         run.do("many", [subject(str(number)) for number in range(5)])
         assert registered == [1, 4], "the first at once, so that readers see it; the others at the end"
@@ -212,6 +213,11 @@ def test_jobs_that_end_within_a_second_are_registered_together(
         run.do("more", [subject(str(number)) for number in range(5, 8)])
         assert registered == [1, 1, 1]
         assert run.jobs_done == 8
+        registered.clear()
+        monkeypatch.setattr(runs, "SECONDS_UNREGISTERED", seconds)
+        monkeypatch.setattr(Clock, "tick", 0.6)
+        run.do("slow", [subject(str(number)) for number in range(8, 11)])
+        assert registered == [1, 2]
 
 
 def test_a_job_with_several_files_counts_once(tmp_path: Path) -> None:
@@ -239,7 +245,7 @@ def test_bad_input_leaves_files_that_were_there_before(tmp_path: Path) -> None:
     [left_behind] = made(tmp_path, subject("a"))
     with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
         with pytest.raises(BadInput, match="odd"), run.all_or_nothing():
-            run.do("subjects", [subject("a"), subject("b")])
+            run.do("subjects", [subject("a"), subject("b"), subject("b2"), subject("b3")])
             raise BadInput("odd")
         assert list(files(tmp_path)) == [left_behind.file]
         run.do("afterwards", [subject("c")])
@@ -253,6 +259,19 @@ def test_another_error_leaves_the_files_for_the_next_run(tmp_path: Path) -> None
             raise KeyboardInterrupt
         assert run.jobs_done == 0
         assert len(list(files(tmp_path))) == 1
+
+
+def test_readers_see_whether_a_run_ended_well(tmp_path: Path) -> None:
+    with Writer(tmp_path, "test") as writer:
+        with Run(writer, "test", {}) as run:
+            run.do("subjects", [subject("a")])
+        with pytest.raises(RuntimeError), Run(writer, "test", {}) as run:
+            run.do("subjects", [subject("b")])
+            writer.publish(force=True)
+            raise RuntimeError
+    with Warehouse.open(tmp_path) as opened:
+        found = opened.sql("select status, jobs from run order by run").fetchall()
+    assert found == [("finished", 1), ("stopped", 1)]
 
 
 def test_a_run_that_does_nothing_leaves_no_row(tmp_path: Path) -> None:
