@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 # One process per core; the tests of a file share its fixtures, so they stay in one process.
 ON_ALL_CORES := -n auto --dist loadfile
 
-.PHONY: demo test test-slow test-wheel test-networks fuzz lint clean
+.PHONY: demo test test-slow test-wheel test-networks fuzz mutants lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
@@ -27,6 +27,12 @@ test-networks: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000
 
+# Mutation testing: hours for all modules of tests/mutants/modules.toml. One module, or a sample of each:
+# make mutants MODULE=warehouse/batches.py SAMPLE=40
+mutants: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[mutants]"
+	PYTHONPATH= $(BIN)/python tests/mutants/run.py $(if $(SAMPLE),--sample $(SAMPLE)) $(MODULE)
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,4 +48,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv demo.alignhouse demo-data demo-report
+	rm -rf .venv .mutants demo.alignhouse demo-data demo-report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from small_batches import made
 from working_batches import numbers
 
-from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.executors.local import local
 from alignhouse.warehouse.jobs import Job, Output
@@ -186,3 +187,119 @@ def test_each_label_that_fails_is_said_once_for_the_same_reason(tmp_path: Path) 
     assert said == ["Failed: one: no weights", "Failed: two: no weights"]
     assert set(failures) == {each.key for each in (*one.jobs, *two.jobs)}
     assert set(failures.values()) == {"no weights"}
+
+
+def test_jobs_without_sizes_count_one_each() -> None:
+    whole = Batch(tuple(job(name) for name in "abcd"), Calls(), most=3)
+    assert pieces(whole) == [["a", "b", "c"], ["d"]]
+
+
+def test_a_call_may_be_exactly_as_large_as_the_limit() -> None:
+    assert pieces(batch({"a": 4, "b": 6, "c": 1}, most=10)[0]) == [["a", "b"], ["c"]]
+
+
+def test_a_piece_keeps_the_sizes_of_its_own_jobs() -> None:
+    whole, _ = batch({"a": 4, "b": 6, "c": 1}, most=6)
+    assert [piece.sizes for piece in whole.divided({each.key for each in whole.jobs})] == [(4,), (6,), (1,)]
+    assert [each.sizes for each in whole.singly()] == [(4,), (6,), (1,)]
+
+
+def test_a_batch_is_neither_divided_nor_prepared_ahead_unless_it_says_so() -> None:
+    plain = Batch((job("a"),), Calls())
+    assert (plain.divisible, plain.ahead, plain.sizes, plain.most, dict(plain.shared)) == (
+        False,
+        False,
+        (),
+        None,
+        {},
+    )
+    assert plain.prepared() is None
+
+
+def test_what_is_prepared_reaches_the_call_beside_the_shared_arguments() -> None:
+    handed = []
+
+    def prepare(number: int) -> int:
+        return number + 1
+
+    def call(jobs: Sequence[Job], reporter: Reporter, number: int, prepared: int) -> Iterator[list[Output]]:
+        handed.append((jobs, reporter, number, prepared))
+        yield []
+
+    silent = Silent()
+    made_ahead = Batch((job("a"),), call, {"number": 4}, prepare=prepare)
+    assert list(made_ahead.outputs(silent, made_ahead.prepared())) == [[]]
+    assert handed == [((job("a"),), silent, 4, 5)]
+
+
+def test_the_function_of_a_single_job_gets_the_job_its_reporter_and_its_arguments() -> None:
+    handed = []
+
+    def make(job: Job, reporter: Reporter, number: int) -> list[Output]:
+        handed.append((job, reporter, number))
+        return []
+
+    silent = Silent()
+    assert list(single(job("a"), make, number=3).outputs(silent)) == [[]]
+    assert handed == [(job("a"), silent, 3)]
+
+
+def test_a_result_is_kept_for_the_same_named_arguments_only() -> None:
+    computed = []
+
+    @kept
+    def power(number: int, *, exponent: int) -> int:
+        """A power."""
+        computed.append((number, exponent))
+        return int(number**exponent)
+
+    assert [power(2, exponent=3), power(2, exponent=3), power(2, exponent=4)] == [8, 8, 16]
+    assert computed == [(2, 3), (2, 4)]
+    assert (power.__name__, power.__doc__) == ("power", "A power.")
+
+
+def test_the_former_result_is_dropped_before_the_next_is_computed() -> None:
+    class Large:
+        pass
+
+    alive: list[weakref.ref[Large]] = []
+
+    @kept
+    def large(number: int) -> Large:
+        assert all(each() is None for each in alive), "two results at once could take twice the memory"
+        made = Large()
+        alive.append(weakref.ref(made))
+        return made
+
+    large(1)
+    large(2)
+    assert len(alive) == 2
+
+
+def test_one_result_can_be_forgotten_alone() -> None:
+    computed = []
+
+    def noted(name: str) -> str:
+        computed.append(name)
+        return name
+
+    first, second = kept(noted), kept(noted)
+    assert (first("a"), second("b")) == ("a", "b")
+    first.forget()
+    assert (first("a"), second("b")) == ("a", "b")
+    assert computed == ["a", "b", "a"]
+
+
+def test_a_function_that_failed_is_called_again() -> None:
+    answers = iter([BadInput("not yet"), 4])
+
+    @kept
+    def later() -> int:
+        answer = next(answers)
+        if isinstance(answer, BadInput):
+            raise answer
+        return answer
+
+    with pytest.raises(BadInput, match="not yet"):
+        later()
+    assert later() == 4

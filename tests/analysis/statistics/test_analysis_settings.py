@@ -36,3 +36,14 @@ def test_settings_cannot_change_once_made() -> None:
 def test_every_setting_says_what_it_is() -> None:
     undescribed = [name for name, field in AnalysisSettings.model_fields.items() if not field.description]
     assert undescribed == []
+
+
+def test_the_choices_of_the_published_analysis_are_known() -> None:
+    published = {
+        "ceiling_combine": "rms",
+        "ceiling_average": "raw",
+        "null": "rows_only",
+        "p_value": "share",
+        "best_layer_null": "chosen_layer",
+    }
+    assert AnalysisSettings.model_validate(published).model_dump() == published

@@ -86,8 +86,20 @@ def test_one_group_alone_has_no_pairs() -> None:
         ([0.1, 0.2], np.zeros((2, 9)), ["a", ""], "group of network 1"),
         ([0.1, np.nan], np.zeros((2, 9)), ["a", "b"], "score of network 1"),
         ([0.1, 0.2], np.full((2, 9), np.nan), ["a", "b"], "null of network 0"),
+        ([0.1, 0.2], [[0.1, 0.2], [0.3, np.nan]], ["a", "b"], "null of network 1"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(best: Any, null: Any, labels: list[str], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         group_statistics(best, null, labels)
+
+
+def test_a_groups_own_median_is_tested_one_sided_unless_told_otherwise() -> None:
+    null = np.random.default_rng(0).uniform(0.0, 0.1, size=(2, 99))
+    assert group_statistics([-0.5, -0.5], null, ["a", "a"])[0].p_value == 1
+
+
+def test_medians_are_computed_in_double_precision() -> None:
+    scores = np.array([0.1, 0.2], np.float32)
+    [row] = group_statistics(scores, np.zeros((2, 9)), ["a", "a"])
+    assert row.statistic == (float(scores[0]) + float(scores[1])) / 2

@@ -81,7 +81,14 @@ def test_the_family_wise_error_rate_is_at_most_alpha() -> None:
 
 @pytest.mark.parametrize(
     ("observed", "null"),
-    [([0.1], np.zeros((2, 9))), ([], np.zeros((0, 9))), ([0.1], np.zeros((1, 0))), ([0.1], np.zeros(9))],
+    [
+        ([0.1], np.zeros((2, 9))),
+        ([], np.zeros((0, 9))),
+        ([0.1], np.zeros((1, 0))),
+        ([0.1], np.zeros(9)),
+        ([0.1] * 9, np.zeros(9)),
+        ([[0.1]], np.zeros((1, 9))),
+    ],
 )
 def test_families_that_do_not_fit_are_refused(observed: Any, null: Any) -> None:
     with pytest.raises(BadInput, match="family of tests"):
@@ -93,3 +100,16 @@ def test_nan_is_refused() -> None:
         family_wise_p([np.nan], np.zeros((1, 9)))
     with pytest.raises(BadInput, match="NaN"):
         family_wise_p([0.1, 0.2], np.array([[0.1], [np.nan]]))
+
+
+@pytest.mark.parametrize("method", ["bonferroni", "holm", "benjamini_hochberg"])
+def test_p_values_of_0_and_1_stay_what_they_are(method: Any) -> None:
+    assert adjusted_p_values([1.0, 0.0, 1.0], method).tolist() == [1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("method", ["bonferroni", "holm", "benjamini_hochberg"])
+def test_p_values_in_single_precision_are_corrected_in_double(method: Any) -> None:
+    p = np.array([0.01, 0.04, 0.03], np.float32)
+    adjusted = adjusted_p_values(p, method)
+    assert adjusted.dtype == np.float64
+    assert adjusted.tolist() == adjusted_p_values(p.astype(np.float64), method).tolist()

@@ -46,13 +46,26 @@ def test_unneeded_coordinates_of_few_points_are_zero(n: int) -> None:
     "distances",
     [
         np.ones((2, 3)),
+        np.zeros((2, 3)),
         np.ones((2, 2)),
         np.array([[0, 1], [2, 0]]),
         np.array([[0, -1], [-1, 0]]),
         np.array([[0, np.nan], [np.nan, 0]]),
         np.zeros((0, 0)),
+        np.zeros(4),
+        np.array([[0, 1e-9], [2e-9, 0]]),
     ],
-    ids=["not square", "diagonal", "not symmetric", "negative", "NaN", "none"],
+    ids=[
+        "not square",
+        "not square, zeros",
+        "diagonal",
+        "not symmetric",
+        "negative",
+        "NaN",
+        "none",
+        "a row",
+        "almost symmetric",
+    ],
 )
 def test_values_that_are_not_distances_are_refused(distances: np.ndarray) -> None:
     with pytest.raises(BadInput, match="distances to scale"):
@@ -70,3 +83,42 @@ def test_second_order_distances_are_one_less_spearman() -> None:
 def test_rdms_that_are_alike_but_for_their_scale_are_at_the_same_place() -> None:
     rdm = np.random.default_rng(4).random(45)
     assert second_order_distances(np.stack([rdm, rdm**3]))[0, 1] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0, 1])
+def test_an_rdm_that_cannot_be_ranked_is_named(constant: int) -> None:
+    rdms = np.random.default_rng(5).random((2, 45))
+    rdms[constant] = 1
+    with pytest.raises(BadInput, match=f"RDM of {'ab'[constant]} cannot be ranked"):
+        second_order_distances(rdms, ["a", "b"])
+
+
+def test_distances_in_whole_numbers_are_scaled_as_those_with_a_point() -> None:
+    whole = np.array([[0, 3, 4], [3, 0, 5], [4, 5, 0]])
+    found, expected = classical_mds(whole), classical_mds(whole.astype(float))
+    np.testing.assert_array_equal(found.coordinates, expected.coordinates)
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1e-2, 1e4])
+def test_the_unit_of_the_distances_does_not_matter(scale: float) -> None:
+    points = np.random.default_rng(6).normal(size=(9, 2))
+    unit, scaled = (classical_mds(squareform(pdist(each))) for each in (points, scale * points))
+    np.testing.assert_allclose(scaled.coordinates / scale, unit.coordinates, atol=1e-6)
+    np.testing.assert_allclose(scaled.shares, unit.shares, atol=1e-9)
+    line = squareform(pdist(scale * points[:, :1]))
+    assert classical_mds(line).coordinates[:, 1].tolist() == [0.0] * 9, "rounding is not a dimension"
+
+
+def test_points_at_one_place_have_no_shares() -> None:
+    assert classical_mds(np.zeros((3, 3))).shares.tolist() == [0.0, 0.0]
+
+
+def test_distances_of_a_small_integer_type_do_not_overflow() -> None:
+    whole = np.array([[0, 30, 40], [30, 0, 50], [40, 50, 0]], np.int8)
+    found = classical_mds(whole)
+    np.testing.assert_allclose(squareform(pdist(found.coordinates)), whole, atol=1e-9)
+
+
+def test_the_diagonal_is_exactly_0() -> None:
+    rdms = np.random.default_rng(7).random((60, 91))
+    assert np.diagonal(second_order_distances(rdms)).tolist() == [0.0] * 60

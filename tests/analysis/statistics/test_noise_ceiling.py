@@ -91,3 +91,18 @@ def test_subjects_whose_average_is_constant_are_an_error(simulated_rdms: Any) ->
     ranks = np.arange(15.0)
     with pytest.raises(BadInput, match="RDM of the mean of all subjects cannot be ranked"):
         noise_ceiling(np.stack([ranks, -ranks]))
+
+
+@pytest.mark.parametrize("names", [None, ["sub-01", "sub-02", "sub-07"]])
+def test_others_who_cancel_out_are_named_by_whom_they_leave_out(names: Any) -> None:
+    ranks = np.arange(15.0)
+    third = np.random.default_rng(0).permutation(15)
+    left_out = "sub-07" if names else "subject 2"
+    with pytest.raises(BadInput, match=f"RDM of the mean without {left_out} cannot be ranked"):
+        noise_ceiling(np.stack([ranks, -ranks, third]), names=names)
+
+
+def test_ceilings_of_single_precision_are_averaged_in_double(simulated_rdms: Any) -> None:
+    rdms = simulated_rdms(4, 8, 0).astype(np.float32)
+    single, double = (noise_ceiling(each, average="raw") for each in (rdms, rdms.astype(np.float64)))
+    assert (single.lower, single.upper) == (double.lower, double.upper)

@@ -1,0 +1,256 @@
+"""The study file: what each key may be, what its default is, and what an error says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alignhouse.analysis.statistics.settings import AnalysisSettings
+from alignhouse.ingest.models.catalog import catalog, select_names
+from alignhouse.study.file import read_study, shipped, shipped_protocols, with_compute
+from alignhouse.warehouse.errors import BadInput
+
+LEAST = '[brain]\npath = "betas"\n[stimuli]\npath = "videos"\n'
+
+
+def study_of(folder: Path, text: str = "", least: str = LEAST) -> Any:
+    file = folder / "study.toml"
+    file.write_text(least + text, encoding="utf-8")
+    return read_study(file)
+
+
+def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
+    study = study_of(tmp_path)
+    assert study.model_dump() == {
+        "study": {"warehouse": tmp_path / "study.alignhouse"},
+        "brain": {
+            "kind": "bmd",
+            "path": tmp_path / "betas",
+            "dataset": "bmd",
+            "version": "B",
+            "split": "test",
+            "regions": "study",
+            "subjects": None,
+            "average_subjects": False,
+            "skip_bad": False,
+            "min_ncsnr": None,
+            "conditions": "file",
+            "synthetic": False,
+        },
+        "stimuli": {"path": tmp_path / "videos", "annotations": None},
+        "networks": {
+            "include": ["default"],
+            "exclude": [],
+            "weights": "pretrained",
+            "seed": 0,
+            "skip_bad": False,
+            "rdms": None,
+            "own": {},
+        },
+        "analysis": {
+            "protocols": ["sound"],
+            "permutations": 1000,
+            "bootstraps": 1000,
+            "level": 0.95,
+            "compare_networks": True,
+            "halvings": 100,
+            "seed": 0,
+        },
+        "report": {"path": tmp_path / "report", "group_by": ["model_type", "arch_type"]},
+        "compute": {
+            "device": "cpu",
+            "memory": 8_000_000_000,
+            "scratch": 100_000_000_000,
+            "executor": "local",
+        },
+        "protocols": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "least", "below"),
+    [
+        ("networks", "seed", 0, -1),
+        ("analysis", "permutations", 1, 0),
+        ("analysis", "bootstraps", 0, -1),
+        ("analysis", "level", 0.001, 0),
+        ("analysis", "level", 0.999, 1),
+        ("analysis", "halvings", 0, -1),
+        ("analysis", "seed", 0, -1),
+    ],
+)
+def test_numbers_have_limits(tmp_path: Path, section: str, key: str, least: Any, below: Any) -> None:
+    study = study_of(tmp_path, f"[{section}]\n{key} = {least}\n")
+    assert getattr(getattr(study, section), key) == least
+    with pytest.raises(BadInput, match=f"study.toml: {section}.{key}: expected .*found {below}"):
+        study_of(tmp_path, f"[{section}]\n{key} = {below}\n")
+
+
+def test_the_noise_ceiling_snr_has_a_limit(tmp_path: Path) -> None:
+    brain = '[stimuli]\npath = "videos"\n[brain]\nmin_ncsnr = '
+    assert study_of(tmp_path, "0", brain).brain.min_ncsnr == 0
+    with pytest.raises(BadInput, match="brain.min_ncsnr"):
+        study_of(tmp_path, "-0.1", brain)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[analysis]\nprotocols = []\n", "analysis.protocols"),
+        ('[networks]\nweights = "trained"\n', "networks.weights: expected .*'pretrained' or 'random'"),
+        ('[compute]\ndevice = "gpu"\n', "compute.device"),
+        ('[compute]\nexecutor = "cluster"\n', "compute.executor: expected .*'local' or 'processes'"),
+        ('[report]\ngroup_by = ["colour"]\n', "report.group_by.0"),
+        ('[protocols.mine]\nbase = "rough"\n', "protocols.mine.base: expected .*'sound' or 'paper'"),
+    ],
+)
+def test_other_values_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        study_of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[analysis]\npermutation = 1\n", "unknown key 'analysis.permutation' .did you mean permutations"),
+        ("[analyses]\nseed = 1\n", "unknown key 'analyses' .did you mean analysis"),
+        ("[protocols.mine]\nbases = 'sound'\n", "unknown key 'protocols.mine.bases' .did you mean base"),
+        ("[networks.own.mine]\nsourc = 'timm'\n", "'networks.own.mine.*did you mean source|is missing"),
+    ],
+)
+def test_an_unknown_key_lists_near_ones(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        study_of(tmp_path, text)
+
+
+def test_a_missing_key_says_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"'stimuli.path' is missing \(folder of the videos or images\)"):
+        study_of(tmp_path, "", '[brain]\npath = "betas"\n[stimuli]\n')
+    with pytest.raises(BadInput, match="'stimuli' is missing$"):
+        study_of(tmp_path, "", '[brain]\npath = "betas"\n')
+
+
+BRAIN = '[stimuli]\npath = "videos"\n[brain]\n'
+
+
+def test_the_data_set_gives_the_defaults_of_its_keys(tmp_path: Path) -> None:
+    brain = study_of(tmp_path, 'kind = "rdms"\n', BRAIN).brain
+    assert (brain.version, brain.split, brain.regions) == (None, "test", "all")
+    own = study_of(tmp_path, 'version = "A"\nsplit = "train"\nregions = ["V1"]\n', BRAIN).brain
+    assert (own.version, own.split, own.regions) == ("A", "train", ["V1"])
+    assert study_of(tmp_path, 'split = "all"\n', BRAIN).brain.split == "all"
+    assert study_of(tmp_path, 'kind = "rdms"\nversion = "A"\n', BRAIN).brain.version is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('kind = "bms"\n', r"brain.kind: expected .*bmd or rdms.*found 'bms' \(did you mean bmd"),
+        ('version = "C"\n', "brain.version: expected A or B, found 'C'"),
+        ('split = "rest"\n', "brain.split: expected .*test.* or all, found 'rest'"),
+        ('kind = "bms"\nversion = "C"\nsplit = "rest"\n', "brain.kind"),
+        ('conditions = "any"\n', "brain.conditions: expected .*'file' or 'stimulus_order'"),
+    ],
+)
+def test_what_the_data_set_does_not_have_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        study_of(tmp_path, text, BRAIN)
+
+
+def test_paths_start_at_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA", "/data")
+    monkeypatch.setenv("HOME", "/home/me")
+    text = '[study]\nwarehouse = "${DATA}/w"\n[report]\npath = "~/r"\n[networks]\nrdms = "$DATA/m"\n'
+    study = study_of(tmp_path, text)
+    assert (study.study.warehouse, study.report.path) == (Path("/data/w"), Path("/home/me/r"))
+    assert (study.networks.rdms, study.stimuli.path) == (Path("/data/m"), tmp_path / "videos")
+    with pytest.raises(BadInput, match=r"report.path = '\$NOWHERE/r': found the variable \$NOWHERE is not"):
+        study_of(tmp_path, '[report]\npath = "$NOWHERE/r"\n')
+
+
+def test_files_that_are_no_study_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="none.toml: found No such file .*alignhouse init"):
+        read_study(tmp_path / "none.toml")
+    for content in (b"[brain", b"\xff\xfe"):
+        (tmp_path / "study.toml").write_bytes(content)
+        with pytest.raises(BadInput, match="study.toml: expected TOML"):
+            read_study(tmp_path / "study.toml")
+
+
+def test_names_may_be_one_or_several(tmp_path: Path) -> None:
+    study = study_of(tmp_path, '[networks]\ninclude = "AlexNet"\nexclude = "ResNet*"\n')
+    assert (study.networks.include, study.networks.exclude) == (["AlexNet"], ["ResNet*"])
+    assert [each.name for each in study.chosen_networks()] == ["AlexNet"]
+    both = study_of(tmp_path, '[networks]\nexclude = ["AlexNet"]\n').chosen_networks()
+    assert [each.name for each in both] == [name for name in select_names(["default"], ["AlexNet"], {})]
+    assert both[0] == catalog()[both[0].name]
+
+
+def test_a_protocol_of_ones_own_is_its_base_with_changes(tmp_path: Path) -> None:
+    text = (
+        '[analysis]\nprotocols = ["mine", "paper"]\n'
+        '[protocols.mine]\nbase = "paper"\ndescription = "ours"\nanalysis = {p_value = "plus_one"}\n'
+    )
+    found = study_of(tmp_path, text).resolved_protocols()
+    assert list(found) == ["mine", "paper"]
+    paper = shipped(["paper"])["paper"]
+    assert found["paper"] == paper
+    assert found["mine"].description == "ours"
+    assert found["mine"].extraction == paper.extraction
+    changed = {**paper.analysis.model_dump(), "p_value": "plus_one"}
+    assert found["mine"].analysis == AnalysisSettings.model_validate(changed)
+    plain = study_of(tmp_path, '[analysis]\nprotocols = "mine"\n[protocols.mine]\n').resolved_protocols()
+    sound = shipped(["sound"])["sound"]
+    assert plain["mine"].description == "sound, changed"
+    assert (plain["mine"].analysis, plain["mine"].extraction) == (sound.analysis, sound.extraction)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[analysis]\nprotocols = "soun"\n', r"no protocol is called 'soun' \(did you mean sound"),
+        ('[analysis]\nprotocols = "min"\n[protocols.mine]\n', "did you mean mine"),
+        (
+            '[analysis]\nprotocols = "paper"\n[protocols.paper]\n',
+            r"\[protocols.paper\]: .*name ships",
+        ),
+        (
+            '[analysis]\nprotocols = "mine"\n[protocols.mine]\nanalysis = {nul = "x"}\n',
+            r"\[protocols.mine\]: unknown key 'analysis.nul' .did you mean null",
+        ),
+        (
+            '[analysis]\nprotocols = "mine"\n[protocols.mine]\nextraction = {distanc = "x"}\n',
+            r"\[protocols.mine\]: unknown key 'extraction.distanc'",
+        ),
+    ],
+)
+def test_protocols_that_are_not_known_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        study_of(tmp_path, text).resolved_protocols()
+
+
+def test_only_protocols_that_ship_are_given_by_name() -> None:
+    assert list(shipped(list(shipped_protocols()))) == list(shipped_protocols())
+    with pytest.raises(BadInput, match=r"no protocol called 'soun' ships \(did you mean sound"):
+        shipped(["soun"])
+
+
+def test_the_command_line_changes_the_limits_that_it_names(tmp_path: Path) -> None:
+    study = study_of(tmp_path, '[compute]\nmemory = "2GB"\n')
+    assert with_compute(study, device=None, memory=None) is study
+    changed = with_compute(study, device="cuda:1", memory=None)
+    assert changed.compute.model_dump() == {**study.compute.model_dump(), "device": "cuda:1"}
+    assert changed.analysis == study.analysis
+    with pytest.raises(BadInput, match="on the command line: device"):
+        with_compute(study, device="gpu")
+
+
+def test_a_run_records_the_settings_and_the_data_set_in_words(tmp_path: Path) -> None:
+    study = study_of(tmp_path)
+    recorded = study.recorded()
+    words = recorded.pop("data_set")
+    assert recorded == study.model_dump(mode="json")
+    assert words["split"] == "of the test split"
+    assert "version B" in words["methods"]
