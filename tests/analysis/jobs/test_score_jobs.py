@@ -40,7 +40,7 @@ def place(scope: Scope) -> dict[str, Any]:
 
 
 def rows(artifact: Artifact) -> list[dict[str, Any]]:
-    return artifact.table_rows().to_dicts()
+    return artifact.rows().to_dicts()
 
 
 def scored(stored: Stored, scope: Scope) -> dict[str, list[Artifact]]:
@@ -140,7 +140,7 @@ def test_networks_scored_alone_have_the_scores_that_they_have_together(stored: S
         batch = rsa_batch(scope, [model], stored.brains, permutations=K, seed=SEED, memory=MEMORY)
         [alone] = artifacts_of(stored.root / "alone", batch).values()
         for table, values in (("alignment", ["rho"]), ("significance", ["statistic", "p_value"])):
-            ours, theirs = (facts_of(each, table).table_rows() for each in (alone, together[model.name]))
+            ours, theirs = (facts_of(each, table).rows() for each in (alone, together[model.name]))
             assert ours.drop(values).equals(theirs.drop(values))
             np.testing.assert_allclose(ours.select(values), theirs.select(values), atol=1e-6)
 

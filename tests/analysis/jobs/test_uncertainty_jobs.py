@@ -67,7 +67,7 @@ def inputs(stored: Stored, model: Model) -> dict[str, str]:
 
 
 def rows(artifact: Artifact) -> list[dict[str, Any]]:
-    return artifact.table_rows().to_dicts()
+    return artifact.rows().to_dicts()
 
 
 def same(found: Sequence[dict[str, Any]], wanted: Sequence[dict[str, Any]]) -> None:
