@@ -149,7 +149,9 @@ def test_a_network_of_other_conditions_fails_by_its_name(stored: Stored, scope: 
     rdms = store_rdms(stored.root, {"layer": ["x"]}, stored.model_rdms["c"], CONDITIONS[::-1])
     odd = Model("odd", rdms, "")
     batch = rsa_batch(scope, [odd], stored.brains, permutations=K, seed=SEED, memory=MEMORY)
-    with pytest.raises(BadInput, match="RDMs of odd and of region V1 differ, first at place 1.*0001.*0010"):
+    with pytest.raises(
+        BadInput, match="RDMs of odd and of region V1 differ, first at position 1.*0001.*0010"
+    ):
         artifacts_of(stored.root, batch)
 
 
