@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from small_batches import batch_of, made
 
 from alignhouse.warehouse import BrokenWarehouse
-from alignhouse.warehouse.artifacts import hive, load, read_metadata
+from alignhouse.warehouse.artifacts import FOLDERS, files, hive, load, read_metadata
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema, vector_table
@@ -142,3 +143,55 @@ def test_vectors_of_another_length_than_the_schema_says_are_refused() -> None:
     schema = vector_schema({"subject": pa.string()}, "beta", 3, np.float32)
     with pytest.raises(ValueError, match=r"expected \(n_rows, 3\)"):
         vector_batch(schema, {"subject": ["a"]}, np.zeros((1, 4), np.float32))
+
+
+def encodings(path: Path) -> dict[str, tuple[str, str, bool]]:
+    """Column -> compression, the encoding of its values, and whether it has statistics."""
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    return {
+        each.path_in_schema: (each.compression, " ".join(each.encodings), each.is_stats_set)
+        for each in columns
+    }
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_floats_are_split_into_bytes_where_they_are_compressed(tmp_path: Path, compress: bool) -> None:
+    table = vector_table({"subject": ["a", "b"]}, "rdm", np.arange(6.0).reshape(2, 3))
+    output = Output(("rdms",), table, compress=compress)
+    [artifact] = made(tmp_path, batch_of(Job("m", 1, {"compress": compress}, {}, ""), output))
+    found = encodings(artifact.file)
+    assert {kind for kind, _, _ in found.values()} == {"ZSTD" if compress else "UNCOMPRESSED"}
+    assert ("BYTE_STREAM_SPLIT" in found["rdm.list.element"][1]) == compress
+    assert "DICTIONARY" in found["subject"][1]
+    assert found["subject"][2]
+    assert not found["rdm.list.element"][2], "the smallest number of a vector says nothing about its rows"
+
+
+def test_plain_columns_have_statistics_and_split_floats(tmp_path: Path) -> None:
+    output = Output(("facts",), pa.table({"roi": ["V1"], "rho": [0.5], "n": [3]}))
+    [artifact] = made(tmp_path, batch_of(Job("m", 1, {}, {}, ""), output))
+    found = encodings(artifact.file)
+    assert "BYTE_STREAM_SPLIT" in found["rho"][1]
+    assert all(has_statistics for _, _, has_statistics in found.values())
+
+
+def test_some_columns_of_a_table_are_read(tmp_path: Path) -> None:
+    output = Output(("facts",), pa.table({"roi": ["V1"], "rho": [0.5]}))
+    [artifact] = made(tmp_path, batch_of(Job("m", 1, {}, {}, ""), output))
+    assert artifact.table_rows(["rho"]).to_dicts() == [{"rho": 0.5}]
+    assert artifact.table_rows().to_dicts() == [{"roi": "V1", "rho": 0.5}]
+
+
+def test_files_of_every_kind_are_found(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "sub" / "a.parquet" for folder in FOLDERS]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert [path.relative_to(tmp_path).parts[0] for path in files(tmp_path)] == [
+        "betas",
+        "rdms",
+        "nulls",
+        "bootstraps",
+        "facts",
+    ]
