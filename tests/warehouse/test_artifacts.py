@@ -179,8 +179,8 @@ def test_plain_columns_have_statistics_and_split_floats(tmp_path: Path) -> None:
 def test_some_columns_of_a_table_are_read(tmp_path: Path) -> None:
     output = Output(("facts",), pa.table({"roi": ["V1"], "rho": [0.5]}))
     [artifact] = made(tmp_path, batch_of(Job("m", 1, {}, {}, ""), output))
-    assert artifact.table_rows(["rho"]).to_dicts() == [{"rho": 0.5}]
-    assert artifact.table_rows().to_dicts() == [{"roi": "V1", "rho": 0.5}]
+    assert artifact.rows(["rho"]).to_dicts() == [{"rho": 0.5}]
+    assert artifact.rows().to_dicts() == [{"roi": "V1", "rho": 0.5}]
 
 
 def test_files_of_every_kind_are_found(tmp_path: Path) -> None:
