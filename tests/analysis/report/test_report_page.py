@@ -204,7 +204,9 @@ def test_a_figure_that_fails_leaves_the_old_page(content: Content, write: Write,
 
 
 def test_the_same_content_gives_the_same_page(content: Content, write: Write, tmp_path: Path) -> None:
-    one, two = (write(content(), tmp_path / name, briefly=True, n_figures=1).read_bytes() for name in ("one", "two"))
+    one, two = (
+        write(content(), tmp_path / name, briefly=True, n_figures=1).read_bytes() for name in ("one", "two")
+    )
     assert one == two
 
 
