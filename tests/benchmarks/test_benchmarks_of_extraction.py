@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
+import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+from alignhouse.demo.clips import write_clip
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-def run(script: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), *arguments], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a benchmark in this process, which has loaded its libraries before; returns what it prints."""
+
+    def ran(script: str, *arguments: str) -> str:
+        path = BENCHMARKS / script
+        monkeypatch.setattr(sys, "argv", [str(path), *arguments])
+        monkeypatch.syspath_prepend(str(path.parent))
+        capsys.readouterr()
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    return ran
 
 
-def test_the_study_of_all_networks_is_one_command_on_any_device(tmp_path: Path) -> None:
+def test_the_study_of_all_networks_is_one_command_on_any_device(
+    run: Callable[..., str], tmp_path: Path
+) -> None:
     table = tmp_path / "table.csv"
-    options = ["--device", "cpu", "--networks", "AlexNet,x3d_s", "--stimuli", "4", "--frames", "3"]
+    options = ["--device", "cpu", "--networks", "AlexNet,x3d_s", "--stimuli", "4", "--frames", "2"]
     said = run("gpu_study/run.py", str(table), *options, "--compared", "AlexNet")
     with table.open(newline="") as file:
         rows = {row["network"]: row for row in csv.DictReader(file)}
@@ -34,7 +47,7 @@ def test_the_study_of_all_networks_is_one_command_on_any_device(tmp_path: Path) 
     assert "2 networks, 4 stimuli" in said
 
 
-def test_one_network_is_measured_and_held_to_the_plain_way() -> None:
+def test_one_network_is_measured_and_held_to_the_plain_way(run: Callable[..., str]) -> None:
     found = json.loads(run("extraction/one_network.py", "AlexNet", "--frames", "2", "--plain"))
     assert found["layers"]["sound"]["classifier.6"] == 1000
     assert len(found["layers"]["sound"]) == 14
@@ -42,12 +55,30 @@ def test_one_network_is_measured_and_held_to_the_plain_way() -> None:
     assert found["peak_megabytes"] > 100
 
 
-def test_both_ways_from_videos_to_rdms_give_the_same(test_data: Path, tmp_path: Path) -> None:
+@pytest.fixture(params=["short", pytest.param("real", marks=pytest.mark.slow)])
+def videos(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder of six generated clips of four frames, or of the clips of the test data."""
+    if request.param == "real":
+        test_data: Path = request.getfixturevalue("test_data")
+        return test_data / "paper_parity" / "clips"
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for index in range(6):
+        frames = np.random.default_rng(index).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+        large = frames.repeat(16, axis=1).repeat(16, axis=2)
+        write_clip(large, 24, folder / f"{1001 + index}.mp4")
+    return folder
+
+
+def test_both_ways_from_videos_to_rdms_give_the_same(
+    run: Callable[..., str], videos: Path, tmp_path: Path
+) -> None:
     found = {}
     for way in ("straightforward", "engine"):
         out = tmp_path / f"{way}.npz"
-        clips = str(test_data / "paper_parity" / "clips")
-        result = json.loads(run("extraction/one_way.py", way, "AlexNet", clips, str(out), "--count", "6"))
+        result = json.loads(
+            run("extraction/one_way.py", way, "AlexNet", str(videos), str(out), "--count", "6")
+        )
         assert result["stimuli"] == 6
         with np.load(out) as rdms:
             found[way] = dict(rdms)
@@ -57,7 +88,7 @@ def test_both_ways_from_videos_to_rdms_give_the_same(test_data: Path, tmp_path: 
         np.testing.assert_allclose(rdm, found["straightforward"][layer][upper], atol=1e-4)
 
 
-def test_the_rdm_stage_is_that_of_scikit_learn() -> None:
+def test_the_rdm_stage_is_that_of_scikit_learn(run: Callable[..., str]) -> None:
     said = run("extraction/rdm_stage.py", "--stimuli", "12", "--width", "3000", "--rounds", "1")
     assert "PCA, then 1 - Pearson, n = 12, D = 3,000" in said
     differences = [float(line.rsplit("Gram ", 1)[1]) for line in said.splitlines() if "Gram" in line]

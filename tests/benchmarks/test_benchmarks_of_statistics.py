@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
+import runpy
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,24 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "statistics"
 
 
-def run(script: str, *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / script), *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a benchmark in this process, which has loaded its libraries before; returns what it prints."""
+
+    def ran(script: str, *arguments: str) -> str:
+        path = BENCHMARKS / script
+        monkeypatch.setattr(sys, "argv", [str(path), *arguments])
+        # For the processes that a benchmark starts.
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path for path in sys.path if path))
+        monkeypatch.syspath_prepend(str(path.parent))
+        capsys.readouterr()
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    return ran
 
 
-def test_scores_permutations_and_bootstraps_beside_scipy_and_rsatoolbox() -> None:
+def test_scores_permutations_and_bootstraps_beside_scipy_and_rsatoolbox(run: Callable[..., str]) -> None:
     pytest.importorskip("rsatoolbox")
     sizes = ["--stimuli", "12", "--layers", "20", "--regions", "2", "--brains", "6"]
     little = ["--permutations", "50", "--draws", "20", "--rounds", "1", "--scipy-pairs", "10"]
@@ -37,7 +44,7 @@ def test_scores_permutations_and_bootstraps_beside_scipy_and_rsatoolbox() -> Non
     assert "dual bootstrap, 20 draws" in said
 
 
-def test_the_command_is_measured_on_a_stored_study(tmp_path: Path) -> None:
+def test_the_command_is_measured_on_a_stored_study(run: Callable[..., str], tmp_path: Path) -> None:
     study = tmp_path / "study"
     sizes = ["--stimuli", "8", "--networks", "4", "--layers", "6", "--regions", "2", "--brains", "5"]
     run("generate.py", str(study), *sizes, "--permutations", "20", "--draws", "20")
@@ -47,7 +54,7 @@ def test_the_command_is_measured_on_a_stored_study(tmp_path: Path) -> None:
     assert "analyse rsa, once more: median" in said
 
 
-def test_many_stimuli_are_scored_from_what_was_stored(tmp_path: Path) -> None:
+def test_many_stimuli_are_scored_from_what_was_stored(run: Callable[..., str], tmp_path: Path) -> None:
     sizes = ["--stimuli", "9", "--networks", "3", "--layers", "7", "--regions", "2", "--brains", "5"]
     assert "stored 3 networks and 2 regions" in run("many_stimuli.py", str(tmp_path), *sizes, "--store")
     said = run("many_stimuli.py", str(tmp_path), *sizes, "--permutations", "20")

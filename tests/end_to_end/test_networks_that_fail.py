@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,46 +11,100 @@ import pytest
 from alignhouse.warehouse import Warehouse
 
 
-@pytest.fixture
-def networks(study: Any) -> Any:
-    """A study of two untrained networks; one of them has the same pattern for every stimulus."""
+@dataclass(frozen=True)
+class Fails:
+    """A study in which one network gives the same pattern for every stimulus, from one layer on.
+
+    networks : the study's section on networks. good, bad : how results name the two networks.
+    """
+
+    networks: str
+    good: str
+    bad: str
+    first_layer: str
+    layers: tuple[str, ...]
+
+
+IN_SMALL = Fails(
+    networks="""include = []
+[networks.own.good]
+source = "function"
+id = "good_and_flat:good"
+[networks.own.flat]
+source = "function"
+id = "good_and_flat:flat"
+""",
+    good="good",
+    bad="flat",
+    first_layer="3",
+    layers=("3", "4"),
+)
+IN_FULL = Fails(
+    networks='include = ["AlexNet", "repvgg_a2"]\nweights = "random"',
+    good="AlexNet-random0",
+    bad="repvgg_a2-random0",
+    first_layer="stages_2",
+    layers=("final_conv", "stages_2", "stages_3"),
+)
+FUNCTIONS = """
+import torch
+from torch import nn
+
+def transform(image):
+    return torch.frombuffer(bytearray(image.resize((4, 4)).tobytes()), dtype=torch.uint8).view(3, 16, 1) / 255
+
+def good():
+    return nn.Sequential(nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 9)), transform, "good"
+
+def flat():
+    module = nn.Sequential(
+        nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 9), nn.Linear(9, 5)
+    )
+    module[3].weight.data.zero_()
+    return module, transform, "flat"
+"""
+
+
+@pytest.mark.parametrize(
+    "case", [IN_SMALL, pytest.param(IN_FULL, marks=pytest.mark.slow)], ids=["small", "full"]
+)
+def test_one_network_that_fails_does_not_stop_the_others(study: Any, case: Fails) -> None:
     shutil.rmtree(study.folder / "models")
-    study.change('rdms = "models"', 'include = ["AlexNet", "repvgg_a2"]\nweights = "random"')
-    return study
-
-
-def test_one_network_that_fails_does_not_stop_the_others(networks: Any) -> None:
-    run = networks.run()
+    study.change('rdms = "models"', case.networks)
+    (study.folder / "good_and_flat.py").write_text(FUNCTIONS, encoding="utf-8")
+    run = study.run()
     assert run.returncode == 1, run.stderr
-    assert run.stderr.count("Failed: repvgg_a2-random0: layer stages_2: expected features that differ") == 1
-    assert "Failed:\n  repvgg_a2-random0: layer stages_2" in run.stdout
-    assert "networks that failed: 1: found repvgg_a2-random0 (the others are done" in run.stderr
-    with Warehouse.open(networks.warehouse) as opened:
+    told = f"{case.bad}: layer {case.first_layer}"
+    assert run.stderr.count(f"Failed: {told}: expected features that differ") == 1
+    assert f"Failed:\n  {told}" in run.stdout
+    assert f"networks that failed: 1: found {case.bad} (the others are done" in run.stderr
+    with Warehouse.open(study.warehouse) as opened:
         scored = opened.sql("select distinct protocol, model from alignment order by all").fetchall()
         known = opened.sql("select model from model").fetchall()
-    assert scored == [("paper", "AlexNet-random0"), ("sound", "AlexNet-random0")]
-    assert known == [("AlexNet-random0",)]
-    again = networks.run()
+    assert scored == [("paper", case.good), ("sound", case.good)]
+    assert known == [(case.good,)]
+    again = study.run()
     assert again.returncode == 1, "it is tried again, and told again"
     assert "Nothing to do" in again.stdout
-    networks.change('weights = "random"', 'weights = "random"\nskip_bad = true')
-    mended = networks.run()
+    study.change("include = [", "skip_bad = true\ninclude = [")
+    mended = study.run()
     assert mended.returncode == 0, mended.stderr
     for protocol in ("sound", "paper"):
-        skipped = f"Skipped layers of repvgg_a2-random0, protocol {protocol}: final_conv, stages_2, stages_3"
+        skipped = f"Skipped layers of {case.bad}, protocol {protocol}: {', '.join(case.layers)}"
         assert skipped in mended.stderr
-    assert "Extracting RDMs of networks: 2 to do, 2 done before" in mended.stderr, "AlexNet had no bad layer"
-    with Warehouse.open(networks.warehouse) as opened:
-        found = opened.sql("select distinct layer from layer where model like 'repvgg%'").fetchall()
+    assert "Extracting RDMs of networks: 2 to do, 2 done before" in mended.stderr, "one has no bad layer"
+    with Warehouse.open(study.warehouse) as opened:
+        found = opened.sql(f"select distinct layer from layer where model = '{case.bad}'").fetchall()
     layers = {layer for (layer,) in found}
     assert layers
-    assert not layers & {"final_conv", "stages_2", "stages_3"}
+    assert not layers & set(case.layers)
 
 
-def test_a_dry_run_estimates_and_changes_nothing(networks: Any) -> None:
-    networks.change('"repvgg_a2"', '"ResNet34"')
-    networks.file.write_text(networks.file.read_text() + '[compute]\nscratch = "5GB"\n')
-    dry = networks.alignhouse("ingest", "networks", "study.toml", "--dry-run", "--stimuli", "1102")
+def test_a_dry_run_estimates_and_changes_nothing(study: Any) -> None:
+    shutil.rmtree(study.folder / "models")
+    study.change('rdms = "models"', 'include = ["AlexNet", "ResNet34"]\nweights = "random"')
+    study.file.write_text(study.file.read_text() + '[compute]\nscratch = "5GB"\n')
+    dry = study.alignhouse("ingest", "networks", "study.toml", "--dry-run", "--stimuli", "1102")
     assert dry.returncode == 0, dry.stderr
     rows = {line.split()[0]: line.split() for line in dry.stdout.splitlines() if line.split()}
     # Explicit layers: 14 of AlexNet under sound, 7 of them under paper; a feature has four bytes.
@@ -57,4 +112,4 @@ def test_a_dry_run_estimates_and_changes_nothing(networks: Any) -> None:
     assert int(rows["AlexNet"][-1]) > 1, "9 GB do not fit into 5"
     assert "2 networks, 1,102 stimuli, protocols sound, paper" in dry.stdout
     assert "Allowed: 5.0 GB of scratch, 8.0 GB of memory." in dry.stdout
-    assert not networks.warehouse.exists()
+    assert not study.warehouse.exists()

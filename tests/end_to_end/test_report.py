@@ -17,9 +17,17 @@ from alignhouse.analysis.report import pictures
 
 
 @pytest.fixture
-def reported(copy_finished: Callable[..., Any]) -> Any:
-    """The finished study with its report."""
+def reported(in_one_format: None, copy_finished: Callable[..., Any]) -> Any:
+    """The finished study with its report, every figure as SVG."""
     return copy_finished(arguments=("run", "study.toml"))
+
+
+@pytest.fixture
+def reported_in_full(finished: Any) -> Any:
+    """The finished study with its report, every figure in every format."""
+    done = finished.alignhouse("run", "study.toml")
+    assert done.returncode == 0, done.stderr
+    return finished
 
 
 @pytest.fixture
@@ -36,7 +44,11 @@ def two_figures(in_one_format: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:2])
 
 
-def test_the_report_is_one_page_that_says_what_its_numbers_are(reported: Any) -> None:
+@pytest.mark.parametrize("made", ["reported", pytest.param("reported_in_full", marks=pytest.mark.slow)])
+def test_the_report_is_one_page_that_says_what_its_numbers_are(
+    made: str, request: pytest.FixtureRequest
+) -> None:
+    reported = request.getfixturevalue(made)
     page = (reported.folder / "report" / "index.html").read_text(encoding="utf-8")
     assert page.count("synthetic brains") > 10
     for text in ("V1", "EBA", "my_own", "sound", "paper", "rows_and_columns", "sub-01_roi-lEBA"):

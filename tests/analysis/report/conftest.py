@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 
 from alignhouse.analysis.figures.best_layer import best_layer_by_group
 from alignhouse.analysis.figures.catalog import Drawn
+from alignhouse.analysis.report import pictures
 from alignhouse.analysis.report.content import ReportContent
 from alignhouse.analysis.report.page import write_report
 from alignhouse.analysis.report.pictures import Planned
@@ -116,10 +118,26 @@ def content() -> Content:
 
 @pytest.fixture(scope="session")
 def write() -> Callable[..., Path]:
-    """`write(content, folder)`: the page, with two figures per protocol from the content's own frames."""
+    """`write(content, folder)`: the page, with two figures a protocol that are drawn from its own frames.
 
-    def written(made: ReportContent, folder: Path, progress: Progress | None = None) -> Path:
-        return write_report(made, folder, progress, figures=_figures(made))
+    briefly : writes figures as SVG alone, for tests whose subject is not the files of the figures.
+    n_figures : draws only so many figures a protocol.
+    """
+
+    def written(
+        made: ReportContent,
+        folder: Path,
+        progress: Progress | None = None,
+        *,
+        briefly: bool = False,
+        n_figures: int = 2,
+    ) -> Path:
+        figures = {protocol: planned[:n_figures] for protocol, planned in _figures(made).items()}
+        with pytest.MonkeyPatch.context() as patch:
+            if briefly:
+                patch.setattr(pictures, "FORMATS", ("svg",))
+                patch.setattr(pictures, "MOST_BYTES_OF_SVG", sys.maxsize)
+            return write_report(made, folder, progress, figures=figures)
 
     return written
 

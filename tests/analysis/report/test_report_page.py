@@ -16,6 +16,7 @@ from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.progress import Silent
 
 FILES = [".made-from", "data", "figures", "index.html"]
+REMARK = "synthetic brains, random weights"
 Content = Callable[..., Any]
 Read = Callable[[str], Any]
 Write = Callable[..., Path]
@@ -23,25 +24,40 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def written(content: Content, write: Write, read: Read, tmp_path: Path) -> Callable[..., Any]:
+    """A page with one figure a protocol as SVG, for tests whose subject is not the figures."""
+
     def made(**fields: Any) -> Any:
-        return read(write(content(**fields), tmp_path).read_text(encoding="utf-8"))
+        page = write(content(**fields), tmp_path, briefly=True, n_figures=1)
+        return read(page.read_text(encoding="utf-8"))
 
     return made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def folder(content: Content, write: Write, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a page that is written once in full: two figures, each in every format."""
+    folder = tmp_path_factory.mktemp("report")
+    write(content(remark=REMARK), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(read: Read, folder: Path) -> Any:
+    """The page in `folder`."""
+    return read((folder / "index.html").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
 def two_protocols(
     content: Content, write: Write, read: Read, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:
     """A page with both protocols, written once."""
     made = content(protocols=("paper", "sound"))
-    return read(write(made, tmp_path_factory.mktemp("report")).read_text(encoding="utf-8"))
+    return read(write(made, tmp_path_factory.mktemp("report"), briefly=True).read_text(encoding="utf-8"))
 
 
-def test_the_page_loads_nothing_and_links_only_to_files_beside_it(
-    written: Callable[..., Any], tmp_path: Path
-) -> None:
-    page = written(remark="random weights")
+def test_the_page_loads_nothing_and_links_only_to_files_beside_it(whole: Any, folder: Path) -> None:
+    page = whole
     loaded = [
         given[name] for _, given in page.elements for name in ("src", "srcset", "data") if name in given
     ]
@@ -49,13 +65,13 @@ def test_the_page_loads_nothing_and_links_only_to_files_beside_it(
     assert all(each.startswith("data:image/") for each in loaded)
     beside = [link for link in page.links if not link.startswith(("data:", "#"))]
     assert len(beside) > 6
-    assert all((tmp_path / link).is_file() for link in beside)
+    assert all((folder / link).is_file() for link in beside)
     assert "url(" not in page.texts["style"][0]
     assert "@import" not in page.texts["style"][0]
 
 
-def test_the_policy_lets_only_the_pages_own_style_and_script_run(written: Callable[..., Any]) -> None:
-    page = written()
+def test_the_policy_lets_only_the_pages_own_style_and_script_run(whole: Any) -> None:
+    page = whole
     [policy] = [
         given["content"] for _, given in page.elements if given.get("http-equiv") == "Content-Security-Policy"
     ]
@@ -68,33 +84,33 @@ def test_the_policy_lets_only_the_pages_own_style_and_script_run(written: Callab
         assert rules[rule] == f"'sha256-{digest}'"
 
 
-def test_figures_are_in_the_page_and_beside_it(written: Callable[..., Any], tmp_path: Path) -> None:
-    page = written()
-    images = [given["src"] for tag, given in page.elements if tag == "img"]
-    kept = {path.read_bytes() for path in (tmp_path / "figures").iterdir()}
+def test_figures_are_in_the_page_and_beside_it(whole: Any, folder: Path) -> None:
+    images = [given["src"] for tag, given in whole.elements if tag == "img"]
+    kept = {path.read_bytes() for path in (folder / "figures").iterdir()}
     assert all(base64.b64decode(each.partition(",")[2]) in kept for each in images)
-    suffixes = sorted(path.suffix for path in (tmp_path / "figures").iterdir())
+    suffixes = sorted(path.suffix for path in (folder / "figures").iterdir())
     assert suffixes == sorted([".pdf", ".png", ".svg"] * 2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+    assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
 def test_a_figure_of_many_points_is_in_the_page_as_pixels(
-    written: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    whole: Any, content: Content, write: Write, read: Read, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def kinds(page: Any) -> set[str]:
         return {given["src"].partition(";")[0] for tag, given in page.elements if tag == "img"}
 
-    assert kinds(written()) == {"data:image/svg+xml"}
+    assert kinds(whole) == {"data:image/svg+xml"}
     monkeypatch.setattr("alignhouse.analysis.report.pictures.MOST_BYTES_OF_SVG", 10)
-    assert kinds(written()) == {"data:image/png"}
+    page = write(content(), tmp_path, n_figures=1)
+    assert kinds(read(page.read_text(encoding="utf-8"))) == {"data:image/png"}
 
 
-def test_the_remark_is_in_the_banner_and_in_every_caption(written: Callable[..., Any]) -> None:
-    page = written(remark="synthetic brains, random weights")
+def test_the_remark_is_in_the_banner_and_in_every_caption(whole: Any) -> None:
+    page = whole
     captions = page.texts["caption"] + page.texts["figcaption"]
     assert len(captions) == 2 + 11
-    assert all("synthetic brains, random weights" in caption for caption in captions)
-    assert page.texts["strong"] == ["synthetic brains, random weights"] * (1 + len(captions))
+    assert all(REMARK in caption for caption in captions)
+    assert page.texts["strong"] == [REMARK] * (1 + len(captions))
     first_in_body = page.elements[[tag for tag, _ in page.elements].index("body") + 1]
     assert first_in_body[1]["class"] == "banner"
 
@@ -134,9 +150,9 @@ def test_headings_go_down_one_level_at_a_time_and_anchors_exist(two_protocols: A
     assert all(given["alt"] for tag, given in page.elements if tag == "img")
 
 
-def test_the_summary_names_the_best_network_of_each_region_group(written: Callable[..., Any]) -> None:
+def test_the_summary_names_the_best_network_of_each_region_group(whole: Any) -> None:
     # TSN: rho .30 in V1, .29 in V2, .28 in MT.
-    sentences = written().texts["li"]
+    sentences = whole.texts["li"]
     assert "3 networks, 3 regions, 10 subjects." in sentences
     assert any("TSN with V1, at layer fc (rho = 0.300, p < 0.001)" in each for each in sentences)
     of_ceiling = "lower noise ceiling 0.350, 84 % of it"
@@ -178,17 +194,19 @@ def test_empty_frames_still_make_a_page(written: Callable[..., Any]) -> None:
 
 
 def test_a_figure_that_fails_leaves_the_old_page(content: Content, write: Write, tmp_path: Path) -> None:
-    page = write(content(), tmp_path)
+    page = write(content(), tmp_path, briefly=True, n_figures=1)
     before = page.read_bytes()
     broken = content(title="new").best_layer.with_columns(rho=float("nan"))
     with pytest.raises(BadInput, match="best_layer.*NaN"):
-        write(content(title="new", best_layer=broken), tmp_path)
+        write(content(title="new", best_layer=broken), tmp_path, briefly=True, n_figures=1)
     assert page.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
 
 
 def test_the_same_content_gives_the_same_page(content: Content, write: Write, tmp_path: Path) -> None:
-    one, two = (write(content(), tmp_path / name).read_bytes() for name in ("one", "two"))
+    one, two = (
+        write(content(), tmp_path / name, briefly=True, n_figures=1).read_bytes() for name in ("one", "two")
+    )
     assert one == two
 
 
@@ -202,7 +220,7 @@ def test_progress_counts_every_figure_and_the_page(content: Content, write: Writ
         def job_done(self) -> None:
             told.append("done")
 
-    write(content(), tmp_path, Told())
+    write(content(), tmp_path, Told(), briefly=True)
     assert told == ["3 to do", "done", "done", "done"]
 
 
@@ -213,7 +231,7 @@ def test_only_leftovers_of_a_killed_report_are_removed(
     ended.wait()
     for name in (f".making-{ended.pid}", ".making-1", ".making-notes", "mine"):
         (tmp_path / name).mkdir()
-    write(content(), tmp_path)
+    write(content(), tmp_path, briefly=True, n_figures=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         [*FILES, ".making-1", ".making-notes", "mine"]
     )

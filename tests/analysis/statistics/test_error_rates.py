@@ -67,14 +67,17 @@ def test_published_tests_have_too_many_false_positives_over_2000_studies(
         assert found[test] > 0.06, test
 
 
+@pytest.mark.parametrize("n_studies", [40, pytest.param(100, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("resampled", "n_stimuli", "n_subjects"), [("stimuli", 30, 3), ("subjects", 15, 30), ("both", 24, 8)]
 )
-def test_intervals_have_about_the_nominal_coverage(resampled: str, n_stimuli: int, n_subjects: int) -> None:
-    held = coverage(resampled, 100, n_stimuli=n_stimuli, n_subjects=n_subjects, draws=200)
+def test_intervals_have_about_the_nominal_coverage(
+    resampled: str, n_stimuli: int, n_subjects: int, n_studies: int
+) -> None:
+    held = coverage(resampled, n_studies, n_stimuli=n_stimuli, n_subjects=n_subjects, draws=200)
     assert set(held) == {"percentile", "bias_corrected"} | ({"dual"} if resampled == "both" else set())
     for method, share in held.items():
-        assert share >= 0.95 - spread(100, 0.95), method
+        assert share >= 0.95 - spread(n_studies, 0.95), method
 
 
 @pytest.mark.slow

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
 from features_plainly import outputs, sources
 from PIL import Image
+from torch import nn
 
 from alignhouse.ingest.features.extract import extract_rdms
 from alignhouse.ingest.features.recipe import NetworkRdms
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.build import build
-from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 
 SOUND = ExtractionSettings(
@@ -61,14 +65,87 @@ def noise_videos() -> list[np.ndarray]:
     ]
 
 
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(8, id="thin"), pytest.param(1, id="full", marks=pytest.mark.slow)],
+)
+def thinner(request: pytest.FixtureRequest) -> int:
+    """How many times fewer channels the AlexNet of the tests has than the published one."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="session")
-def alexnet() -> torch.nn.Module:
-    return build(catalog()["AlexNet"], weights="random")
+def alexnet(thinner: int) -> torch.nn.Module:
+    return _alexnet(thinner)
+
+
+@pytest.fixture
+def own_alexnet(alexnet: torch.nn.Module) -> torch.nn.Module:
+    """A copy of `alexnet` whose weights a test may change."""
+    return copy.deepcopy(alexnet)
 
 
 @pytest.fixture(scope="session")
 def x3d() -> torch.nn.Module:
-    return build(catalog()["x3d_s"], weights="random")
+    return _built("x3d_s")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        "thin AlexNet",
+        "small x3d_s",
+        pytest.param("AlexNet", marks=pytest.mark.slow),
+        pytest.param("x3d_s", marks=pytest.mark.slow),
+    ],
+)
+def network_and_module(request: pytest.FixtureRequest) -> tuple[Network, torch.nn.Module]:
+    """A network of frames and one of clips: with few channels or pixels, or as published."""
+    size, _, name = request.param.rpartition(" ")
+    network = catalog()[name]
+    if name == "AlexNet":
+        return network, _alexnet(8 if size else 1)
+    changes = {"resize": 64, "crop": 64} if size else {}
+    return network.model_copy(update=changes), _built(name)
+
+
+@cache
+def _built(name: str) -> torch.nn.Module:
+    return build(catalog()[name], weights="random")
+
+
+@cache
+def _alexnet(thinner: int) -> torch.nn.Module:
+    """torchvision's AlexNet, with channels divided by `thinner` (1 or 8); it has the same layers and maps."""
+    if thinner == 1:
+        return _built("AlexNet")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return ThinAlexNet(thinner).eval().requires_grad_(False)
+
+
+class ThinAlexNet(torch.nn.Module):
+    """torchvision's AlexNet with fewer channels."""
+
+    def __init__(self, thinner: int) -> None:
+        super().__init__()
+        a, b, c, d, wide = (channels // thinner for channels in (64, 192, 384, 256, 4096))
+        self.features = nn.Sequential(
+            *(nn.Conv2d(3, a, 11, stride=4, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, stride=2)),
+            *(nn.Conv2d(a, b, 5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, stride=2)),
+            *(nn.Conv2d(b, c, 3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(c, d, 3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(d, d, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(3, stride=2)),
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d((6, 6))
+        self.classifier = nn.Sequential(
+            *(nn.Dropout(), nn.Linear(d * 6 * 6, wide), nn.ReLU(inplace=True)),
+            *(nn.Dropout(), nn.Linear(wide, wide), nn.ReLU(inplace=True), nn.Linear(wide, 1000)),
+        )
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        pooled = torch.flatten(self.avgpool(self.features(frames)), 1)
+        return self.classifier(pooled)  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="session")

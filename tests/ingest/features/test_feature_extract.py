@@ -17,8 +17,7 @@ from alignhouse.ingest.features.extract import extract_rdms, extract_rdms_togeth
 from alignhouse.ingest.features.projection import project
 from alignhouse.ingest.features.recipe import NetworkRdms, effective_components
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.ingest.models.build import build
-from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -54,13 +53,16 @@ def test_centring_across_stimuli_is_applied_on_demand(
 
 def test_pca_is_scikit_learns_with_at_most_stimuli_minus_two_components(
     alexnet: torch.nn.Module,
+    thinner: int,
     noise_videos: list[np.ndarray],
     alexnet_features: dict[str, np.ndarray],
     tmp_path: Path,
 ) -> None:
     settings = ExtractionSettings(reduction="pca")
     videos = [*sources(noise_videos), lambda: noise_videos[0][:, ::-1].copy()]
-    result = extract_rdms(catalog()["AlexNet"], alexnet, videos, settings, scratch=tmp_path, memory=5e6)
+    result = extract_rdms(
+        catalog()["AlexNet"], alexnet, videos, settings, scratch=tmp_path, memory=5e6 / thinner
+    )
     assert set(result.notes["pca_components"].values()) == {3}
     small = extract_rdms(catalog()["AlexNet"], alexnet, videos[:4], settings, scratch=tmp_path)
     layer = small.layers[-1]
@@ -163,8 +165,10 @@ def test_paths_are_decoded_and_name_the_stimulus_in_errors(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_layer_that_dies_names_layer_and_stimulus(noise_videos: list[np.ndarray], tmp_path: Path) -> None:
-    module = build(catalog()["AlexNet"], weights="random")
+def test_a_layer_that_dies_names_layer_and_stimulus(
+    own_alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
+) -> None:
+    module = own_alexnet
     dying: Any = module.get_submodule("features.10")
     dying.weight.data.zero_()
     dying.bias.data.fill_(-1.0)
@@ -175,9 +179,9 @@ def test_a_layer_that_dies_names_layer_and_stimulus(noise_videos: list[np.ndarra
 
 
 def test_a_layer_that_ignores_the_stimulus_is_an_error(
-    noise_videos: list[np.ndarray], tmp_path: Path
+    own_alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
 ) -> None:
-    module = build(catalog()["AlexNet"], weights="random")
+    module = own_alexnet
     head: Any = module.get_submodule("classifier.6")
     head.weight.data.zero_()
     with pytest.raises(BadInput, match=r"layer classifier.6.*the same pattern for all"):
@@ -188,9 +192,9 @@ def test_a_layer_that_ignores_the_stimulus_is_an_error(
 
 @pytest.mark.parametrize("reduction", ["none", "pca"])
 def test_bad_layers_can_be_skipped_and_are_then_listed(
-    reduction: str, noise_videos: list[np.ndarray], tmp_path: Path
+    reduction: str, own_alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
 ) -> None:
-    module = build(catalog()["AlexNet"], weights="random")
+    module = own_alexnet
     dying: Any = module.get_submodule("features.8")
     dying.weight.data.zero_()
     dying.bias.data.normal_(generator=torch.Generator().manual_seed(0))
@@ -228,26 +232,26 @@ def test_settings_are_closed_and_documented() -> None:
     assert all(field.description for field in ExtractionSettings.model_fields.values())
 
 
-@pytest.mark.parametrize("name", ["AlexNet", "x3d_s"])
 def test_two_protocols_together_give_what_each_gives_alone(
-    name: str,
+    network_and_module: tuple[Network, torch.nn.Module],
     noise_videos: list[np.ndarray],
     sound: ExtractionSettings,
     paper: ExtractionSettings,
     tmp_path: Path,
 ) -> None:
-    network, module = catalog()[name], build(catalog()[name], weights="random")
+    network, module = network_and_module
     passes = 0
 
     def count(*_: object) -> None:
         nonlocal passes
         passes += 1
 
-    module.register_forward_hook(count)
+    counting = module.register_forward_hook(count)
     videos = sources(noise_videos)
     alone = [extract_rdms(network, module, videos, each, scratch=tmp_path) for each in (sound, paper)]
     passes_alone, passes = passes, 0
     together = extract_rdms_together(network, module, videos, [sound, paper], scratch=tmp_path)
+    counting.remove()
     # Clips are the same under both protocols; single frames are not (colours, and the size in torchvision).
     assert passes == (passes_alone if network.takes == "frames" else passes_alone // 2)
     for one, other in zip(alone, together, strict=True):
@@ -266,13 +270,14 @@ def test_other_distances_are_those_of_scipy(
     metric: str,
     centering: str,
     alexnet: torch.nn.Module,
+    thinner: int,
     alexnet_features: dict[str, np.ndarray],
     noise_videos: list[np.ndarray],
     tmp_path: Path,
 ) -> None:
     settings = ExtractionSettings(distance=distance, centering=centering)  # type: ignore[arg-type]
     result = extract_rdms(
-        catalog()["AlexNet"], alexnet, sources(noise_videos), settings, scratch=tmp_path, memory=2e7
+        catalog()["AlexNet"], alexnet, sources(noise_videos), settings, scratch=tmp_path, memory=2e7 / thinner
     )
     for layer in result.layers:
         features = alexnet_features[layer.name]

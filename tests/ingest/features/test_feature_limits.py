@@ -14,22 +14,20 @@ from alignhouse.ingest.features.extract import extract_rdms, extract_rdms_togeth
 from alignhouse.ingest.features.passes import features_bytes, plan_passes
 from alignhouse.ingest.features.recipe import NetworkRdms
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.ingest.models.build import build
-from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.warehouse.errors import BadInput
 
 
 @pytest.mark.parametrize("limit", ["scratch_bytes", "memory"])
-@pytest.mark.parametrize("name", ["AlexNet", "x3d_s"])
 def test_what_does_not_fit_is_done_in_several_passes_with_the_same_result(
-    name: str,
+    network_and_module: tuple[Network, torch.nn.Module],
     limit: str,
     noise_videos: list[np.ndarray],
     sound: ExtractionSettings,
     paper: ExtractionSettings,
     tmp_path: Path,
 ) -> None:
-    network, module = catalog()[name], build(catalog()[name], weights="random")
+    network, module = network_and_module
     videos, both = sources(noise_videos), [sound, paper]
     whole = extract_rdms_together(network, module, videos, both, scratch=tmp_path)
     widths = [layer.width for rdms in whole for layer in rdms.layers]
@@ -51,7 +49,7 @@ def test_what_does_not_fit_is_done_in_several_passes_with_the_same_result(
     assert features_bytes(measured, len(videos), [4, 4]) == 4 * len(videos) * sum(widths)
     limits = {"scratch_bytes": np.inf, "memory": np.inf, limit: enough}
     limits["memory"] *= 0.75
-    passes = len(plan_passes(measured, len(videos), what=name, value_bytes=[4, 4], **limits).passes)
+    passes = len(plan_passes(measured, len(videos), what=network.name, value_bytes=[4, 4], **limits).passes)
     assert passes > 1
     parts = extract_rdms_together(network, module, videos, both, **how)
     for one, other in zip(whole, parts, strict=True):
@@ -73,11 +71,12 @@ def test_what_does_not_fit_is_done_in_several_passes_with_the_same_result(
 
 
 def test_a_layer_that_alone_exceeds_the_scratch_is_refused_before_anything_is_shown(
-    alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
+    alexnet: torch.nn.Module, thinner: int, noise_videos: list[np.ndarray], tmp_path: Path
 ) -> None:
     told: list[int] = []
+    most = {1: "1.0 MB", 8: "125.0 kB"}[thinner]
     with pytest.raises(
-        BadInput, match="layer features.0 of AlexNet, 4 stimuli.*at most 1.0 MB of scratch.*raise compute"
+        BadInput, match=f"layer features.0 of AlexNet, 4 stimuli.*at most {most} of scratch.*raise compute"
     ):
         extract_rdms(
             catalog()["AlexNet"],
@@ -85,7 +84,7 @@ def test_a_layer_that_alone_exceeds_the_scratch_is_refused_before_anything_is_sh
             sources(noise_videos),
             ExtractionSettings(),
             scratch=tmp_path,
-            scratch_bytes=1e6,
+            scratch_bytes=1e6 / thinner,
             on_stimulus=lambda done, total: told.append(done),
         )
     assert told == []

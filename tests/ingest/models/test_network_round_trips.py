@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def assert_equal(loaded: torch.nn.Module, state: dict[str, torch.Tensor]) -> Non
         assert torch.equal(found[key], value)
 
 
+@cache
+def random_state(name: str) -> dict[str, torch.Tensor]:
+    """Random weights of a network of the catalog; tests leave them as they are."""
+    return build(catalog()[name], weights="random", seed=5).state_dict()
+
+
 @pytest.fixture
 def of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
     """efficientnet_b3 with weights in torch's own cache; the file's name ends in the start of its hash."""
@@ -47,7 +54,7 @@ def of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
 
         monkeypatch.setenv("TORCH_HOME", str(tmp_path))
         network = catalog()["efficientnet_b3"]
-        state = build(network, weights="random", seed=5).state_dict()
+        state = random_state(network.name)
         cache = tmp_path / "hub" / "checkpoints"
         cache.mkdir(parents=True)
         torch.save(state, cache / "saved.pth")
@@ -72,7 +79,7 @@ def of_timm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Saved:
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
         network = catalog()["cait_xxs24_224"]
-        state = build(network, weights="random", seed=5).state_dict()
+        state = random_state(network.name)
         repository = tmp_path / f"models--timm--{network.weights}"
         commit = "0" * 40
         for folder in ("blobs", "refs", f"snapshots/{commit}"):
@@ -118,7 +125,7 @@ def test_a_checkpoint_of_other_shapes_names_the_first_of_them(of_torchvision: Sa
 
 def checkpoint_of_mmaction2(folder: Path) -> tuple[Network, Path, dict[str, torch.Tensor]]:
     network = catalog()["x3d_s"]
-    state = build(network, weights="random", seed=5).state_dict()
+    state = random_state(network.name)
     torch.save({"state_dict": state}, folder / "saved.pth")
     start = sha256(folder / "saved.pth")[:8]
     path = (folder / "saved.pth").rename(folder / f"x3d_s-{start}.pth")
