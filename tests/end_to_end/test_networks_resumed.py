@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import signal
 import time
@@ -22,7 +23,7 @@ EXTRACTING = "Extracting RDMs of networks"
 
 @pytest.fixture
 def networks(make_study: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Makes a study of two untrained networks."""
+    """Makes a study of two untrained networks and few stimuli."""
 
     def make(name: str) -> Any:
         study = make_study(name)
@@ -30,6 +31,10 @@ def networks(make_study: Callable[[str], Any]) -> Callable[[str], Any]:
         study.change(*NETWORKS)
         for picture in sorted((study.folder / "stimuli").iterdir())[FEW:]:
             picture.unlink()
+        for path in (study.folder / "betas").rglob("*.pkl"):
+            betas = pickle.loads(path.read_bytes())
+            betas["test_data_allvoxel"] = betas["test_data_allvoxel"][:FEW]
+            path.write_bytes(pickle.dumps(betas))
         return study
 
     return make

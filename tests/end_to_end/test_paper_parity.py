@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command_line import alignhouse
-from one_network import null_distribution
+from network_alone import null_distribution
 
 from alignhouse.analysis.statistics.permutation import p_value, stimulus_permutations
 from alignhouse.warehouse import Warehouse

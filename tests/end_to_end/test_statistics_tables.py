@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from one_network import choose_on_halves, choose_on_train
+from network_alone import choose_on_halves, choose_on_train
 from scipy.stats import false_discovery_control
 
 from alignhouse.analysis.statistics.bootstrap import BootstrapScores, bootstrap_scores, difference_scores

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -65,6 +66,8 @@ def start_alignhouse(
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         text=True,
+        # A test run that was started in the background may ignore interrupts; this process must not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

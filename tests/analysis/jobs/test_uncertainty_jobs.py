@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from one_network import choose_on_halves, choose_on_train
+from network_alone import choose_on_halves, choose_on_train
 from scipy.stats import spearmanr
 from stored_rdms import CONDITIONS, LAYERS, N_PAIRS, SUBJECTS, Stored, artifacts_of, store_rdms
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_alone import choose_on_halves, choose_on_train
 from numpy.typing import NDArray
-from one_network import choose_on_halves, choose_on_train
 from scipy.spatial.distance import squareform
 from scipy.stats import spearmanr
 

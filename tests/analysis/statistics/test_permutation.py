@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_alone import null_distribution
 from numpy.typing import NDArray
-from one_network import null_distribution
 from scipy.spatial.distance import squareform
 from scipy.stats import spearmanr
 

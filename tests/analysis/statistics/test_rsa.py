@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from network_alone import null_distribution, score_network
 from numpy.typing import NDArray
-from one_network import null_distribution, score_network
 
 from alignhouse.analysis.kernels.similarity import spearman
 from alignhouse.analysis.statistics.noise_ceiling import noise_ceiling
