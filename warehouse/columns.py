@@ -15,7 +15,7 @@ import pyarrow as pa
 _NUMBERS = {pa.int32(): np.int32, pa.int64(): np.int64, pa.float64(): np.float64, pa.float32(): np.float32}
 
 
-def table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
+def table(schema: pa.Schema, columns: Mapping[str, Sequence[Any] | np.ndarray]) -> pa.Table:
     """An Arrow table, with columns in the order of the schema; see `column`."""
     arrays = [column(columns[field.name], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)

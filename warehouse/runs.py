@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
@@ -26,6 +26,8 @@ from alignhouse.warehouse.store import Writer, discard
 # Seconds that the files of finished jobs may wait for registration. If a run is killed, the next one
 # registers its files.
 SECONDS_UNREGISTERED = 1.0
+
+Name = TypeVar("Name")
 
 
 class Run:
@@ -112,6 +114,17 @@ class Run:
         for error in failures.values():
             raise error
         return results
+
+    def do_named(
+        self, title: str, batches: Mapping[Name, Batch], executor: Executor | None = None
+    ) -> dict[Name, Artifact]:
+        """Like `do`, for batches of one job with one artifact each: name -> artifact."""
+        done = self.do(title, batches.values(), executor)
+        found = {}
+        for name, batch in batches.items():
+            [job] = batch.jobs
+            [found[name]] = done[job.key]
+        return found
 
     def try_each(
         self, title: str, batches: Iterable[Batch]

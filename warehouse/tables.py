@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from alignhouse.warehouse.artifacts import hive
-from alignhouse.warehouse.columns import column
+from alignhouse.warehouse.columns import table as arrow_table
 from alignhouse.warehouse.jobs import Output
 from alignhouse.warehouse.schema import sql_files
 
@@ -46,8 +46,8 @@ def rows_output(table: str, columns: Mapping[str, Sequence[Any] | np.ndarray], s
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of table {table}: expected equal lengths, found {lengths}")
     present = [field for field in schema if field.name in columns]
-    arrays = [column(_plain(columns[field.name], field.type), field.type) for field in present]
-    data = pa.Table.from_arrays(arrays, schema=pa.schema(present))
+    plain = {field.name: _plain(columns[field.name], field.type) for field in present}
+    data = arrow_table(pa.schema(present), plain)
     return Output(("facts", hive("table", table)), data, table=table, slot=tuple(slot))
 
 

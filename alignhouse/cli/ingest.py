@@ -232,7 +232,7 @@ def ingest_betas(
     kind: KindOption = DEFAULT_KIND,
     dataset: DatasetOption = "bmd",
     version: VersionOption = None,
-    split: Annotated[str, typer.Option(help="Betas of which split, or all.")] = "all",
+    split: Annotated[str, typer.Option(help="The split to store betas of, or all.")] = "all",
     regions: RegionsOption = None,
     subjects: SubjectsOption = None,
     skip_bad: SkipBadOption = False,
@@ -245,7 +245,7 @@ def ingest_betas(
 
     Example: `alignhouse ingest betas /data/bmd -w bmd.alignhouse`
     """
-    from alignhouse.study.brain import describe_dataset, store_betas
+    from alignhouse.study.brain import register_dataset, store_betas
     from alignhouse.warehouse.hashes import Hashes
 
     request = _request(
@@ -256,7 +256,7 @@ def ingest_betas(
         hashes = Hashes(folder)
         with run.all_or_nothing():
             betas = store_betas(run, source, request, hashes)
-            describe_dataset(run, request, list(betas), synthetic=synthetic or (source / NOTICE).is_file())
+            register_dataset(run, request, list(betas), synthetic=synthetic or (source / NOTICE).is_file())
         hashes.save()
 
 

@@ -12,6 +12,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -24,6 +25,19 @@ from alignhouse.warehouse.sizes import size_in_words
 SECONDS_BETWEEN_LINES = 5.0
 
 
+def _bars_with(console: Console, *columns: ProgressColumn) -> Progress:
+    """A spinner, a description and a bar, then `columns`; hidden unless the console is a terminal."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
 class Bars:
     """Bars on a terminal; elsewhere a line per stage, and a progress line every few seconds."""
 
@@ -31,17 +45,7 @@ class Bars:
         self.console = console
         self._todo = self._done = 0
         self._said_at = time.monotonic()
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._bars = _bars_with(console, MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         self._stage = self._bars.add_task("", total=None, visible=False)
         self._job = self._bars.add_task("", total=None, visible=False)
 
@@ -87,17 +91,7 @@ class ByteBars:
         self.console = console
         self._total = self._came = self._files = self._files_done = 0
         self._began = self._said_at = time.monotonic()
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._bars = _bars_with(console, DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         self._task = self._bars.add_task("Checking what is here", total=None)
 
     def begin(self, total_bytes: int, files: int) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
 from typing import Any
 
 from alignhouse.analysis.jobs.best_layer_tests import best_layer_batch
@@ -95,17 +96,7 @@ class _Stages:
 
     def scored(self) -> Done:
         asked = self.study.analysis
-
-        def batch(scope: Scope, models: Sequence[Model]) -> Batch:
-            return rsa_batch(
-                scope,
-                models,
-                self.brains,
-                permutations=asked.permutations,
-                seed=asked.seed,
-                memory=self.memory,
-            )
-
+        batch = partial(rsa_batch, permutations=asked.permutations, seed=asked.seed)
         return self._of_networks("Scoring networks", batch)
 
     def compared(self, scored: Done) -> None:
@@ -133,33 +124,12 @@ class _Stages:
             )
             return
 
-        def batch(scope: Scope, models: Sequence[Model]) -> Batch:
-            return layer_choice_batch(
-                scope,
-                models,
-                self.brains,
-                train=train,
-                halvings=asked.halvings,
-                seed=asked.seed,
-                memory=self.memory,
-            )
-
+        batch = partial(layer_choice_batch, train=train, halvings=asked.halvings, seed=asked.seed)
         self._of_networks("Choosing layers on other stimuli", batch)
 
     def bootstrapped(self) -> Done:
         asked = self.study.analysis
-
-        def batch(scope: Scope, models: Sequence[Model]) -> Batch:
-            return bootstrap_batch(
-                scope,
-                models,
-                self.brains,
-                draws=asked.bootstraps,
-                level=asked.level,
-                seed=asked.seed,
-                memory=self.memory,
-            )
-
+        batch = partial(bootstrap_batch, draws=asked.bootstraps, level=asked.level, seed=asked.seed)
         return self._of_networks("Bootstrapping networks", batch)
 
     def differences(self, bootstrapped: Done) -> None:
@@ -197,10 +167,13 @@ class _Stages:
         ]
         self.run.do("Relating alignment to complexity", batches)
 
-    def _of_networks(self, title: str, batch: Callable[[Scope, Sequence[Model]], Batch]) -> Done:
-        """Do one job for each network and protocol; returns their artifacts."""
+    def _of_networks(self, title: str, batch: Callable[..., Batch]) -> Done:
+        """Do one job for each network and protocol; returns their artifacts.
+
+        batch : called as batch(scope, models, brains, memory=...).
+        """
         batches = {
-            protocol: batch(scope, list(self.models[protocol].values()))
+            protocol: batch(scope, list(self.models[protocol].values()), self.brains, memory=self.memory)
             for protocol, scope in self.scopes.items()
         }
         done = self.run.do(title, batches.values(), writing_behind)
@@ -219,8 +192,12 @@ class _Stages:
 
     def _facts_of_models(self, column: str, protocol: str) -> dict[str, Any]:
         """Model -> its value of `column` in the warehouse's table of models."""
-        facts = {row["model"]: row[column] for row in self.run.rows("model_facts")}
-        return {name: facts[name] for name in self.models[protocol]}
+        return {name: self._model_facts[name][column] for name in self.models[protocol]}
+
+    @cached_property
+    def _model_facts(self) -> dict[str, dict[str, Any]]:
+        """Model -> its row in the warehouse's table of models, which no stage of the analysis changes."""
+        return {row["model"]: row for row in self.run.rows("model_facts")}
 
     def _remark(self, protocol: str) -> str:
         return _remark_of_all(self.models[protocol].values())

@@ -118,10 +118,9 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
         for file in files
         for split in request.splits
     }
-    done = run.do("Storing betas", batches.values(), threaded)
     stored: dict[str, dict[str, dict[str, Artifact]]] = {}
-    for (subject, part, split), batch in batches.items():
-        stored.setdefault(subject, {}).setdefault(part, {})[split] = done[batch.jobs[0].key][0]
+    for (subject, part, split), betas in run.do_named("Storing betas", batches, threaded).items():
+        stored.setdefault(subject, {}).setdefault(part, {})[split] = betas
     for line in _skipped_voxels(stored):
         run.progress.say(line)
     return stored
@@ -205,10 +204,9 @@ def make_brain_rdms(
         name: brain_rdm_batch(each, request.split, conditions, average=request.average)
         for name, each in regions.items()
     }
-    done = run.do("Brain RDMs", batches.values(), threaded)
+    artifacts = run.do_named("Brain RDMs", batches, threaded)
     reliability = [reliability_batch(each, remark) for each in regions.values()]
     run.do("Reliability of the regions", reliability, threaded)
-    artifacts = {name: done[batch.jobs[0].key][0] for name, batch in batches.items()}
     absent = {name: absent_subjects(each) for name, each in artifacts.items()}
     for name, of_region in absent.items():
         for subject, reason in of_region.items():
@@ -242,11 +240,16 @@ def description_batch(
     )
 
 
-def describe_dataset(run: Run, request: BrainRequest, subjects: Sequence[str], *, synthetic: bool) -> None:
+def register_dataset(run: Run, request: BrainRequest, subjects: Sequence[str], *, synthetic: bool) -> None:
     """Register the data set of the stored betas, unless it is registered like this already."""
     remark = SYNTHETIC if synthetic else ""
-    known = _dataset_row(run, request.dataset)
-    if known != (request.kind, request.version, synthetic, remark):
+    row = {
+        "kind": request.kind,
+        "version": request.version,
+        "is_synthetic": synthetic,
+        "remark": remark,
+    }
+    if run.rows("dataset_row", dataset=request.dataset) != [row]:
         batch = description_batch(
             request.kind,
             request.dataset,
@@ -268,8 +271,8 @@ def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
     BadInput : the betas are not there, or no subject has a region.
     """
     betas = find_stored_betas(run, request)
-    known = _dataset_row(run, request.dataset)
-    synthetic, remark = (known[2], known[3]) if known else (False, "")
+    known = run.rows("dataset_row", dataset=request.dataset)
+    synthetic, remark = (known[0]["is_synthetic"], known[0]["remark"]) if known else (False, "")
     conditions = conditions_of(betas, request.splits)
     made = make_brain_rdms(run, betas, request, conditions, remark)
     batch = description_batch(
@@ -284,15 +287,6 @@ def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
     )
     run.do("Describing the data set", [batch])
     return made
-
-
-def _dataset_row(run: Run, dataset: str) -> tuple[str, str | None, bool, str] | None:
-    """Kind, version, whether it is synthetic, and remark; None for an unknown data set."""
-    rows = run.rows("dataset_row", dataset=dataset)
-    if not rows:
-        return None
-    [row] = rows
-    return row["kind"], row["version"], row["is_synthetic"], row["remark"]
 
 
 def _skipped_voxels(stored: BetasOfSubjects) -> Iterator[str]:

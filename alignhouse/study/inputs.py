@@ -162,8 +162,7 @@ def _from_rdm_files(
         )
         for region in regions
     }
-    done = run.do("Brain RDMs", batches.values())
-    rdms = {roi: done[batch.jobs[0].key][0] for roi, batch in batches.items()}
+    rdms = run.do_named("Brain RDMs", batches)
     subjects, absent = _subjects_of_files(rdms, files)
     return _Brain(subjects, rdms, absent)
 
@@ -199,5 +198,4 @@ def _model_rdms(run: Run, study: Study, hashes: Hashes, conditions: Conditions) 
         )
         for network, files in find_model_rdms(folder).items()
     }
-    done = run.do("Model RDMs", batches.values())
-    return {network: done[batch.jobs[0].key][0] for network, batch in batches.items()}
+    return run.do_named("Model RDMs", batches)

@@ -159,20 +159,26 @@ def _planned(
         scratch=study.compute.scratch * memory // study.compute.memory,
     )
     settings = [each.extraction for each in protocols.values()]
+    jobs = {
+        network.name: extraction_jobs(extraction, network, settings, skip_bad=False) for network in networks
+    }
+    if study.networks.skip_bad:
+        # What was extracted with all layers is what it would be if bad ones were left out.
+        missing = run.missing(job for of_network in jobs.values() for job in of_network)
+        for network in networks:
+            strict = jobs[network.name]
+            lenient = extraction_jobs(extraction, network, settings, skip_bad=True)
+            jobs[network.name] = [
+                other if job.key in missing else job for job, other in zip(strict, lenient, strict=True)
+            ]
     planned = {}
     for network in networks:
-        jobs = extraction_jobs(extraction, network, settings, skip_bad=False)
-        if study.networks.skip_bad:
-            # RDMs that were extracted with all layers are also valid if bad layers may be skipped.
-            missing = run.missing(jobs)
-            lenient = extraction_jobs(extraction, network, settings, skip_bad=True)
-            jobs = [other if job.key in missing else job for job, other in zip(jobs, lenient, strict=True)]
         weights = weights_kind(network, extraction.weights)
         planned[model_name(network.name, weights, extraction.seed)] = _Planned(
             network,
             weights,
-            dict(zip(protocols, jobs, strict=True)),
-            extraction_batch(extraction, network, jobs),
+            dict(zip(protocols, jobs[network.name], strict=True)),
+            extraction_batch(extraction, network, jobs[network.name]),
         )
     return planned
 

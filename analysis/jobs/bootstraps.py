@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from alignhouse.analysis.jobs.interval_rows import bounds, chance
 from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
-from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, read_networks, rows_of
+from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, read_networks
 from alignhouse.analysis.jobs.scope import (
     Model,
     Scope,
@@ -67,15 +67,11 @@ def bootstrap_batch(
     brains : region -> artifact of its RDMs. memory : bytes for buffers.
     """
 
-    def settings(model: Model) -> BootstrapSettings:
-        return BootstrapSettings(
-            **dict(scope), seed=seed, draws=draws, level=level, model=model.name, remark=model.remark
-        )
-
     return network_batch(
         "bootstrap",
         VERSION,
-        settings,
+        BootstrapSettings,
+        {**dict(scope), "seed": seed, "draws": draws, "level": level},
         models,
         brains,
         bootstrap,
@@ -105,7 +101,7 @@ def bootstrap(
         layer_names=networks.labels,
     )
     for settings in each:
-        layers, part = networks.layers[settings.model], rows_of(networks, settings.model)
+        layers, part = networks.layers[settings.model], networks.rows[settings.model]
         yield list(_outputs(settings, layers, {roi: some_scores(of, part) for roi, of in scores.items()}))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
-from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, StackedRdms, read_networks, rows_of
+from alignhouse.analysis.jobs.network_rdms import BYTES_PER_PAIR, StackedRdms, read_networks
 from alignhouse.analysis.jobs.scope import (
     Brains,
     Model,
@@ -76,13 +76,11 @@ def layer_choice_batch(
     """
     on: dict[str, Any] = {"train": tuple(sorted(train))} if train else {"seed": seed, "halvings": halvings}
 
-    def settings(model: Model) -> LayerChoiceSettings:
-        return LayerChoiceSettings(**dict(scope), **on, model=model.name, remark=model.remark)
-
     return network_batch(
         "layer_choice",
         VERSION,
-        settings,
+        LayerChoiceSettings,
+        {**dict(scope), **on},
         models,
         brains,
         choose_layers,
@@ -107,7 +105,7 @@ def choose_layers(
     ranks = rank(networks.rdms, networks.labels)
     plain = {roi: correlate(ranks, rank(of)).mean(axis=1) for roi, of in brain.rdms.items()}
     for settings in each:
-        part = rows_of(networks, settings.model)
+        part = networks.rows[settings.model]
         choices = {
             roi: choice_from_scores(choosing[part], scoring[part], chosen_on)
             for roi, (choosing, scoring) in resampled.items()

@@ -28,7 +28,8 @@ class NetworkSettings(Scope):
 def network_batch(
     method: str,
     version: int,
-    settings: Callable[[Model], NetworkSettings],
+    kind: type[NetworkSettings],
+    common: Mapping[str, object],
     models: Sequence[Model],
     brains: Mapping[str, Artifact],
     call: CallOfNetworks,
@@ -42,20 +43,21 @@ def network_batch(
 
     Parameters
     ----------
-    settings : gives the settings of a network's job. brains : region -> artifact of its RDMs.
+    kind : the settings of a network's job. common : their fields that all networks share.
+    brains : region -> artifact of its RDMs.
     bytes_per_pair : see `layers_at_a_time`. memory : bytes for buffers.
     """
     inputs = {f"brain/{roi}": each.artifact for roi, each in brains.items()}
     jobs = []
     for model in models:
-        of_model = settings(model)
+        settings = kind.model_validate({**common, "model": model.name, "remark": model.remark})
         jobs.append(
             Job(
                 method=method,
                 version=version,
-                settings=of_model.as_json(),
+                settings=settings.as_json(),
                 inputs={"model": model.rdms.artifact, **inputs},
-                label=f"{model.name}, protocol {of_model.protocol}",
+                label=f"{model.name}, protocol {settings.protocol}",
             )
         )
     return Batch(

@@ -20,30 +20,22 @@ BYTES_PER_PAIR = 16
 class StackedRdms:
     """RDMs of the layers of several networks.
 
-    layers : network -> names of its layers. rdms : (L, P) float64, sorted by network.
-    labels : (L) names of the layers in error messages.
+    layers : network -> names of its layers. rows : network -> its rows in `rdms`.
+    rdms : (L, P) float64, sorted by network. labels : (L) names of the layers in error messages.
     """
 
     layers: Mapping[str, list[str]]
+    rows: Mapping[str, slice]
     rdms: NDArray[Any]
     labels: list[str]
 
 
 def read_networks(names: Sequence[str], rdms: Mapping[str, Artifact], brains: Brains) -> StackedRdms:
     """Load the RDMs of networks; raises BadInput if their conditions differ from those of the brains."""
-    layers, vectors = {}, []
+    layers, rows, vectors, labels = {}, {}, [], list[str]()
     for name in names:
-        layers[name], rows = find_layers(name, rdms[name], brains)
-        vectors.append(rows)
-    labels = [f"{name}, layer {layer}" for name in names for layer in layers[name]]
-    return StackedRdms(layers, np.concatenate(vectors), labels)
-
-
-def rows_of(networks: StackedRdms, name: str) -> slice:
-    """The rows of one network in `StackedRdms.rdms`."""
-    start = 0
-    for other, layers in networks.layers.items():
-        if other == name:
-            return slice(start, start + len(layers))
-        start += len(layers)
-    raise KeyError(name)
+        layers[name], of_network = find_layers(name, rdms[name], brains)
+        rows[name] = slice(len(labels), len(labels) + len(layers[name]))
+        labels += [f"{name}, layer {layer}" for layer in layers[name]]
+        vectors.append(of_network)
+    return StackedRdms(layers, rows, np.concatenate(vectors), labels)

@@ -67,19 +67,11 @@ def rsa_batch(
     brains : region -> artifact of its RDMs. memory : bytes for buffers.
     """
 
-    def settings(model: Model) -> RsaSettings:
-        return RsaSettings(
-            **dict(scope),
-            permutations=permutations,
-            seed=seed,
-            model=model.name,
-            remark=model.remark,
-        )
-
     return network_batch(
         "rsa",
         RSA_VERSION,
-        settings,
+        RsaSettings,
+        {**dict(scope), "permutations": permutations, "seed": seed},
         models,
         brains,
         score,

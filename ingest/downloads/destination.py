@@ -126,15 +126,18 @@ def refuse_outside(file: RemoteFile, to: Path) -> None:
         raise BadInput(f"folder of {file.path}", expected=f"a folder in {to}", found=f"a link to {folder}")
 
 
-def refuse_too_little_disk(bytes_left: int, to: Path) -> None:
-    """Raise BadInput if the disk of a folder has less free room than `bytes_left`."""
-    free = shutil.disk_usage(to).free
-    if free < bytes_left:
+def refuse_too_little_disk(needed: int, folder: Path, what: str, hint: str) -> None:
+    """Raise BadInput if the disk of a folder has less free room than the bytes `needed`.
+
+    what, hint : for the error.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
         raise BadInput(
-            f"too little room on the disk of {to}",
-            expected=f"{size_in_words(bytes_left)} free",
+            f"too little room on the disk {what}",
+            expected=f"{size_in_words(needed)} free",
             found=size_in_words(free),
-            hint="make room, download less, or download to another disk",
+            hint=hint,
         )
 
 

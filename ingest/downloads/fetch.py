@@ -120,7 +120,12 @@ class _Fetch:
         self._silent_hosts.clear()  # a download is retried, the request for a size is not
         self._hosts = {file.host for file in plan.left}
         bytes_left = self._bytes_left(plan)
-        refuse_too_little_disk(bytes_left, self._to)
+        refuse_too_little_disk(
+            bytes_left,
+            self._to,
+            f"of {self._to}",
+            "make room, download less, or download to another disk",
+        )
         self._progress.begin(bytes_left, len(plan.left))
         for file in plan.wrong:
             self._wrong.add(file.path)

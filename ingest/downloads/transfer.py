@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import random
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from alignhouse.ingest.downloads.destination import refuse_too_little_disk
 from alignhouse.ingest.downloads.http import Answer, Broken, PastTheEnd, Unreachable, get
 from alignhouse.ingest.downloads.part import Part, part_of, remove_part, version_file
 from alignhouse.ingest.downloads.remote_file import RemoteFile
@@ -133,7 +133,13 @@ class _Transfer:
             if not self._fits(answer):
                 return
             total = self._total(answer.version.n_bytes)
-            self._refuse_too_little_disk(total)
+            if total is not None:
+                refuse_too_little_disk(
+                    total - self._part.size,
+                    self._final.parent,
+                    f"for {self._file.name}",
+                    "make room on the disk",
+                )
             for chunk in answer.chunks:
                 self._link.check()
                 if self._file.bytes is not None and self._part.size + len(chunk) > self._file.bytes:
@@ -192,16 +198,6 @@ class _Transfer:
         self._link.tell(Dropped(self._part.size))
         self._link.tell(Said(f"{self._file.path}: {why}; the download starts again"))
         self._part.clear()
-
-    def _refuse_too_little_disk(self, total: int | None) -> None:
-        free = shutil.disk_usage(self._final.parent).free
-        if total is not None and free < total - self._part.size:
-            raise BadInput(
-                f"too little room on the disk for {self._file.name}",
-                expected=f"{size_in_words(total - self._part.size)} free",
-                found=size_in_words(free),
-                hint="make room on the disk",
-            )
 
     def _other_size(self, found: str) -> BadInput:
         return BadInput(

@@ -37,7 +37,7 @@ DRAWN = {
 
 @pytest.fixture(scope="module")
 def study(run_once: Callable[..., Any]) -> Any:
-    """Six networks and six regions, four of which are hemispheres of the other two; read-only."""
+    """Six networks, two regions and their four hemispheres; read-only."""
     return run_once(
         ('["V1", "EBA"]', SIDES),
         ("permutations = 50", "permutations = 50\nbootstraps = 30\nhalvings = 2"),

@@ -25,7 +25,7 @@ from alignhouse.warehouse.store import Writer
 
 
 class Noted:
-    """Progress that notes what it is told."""
+    """Progress that records every call."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []

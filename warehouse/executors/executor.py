@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from alignhouse.warehouse.artifacts import Artifact, write
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
+
+Value = TypeVar("Value")
 
 Result = tuple[Job, list[Artifact] | Exception]
 """A job and its artifacts, or the error that it failed with."""
@@ -32,6 +36,38 @@ class Executor(Protocol):
     def __call__(
         self, root: Path, batches: Iterable[Batch], starting: Starting, *, keep_going: bool = False
     ) -> Generator[Result, None, None]: ...
+
+
+def in_order(
+    batches: Iterable[Batch],
+    submit: Callable[[Batch], Future[Value]],
+    results_of: Callable[[Batch, Future[Value]], list[Result]],
+    *,
+    most: int,
+    keep_going: bool,
+) -> Generator[Result, None, None]:
+    """Keep several batches running elsewhere, and yield their results in the order of the batches.
+
+    Parameters
+    ----------
+    submit : start a batch. results_of : wait for it, and return a result for each of its jobs.
+    most : the number of batches that are started and not yet yielded.
+    """
+    coming = iter(batches)
+    running = deque((batch, submit(batch)) for batch in islice(coming, most))
+    failed = False
+    while running:
+        batch, future = running.popleft()
+        if future.cancelled():
+            continue
+        results = results_of(batch, future)
+        if not keep_going and not failed and any(isinstance(made, Exception) for _, made in results):
+            failed = True
+            for _, each in running:
+                each.cancel()
+        if not failed:
+            running.extend((batch, submit(batch)) for batch in islice(coming, 1))
+        yield from results
 
 
 def outputs_of(

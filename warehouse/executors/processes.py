@@ -8,11 +8,9 @@ import os
 import pickle
 import signal
 import threading
-from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +20,7 @@ from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import AlignhouseError, error_in_words
-from alignhouse.warehouse.executors.executor import Result, Starting
+from alignhouse.warehouse.executors.executor import Result, Starting, in_order
 from alignhouse.warehouse.executors.local import local
 from alignhouse.warehouse.kept import forget
 
@@ -67,32 +65,23 @@ class Processes:
     def __call__(
         self, root: Path, batches: Iterable[Batch], starting: Starting, *, keep_going: bool = False
     ) -> Generator[Result, None, None]:
-        """Yields results in the order of the batches; see `Executor`."""
+        """The results in the order of the batches; see `Executor`."""
         self._stage += 1
-        coming = iter(batches)
-        running: deque[tuple[Batch, Future[_Done]]] = deque()
 
-        def submit(most: int) -> None:
-            for batch in islice(coming, most):
-                running.append((batch, self._submit(root.resolve(), batch)))
-
-        submit(2 * self.workers)
-        failed = False
-        while running:
-            batch, future = running.popleft()
-            if future.cancelled():
-                continue
+        def results_of(batch: Batch, future: Future[_Done]) -> list[Result]:
             reporter = starting(batch.jobs[0])
             made, lines = _result(batch, future)
             for line in lines:
                 reporter.say(line)
-            if not keep_going and not failed and any(isinstance(each, Exception) for each in made):
-                failed = True
-                for _, each in running:
-                    each.cancel()
-            if not failed:
-                submit(1)
-            yield from zip(batch.jobs, made, strict=True)
+            return list(zip(batch.jobs, made, strict=True))
+
+        return in_order(
+            batches,
+            lambda batch: self._submit(root.resolve(), batch),
+            results_of,
+            most=2 * self.workers,
+            keep_going=keep_going,
+        )
 
     def _submit(self, root: Path, batch: Batch) -> Future[_Done]:
         if self._pool is None:
@@ -151,10 +140,11 @@ def _work(stage: int, root: Path, batch: Batch) -> _Done:
         forget()
         _stage = stage
     said = _Lines()
-    found: dict[str, list[Artifact] | Exception] = {}
-    for job, made in local(root, [batch], lambda job: said, keep_going=True):
-        found[job.key] = _sendable(made) if isinstance(made, Exception) else made
-    return [found[job.key] for job in batch.jobs], said.lines
+    made = [
+        _sendable(result) if isinstance(result, Exception) else result
+        for _, result in local(root, [batch], lambda job: said, keep_going=True)
+    ]
+    return made, said.lines
 
 
 def _sendable(error: Exception) -> Exception:

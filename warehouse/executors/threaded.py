@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import Stopped
-from alignhouse.warehouse.executors.executor import Result, Starting
+from alignhouse.warehouse.executors.executor import Result, Starting, in_order
 from alignhouse.warehouse.executors.local import local
 
 
@@ -35,30 +33,19 @@ def threaded(
     def work(batch: Batch) -> list[Result]:
         return list(local(root, [batch], lambda job: _Stoppable(stop), keep_going=keep_going))
 
-    coming = iter(batches)
+    def results_of(batch: Batch, future: Future[list[Result]]) -> list[Result]:
+        starting(batch.jobs[0])
+        return future.result()
+
     with ThreadPoolExecutor(workers) as pool:
-        running: deque[tuple[Batch, Future[list[Result]]]] = deque()
-
-        def submit(most: int) -> None:
-            for batch in islice(coming, most):
-                running.append((batch, pool.submit(work, batch)))
-
-        submit(2 * workers)
-        failed = False
         try:
-            while running:
-                batch, future = running.popleft()
-                if future.cancelled():
-                    continue
-                starting(batch.jobs[0])
-                results = future.result()
-                if not keep_going and not failed and any(isinstance(made, Exception) for _, made in results):
-                    failed = True
-                    for _, each in running:
-                        each.cancel()
-                if not failed:
-                    submit(1)
-                yield from results
+            yield from in_order(
+                batches,
+                lambda batch: pool.submit(work, batch),
+                results_of,
+                most=2 * workers,
+                keep_going=keep_going,
+            )
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)

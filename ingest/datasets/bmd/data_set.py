@@ -11,33 +11,11 @@ from alignhouse.ingest.datasets.bmd.annotations import find_annotations
 from alignhouse.ingest.datasets.bmd.layout import find_beta_files
 from alignhouse.ingest.datasets.bmd.manifest import select_files
 from alignhouse.ingest.datasets.bmd.reading import open_pickled_betas
-from alignhouse.ingest.datasets.bmd.regions import VERSIONS, hemisphere_of, resolve
+from alignhouse.ingest.datasets.bmd.regions import LATEST_VERSION, VERSIONS, hemisphere_of, resolve
 from alignhouse.ingest.datasets.bmd.stimulus_set import require_videos, unpack_stimuli
 from alignhouse.ingest.datasets.bmd.videos import SPLITS, find_videos, has_layout, missing_videos
 from alignhouse.ingest.datasets.dataset import AnnotationSource, BetaSource, DataSet, StimulusSet
-from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.ingest.stimuli.videos import Stimulus
-
-LATEST_VERSION = "B"
-
-
-def _remote_files(
-    version: str | None,
-    subjects: Sequence[str] | None,
-    regions: str | Sequence[str] | None,
-    *,
-    annotations: bool,
-    motion_energy: bool,
-    endpoint_url: str | None,
-) -> list[RemoteFile]:
-    return select_files(
-        version or LATEST_VERSION,
-        subjects,
-        regions,
-        annotations=annotations,
-        motion_energy=motion_energy,
-        endpoint_url=endpoint_url,
-    )
 
 
 class BoldMoments(DataSet):
@@ -58,7 +36,7 @@ class BoldMoments(DataSet):
         expected="annotations.json in it or in derivatives/stimuli_metadata",
         hint="get them with `alignhouse ingest fetch bmd`",
     )
-    remote_files = staticmethod(_remote_files)
+    remote_files = staticmethod(select_files)
 
     def regions(self, selection: str | Sequence[str], version: str | None, root: Path | None) -> list[Region]:
         return resolve(selection, version or LATEST_VERSION)

@@ -14,7 +14,7 @@ from functools import cache
 from importlib import resources
 from urllib.parse import quote
 
-from alignhouse.ingest.datasets.bmd.regions import VERSIONS, resolve
+from alignhouse.ingest.datasets.bmd.regions import LATEST_VERSION, VERSIONS, resolve
 from alignhouse.ingest.downloads.remote_file import RemoteFile, check_address
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
 
@@ -45,7 +45,7 @@ class _Contents:
 
 
 def select_files(
-    version: str = "B",
+    version: str | None = None,
     subjects: Sequence[str] | None = None,
     regions: str | Sequence[str] | None = "study",
     *,
@@ -57,7 +57,7 @@ def select_files(
 
     Parameters
     ----------
-    version : "A" or "B" of the betas.
+    version : "A" or "B" of the betas; None for the latest.
     subjects : "sub-01", ...; None selects all ten.
     regions : as in `alignhouse.ingest.datasets.bmd.regions.resolve`; None selects no betas.
     annotations : also select annotations of the videos, readmes and changes.
@@ -69,6 +69,7 @@ def select_files(
     BadInput : the version, subject or region is unknown (the message lists similar names), nothing is
         selected, or `endpoint_url` is not a web address.
     """
+    version = LATEST_VERSION if version is None else version
     if version not in VERSIONS:
         raise BadInput("unknown version of the data set", expected="A or B", found=version)
     contents = _contents()

@@ -16,6 +16,7 @@ from alignhouse.ingest.betas.regions import Hemisphere, Region
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
 
 VERSIONS = ("A", "B")
+LATEST_VERSION = "B"
 SELECTIONS = ("study", "hemispheres", "parts", "all")
 
 _OUTSIDE = "other"  # the group of regions that the selection "study" omits

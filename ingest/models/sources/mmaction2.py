@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from alignhouse.ingest.models.checkpoint_files import OnceSeen
 from alignhouse.ingest.models.declaration import CHECKPOINT_SUFFIXES, Declaration
 from alignhouse.ingest.models.network import CLIP_FIELDS, Network
+from alignhouse.ingest.models.sources.base import LibrarySource
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction
-from alignhouse.ingest.models.sources.library import LibrarySource
 from alignhouse.ingest.models.sources.mmaction2_configs import (
     config_sha256,
     model_config,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from alignhouse.ingest.models.declaration import Declaration
 from alignhouse.ingest.models.network import Network
+from alignhouse.ingest.models.sources.base import HubSource
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
-from alignhouse.ingest.models.sources.library import HubSource
 from alignhouse.ingest.models.sources.source import ImageTransform, TransformStyle
 from alignhouse.ingest.models.states import check_sha256, load_strictly
 from alignhouse.warehouse.errors import BadInput, near_names

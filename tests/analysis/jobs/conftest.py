@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -36,14 +37,24 @@ def stored(tmp_path: Path) -> Stored:
     )
 
 
+@pytest.fixture
+def scope_of() -> Callable[[str], Scope]:
+    """The scope of a protocol."""
+
+    def make(protocol: str) -> Scope:
+        choices = {
+            "ceiling_combine": "rms",
+            "ceiling_average": "raw",
+            "null": "rows_only",
+            "p_value": "share",
+            "best_layer_null": "chosen_layer",
+        }
+        settings = AnalysisSettings.model_validate(choices if protocol == "paper" else {})
+        return Scope(protocol=protocol, settings=settings, dataset="d", split="test")
+
+    return make
+
+
 @pytest.fixture(params=["sound", "paper"])
-def scope(request: pytest.FixtureRequest) -> Scope:
-    choices = {
-        "ceiling_combine": "rms",
-        "ceiling_average": "raw",
-        "null": "rows_only",
-        "p_value": "share",
-        "best_layer_null": "chosen_layer",
-    }
-    settings = AnalysisSettings.model_validate(choices if request.param == "paper" else {})
-    return Scope(protocol=request.param, settings=settings, dataset="d", split="test")
+def scope(request: pytest.FixtureRequest, scope_of: Callable[[str], Scope]) -> Scope:
+    return scope_of(request.param)

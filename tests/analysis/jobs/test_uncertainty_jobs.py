@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -16,9 +16,9 @@ from alignhouse.analysis.jobs.bootstraps import bootstrap_batch
 from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, difference_batch
 from alignhouse.analysis.jobs.complexity import complexity_batch
 from alignhouse.analysis.jobs.layer_choices import layer_choice_batch
-from alignhouse.analysis.jobs.network_rdms import StackedRdms, rows_of
+from alignhouse.analysis.jobs.network_rdms import read_networks
 from alignhouse.analysis.jobs.protocols import protocol_batch
-from alignhouse.analysis.jobs.scope import Model, Scope, facts_of, vectors_of
+from alignhouse.analysis.jobs.scope import Model, Scope, facts_of, read_brains, vectors_of
 from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.statistics.bootstrap import (
     BootstrapScores,
@@ -43,11 +43,9 @@ def nothing_kept() -> None:
 
 
 @pytest.fixture
-def scope(scope: Scope) -> Scope:
+def scope(scope_of: Callable[[str], Scope]) -> Scope:
     """One protocol is enough: these jobs only name it."""
-    if scope.protocol == "paper":
-        pytest.skip("one protocol is enough")
-    return scope
+    return scope_of("sound")
 
 
 def place(scope: Scope) -> dict[str, Any]:
@@ -351,8 +349,12 @@ def test_a_protocol_is_described_by_all_its_settings(stored: Stored) -> None:
     assert table.slot == ("protocol",)
 
 
-def test_rows_of_stacked_networks() -> None:
-    networks = StackedRdms({"a": ["x", "y"], "b": ["z"]}, np.zeros((3, 1)), [])
-    assert (rows_of(networks, "a"), rows_of(networks, "b")) == (slice(0, 2), slice(2, 3))
+def test_rows_of_stacked_networks(stored: Stored) -> None:
+    rdms = {model.name: model.rdms for model in stored.models}
+    networks = read_networks(["b", "a"], rdms, read_brains(stored.brains))
+    first, second = len(LAYERS["b"]), len(LAYERS["b"]) + len(LAYERS["a"])
+    assert networks.rows == {"b": slice(0, first), "a": slice(first, second)}
+    for name in ("a", "b"):
+        np.testing.assert_array_equal(networks.rdms[networks.rows[name]], stored.model_rdms[name])
     with pytest.raises(KeyError, match="c"):
-        rows_of(networks, "c")
+        networks.rows["c"]

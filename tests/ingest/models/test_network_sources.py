@@ -25,7 +25,7 @@ from alignhouse.ingest.models.declaration import Declaration
 from alignhouse.ingest.models.layers import layers_of
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.own import OwnNetwork, network_of
-from alignhouse.ingest.models.sources.library import LibrarySource
+from alignhouse.ingest.models.sources.base import LibrarySource
 from alignhouse.ingest.models.sources.registry import SOURCES, get_source
 from alignhouse.ingest.models.sources.source import (
     ClipSource,
