@@ -1,5 +1,5 @@
 -- A data set names its own splits: the checks that allowed train and test only are dropped, the rows stay.
--- DuckDB cannot drop a check, so both tables are made anew.
+-- DuckDB cannot drop a check, so both tables are created again.
 
 alter table stimulus rename to stimulus_before;
 
