@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignhouse.ingest.betas.brain_rdms import RdmFile
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.datasets.dataset import DataSet, RdmSource, other_data_sets
 from alignhouse.ingest.datasets.rdms.files import find_rdm_files, read_rdm_file
@@ -18,17 +17,12 @@ GROUP = "other"
 _ALL_REGIONS = (ALL, "study")
 
 
-def read_rdms(path: Path, n: int) -> RdmFile:
-    """See `read_rdm_file`."""
-    return read_rdm_file(path, n=n)
-
-
 class RdmFolder(DataSet):
     """Ready RDMs; the folder of stimuli may have the layout of any known data set."""
 
     kind = "rdms"
     title = "a file of RDMs per region"
-    rdms = RdmSource(find_rdm_files, read_rdms)
+    rdms = RdmSource(find_rdm_files, read_rdm_file)
 
     def regions(self, selection: str | Sequence[str], version: str | None, root: Path | None) -> list[Region]:
         if root is None:

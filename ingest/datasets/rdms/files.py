@@ -34,7 +34,7 @@ _PICKLE_HINT = 'pickles are not read: save as HDF5, in rsatoolbox rdms.save("V1.
 _ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
 
 
-def read_rdm_file(path: Path, *, n: int | None = None, most_bytes: int = MOST_BYTES) -> RdmFile:
+def read_rdm_file(path: Path, n: int | None = None, *, most_bytes: int = MOST_BYTES) -> RdmFile:
     """Read brain RDMs from a numpy, HDF5 or MATLAB file. Nothing is unpickled, and no other file is opened.
 
     The array is (S, n, n), (n, n), or condensed, (S, P) or (P,), with the pairs of the upper triangle row by
