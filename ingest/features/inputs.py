@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from alignhouse.ingest.features.pixels import DividedTransform, divided, look_up
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.registry import clip_source_of, source_of
@@ -29,16 +30,18 @@ class NetworkInputs:
     """What a network is shown of one stimulus, on the CPU, before it is put into calls.
 
     parts : tensors of equal shape; a call holds one or several of them. Image networks: frames
-        (3, H, W) float32, normalised. Networks that take clips: clips (1, 3, clip_len, H, W) uint8 (NCTHW),
-        or the frames of one call (frames, 3, H, W) uint8 (NCHW). Networks that take videos: clips as their
-        transform returns them.
+        (3, H, W), uint8 if there are `values`, else float32, normalised. Networks that take clips: clips
+        (1, 3, clip_len, H, W) uint8 (NCTHW), or the frames of one call (frames, 3, H, W) uint8 (NCHW).
+        Networks that take videos: clips as their transform returns them.
     frames_sampled : frames in all parts.
     frames_lacking : how many frames must be added so that the network accepts every call.
+    values : (3, 256) float32, what an image network is shown for each 8-bit value; see `pixels`.
     """
 
     parts: list[torch.Tensor]
     frames_sampled: int
     frames_lacking: int = 0
+    values: torch.Tensor | None = None
 
 
 class InputMaker:
@@ -59,6 +62,7 @@ class InputMaker:
         self._transform = transform
         if transform is None and network.takes == "frames":
             self._transform = source_of(network).transform(network, settings.torchvision_transform)
+        self._divided: tuple[DividedTransform | None] | None = None
 
     def __call__(self, frames: Frames) -> NetworkInputs:
         """Inputs of `frames`, (frames, height, width, 3) uint8 RGB."""
@@ -74,7 +78,19 @@ class InputMaker:
 
         if self._settings.channel_order == "bgr":
             frames = np.ascontiguousarray(frames[..., ::-1])
-        return NetworkInputs([transform(Image.fromarray(frame)) for frame in frames], len(frames))
+        steps = self._divided_transform(transform, frames)
+        if steps is None:
+            return NetworkInputs([transform(Image.fromarray(frame)) for frame in frames], len(frames))
+        shown = [steps.geometry(Image.fromarray(frame)) for frame in frames]
+        return NetworkInputs(shown, len(frames), values=steps.values)
+
+    def _divided_transform(
+        self, transform: Callable[[Any], torch.Tensor], frames: Frames
+    ) -> DividedTransform | None:
+        """The transform in two steps, tried once on the size of the first frames."""
+        if self._divided is None:
+            self._divided = (divided(transform, *frames.shape[1:3]),)
+        return self._divided[0]
 
     def _clips(self, frames: Frames) -> NetworkInputs:
         import torch
@@ -110,8 +126,12 @@ class Caller:
     ) -> None:
         self._network, self._module, self._device, self._rule = network, module, device, rule
 
-    def tensor(self, parts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, int]:
+    def tensor(
+        self, parts: Sequence[torch.Tensor], values: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, int]:
         """One normalised call with `parts` in its leading dimension, and how many frames were added to it.
+
+        values : those of the same `NetworkInputs`.
 
         float32: (parts, 3, H, W) for image networks; (parts, 1, 3, frames, H, W) (NCTHW) or
         (1, frames, 3, H, W) (NCHW) for networks that take clips.
@@ -120,7 +140,7 @@ class Caller:
 
         stacked = torch.stack(list(parts)).to(self._device)
         if self._network.takes != "clips":
-            return stacked, 0
+            return (stacked if values is None else look_up(stacked, values)), 0
         normalised = clip_source_of(self._network).normalise(self._module, stacked)
         if self._network.format_shape == "NCTHW":
             return normalised, 0
