@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignhouse.ingest.features.devices import kind_of
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
@@ -162,6 +163,7 @@ def extract(
             [stimulus.path for stimulus in extraction.stimuli],
             [each.extraction for each in settings],
             device=extraction.device,
+            reader_processes=kind_of(extraction.device) != "cpu",
             scratch=scratch,
             memory=extraction.memory,
             scratch_bytes=extraction.scratch,

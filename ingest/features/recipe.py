@@ -16,6 +16,7 @@ from alignhouse.ingest.features.inputs import NetworkInputs
 from alignhouse.ingest.features.options import How
 from alignhouse.ingest.features.passes import Plan
 from alignhouse.ingest.features.projection import project
+from alignhouse.ingest.features.reading import InputKey
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.spool import Spool, SpooledLayer
 from alignhouse.ingest.features.taps import Taps
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 # Layer -> (width,) float32, on the device.
 Features = dict[str, "torch.Tensor"]
-# Settings with equal keys show the network the same input.
-InputKey = tuple[str, ...]
 # Rounding to float32 (relative step 1.2e-7) makes a share of variance of about the square of that step.
 _ROUNDING = 1e-13
 
