@@ -10,7 +10,6 @@ from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import replacing
 
 if TYPE_CHECKING:
-    from matplotlib.backend_bases import FigureCanvasBase
     from plotnine import ggplot
 
 # Without dates and versions, so that equal plots are equal files.
