@@ -253,7 +253,7 @@ def test_one_network_of_which_nothing_is_known_and_one_subject_leave_figures_tha
     said, empty = {}, set()
     with Warehouse.open(study.warehouse) as opened:
         for each in [make(opened, name) for name in figures()]:
-            write_figure(each.plot, tmp_path / f"{each.name}.svg")
+            write_figure(each.plot, tmp_path / f"{each.name}.png", dpi=40)
             said[each.name] = each.caption
             assert each.plot.labels.subtitle == "synthetic brains"
             if is_empty(each.plot):

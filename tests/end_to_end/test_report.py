@@ -6,12 +6,12 @@ import html
 import json
 import re
 import shutil
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import polars as pl
 import pytest
+from one_format import one_format
 
 from alignhouse.analysis.report import pictures
 
@@ -31,10 +31,9 @@ def reported_in_full(finished: Any) -> Any:
 
 
 @pytest.fixture
-def in_one_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw all figures only as SVG, for tests that do not examine the files."""
-    monkeypatch.setattr(pictures, "FORMATS", ("svg",))
-    monkeypatch.setattr(pictures, "MOST_BYTES_OF_SVG", sys.maxsize)
+def in_one_format() -> Iterator[None]:
+    with one_format():
+        yield
 
 
 @pytest.fixture
