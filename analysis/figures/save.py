@@ -93,6 +93,7 @@ def _write(
         figure = (plot + theme(figure_size=size, dpi=dpi)).draw(show=False)
         try:
             layout = figure.get_layout_engine()
+            assert layout is not None, "plotnine has its own"
             figure.set_layout_engine("none")
             for wanted, path in paths.items():
                 with replacing(path) as temporary:
