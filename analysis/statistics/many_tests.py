@@ -35,12 +35,12 @@ def adjusted_p_values(p: ArrayLike, method: Correction) -> FloatArray:
     if method == "bonferroni":
         return np.minimum(1.0, values * values.size)
     order = np.argsort(values, kind="stable")
-    if method == "holm":
-        stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1))
-    else:
+    if method == "benjamini_hochberg":
         # The same operations as scipy's `false_discovery_control`. scipy.stats takes a second to load.
         scaled = values[order] * (values.size / np.arange(1, values.size + 1))
         stepped = np.minimum.accumulate(scaled[::-1])[::-1]
+    else:
+        stepped = np.maximum.accumulate(values[order] * np.arange(values.size, 0, -1))
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(1.0, stepped)
     return adjusted
