@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # As on the command line: waiting threads spin only briefly, so that tests can share the machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-# Tests run in one process per core, so each process computes with one thread. numpy and torch read this when
+# Tests run in about one process per core, so each process computes with one thread. numpy and torch read this when
 # they are loaded, here and in the processes that tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -55,6 +55,15 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found)
         yield browser
         browser.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores for `-n auto`: tests also wait, for the disk and for what they kill."""
+    # Not at the top: numpy must be loaded after the numbers of threads are set.
+    from alignhouse.warehouse.cores import cores
+
+    return cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
