@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # As on the command line: waiting threads spin only briefly, so that tests can share the machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-# Tests run in about one process per core, so each process computes with one thread. numpy and torch read this when
-# they are loaded, here and in the processes that tests start.
+# Tests run in about one process per core, so each process computes with one thread. numpy and torch read this
+# when they are loaded, here and in the processes that tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")

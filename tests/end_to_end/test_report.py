@@ -90,7 +90,7 @@ def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Cal
     assert "Chosen on one half of the stimuli and scored on the other" in page
 
 
-@pytest.mark.usefixtures("in_one_format")
+@pytest.mark.usefixtures("two_figures")
 def test_one_network_one_subject_one_region(study: Any) -> None:
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
     study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20\nhalvings = 2')
