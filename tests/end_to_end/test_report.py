@@ -37,10 +37,10 @@ def in_one_format() -> Iterator[None]:
 
 
 @pytest.fixture
-def two_figures(in_one_format: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw only two figures per protocol, for tests that do not examine the figures."""
+def one_figure(in_one_format: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw only one figure per protocol, for tests that do not examine the figures."""
     plan = pictures.planned_figures
-    monkeypatch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:2])
+    monkeypatch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:1])
 
 
 @pytest.mark.parametrize("made", ["reported", pytest.param("reported_in_full", marks=pytest.mark.slow)])
@@ -74,7 +74,7 @@ def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
     assert json.loads((reported.folder / "report" / ".made-from").read_text())["files"]
 
 
-@pytest.mark.usefixtures("two_figures")
+@pytest.mark.usefixtures("one_figure")
 def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Callable[..., Any]) -> None:
     study = copy_finished(arguments=("analyse", "rsa", "study.toml"))
     done = study.alignhouse("report", "early")
@@ -90,7 +90,7 @@ def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Cal
     assert "Chosen on one half of the stimuli and scored on the other" in page
 
 
-@pytest.mark.usefixtures("two_figures")
+@pytest.mark.usefixtures("one_figure")
 def test_one_network_one_subject_one_region(study: Any) -> None:
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
     study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20\nhalvings = 2')
@@ -109,7 +109,7 @@ def test_one_network_one_subject_one_region(study: Any) -> None:
         assert sentence in page, sentence
 
 
-@pytest.mark.usefixtures("two_figures")
+@pytest.mark.usefixtures("one_figure")
 def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) -> None:
     page = reported.folder / "report" / "index.html"
     before = page.stat().st_mtime_ns
@@ -125,7 +125,7 @@ def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) 
     assert (reported.folder / "report" / "data" / "best_layer.csv").is_file()
 
 
-@pytest.mark.usefixtures("two_figures")
+@pytest.mark.usefixtures("one_figure")
 def test_a_report_can_be_made_of_any_warehouse(reported: Any) -> None:
     done = reported.alignhouse("report", "elsewhere", "--group-by", "family")
     assert done.returncode == 0, done.stderr

@@ -5,14 +5,14 @@ from __future__ import annotations
 # Paths under tests/, longest first (CPU time of all their tests).
 LONG_FILES = (
     "ingest/features/test_feature_paper_parity.py",
+    "end_to_end/test_report.py",
+    "end_to_end/test_settings_renew_tables.py",
     "end_to_end/test_own_networks.py",
     "end_to_end/test_figures.py",
     "end_to_end/test_networks_resumed.py",
-    "end_to_end/test_report.py",
-    "end_to_end/test_brain_data.py",
-    "end_to_end/test_settings_renew_tables.py",
-    "end_to_end/test_demo_study.py",
     "end_to_end/test_killed.py",
+    "end_to_end/test_brain_data.py",
+    "end_to_end/test_demo_study.py",
     "demo/test_demo_content.py",
     "analysis/report/test_report_page.py",
     "end_to_end/test_cichy78.py",
