@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from alignhouse.cli.terminal import table_console
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.questions import question, questions
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import Console
 
 MOST_ROWS_ON_A_TERMINAL = 200
 # DuckDB's types whose columns are printed to the right.
@@ -33,6 +30,9 @@ FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdo
 
 def list_questions() -> None:
     """Print every named question, its description and its parameters."""
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for column in ("question", "asks", "parameters"):
         table.add_column(column, overflow="fold")
@@ -153,11 +153,16 @@ def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> None:
     if out is None:
         _print_table(answer, rows, table_console())
         return
+    from rich.console import Console
+
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as file:
         _print_table(answer, rows, Console(file=file, width=240))
 
 
 def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
     # A column that says the same of every row is said once, above the table.
     constant = {
         index: rows[0][index]
@@ -185,4 +190,13 @@ def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    from rich.markup import escape
+
     return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+
+
+def table_console() -> Console:
+    """The console for tables. A pipe gets a fixed width: wrapped lines would break programs that read it."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 240)
