@@ -5,14 +5,14 @@ Image networks are shown single frames. Networks that take clips are shown what 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alignhouse.ingest.features.dealing import FrameCount, deal
 from alignhouse.ingest.features.pixels import DividedTransform, divided, look_up
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.network import Network
@@ -35,12 +35,14 @@ class NetworkInputs:
         Networks that take videos: clips as their transform returns them.
     frames_sampled : frames in all parts.
     frames_lacking : how many frames must be added so that the network accepts every call.
+    black_frames : added to fill all calls, negative if frames were cut; see `dealing`.
     values : (3, 256) float32, what an image network is shown for each 8-bit value; see `pixels`.
     """
 
     parts: list[torch.Tensor]
     frames_sampled: int
     frames_lacking: int = 0
+    black_frames: int = 0
     values: torch.Tensor | None = None
 
 
@@ -100,11 +102,10 @@ class InputMaker:
         sampled = torch.from_numpy(np.ascontiguousarray(clips))
         if network.format_shape == "NCTHW":
             return NetworkInputs([clip[None] for clip in sampled], sampled.shape[0] * sampled.shape[2])
-        n_calls = math.ceil(len(sampled) / (network.frames_per_call or len(sampled)))
-        dealt = [sampled[call::n_calls] for call in range(n_calls)]
+        dealt = deal(sampled, network, self._settings.frame_count)
         assert network.frame_multiple is not None
-        lacking = sum(-len(each) % network.frame_multiple for each in dealt)
-        return NetworkInputs(dealt, len(sampled), lacking)
+        lacking = sum(-len(each) % network.frame_multiple for each in dealt.calls)
+        return NetworkInputs(dealt.calls, len(sampled), lacking, black_frames=dealt.added)
 
 
 class Caller:
@@ -122,7 +123,7 @@ class Caller:
         network: Network,
         module: torch.nn.Module,
         device: str,
-        rule: Literal["repeat_last", "zero_pad_to_8"],
+        rule: FrameCount,
     ) -> None:
         self._network, self._module, self._device, self._rule = network, module, device, rule
 
@@ -148,9 +149,7 @@ class Caller:
         return fit_frame_count(normalised, self._network.frame_multiple, self._rule)
 
 
-def fit_frame_count(
-    frames: torch.Tensor, multiple: int, rule: Literal["repeat_last", "zero_pad_to_8"]
-) -> tuple[torch.Tensor, int]:
+def fit_frame_count(frames: torch.Tensor, multiple: int, rule: FrameCount) -> tuple[torch.Tensor, int]:
     """Add frames to one call, or cut some, so that the network accepts their number.
 
     Parameters
