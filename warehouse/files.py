@@ -8,6 +8,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from alignhouse.warehouse.errors import BadInput
+
+_NOT_FOR_DUCKDB = ("?", "\\")
+
+
+def check_folder_name(folder: Path) -> None:
+    """Raise BadInput if DuckDB cannot open files in a folder of this name."""
+    if bad := [character for character in _NOT_FOR_DUCKDB if character in str(folder.absolute())]:
+        raise BadInput(
+            f"warehouse {folder}",
+            expected=f"a path without {' and '.join(_NOT_FOR_DUCKDB)}, which DuckDB cannot open",
+            found=f"{bad[0]} in {folder.absolute()}",
+            hint="rename the folder, or choose another place",
+        )
+
 
 def sha256_of(path: Path) -> str:
     """The sha256 of a file's content, as 64 hexadecimal digits."""

@@ -1,37 +1,216 @@
-"""Rebuilds the DuckDB file from the Parquet files."""
+"""Rebuilds the DuckDB file from the journal and the Parquet files, and sets damaged files aside."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 from alignhouse.warehouse import artifacts
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
+from alignhouse.warehouse.files import check_folder_name, move_into_place
+from alignhouse.warehouse.history import entries_from, last_entry, now, repeat
+from alignhouse.warehouse.journal import Entry, entries_of, write_journal
 from alignhouse.warehouse.lock import writing
-from alignhouse.warehouse.runs import Run
-from alignhouse.warehouse.store import SNAPSHOT, UNPUBLISHED, WORKING, Writer
+from alignhouse.warehouse.progress import Progress, Silent
+from alignhouse.warehouse.schema import migrate
+from alignhouse.warehouse.store import (
+    REBUILT,
+    SNAPSHOT,
+    WORKING,
+    Writer,
+    attach_read_only,
+    finish_rebuild,
+)
+from alignhouse.warehouse.summaries import bring_up_to_date
+
+DAMAGED_SUFFIX = ".damaged"
+MOST_NAMED = 20
 
 
-def rebuild(folder: Path, command: str) -> int:
-    """Register every complete artifact of a warehouse in a new DuckDB file; returns their number.
+@dataclass(frozen=True)
+class Rebuilt:
+    """artifacts : number of registered artifacts. set_aside : damaged or missing ones that were left out.
 
-    If two files have the same rows, the newer file is used. Artifacts do not store when they were made, so
-    all rows belong to one run, the rebuild.
+    by_file_time : whether there was no journal, so that the order of registration is a guess by file times.
+    """
+
+    artifacts: int
+    set_aside: list[str]
+    by_file_time: bool
+
+
+def rebuild(
+    folder: Path, command: str, progress: Progress | None = None, *, skip_damaged: bool = False
+) -> Rebuilt:
+    """Make the DuckDB file again, equal to the lost one in every table; all or nothing.
+
+    The new file is made beside the old one, and replaces it at the end. Until then, readers use the old one,
+    also if the process is killed.
+
+    Parameters
+    ----------
+    skip_damaged : rename damaged artifacts to `*.parquet.damaged` and leave out what is missing, so that the
+        next run of the study makes them again. Otherwise, damage is an error.
 
     Raises
     ------
-    BadInput : the folder has no artifacts. BrokenWarehouse : an artifact is not readable.
+    BadInput : the folder has no artifacts. BrokenWarehouse : artifacts are damaged or missing; names them.
     """
+    check_folder_name(folder)
     if not any(artifacts.files(folder)):
         raise BadInput(f"nothing to rebuild in {folder}", expected="a warehouse with artifacts")
     with writing(folder, command):
-        for outdated in (WORKING, WORKING.with_suffix(".duckdb.wal"), UNPUBLISHED, Path(SNAPSHOT)):
-            (folder / outdated).unlink(missing_ok=True)
+        finish_rebuild(folder)
+        old = _Old(folder)
+        entries = _entries(folder, old)
+        by_file_time = not entries
+        if by_file_time:
+            entries = _by_file_time(folder, command)
+        loaded, faults = _verified(folder, entries, old, progress or Silent())
+        if faults and not skip_damaged:
+            raise _damaged(folder, faults)
+        for path in faults:
+            set_aside(folder / path)
+        if by_file_time or old.journal_is_from_it:
+            write_journal(folder, entries)
+        _make(folder, entries, loaded)
+        finish_rebuild(folder)
+    with Writer(folder, command) as writer:
+        [(count,)] = writer.connection.execute("select count(*) from artifact").fetchall()
+    return Rebuilt(int(count), [f"{path}: {fault}" for path, fault in faults.items()], by_file_time)
+
+
+def set_aside(file: Path) -> None:
+    """Rename a damaged artifact, so that it is not taken for a finished one."""
+    if file.exists():
+        file.replace(file.with_name(file.name + DAMAGED_SUFFIX))
+
+
+class _Old:
+    """What the existing DuckDB file knows, if it can be opened.
+
+    hashes : path -> sha256 of each registered artifact. committed : number of its last journal entry.
+    entries : its history; [] if it cannot be opened. journal_is_from_it : set when there was no journal.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.hashes: dict[str, str] = {}
+        self.committed: int | None = None
+        self.entries: list[Entry] = []
+        self.journal_is_from_it = False
+        for file in (folder / WORKING, folder / SNAPSHOT):
+            if file.exists() and self._reads(file):
+                return
+
+    def _reads(self, file: Path) -> bool:
+        # A broken file may fail anywhere; it is only a second opinion beside journal and artifacts.
+        try:
+            with duckdb.connect() as connection:
+                attach_read_only(connection, file)
+                self.hashes = dict(connection.execute("select path, sha256 from artifact").fetchall())
+                tables = {
+                    name
+                    for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()
+                }
+                self.committed = last_entry(connection) if "journal" in tables else 0
+                self.entries = [{"n": n, **each} for n, each in enumerate(entries_from(connection), 1)]
+        except duckdb.Error:
+            self.hashes, self.committed, self.entries = {}, None, []
+            return False
+        return True
+
+
+def _entries(folder: Path, old: _Old) -> list[Entry]:
+    """The committed entries of the journal; without a journal, the history of the old file."""
+    entries = entries_of(folder)
+    if not entries:
+        old.journal_is_from_it = bool(old.entries)
+        return old.entries
+    if old.committed:
+        entries = [entry for entry in entries if entry["n"] <= old.committed]
+    return entries
+
+
+def _by_file_time(folder: Path, command: str) -> list[Entry]:
+    """One run that registers all complete jobs in the order of their files' times."""
     paths = sorted(artifacts.files(folder), key=lambda path: (path.stat().st_mtime_ns, path))
     loaded = [artifacts.load(folder, path) for path in paths]
     have: dict[str, int] = {}
     for each in loaded:
         have[each.job] = have.get(each.job, 0) + 1
     complete = [each for each in loaded if have[each.job] == each.of]
-    with Writer(folder, command) as writer, Run(writer, command, {}) as run:
-        run.register(complete)
-    return len(complete)
+    named = [[each.artifact, each.path, each.sha256] for each in complete]
+    run = {
+        "run": 1, "started_at": now(), "command": command, "study": "{}", "version": "", "python": "",
+        "host": "",
+    }  # fmt: skip
+    ended = {
+        "run": 1,
+        "status": "finished",
+        "jobs": len({each.job for each in complete}),
+        "finished_at": now(),
+    }
+    return [
+        {"n": 1, "began": run},
+        {"n": 2, "registered": named, "run": 1, "at": now()},
+        {"n": 3, "ended": ended},
+    ]
+
+
+def _verified(
+    folder: Path, entries: Sequence[Entry], old: _Old, progress: Progress
+) -> tuple[dict[str, Artifact], dict[str, str]]:
+    """The records of whole artifacts by path, and what is wrong with the others."""
+    hashes = {path: sha for entry in entries for _, path, sha in entry.get("registered", ())}
+    loaded: dict[str, Artifact] = {}
+    faults: dict[str, str] = {}
+    progress.stage("Verifying artifacts", len(hashes), 0)
+    for path, sha256 in hashes.items():
+        fault = _fault(folder / path, sha256, old.hashes.get(path))
+        if fault is None:
+            loaded[path] = artifacts.load(folder, folder / path)
+        else:
+            faults[path] = fault
+        progress.job_done()
+    return loaded, faults
+
+
+def _fault(file: Path, sha256: str, other: str | None) -> str | None:
+    if not file.is_file():
+        return "the file is missing"
+    if artifacts.sha256_of(file) != sha256:
+        return "the content has changed since it was registered"
+    if other not in (None, sha256):
+        return "the journal and the DuckDB file have different hashes for it"
+    return None
+
+
+def _damaged(folder: Path, faults: Mapping[str, str]) -> BrokenWarehouse:
+    named = [f"{path} ({fault})" for path, fault in list(faults.items())[:MOST_NAMED]]
+    more = len(faults) - len(named)
+    return BrokenWarehouse(
+        f"warehouse {folder} was not changed: {len(faults)} artifacts are not what was registered",
+        found="; ".join(named) + (f"; and {more} more" if more else ""),
+        hint="restore these files from a copy, or run `alignhouse rebuild --skip-damaged` and then the study",
+    )
+
+
+def _make(folder: Path, entries: Sequence[Entry], loaded: Mapping[str, Artifact]) -> None:
+    """Make `working/rebuilt.duckdb`; it has this name only when it is complete."""
+    part = folder / REBUILT.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        with duckdb.connect(str(part / "new.duckdb")) as connection:
+            migrate(connection)
+            repeat(connection, entries, loaded)
+            bring_up_to_date(connection)
+            connection.execute("checkpoint")
+        move_into_place(part / "new.duckdb", folder / REBUILT)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -17,6 +17,7 @@ from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.errors import AlignhouseError, BadInput, error_in_words
 from alignhouse.warehouse.executors.executor import Executor
 from alignhouse.warehouse.executors.local import local
+from alignhouse.warehouse.history import now
 from alignhouse.warehouse.jobs import Job, canonical
 from alignhouse.warehouse.kept import forget
 from alignhouse.warehouse.progress import Progress, Silent
@@ -67,11 +68,7 @@ class Run:
         if self._number is None:
             return
         status = "finished" if error is None else "stopped"
-        self.writer.mark_changed()
-        self.writer.connection.execute(
-            statement("end_run"),
-            {"status": status, "jobs": self.jobs_done, "run": self._number},
-        )
+        self.writer.end_run(self._number, status, self.jobs_done, now())
 
     @contextlib.contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -220,18 +217,15 @@ class Run:
         self.writer.publish()
 
     def _begin(self) -> int:
-        row = self.writer.connection.execute(
-            statement("begin_run"),
+        return self.writer.begin_run(
             {
                 "command": self.command,
                 "study": canonical(dict(self.study)),
                 "version": importlib.metadata.version("alignhouse"),
                 "python": platform.python_version(),
                 "host": socket.gethostname(),
-            },
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
+            }
+        )
 
 
 def _pieces(batches: Iterable[Batch], missing: Collection[str]) -> Iterator[Batch]:

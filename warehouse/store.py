@@ -13,8 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,19 +24,22 @@ import duckdb
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, near_names
-from alignhouse.warehouse.files import replacing
-from alignhouse.warehouse.jobs import Job, canonical
+from alignhouse.warehouse.files import check_folder_name, move_into_place, replacing
+from alignhouse.warehouse.history import journal_in_step, now
+from alignhouse.warehouse.jobs import Job
+from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.older import show_as_current
+from alignhouse.warehouse.registration import register_rows
 from alignhouse.warehouse.schema import is_current, migrate, statement, transaction
-from alignhouse.warehouse.summaries import bring_up_to_date, note_change
+from alignhouse.warehouse.summaries import bring_up_to_date
 
 SNAPSHOT = "warehouse.duckdb"
 WORKING = Path("working") / "working.duckdb"
 # This file exists while the writer has commits that are not published yet.
 UNPUBLISHED = Path("working") / "unpublished"
-# The rows of several files, each with its file name.
-_ROWS = "read_parquet($path, hive_partitioning = false, union_by_name = true, filename = true)"
+# A complete new file of the writer, made by a rebuild; it replaces the old one when a writer opens.
+REBUILT = Path("working") / "rebuilt.duckdb"
 # The largest share of a writer's time that publishing may take (copying a large file takes seconds).
 PUBLISHING_SHARE = 0.1
 
@@ -54,6 +57,7 @@ class Warehouse:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        check_folder_name(self.folder)
         snapshot = self.folder / SNAPSHOT
         if not snapshot.is_file():
             raise BadInput(
@@ -152,10 +156,12 @@ class Writer:
         self._registered_jobs: set[str] = set()
 
     def __enter__(self) -> Self:
+        check_folder_name(self.folder)
         self._is_new = not self.folder.exists()
         self._has_committed = False
         with ExitStack() as opening:
             opening.enter_context(writing(self.folder, self.purpose))
+            finish_rebuild(self.folder)
             working, snapshot = self.folder / WORKING, self.folder / SNAPSHOT
             if not working.exists() and snapshot.exists():
                 with replacing(working) as temporary:
@@ -166,10 +172,13 @@ class Writer:
             opening.callback(self.connection.close)
             if migrate(self.connection):
                 self.mark_changed()
+            self._journal = journal_in_step(self.folder, self.connection)
             known = self.connection.execute("select path, job from artifact").fetchall()
             self._orphans = artifacts.orphans(self.folder, [path for path, _ in known])
             self._registered_jobs = {job for _, job in known}
             self._stack = opening.pop_all()
+        for (run,) in self.connection.execute(statement("runs_without_an_end")).fetchall():
+            self.end_run(run, "stopped", None, None)
         return self
 
     def __exit__(
@@ -217,10 +226,38 @@ class Writer:
 
     def register(self, written: Sequence[Artifact], run: int) -> None:
         """Register artifacts and insert their rows into their tables, in one transaction."""
-        self.mark_changed()
-        with transaction(self.connection):
-            self._register(written, run)
+        at = now()
+        named = [[each.artifact, each.path, each.sha256] for each in written]
+        with self.committing({"registered": named, "run": run, "at": at}):
+            register_rows(self.connection, written, run, at)
         self._registered_jobs |= {each.job for each in written}
+
+    def begin_run(self, facts: Mapping[str, Any]) -> int:
+        """Insert the row of a run and return its number. facts : the other columns of `run`."""
+        [(number,)] = self.connection.execute(statement("next_run")).fetchall()
+        run = {"run": number, "started_at": now(), **facts}
+        with self.committing({"began": run}):
+            self.connection.execute(statement("begin_run"), run)
+        return int(number)
+
+    def end_run(self, run: int, status: str, jobs: int | None, finished_at: str | None) -> None:
+        """Store how a run ended: "finished" or "stopped"."""
+        ended = {"run": run, "status": status, "jobs": jobs, "finished_at": finished_at}
+        with self.committing({"ended": ended}):
+            self.connection.execute(statement("end_run"), ended)
+
+    @contextmanager
+    def committing(self, entry: Entry) -> Iterator[None]:
+        """Append an entry to the journal, then commit the changes of the block in one transaction."""
+        self.mark_changed()
+        number = self._journal.append(entry)
+        try:
+            with transaction(self.connection):
+                yield
+                self.connection.execute(statement("journal_committed"), {"entry": number})
+        except BaseException:
+            self._journal.void([number])
+            raise
         self._has_committed = True
 
     def mark_changed(self) -> None:
@@ -252,89 +289,24 @@ class Writer:
     def _is_there(self, artifact: Artifact) -> bool:
         return artifact.file.is_file() and artifact.file.stat().st_size == artifact.bytes
 
-    def _register(self, written: Sequence[Artifact], run: int) -> None:
-        retired: set[str] = set()
-        for table, alike in _alike(written):
-            slot = alike[0].slot
-            for together in [alike] if self._are_apart(alike, slot) else [[each] for each in alike]:
-                retired |= self._put_rows(table, slot, together)
-                retired -= {each.artifact for each in together}
-        # Insert all rows in one statement, because each statement takes milliseconds.
-        self.connection.execute(
-            statement("register_artifacts"),
-            {
-                "artifact": [each.artifact for each in written],
-                "job": [each.job for each in written],
-                "file_index": [each.position for each in written],
-                "of_files": [each.of for each in written],
-                "method": [each.method for each in written],
-                "method_version": [each.version for each in written],
-                "path": [each.path for each in written],
-                "sha256": [each.sha256 for each in written],
-                "bytes": [each.bytes for each in written],
-                "rows": [each.n_rows for each in written],
-                "settings": [canonical(each.settings) for each in written],
-                "inputs": [canonical(each.inputs) for each in written],
-                "table_name": [each.table for each in written],
-                "slot": [canonical(each.slot) for each in written],
-                "run": run,
-            },
-        )
-        if retired:
-            self.connection.execute(statement("retire_artifacts"), {"artifact": sorted(retired)})
-
-    def _are_apart(self, alike: Sequence[Artifact], slot: Sequence[str]) -> bool:
-        """Whether no two artifacts share slot values; otherwise the later must replace the earlier."""
-        if len(alike) == 1:
-            return True
-        columns = ", ".join(f'"{column}"' for column in slot)
-        shared = self.connection.execute(
-            f"select 1 from {_ROWS} group by {columns} having count(distinct filename) > 1 limit 1",
-            {"path": self._paths(alike)},
-        ).fetchall()
-        return not shared
-
-    def _put_rows(self, table: str, slot: Sequence[str], alike: Sequence[Artifact]) -> set[str]:
-        """Insert the rows of artifacts into their table; returns the artifacts whose rows they replace."""
-        # Table and column names cannot be bound as parameters; job functions set them, never a user.
-        path = {"path": self._paths(alike)}
-        columns = ", ".join(f'"{column}"' for column in slot)
-        same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in slot)
-        replaced = self.connection.execute(
-            f'delete from "{table}" as old using (select distinct {columns} from {_ROWS}) as new'
-            f" where {same} returning old.artifact",
-            path,
-        ).fetchall()
-        self.connection.execute(
-            f'insert into "{table}" by name select new.* exclude (filename), named.artifact'
-            f" from {_ROWS} as new inner join"
-            " (select unnest($path) as filename, unnest($artifact) as artifact) as named using (filename)",
-            {**path, "artifact": [each.artifact for each in alike]},
-        )
-        note_change(self.connection, table, path["path"])
-        return {name for (name,) in replaced}
-
-    def _paths(self, written: Iterable[Artifact]) -> list[str]:
-        return [str(each.file) for each in written]
-
-
-def _alike(written: Iterable[Artifact]) -> list[tuple[str, list[Artifact]]]:
-    """Table -> artifacts with the same slot, in their original order."""
-    found: list[tuple[str, list[Artifact]]] = []
-    last: dict[str, list[Artifact]] = {}
-    for artifact in written:
-        if artifact.table is None:
-            continue
-        if artifact.table not in last or last[artifact.table][0].slot != artifact.slot:
-            last[artifact.table] = []
-            found.append((artifact.table, last[artifact.table]))
-        last[artifact.table].append(artifact)
-    return found
-
 
 def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A row of the table `artifact`, with settings, inputs and slot converted from JSON."""
     return (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
+
+
+def finish_rebuild(folder: Path) -> None:
+    """Put the file that a rebuild has made into its place, if there is one; for the holder of the lock.
+
+    Can be repeated after a kill at any moment.
+    """
+    rebuilt, working = folder / REBUILT, folder / WORKING
+    if not rebuilt.exists():
+        return
+    (folder / UNPUBLISHED).touch()
+    # The log belongs to the old file.
+    working.with_suffix(".duckdb.wal").unlink(missing_ok=True)
+    move_into_place(rebuilt, working)
 
 
 def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

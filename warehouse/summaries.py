@@ -8,7 +8,7 @@ see a stale summary, even if a writer is killed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 
 import duckdb
@@ -31,21 +31,17 @@ def definitions() -> Mapping[str, str]:
     return in_order_of_need(sql_files("summaries"))
 
 
-def note_change(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[str]) -> None:
+def note_change(connection: duckdb.DuckDBPyConnection, table: str, rows: str) -> None:
     """Mark the scopes of new rows of `table` as stale; call it in the transaction that inserts them.
 
-    `rows` are paths of Parquet files. Rows that they replace have the same scopes.
+    `rows` is a view of these rows. Rows that they replace have the same scopes.
     """
     if table not in _sources():
         return
     there = [name for name in SCOPE if name in _columns(connection, table)]
     if there:
         names = ", ".join(there)
-        connection.execute(
-            f"insert into stale_scope by name select distinct {names}"
-            " from read_parquet($path, hive_partitioning = false)",
-            {"path": list(rows)},
-        )
+        connection.execute(f"insert into stale_scope by name select distinct {names} from {rows}")
     else:
         connection.execute("insert into stale_scope values (null, null, null, null)")
 

@@ -238,13 +238,29 @@ def check(warehouse: WarehouseOption = None) -> None:
 
 
 @app.command()
-def rebuild(warehouse: WarehouseOption = None) -> None:
-    """Create the DuckDB file again from the Parquet files.
+def rebuild(
+    warehouse: WarehouseOption = None,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option(
+            "--skip-damaged",
+            help="Rename damaged artifacts to *.damaged and leave them out; the next run makes them again.",
+        ),
+    ] = False,
+) -> None:
+    """Create the DuckDB file again from the journal and the Parquet files, or change nothing.
+
+    Every table becomes what it was, the history of runs included. Each artifact is compared with its hash.
 
     Example: `alignhouse rebuild --warehouse bmd.alignhouse`
     """
     from alignhouse.warehouse.rebuild import rebuild as rebuilt
 
     folder = which_warehouse(warehouse, needs_snapshot=False)
-    count = rebuilt(folder, command())
-    typer.echo(f"Rebuilt {folder} from {count} artifacts.")
+    with progress() as shown:
+        result = rebuilt(folder, command(), shown, skip_damaged=skip_damaged)
+    if result.by_file_time:
+        typer.echo("There was no journal, so the newer of two files with the same rows was used.")
+    for line in result.set_aside:
+        typer.echo(f"Left out: {line}")
+    typer.echo(f"Rebuilt {folder} from {result.artifacts} artifacts.")

@@ -1,7 +1,7 @@
--- Stores how a run ended.
+-- Stores how a run ended. The time and the number of jobs are null if its process was killed.
 update run
 set
-    finished_at = now(),
+    finished_at = $finished_at::timestamptz,
     status = $status,
     jobs = $jobs
 where run = $run

@@ -1,4 +1,4 @@
--- Registers artifacts, or again. Each parameter except the run is a list with a value per artifact.
+-- Registers artifacts, or again. Each parameter except run and time is a list with a value per artifact.
 insert or replace into artifact by name
 select
     unnest($artifact) as artifact,
@@ -17,4 +17,4 @@ select
     unnest($slot)::json as slot,
     true as is_current,
     $run as run,
-    now() as registered_at
+    $at::timestamptz as registered_at

@@ -1,0 +1,269 @@
+"""A rebuild restores every table as it was, or changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from small_batches import batch_of
+
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse import rebuild as rebuilding
+from alignhouse.warehouse.artifacts import files
+from alignhouse.warehouse.batches import Batch
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
+from alignhouse.warehouse.files import sha256_of
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.journal import JOURNAL, Journal, entries_of
+from alignhouse.warehouse.rebuild import rebuild
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import REBUILT, SNAPSHOT, UNPUBLISHED, WORKING, Writer
+
+WORKING_FILES = (WORKING, WORKING.with_suffix(".duckdb.wal"))
+
+
+def study(seed: int) -> list[Batch]:
+    """Two jobs: one whose rows depend on the seed, one that all studies share."""
+    rows = {"dataset": ["d"], "subject": ["sub-01"], "subject_order": pa.array([seed], pa.int32())}
+    other = {"dataset": ["d"], "subject": ["sub-02"], "subject_order": pa.array([7], pa.int32())}
+    slot = ("dataset", "subject")
+    return [
+        batch_of(
+            Job("subject", 1, {"seed": number}, {}, "subject"),
+            Output(("facts", "table=subject"), pa.table(each), table="subject", slot=slot),
+        )
+        for number, each in ((seed, rows), (-1, other))
+    ]
+
+
+def run(folder: Path, seed: int) -> None:
+    with Writer(folder, "test") as writer, Run(writer, "alignhouse run", {"seed": seed}) as doing:
+        doing.do("jobs", study(seed))
+
+
+def tables(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the published snapshot."""
+    with Warehouse(folder) as warehouse:
+        names = warehouse.sql(
+            "select table_name from duckdb_tables() where database_name = 'warehouse' order by all"
+        ).fetchall()
+        return {
+            name: sorted(warehouse.sql(f'select * from "{name}"').fetchall(), key=repr) for (name,) in names
+        }
+
+
+def lose_the_duckdb_files(folder: Path) -> None:
+    shutil.rmtree(folder / "working")
+    (folder / SNAPSHOT).unlink()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    """Study 0, then study 1, then study 0 again, whose files are older than those of study 1."""
+    for seed in (0, 1, 0):
+        run(tmp_path / "w", seed)
+    return tmp_path / "w"
+
+
+def test_a_study_that_was_done_again_is_restored(warehouse: Path) -> None:
+    before = tables(warehouse)
+    assert [row[2] for row in before["subject"]] == [0, 7]
+    assert [row[0] for row in before["run"]] == [1, 2, 3]
+    lose_the_duckdb_files(warehouse)
+    assert rebuild(warehouse, "test").artifacts == 3
+    assert tables(warehouse) == before
+
+
+def test_equal_file_times_mix_no_studies(warehouse: Path) -> None:
+    before = tables(warehouse)
+    for path in files(warehouse):
+        os.utime(path, ns=(1, 1))
+    rebuild(warehouse, "test")
+    assert tables(warehouse) == before
+    # The writer goes on where it was.
+    run(warehouse, 1)
+    assert [row[2] for row in tables(warehouse)["subject"]] == [1, 7]
+    assert [row[0] for row in tables(warehouse)["run"]] == [1, 2, 3, 4]
+
+
+def test_a_flipped_byte_is_named_and_nothing_changes(warehouse: Path) -> None:
+    before = tables(warehouse)
+    [damaged, *_] = list(files(warehouse))
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    snapshot = sha256_of(warehouse / SNAPSHOT)
+    with pytest.raises(BrokenWarehouse, match=rf"1 artifacts.*{damaged.name} \(the content has changed"):
+        rebuild(warehouse, "test")
+    assert sha256_of(warehouse / SNAPSHOT) == snapshot
+    assert tables(warehouse) == before
+    rebuilt = rebuild(warehouse, "test", skip_damaged=True)
+    assert rebuilt.artifacts == 2
+    assert damaged.name in rebuilt.set_aside[0]
+    assert damaged.with_name(damaged.name + ".damaged").exists()
+    # What was set aside is not adopted, but made again.
+    for seed in (0, 1, 0):
+        run(warehouse, seed)
+    assert tables(warehouse)["subject"] == before["subject"]
+    assert damaged.exists()
+
+
+@pytest.mark.parametrize("how", ["truncated", "missing"])
+def test_a_truncated_or_missing_artifact_leaves_the_snapshot(warehouse: Path, how: str) -> None:
+    before = tables(warehouse)
+    [lost, *_] = list(files(warehouse))
+    if how == "missing":
+        lost.unlink()
+    else:
+        os.truncate(lost, 100)
+    with pytest.raises(BrokenWarehouse, match=lost.name):
+        rebuild(warehouse, "test")
+    assert tables(warehouse) == before
+
+
+@pytest.mark.parametrize("name", ["star*", "[a]", "it's", "b{1,2}"])
+def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    for seed in (0, 1, 0):
+        run(folder, seed)
+    before = tables(folder)
+    lose_the_duckdb_files(folder)
+    rebuild(folder, "test")
+    assert tables(folder) == before
+
+
+@pytest.mark.parametrize("name", ["what?", "back\\slash"])
+def test_names_that_duckdb_cannot_open_are_refused_before_anything_changes(
+    warehouse: Path, name: str
+) -> None:
+    before = {path: sha256_of(path) for path in warehouse.rglob("*") if path.is_file()}
+    renamed = warehouse.rename(warehouse.with_name(name))
+    opening: list[Callable[[], object]] = [
+        lambda: rebuild(renamed, "test"),
+        lambda: Writer(renamed, "test").__enter__(),
+        lambda: Warehouse(renamed),
+    ]
+    for each in opening:
+        with pytest.raises(BadInput, match="which DuckDB cannot open"):
+            each()
+    renamed.rename(warehouse)
+    assert {path: sha256_of(path) for path in warehouse.rglob("*") if path.is_file()} == before
+
+
+def test_an_old_file_that_does_not_open_is_no_obstacle(warehouse: Path) -> None:
+    before = tables(warehouse)
+    (warehouse / WORKING).write_bytes(b"no database")
+    (warehouse / SNAPSHOT).write_bytes(b"no database")
+    rebuild(warehouse, "test")
+    assert tables(warehouse) == before
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(
+    "at", ["_verified", "repeat", "bring_up_to_date", "move_into_place", "finish_rebuild"]
+)
+def test_killed_at_any_step_the_old_snapshot_answers_and_a_repetition_finishes(
+    warehouse: Path, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tables(warehouse)
+
+    def killed(*arguments: object, **keywords: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rebuilding, at, killed)
+        with pytest.raises(Killed):
+            rebuild(warehouse, "test")
+    assert tables(warehouse) == before
+    rebuild(warehouse, "test")
+    assert tables(warehouse) == before
+
+
+def test_a_finished_file_of_a_killed_rebuild_is_used_by_the_next_writer(warehouse: Path) -> None:
+    before = tables(warehouse)
+    shutil.copyfile(warehouse / WORKING, warehouse / REBUILT)
+    (warehouse / WORKING).write_bytes(b"no database")
+    with Writer(warehouse, "test"):
+        pass
+    assert not (warehouse / REBUILT).exists()
+    assert tables(warehouse) == before
+
+
+def test_an_entry_without_its_commit_is_void(warehouse: Path) -> None:
+    before = tables(warehouse)
+    Journal(warehouse).append({"registered": [["a", "facts/none.parquet", "0"]], "run": 3, "at": "x"})
+    rebuild(warehouse, "test")
+    assert tables(warehouse) == before
+    run(warehouse, 2)
+    after = tables(warehouse)
+    lose_the_duckdb_files(warehouse)
+    rebuild(warehouse, "test")
+    assert tables(warehouse) == after
+
+
+def test_half_a_line_at_the_end_is_cut_off(warehouse: Path) -> None:
+    whole = (warehouse / JOURNAL).read_bytes()
+    (warehouse / JOURNAL).write_bytes(whole + b'{"n": 99, "regis')
+    with Writer(warehouse, "test"):
+        pass
+    assert (warehouse / JOURNAL).read_bytes() == whole
+
+
+def test_a_damaged_journal_is_named_and_made_again_by_the_next_writer(warehouse: Path) -> None:
+    lines = (warehouse / JOURNAL).read_bytes().splitlines(keepends=True)
+    (warehouse / JOURNAL).write_bytes(b"".join([lines[0], b"garbage\n", *lines[1:]]))
+    with pytest.raises(BrokenWarehouse, match=r"journal .*, line 2"):
+        rebuild(warehouse, "test")
+    before = tables(warehouse)
+    with Writer(warehouse, "test"):
+        pass
+    assert (warehouse / f"{JOURNAL}.damaged").exists()
+    lose_the_duckdb_files(warehouse)
+    rebuild(warehouse, "test")
+    after = tables(warehouse)
+    del before["journal"], after["journal"]
+    assert after == before
+
+
+def test_a_warehouse_of_a_version_without_journal_gets_one(warehouse: Path) -> None:
+    with duckdb.connect(str(warehouse / WORKING)) as connection:
+        connection.execute("drop table journal")
+        connection.execute("delete from migration where name like '%journal%'")
+    (warehouse / JOURNAL).unlink()
+    before = tables(warehouse)
+    with Writer(warehouse, "test") as writer:
+        assert (writer.folder / UNPUBLISHED).exists()
+    kinds = [next(key for key in entry if key not in ("n", "run", "at")) for entry in entries_of(warehouse)]
+    assert kinds.count("began") == kinds.count("ended") == 3
+    lose_the_duckdb_files(warehouse)
+    rebuilt = rebuild(warehouse, "test")
+    assert not rebuilt.by_file_time
+    after = tables(warehouse)
+    del before["journal"], after["journal"], before["migration"], after["migration"]
+    assert after == before
+
+
+def test_without_journal_and_duckdb_the_order_is_that_of_the_files(warehouse: Path) -> None:
+    lose_the_duckdb_files(warehouse)
+    (warehouse / JOURNAL).unlink()
+    rebuilt = rebuild(warehouse, "test")
+    assert rebuilt.by_file_time
+    assert [row[2] for row in tables(warehouse)["subject"]] == [1, 7]
+
+
+def test_a_run_whose_process_died_is_closed_by_the_next_writer(warehouse: Path) -> None:
+    with Writer(warehouse, "test") as writer:
+        writer.begin_run({"command": "c", "study": "{}", "version": "1", "python": "3", "host": "h"})
+    assert [row[3] for row in tables(warehouse)["run"]][-1] == "running"
+    run(warehouse, 4)
+    last_two = [(row[3], row[2] is None) for row in tables(warehouse)["run"]][-2:]
+    assert last_two == [("stopped", True), ("finished", False)]
