@@ -194,6 +194,24 @@ def test_the_damaged_frame_is_named_in_the_order_of_presentation(tmp_path, name)
         )
 
 
+def test_a_packet_without_a_frame_is_refused_though_it_has_no_error(tmp_path):
+    import av
+
+    path = write_texture(tmp_path / "a.avi", "mpeg4", frames=6)
+    with av.open(str(path)) as container:
+        packet = [bytes(each) for each in container.demux(video=0) if each.size][3]
+    # After the start code: type (2 bits), seconds (1), a marker, time (5 bits at 24 frames per second), a
+    # marker, and "coded". A frame that is not coded shows nothing, without an error.
+    coded = 0x80 >> (10 - 8)
+    assert packet[:4] == b"\0\0\1\xb6"
+    assert packet[5] & coded
+    content = path.read_bytes()
+    assert content.count(packet) == 1
+    path.write_bytes(content.replace(packet, packet[:5] + bytes([packet[5] ^ coded]) + packet[6:]))
+    with pytest.raises(BadInput, match="found 5 frames in 6 packets"):
+        check_video(path)
+
+
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.avi", "fragments.mp4"])
 def test_a_file_is_cut_short_wherever_it_ends(tmp_path, name):
     kind: dict[str, Any] = {
