@@ -219,7 +219,8 @@ def _layer_orders(run: Run, study: Study, model_rdms: Mapping[str, Artifact]) ->
         by_source.setdefault(order.said if order.layers else "", []).append(network)
     for said, networks in by_source.items():
         if said:
-            run.progress.say(f"Order of layers {said}: {', '.join(networks)}")
+            some = "1 network" if len(networks) == 1 else f"{len(networks)} networks"
+            run.progress.say(f"Order of layers {said}: {some}")
         else:
             run.progress.say(
                 f"Order of layers not known: {', '.join(networks)}. They have no depth, so curves over depth "

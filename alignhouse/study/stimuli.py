@@ -88,11 +88,18 @@ def register_stimuli(
     for each in stimuli:
         by_split.setdefault(each.split, []).append(each)
     digests = {each.name: sha256[each.path] for each in stimuli}
-    batches = {
-        split: stimuli_batch(dataset, some, digests, skip_damaged=skip_damaged)
+    batches = {split: stimuli_batch(dataset, some, digests) for split, some in by_split.items()}
+    if not skip_damaged:
+        run.do_named("Decoding stimuli", batches)
+        return digests
+    # A study does the same job for an intact split, so it finds that one done.
+    _, failures = run.try_each("Decoding stimuli", batches.values())
+    without_damaged = {
+        split: stimuli_batch(dataset, some, digests, skip_damaged=True)
         for split, some in by_split.items()
+        if batches[split].jobs[0].key in failures
     }
-    for described in run.do_named("Decoding stimuli", batches).values():
+    for described in run.do_named("Decoding stimuli that are intact", without_damaged).values():
         for reason in damaged_stimuli(described).values():
             run.progress.say(f"Left out: {reason}")
     return digests
