@@ -7,7 +7,8 @@ the order of scipy's `squareform`. It is float64, since rounding would tie ranks
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +23,20 @@ TOLERANCE = 1e-6
 _ROUNDING = 1e-13
 
 
-def correlation_rdm(patterns: np.ndarray, buffer_bytes: int = 2**26) -> np.ndarray:
+@dataclass(frozen=True)
+class RowNames:
+    """What the rows of an RDM are called in errors. names : of each row; (): rows are counted from 1."""
+
+    what: str = "patterns for an RDM, row"
+    names: Sequence[str] = ()
+
+
+PATTERNS = RowNames()
+
+
+def correlation_rdm(
+    patterns: np.ndarray, buffer_bytes: int = 2**26, *, called: RowNames = PATTERNS
+) -> np.ndarray:
     """Distances 1 - r between the patterns of n conditions over V features, (P,) float64.
 
     r is Pearson's correlation (Kriegeskorte et al. 2008), computed in float64 whatever the input's dtype.
@@ -31,10 +45,11 @@ def correlation_rdm(patterns: np.ndarray, buffer_bytes: int = 2**26) -> np.ndarr
     ----------
     patterns : (n, V), n and V at least 2.
     buffer_bytes : patterns are read in blocks of features that, in float64, take at most this.
+    called : the names of patterns in errors.
 
     Raises
     ------
-    BadInput : a pattern is constant, or has NaN or infinite values. Errors count rows from 1.
+    BadInput : a pattern is constant, or has NaN or infinite values; the error names it.
     """
     if patterns.ndim != 2 or min(patterns.shape) < 2:
         raise BadInput(
@@ -49,20 +64,22 @@ def correlation_rdm(patterns: np.ndarray, buffer_bytes: int = 2**26) -> np.ndarr
         for block in blocks:
             total += patterns[:, block].sum(axis=1, dtype=np.float64)
     mean = total / n_features
-    _refuse_rows(~np.isfinite(mean), "finite numbers", "NaN or infinite values")
+    refuse_rows(~np.isfinite(mean), called, "finite numbers", "NaN or infinite values")
     gram = np.zeros((n, n))
     for block in blocks:
         centred = patterns[:, block].astype(np.float64) - mean[:, None]
         gram += centred @ centred.T
     norm = np.sqrt(np.diagonal(gram))
-    _refuse_rows(~np.isfinite(norm), "numbers whose squares fit in float64", "larger ones")
+    refuse_rows(~np.isfinite(norm), called, "numbers whose squares fit in float64", "larger ones")
     constant = norm <= _ROUNDING * np.abs(mean) * math.sqrt(n_features)
-    _refuse_rows(constant, "values that differ", "the same value everywhere")
+    refuse_rows(constant, called, "values that differ", "the same value everywhere")
     r = (gram / norm[:, None] / norm[None, :])[np.triu_indices(n, k=1)]
     return 1 - np.clip(r, -1, 1)
 
 
-def correlation_rdm_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.ndarray:
+def correlation_rdm_in_parts(
+    read: ReadRows, n: int, rows_at_once: int, *, called: RowNames = PATTERNS
+) -> np.ndarray:
     """As `correlation_rdm`, but reads `rows_at_once` patterns at a time; at most two blocks are in memory."""
 
     def standardised(start: int, stop: int) -> np.ndarray:
@@ -72,9 +89,9 @@ def correlation_rdm_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.nd
         norm = np.linalg.norm(centred, axis=1)
         all_rows = np.zeros(n, dtype=bool)
         all_rows[start:stop] = ~np.isfinite(norm)
-        _refuse_rows(all_rows, "finite numbers", "NaN or infinite values")
+        refuse_rows(all_rows, called, "finite numbers", "NaN or infinite values")
         all_rows[start:stop] = norm <= _ROUNDING * np.abs(mean[:, 0]) * math.sqrt(patterns.shape[1])
-        _refuse_rows(all_rows, "values that differ", "the same value everywhere")
+        refuse_rows(all_rows, called, "values that differ", "the same value everywhere")
         return centred / norm[:, None]
 
     r = gram_in_parts(standardised, n, rows_at_once)[np.triu_indices(n, k=1)]
@@ -104,9 +121,13 @@ def n_conditions(n_pairs: int) -> int:
     return n
 
 
-def _refuse_rows(bad: np.ndarray, expected: str, found: str) -> None:
+def refuse_rows(bad: np.ndarray, called: RowNames, expected: str, found: str) -> None:
+    """Raise BadInput if any row is bad, (n,) bool; the error names the first five."""
     rows = np.flatnonzero(bad)
     if len(rows):
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-        which = ", ".join(str(row + 1) for row in rows[:5]) + more
-        raise BadInput(f"patterns for an RDM, row {which} of {len(bad)}", expected=expected, found=found)
+        if called.names:
+            which = ", ".join(called.names[row] for row in rows[:5]) + more
+        else:
+            which = ", ".join(str(row + 1) for row in rows[:5]) + more + f" of {len(bad)}"
+        raise BadInput(f"{called.what} {which}", expected=expected, found=found)

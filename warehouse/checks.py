@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.progress import Progress
 from alignhouse.warehouse.schema import sql_files
@@ -13,14 +15,23 @@ MOST_ROWS = 20
 
 def broken_rules(warehouse: Warehouse) -> list[str]:
     """One line for each row that breaks a rule of `sql/checks` (at most 20 per rule)."""
-    faults = []
-    for name, text in sql_files("checks").items():
+    return _rows_of(warehouse, sql_files("checks"))
+
+
+def remarks(warehouse: Warehouse) -> list[str]:
+    """One line for each row of `sql/checks/remarks`: what a reader should know, though it is no fault."""
+    return _rows_of(warehouse, sql_files("checks", "remarks"))
+
+
+def _rows_of(warehouse: Warehouse, queries: Mapping[str, str]) -> list[str]:
+    lines = []
+    for name, text in queries.items():
         rows = warehouse.sql(text).pl()
         for row in rows.head(MOST_ROWS).iter_rows(named=True):
-            faults.append(f"{name}: " + ", ".join(f"{key} = {value}" for key, value in row.items()))
+            lines.append(f"{name}: " + ", ".join(f"{key} = {value}" for key, value in row.items()))
         if len(rows) > MOST_ROWS:
-            faults.append(f"{name}: and {len(rows) - MOST_ROWS} more rows")
-    return faults
+            lines.append(f"{name}: and {len(rows) - MOST_ROWS} more rows")
+    return lines
 
 
 def stale_summaries(warehouse: Warehouse) -> list[str]:

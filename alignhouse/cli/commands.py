@@ -222,14 +222,18 @@ def report(
 def check(warehouse: WarehouseOption = None) -> None:
     """Check the warehouse: rules on its rows, stored summaries, and every artifact against its hash.
 
+    Remarks are no faults: a subject with fewer repetitions than the others, for example.
+
     Example: `alignhouse check --warehouse bmd.alignhouse`
     """
-    from alignhouse.warehouse.checks import broken_artifacts, broken_rules, stale_summaries
+    from alignhouse.warehouse.checks import broken_artifacts, broken_rules, remarks, stale_summaries
     from alignhouse.warehouse.errors import BrokenWarehouse
     from alignhouse.warehouse.store import Warehouse
 
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
         faults = [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, shown)]
+        for remark in remarks(opened):
+            typer.echo(f"Remark: {remark}")
     for fault in faults:
         typer.echo(fault)
     if faults:

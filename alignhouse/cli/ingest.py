@@ -209,7 +209,8 @@ def ingest_stimuli(
         Path | None, typer.Option(help="Folder with annotations.json, e.g. the one that fetch filled.")
     ] = None,
     skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Accept an incomplete set, and list what is missing.")
+        bool,
+        typer.Option("--skip-missing", help="Accept an incomplete set; list what is missing or damaged."),
     ] = False,
 ) -> None:
     """Register every stimulus (identifier, split, hash, frames, frame rate, size) and its annotations.

@@ -204,6 +204,8 @@ def make_brain_rdms(
         name: brain_rdm_batch(each, request.split, conditions, average=request.average)
         for name, each in regions.items()
     }
+    for line in _fewer_repetitions(betas, conditions.splits):
+        run.progress.say(line)
     artifacts = run.do_named("Brain RDMs", batches, threaded)
     reliability = [reliability_batch(each, remark) for each in regions.values()]
     run.do("Reliability of the regions", reliability, threaded)
@@ -296,6 +298,20 @@ def _skipped_voxels(stored: BetasOfSubjects) -> Iterator[str]:
             first = next(iter(of_part.values()))
             if dropped := BetasAbout.of(first).dropped_voxels:
                 yield f"Skipped {dropped:,} voxels with NaN or infinite values: {subject}, {part}"
+
+
+def _fewer_repetitions(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterator[str]:
+    """A line for each subject and split with fewer repetitions of each stimulus than other subjects have."""
+    for split in splits:
+        repetitions = {
+            subject: max(BetasAbout.of(of_part[split]).repetitions for of_part in parts.values())
+            for subject, parts in stored.items()
+        }
+        most = max(repetitions.values())
+        for subject, count in repetitions.items():
+            # 0: the subject has none of the regions, which is said elsewhere.
+            if 0 < count < most:
+                yield f"Repetitions: {subject} has {count} in split {split}, other subjects have {most}"
 
 
 def _artifacts(stored: BetasOfSubjects, split: str) -> Iterator[Artifact]:

@@ -11,6 +11,7 @@ from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.datasets.dataset import DataSet, RdmSource, data_set
 from alignhouse.ingest.datasets.rdm_job import RdmFileAbout, rdm_file_batch
 from alignhouse.ingest.datasets.rdms.files import find_model_rdms
+from alignhouse.ingest.features.layer_order import LAYERS_FILE, LayerOrder, order_of_layers
 from alignhouse.ingest.features.precomputed_jobs import precomputed_batch
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.brain import (
@@ -35,7 +36,8 @@ class StudyInputs:
 
     stimuli : in the order of every RDM's conditions; sha256 : stimulus -> hash of its file.
     training : names of the stimuli that the data set has for training.
-    brain_rdms : region -> artifact. model_rdms : network -> artifact, if the user gave them.
+    brain_rdms : region -> artifact. model_rdms : network -> artifact, if the user gave them; layer_orders :
+    network -> the order of its layers, for these networks.
     remark : why results on these brains are no findings ("synthetic brains"), or "".
     """
 
@@ -44,6 +46,7 @@ class StudyInputs:
     sha256: Mapping[str, str]
     brain_rdms: Mapping[str, Artifact]
     model_rdms: Mapping[str, Artifact]
+    layer_orders: Mapping[str, LayerOrder]
     remark: str
 
 
@@ -82,7 +85,8 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     run.do("Describing the data set", [description])
     training = frozenset(each.name for each in stimuli if each.split == known.training_split)
     model_rdms = _model_rdms(run, study, hashes, conditions)
-    return StudyInputs(stimuli, training, sha256, brain.rdms, model_rdms, remark)
+    orders = _layer_orders(run, study, model_rdms)
+    return StudyInputs(stimuli, training, sha256, brain.rdms, model_rdms, orders, remark)
 
 
 @dataclass(frozen=True)
@@ -199,3 +203,27 @@ def _model_rdms(run: Run, study: Study, hashes: Hashes, conditions: Conditions) 
         for network, files in find_model_rdms(folder).items()
     }
     return run.do_named("Model RDMs", batches)
+
+
+def _layer_orders(run: Run, study: Study, model_rdms: Mapping[str, Artifact]) -> dict[str, LayerOrder]:
+    """Network -> the order of its layers; says where each order comes from."""
+    folder = study.networks.rdms
+    if folder is None:
+        return {}
+    orders = {
+        network: order_of_layers(network, rdms.rows(["layer"])["layer"].to_list(), folder / network)
+        for network, rdms in model_rdms.items()
+    }
+    by_source: dict[str, list[str]] = {}
+    for network, order in orders.items():
+        by_source.setdefault(order.said if order.layers else "", []).append(network)
+    for said, networks in by_source.items():
+        if said:
+            some = "1 network" if len(networks) == 1 else f"{len(networks)} networks"
+            run.progress.say(f"Order of layers {said}: {some}")
+        else:
+            run.progress.say(
+                f"Order of layers not known: {', '.join(networks)}. They have no depth, so curves over depth "
+                f"leave them out. List the layers, first to last, in {LAYERS_FILE} in the network's folder"
+            )
+    return orders

@@ -200,7 +200,7 @@ def _networks(
         remarks = {name: RANDOM if each.weights == "random" else "" for name, each in done.items()}
         rows = [model_batch(name, each.network, each.weights, remarks[name]) for name, each in done.items()]
     layers = [
-        layers_batch(protocol, name, rdms)
+        layers_batch(protocol, name, rdms, inputs.layer_orders.get(name))
         for name, of_protocols in stored.items()
         for protocol, rdms in of_protocols.items()
     ]

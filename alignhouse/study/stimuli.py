@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alignhouse.ingest.datasets.dataset import DEFAULT_KIND, annotation_sources, data_set
-from alignhouse.ingest.stimuli.jobs import stimuli_batch
+from alignhouse.ingest.stimuli.jobs import damaged_stimuli, stimuli_batch
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.hashing import hash_files
 from alignhouse.warehouse.errors import BadInput
@@ -24,7 +24,8 @@ class StimuliRequest:
 
     source : the stimulus set's zip, or its folder. to : where a zip is unpacked to.
     kind : of the data set, a name of the registry. dataset : what the user calls it.
-    annotations : a folder of annotations; None for none. skip_missing : accept an incomplete set.
+    annotations : a folder of annotations; None for none. skip_missing : accept an incomplete set, and leave
+    out files that are damaged.
     """
 
     source: Path
@@ -67,22 +68,40 @@ def ingest_stimulus_set(run: Run, request: StimuliRequest) -> None:
             run.progress.say(f"Missing {len(missing):,} videos: {listed}{more}")
     hashes = Hashes(run.writer.folder)
     with run.all_or_nothing():
-        register_stimuli(run, request.dataset, stimuli, hashes)
+        register_stimuli(run, request.dataset, stimuli, hashes, skip_damaged=request.skip_missing)
         if request.annotations is not None:
             register_annotations(run, request.kind, request.dataset, request.annotations, hashes)
     hashes.save()
 
 
 def register_stimuli(
-    run: Run, dataset: str, stimuli: Sequence[Stimulus], hashes: Hashes
+    run: Run, dataset: str, stimuli: Sequence[Stimulus], hashes: Hashes, *, skip_damaged: bool = False
 ) -> Mapping[str, str]:
-    """Decode and register stimuli, one job a split; returns the sha256 of each by its name."""
+    """Decode and register stimuli, one job a split; returns the sha256 of each by its name.
+
+    Parameters
+    ----------
+    skip_damaged : leave out those that do not decode, and list them; else they are an error that names them.
+    """
     sha256 = hash_files([each.path for each in stimuli], hashes, run.progress)
     by_split: dict[str, list[Stimulus]] = {}
     for each in stimuli:
         by_split.setdefault(each.split, []).append(each)
     digests = {each.name: sha256[each.path] for each in stimuli}
-    run.do("Decoding stimuli", [stimuli_batch(dataset, some, digests) for some in by_split.values()])
+    batches = {split: stimuli_batch(dataset, some, digests) for split, some in by_split.items()}
+    if not skip_damaged:
+        run.do_named("Decoding stimuli", batches)
+        return digests
+    # A study does the same job for an intact split, so it finds that one done.
+    _, failures = run.try_each("Decoding stimuli", batches.values())
+    without_damaged = {
+        split: stimuli_batch(dataset, some, digests, skip_damaged=True)
+        for split, some in by_split.items()
+        if batches[split].jobs[0].key in failures
+    }
+    for described in run.do_named("Decoding stimuli that are intact", without_damaged).values():
+        for reason in damaged_stimuli(described).values():
+            run.progress.say(f"Left out: {reason}")
     return digests
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import (
+    how_many,
     need_columns,
     ordered_regions,
     protocols_drawn,
@@ -39,7 +40,7 @@ def depth_bands(
     ----------
     depth_band : one row per group, region and depth: protocol, dataset, split, group_name, roi, roi_group,
         roi_order, depth (in [0, 1]), rho (the mean), lower, upper (null for fewer than three networks),
-        n_models, remark.
+        n_models, n_left_out (networks whose order of layers is not known), remark.
     group_by : the grouping that group_name comes from; "protocol" draws all protocols.
     source : data set and split, shown if there are no rows. width : inches.
 
@@ -73,6 +74,8 @@ def depth_bands(
             f"Groups of fewer than {FEWEST_OF_A_BAND} networks have no band ({bare} of {len(counts)})."
         )
     notes.append("Depth 0 is the first layer, 1 the last.")
+    if "n_left_out" in curves.columns and (n_left_out := int(curves["n_left_out"].to_numpy().max())):
+        notes.append(f"Left out, since the order of layers is not known: {how_many(n_left_out, 'network')}.")
     plot, body = _panels(curves, [*_bands(curves), *_means(curves)], regions, styles, counts, width)
     return dressed(
         plot,

@@ -58,12 +58,12 @@ class _Stored:
         return np.mean([rankdata(each) for each in rdms], axis=0), len(rdms)
 
     def layers(self, model: str) -> tuple[list[str], FloatArray]:
-        """Names (L) and RDMs (L, P) of a network's layers, from the first to the last."""
+        """Names (L) and RDMs (L, P) of a network's layers, in the order of the file."""
         names, rdms = read_vectors(self._path("model", model, model), "rdm")
         return names["layer"].to_list(), rdms
 
     def layer_names(self, model: str) -> list[str]:
-        """Names (L) of a network's layers, from the first to the last."""
+        """Names (L) of a network's layers, in the order of the file."""
         with VectorFile(self._path("model", model, model), "rdm") as file:
             return [str(name) for name in file.names("layer")]
 
@@ -158,8 +158,8 @@ def map_frames(warehouse: Warehouse, scope: FigureScope, request: Request, tick:
 
     The map has all regions, and all or the requested layers of the requested networks; by default, of the
     best networks in the region groups. A row is a point: protocol, dataset, split, remark, kind ("region"
-    or "layer"), name, roi_group, model, layer, layer_index, n_layers, x, y, share_x, share_y (of the axes),
-    n_subjects.
+    or "layer"), name, roi_group, model, layer, layer_index (null if the order of the network's layers is not
+    known), n_layers, x, y, share_x, share_y (of the axes), n_subjects.
     """
     [best] = answers(warehouse, ["best_layer"], scope, request)
     if best.is_empty():
@@ -167,6 +167,7 @@ def map_frames(warehouse: Warehouse, scope: FigureScope, request: Request, tick:
     models = request.models or _best_networks(warehouse, scope)
     stored = _Stored(warehouse, scope, request)
     chosen = _layers_of(stored, models, request)
+    [scores] = answers(warehouse, ["layer_score"], scope, replace(request, most=EVERY))
     regions = best.unique("roi").sort("roi_order", "roi")
     rows, rdms = [], []
     total = len(regions) + len(models) + 1
@@ -183,10 +184,10 @@ def map_frames(warehouse: Warehouse, scope: FigureScope, request: Request, tick:
         )
         tick(len(rdms), total)
     for done, model in enumerate(models):
-        names, of_layers = stored.layers(model)
-        shown = set(chosen[model])
-        rdms += [rdm for name, rdm in zip(names, of_layers, strict=True) if name in shown]
-        rows += list(_layer_rows(model, [name for name in names if name in shown]))
+        of_layers = dict(zip(*stored.layers(model), strict=True))
+        ordered, is_known = _in_order(scores.filter(model=model), chosen[model])
+        rdms += [of_layers[name] for name in ordered]
+        rows += list(_layer_rows(model, ordered, is_known=is_known))
         tick(len(regions) + done + 1, total)
     labels = [str(row["name"]) for row in rows]
     place = classical_mds(second_order_distances(np.stack(rdms), labels))
@@ -225,13 +226,19 @@ def _best_networks(warehouse: Warehouse, scope: FigureScope) -> list[str]:
     return [name for name, _, _ in rows[:MOST_NETWORKS]]
 
 
-def _layer_rows(model: str, layers: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _in_order(scores: pl.DataFrame, layers: Sequence[str]) -> tuple[list[str], bool]:
+    """The layers of a network from the first to the last, and whether this order is known."""
+    rows = scores.filter(pl.col("layer").is_in(layers)).unique("layer").sort("layer_index")
+    return rows["layer"].to_list(), rows["depth"].null_count() == 0
+
+
+def _layer_rows(model: str, layers: Sequence[str], *, is_known: bool) -> Iterator[dict[str, Any]]:
     for index, layer in enumerate(layers):
         yield {
             "kind": "layer",
             "name": f"{model}, {layer}",
             "model": model,
             "layer": layer,
-            "layer_index": index,
+            "layer_index": index if is_known else None,
             "n_layers": len(layers),
         }

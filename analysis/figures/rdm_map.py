@@ -73,7 +73,7 @@ def rdm_map(rdm_map: pl.DataFrame, *, protocol: str, source: str = "", width: fl
         notes=[
             _counts(regions, layers),
             "Squares: regions (mean over subjects of ranked RDMs). Lines: a network's layers, first (hollow) "
-            "to last (large), their number in brackets.",
+            "to last (large), their number in brackets." + _unordered(layers),
             "Distance: 1 − Spearman rho of two RDMs, in two dimensions by classical scaling "
             f"({shares[0]:.0f} % and {shares[1]:.0f} % of the eigenvalues).",
         ],
@@ -84,6 +84,11 @@ def rdm_map(rdm_map: pl.DataFrame, *, protocol: str, source: str = "", width: fl
 def _counts(regions: pl.DataFrame, layers: pl.DataFrame) -> str:
     words = [how_many(regions.height, "region"), how_many(layers["model"].n_unique(), "network")]
     return ", ".join([*words, subjects_in_words(regions)]).removesuffix(", ") + "."
+
+
+def _unordered(layers: pl.DataFrame) -> str:
+    n = layers.filter(pl.col("layer_index").is_null())["model"].n_unique()
+    return f" No line: the order of layers is not known ({how_many(n, 'network')})." if n else ""
 
 
 def _plot(
@@ -103,7 +108,7 @@ def _plot(
     tall = span_y * (1 + 2 * MARGIN) * inches
     names = _named(points, regions, span_x, span_y, inches)
     ends = layers.filter(pl.col("layer_index") == pl.col("n_layers") - 1)
-    paths = layers.filter(pl.col("n_layers") > 1)
+    paths = layers.filter((pl.col("n_layers") > 1) & pl.col("layer_index").is_not_null())
     starts = layers.filter((pl.col("layer_index") == 0) & (pl.col("n_layers") > 1))
     drawn: list[Any] = []
     if not layers.is_empty():

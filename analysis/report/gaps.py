@@ -24,6 +24,7 @@ def gaps(results: Results, group_by: Sequence[str]) -> list[str]:
     sentences = [
         ceilings_gap(best, results.noise_ceiling),
         scores_gap(best),
+        depths_gap(best),
         tests_gap(best),
         *(groups_gap(best, results.group_comparison, each) for each in group_by),
         intervals_gap(best),
@@ -59,6 +60,19 @@ def scores_gap(best: pl.DataFrame) -> str:
     return (
         f"{listed(fewer)} {have} no score in some of the {n_regions} regions; mean ranks use the regions "
         "with a score."
+    )
+
+
+def depths_gap(best: pl.DataFrame) -> str:
+    """Which networks have no depth, so that curves over depth leave them out."""
+    if "depth" not in best.columns:
+        return ""
+    unknown = best.filter(pl.col("depth").is_null())["model"].cast(pl.String).unique().sort().to_list()
+    if not unknown:
+        return ""
+    return (
+        f"The order of the layers of {listed(unknown)} is not known, so curves over depth leave "
+        f"{'it' if len(unknown) == 1 else 'them'} out: list the layers in layers.csv."
     )
 
 

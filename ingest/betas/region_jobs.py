@@ -13,6 +13,7 @@ from alignhouse.ingest.betas.conditions import Conditions
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import StoredBetas, open_region
+from alignhouse.ingest.rdm import RowNames
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
@@ -136,7 +137,7 @@ def compute_brain_rdms(
         for each in stimuli.splits:
             _match(stimuli.by_split[each], of_region.stimuli(each), each, f"{subject}, {settings.roi}")
         wanted = [(each, name) for each in stimuli.splits for name in stimuli.by_split[each]]
-        rdms[subject] = of_region.rdm(wanted, memory)
+        rdms[subject] = of_region.rdm(wanted, memory, f"{subject}, {settings.roi}")
     if not rdms:
         subject, reason = next(iter(absent.items()))
         raise BadInput(f"no subject has region {settings.roi}", found=f"of {subject}: {reason}")
@@ -153,7 +154,7 @@ def compute_brain_rdms(
 
 
 def reliability_batch(region: RegionBetas, remark: str) -> Batch:
-    """Rows of `region_reliability`: the reliability of one region in each subject and split."""
+    """RowNames of `region_reliability`: the reliability of one region in each subject and split."""
     job = Job(
         method="reliability",
         version=RELIABILITY_VERSION,
@@ -195,7 +196,7 @@ def compute_reliability(
                 "voxels_kept": of_region.n_kept,
                 "repetitions": of_region.repetitions(split),
                 "ncsnr_median": float(np.median(of_region.ncsnr([split]))),
-                "rdm_reliability": _reliability(of_region, split, memory),
+                "rdm_reliability": _reliability(of_region, split, memory, f"{subject}, {settings.roi}"),
                 "remark": settings.remark,
             }
             for name, value in row.items():
@@ -214,10 +215,11 @@ def _of_subjects(
         reporter.step(done + 1, len(betas))
 
 
-def _reliability(betas: StoredBetas, split: str, memory: int) -> float | None:
+def _reliability(betas: StoredBetas, split: str, memory: int, whose: str) -> float | None:
     if betas.repetitions(split) < 2 or len(betas.stimuli(split)) < 3:
         return None
-    return rdm_reliability(betas.gram(split, memory), betas.repetitions(split))
+    called = RowNames(f"half of the responses of {whose}, stimulus", betas.stimuli(split))
+    return rdm_reliability(betas.gram(split, memory), betas.repetitions(split), called)
 
 
 def _match(found: Sequence[str], expected: Sequence[str], split: str, whose: str) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import polars as pl
 
-from alignhouse.ingest.rdm import ReadRows, gram_in_parts
+from alignhouse.ingest.rdm import ReadRows, RowNames, gram_in_parts, refuse_rows
 from alignhouse.warehouse.errors import BadInput
 
 # Ten repetitions have 126 halvings.
 MOST_HALVINGS = 126
+RESPONSES = RowNames("responses to stimulus")
 
 
 def ncsnr(blocks: Iterable[np.ndarray]) -> np.ndarray:
@@ -61,7 +62,7 @@ def ncsnr(blocks: Iterable[np.ndarray]) -> np.ndarray:
         return np.where(signal_sd > 0, signal_sd / noise_sd, 0.0)
 
 
-def rdm_reliability(gram: np.ndarray, repetitions: int) -> float:
+def rdm_reliability(gram: np.ndarray, repetitions: int, called: RowNames = RESPONSES) -> float:
     """Split-half reliability of the RDM of patterns averaged over R repetitions.
 
     r is the Spearman correlation of the RDMs of two disjoint halves (R // 2 repetitions each), averaged over
@@ -73,6 +74,7 @@ def rdm_reliability(gram: np.ndarray, repetitions: int) -> float:
     ----------
     gram : inner products of all responses, each centred over voxels, (n R, n R); the repetitions of a
         stimulus are adjacent. See `gram_of_responses`.
+    called : the names of the stimuli in errors.
 
     Raises
     ------
@@ -87,7 +89,7 @@ def rdm_reliability(gram: np.ndarray, repetitions: int) -> float:
         )
     first, second = halvings(repetitions)
     halves = np.unique(np.concatenate([first, second]), axis=0)
-    ranks = _ranks(_rdms_of_halves(gram.reshape(n, repetitions, n, repetitions), halves))
+    ranks = _ranks(_rdms_of_halves(gram.reshape(n, repetitions, n, repetitions), halves, called))
     place = {half.tobytes(): index for index, half in enumerate(halves)}
     correlations = [
         float(ranks[place[a.tobytes()]] @ ranks[place[b.tobytes()]])
@@ -146,7 +148,7 @@ def _as_masks(chosen: Sequence[Sequence[int]], repetitions: int) -> np.ndarray:
     return masks
 
 
-def _rdms_of_halves(gram: np.ndarray, halves: np.ndarray) -> np.ndarray:
+def _rdms_of_halves(gram: np.ndarray, halves: np.ndarray, called: RowNames) -> np.ndarray:
     """1 - Pearson of patterns averaged over each half: (n_halves, P) from (n, R, n, R) and (n_halves, R)."""
     n, repetitions = gram.shape[:2]
     weights = (halves[:, :, None] & halves[:, None, :]).reshape(len(halves), -1).astype(np.float64)
@@ -154,13 +156,7 @@ def _rdms_of_halves(gram: np.ndarray, halves: np.ndarray) -> np.ndarray:
     rows, columns = np.triu_indices(n, k=1)
     # The inner product of two averaged patterns is a sum over pairs of repetitions; constant factors cancel.
     squares = gram[stimulus, :, stimulus, :].reshape(n, repetitions**2) @ weights.T
-    bad = np.argwhere(squares <= 0)
-    if len(bad):
-        raise BadInput(
-            f"responses to stimulus {bad[0][0] + 1} of {n}",
-            expected="values that differ over voxels",
-            found="the same value everywhere",
-        )
+    refuse_rows((squares <= 0).any(axis=1), called, "values that differ", "the same value everywhere")
     products = gram[rows, :, columns, :].reshape(len(rows), repetitions**2) @ weights.T
     return (1 - products / np.sqrt(squares[rows] * squares[columns])).T
 

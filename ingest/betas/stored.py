@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 
 from alignhouse.ingest.betas.reliability import gram_of_responses, ncsnr
-from alignhouse.ingest.rdm import correlation_rdm, correlation_rdm_in_parts
+from alignhouse.ingest.rdm import RowNames, correlation_rdm, correlation_rdm_in_parts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.vectors import VectorFile
@@ -112,11 +112,11 @@ class StoredBetas:
         stimuli_at_once = max(1, self._rows_within(memory) // repetitions)
         return gram_of_responses(read, n * repetitions, min(n, stimuli_at_once) * repetitions)
 
-    def rdm(self, wanted: Sequence[tuple[str, str]], memory: int) -> np.ndarray:
+    def rdm(self, wanted: Sequence[tuple[str, str]], memory: int, whose: str = "") -> np.ndarray:
         """The RDM of the (split, stimulus) in `wanted`, in their order, (P,) float64.
 
         Betas are averaged over repetitions in float64; the distance is 1 - Pearson over voxels. Patterns that
-        do not fit in `memory` bytes are read in parts, several times.
+        do not fit in `memory` bytes are read in parts, several times. whose : subject and region, for errors.
         """
         place = {
             (split, name): row
@@ -133,9 +133,10 @@ class StoredBetas:
             return means
 
         rows_at_once = self._rows_within(memory)
+        called = RowNames(f"patterns of {whose or 'a region'}, stimulus", [name for _, name in wanted])
         if len(wanted) > rows_at_once:
-            return correlation_rdm_in_parts(patterns, len(wanted), rows_at_once)
-        return correlation_rdm(patterns(0, len(wanted)))
+            return correlation_rdm_in_parts(patterns, len(wanted), rows_at_once, called=called)
+        return correlation_rdm(patterns(0, len(wanted)), called=called)
 
     def _stimuli_at_once(self, split: str, buffer_bytes: int = BUFFER_BYTES) -> int:
         # Computations convert to float64, eight bytes a value.

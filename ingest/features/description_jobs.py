@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from alignhouse.ingest.features.layer_order import LayerOrder
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.sources.registry import source_of
@@ -69,9 +70,17 @@ def describe_model(job: Job, reporter: Reporter) -> Iterator[Output]:
     yield rows_output("model", {name: [value] for name, value in job.settings.items()}, ("model",))
 
 
-def layers_batch(protocol: str, model: str, rdms: Artifact) -> Batch:
-    """The rows that describe a network's layers under a protocol, from its stored RDMs."""
+def layers_batch(protocol: str, model: str, rdms: Artifact, order: LayerOrder | None = None) -> Batch:
+    """The rows that describe a network's layers under a protocol, from its stored RDMs.
+
+    Parameters
+    ----------
+    order : of the layers; None: that of the RDMs. If no order is known, depth is null, and the index is the
+        place among the RDMs.
+    """
     layers = rdms.rows(["layer", "layer_index", "depth", "width"]).to_dict(as_series=False)
+    if order is not None:
+        layers |= _placed(layers["layer"], order)
     columns = {
         "protocol": [protocol] * len(layers["layer"]),
         "model": [model] * len(layers["layer"]),
@@ -81,6 +90,17 @@ def layers_batch(protocol: str, model: str, rdms: Artifact) -> Batch:
         method="layers", version=LAYERS_VERSION, settings=columns, inputs={}, label=f"layers of {model}"
     )
     return single(job, describe_layers)
+
+
+def _placed(layers: Sequence[str], order: LayerOrder) -> dict[str, list[Any]]:
+    if order.layers is None:
+        return {"layer_index": list(range(len(layers))), "depth": [None] * len(layers)}
+    index = {name: place for place, name in enumerate(order.layers)}
+    last = max(len(layers) - 1, 1)
+    return {
+        "layer_index": [index[name] for name in layers],
+        "depth": [index[name] / last for name in layers],
+    }
 
 
 def describe_layers(job: Job, reporter: Reporter) -> Iterator[Output]:

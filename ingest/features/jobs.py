@@ -16,7 +16,7 @@ from alignhouse.ingest.features.devices import kind_of
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
-from alignhouse.ingest.stimuli.videos import Stimulus
+from alignhouse.ingest.stimuli.videos import Stimulus, read_inspected_frames
 from alignhouse.warehouse.artifacts import SCRATCH, Artifact, hive
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.errors import BadInput
@@ -148,7 +148,8 @@ def extract(
 
     Raises
     ------
-    BadInput : the weights of the built network differ from those of the jobs; or see `extract_rdms_together`.
+    BadInput : the weights of the built network differ from those of the jobs, or a stimulus is not the file
+        that was inspected; or see `extract_rdms_together`.
     """
     from alignhouse.ingest.features.extract import extract_rdms_together
 
@@ -163,6 +164,7 @@ def extract(
         )
     scratch = extraction.root / SCRATCH / f"features-{name}"
     scratch.mkdir(parents=True, exist_ok=True)
+    sha256 = {stimulus.path: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli}
     try:
         found = extract_rdms_together(
             network,
@@ -178,6 +180,7 @@ def extract(
             on_stimulus=reporter.step,
             say=reporter.say,
             transform=prepared.transform,
+            read_frames=lambda path: read_inspected_frames(path, sha256[path]),
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -63,16 +63,12 @@ def store_precomputed(job: Job, reporter: Reporter, files: Sequence[Path]) -> It
                 expected=f"{len(settings.conditions)} conditions, one per stimulus",
                 found=n_conditions(len(rdm)),
             )
-    last = max(len(layers) - 1, 1)
     table = vector_table(
-        {
-            "layer": list(layers),
-            "layer_index": list(range(len(layers))),
-            "depth": [index / last for index in range(len(layers))],
-        },
+        {"layer": list(layers), "layer_index": list(range(len(layers)))},
         "rdm",
         np.stack(list(layers.values())),
     )
-    # An RDM does not contain the number of features of its layer.
+    # Files do not say where their layer lies in the network (see `layer_order`), nor how wide it is.
+    table = table.append_column("depth", pa.nulls(len(layers), pa.float64()))
     table = table.append_column("width", pa.nulls(len(layers), pa.int64()))
     yield Output(model_rdm_folder(settings.model), table, about={"conditions": list(settings.conditions)})

@@ -17,9 +17,20 @@ from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.registry import check_record
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
 
-__all__ = ["CATALOG", "PAPER_92", "STUDY_99", "Network", "catalog", "read_catalog", "select", "select_names"]
+__all__ = [
+    "CATALOG",
+    "PAPER_92",
+    "STUDY_99",
+    "Network",
+    "catalog",
+    "layer_order",
+    "read_catalog",
+    "select",
+    "select_names",
+]
 
 CATALOG = Path(__file__).with_name("catalog.csv")
+_LAYER_ORDER = Path(__file__).with_name("layer_order.csv")
 STUDY_99 = "all"
 PAPER_92 = "default"
 _LISTS = ("layers", "layers_paper", "skips", "skips_paper", "not_tapped")
@@ -66,6 +77,20 @@ def _catalog() -> dict[str, Network]:
 def catalog() -> dict[str, Network]:
     """All networks of the catalog by name, in its order: a new dict of shared, frozen records."""
     return dict(_catalog())
+
+
+def layer_order(network: str) -> tuple[str, ...]:
+    """The layers of a network of the catalog, first to last, with those that are not read by default.
+
+    () for a network that the catalog does not know. The order is that of the modules of the built network.
+    """
+    return _layer_orders().get(network, ())
+
+
+@cache
+def _layer_orders() -> dict[str, tuple[str, ...]]:
+    with _LAYER_ORDER.open(newline="", encoding="utf-8") as file:
+        return {row["network"]: tuple(row["layers"].split()) for row in csv.DictReader(file)}
 
 
 def select(include: Sequence[str], exclude: Sequence[str] = ()) -> list[Network]:

@@ -1,6 +1,7 @@
 """Finds and decodes stimuli on disk, for any data set.
 
-Videos are decoded with decord, images with Pillow; an image is a stimulus of one frame.
+Frames of videos come from decord, which repairs damage in silence; so a video is first decoded strictly, see
+`decoding`. Images are decoded with Pillow; an image is a stimulus of one frame.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
+from alignhouse.ingest.stimuli.decoding import check_video, does_not_decode
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import sha256_of
@@ -45,7 +48,8 @@ class StimulusInfo:
     """The properties of a decoded stimulus.
 
     frames : number of frames. fps : frames per second, None for an image. width, height : pixels.
-    sha256, bytes : hash and size of the file.
+    sha256, bytes : hash and size of the file. blind_codec : the codec of the video if its decoder misses many
+    kinds of damage, else None; see `check_video`.
     """
 
     frames: int
@@ -54,6 +58,7 @@ class StimulusInfo:
     height: int
     sha256: str
     bytes: int
+    blind_codec: str | None = None
 
 
 def find_stimuli(folder: Path, split: str, splits: Sequence[str] = ("train", "test")) -> list[Stimulus]:
@@ -135,21 +140,23 @@ def select_stimuli(listing: Sequence[Stimulus], folder: Path, split: str) -> lis
 
 
 def inspect(stimulus: Stimulus) -> StimulusInfo:
-    """Decode a whole stimulus and return its properties.
+    """Decode a whole stimulus strictly and return its properties.
 
     Raises
     ------
-    BadInput : the file does not decode, has no frames, or has fewer frames than its header declares.
-        (Matroska and WebM headers declare no number of frames.)
+    BadInput : the file is damaged, has no frames, or has fewer frames or bytes than it declares.
     """
     path = stimulus.path
     fps: float | None = None
+    blind_codec = None
     if stimulus.media == "image":
         height, width, _ = _read_image(path).shape
         frames = 1
     else:
+        _decord()  # So that a missing package is named before videos are decoded.
+        blind_codec = check_video(path)
         frames, height, width, fps = _decode_all(path)
-    return StimulusInfo(frames, fps, width, height, sha256_of(path), path.stat().st_size)
+    return StimulusInfo(frames, fps, width, height, sha256_of(path), path.stat().st_size, blind_codec)
 
 
 def read_frames(path: Path) -> np.ndarray:
@@ -157,10 +164,49 @@ def read_frames(path: Path) -> np.ndarray:
 
     Raises
     ------
-    BadInput : the file does not decode.
+    BadInput : the file is damaged.
     """
     path = Path(path)
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if not _is_image(path):
+        check_video(path)
+    return _read_frames(path)
+
+
+def read_inspected_frames(path: Path, sha256: str) -> np.ndarray:
+    """Like `read_frames`, for a file that `inspect` has accepted: its hash replaces the strict decoding.
+
+    Parameters
+    ----------
+    sha256 : of the file that was inspected.
+
+    Raises
+    ------
+    BadInput : the file is not the one that was inspected.
+    """
+    if not path.is_file():
+        raise BadInput(f"there is no file {path}", expected="the stimulus that was inspected")
+    found = sha256_of(path)
+    if found != sha256:
+        raise changed(path, sha256, found)
+    return _read_frames(path)
+
+
+def changed(path: Path, expected: str, found: str) -> BadInput:
+    """The error for a file with another hash than it had when this run or its inspection began."""
+    return BadInput(
+        f"{path} has changed",
+        expected=f"sha256 {expected[:12]}, as when it was inspected",
+        found=found[:12],
+        hint="restore the file, or run again to inspect the new one",
+    )
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _read_frames(path: Path) -> np.ndarray:
+    if _is_image(path):
         return _read_image(path)[None]
     reader = _open_video(path)
     return np.stack([_frame(reader, i, path) for i in range(len(reader))])
@@ -181,14 +227,6 @@ def _refuse_duplicates(stimuli: list[Stimulus]) -> None:
 def _decode_all(path: Path) -> tuple[int, int, int, float]:
     """Number of frames, height, width and frames per second of a video; keeps one frame in memory."""
     reader = _open_video(path)
-    declared = _frames_in_header(path)
-    if len(reader) < declared:
-        raise BadInput(
-            f"{path} is cut short",
-            expected=f"{declared} frames",
-            found=f"{len(reader)}",
-            hint="fetch the file again",
-        )
     shapes = {_frame(reader, i, path).shape[:2] for i in range(len(reader))}
     if len(shapes) > 1:
         raise BadInput(f"{path} changes its size", expected="one size", found=sorted(shapes))
@@ -199,50 +237,35 @@ def _decode_all(path: Path) -> tuple[int, int, int, float]:
     return len(reader), height, width, fps
 
 
-def _open_video(path: Path) -> VideoReader:
+def _decord() -> ModuleType:
     import decord
 
+    return cast("ModuleType", decord)
+
+
+def _open_video(path: Path) -> VideoReader:
+    decord = _decord()
     if not path.is_file():
         raise BadInput(f"there is no file {path}", expected="a video")
     try:
         reader = decord.VideoReader(str(path), num_threads=1)
     except RuntimeError as error:
-        raise _does_not_decode(path) from error
+        raise does_not_decode(path) from error
     except decord.DECORDError as error:
-        raise _does_not_decode(path) from error
+        raise does_not_decode(path) from error
     if len(reader) == 0:
         raise BadInput(f"{path} has no frames", expected="a video")
     return reader
 
 
 def _frame(reader: VideoReader, index: int, path: Path) -> np.ndarray:
-    import decord
-
     try:
         frame = reader[index].asnumpy()
-    except (RuntimeError, decord.DECORDError) as error:
-        raise _does_not_decode(path, f"it stops at frame {index + 1} of {len(reader)}") from error
+    except (RuntimeError, _decord().DECORDError) as error:
+        raise does_not_decode(path, f"it stops at frame {index + 1} of {len(reader)}") from error
     height, width, _ = frame.shape
     # For some narrow videos (8, 16 or 48 pixels wide), decord returns row padding as extra channels.
     return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
-
-
-def _frames_in_header(path: Path) -> int:
-    """The number of frames that the container declares, or 0; decord counts only existing frames."""
-    import av
-
-    try:
-        with av.open(str(path)) as container:
-            return container.streams.video[0].frames
-    except (av.FFmpegError, IndexError) as error:
-        raise _does_not_decode(path) from error
-
-
-def _does_not_decode(path: Path, found: str = "a damaged file, or not a video") -> BadInput:
-    # decord's own message is a C++ stack trace.
-    return BadInput(
-        f"{path} does not decode", expected="a video", found=found, hint="fetch or convert it again"
-    )
 
 
 def _read_image(path: Path) -> np.ndarray:

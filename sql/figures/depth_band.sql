@@ -1,7 +1,8 @@
 -- The mean alignment of groups of networks over depth, with its 95 % band.
 -- One row: a group in one region at one depth of the common grid. The band is mean -/+ t * sem over the
 -- group's networks (Student's t, n_models - 1 degrees of freedom). It is null for fewer than three networks:
--- for two, t is 12.7, so the band would be too wide to be useful.
+-- for two, t is 12.7, so the band would be too wide to be useful. n_left_out networks have no depth, since
+-- the order of their layers is not known.
 -- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
@@ -33,6 +34,20 @@ t_table as (
             2.059539, 2.055529, 2.051831, 2.048407, 2.045230, 2.042272
         ] as quantiles,
         1.959963984540054 as z
+),
+
+left_out as (
+    select
+        protocol,
+        dataset,
+        split,
+        count(distinct model) as n_left_out
+    from best_layer
+    where
+        depth is null
+        and ($rois is null or list_contains($rois, roi))
+        and ($models is null or list_contains($models, model))
+    group by all
 ),
 
 profiles as (
@@ -107,12 +122,24 @@ quantiles as (
     cross join t_table
 ),
 
-final as (
+bands as (
     select
         * exclude (t),
         rho - t * sem as lower,
         rho + t * sem as upper
     from quantiles
+),
+
+final as (
+    select
+        bands.*,
+        coalesce(left_out.n_left_out, 0) as n_left_out
+    from bands
+    left join left_out
+        on
+            bands.protocol = left_out.protocol
+            and bands.dataset = left_out.dataset
+            and bands.split = left_out.split
 )
 
 select *

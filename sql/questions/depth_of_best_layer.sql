@@ -1,5 +1,6 @@
 -- How deep in a network is the layer that aligns best with each region?
 -- One row: a group of networks in one region, with the depths of their best layers (0 first layer, 1 last).
+-- n_models networks have a depth; of n_without_depth, the order of layers is not known.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
@@ -31,7 +32,8 @@ final as (
         roi,
         roi_order,
         group_name,
-        count(*) as n_models,
+        count(depth) as n_models,
+        count(*) - count(depth) as n_without_depth,
         median(depth) as median_depth,
         quantile_cont(depth, 0.25) as lower_quartile,
         quantile_cont(depth, 0.75) as upper_quartile,

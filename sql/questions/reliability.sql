@@ -1,7 +1,7 @@
 -- How reliable are the brain data of each region?
 -- One row: a region in one split, over subjects. ncsnr is the median voxel's noise-ceiling signal-to-noise
 -- ratio, rdm_reliability the split-half reliability of the RDM (Spearman-Brown). Each has its median, lowest
--- and highest value over subjects.
+-- and highest value over subjects. repetitions is the highest number over subjects.
 -- $roi varchar in roi.roi = null: this region only
 -- $split varchar = null: this split only, train or test
 -- $dataset varchar in dataset.dataset = null: this data set only
@@ -19,6 +19,7 @@ final as (
         regions.roi_group,
         reliability.roi,
         count(*) as subjects,
+        min(reliability.repetitions) as repetitions_least,
         max(reliability.repetitions) as repetitions,
         cast(median(reliability.voxels_kept) as integer) as voxels_median,
         median(reliability.ncsnr_median) as ncsnr_median,

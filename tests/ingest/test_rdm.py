@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.rdm import (
+    RowNames,
     correlation_rdm,
     correlation_rdm_in_parts,
     gram_in_parts,
@@ -60,6 +61,19 @@ def test_constant_patterns_are_named(constant):
     for dtype in (np.float64, np.float32):
         with pytest.raises(BadInput, match="row 2, 4 of 5: expected values that differ"):
             correlation_rdm(x.astype(dtype), buffer_bytes=5000)
+
+
+def test_patterns_have_the_names_that_the_caller_gives_them():
+    x = patterns(12, 40)
+    x[4:11] = 0.5
+    called = RowNames("patterns of s1, V1, stimulus", [f"clip_{row}" for row in range(12)])
+    message = (
+        "of s1, V1, stimulus clip_4, clip_5, clip_6, clip_7, clip_8 and 2 more: expected values that differ"
+    )
+    with pytest.raises(BadInput, match=message):
+        correlation_rdm(x, called=called)
+    with pytest.raises(BadInput, match="of s1, V1, stimulus clip_4, clip_5: expected values that differ"):
+        correlation_rdm_in_parts(lambda start, stop: x[start:stop], 12, 3, called=called)
 
 
 def test_a_pattern_that_barely_varies_is_not_constant():

@@ -94,6 +94,19 @@ def faults(folder: Path, check: str) -> list[str]:
         return [line for line in broken_rules(opened) if line.startswith(f"{check}: ")]
 
 
+def test_a_network_whose_layers_have_no_depth_is_no_fault_but_one_without_some_is(
+    whole: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "w"
+    shutil.copytree(whole, broken)
+    for layers, is_fault in (("true", False), ("layer = 'l0'", True)):
+        with Writer(broken, "test") as writer:
+            writer.connection.execute("update layer set depth = layer_index / 99 where model = 'b'")
+            writer.connection.execute(f"update layer set depth = null where model = 'b' and {layers}")
+            writer.mark_changed()
+        assert bool(faults(broken, "layers_in_order")) == is_fault
+
+
 def test_every_check_is_tested() -> None:
     assert set(FAULTS) == set(sql_files("checks"))
 

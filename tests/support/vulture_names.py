@@ -26,6 +26,10 @@ Torchvision
 unregister
 features_on
 
+# Attributes that PyAV reads.
+thread_type
+thread_count
+
 # Members of an enumeration, and fields of records that code reads by name.
 INPUTS
 mid

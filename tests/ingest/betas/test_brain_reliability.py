@@ -15,6 +15,7 @@ from alignhouse.ingest.betas.reliability import (
     rdm_reliability,
     spearman_brown,
 )
+from alignhouse.ingest.rdm import RowNames
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -127,3 +128,15 @@ def test_what_has_no_reliability_is_refused():
     values[3] = 2
     with pytest.raises(BadInput, match="stimulus 4 of 5"):
         rdm_reliability(gram_of(values), 2)
+
+
+def test_a_half_that_is_the_same_in_all_voxels_is_named():
+    values = betas(5, 2, 9, noise=1.0)
+    values[3, 0] = 0.5
+    called = RowNames("half of the responses of s1, V1, stimulus", ["a", "b", "c", "d", "e"])
+    for names, message in (
+        (called, "of s1, V1, stimulus d: expected"),
+        (None, "to stimulus 4 of 5: expected"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            rdm_reliability(gram_of(values), 2, *([names] if names else []))

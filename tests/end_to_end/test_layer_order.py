@@ -1,0 +1,73 @@
+"""Precomputed layers whose order is not known have no depth, and nothing fails for that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alignhouse import Warehouse
+from alignhouse.ingest.features.layer_order import LayerOrder
+from alignhouse.study import inputs
+
+LAYERS = ("avgpool", "conv1", "fc")
+DEPTHS = (
+    "select layer, layer_index, depth from layer where model = 'my_own' and protocol = 'sound' order by 2"
+)
+
+
+@pytest.fixture
+def unordered(study: Any) -> Any:
+    """The miniature study with a network whose layers have names without an order."""
+    random = np.random.default_rng(5)
+    np.savez(study.folder / "models/my_own/rdms.npz", **{name: random.random(66) for name in LAYERS})
+    study.change("permutations = 50", "permutations = 20\nbootstraps = 20")
+    return study
+
+
+def test_layers_without_an_order_have_no_depth_and_curves_say_so(unordered: Any) -> None:
+    done = unordered.alignhouse("run", "study.toml")
+    assert done.returncode == 0, done.stderr
+    assert "Order of layers by the numbers in their names: 2 networks" in done.stderr
+    assert "Order of layers not known: my_own." in done.stderr
+    with Warehouse.open(unordered.warehouse) as opened:
+        assert opened.sql(DEPTHS).fetchall() == [(name, i, None) for i, name in enumerate(LAYERS)]
+        assert opened.sql("select distinct model from depth_profile order by 1").fetchall() == [
+            ("AlexNet",),
+            ("vit_base_patch16_224",),
+        ]
+        [(score,)] = opened.sql("select count(*) from layer_score where model = 'my_own'").fetchall()
+    assert score == 2 * 2 * len(LAYERS)
+    assert unordered.alignhouse("check", "-w", "mini.alignhouse").returncode == 0
+    page = (unordered.folder / "report/index.html").read_text(encoding="utf-8")
+    assert "The order of the layers of my_own is not known, so curves over depth leave it out" in page
+    asked = unordered.alignhouse("ask", "depth_of_best_layer", "-w", "mini.alignhouse", "--format", "csv")
+    assert asked.returncode == 0, asked.stderr
+    header, _first = (line.split(",") for line in asked.stdout.splitlines()[:2])
+    assert "n_without_depth" in header
+    for figure in ("depth", "depth_networks", "rdm_map"):
+        drawn = unordered.alignhouse("figure", figure, "-w", "mini.alignhouse", "-o", f"{figure}.svg")
+        assert drawn.returncode == 0, drawn.stderr
+    assert "not known: 1 network" in (unordered.folder / "depth.svg").read_text(encoding="utf-8")
+
+
+def test_a_guessed_depth_is_renewed_and_nothing_else(unordered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(inputs, "order_of_layers", lambda name, layers, folder: LayerOrder(tuple(layers), ""))
+        assert unordered.run().returncode == 0
+    made = "select artifact, method from artifact order by all"
+    with Warehouse.open(unordered.warehouse) as opened:
+        assert [depth for _, _, depth in opened.sql(DEPTHS).fetchall()] == [0, 0.5, 1]
+        guessed = set(opened.sql(made).fetchall())
+    assert unordered.run().returncode == 0
+    with Warehouse.open(unordered.warehouse) as opened:
+        assert [depth for _, _, depth in opened.sql(DEPTHS).fetchall()] == [None] * 3
+        new = set(opened.sql(made).fetchall()) - guessed
+        assert sorted(method for _, method in new) == ["layers", "layers"]
+    assert "Nothing to do" in unordered.run().stdout
+    (unordered.folder / "models/my_own/layers.csv").write_text("layer\nconv1\navgpool\nfc\n")
+    assert unordered.run().returncode == 0
+    with Warehouse.open(unordered.warehouse) as opened:
+        assert opened.sql(DEPTHS).fetchall() == [("conv1", 0, 0.0), ("avgpool", 1, 0.5), ("fc", 2, 1.0)]
+        assert opened.sql("select 1 from depth_profile where model = 'my_own'").fetchall()
