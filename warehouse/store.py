@@ -27,8 +27,8 @@ from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.jobs import Job, canonical
 from alignhouse.warehouse.lock import writing
-from alignhouse.warehouse.older import show_as_current
-from alignhouse.warehouse.schema import is_current, migrate, statement, transaction
+from alignhouse.warehouse.reading import only_reads, open_snapshot, refusals
+from alignhouse.warehouse.schema import migrate, statement, transaction
 from alignhouse.warehouse.summaries import bring_up_to_date, note_change
 
 SNAPSHOT = "warehouse.duckdb"
@@ -44,12 +44,14 @@ PUBLISHING_SHARE = 0.1
 class Warehouse:
     """A published snapshot, open for reading. Use it as a context manager, or `close()` it.
 
+    A query reads this warehouse alone: no other file, no network, no setting (see `warehouse/reading.py`).
     A snapshot of an older version is shown with the current tables and views. Tables that it lacks are empty,
     and summaries that it does not store are computed in each query.
 
     Raises
     ------
-    BadInput : `folder` has no warehouse. BrokenWarehouse : a newer version wrote it.
+    BadInput : `folder` has no warehouse.
+    BrokenWarehouse : a newer version wrote it, or its tables are not those of a warehouse.
     """
 
     def __init__(self, folder: Path | str) -> None:
@@ -62,12 +64,7 @@ class Warehouse:
                 found="a folder without it" if self.folder.is_dir() else "no such folder",
                 hint="make one with `alignhouse run STUDY.toml`, or name it with --warehouse",
             )
-        # The snapshot is attached to a private in-memory database. If it were opened by path, DuckDB would
-        # reuse a database that is already open there, so this process would keep seeing the older snapshot.
-        self.connection = duckdb.connect()
-        attach_read_only(self.connection, snapshot)
-        if not is_current(self.connection):
-            show_as_current(self.connection)
+        self.connection = open_snapshot(snapshot)
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -75,8 +72,15 @@ class Warehouse:
         return cls(folder)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
-        """The result of an SQL query, as a DuckDB relation (`.pl()`, `.to_arrow_table()`, `.fetchall()`)."""
-        return self.connection.sql(query, params=dict(parameters) if parameters else None)
+        """The result of an SQL query, as a DuckDB relation (`.pl()`, `.to_arrow_table()`, `.fetchall()`).
+
+        Raises
+        ------
+        BadInput : the query is wrong, or does more than read the warehouse.
+        """
+        with refusals():
+            only_reads(self.connection, query)
+            return self.connection.sql(query, params=dict(parameters) if parameters else None)
 
     def ask(self, question: str, **parameters: Any) -> duckdb.DuckDBPyRelation:
         """The answer to a named question of `sql/questions`, e.g. `ask("best_layer", roi="V1")`.
@@ -335,13 +339,6 @@ def _alike(written: Iterable[Artifact]) -> list[tuple[str, list[Artifact]]]:
 def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """A row of the table `artifact`, with settings, inputs and slot converted from JSON."""
     return (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
-
-
-def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Attach the DuckDB file at `path` as the default database of `connection`, read-only."""
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"attach '{quoted}' as warehouse (read_only)")
-    connection.execute("use warehouse")
 
 
 def discard(written: Iterable[Artifact]) -> None:

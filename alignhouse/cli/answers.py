@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from alignhouse.cli.terminal import table_console
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.questions import question, questions
+from alignhouse.warehouse.reading import refusals
 
 if TYPE_CHECKING:
     import polars as pl
@@ -95,7 +95,7 @@ def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path 
     if format == "table":
         _write_table(answer, out)
         return
-    with _refusals():
+    with refusals():
         frame = answer.pl()
     if out is None:
         if format == "parquet":
@@ -110,15 +110,6 @@ def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path 
             frame.write_parquet(temporary)
         else:
             temporary.write_text(_text(frame, format), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    """An answer that DuckDB refuses to compute becomes a `BadInput`."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise BadInput("the question was refused", found=str(error)) from error
 
 
 def _text(frame: pl.DataFrame, format: str) -> str:
@@ -147,7 +138,7 @@ def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> None:
     Polars takes a tenth of a second to load, so it is used only for times with a zone: DuckDB itself needs
     another package for these.
     """
-    with _refusals():
+    with refusals():
         has_zone = any(kind.id == "timestamp with time zone" for kind in answer.types)
         rows = answer.pl().rows() if has_zone else answer.fetchall()
     if out is None:
