@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 def sha256_of(path: Path) -> str:
@@ -19,6 +19,19 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file (UTF-8) atomically: an existing file is replaced only at the end."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def inside(folder: Path, name: str) -> Path | None:
+    """The file `name` (a relative POSIX path) in `folder`.
+
+    None if the name leads out of the folder, or if one of its parent folders is a link: a list of names may
+    come from somebody else.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
+        return None
+    parents = [folder.joinpath(*parts[:end]) for end in range(1, len(parts))]
+    return None if any(map(os.path.islink, parents)) else folder.joinpath(*parts)
 
 
 def sync(path: Path) -> None:
