@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from alignhouse.cli.terminal import table_console
+from alignhouse.console import plain_console
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.exports import csv_text, printable
 from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.questions import question, questions
 from alignhouse.warehouse.reading import refusals
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import Console
 
 MOST_ROWS_ON_A_TERMINAL = 200
 # DuckDB's types whose columns are printed to the right.
@@ -38,7 +39,7 @@ def list_questions() -> None:
         table.add_column(column, overflow="fold")
     for each in questions().values():
         parameters = " ".join(f"--{parameter.name.replace('_', '-')}" for parameter in each.parameters)
-        table.add_row(each.name, escape(each.help.splitlines()[0]), parameters)
+        table.add_row(each.name, each.help.splitlines()[0], parameters)
     table_console().print(table)
 
 
@@ -114,7 +115,7 @@ def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path 
 
 def _text(frame: pl.DataFrame, format: str) -> str:
     if format == "csv":
-        return frame.write_csv()
+        return csv_text(frame)
     return _markdown(frame) if format == "markdown" else frame.write_json() + "\n"
 
 
@@ -145,7 +146,7 @@ def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> None:
         _print_table(answer, rows, table_console())
         return
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        _print_table(answer, rows, Console(file=file, width=240))
+        _print_table(answer, rows, plain_console(file=file, width=240))
 
 
 def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console) -> None:
@@ -160,12 +161,14 @@ def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]
         f"{answer.columns[i]}: {value}" for i, value in constant.items() if value not in (None, "")
     )
     if said:
-        console.print(escape(said), style="bold")
+        console.print(printable(said), style="bold")
     table = Table(box=None, header_style="bold", pad_edge=False)
     shown = [index for index in range(len(answer.columns)) if index not in constant]
     for index in shown:
         is_number = answer.types[index].id in NUMBERS
-        table.add_column(answer.columns[index], justify="right" if is_number else "left", overflow="fold")
+        table.add_column(
+            printable(answer.columns[index]), justify="right" if is_number else "left", overflow="fold"
+        )
     for row in rows[:MOST_ROWS_ON_A_TERMINAL]:
         table.add_row(*(_cell(row[index]) for index in shown))
     console.print(table)
@@ -176,4 +179,4 @@ def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))

@@ -58,7 +58,8 @@ FormatOption = Annotated[
     typer.Option(
         "--format",
         "-f",
-        help="Format of the answer. Default: by the suffix of --out; a table on the terminal.",
+        help="Format of the answer. Default: by the suffix of --out; a table on the terminal. "
+        "In csv, text that a spreadsheet would take for a formula gets an apostrophe in front.",
     ),
 ]
 OutOption = Annotated[

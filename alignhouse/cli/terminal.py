@@ -110,11 +110,10 @@ def _say_done(jobs_done: int, began: float) -> None:
 @contextmanager
 def progress() -> Iterator[Bars]:
     """Progress bars on the terminal; Ctrl-C becomes `Stopped`."""
-    from rich.console import Console
-
     from alignhouse.cli.progress import bars
+    from alignhouse.console import plain_console
 
-    with stoppable(), bars(Console(stderr=True)) as shown:
+    with stoppable(), bars(plain_console(stderr=True)) as shown:
         yield shown
 
 
@@ -185,6 +184,6 @@ def _duration(seconds: float) -> str:
 
 def table_console() -> Console:
     """The console for tables. A pipe gets a fixed width: wrapped lines would break programs that read it."""
-    from rich.console import Console
+    from alignhouse.console import plain_console
 
-    return Console(width=None if sys.stdout.isatty() else 240)
+    return plain_console(width=None if sys.stdout.isatty() else 240)

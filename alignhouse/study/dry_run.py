@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from alignhouse.console import plain_console
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
@@ -67,7 +67,7 @@ def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> t
 
 def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:
     """Print a line for each network, and the totals."""
-    console = Console(width=None if Console().is_terminal else 120)
+    console = plain_console(width=None if plain_console().is_terminal else 120)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("network")
     for column in ("layers", "features of a stimulus", "features on disk", "passes"):
