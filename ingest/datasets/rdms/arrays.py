@@ -16,7 +16,7 @@ from alignhouse.warehouse.errors import BadInput
 
 MOST_BYTES = 2**33  # 8 GiB: 350 subjects with 1,000 stimuli need 2.8 GB.
 # What a file may unpack to: far more than RDMs can be compressed, far less than a hostile file claims.
-UNPACKED_BYTES, UNPACKED_RATIO = 2**30, 40
+UNPACKED_BYTES, UNPACKED_RATIO = 2**28, 40
 CONDITION_KEYS = ("conditions", "condition_names")
 SUBJECT_KEYS = ("subjects", "subject_names")
 # The smallest RDM to search for: otherwise, any single number would be an RDM of two conditions.
@@ -64,7 +64,7 @@ def check_real(values: np.ndarray, label: str) -> None:
 
 
 def unpacked_bytes(path: Path, most_bytes: int) -> int:
-    """How many bytes the arrays of a file may have: at most 1 GiB or 40 times its size, and `most_bytes`."""
+    """How many bytes a file may unpack to: at most 256 MiB or 40 times its size, and `most_bytes`."""
     return min(most_bytes, max(UNPACKED_BYTES, UNPACKED_RATIO * path.stat().st_size))
 
 

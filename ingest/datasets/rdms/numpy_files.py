@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -74,6 +75,7 @@ def read_arrays(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarra
         OverflowError,
         RecursionError,
         RuntimeError,
+        tokenize.TokenError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
