@@ -80,7 +80,7 @@ def _received(stream: IO[bytes]) -> RdmFile | BadInput | None:
     if "failed" in said:
         return BadInput(said["failed"], expected=said["expected"], found=said["found"], hint=said["hint"])
     rdms = np.empty(said["shape"])
-    view = memoryview(rdms.reshape(-1)).cast("B")
+    view = rdms.reshape(-1).data.cast("B")
     while view:
         count = stream.readinto(view)  # type: ignore[attr-defined]
         if not count:
@@ -111,9 +111,9 @@ def _main(path: Path, n: int | None, most_bytes: int) -> None:
         said = {key: None if (value := getattr(error, key)) is None else str(value) for key in fields}
         out.write(json.dumps(said).encode() + b"\n")
     else:
-        said = {"shape": read.rdms.shape, "conditions": read.conditions, "subjects": read.subjects}
-        out.write(json.dumps(said).encode() + b"\n")
-        out.write(memoryview(np.ascontiguousarray(read.rdms)).cast("B"))
+        names = {"conditions": read.conditions, "subjects": read.subjects}
+        out.write(json.dumps({"shape": read.rdms.shape, **names}).encode() + b"\n")
+        out.write(np.ascontiguousarray(read.rdms).data.cast("B"))
     out.flush()
 
 
