@@ -134,14 +134,9 @@ def _markdown_cell(value: Any) -> str:
 
 
 def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> None:
-    """Print a table, or write it to a file.
-
-    Polars takes a tenth of a second to load, so it is used only for times with a zone: DuckDB itself needs
-    another package for these.
-    """
+    """Print a table, or write it to a file; without polars, which takes a tenth of a second to load."""
     with refusals():
-        has_zone = any(kind.id == "timestamp with time zone" for kind in answer.types)
-        rows = answer.pl().rows() if has_zone else answer.fetchall()
+        rows = answer.fetchall()
     if out is None:
         _print_table(answer, rows, table_console())
         return

@@ -244,3 +244,15 @@ def test_any_name_of_a_folder_is_opened(made: Path, tmp_path: Path) -> None:
     told = alignhouse(*query, "a\\b", folder=tmp_path)
     assert (told.returncode, len(told.stderr.splitlines())) == (2, 1)
     assert "no backslash" in told.stderr
+
+
+def test_times_of_runs_reach_python_and_every_format(made: Path) -> None:
+    with Warehouse.open(made) as opened:
+        [row] = opened.sql("select started_at, [started_at] as nested from run limit 1").fetchall()
+    assert row[1] == [row[0]]
+    assert row[0].utcoffset() is not None
+    for form in ("table", "csv", "json", "markdown"):
+        query = ("sql", "select * from run limit 1", "--warehouse", str(made), "--format", form)
+        told = alignhouse(*query, folder=made.parent)
+        assert (told.returncode, told.stderr) == (0, "")
+        assert f"{row[0]:%Y-%m-%d}" in told.stdout
