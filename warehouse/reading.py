@@ -89,6 +89,37 @@ def attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
         raise _not_ours(snapshot, error) from error
 
 
+def drop_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop the macros of a writer's file, which could replace functions of DuckDB such as median.
+
+    A writer reads Parquet, so it cannot be locked. Its file may be a copy of a snapshot from somebody else.
+
+    Raises
+    ------
+    BrokenWarehouse : a table of this version is a view.
+    """
+    [(database,)] = connection.execute("select current_database()").fetchall()
+    try:
+        _refuse_views(connection, database)
+    except duckdb.Error as error:
+        raise _not_ours(Path(database), error) from error
+    macros = connection.execute(
+        "select distinct function_name, function_type from duckdb_functions()"
+        " where database_name = $database and not internal",
+        {"database": database},
+    ).fetchall()
+    for name, kind in macros:
+        quoted = '"' + name.replace('"', '""') + '"'
+        connection.execute(f"drop macro {'table ' if kind == 'table_macro' else ''}{quoted}")
+
+
+def use_own_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Use this version's views on a writer's file; temporary views come before stored ones of the same name."""
+    connection.execute(
+        "".join(f'create temp view "{name}" as\n{query};\n' for name, query in views().items())
+    )
+
+
 def only_reads(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     """Raise BadInput if a statement of `query` does more than read."""
     for each in connection.extract_statements(query):
@@ -129,7 +160,7 @@ def _show(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
                 "".join(f'create view "{name}" as\n{query};\n' for name, query in views().items())
             )
         else:
-            _refuse_views(connection)
+            _refuse_views(connection, "warehouse")
             show_as_current(connection, done)
     except duckdb.Error as error:
         raise _not_ours(snapshot, error) from error
@@ -144,10 +175,10 @@ def _tables_only() -> str:
     )
 
 
-def _refuse_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Refuse an older snapshot in which a table is a view; a missing table is fine."""
+def _refuse_views(connection: duckdb.DuckDBPyConnection, database: str) -> None:
+    """Refuse a file in which a table is a view; it may be of an older version, so a missing table is fine."""
     rows = connection.execute(
-        "select view_name from duckdb_views() where database_name = 'warehouse'"
+        "select view_name from duckdb_views() where database_name = $database", {"database": database}
     ).fetchall()
     if false := sorted({"migration", *table_names()} & {name for (name,) in rows}):
         raise duckdb.CatalogException(f"{false[0]} is not a table")

@@ -27,7 +27,7 @@ from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.jobs import Job, canonical
 from alignhouse.warehouse.lock import writing
-from alignhouse.warehouse.reading import only_reads, open_snapshot, refusals
+from alignhouse.warehouse.reading import drop_macros, only_reads, open_snapshot, refusals, use_own_views
 from alignhouse.warehouse.schema import migrate, statement, transaction
 from alignhouse.warehouse.summaries import bring_up_to_date, note_change
 
@@ -168,8 +168,10 @@ class Writer:
             shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
+            drop_macros(self.connection)
             if migrate(self.connection):
                 self.mark_changed()
+            use_own_views(self.connection)
             known = self.connection.execute("select path, job from artifact").fetchall()
             self._orphans = artifacts.orphans(self.folder, [path for path, _ in known])
             self._registered_jobs = {job for _, job in known}

@@ -14,7 +14,7 @@ from made_up_warehouse import made_up_tables, write_tables
 from alignhouse.warehouse import BadInput, Warehouse
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.schema import table_names, views
-from alignhouse.warehouse.store import SNAPSHOT
+from alignhouse.warehouse.store import SNAPSHOT, WORKING, Writer
 
 REFUSED = (
     "select * from read_text('{secret}')",
@@ -190,6 +190,32 @@ def test_views_and_macros_of_a_received_file_are_not_used(made: Path, received: 
         assert opened.names() == names
         with pytest.raises(BadInput, match="the SQL was refused"):
             opened.sql("from theirs")
+
+
+def test_a_writer_of_a_received_file_uses_its_own_views_and_functions(made: Path, received: Path) -> None:
+    columns = "model, layer, roi, round(rho, 9), round(sem, 9), p_value, remark"
+    rows = f"select {columns} from layer_score order by all"
+    with Warehouse.open(made) as opened:
+        expected = opened.sql(rows).fetchall()
+    (received / WORKING).unlink()
+    changed(
+        received,
+        "create or replace view stg_significance as"
+        " select distinct protocol, dataset, split, model, layer, roi, 0.9 as p_layer, 0.9 as p_best"
+        " from significance",
+        "create macro stddev_samp(x) as 0.5",
+        f"create macro any_value(x) as (select content from read_text('{made.parent}/secret.txt'))",
+        "create macro scores(x) as table select 1",
+        "insert into stale_scope values (null, null, null, null)",
+    )
+    with Writer(received, "test") as writer:
+        writer.mark_changed()
+    with Warehouse.open(received) as opened:
+        assert opened.sql(rows).fetchall() == expected
+    changed(received, "alter table alignment rename to real", "create view alignment as select * from real")
+    (received / WORKING).unlink()
+    with pytest.raises(BrokenWarehouse, match="alignment is not a table"), Writer(received, "test"):
+        pass
 
 
 @pytest.mark.parametrize("table", ["alignment", "best_layer", "migration"])
