@@ -114,7 +114,7 @@ def drop_macros(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def use_own_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Use this version's views on a writer's file; temporary views come before stored ones of the same name."""
+    """Use this version's views on a writer's file: temporary views come before stored ones of their name."""
     connection.execute(
         "".join(f'create temp view "{name}" as\n{query};\n' for name, query in views().items())
     )
