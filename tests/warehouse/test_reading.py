@@ -35,6 +35,11 @@ REFUSED = (
     "copy alignment to '{own}.wal'",
     "copy alignment from '{secret}'",
     "explain analyze copy alignment to '{own}'",
+    "explain analyze create table memory.main.network as select 1",
+    "explain (analyze) create or replace view memory.main.network as select 1",
+    "pragma import_database('{folder}')",
+    "pragma copy_database('warehouse', 'memory')",
+    "with gone as (delete from alignment returning *) from gone",
     "select 1; copy alignment to '{folder}/new.csv'",
     "attach '{own}' as again",
     "attach '{folder}/new.duckdb' as other",
@@ -143,7 +148,8 @@ def test_queries_that_only_read_are_answered(made: Path) -> None:
         assert opened.sql("pivot alignment on roi using max(rho) group by model").fetchall()
         assert opened.sql("describe alignment").fetchall()[0][:4] == ("protocol", "VARCHAR", "NO", None)
         assert opened.sql("pragma table_info('alignment')").fetchall()
-        assert opened.sql("explain select * from network").fetchall()
+        for explain in ("explain", "explain analyze", "/* so */ explain (format json)"):
+            assert opened.sql(f"{explain} select * from network").fetchall()
         assert opened.sql("summarize noise_ceiling").fetchall()
         opened.sql("set variable region = 'V1'")
         [(count,)] = opened.sql("select count(*) from roi where roi = getvariable('region')").fetchall()

@@ -29,6 +29,7 @@ from alignhouse.warehouse.errors import BadInput, near_names
 
 MOST_BYTES = 2**30
 _PLAIN_DTYPE = re.compile(r"[biufc][0-9]{1,2}|[SU][1-9][0-9]{0,5}")
+_LONGEST_NAME = 100  # characters of a name in an error message
 _MOST_DIMENSIONS, _LONGEST = 64, 2**63 - 1  # numpy's own limits
 
 
@@ -84,15 +85,20 @@ def _refuse_shared_bytes(content: dict[Any, Any], names: Sequence[str], path: Pa
 
 def _array(content: dict[Any, Any], name: str, file: BinaryIO, path: Path) -> StoredArray:
     if name not in content:
-        known = [key for key in content if isinstance(key, str)]
+        known = [_short(key) for key in content]
         raise BadInput(
             f"{path} has no array {name}", hint=near_names(name, known) if known else "it has no names"
         )
     value = content[name]
     if not isinstance(value, _PickledArray):
         kind = "an unknown object" if value is Inert else f"a {type(value).__name__}"
-        raise BadInput(f"{name} in {path} is no array", expected="a numpy array", found=kind)
-    return value.stored(file, path, f"{name} in {path}")
+        raise BadInput(f"{_short(name)} in {path} is no array", expected="a numpy array", found=kind)
+    return value.stored(file, path, f"{_short(name)} in {path}")
+
+
+def _short(name: str) -> str:
+    """A name for an error message; a hostile file may have names of any length."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def _load(file: BinaryIO, path: Path, most_bytes: int) -> dict[Any, Any]:

@@ -489,6 +489,14 @@ def test_an_empty_array_with_an_absurd_shape_is_refused(tmp_path):
         read_arrays(path)
 
 
+def test_a_long_name_does_not_make_a_long_message(tmp_path):
+    path = write(tmp_path / "long.pkl", {"x" * 5000: np.array([None]), "y" * 5000: 1})
+    for names in (None, ["x" * 5000], ["y" * 5000], ["z"]):
+        with pytest.raises(BadInput, match=r"long\.pkl") as refused:
+            read_arrays(path, names)
+        assert len(str(refused.value)) < 1000
+
+
 def test_a_pickle_cannot_move_a_payload(tmp_path):
     path = tmp_path / "moved.pkl"
     raw = b"T" + (5000).to_bytes(4, "little") + bytes(5000) + b"}V" + b"length\nK\x01sb"
