@@ -21,17 +21,19 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def inside(folder: Path, name: str) -> Path | None:
-    """The file `name` (a relative POSIX path) in `folder`.
+def inside(folder: Path, name: str, *, links: bool = False) -> Path | None:
+    """The file `name` (a relative POSIX path) in `folder`; None if the name leads out of it.
 
-    None if the name leads out of the folder, or if one of its parent folders is a link: a list of names may
-    come from somebody else.
+    A list of names may come from somebody else. So may links: unless `links` are allowed, the answer is also
+    None if a parent folder of the file is one.
     """
     parts = PurePosixPath(name).parts
     if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
         return None
     parents = [folder.joinpath(*parts[:end]) for end in range(1, len(parts))]
-    return None if any(map(os.path.islink, parents)) else folder.joinpath(*parts)
+    if not links and any(map(os.path.islink, parents)):
+        return None
+    return folder.joinpath(*parts)
 
 
 def sync(path: Path) -> None:

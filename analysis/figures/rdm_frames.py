@@ -77,7 +77,8 @@ class _Stored:
     def _path(self, kind: str, name: str, label: str) -> Path:
         if (kind, name) not in self._files:
             raise BadInput(f"the RDMs of {label} are not stored", hint="run the study again")
-        path = inside(self._root, self._files[kind, name])
+        # A user may keep folders of the warehouse on another disk, behind links.
+        path = inside(self._root, self._files[kind, name], links=True)
         if path is None:
             raise BrokenWarehouse(
                 f"the RDMs of {label}", expected=f"a file in {self._root}", found=self._files[kind, name]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from alignhouse.ingest.downloads.part import read_version, version_file
 from alignhouse.ingest.models import checkpoint_pickles
+from alignhouse.ingest.models.checkpoint_files import OnceSeen
 from alignhouse.ingest.models.checkpoint_pickles import check_pickles
 from alignhouse.warehouse.errors import BadInput
 
@@ -65,6 +67,15 @@ def test_checkpoints_of_torch_pass(tmp_path, old):
     torch.save(content, file, _use_new_zipfile_serialization=not old)
     check_pickles(file)
     assert read_state(file)["a"].tolist() == [[1, 1, 1], [1, 1, 1]]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "\xff", "null"])
+def test_absurd_records_of_checkpoints_and_downloads_are_recognised(tmp_path, text):
+    (tmp_path / "checkpoints.json").write_text(text)
+    with pytest.raises(BadInput, match=r"checkpoints\.json"):
+        OnceSeen(tmp_path)
+    version_file(tmp_path / "x").write_text(text)
+    assert read_version(tmp_path / "x") is None
 
 
 JUNK = (
