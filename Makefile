@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-# One process per core; the tests of a file share its fixtures, so they stay in one process.
-ON_ALL_CORES := -n auto --dist loadfile
+# tests/conftest.py sets the number of processes and the order of files. The tests of a file share its fixtures,
+# so they stay in one process; by itself, pytest-xdist would start long files with few tests last.
+ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-slow test-wheel test-networks fuzz mutants lint clean
 

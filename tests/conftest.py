@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from long_files import LONG_FILES
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # As on the command line: waiting threads spin only briefly, so that tests can share the machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-# Tests run in one process per core, so each process computes with one thread. numpy and torch read this when
-# they are loaded, here and in the processes that tests start.
+# Tests run in about one process per core, so each process computes with one thread. numpy and torch read this
+# when they are loaded, here and in the processes that tests start.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
@@ -54,6 +55,21 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found)
         yield browser
         browser.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores for `-n auto`: tests also wait, for the disk and for what they kill."""
+    # Not at the top: numpy must be loaded after the numbers of threads are set.
+    from alignhouse.warehouse.cores import cores
+
+    return cores() + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the long files to the front; `make test` keeps this order when it hands out files."""
+    place = {Path(__file__).parent / name: number for number, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

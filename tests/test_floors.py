@@ -160,6 +160,14 @@ def test_importing_loads_nothing_heavy(statement: str) -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+def test_a_study_with_nothing_to_do_loads_neither_scipy_nor_pandas() -> None:
+    """Loading them would take longer than everything else that such a run does."""
+    slow = ["matplotlib", "pandas", "plotnine", "scipy", "torch"]
+    code = f"import sys, alignhouse.study.run\nprint(sorted(set({slow!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["run", "--help"], ["ask"], ["ask", "best_layer", "--help"], ["figure"]],

@@ -6,6 +6,8 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
+from long_files import LONG_FILES
+
 ROOT = Path(__file__).parents[1]
 WHITELIST = ROOT / "tests" / "support" / "vulture_names.py"
 HOUSE = ("alignhouse", "analysis", "ingest", "warehouse")
@@ -57,3 +59,9 @@ def test_every_name_that_vulture_is_to_pass_over_is_still_defined() -> None:
     ]
     assert len(listed) > 20
     assert [name for name in listed if name not in defined] == []
+
+
+def test_every_test_file_that_starts_first_is_still_there() -> None:
+    """A renamed file would start last, and one process would work on it alone."""
+    assert len(set(LONG_FILES)) == len(LONG_FILES) > 10
+    assert [name for name in LONG_FILES if not (ROOT / "tests" / name).is_file()] == []

@@ -106,7 +106,7 @@ class VectorFile:
         groups = list(range(int(first), int(last) + 1))
         chunks = self._file.read_row_groups(groups, columns=[self._column]).column(0).combine_chunks()
         begins = int(self._ends[first - 1]) if first else 0
-        values = chunks.slice(start - begins, stop - start).flatten().to_numpy(zero_copy_only=False)
+        values = _numpy(chunks.slice(start - begins, stop - start).flatten())
         return values.reshape(stop - start, self.n_values)
 
     def close(self) -> None:
@@ -142,11 +142,18 @@ def read_vectors(path: Path, column: str) -> tuple[pl.DataFrame, np.ndarray]:
     """The name columns (n_rows) and the vectors (n_rows, n_values) of a Parquet file of named vectors."""
     import polars as pl
 
-    table = pq.read_table(path, partitioning=None)
+    # `pq.read_table` would load pandas.
+    with pq.ParquetFile(path) as file:
+        table = file.read()
     if column not in table.column_names:
         raise BrokenWarehouse(f"artifact {path}", expected=f"column {column}", found=table.column_names)
     chunks = table.column(column).combine_chunks()
-    values = chunks.flatten().to_numpy(zero_copy_only=False)
+    values = _numpy(chunks.flatten())
     names = pl.from_arrow(table.drop_columns([column]))
     assert isinstance(names, pl.DataFrame)
     return names, values.reshape(len(table), -1)
+
+
+def _numpy(values: pa.Array) -> np.ndarray:
+    """Numbers without nulls as a numpy array. Arrow's `to_numpy` would load pandas."""
+    return np.from_dlpack(values)

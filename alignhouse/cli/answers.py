@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from rich.table import Table
 
-from alignhouse.cli.terminal import table_console
 from alignhouse.console import plain_console
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.exports import csv_text, printable
@@ -34,6 +32,8 @@ FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdo
 
 def list_questions() -> None:
     """Print every named question, its description and its parameters."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for column in ("question", "asks", "parameters"):
         table.add_column(column, overflow="fold")
@@ -145,6 +145,8 @@ def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> None:
 
 
 def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console) -> None:
+    from rich.table import Table
+
     # A column that says the same of every row is said once, above the table.
     constant = {
         index: rows[0][index]
@@ -175,3 +177,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
+
+
+def table_console() -> Console:
+    """The console for tables. A pipe gets a fixed width: wrapped lines would break programs that read it."""
+    return plain_console(width=None if sys.stdout.isatty() else 240)

@@ -1,262 +1,19 @@
-"""The command line: thin wrappers over public functions, so that a notebook can do the same.
+"""Entry point of the command line. It loads the commands only when it needs them.
 
-Each command imports what it needs inside its function: `alignhouse --help` loads neither torch nor plotnine.
+`alignhouse ask` is used again and again, so it starts without typer, which needs longer to load than DuckDB
+needs for the answer.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
-from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from alignhouse.cli.figure import figure
-from alignhouse.cli.ingest import ingest_app
-from alignhouse.cli.terminal import (
-    DeviceOption,
-    MemoryLimit,
-    ScratchLimit,
-    StudyFile,
-    WarehouseOption,
-    command,
-    progress,
-    run_file,
-    which_warehouse,
-)
+from alignhouse.cli.asking import answer, plainly_asked
 from alignhouse.warehouse.errors import AlignhouseError
 
-app = typer.Typer(
-    help="How well do neural networks align with human brains that watch the same videos?",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-analyse_app = typer.Typer(help="From stored RDMs to facts.", no_args_is_help=True)
-app.add_typer(ingest_app, name="ingest")
-app.add_typer(analyse_app, name="analyse")
-app.command()(figure)
-
-FREE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
-
-
-class Format(StrEnum):
-    """How a table is written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
-    markdown = "markdown"
-
-
-FormatOption = Annotated[
-    Format | None,
-    typer.Option(
-        "--format",
-        "-f",
-        help="Format of the answer. Default: by the suffix of --out; a table on the terminal. "
-        "In csv, text that a spreadsheet would take for a formula gets an apostrophe in front.",
-    ),
-]
-OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", help="File to write to; parquet needs one. Default: the terminal."),
-]
-
-
-@app.callback()
-def _every_command(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-) -> None:
-    _settings["debug"] = debug
-
-
-@app.command()
-def init(
-    file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Where to write it.")] = Path(
-        "study.toml"
-    ),
-) -> None:
-    """Write a study file with every key, its default and its meaning.
-
-    Example: `alignhouse init my_study.toml`
-    """
-    from alignhouse.study.template import study_template
-    from alignhouse.warehouse.errors import BadInput
-
-    if file.exists():
-        raise BadInput(f"{file} exists", hint="choose another name, or remove it")
-    file.write_text(study_template(), encoding="utf-8")
-    typer.echo(f"Wrote {file}; fill in the paths, then: alignhouse run {file}")
-
-
-@app.command()
-def run(
-    study: StudyFile,
-    report: Annotated[bool, typer.Option(help="Write the report at the end.")] = True,
-    device: DeviceOption = None,
-    memory: MemoryLimit = None,
-    scratch: ScratchLimit = None,
-) -> None:
-    """Run a study, or the missing rest of it. You can stop it and run it again at any moment.
-
-    Example: `alignhouse run my_study.toml --device cuda`
-    """
-    run_file(study, until="analysis", report=report, device=device, memory=memory, scratch=scratch)
-
-
-@analyse_app.command("rsa")
-def analyse_rsa(study: StudyFile) -> None:
-    """Score every layer in every region: alignment, noise ceilings, nulls, p-values, group comparisons.
-
-    Example: `alignhouse analyse rsa my_study.toml`
-    """
-    run_file(study, until="rsa", report=False)
-
-
-@analyse_app.command("uncertainty")
-def analyse_uncertainty(study: StudyFile) -> None:
-    """As rsa, plus bootstrap intervals, layers chosen on other stimuli, differences, complexity.
-
-    Example: `alignhouse analyse uncertainty my_study.toml`
-    """
-    run_file(study, until="analysis", report=False)
-
-
-@app.command()
-def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder for the demo study.")] = Path("."),
-) -> None:
-    """Generate a miniature data set, run a whole study on it, and write its report; minutes on two cores.
-
-    Brains are simulated and networks untrained; every page and figure says so.
-
-    Example: `alignhouse demo`
-    """
-    from alignhouse.demo.study import make_demo_study
-
-    with progress() as shown:
-        study_file = make_demo_study(folder, progress=shown)
-    run_file(study_file, until="analysis", report=True)
-    typer.echo("Ask it something:  alignhouse ask alignment_by_model_type --warehouse demo.alignhouse")
-
-
-@app.command(context_settings=FREE_OPTIONS)
-def ask(
-    context: typer.Context,
-    question: Annotated[str | None, typer.Argument(help="A named question; without it, list all.")] = None,
-    warehouse: WarehouseOption = None,
-    format: FormatOption = None,
-    out: OutOption = None,
-) -> None:
-    """Answer a named question. A question's own parameters are options: `--roi V1`.
-
-    Examples: `alignhouse ask`, `alignhouse ask alignment_by_layer_depth --roi V1 --by arch_type`
-    """
-    from alignhouse.cli.answers import list_questions, options, write_answer
-    from alignhouse.warehouse.store import Warehouse
-
-    if question is None:
-        list_questions()
-        return
-    given = options(question, context.args)
-    with Warehouse.open(which_warehouse(warehouse)) as opened:
-        write_answer(opened.ask(question, **given), format, out)
-
-
-@app.command()
-def sql(
-    query: Annotated[str, typer.Argument(help="Any SQL; docs/schema.md describes the tables.")],
-    warehouse: WarehouseOption = None,
-    format: FormatOption = None,
-    out: OutOption = None,
-) -> None:
-    """Answer any SQL query (DuckDB's dialect). It can read this warehouse, and no file, network or setting.
-
-    Example: `alignhouse sql "select roi, max(rho) from best_layer group by roi"`
-    """
-    from alignhouse.cli.answers import write_answer
-    from alignhouse.warehouse.errors import BadInput
-    from alignhouse.warehouse.store import Warehouse
-
-    with Warehouse.open(which_warehouse(warehouse)) as opened:
-        answer = opened.sql(query)
-        if answer is None:
-            raise BadInput("the SQL gives no rows", expected="a query, such as select ... from best_layer")
-        write_answer(answer, format, out)
-
-
-@app.command()
-def shell(warehouse: WarehouseOption = None) -> None:
-    """Open an SQL prompt. End each query with `;`. The warehouse is read-only.
-
-    Example: `alignhouse shell --warehouse bmd.alignhouse`
-    """
-    from alignhouse.cli.shell import Shell
-    from alignhouse.warehouse.store import Warehouse
-
-    with Warehouse.open(which_warehouse(warehouse)) as opened:
-        Shell(opened).cmdloop()
-
-
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="Folder to write index.html and the figures to.")],
-    warehouse: WarehouseOption = None,
-    dataset: Annotated[str | None, typer.Option(help="Data set, if the warehouse has several.")] = None,
-    split: Annotated[str | None, typer.Option(help="Split, if the data set has several.")] = None,
-    group_by: Annotated[
-        list[str] | None, typer.Option(help="What figures group by; can be repeated.")
-    ] = None,
-) -> None:
-    """Write the report of a warehouse: one page, with figures and tables as files beside it.
-
-    Example: `alignhouse report my-report --warehouse bmd.alignhouse --group-by arch_type`
-    """
-    from alignhouse.analysis.report.gather import write_report_of
-    from alignhouse.warehouse.store import Warehouse
-
-    with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
-        page = write_report_of(
-            opened, folder, dataset=dataset, split=split, group_by=group_by, progress=shown
-        )
-    typer.echo(f"Report: {page}")
-
-
-@app.command()
-def check(warehouse: WarehouseOption = None) -> None:
-    """Check the warehouse: rules on its rows, stored summaries, and every artifact against its hash.
-
-    Example: `alignhouse check --warehouse bmd.alignhouse`
-    """
-    from alignhouse.warehouse.checks import broken_artifacts, broken_rules, stale_summaries
-    from alignhouse.warehouse.errors import BrokenWarehouse
-    from alignhouse.warehouse.store import Warehouse
-
-    with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
-        faults = [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, shown)]
-    for fault in faults:
-        typer.echo(fault)
-    if faults:
-        raise BrokenWarehouse(f"{len(faults)} faults in the warehouse")
-    typer.echo("All checks passed.")
-
-
-@app.command()
-def rebuild(warehouse: WarehouseOption = None) -> None:
-    """Create the DuckDB file again from the Parquet files.
-
-    Example: `alignhouse rebuild --warehouse bmd.alignhouse`
-    """
-    from alignhouse.warehouse.rebuild import rebuild as rebuilt
-
-    folder = which_warehouse(warehouse, needs_snapshot=False)
-    count = rebuilt(folder, command())
-    typer.echo(f"Rebuilt {folder} from {count} artifacts.")
+# The same as that of typer.
+INTERRUPTED = 130
 
 
 def main() -> None:
@@ -265,19 +22,29 @@ def main() -> None:
     # several times slower. torch reads the variable when it starts its threads.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    asking = plainly_asked(sys.argv[1:], os.environ)
+    settings = {"debug": False}
     try:
-        app()
+        if asking is not None:
+            answer(asking)
+        else:
+            from alignhouse.cli.commands import app, settings
+
+            app()
     except AlignhouseError as error:
-        if _settings["debug"]:
+        if settings["debug"]:
             raise
-        typer.echo(f"alignhouse: {error}", err=True)
+        print(f"alignhouse: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
-        if _settings["debug"] or error.name is None or error.name.split(".")[0] == "alignhouse":
+        if settings["debug"] or error.name is None or error.name.split(".")[0] == "alignhouse":
             raise
         hint = "networks and videos need: pip install 'alignhouse[networks]'"
-        typer.echo(f"alignhouse: the package {error.name} is not installed ({hint})", err=True)
+        print(f"alignhouse: the package {error.name} is not installed ({hint})", file=sys.stderr)
         sys.exit(2)
-
-
-_settings = {"debug": False}
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Python flushes the stream once more at its exit, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

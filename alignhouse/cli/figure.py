@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from alignhouse.cli.terminal import WarehouseOption, progress, table_console, which_warehouse
+from alignhouse.cli.terminal import WarehouseOption, progress
+from alignhouse.cli.which import which_warehouse
 
 MILLIMETRES = 25.4  # per inch
 
@@ -90,6 +91,7 @@ def list_figures() -> None:
     from rich.table import Table
 
     from alignhouse.analysis.figures.catalog import figures
+    from alignhouse.cli.answers import table_console
 
     names = {
         "group_by": "--group-by",

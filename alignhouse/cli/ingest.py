@@ -18,8 +18,8 @@ from alignhouse.cli.terminal import (
     run_file,
     run_on,
     stoppable,
-    which_warehouse,
 )
+from alignhouse.cli.which import which_warehouse
 
 if TYPE_CHECKING:
     from alignhouse.study.brain import BrainRequest

@@ -1,4 +1,4 @@
-"""Shared by all commands: options, progress, errors, the choice of the warehouse."""
+"""Shared by all commands: options, progress, errors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alignhouse.cli.which import WAREHOUSE_VARIABLE
 from alignhouse.warehouse.errors import PartlyFailed, Stopped
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from alignhouse.cli.progress import Bars
     from alignhouse.study.file import Study
     from alignhouse.warehouse.runs import Run
@@ -28,7 +27,7 @@ WarehouseOption = Annotated[
     typer.Option(
         "--warehouse",
         "-w",
-        envvar="ALIGNHOUSE_WAREHOUSE",
+        envvar=WAREHOUSE_VARIABLE,
         help="Folder of the warehouse. Default: the only *.alignhouse folder here.",
     ),
 ]
@@ -128,30 +127,6 @@ def stoppable() -> Iterator[None]:
         ) from None
 
 
-def which_warehouse(given: Path | None, *, needs_snapshot: bool = True) -> Path:
-    """The warehouse that the user named, or the only one in the working folder.
-
-    Raises
-    ------
-    BadInput : the user named none, and the folder has none or several.
-    """
-    from alignhouse.warehouse.errors import BadInput
-    from alignhouse.warehouse.store import SNAPSHOT
-
-    if given is not None:
-        return given
-    pattern = f"*.alignhouse/{SNAPSHOT}" if needs_snapshot else "*.alignhouse/facts"
-    found = sorted(path.parent for path in Path().glob(pattern))
-    if len(found) != 1:
-        raise BadInput(
-            "which warehouse is meant?",
-            expected="one *.alignhouse folder here",
-            found=", ".join(map(str, found)) or "none",
-            hint="name it with --warehouse",
-        )
-    return found[0]
-
-
 def command() -> str:
     """The command line as it is stored with runs and locks; without secrets."""
     words, hidden = [], False
@@ -180,10 +155,3 @@ def _report(study: Study, shown: Bars) -> Path:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def table_console() -> Console:
-    """The console for tables. A pipe gets a fixed width: wrapped lines would break programs that read it."""
-    from alignhouse.console import plain_console
-
-    return plain_console(width=None if sys.stdout.isatty() else 240)

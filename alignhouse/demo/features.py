@@ -122,9 +122,10 @@ def _category_features(clips: Sequence[Clip], categories: Sequence[Category]) ->
 
 
 def _half_size(frames: Frames) -> Array:
-    count, height, width, _ = frames.shape
-    blocks = frames[:, : height // 2 * 2, : width // 2 * 2].reshape(count, height // 2, 2, width // 2, 2, 3)
-    return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32) / 255, dtype=np.float32)
+    even = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2].astype(np.float32)
+    # Sums of four bytes are exact in float32; four slices are added faster than blocks are averaged.
+    total = even[:, ::2, ::2] + even[:, ::2, 1::2] + even[:, 1::2, ::2] + even[:, 1::2, 1::2]
+    return np.asarray(total / np.float32(4) / np.float32(255))
 
 
 def _responses(luma: Array) -> Array:

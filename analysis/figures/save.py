@@ -78,18 +78,32 @@ def _known_format(wanted: str, what: str) -> str:
 def _write(
     plot: ggplot, paths: Mapping[str, Path], width: float | None, height: float | None, dpi: int
 ) -> None:
-    """Draw once and write each format to its path."""
+    """Draw once, and lay out and write each format."""
     import matplotlib.pyplot as plt
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from plotnine import theme
 
+    canvases = {"pdf": FigureCanvasPdf, "svg": FigureCanvasSVG, "png": FigureCanvasAgg}
     own_width, own_height = plot.theme.getp("figure_size")
     size = (width if width is not None else own_width, height if height is not None else own_height)
     # Type 42 keeps the text of a PDF editable; a fixed salt keeps the ids of an SVG the same from run to run.
     with plt.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "alignhouse"}):
         figure = (plot + theme(figure_size=size, dpi=dpi)).draw(show=False)
         try:
+            layout = figure.get_layout_engine()
+            assert layout is not None, "plotnine has its own"
+            figure.set_layout_engine("none")
             for wanted, path in paths.items():
                 with replacing(path) as temporary:
-                    figure.savefig(temporary, format=wanted, dpi=dpi, metadata=METADATA[wanted])
+                    # The formats measure text differently, so each has its own layout. `figure.savefig` would
+                    # draw the whole figure for the layout, and once more for the file.
+                    canvas = canvases[wanted](figure)
+                    figure.dpi = dpi
+                    layout.execute(figure)
+                    # The layout in a vector format has changed it.
+                    figure.dpi = dpi
+                    getattr(canvas, f"print_{wanted}")(temporary, metadata=METADATA[wanted])
         finally:
             plt.close(figure)

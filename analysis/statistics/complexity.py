@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.statistics.bootstrap import NETWORKS, resample_counts
@@ -123,7 +122,12 @@ def _estimate(
 
 
 def _ranked(tables: FloatArray, method: str) -> FloatArray:
-    return tables if method == "pearson" else np.asarray(rankdata(tables, axis=1), dtype=np.float64)
+    if method == "pearson":
+        return tables
+    # scipy.stats takes a second to load, so it is loaded only for this.
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(tables, axis=1), dtype=np.float64)
 
 
 def _partial(tables: FloatArray) -> FloatArray:

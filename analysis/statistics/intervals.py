@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri, stdtrit
 
 from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.statistics.bootstrap import BootstrapScores
@@ -43,6 +42,8 @@ def bias_corrected_interval(observed: ArrayLike, samples: ArrayLike, level: floa
     infinite, is moved half a sample inwards. Raises BadInput as `percentile_interval` does, and for wrong
     shapes.
     """
+    from scipy.special import ndtr, ndtri
+
     ordered, score = _ordered(samples, level), np.asarray(observed, dtype=np.float64)
     if score.shape != ordered.shape[:-1] or np.isnan(score).any():
         raise BadInput(
@@ -98,6 +99,8 @@ def dual_interval(
     observed -/+ t sqrt(dual_variance), with the quantile t of Student's distribution of min(S, n) - 1 degrees
     of freedom (Schuett et al. 2023). Raises BadInput as `dual_variance` does.
     """
+    from scipy.special import stdtrit
+
     _check_level(level)
     score = np.asarray(observed, dtype=np.float64)
     error = np.sqrt(dual_variance(both, subjects, stimuli, n_subjects, n_stimuli))

@@ -102,12 +102,13 @@ def difference(network: Any, videos: list[Any], settings: Any, rdms: dict[str, n
     make, caller = InputMaker(network, settings), Caller(network, module, "cpu", settings.frame_count)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in rdms}
     for video in videos:
-        parts = make(video()).parts
+        inputs = make(video())
         sums: dict[str, np.ndarray] = {}
-        for part in parts:
-            for name, output in outputs_of_call(network, module, layers, caller.tensor([part])[0]).items():
+        for part in inputs.parts:
+            call, _ = caller.tensor([part], inputs.values)
+            for name, output in outputs_of_call(network, module, layers, call).items():
                 if name in rows:
-                    sums[name] = sums.get(name, 0.0) + output.astype(np.float64).ravel() / len(parts)
+                    sums[name] = sums.get(name, 0.0) + output.astype(np.float64).ravel() / len(inputs.parts)
         for name, row in sums.items():
             rows[name].append(row)
     plain = {name: pdist(np.stack(each), "correlation") for name, each in rows.items()}

@@ -38,8 +38,9 @@ def save_features(
     files = []
     for index, video in enumerate(videos):
         features: dict[str, list[np.ndarray]] = {}
-        for part in make(video() if callable(video) else read_frames(video)).parts:
-            call, _ = caller.tensor([part])
+        inputs = make(video() if callable(video) else read_frames(video))
+        for part in inputs.parts:
+            call, _ = caller.tensor([part], inputs.values)
             for name, output in outputs_of_call(network, module, layers, call).items():
                 features.setdefault(name, []).append(output)
         files.append(folder / f"{index:04d}.npz")

@@ -1,6 +1,7 @@
 """Measures the whole extraction of a study on one device: every untrained network on generated clips.
 
     python benchmarks/gpu_study/run.py OUT.csv          # the 99 over 102 videos of 90 frames, on cuda
+    python benchmarks/gpu_study/run.py OUT.csv --clips FOLDER               # over videos of one's own
     python benchmarks/gpu_study/run.py OUT.csv --device cpu --networks AlexNet,x3d_s --stimuli 4 --frames 6
 
 First, for five networks and --compare stimuli, it compares the rate with the straightforward way (one frame
@@ -13,12 +14,16 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+# As on the command line; torch reads it when it is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import numpy as np
 import torch
@@ -35,6 +40,7 @@ from alignhouse.ingest.features.prefetch import made_ahead  # noqa: E402
 from alignhouse.ingest.features.settings import ExtractionSettings  # noqa: E402
 from alignhouse.ingest.models.build import build  # noqa: E402
 from alignhouse.ingest.models.catalog import Network, select  # noqa: E402
+from alignhouse.ingest.stimuli.videos import media_files  # noqa: E402
 
 Video = Path | Callable[[], np.ndarray]
 FIVE = ("ResNet50", "vit_base_patch16_224", "slowfast_r50_mma", "tsm_r50", "video_swin_tiny")
@@ -59,6 +65,7 @@ def main() -> None:
     parser.add_argument("--compare", type=int, default=4, help="stimuli for the comparison; 0: none")
     parser.add_argument("--compared", default=",".join(FIVE))
     parser.add_argument("--in-memory", action="store_true", help="clips need no decoding")
+    parser.add_argument("--clips", type=Path, help="a folder of videos of --frames frames each, instead")
     parser.add_argument("--memory", type=float, default=32e9)
     parser.add_argument("--scratch", type=float, default=50e9)
     arguments = parser.parse_args()
@@ -149,6 +156,7 @@ def _extracted(
         videos,
         [ExtractionSettings()],
         device=device,
+        reader_processes=device != "cpu",
         scratch=scratch,
         scratch_bytes=arguments.scratch,
         memory=arguments.memory,
@@ -160,7 +168,7 @@ def _extracted(
     return {
         "network": network.name,
         "seconds_to_extract": f"{seconds:.1f}",
-        "frames_a_second": f"{arguments.frames * len(videos) / seconds:.0f}",
+        "frames_a_second": f"{arguments.frames * len(videos) / seconds:.1f}",
         "teraflops": f"{done / 1e12:.2f}",
         "share": f"{done / peak:.2f}",
         "peak_gb": f"{torch.cuda.max_memory_allocated() / 1e9:.1f}" if device != "cpu" else "",
@@ -180,7 +188,14 @@ def _compare(
             began = _now(device)
             if way == "engine":
                 extract_rdms_together(
-                    network, module, shown, [settings], device=device, scratch=scratch, skip_bad=True
+                    network,
+                    module,
+                    shown,
+                    [settings],
+                    device=device,
+                    reader_processes=device != "cpu",
+                    scratch=scratch,
+                    skip_bad=True,
                 )
             else:
                 files = straightforward.save_features(
@@ -200,7 +215,9 @@ def _compare(
 
 
 def _videos(arguments: argparse.Namespace, folder: Path) -> list[Video]:
-    """Generated clips: H.264 files, or frames in memory."""
+    """The videos of a folder, or generated clips: H.264 files, or frames in memory."""
+    if arguments.clips:
+        return sorted(path for path, _ in media_files(arguments.clips))[: arguments.stimuli]
     rendered = [(seed, clip(seed, arguments.frames)) for seed in range(arguments.stimuli)]
     if arguments.in_memory:
         arrays = [frames() for _, frames in rendered]

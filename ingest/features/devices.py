@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from alignhouse.warehouse.cores import cores
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 # More frames in a call do not fit a CPU's caches and make it slower; a GPU needs many to be busy.
-_FRAMES_OF_A_CALL = {"cpu": 8, "cuda": 64}
+_FRAMES_OF_A_CALL = {"cpu": 8, "cuda": 96}
 _CLIPS_OF_A_CALL = {"cpu": 1, "cuda": 4}
 _MOST_READERS = 8
 # Shares of the available memory; the rest is for forward passes, blocks of features and stimuli read ahead.
@@ -48,6 +50,23 @@ def room_for_features(device: str, memory: float) -> float:
 def room_for_one_stimulus(device: str, memory: float) -> float:
     """Bytes of the device's memory that the features of one stimulus may take while it is shown."""
     return _SHARE_FOR_ONE_STIMULUS[kind_of(device)] * _memory(device, memory)
+
+
+@contextmanager
+def cores_left_to_readers(device: str) -> Iterator[None]:
+    """While a GPU computes, let torch use one core of the CPU.
+
+    Otherwise its waiting threads spin on the cores that the readers need.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if kind_of(device) != "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def convolutions_last(module: torch.nn.Module) -> None:

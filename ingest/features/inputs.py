@@ -5,14 +5,15 @@ Image networks are shown single frames. Networks that take clips are shown what 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alignhouse.ingest.features.dealing import FrameCount, deal
+from alignhouse.ingest.features.pixels import DividedTransform, divided, look_up
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.registry import clip_source_of, source_of
@@ -29,16 +30,20 @@ class NetworkInputs:
     """What a network is shown of one stimulus, on the CPU, before it is put into calls.
 
     parts : tensors of equal shape; a call holds one or several of them. Image networks: frames
-        (3, H, W) float32, normalised. Networks that take clips: clips (1, 3, clip_len, H, W) uint8 (NCTHW),
-        or the frames of one call (frames, 3, H, W) uint8 (NCHW). Networks that take videos: clips as their
-        transform returns them.
+        (3, H, W), uint8 if there are `values`, else float32, normalised. Networks that take clips: clips
+        (1, 3, clip_len, H, W) uint8 (NCTHW), or the frames of one call (frames, 3, H, W) uint8 (NCHW).
+        Networks that take videos: clips as their transform returns them.
     frames_sampled : frames in all parts.
     frames_lacking : how many frames must be added so that the network accepts every call.
+    black_frames : added to fill all calls, negative if frames were cut; see `dealing`.
+    values : (3, 256) float32, what an image network is shown for each 8-bit value; see `pixels`.
     """
 
     parts: list[torch.Tensor]
     frames_sampled: int
     frames_lacking: int = 0
+    black_frames: int = 0
+    values: torch.Tensor | None = None
 
 
 class InputMaker:
@@ -59,6 +64,7 @@ class InputMaker:
         self._transform = transform
         if transform is None and network.takes == "frames":
             self._transform = source_of(network).transform(network, settings.torchvision_transform)
+        self._divided: tuple[DividedTransform | None] | None = None
 
     def __call__(self, frames: Frames) -> NetworkInputs:
         """Inputs of `frames`, (frames, height, width, 3) uint8 RGB."""
@@ -74,7 +80,19 @@ class InputMaker:
 
         if self._settings.channel_order == "bgr":
             frames = np.ascontiguousarray(frames[..., ::-1])
-        return NetworkInputs([transform(Image.fromarray(frame)) for frame in frames], len(frames))
+        steps = self._divided_transform(transform, frames)
+        if steps is None:
+            return NetworkInputs([transform(Image.fromarray(frame)) for frame in frames], len(frames))
+        shown = [steps.geometry(Image.fromarray(frame)) for frame in frames]
+        return NetworkInputs(shown, len(frames), values=steps.values)
+
+    def _divided_transform(
+        self, transform: Callable[[Any], torch.Tensor], frames: Frames
+    ) -> DividedTransform | None:
+        """The transform in two steps, tried once on the size of the first frames."""
+        if self._divided is None:
+            self._divided = (divided(transform, *frames.shape[1:3]),)
+        return self._divided[0]
 
     def _clips(self, frames: Frames) -> NetworkInputs:
         import torch
@@ -84,11 +102,10 @@ class InputMaker:
         sampled = torch.from_numpy(np.ascontiguousarray(clips))
         if network.format_shape == "NCTHW":
             return NetworkInputs([clip[None] for clip in sampled], sampled.shape[0] * sampled.shape[2])
-        n_calls = math.ceil(len(sampled) / (network.frames_per_call or len(sampled)))
-        dealt = [sampled[call::n_calls] for call in range(n_calls)]
+        dealt = deal(sampled, network, self._settings.frame_count)
         assert network.frame_multiple is not None
-        lacking = sum(-len(each) % network.frame_multiple for each in dealt)
-        return NetworkInputs(dealt, len(sampled), lacking)
+        lacking = sum(-len(each) % network.frame_multiple for each in dealt.calls)
+        return NetworkInputs(dealt.calls, len(sampled), lacking, black_frames=dealt.added)
 
 
 class Caller:
@@ -106,12 +123,16 @@ class Caller:
         network: Network,
         module: torch.nn.Module,
         device: str,
-        rule: Literal["repeat_last", "zero_pad_to_8"],
+        rule: FrameCount,
     ) -> None:
         self._network, self._module, self._device, self._rule = network, module, device, rule
 
-    def tensor(self, parts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, int]:
+    def tensor(
+        self, parts: Sequence[torch.Tensor], values: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, int]:
         """One normalised call with `parts` in its leading dimension, and how many frames were added to it.
+
+        values : those of the same `NetworkInputs`.
 
         float32: (parts, 3, H, W) for image networks; (parts, 1, 3, frames, H, W) (NCTHW) or
         (1, frames, 3, H, W) (NCHW) for networks that take clips.
@@ -120,7 +141,7 @@ class Caller:
 
         stacked = torch.stack(list(parts)).to(self._device)
         if self._network.takes != "clips":
-            return stacked, 0
+            return (stacked if values is None else look_up(stacked, values)), 0
         normalised = clip_source_of(self._network).normalise(self._module, stacked)
         if self._network.format_shape == "NCTHW":
             return normalised, 0
@@ -128,9 +149,7 @@ class Caller:
         return fit_frame_count(normalised, self._network.frame_multiple, self._rule)
 
 
-def fit_frame_count(
-    frames: torch.Tensor, multiple: int, rule: Literal["repeat_last", "zero_pad_to_8"]
-) -> tuple[torch.Tensor, int]:
+def fit_frame_count(frames: torch.Tensor, multiple: int, rule: FrameCount) -> tuple[torch.Tensor, int]:
     """Add frames to one call, or cut some, so that the network accepts their number.
 
     Parameters

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignhouse.ingest.features.dealing import deals_as_published
+from alignhouse.ingest.features.devices import kind_of
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from alignhouse.ingest.models.build import Built
 
 EXTRACTION_VERSION = 2
+# Networks of single frames under the published rule: before, their frames were dealt into too few calls.
+_DEALT_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def extraction_jobs(
     return [
         Job(
             method="extraction",
-            version=EXTRACTION_VERSION,
+            version=_version(network, each),
             settings=ExtractionJobSettings(
                 model=name,
                 network=network.identity(),
@@ -108,6 +112,10 @@ def extraction_jobs(
         )
         for each in settings
     ]
+
+
+def _version(network: Network, settings: ExtractionSettings) -> int:
+    return _DEALT_VERSION if deals_as_published(network, settings.frame_count) else EXTRACTION_VERSION
 
 
 def extraction_batch(extraction: Extraction, network: Network, jobs: Sequence[Job]) -> Batch:
@@ -162,6 +170,7 @@ def extract(
             [stimulus.path for stimulus in extraction.stimuli],
             [each.extraction for each in settings],
             device=extraction.device,
+            reader_processes=kind_of(extraction.device) != "cpu",
             scratch=scratch,
             memory=extraction.memory,
             scratch_bytes=extraction.scratch,

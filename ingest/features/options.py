@@ -26,6 +26,8 @@ class How(TypedDict, total=False):
         CPU); "auto", the device if all features fit a share of its memory, else the disk.
     batch : frames or clips in one call, if the network accepts several; None: a default of the device.
     readers : threads that decode and transform stimuli ahead; None: a default of the device.
+    reader_processes : use processes instead of threads, which is faster for a GPU. A script that sets this
+        needs `if __name__ == "__main__":`, because new processes import it.
     transform : replaces the published transform. PIL image -> (3, height, width), or for a network that takes
         videos (frames, height, width, 3) uint8 -> (clips, ...).
     skip_bad : leave out layers whose features are constant, not finite, or the same for all stimuli. The
@@ -42,6 +44,7 @@ class How(TypedDict, total=False):
     features_on: Literal["auto", "disk", "device"]
     batch: int | None
     readers: int | None
+    reader_processes: bool
     transform: Callable[[Any], torch.Tensor] | None
     skip_bad: bool
     on_stimulus: Callable[[int, int], None] | None
@@ -56,6 +59,7 @@ DEFAULTS: dict[str, Any] = {
     "features_on": "auto",
     "batch": None,
     "readers": None,
+    "reader_processes": False,
     "transform": None,
     "skip_bad": False,
     "on_stimulus": None,

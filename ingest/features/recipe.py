@@ -16,6 +16,7 @@ from alignhouse.ingest.features.inputs import NetworkInputs
 from alignhouse.ingest.features.options import How
 from alignhouse.ingest.features.passes import Plan
 from alignhouse.ingest.features.projection import project
+from alignhouse.ingest.features.reading import InputKey
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.spool import Spool, SpooledLayer
 from alignhouse.ingest.features.taps import Taps
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 # Layer -> (width,) float32, on the device.
 Features = dict[str, "torch.Tensor"]
-# Settings with equal keys show the network the same input.
-InputKey = tuple[str, ...]
 # Rounding to float32 (relative step 1.2e-7) makes a share of variance of about the square of that step.
 _ROUNDING = 1e-13
 
@@ -105,7 +104,7 @@ class Recipe:
     def keep(self, stimulus: str, inputs: NetworkInputs, added: int, features: Features) -> None:
         """Keep the features of one stimulus. added : frames added to `inputs` to fit the network."""
         self._spool.append(features, stimulus)
-        self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.parts), added)
+        self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.parts), inputs.black_frames + added)
 
     def make_rdms(self) -> None:
         """Compute the RDMs of the layers whose features were kept in this pass."""
@@ -192,6 +191,6 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
 
 def _input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:
     if network.takes != "frames":
-        return ()
+        return (settings.frame_count,) if network.format_shape == "NCHW" else ()
     depends_on_style = options["transform"] is None and source_of(network).uses_transform_setting
     return (settings.channel_order, settings.torchvision_transform if depends_on_style else "")

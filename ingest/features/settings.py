@@ -37,7 +37,8 @@ class ExtractionSettings(BaseModel):
     frame_count: Literal["repeat_last", "zero_pad_to_8"] = Field(
         default="repeat_last",
         description="for networks that need a multiple of some number of frames: repeat the last frame up to "
-        "the next multiple, or add zero frames (after normalisation) or cut frames to the nearest one",
+        "the next multiple, or add zero frames (after normalisation) or cut frames to the nearest one; the "
+        "latter also deals single frames into 3 calls (10 if sampling is dense), as the published code does",
     )
     reduction: Literal["none", "pca", "srp"] = Field(
         default="none",

@@ -1,17 +1,22 @@
-"""Shows a network its stimuli: reads them ahead in threads, groups them into calls, passes features on."""
+"""Shows a network its stimuli: reads them ahead, groups them into calls, passes features on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignhouse.ingest.features import devices
-from alignhouse.ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs, check_frames
+from alignhouse.ingest.features.inputs import Caller, InputMaker, NetworkInputs
 from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.precision import at_precision
-from alignhouse.ingest.features.prefetch import made_ahead
+from alignhouse.ingest.features.reading import (
+    InputKey,
+    Inputs,
+    StimulusReader,
+    inputs_ahead,
+    stimulus_name,
+)
 from alignhouse.ingest.features.taps import LeadingSum
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.registry import source_of
@@ -19,9 +24,7 @@ from alignhouse.ingest.models.sources.registry import source_of
 if TYPE_CHECKING:
     import torch
 
-    from alignhouse.ingest.features.recipe import InputKey, Recipe
-
-    Prepared = dict[InputKey, NetworkInputs]
+    from alignhouse.ingest.features.recipe import Recipe
 
 
 class Showing:
@@ -42,11 +45,12 @@ class Showing:
         """Measure the widths of the layers that recipes read, with one frame or clip."""
         import torch
 
-        prepared = self._prepared((0, video), recipes)
+        prepared = self._reader(recipes)((0, video))
         self._bytes_of_stimulus = sum(part.nbytes for inputs in prepared.values() for part in inputs.parts)
         stackable = True
         for (key, _, _), sharing in _by_input(recipes, prepared).items():
-            tensor, _ = self._caller(sharing[0]).tensor(prepared[key].parts[:1])
+            inputs = prepared[key]
+            tensor, _ = self._caller(sharing[0]).tensor(inputs.parts[:1], inputs.values)
             with torch.inference_mode(), ExitStack() as measuring:
                 found = [measuring.enter_context(recipe.taps.measuring()) for recipe in sharing]
                 self._forward(tensor)
@@ -61,33 +65,23 @@ class Showing:
         self, videos: Sequence[Video], recipes: Sequence[Recipe], on_stimulus: Callable[[int], None]
     ) -> None:
         """Show every stimulus once to the recipes. on_stimulus : called with the number of stimuli shown."""
-        n_readers = self._options["readers"] or devices.readers(self._options["device"])
-        ahead = devices.read_ahead(self._bytes_of_stimulus, self._options["memory"], n_readers)
-        stimuli = made_ahead(
-            lambda item: self._prepared(item, recipes),
-            list(enumerate(videos)),
-            workers=n_readers,
-            ahead=ahead,
-        )
-        with closing(stimuli):
+        reader = self._reader(recipes)
+        stimuli = inputs_ahead(reader, videos, self._bytes_of_stimulus, self._options)
+        with devices.cores_left_to_readers(self._options["device"]), closing(stimuli):
             for index, prepared in enumerate(stimuli):
                 self._show(stimulus_name(videos[index], index), prepared, recipes)
                 on_stimulus(index + 1)
 
-    def _prepared(self, item: tuple[int, Video], recipes: Sequence[Recipe]) -> Prepared:
-        """A stimulus as each distinct kind of input. Runs in reader threads."""
-        index, video = item
-        frames = check_frames(_read(video, self._options["read_frames"]), stimulus_name(video, index))
-        return {key: make(frames) for key, make in self._makers_of(recipes).items()}
-
-    def _makers_of(self, recipes: Sequence[Recipe]) -> dict[InputKey, InputMaker]:
+    def _reader(self, recipes: Sequence[Recipe]) -> StimulusReader:
+        """The reader of what these recipes show; sets up each transform once."""
         for recipe in recipes:
             if recipe.input_key not in self._makers:
                 maker = InputMaker(self._network, recipe.settings, self._options["transform"])
                 self._makers[recipe.input_key] = maker
-        return {recipe.input_key: self._makers[recipe.input_key] for recipe in recipes}
+        makers = {recipe.input_key: self._makers[recipe.input_key] for recipe in recipes}
+        return StimulusReader(makers, self._options["read_frames"])
 
-    def _show(self, stimulus: str, prepared: Prepared, recipes: Sequence[Recipe]) -> None:
+    def _show(self, stimulus: str, prepared: Inputs, recipes: Sequence[Recipe]) -> None:
         for (key, _, _), sharing in _by_input(recipes, prepared).items():
             inputs = prepared[key]
             features, added = self._features_within_memory(inputs, sharing)
@@ -133,7 +127,7 @@ class Showing:
             for recipe in recipes:
                 listening.enter_context(recipe.taps.listening())
             for parts in _in_calls(n_parts, self.batch):
-                tensor, more = caller.tensor(inputs.parts[parts])
+                tensor, more = caller.tensor(inputs.parts[parts], inputs.values)
                 added += more
                 for recipe, each in zip(recipes, weights, strict=True):
                     recipe.taps.weights = each[parts]
@@ -161,13 +155,8 @@ def part_weights(n_parts: int, *, pairwise: bool) -> list[float]:
     return [0.5 ** (n_parts - 1), *(0.5 ** (n_parts - place) for place in range(1, n_parts))]
 
 
-def stimulus_name(video: Video, index: int) -> str:
-    """The name of a stimulus in error messages."""
-    return video.name if isinstance(video, Path) else f"stimulus {index + 1}"
-
-
 def _by_input(
-    recipes: Sequence[Recipe], prepared: Prepared
+    recipes: Sequence[Recipe], prepared: Inputs
 ) -> dict[tuple[InputKey, str, str | None], list[Recipe]]:
     """Group recipes that share forward passes: same input, same precision, same rule for added frames."""
     groups: dict[tuple[InputKey, str, str | None], list[Recipe]] = {}
@@ -191,13 +180,3 @@ def _add(average: dict[str, torch.Tensor], name: str, read: LeadingSum, *, once:
         average[name].add_(read.total, alpha=read.scale)
     else:
         average[name] = read.total.double().mul_(read.scale)
-
-
-def _read(video: Video, read_frames: Callable[[Path], Frames] | None) -> Frames:
-    if callable(video):
-        return video()
-    if read_frames is not None:
-        return read_frames(video)
-    from alignhouse.ingest.stimuli import videos
-
-    return videos.read_frames(video)

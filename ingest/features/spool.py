@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,14 @@ _LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
 # Larger blocks are not faster, and do not fit the processor's caches.
 _LARGEST_BLOCK = 64_000_000
 _LARGEST_BLOCK_OF_A_GPU = 1_000_000_000
+
+
+class RowStatistics(NamedTuple):
+    """The smallest, largest and mean value of one row, computed in float64."""
+
+    least: float
+    most: float
+    mean: float
 
 
 class _Store(Protocol):
@@ -60,8 +68,8 @@ class SpooledLayer:
     def means(self) -> NDArray[np.float64]:
         return np.array(self._means)
 
-    def append(self, row: torch.Tensor, stimulus: str) -> None:
-        """Append the row of the next stimulus, (width,) float32.
+    def append(self, row: torch.Tensor, found: RowStatistics, stimulus: str) -> None:
+        """Append the row of the next stimulus, (width,) float32. found : its statistics.
 
         Raises
         ------
@@ -71,27 +79,26 @@ class SpooledLayer:
         where = f"features of layer {self.name} for {stimulus}"
         if row.shape != (self.width,):
             raise BadInput(where, expected=f"{self.width} values", found=f"{row.numel()}")
-        least, most = (float(each) for each in row.aminmax())
-        if not (np.isfinite(least) and np.isfinite(most)):
+        if not (np.isfinite(found.least) and np.isfinite(found.most)):
             wrong = int((~row.isfinite()).sum())
             raise BadInput(where, expected="finite values", found=f"{wrong} of {row.numel()} that are not")
         if self._kind == "fp16":
-            largest = max(abs(least), abs(most))
+            largest = max(abs(found.least), abs(found.most))
             if largest > _LARGEST_FLOAT16:
                 raise BadInput(
                     where, expected="at most 65504, the largest of float16", found=f"{largest:g}",
                     hint='keep features with spool = "fp32"',
                 )  # fmt: skip
             row = row.half()
-            least, most = (float(each) for each in row.aminmax())
-        if least == most:
+            [found] = statistics_of([row])
+        if found.least == found.most:
             raise BadInput(
                 where,
                 expected="values that differ, to correlate",
-                found=f"{least:g} in all {row.numel()}",
+                found=f"{found.least:g} in all {row.numel()}",
                 hint="the network may be untrained in this layer; list it under not_tapped in the catalog",
             )
-        self._means.append(_mean(row))
+        self._means.append(found.mean)
         self._store.append(row)
 
     def blocks(self, memory: float) -> Iterator[Block]:
@@ -163,11 +170,11 @@ class Spool:
             raise BadInput(
                 f"layers read for {stimulus}", expected=", ".join(self._layers), found=", ".join(features)
             )
-        for name, row in features.items():
-            if name in self.skipped:
-                continue
+        kept = [name for name in features if name not in self.skipped]
+        statistics = statistics_of([features[name] for name in kept])
+        for name, found in zip(kept, statistics, strict=True):
             try:
-                self._layers[name].append(row, stimulus)
+                self._layers[name].append(features[name], found, stimulus)
             except BadInput as error:
                 if not self._skip_bad:
                     raise
@@ -233,10 +240,17 @@ class _OnDevice:
         self._rows.clear()
 
 
-def _mean(row: torch.Tensor) -> float:
+def statistics_of(rows: Sequence[torch.Tensor]) -> list[RowStatistics]:
+    """The statistics of each row, (width,), copied from the device at once: each copy waits for a GPU."""
     import torch
 
-    return float(row.mean(dtype=torch.float64))
+    if not rows:
+        return []
+    on_device = [
+        torch.stack([*(each.double() for each in row.aminmax()), row.mean(dtype=torch.float64)])
+        for row in rows
+    ]
+    return [RowStatistics(*values) for values in torch.stack(on_device).tolist()]
 
 
 def _read_exactly(descriptor: int, into: NDArray[np.floating], offset: int) -> None:

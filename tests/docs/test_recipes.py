@@ -21,7 +21,8 @@ import typer
 from typer.core import TyperGroup
 
 from alignhouse.cli.answers import options
-from alignhouse.cli.app import app, main
+from alignhouse.cli.app import main
+from alignhouse.cli.commands import app
 from alignhouse.study.file import Study
 from alignhouse.warehouse import BadInput
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from one_format import one_format
 from PIL import Image
 from scipy.spatial.distance import pdist
 
@@ -140,7 +141,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     register(Fruit())
     try:
         run_study(read_study(folder / "study.toml"), command="test")
-        with Warehouse.open(folder / "fruit.alignhouse") as opened:
+        with Warehouse.open(folder / "fruit.alignhouse") as opened, one_format():
             write_report_of(opened, folder / "report")
         yield folder
     finally:

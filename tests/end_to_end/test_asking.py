@@ -122,6 +122,8 @@ def test_asking_loads_nothing_that_is_slow_to_load(done: Any) -> None:
     loaded = set(asked.stderr.split())
     assert "duckdb" in loaded
     slow = {"matplotlib", "numpy", "pandas", "plotnine", "polars", "pyarrow", "scipy", "torch"}
+    # The parser of the command line and the libraries of study files and reports.
+    slow |= {"click", "jinja2", "pydantic", "pydantic_core", "pygments", "typer", "typing_extensions"}
     assert loaded & slow == set()
 
 

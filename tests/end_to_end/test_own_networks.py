@@ -312,7 +312,7 @@ def test_another_checkpoint_under_the_same_name_is_extracted_anew(done: Done, tm
 def test_a_dry_run_also_estimates_own_networks(done: Done, capsys: pytest.CaptureFixture[str]) -> None:
     from typer.testing import CliRunner
 
-    from alignhouse.cli.app import app
+    from alignhouse.cli.commands import app
 
     shown = CliRunner().invoke(app, ["ingest", "networks", str(done.file), "--dry-run"])
     assert shown.exit_code == 0, shown.output

@@ -6,12 +6,12 @@ import html
 import json
 import re
 import shutil
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import polars as pl
 import pytest
+from one_format import one_format
 
 from alignhouse.analysis.report import pictures
 
@@ -31,17 +31,16 @@ def reported_in_full(finished: Any) -> Any:
 
 
 @pytest.fixture
-def in_one_format(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw all figures only as SVG, for tests that do not examine the files."""
-    monkeypatch.setattr(pictures, "FORMATS", ("svg",))
-    monkeypatch.setattr(pictures, "MOST_BYTES_OF_SVG", sys.maxsize)
+def in_one_format() -> Iterator[None]:
+    with one_format():
+        yield
 
 
 @pytest.fixture
-def two_figures(in_one_format: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw only two figures per protocol, for tests that do not examine the figures."""
+def one_figure(in_one_format: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw only one figure per protocol, for tests that do not examine the figures."""
     plan = pictures.planned_figures
-    monkeypatch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:2])
+    monkeypatch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:1])
 
 
 @pytest.mark.parametrize("made", ["reported", pytest.param("reported_in_full", marks=pytest.mark.slow)])
@@ -75,7 +74,7 @@ def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
     assert json.loads((reported.folder / "report" / ".made-from").read_text())["files"]
 
 
-@pytest.mark.usefixtures("two_figures")
+@pytest.mark.usefixtures("one_figure")
 def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Callable[..., Any]) -> None:
     study = copy_finished(arguments=("analyse", "rsa", "study.toml"))
     done = study.alignhouse("report", "early")
@@ -91,7 +90,7 @@ def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Cal
     assert "Chosen on one half of the stimuli and scored on the other" in page
 
 
-@pytest.mark.usefixtures("in_one_format")
+@pytest.mark.usefixtures("one_figure")
 def test_one_network_one_subject_one_region(study: Any) -> None:
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
     study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20\nhalvings = 2')
@@ -110,7 +109,7 @@ def test_one_network_one_subject_one_region(study: Any) -> None:
         assert sentence in page, sentence
 
 
-@pytest.mark.usefixtures("two_figures")
+@pytest.mark.usefixtures("one_figure")
 def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) -> None:
     page = reported.folder / "report" / "index.html"
     before = page.stat().st_mtime_ns
@@ -126,7 +125,7 @@ def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) 
     assert (reported.folder / "report" / "data" / "best_layer.csv").is_file()
 
 
-@pytest.mark.usefixtures("two_figures")
+@pytest.mark.usefixtures("one_figure")
 def test_a_report_can_be_made_of_any_warehouse(reported: Any) -> None:
     done = reported.alignhouse("report", "elsewhere", "--group-by", "family")
     assert done.returncode == 0, done.stderr

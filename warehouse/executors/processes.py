@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
 import pickle
-import signal
-import threading
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +16,7 @@ from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import AlignhouseError, error_in_words
 from alignhouse.warehouse.executors.executor import Result, Starting, in_order
 from alignhouse.warehouse.executors.local import local
+from alignhouse.warehouse.executors.pool import WorkerPool
 from alignhouse.warehouse.kept import forget
 
 _Done = tuple[list[list[Artifact] | Exception], list[str]]
@@ -41,11 +36,7 @@ class Processes:
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or cores()
-        self._context = multiprocessing.get_context("spawn")
-        # Workers wait until this pipe is closed, which also happens if this process dies. An Event does not
-        # work here: setting it waits for all waiters, and a worker may have died.
-        self._lifeline, self._held = self._context.Pipe(duplex=False)
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool = WorkerPool(self.workers)
         self._stage = 0
 
     def __enter__(self) -> Self:
@@ -58,9 +49,7 @@ class Processes:
 
     def close(self) -> None:
         """End the workers, even in the middle of a batch."""
-        self._held.close()
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        self._pool.close()
 
     def __call__(
         self, root: Path, batches: Iterable[Batch], starting: Starting, *, keep_going: bool = False
@@ -84,10 +73,6 @@ class Processes:
         )
 
     def _submit(self, root: Path, batch: Batch) -> Future[_Done]:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.workers, self._context, initializer=_begin, initargs=(self._lifeline,)
-            )
         return self._pool.submit(_work, self._stage, root, batch)
 
 
@@ -118,19 +103,6 @@ class _Lines:
 
 
 _stage = 0
-
-
-def _begin(lifeline: Connection) -> None:
-    """Set up a worker that ends only when its parent process says so or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        with contextlib.suppress(EOFError):
-            lifeline.recv_bytes()
-        # Only complete files are moved into place, so a worker can end at any moment.
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _work(stage: int, root: Path, batch: Batch) -> _Done:

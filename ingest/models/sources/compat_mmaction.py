@@ -1,7 +1,8 @@
 """Imports mmaction2 quietly, even if its wheel is incomplete.
 
 The wheel of mmaction2 1.2.0 lacks the folder `mmaction/models/localizers/drn`, which `mmaction.models`
-imports. If the folder is missing, a stand-in module replaces it; using its class raises an error.
+imports. If the folder is missing, a stand-in module replaces it; using its class raises an error. If a newer
+`transformers` is installed, the import of mmaction2's text networks fails; they are switched off.
 """
 
 from __future__ import annotations
@@ -68,9 +69,18 @@ def load_mmaction() -> Any:
     with warnings.catch_warnings():
         for message in _KNOWN_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
+        _leave_out_text_networks()
         importlib.import_module("mmaction.models")
         importlib.import_module("mmaction.datasets.transforms")
         return importlib.import_module("mmaction")
+
+
+def _leave_out_text_networks() -> None:
+    """Make mmaction2 and mmpretrain believe that `transformers` is missing; they need a version before 5."""
+    for package in ("mmaction", "mmpretrain"):
+        if importlib.util.find_spec(package) is not None:
+            dependencies = importlib.import_module(f"{package}.utils.dependency")
+            vars(dependencies)["WITH_MULTIMODAL"] = False
 
 
 def stand_in_for_missing_parts(package: Path) -> None:

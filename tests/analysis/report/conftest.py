@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 import pytest
+from one_format import one_format
 
 from alignhouse.analysis.figures.best_layer import best_layer_by_group
 from alignhouse.analysis.figures.catalog import Drawn
-from alignhouse.analysis.report import pictures
 from alignhouse.analysis.report.content import ReportContent
 from alignhouse.analysis.report.page import write_report
 from alignhouse.analysis.report.pictures import Planned
@@ -133,10 +133,7 @@ def write() -> Callable[..., Path]:
         n_figures: int = 2,
     ) -> Path:
         figures = {protocol: planned[:n_figures] for protocol, planned in _figures(made).items()}
-        with pytest.MonkeyPatch.context() as patch:
-            if briefly:
-                patch.setattr(pictures, "FORMATS", ("svg",))
-                patch.setattr(pictures, "MOST_BYTES_OF_SVG", sys.maxsize)
+        with one_format() if briefly else nullcontext():
             return write_report(made, folder, progress, figures=figures)
 
     return written

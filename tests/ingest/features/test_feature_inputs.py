@@ -37,8 +37,17 @@ def calls(
     network = catalog()[name]
     inputs = maker(name, settings)(frames)
     caller = Caller(network, Normaliser(network), "cpu", settings.frame_count)
-    made = [caller.tensor([part]) for part in inputs.parts]
+    made = [caller.tensor([part], inputs.values) for part in inputs.parts]
     return [tensor for tensor, _ in made], inputs, sum(added for _, added in made)
+
+
+def shown(name: str, settings: ExtractionSettings, frames: np.ndarray) -> torch.Tensor:
+    """What an image network is shown of `frames`, in one call."""
+    inputs = maker(name, settings)(frames)
+    tensor, _ = Caller(catalog()[name], nn.Identity(), "cpu", settings.frame_count).tensor(
+        inputs.parts, inputs.values
+    )
+    return tensor
 
 
 class Normaliser(nn.Module):
@@ -64,7 +73,7 @@ def test_torchvision_sees_every_frame_through_its_weights_transform(
     transform = EfficientNet_B3_Weights.IMAGENET1K_V1.transforms()
     expected = torch.stack([transform(Image.fromarray(frame)) for frame in noise_videos[0]])
     call, added = Caller(catalog()["efficientnet_b3"], nn.Identity(), "cpu", "repeat_last").tensor(
-        inputs.parts
+        inputs.parts, inputs.values
     )
     assert torch.equal(call, expected)
     assert (inputs.frames_sampled, inputs.frames_lacking, added) == (3, 0, 0)
@@ -79,7 +88,7 @@ def test_the_papers_frames_are_squashed_normalised_and_reversed_in_colour(
         Image.fromarray(frame[..., ::-1].copy()).resize((224, 224), Image.Resampling.BILINEAR)
     )
     expected = (pixels / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
-    found = maker("AlexNet", paper)(noise_videos[0]).parts[0]
+    found = shown("AlexNet", paper, noise_videos[0])[0]
     np.testing.assert_allclose(found.numpy(), expected.transpose(2, 0, 1), atol=1e-6)
 
 
@@ -98,7 +107,7 @@ def test_timm_sees_frames_through_the_networks_own_transform(
         crop_pct=0.875,
     )
     expected = transform(Image.fromarray(noise_videos[0][0][..., ::-1].copy()))
-    assert torch.equal(maker("inception_v3", paper)(noise_videos[0]).parts[0], expected)
+    assert torch.equal(shown("inception_v3", paper, noise_videos[0])[0], expected)
 
 
 def test_every_image_network_has_a_transform_of_three_channels(sound: ExtractionSettings) -> None:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 from features_plainly import sources
+from PIL import Image
 
 from alignhouse.ingest.features import devices
 from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.options import DEFAULTS, How
 from alignhouse.ingest.features.prefetch import made_ahead
+from alignhouse.ingest.features.reading import StimulusReader, inputs_ahead
 from alignhouse.ingest.features.recipe import NetworkRdms
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.showing import part_weights
+from alignhouse.ingest.models.build import build
 from alignhouse.ingest.models.catalog import catalog
+from alignhouse.warehouse.errors import BadInput
 
 
 def test_what_is_made_ahead_comes_in_order_and_never_more_than_asked_for() -> None:
@@ -156,3 +162,50 @@ def test_features_in_float16_take_half_the_disk_and_give_nearly_the_same_rdms(
     assert any(
         (half.rdm != whole.rdm).any() for half, whole in zip(found.layers, alexnet_rdms.layers, strict=True)
     )
+
+
+def test_processes_read_the_same_as_threads(tmp_path: Path) -> None:
+    photographs = []
+    for number, pixels in enumerate(np.random.default_rng(2).integers(0, 256, (5, 60, 80, 3), np.uint8)):
+        photographs.append(tmp_path / f"{number}.png")
+        Image.fromarray(pixels).save(photographs[-1])
+    network = catalog()["AlexNet"]
+    module = build(network, weights="random")
+    in_threads, in_processes = (
+        extract_rdms(
+            network,
+            module,
+            photographs,
+            ExtractionSettings(),
+            scratch=tmp_path,
+            readers=1,
+            reader_processes=processes,
+        )
+        for processes in (False, True)
+    )
+    for one, other in zip(in_threads.layers, in_processes.layers, strict=True):
+        assert one.name == other.name
+        assert (one.rdm == other.rdm).all()
+
+
+def test_an_error_in_a_reader_process_names_the_file(tmp_path: Path) -> None:
+    reader = StimulusReader({}, None)
+    (tmp_path / "broken.png").write_bytes(b"no photograph")
+    options = cast(How, DEFAULTS | {"readers": 1, "reader_processes": True, "scratch": tmp_path})
+    with pytest.raises(BadInput, match=r"broken\.png does not decode"):
+        list(inputs_ahead(reader, [tmp_path / "broken.png"], 1, options))
+
+
+def test_frames_of_functions_cannot_be_sent_and_are_read_in_threads(tmp_path: Path) -> None:
+    frames = np.zeros((2, 8, 8, 3), np.uint8)
+    options = cast(How, DEFAULTS | {"readers": 1, "reader_processes": True, "scratch": tmp_path})
+    here = threading.get_ident()
+    seen: list[int] = []
+
+    def video() -> np.ndarray:
+        seen.append(threading.get_ident())
+        return frames
+
+    assert list(inputs_ahead(StimulusReader({}, None), [video, video], 1, options)) == [{}, {}]
+    assert len(seen) == 2
+    assert here not in seen

@@ -47,8 +47,16 @@ def test_another_failure_of_torchvision_is_not_hidden(monkeypatch: pytest.Monkey
     assert not compat_torchvision._declared
 
 
-def test_mmaction_loads_quietly() -> None:
-    done = run("from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction; load_mmaction()")
+def test_mmaction_loads_quietly_also_beside_a_transformers_that_it_does_not_know(tmp_path: Path) -> None:
+    newer = tmp_path / "transformers-5.1.dist-info"
+    newer.mkdir()
+    (newer / "METADATA").write_text("Metadata-Version: 2.1\nName: transformers\nVersion: 5.1\n")
+    (tmp_path / "transformers.py").write_text("")
+    done = run(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
+        "from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction; load_mmaction(); "
+        "import mmaction.models.recognizers"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert done.stderr == ""
