@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from alignhouse.warehouse.exports import printable
+
 
 class AlignhouseError(Exception):
     """Base of every error that alignhouse raises on purpose.
@@ -40,7 +42,7 @@ class AlignhouseError(Exception):
             line += ": " + ", ".join(details)
         if self.hint:
             line += f" ({self.hint})"
-        return " ".join(line.split())
+        return printable(" ".join(line.split()))
 
 
 class BadInput(AlignhouseError):

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from alignhouse.warehouse.errors import BadInput
 
@@ -34,6 +34,21 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file (UTF-8) atomically: an existing file is replaced only at the end."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def inside(folder: Path, name: str, *, links: bool = False) -> Path | None:
+    """The file `name` (a relative POSIX path) in `folder`; None if the name leads out of it.
+
+    A list of names may come from somebody else. So may links: unless `links` are allowed, the answer is also
+    None if a parent folder of the file is one.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
+        return None
+    parents = [folder.joinpath(*parts[:end]) for end in range(1, len(parts))]
+    if not links and any(map(os.path.islink, parents)):
+        return None
+    return folder.joinpath(*parts)
 
 
 def sync(path: Path) -> None:

@@ -46,9 +46,8 @@ def journal_in_step(folder: Path, connection: duckdb.DuckDBPyConnection) -> Jour
 
 
 def last_entry(connection: duckdb.DuckDBPyConnection) -> int:
-    """The number of the last journal entry that a DuckDB file has committed."""
-    [(number,)] = connection.execute("select last_entry from journal").fetchall()
-    return int(number)
+    """The number of the last committed entry of the journal; 0 for a DuckDB file of an older version."""
+    return sum(int(number) for (number,) in connection.execute("select last_entry from journal").fetchall())
 
 
 def entries_from(connection: duckdb.DuckDBPyConnection) -> Iterator[Entry]:

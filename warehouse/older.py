@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import duckdb
 
 from alignhouse.warehouse.schema import migrate, refuse_newer, sql_files
 
 
-def show_as_current(connection: duckdb.DuckDBPyConnection) -> None:
-    """Show the attached snapshot `warehouse` with the current schema, as the default database.
+def show_as_current(connection: duckdb.DuckDBPyConnection, done: Iterable[str]) -> None:
+    """Show the attached snapshot `warehouse` with the current schema, in the default database, in memory.
+
+    `done` has the rows of the snapshot's table `migration`.
 
     Tables that the snapshot lacks are empty, and columns that it lacks are null. Views and summaries are
     computed from its facts. Nothing is copied, and the snapshot is unchanged until a writer migrates it.
@@ -17,14 +21,12 @@ def show_as_current(connection: duckdb.DuckDBPyConnection) -> None:
     ------
     BrokenWarehouse : a newer version wrote the snapshot.
     """
-    refuse_newer(name for (name,) in connection.execute("select name from migration").fetchall())
-    connection.execute("attach ':memory:' as today")
-    connection.execute("use today")
+    refuse_newer(done)
     migrate(connection)
     for summary, query in sql_files("summaries").items():
         connection.execute(f'drop table "{summary}"')
         connection.execute(f'create view "{summary}" as\n{query}')
-    for table, columns in _tables(connection, "today").items():
+    for table, columns in _tables(connection, "memory").items():
         there = _tables(connection, "warehouse").get(table)
         if there is None:
             continue
@@ -32,7 +34,7 @@ def show_as_current(connection: duckdb.DuckDBPyConnection) -> None:
             f'"{name}"' if name in there else f'null::{kind} as "{name}"' for name, kind in columns.items()
         )
         connection.execute(f'drop table "{table}"')
-        connection.execute(f'create view "{table}" as select {chosen} from warehouse."{table}"')
+        connection.execute(f'create view "{table}" as select {chosen} from warehouse.main."{table}"')
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, dict[str, str]]:
@@ -40,7 +42,8 @@ def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, d
     found: dict[str, dict[str, str]] = {}
     rows = connection.execute(
         "select table_name, column_name, data_type from duckdb_columns() inner join duckdb_tables()"
-        " using (database_name, table_name) where database_name = $database",
+        " using (database_name, schema_name, table_name)"
+        " where database_name = $database and schema_name = 'main'",
         {"database": database},
     ).fetchall()
     for table, column, kind in rows:

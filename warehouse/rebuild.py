@@ -12,18 +12,18 @@ import duckdb
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
-from alignhouse.warehouse.files import check_folder_name, move_into_place
+from alignhouse.warehouse.files import check_folder_name, inside, move_into_place
 from alignhouse.warehouse.history import entries_from, last_entry, now, repeat
 from alignhouse.warehouse.journal import Entry, entries_of, write_journal
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
+from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.schema import migrate
 from alignhouse.warehouse.store import (
     REBUILT,
     SNAPSHOT,
     WORKING,
     Writer,
-    attach_read_only,
     finish_rebuild,
 )
 from alignhouse.warehouse.summaries import bring_up_to_date
@@ -75,7 +75,7 @@ def rebuild(
         if faults and not skip_damaged:
             raise _damaged(folder, faults)
         for path in faults:
-            set_aside(folder / path)
+            set_aside(folder, path)
         if by_file_time or old.journal_is_from_it:
             write_journal(folder, entries)
         _make(folder, entries, loaded)
@@ -85,8 +85,16 @@ def rebuild(
     return Rebuilt(int(count), [f"{path}: {fault}" for path, fault in faults.items()], by_file_time)
 
 
-def set_aside(file: Path) -> None:
-    """Rename a damaged artifact, so that it is not taken for a finished one."""
+def set_aside(folder: Path, path: str) -> None:
+    """Rename a damaged artifact of a warehouse, so that it is not taken for a finished one.
+
+    Raises
+    ------
+    BrokenWarehouse : a link leads to it, and this may be somebody else's file.
+    """
+    file = inside(folder, path)
+    if file is None:
+        raise BrokenWarehouse(f"artifact {path} was not set aside", found="a link", hint="rename it yourself")
     if file.exists():
         file.replace(file.with_name(file.name + DAMAGED_SUFFIX))
 
@@ -110,16 +118,11 @@ class _Old:
     def _reads(self, file: Path) -> bool:
         # A broken file may fail anywhere; it is only a second opinion beside journal and artifacts.
         try:
-            with duckdb.connect() as connection:
-                attach_read_only(connection, file)
+            with open_snapshot(file) as connection:
                 self.hashes = dict(connection.execute("select path, sha256 from artifact").fetchall())
-                tables = {
-                    name
-                    for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()
-                }
-                self.committed = last_entry(connection) if "journal" in tables else 0
+                self.committed = last_entry(connection)
                 self.entries = [{"n": n, **each} for n, each in enumerate(entries_from(connection), 1)]
-        except duckdb.Error:
+        except (duckdb.Error, BrokenWarehouse):
             self.hashes, self.committed, self.entries = {}, None, []
             return False
         return True
@@ -171,7 +174,8 @@ def _verified(
     faults: dict[str, str] = {}
     progress.stage("Verifying artifacts", len(hashes), 0)
     for path, sha256 in hashes.items():
-        fault = _fault(folder / path, sha256, old.hashes.get(path))
+        file = inside(folder, path, links=True)
+        fault = "it lies outside" if file is None else _fault(file, sha256, old.hashes.get(path))
         if fault is None:
             loaded[path] = artifacts.load(folder, folder / path)
         else:

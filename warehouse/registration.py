@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import duckdb
 
 from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.jobs import canonical
-from alignhouse.warehouse.schema import statement
+from alignhouse.warehouse.schema import sql_files, statement
 from alignhouse.warehouse.summaries import note_change
 
 # A view of the rows that are being registered, each with the name of its artifact.
@@ -25,10 +27,15 @@ def register_rows(
     Parameters
     ----------
     run : number of the run that registers them. at : time of registration, ISO 8601 in UTC.
+
+    Raises
+    ------
+    BrokenWarehouse : an artifact names a table or a column that this version does not have.
     """
     retired: set[str] = set()
     for table, alike in _alike(written):
         slot = alike[0].slot
+        _check_names(alike[0])
         for together in [alike] if _are_apart(connection, alike, slot) else [[each] for each in alike]:
             retired |= _put_rows(connection, table, slot, together)
             retired -= {each.artifact for each in together}
@@ -75,6 +82,32 @@ def show_rows(connection: duckdb.DuckDBPyConnection, name: str, alike: Iterable[
     connection.register(name, pa.concat_tables(tables, promote_options="default"))
 
 
+def _check_names(artifact: Artifact) -> None:
+    """Refuse unknown names, because they become part of statements; a received file could name anything."""
+    assert artifact.table is not None
+    known = columns_of_tables().get(artifact.table, frozenset())
+    if not known or not known.issuperset(artifact.slot):
+        raise BrokenWarehouse(
+            f"artifact {artifact.path}",
+            expected="rows of a table of this version",
+            found=f"table {artifact.table}, slot {', '.join(artifact.slot)}",
+            hint="another version wrote it, or the file is not from alignhouse; remove it",
+        )
+
+
+@cache
+def columns_of_tables() -> dict[str, frozenset[str]]:
+    """Table of `sql/schema` -> its columns."""
+    with duckdb.connect() as connection:
+        for text in sql_files("schema").values():
+            connection.execute(text)
+        rows = connection.execute("select table_name, column_name from duckdb_columns() where not internal")
+        found: dict[str, set[str]] = {}
+        for table, column in rows.fetchall():
+            found.setdefault(table, set()).add(column)
+    return {table: frozenset(columns) for table, columns in found.items()}
+
+
 def _are_apart(connection: duckdb.DuckDBPyConnection, alike: Sequence[Artifact], slot: Sequence[str]) -> bool:
     """Whether no two artifacts share slot values; otherwise the later must replace the earlier."""
     if len(alike) == 1:
@@ -91,7 +124,7 @@ def _put_rows(
     connection: duckdb.DuckDBPyConnection, table: str, slot: Sequence[str], alike: Sequence[Artifact]
 ) -> set[str]:
     """Insert the rows of artifacts into their table; returns the artifacts whose rows they replace."""
-    # Table and column names cannot be bound as parameters; job functions set them, never a user.
+    # Table and column names cannot be bound as parameters; `_check_names` has compared them with the schema.
     show_rows(connection, INCOMING, alike)
     columns = ", ".join(f'"{column}"' for column in slot)
     same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in slot)

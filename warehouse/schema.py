@@ -61,9 +61,21 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def is_current(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether `migrate` has nothing to do; the connection may be read-only."""
-    return _done(connection) == {*sql_files("schema"), _mark()}
+def is_current(done: Iterable[str]) -> bool:
+    """Whether `migrate` has nothing to do in a file with these rows in its table `migration`."""
+    return set(done) == {*sql_files("schema"), _mark()}
+
+
+@cache
+def table_names() -> frozenset[str]:
+    """The names of all tables that the files of `sql/schema` create and keep."""
+    text = "".join(sql_files("schema").values())
+    return frozenset(re.findall(r"\bcreate table (\w+)", text))
+
+
+def views() -> dict[str, str]:
+    """The definitions of all views, each after the views that it reads from."""
+    return in_order_of_need(_views())
 
 
 def refuse_newer(done: Iterable[str]) -> None:

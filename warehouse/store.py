@@ -29,9 +29,9 @@ from alignhouse.warehouse.history import journal_in_step, now
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
-from alignhouse.warehouse.older import show_as_current
+from alignhouse.warehouse.reading import drop_macros, only_reads, open_snapshot, refusals, use_own_views
 from alignhouse.warehouse.registration import register_rows
-from alignhouse.warehouse.schema import is_current, migrate, statement, transaction
+from alignhouse.warehouse.schema import migrate, statement, transaction
 from alignhouse.warehouse.summaries import bring_up_to_date
 
 SNAPSHOT = "warehouse.duckdb"
@@ -47,17 +47,18 @@ PUBLISHING_SHARE = 0.1
 class Warehouse:
     """A published snapshot, open for reading. Use it as a context manager, or `close()` it.
 
+    A query reads this warehouse alone: no other file, no network, no setting (see `warehouse/reading.py`).
     A snapshot of an older version is shown with the current tables and views. Tables that it lacks are empty,
     and summaries that it does not store are computed in each query.
 
     Raises
     ------
-    BadInput : `folder` has no warehouse. BrokenWarehouse : a newer version wrote it.
+    BadInput : `folder` has no warehouse.
+    BrokenWarehouse : a newer version wrote it, or its tables are not those of a warehouse.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        check_folder_name(self.folder)
         snapshot = self.folder / SNAPSHOT
         if not snapshot.is_file():
             raise BadInput(
@@ -66,12 +67,7 @@ class Warehouse:
                 found="a folder without it" if self.folder.is_dir() else "no such folder",
                 hint="make one with `alignhouse run STUDY.toml`, or name it with --warehouse",
             )
-        # The snapshot is attached to a private in-memory database. If it were opened by path, DuckDB would
-        # reuse a database that is already open there, so this process would keep seeing the older snapshot.
-        self.connection = duckdb.connect()
-        attach_read_only(self.connection, snapshot)
-        if not is_current(self.connection):
-            show_as_current(self.connection)
+        self.connection = open_snapshot(snapshot)
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -79,8 +75,15 @@ class Warehouse:
         return cls(folder)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
-        """The result of an SQL query, as a DuckDB relation (`.pl()`, `.to_arrow_table()`, `.fetchall()`)."""
-        return self.connection.sql(query, params=dict(parameters) if parameters else None)
+        """The result of an SQL query, as a DuckDB relation (`.pl()`, `.to_arrow_table()`, `.fetchall()`).
+
+        Raises
+        ------
+        BadInput : the query is wrong, or does more than read the warehouse.
+        """
+        with refusals():
+            only_reads(self.connection, query)
+            return self.connection.sql(query, params=dict(parameters) if parameters else None)
 
     def ask(self, question: str, **parameters: Any) -> duckdb.DuckDBPyRelation:
         """The answer to a named question of `sql/questions`, e.g. `ask("best_layer", roi="V1")`.
@@ -170,9 +173,11 @@ class Writer:
             shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
+            drop_macros(self.connection)
             if migrate(self.connection):
                 self.mark_changed()
             self._journal = journal_in_step(self.folder, self.connection)
+            use_own_views(self.connection)
             known = self.connection.execute("select path, job from artifact").fetchall()
             self._orphans = artifacts.orphans(self.folder, [path for path, _ in known])
             self._registered_jobs = {job for _, job in known}
@@ -307,13 +312,6 @@ def finish_rebuild(folder: Path) -> None:
     # The log belongs to the old file.
     working.with_suffix(".duckdb.wal").unlink(missing_ok=True)
     move_into_place(rebuilt, working)
-
-
-def attach_read_only(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Attach the DuckDB file at `path` as the default database of `connection`, read-only."""
-    quoted = str(path).replace("'", "''")
-    connection.execute(f"attach '{quoted}' as warehouse (read_only)")
-    connection.execute("use warehouse")
 
 
 def discard(written: Iterable[Artifact]) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from alignhouse.console import plain_console
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.exports import csv_text, printable
 from alignhouse.warehouse.files import replacing
 from alignhouse.warehouse.questions import question, questions
+from alignhouse.warehouse.reading import refusals
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +32,6 @@ FORMATS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdo
 
 def list_questions() -> None:
     """Print every named question, its description and its parameters."""
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -38,7 +39,7 @@ def list_questions() -> None:
         table.add_column(column, overflow="fold")
     for each in questions().values():
         parameters = " ".join(f"--{parameter.name.replace('_', '-')}" for parameter in each.parameters)
-        table.add_row(each.name, escape(each.help.splitlines()[0]), parameters)
+        table.add_row(each.name, each.help.splitlines()[0], parameters)
     table_console().print(table)
 
 
@@ -95,7 +96,7 @@ def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path 
     if format == "table":
         _write_table(answer, out)
         return
-    with _refusals():
+    with refusals():
         frame = answer.pl()
     if out is None:
         if format == "parquet":
@@ -112,18 +113,9 @@ def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path 
             temporary.write_text(_text(frame, format), encoding="utf-8")
 
 
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    """An answer that DuckDB refuses to compute becomes a `BadInput`."""
-    try:
-        yield
-    except duckdb.Error as error:
-        raise BadInput("the question was refused", found=str(error)) from error
-
-
 def _text(frame: pl.DataFrame, format: str) -> str:
     if format == "csv":
-        return frame.write_csv()
+        return csv_text(frame)
     return _markdown(frame) if format == "markdown" else frame.write_json() + "\n"
 
 
@@ -142,25 +134,17 @@ def _markdown_cell(value: Any) -> str:
 
 
 def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> None:
-    """Print a table, or write it to a file.
-
-    Polars takes a tenth of a second to load, so it is used only for times with a zone: DuckDB itself needs
-    another package for these.
-    """
-    with _refusals():
-        has_zone = any(kind.id == "timestamp with time zone" for kind in answer.types)
-        rows = answer.pl().rows() if has_zone else answer.fetchall()
+    """Print a table, or write it to a file; without polars, which takes a tenth of a second to load."""
+    with refusals():
+        rows = answer.fetchall()
     if out is None:
         _print_table(answer, rows, table_console())
         return
-    from rich.console import Console
-
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        _print_table(answer, rows, Console(file=file, width=240))
+        _print_table(answer, rows, plain_console(file=file, width=240))
 
 
 def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     # A column that says the same of every row is said once, above the table.
@@ -174,12 +158,14 @@ def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]
         f"{answer.columns[i]}: {value}" for i, value in constant.items() if value not in (None, "")
     )
     if said:
-        console.print(escape(said), style="bold")
+        console.print(printable(said), style="bold")
     table = Table(box=None, header_style="bold", pad_edge=False)
     shown = [index for index in range(len(answer.columns)) if index not in constant]
     for index in shown:
         is_number = answer.types[index].id in NUMBERS
-        table.add_column(answer.columns[index], justify="right" if is_number else "left", overflow="fold")
+        table.add_column(
+            printable(answer.columns[index]), justify="right" if is_number else "left", overflow="fold"
+        )
     for row in rows[:MOST_ROWS_ON_A_TERMINAL]:
         table.add_row(*(_cell(row[index]) for index in shown))
     console.print(table)
@@ -190,13 +176,9 @@ def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    from rich.markup import escape
-
-    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
 
 
 def table_console() -> Console:
     """The console for tables. A pipe gets a fixed width: wrapped lines would break programs that read it."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 240)
+    return plain_console(width=None if sys.stdout.isatty() else 240)

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from rich.console import Console
-
 from alignhouse.cli.progress import byte_bars
+from alignhouse.console import plain_console
 from alignhouse.ingest.downloads.destination import DownloadPlan, plan
 from alignhouse.ingest.downloads.fetch import fetch
 from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch
@@ -21,7 +20,7 @@ from alignhouse.warehouse.sizes import size_in_words
 
 def show_plan(files: Sequence[RemoteFile], to: Path) -> None:
     """Print each file with its size and state, then the totals. Sizes must be known."""
-    console = Console(highlight=False)
+    console = plain_console(highlight=False)
     planned = plan(files, to)
     verified, partial = {each.path for each in planned.verified}, planned.partial
     for file in files:
@@ -41,7 +40,7 @@ def fetch_dataset(files: Sequence[RemoteFile], to: Path, *, allow_http: bool, wo
     ------
     BadInput : as `fetch`. Files that were completed before the error stay, and are printed.
     """
-    with byte_bars(Console(stderr=True)) as shown:
+    with byte_bars(plain_console(stderr=True)) as shown:
         try:
             done = fetch(files, to, allow_http=allow_http, workers=workers, progress=shown)
         except IncompleteFetch as error:
@@ -57,7 +56,7 @@ def fetch_weights(networks: Sequence[Network], to: Path, *, workers: int) -> Non
     ------
     BadInput : as `fetch_checkpoints`. Files that were completed before the error stay, and are printed.
     """
-    with byte_bars(Console(stderr=True)) as shown:
+    with byte_bars(plain_console(stderr=True)) as shown:
         try:
             done = fetch_checkpoints(networks, to, progress=shown, workers=workers)
         except IncompleteFetch as error:
@@ -67,7 +66,7 @@ def fetch_weights(networks: Sequence[Network], to: Path, *, workers: int) -> Non
 
 
 def _show_weights(done: Fetched, networks: Sequence[Network], to: Path) -> None:
-    console = Console(highlight=False)
+    console = plain_console(highlight=False)
     for each in done.replaced:
         console.print(
             f"Replaced, because its content was not the published one: {to / each.path}", soft_wrap=True
@@ -80,7 +79,7 @@ def _show_weights(done: Fetched, networks: Sequence[Network], to: Path) -> None:
 
 
 def _show(done: Fetched, to: Path) -> None:
-    console = Console(highlight=False)
+    console = plain_console(highlight=False)
     there = [*done.verified, *done.fetched]
     for folder, count in sorted(Counter(str(PurePosixPath(each.path).parent) for each in there).items()):
         console.print(f"{count:>6,} files  {to / folder}", soft_wrap=True)

@@ -72,22 +72,38 @@ def ingest_networks(
     stimuli: Annotated[
         int | None, typer.Option(min=3, help="With --dry-run: assume this many stimuli.")
     ] = None,
+    own: Annotated[
+        bool,
+        typer.Option(
+            "--own/--no-own", help="With --dry-run: --no-own runs no code of the study's own networks."
+        ),
+    ] = True,
     device: DeviceOption = None,
     memory: MemoryLimit = None,
     scratch: ScratchLimit = None,
 ) -> None:
     """Extract the RDMs of the study's networks (and ingest its inputs, where that is still to do).
 
+    A study's own networks are code, which this runs, also with --dry-run (see docs/security.md).
+
     Examples: `alignhouse ingest networks my_study.toml --memory 4GB --scratch 20GB`,
-    `alignhouse ingest networks my_study.toml --dry-run --stimuli 1102`
+    `alignhouse ingest networks my_study.toml --dry-run --stimuli 1102 --no-own`
     """
+    if not own and not dry_run:
+        from alignhouse.warehouse.errors import BadInput
+
+        raise BadInput("--no-own is an option of --dry-run", hint="exclude the networks in the study file")
     if dry_run:
         from alignhouse.study.dry_run import show, what_is_needed
         from alignhouse.study.file import read_study, with_compute
 
         asked = with_compute(read_study(study), device=device, memory=memory, scratch=scratch)
+        if own and (code := asked.own_code()):
+            typer.echo(
+                f"Running the code of own networks: {', '.join(code)}. --no-own leaves them out.", err=True
+            )
         with progress() as shown:
-            needed, n_stimuli = what_is_needed(asked, stimuli, shown)
+            needed, n_stimuli = what_is_needed(asked, stimuli, shown, own=own)
         show(needed, asked, n_stimuli)
         return
     run_file(study, until="networks", report=False, device=device, memory=memory, scratch=scratch)

@@ -29,7 +29,7 @@ def _bars_with(console: Console, *columns: ProgressColumn) -> Progress:
     """A spinner, a description and a bar, then `columns`; hidden unless the console is a terminal."""
     return Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=28),
         *columns,
         console=console,

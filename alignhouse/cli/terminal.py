@@ -109,11 +109,10 @@ def _say_done(jobs_done: int, began: float) -> None:
 @contextmanager
 def progress() -> Iterator[Bars]:
     """Progress bars on the terminal; Ctrl-C becomes `Stopped`."""
-    from rich.console import Console
-
     from alignhouse.cli.progress import bars
+    from alignhouse.console import plain_console
 
-    with stoppable(), bars(Console(stderr=True)) as shown:
+    with stoppable(), bars(plain_console(stderr=True)) as shown:
         yield shown
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from alignhouse.console import plain_console
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
@@ -36,7 +36,9 @@ class Needed:
     fault: str = ""
 
 
-def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> tuple[list[Needed], int]:
+def what_is_needed(
+    study: Study, n_stimuli: int | None, progress: Progress, *, own: bool = True
+) -> tuple[list[Needed], int]:
     """Estimate what each network of a study needs, from a forward pass of the untrained network.
 
     Returns the estimates and the number of stimuli. A network from a user's function is used as returned.
@@ -44,6 +46,7 @@ def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> t
     Parameters
     ----------
     n_stimuli : number of stimuli to assume; None for those of the study.
+    own : False leaves out the study's own networks, and runs none of their code.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> t
     """
     protocols = study.resolved_protocols()
     settings = list(dict.fromkeys(each.extraction for each in protocols.values()))
-    networks = study.chosen_networks()
+    networks = study.chosen_networks(own=own)
     known = data_set(study.brain.kind)
     stimuli = [each.path for each in known.find_stimuli(study.stimuli.path, study.brain.split)]
     videos = stimuli if n_stimuli is None else stimuli[:1] * n_stimuli
@@ -67,7 +70,7 @@ def what_is_needed(study: Study, n_stimuli: int | None, progress: Progress) -> t
 
 def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:
     """Print a line for each network, and the totals."""
-    console = Console(width=None if Console().is_terminal else 120)
+    console = plain_console(width=None if plain_console().is_terminal else 120)
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("network")
     for column in ("layers", "features of a stimulus", "features on disk", "passes"):

@@ -16,7 +16,7 @@ from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog, select_names
-from alignhouse.ingest.models.own import OwnNetwork, network_of
+from alignhouse.ingest.models.own import SOURCES_OF_CODE, OwnNetwork, network_of
 from alignhouse.ingest.models.weights import refuse_trained_functions
 from alignhouse.study.brain_section import BrainSection
 from alignhouse.study.section import Section, validated
@@ -135,8 +135,12 @@ class Study(Section):
         }
         return {**self.model_dump(mode="json"), "data_set": words}
 
-    def chosen_networks(self) -> list[Network]:
+    def chosen_networks(self, *, own: bool = True) -> list[Network]:
         """The networks that the study asks for: of the catalog, in its order, then its own, in the file's.
+
+        Parameters
+        ----------
+        own : False leaves out the study's own networks, and runs none of their code.
 
         Raises
         ------
@@ -146,10 +150,24 @@ class Study(Section):
         """
         asked, known = self.networks, catalog()
         names = select_names(asked.include, asked.exclude, asked.own)
-        own = {name: network_of(name, asked.own[name]) for name in asked.own if name in names}
+        if not own:
+            names = [name for name in names if name not in asked.own]
+            if not names:
+                raise BadInput("no network is left", expected="one of the catalog, without own networks")
+        made = {name: network_of(name, asked.own[name]) for name in asked.own if name in names}
         if asked.weights == "random":
-            refuse_trained_functions(list(own.values()))
-        return [own[name] if name in own else known[name] for name in names]
+            refuse_trained_functions(list(made.values()))
+        return [made[name] if name in made else known[name] for name in names]
+
+    def own_code(self) -> list[str]:
+        """The study's own networks whose code `chosen_networks` runs: "name (what, in which folder)"."""
+        asked = self.networks
+        names = select_names(asked.include, asked.exclude, asked.own)
+        return [
+            f"{name} ({each.id} in {each.folder})"
+            for name, each in asked.own.items()
+            if name in names and each.source in SOURCES_OF_CODE
+        ]
 
     def resolved_protocols(self) -> dict[str, Protocol]:
         """The settings of each protocol that the study asks for, in its order.

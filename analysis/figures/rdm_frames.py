@@ -20,7 +20,8 @@ from alignhouse.analysis.jobs.scope import check_conditions
 from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.statistics.mds import classical_mds, second_order_distances
 from alignhouse.warehouse.artifacts import read_about
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
+from alignhouse.warehouse.files import inside
 from alignhouse.warehouse.vectors import VectorFile, read_vectors
 
 if TYPE_CHECKING:
@@ -76,7 +77,12 @@ class _Stored:
     def _path(self, kind: str, name: str, label: str) -> Path:
         if (kind, name) not in self._files:
             raise BadInput(f"the RDMs of {label} are not stored", hint="run the study again")
-        path = self._root / self._files[kind, name]
+        # A user may keep folders of the warehouse on another disk, behind links.
+        path = inside(self._root, self._files[kind, name], links=True)
+        if path is None:
+            raise BrokenWarehouse(
+                f"the RDMs of {label}", expected=f"a file in {self._root}", found=self._files[kind, name]
+            )
         found = list(read_about(path)["conditions"])
         if self._first is None:
             self._first = (label, found)

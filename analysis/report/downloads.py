@@ -10,6 +10,7 @@ import polars as pl
 
 from alignhouse.analysis.report.content import ReportContent
 from alignhouse.analysis.report.tables import in_bytes, whole
+from alignhouse.warehouse.exports import csv_text
 from alignhouse.warehouse.files import sha256_of
 
 FOLDER = "data"
@@ -45,7 +46,8 @@ class Download:
 def write_downloads(content: ReportContent, folder: Path) -> list[Download]:
     """Write each table that has rows to `folder`/NAME.csv and `folder`/NAME.parquet.
 
-    CSV has no nested values, so they are written as JSON. The sha256 is that of the Parquet file.
+    CSV has no nested values, so they are written as JSON, and formulas of spreadsheets are escaped. The
+    sha256 is that of the Parquet file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     downloads = []
@@ -54,7 +56,7 @@ def write_downloads(content: ReportContent, folder: Path) -> list[Download]:
         if frame.is_empty():
             continue
         csv, parquet = folder / f"{name}.csv", folder / f"{name}.parquet"
-        _flat(frame).write_csv(csv)
+        csv.write_text(csv_text(_flat(frame)), encoding="utf-8")
         frame.write_parquet(parquet)
         downloads.append(
             Download(

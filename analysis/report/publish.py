@@ -6,15 +6,18 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from alignhouse.warehouse.files import move_into_place, write_text
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import inside, move_into_place, write_text
 
 PAGE = "index.html"
 # Records the state that the page was made from, and the files of the report.
 RECORD = ".made-from"
 MAKING = ".making-"
+# A record of a report with thousands of figures is far smaller.
+MOST_RECORD_BYTES = 4_000_000
 
 
 @contextlib.contextmanager
@@ -22,11 +25,16 @@ def staged(folder: Path, state: str) -> Iterator[Path]:
     """A temporary folder whose files move to the same paths in `folder` if the block succeeds.
 
     Each file replaces its old version in one step. The page comes last, so that all files it links to exist.
-    Then those files of the former report that the new one lacks are removed, and no other files.
+    Then those files of the former report that the new one lacks are removed, and no other files. Nothing is
+    written or removed outside `folder`, whatever its record says and wherever links in it point.
 
     Parameters
     ----------
     state : identifies the results behind the report, for `is_up_to_date`.
+
+    Raises
+    ------
+    BadInput : a folder for files of the report is a link.
     """
     existed = folder.exists()
     _sweep(folder)
@@ -35,12 +43,15 @@ def staged(folder: Path, state: str) -> Iterator[Path]:
     try:
         yield temporary
         files = sorted(path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file())
+        _refuse_links(folder, files)
         former = _files(folder)
         for file in sorted(files, key=lambda each: each == Path(PAGE)):
             move_into_place(temporary / file, folder / file)
         names = [each.as_posix() for each in files]
         for gone in former - set(names):
-            (folder / gone).unlink(missing_ok=True)
+            # These functions accept any name, even one that no file can have. A link itself is removed.
+            if os.path.isfile(folder / gone) or os.path.islink(folder / gone):
+                (folder / gone).unlink()
         write_text(folder / RECORD, json.dumps({"state": state, "files": names}, indent=1) + "\n")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -53,7 +64,9 @@ def is_up_to_date(folder: Path, state: str) -> bool:
     """Whether the report in `folder` was made from `state`, and all its files are there."""
     record = _record(folder)
     files = _files(folder)
-    return record.get("state") == state and bool(files) and all((folder / file).is_file() for file in files)
+    return (
+        record.get("state") == state and bool(files) and all(os.path.isfile(folder / file) for file in files)
+    )
 
 
 def _sweep(folder: Path) -> None:
@@ -67,15 +80,31 @@ def _sweep(folder: Path) -> None:
             continue  # the process runs under another user, or the folder is not ours
 
 
+def _refuse_links(folder: Path, files: Iterable[Path]) -> None:
+    for file in files:
+        if inside(folder, file.as_posix()) is None:
+            raise BadInput(
+                f"report {folder}",
+                expected=f"a real folder for {file}",
+                found="a link",
+                hint="remove the link, or choose another folder",
+            )
+
+
 def _files(folder: Path) -> set[str]:
+    """The recorded files of the report, without names that lead out of `folder`."""
     files = _record(folder).get("files")
-    return set(map(str, files)) if isinstance(files, list) else set()
+    names = set(map(str, files)) if isinstance(files, list) else set()
+    return {name for name in names if inside(folder, name) is not None}
 
 
 def _record(folder: Path) -> dict[str, object]:
     """The stored record; {} if there is none, or if another version wrote a different format."""
+    file = folder / RECORD
+    if not file.is_file() or file.stat().st_size > MOST_RECORD_BYTES:
+        return {}
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}

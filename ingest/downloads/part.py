@@ -45,7 +45,7 @@ def read_version(final: Path) -> Version | None:
     """The version of the partial file; None if it is unknown or its file is damaged."""
     try:
         version = Version(**json.loads(version_file(final).read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, ValueError, TypeError, RecursionError):
         return None
     texts = all(value is None or isinstance(value, str) for value in (version.etag, version.modified))
     return version if texts and (version.n_bytes is None or type(version.n_bytes) is int) else None

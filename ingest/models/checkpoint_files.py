@@ -150,7 +150,7 @@ def _read(path: Path) -> dict[str, dict[str, str | int]]:
     hint = "restore the file; or delete it, and the next downloads count as right"
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"cannot read {path}", found=error, hint=hint) from error
     if not isinstance(known, dict):
         raise BadInput(f"{path}", expected="names of files", found=type(known).__name__, hint=hint)

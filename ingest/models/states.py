@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alignhouse.ingest.models.checkpoint_pickles import check_pickles
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import sha256_of
 
@@ -48,9 +48,12 @@ def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
 
     if checkpoint.suffix == _SAFETENSORS:
         return _read_safetensors(checkpoint)
+    if not checkpoint.is_file():
+        raise BadInput(f"there is no weights file {checkpoint}")
+    check_pickles(checkpoint)
     try:
         content = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except Exception as error:  # A damaged pickle can raise any error.
         raise BadInput(
             f"weights file {checkpoint}",
             expected="a checkpoint of tensors and plain values",
@@ -59,7 +62,9 @@ def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
     state = content
     if isinstance(content, dict):
         state = next((content[part] for part in _PARTS if isinstance(content.get(part), dict)), content)
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in state.items()
+    ):
         raise BadInput(f"weights file {checkpoint}", expected="a state_dict", found=type(content).__name__)
     return state
 
@@ -112,7 +117,8 @@ def _cut(digest: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
 def _some(names: list[str]) -> str:

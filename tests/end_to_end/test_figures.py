@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -17,6 +18,8 @@ from alignhouse.analysis.figures.save import write_figure
 from alignhouse.analysis.figures.theme import is_empty
 from alignhouse.analysis.statistics.mds import classical_mds
 from alignhouse.warehouse import BadInput, Warehouse
+from alignhouse.warehouse.errors import BrokenWarehouse
+from alignhouse.warehouse.store import SNAPSHOT
 from alignhouse.warehouse.vectors import read_vectors
 
 SIDES = '["V1", "EBA", "lV1", "rV1", "lEBA", "rEBA"]'
@@ -280,3 +283,11 @@ def test_several_data_sets_are_listed_and_one_is_to_be_named(finished: Any) -> N
         for name in figures():
             plot = make(opened, name, Request(dataset="other")).plot
             assert "other, test" in " ".join(plot.labels.title.split())
+
+
+def test_stored_rdms_outside_the_warehouse_are_not_read(finished: Any) -> None:
+    with duckdb.connect(str(finished.warehouse / SNAPSHOT)) as connection:
+        connection.execute("update artifact set path = '../elsewhere/' || path where path like 'rdms/%'")
+    outside = pytest.raises(BrokenWarehouse, match=r"expected a file in .*, found \.\./elsewhere/rdms")
+    with Warehouse.open(finished.warehouse) as opened, outside:
+        make(opened, "rdms")

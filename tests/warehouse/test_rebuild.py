@@ -147,7 +147,6 @@ def test_names_that_duckdb_cannot_open_are_refused_before_anything_changes(
     opening: list[Callable[[], object]] = [
         lambda: rebuild(renamed, "test"),
         lambda: Writer(renamed, "test").__enter__(),
-        lambda: Warehouse(renamed),
     ]
     for each in opening:
         with pytest.raises(BadInput, match="which DuckDB cannot open"):
@@ -258,6 +257,37 @@ def test_without_journal_and_duckdb_the_order_is_that_of_the_files(warehouse: Pa
     rebuilt = rebuild(warehouse, "test")
     assert rebuilt.by_file_time
     assert [row[2] for row in tables(warehouse)["subject"]] == [1, 7]
+
+
+@pytest.mark.parametrize("path", ["../victim.parquet", "/etc/hostname", "facts/../../victim.parquet"])
+def test_a_received_journal_reaches_no_file_outside(warehouse: Path, path: str) -> None:
+    victim = warehouse.parent / "victim.parquet"
+    victim.write_text("mine")
+    Journal(warehouse).append({"registered": [["a", path, "0"]], "run": 3, "at": "2026-01-01T00:00:00+00:00"})
+    lose_the_duckdb_files(warehouse)
+    with pytest.raises(BrokenWarehouse, match="it lies outside"):
+        rebuild(warehouse, "test")
+    with pytest.raises(BrokenWarehouse, match="was not set aside"):
+        rebuild(warehouse, "test", skip_damaged=True)
+    assert victim.read_text() == "mine"
+
+
+def test_a_received_artifact_cannot_name_a_statement_as_its_table(tmp_path: Path) -> None:
+    stolen = tmp_path / "stolen.csv"
+    evil = f"subject\" as old; copy (select 1) to '{stolen}'; --"
+    rows = pa.table({"dataset": ["d"], "subject": ["s"], "subject_order": pa.array([1], pa.int32())})
+    for table, slot in ((evil, ("dataset",)), ("subject", (evil,))):
+        batch = batch_of(
+            Job("subject", 1, {"table": table}, {}, "subject"),
+            Output(("facts", "table=subject"), rows, table=table, slot=slot),
+        )
+        with (
+            Writer(tmp_path / "w", "test") as writer,
+            Run(writer, "test", {}) as doing,
+            pytest.raises(BrokenWarehouse, match="expected rows of a table of this version"),
+        ):
+            doing.do("jobs", [batch])
+    assert not stolen.exists()
 
 
 def test_a_run_whose_process_died_is_closed_by_the_next_writer(warehouse: Path) -> None:

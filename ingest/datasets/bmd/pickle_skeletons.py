@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 from alignhouse.warehouse.errors import BadInput
 
+# Real files have some hundreds. Half a million take at most a second and 200 MB.
+MOST_INSTRUCTIONS = 500_000
 # Smaller payloads stay in the skeleton: names and short arrays.
 LONG = 4096
 
@@ -54,6 +56,9 @@ class Payload:
     offset: int
     length: int
 
+    def __setstate__(self, state: object) -> None:
+        """Ignore the state; otherwise a pickle could set other positions."""
+
 
 @dataclass(frozen=True)
 class Skeleton:
@@ -67,7 +72,8 @@ def read_skeleton(file: BinaryIO, path: Path, most_bytes: int) -> Skeleton:
     """The skeleton of the pickle in `file`, open for reading; builds no objects and reads no payloads.
 
     Raises BadInput if the file is empty, truncated or not a pickle, if a memo index exceeds the number of
-    instructions, or if the file without payloads is larger than `most_bytes`.
+    instructions, if there are too many instructions, or if the file without payloads is larger than
+    `most_bytes`.
     """
     if file.seek(0, 2) == 0:
         raise BadInput(f"{path} is empty", expected="a pickled dict of arrays", hint="fetch the file again")
@@ -93,6 +99,13 @@ class _Walk:
             code = data[start]
             instructions += 1
             position += 1
+            if instructions > MOST_INSTRUCTIONS:
+                raise BadInput(
+                    f"{path} is too complicated",
+                    expected=f"a pickled dict of arrays, with at most {MOST_INSTRUCTIONS:,} instructions",
+                    found="more",
+                    hint="pickle the arrays alone, without lists and other objects",
+                )
             if code in _FIXED:
                 argument, position = position, position + _FIXED[code]
                 if position > size:

@@ -6,14 +6,14 @@ After reading the file, arrays are built from the records whose three parts agre
 inert object, which returns itself for every operation. Nothing is imported, and nothing is called.
 Long payloads stay on disk (`pickle_skeletons`), so an array can be read in parts.
 
-Limit: a hostile file can still exhaust the machine's memory, for example by nesting a million tuples.
+Time and memory are bounded for any file: by the number of instructions, and by the bytes of its arrays, which
+together are no larger than the file.
 """
 
 from __future__ import annotations
 
 import io
 import math
-import pickle
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,12 +22,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from alignhouse.ingest.datasets.bmd.inert_unpickler import Inert, InertUnpickler
 from alignhouse.ingest.datasets.bmd.pickle_skeletons import Payload, read_skeleton
 from alignhouse.ingest.datasets.bmd.stored_arrays import StoredArray
 from alignhouse.warehouse.errors import BadInput, near_names
 
 MOST_BYTES = 2**30
 _PLAIN_DTYPE = re.compile(r"[biufc][0-9]{1,2}|[SU][1-9][0-9]{0,5}")
+_LONGEST_NAME = 100  # characters of a name in an error message
 _MOST_DIMENSIONS, _LONGEST = 64, 2**63 - 1  # numpy's own limits
 
 
@@ -48,8 +50,9 @@ def open_arrays(
 
     Raises
     ------
-    BadInput : the file is missing, truncated, not a pickle or not a dict, or lacks a name; a selected value
-        is not an array, or is an array of objects or structured records.
+    BadInput : the file is missing, truncated, not a pickle or not a dict with text keys, has too many
+        instructions, or lacks a name; a selected value is not an array, or is an array of objects or
+        structured records; arrays share their bytes.
     """
     path = Path(path)
     if not path.is_file():
@@ -60,6 +63,7 @@ def open_arrays(
             wanted = [key for key, value in content.items() if _is_named_array(key, value)]
         else:
             wanted = list(names)
+        _refuse_shared_bytes(content, wanted, path)
         yield {name: _array(content, name, file, path) for name in wanted}
 
 
@@ -67,24 +71,39 @@ def _is_named_array(key: object, value: object) -> bool:
     return isinstance(key, str) and isinstance(value, _PickledArray)
 
 
+def _refuse_shared_bytes(content: dict[Any, Any], names: Sequence[str], path: Path) -> None:
+    """Refuse arrays that claim more bytes than the file has; a small file could fill the memory with them."""
+    values = {id(value): value for value in map(content.get, names) if isinstance(value, _PickledArray)}
+    claimed, size = sum(each.claimed_bytes() for each in values.values()), path.stat().st_size
+    if claimed > size:
+        raise BadInput(
+            f"{path} is damaged",
+            expected=f"arrays of at most {size:,} bytes, the size of the file",
+            found=f"{claimed:,}, because arrays share them",
+        )
+
+
 def _array(content: dict[Any, Any], name: str, file: BinaryIO, path: Path) -> StoredArray:
     if name not in content:
-        known = [key for key in content if isinstance(key, str)]
+        known = [_short(key) for key in content]
         raise BadInput(
             f"{path} has no array {name}", hint=near_names(name, known) if known else "it has no names"
         )
     value = content[name]
     if not isinstance(value, _PickledArray):
-        kind = "an unknown object" if value is _Inert else f"a {type(value).__name__}"
-        raise BadInput(f"{name} in {path} is no array", expected="a numpy array", found=kind)
-    return value.stored(file, path, f"{name} in {path}")
+        kind = "an unknown object" if value is Inert else f"a {type(value).__name__}"
+        raise BadInput(f"{_short(name)} in {path} is no array", expected="a numpy array", found=kind)
+    return value.stored(file, path, f"{_short(name)} in {path}")
+
+
+def _short(name: str) -> str:
+    """A name for an error message; a hostile file may have names of any length."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..."
 
 
 def _load(file: BinaryIO, path: Path, most_bytes: int) -> dict[Any, Any]:
     skeleton = read_skeleton(file, path, most_bytes)
-    # Python 2 pickled the bytes of arrays as text, which latin-1 maps back to the same bytes.
-    unpickler = _InertUnpickler(io.BytesIO(skeleton.program), encoding="latin-1")
-    unpickler.payloads = skeleton.payloads
+    unpickler = InertUnpickler(io.BytesIO(skeleton.program), skeleton.payloads, _STAND_INS)
     try:
         content = unpickler.load()
     except MemoryError:
@@ -96,8 +115,10 @@ def _load(file: BinaryIO, path: Path, most_bytes: int) -> dict[Any, Any]:
             found=(str(error) or repr(error))[:120],
         ) from error
     if type(content) is not dict:
-        kind = "an unknown object" if content is _Inert else f"a {_kind(content)}"
+        kind = "an unknown object" if content is Inert else f"a {_kind(content)}"
         raise BadInput(f"{path} holds no dict", expected="a pickled dict of arrays", found=kind)
+    if unpickler.dropped(content):
+        raise BadInput(f"{path} has a key that is no text", expected="a pickled dict of arrays by name")
     return content
 
 
@@ -105,37 +126,21 @@ def _kind(value: object) -> str:
     return "single array" if isinstance(value, _PickledArray) else type(value).__name__
 
 
-class _InertType(type):
-    def __setitem__(cls, key: object, value: object) -> None:
-        """Ignore the item; a pickle fills dict-like objects this way."""
-
-
-class _Inert(metaclass=_InertType):
-    """The placeholder for every class, function and object that is not read.
-
-    It is a class, because the unpickler creates objects only from classes. Calling it returns the class
-    itself, because pickles also call the results of calls.
-    """
-
-    def __new__(cls, *args: object, **kwargs: object) -> Any:
-        return cls
-
-    @classmethod
-    def __setstate__(cls, state: object) -> None:
-        """Ignore it."""
-
-    append = extend = add = __setstate__
-
-
 class _PickledText:
     """Bytes as protocols 0 to 2 write them: `_codecs.encode(text, "latin1")`; `bytes()` if empty."""
 
+    # A hostile pickle can create the object without calling __init__; the same holds for the classes below.
+    _args: tuple[Any, ...] = ("",)
+    _encoded: bytes | None = None
+
     def __init__(self, *args: Any) -> None:
         self._args = args
-        self._encoded: bytes | None = None
 
     def __setstate__(self, state: object) -> None:
         """Ignore the state; otherwise the unpickler would set attributes, even of this class."""
+
+    def __len__(self) -> int:
+        return len(self._args[0]) if self._args and isinstance(self._args[0], str) else 0
 
     def encode(self) -> bytes | None:
         if self._encoded is None:
@@ -153,9 +158,11 @@ class _PickledText:
 class _PickledDtype:
     """numpy.dtype(name, align, copy) and its state (version, byte order, ...)."""
 
+    _name: Any = None
+    _byte_order: Any = "|"
+
     def __init__(self, *args: Any) -> None:
         self._name = args[0] if args else None
-        self._byte_order: Any = "|"
 
     def __setstate__(self, state: Any) -> None:
         self._byte_order = state[1]
@@ -178,12 +185,20 @@ class _PickledDtype:
 class _PickledArray:
     """The arguments that an array's pickle passes to numpy's `_reconstruct` and `__setstate__`."""
 
+    _shape: Any = None
+    _dtype: Any = None
+    _order: Any = "C"
+    _raw: Any = None
+    _axes: Any = None
+
     def __init__(self, *args: object) -> None:
-        self._shape: Any = None
-        self._dtype: Any = None
-        self._order: Any = "C"
-        self._raw: Any = None
-        self._axes: Any = None
+        """Ignore the arguments; the state follows."""
+
+    def claimed_bytes(self) -> int:
+        """The number of bytes that the array refers to, before they are decoded."""
+        if isinstance(self._raw, Payload):
+            return self._raw.length
+        return len(self._raw) if isinstance(self._raw, str | bytes | bytearray | _PickledText) else 0
 
     def __setstate__(self, state: Any) -> None:
         _version, self._shape, self._dtype, fortran, self._raw = state
@@ -196,9 +211,11 @@ class _PickledArray:
             kind = self._dtype.name if isinstance(self._dtype, _PickledDtype) else "of an unknown kind"
             found = "Python objects" if kind.startswith("O") else f"dtype {kind}"
             raise BadInput(f"array {label} cannot be read safely", expected="numbers", found=found)
-        raw, shape = _as_bytes(self._raw), self._shape
-        if not _is_shape(shape):
+        shape = self._shape
+        if not _is_shape(shape, dtype.itemsize):
             raise BadInput(f"array {label} is damaged", expected="a shape", found="something else")
+        # Decoded once, even if the file has the array under many names.
+        self._raw = raw = _as_bytes(self._raw)
         expected = math.prod(shape) * dtype.itemsize
         length = None if raw is None else raw.length if isinstance(raw, Payload) else len(raw)
         if raw is None or length != expected:
@@ -217,15 +234,16 @@ class _PickledBuffer(_PickledArray):
     """numpy's `_frombuffer(buffer, dtype, shape, order, axis_order)`: how protocol 5 writes an array."""
 
     def __init__(self, *args: object) -> None:
-        super().__init__()
         self._raw, self._dtype, self._shape, self._order, self._axes = (*args, None)[:5]
 
 
-def _is_shape(shape: object) -> bool:
+def _is_shape(shape: object, itemsize: int) -> bool:
+    """Whether numpy accepts the shape; it multiplies lengths without zeros, even for an empty array."""
     return (
         isinstance(shape, tuple)
         and len(shape) <= _MOST_DIMENSIONS
         and all(type(length) is int and 0 <= length <= _LONGEST for length in shape)
+        and math.prod(length for length in shape if length) * itemsize <= _LONGEST
     )
 
 
@@ -263,14 +281,3 @@ _STAND_INS: dict[tuple[str, str], type] = {
     ("builtins", "bytes"): _PickledText,
     ("__builtin__", "bytes"): _PickledText,
 }
-
-
-class _InertUnpickler(pickle.Unpickler):
-    payloads: tuple[Payload, ...] = ()
-
-    def persistent_load(self, pid: Any) -> Payload:
-        """Look up a payload of the skeleton; the file's own persistent ids were already replaced."""
-        return self.payloads[pid]
-
-    def find_class(self, module: str, name: str) -> Any:
-        return _STAND_INS.get((module, name), _Inert)

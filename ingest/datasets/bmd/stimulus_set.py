@@ -37,6 +37,8 @@ _AES_WITHOUT_CRC = 2
 _ENCRYPTED = 0x1
 _CHUNK = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
+# Videos are compressed already: a zip of them is hardly smaller. A small zip may be of made-up videos.
+_UNPACKED_BYTES, _UNPACKED_RATIO = 2**26, 20
 _ELSE = "unpack the zip with another program and name the folder"
 
 
@@ -75,6 +77,7 @@ def unpack_stimuli(
         }
         if not password and any(member.flag_bits & _ENCRYPTED for member in todo.values()):
             raise _no_password(zip_path)
+        _refuse_bombs(zip_path, sum(member.file_size for member in members.values()))
         _refuse_too_little_space(to, sum(member.file_size for member in todo.values()))
         progress.stage("Unpacking videos", len(todo), len(members) - len(todo))
         for place, member in todo.items():
@@ -252,6 +255,19 @@ def _crc(chunks: Iterable[bytes]) -> int:
     for chunk in chunks:
         crc = zlib.crc32(chunk, crc)
     return crc
+
+
+def _refuse_bombs(path: Path, declared: int) -> None:
+    """Refuse members that declare far more than the zip holds; a member that lies is stopped at its size."""
+    size = path.stat().st_size
+    allowed = max(_UNPACKED_BYTES, _UNPACKED_RATIO * size)
+    if declared > allowed:
+        raise BadInput(
+            f"{path} unpacks to far more than videos do",
+            expected=f"at most {allowed:,} bytes from {size:,}",
+            found=f"{declared:,}",
+            hint="is this the zip of the stimulus set?",
+        )
 
 
 def _refuse_too_little_space(to: Path, needed: int) -> None:

@@ -15,6 +15,8 @@ from alignhouse.ingest.rdm import TOLERANCE, n_conditions
 from alignhouse.warehouse.errors import BadInput
 
 MOST_BYTES = 2**33  # 8 GiB: 350 subjects with 1,000 stimuli need 2.8 GB.
+# What a file may unpack to: far more than RDMs can be compressed, far less than a hostile file claims.
+UNPACKED_BYTES, UNPACKED_RATIO = 2**28, 40
 CONDITION_KEYS = ("conditions", "condition_names")
 SUBJECT_KEYS = ("subjects", "subject_names")
 # The smallest RDM to search for: otherwise, any single number would be an RDM of two conditions.
@@ -59,6 +61,11 @@ def check_real(values: np.ndarray, label: str) -> None:
     """Raise BadInput unless the dtype is integer or float; complex, boolean and text are refused."""
     if values.dtype.kind not in "fiu":
         raise BadInput(label, expected="an RDM, of real numbers", found=f"dtype {values.dtype}")
+
+
+def unpacked_bytes(path: Path, most_bytes: int) -> int:
+    """How many bytes a file may unpack to: at most 256 MiB or 40 times its size, and `most_bytes`."""
+    return min(most_bytes, max(UNPACKED_BYTES, UNPACKED_RATIO * path.stat().st_size))
 
 
 def check_size(shape: Sequence[int], item_bytes: int, label: str, most_bytes: int) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.datasets.dataset import DataSet, RdmSource, other_data_sets
-from alignhouse.ingest.datasets.rdms.files import find_rdm_files, read_rdm_file
+from alignhouse.ingest.datasets.rdms.apart import read_rdm_file_apart
+from alignhouse.ingest.datasets.rdms.files import find_rdm_files
 from alignhouse.ingest.stimuli.videos import ALL, Stimulus
 from alignhouse.warehouse.errors import BadInput, near_names
 
@@ -22,7 +23,7 @@ class RdmFolder(DataSet):
 
     kind = "rdms"
     title = "a file of RDMs per region"
-    rdms = RdmSource(find_rdm_files, read_rdm_file)
+    rdms = RdmSource(find_rdm_files, read_rdm_file_apart)
 
     def regions(self, selection: str | Sequence[str], version: str | None, root: Path | None) -> list[Region]:
         if root is None:

@@ -27,8 +27,9 @@ from alignhouse.ingest.datasets.rdms.numpy_files import UNNAMED, read_arrays, re
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.warehouse.errors import BadInput
 
-_NUMPY, _HDF5, _MATLAB, _PICKLES = (".npz", ".npy"), (".h5", ".hdf5"), (".mat",), (".pkl", ".pickle")
-SUFFIXES = _NUMPY + _HDF5 + _MATLAB
+NUMPY_SUFFIXES = (".npz", ".npy")
+_HDF5, _MATLAB, _PICKLES = (".h5", ".hdf5"), (".mat",), (".pkl", ".pickle")
+SUFFIXES = NUMPY_SUFFIXES + _HDF5 + _MATLAB
 _EXPECTED = "RDMs as " + ", ".join(SUFFIXES[:-1]) + " or " + SUFFIXES[-1]
 _PICKLE_HINT = 'pickles are not read: save as HDF5, in rsatoolbox rdms.save("V1.hdf5", file_type="hdf5")'
 _ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
@@ -146,7 +147,7 @@ def _stored(path: Path, n: int | None, most_bytes: int) -> StoredRdms:
         raise BadInput(f"{path} cannot be read", expected=_EXPECTED, found="a pickle", hint=_PICKLE_HINT)
     if not path.is_file():
         raise BadInput(f"there is no file {path}", expected=_EXPECTED)
-    if suffix in _NUMPY:
+    if suffix in NUMPY_SUFFIXES:
         return read_numpy_rdms(path, most_bytes)
     if suffix not in SUFFIXES:
         raise BadInput(f"{path} cannot be read", expected=_EXPECTED, found=suffix or "no suffix")

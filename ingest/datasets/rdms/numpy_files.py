@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,10 +20,12 @@ from alignhouse.ingest.datasets.rdms.arrays import (
     named_once,
     subjects_first,
     the_one,
+    unpacked_bytes,
 )
 from alignhouse.warehouse.errors import BadInput
 
 UNNAMED = "arr_0"  # numpy's name for an array that was saved without one
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the only ones that numpy writes
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -49,11 +53,12 @@ def read_numpy_rdms(path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
 def read_arrays(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarray]:
     """The arrays of a .npz by name; the array of a .npy has the name `UNNAMED`.
 
-    Raises BadInput if the file is damaged, contains anything but arrays, or declares more than `most_bytes`.
+    Raises BadInput if the file is damaged, contains anything but arrays, or declares more than it holds, more
+    than `most_bytes`, or far more than its own size.
     """
     try:
         with path.open("rb") as file:
-            _check_sizes(file, path, most_bytes)
+            _check_sizes(file, path, unpacked_bytes(path, most_bytes))
             loaded = np.load(file, allow_pickle=False)
             if isinstance(loaded, np.ndarray):
                 return {UNNAMED: loaded}
@@ -65,9 +70,12 @@ def read_arrays(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarra
         EOFError,
         KeyError,
         NotImplementedError,
+        MemoryError,
         OSError,
         OverflowError,
+        RecursionError,
         RuntimeError,
+        tokenize.TokenError,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
@@ -82,18 +90,31 @@ def _check_sizes(file: IO[bytes], path: Path, most_bytes: int) -> None:
     start = file.read(4)
     file.seek(0)
     if not start.startswith(b"PK"):
-        _check_header(file, str(path), most_bytes)
+        declared = _declared_bytes(file, str(path), most_bytes)
+        _check_held(str(path), declared, path.stat().st_size - file.tell())
     else:
         with zipfile.ZipFile(file) as members:
-            for name in members.namelist():
-                with members.open(name) as member:
-                    _check_header(member, f"{name.removesuffix('.npy')} in {path}", most_bytes)
+            left = most_bytes
+            for info in members.infolist():
+                label = f"{info.filename.removesuffix('.npy')} in {path}"
+                if info.compress_type not in _METHODS:
+                    raise ValueError(f"{label} is compressed by method {info.compress_type}")
+                with members.open(info) as member:
+                    declared = _declared_bytes(member, label, left)
+                    _check_held(label, declared, info.file_size - member.tell())
+                left -= declared
     file.seek(0)
 
 
-def _check_header(file: IO[bytes], label: str, most_bytes: int) -> None:
+def _declared_bytes(file: IO[bytes], label: str, most_bytes: int) -> int:
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f"an array of format {version}")
     shape, _, dtype = _HEADERS[version](file)
     check_size(shape, dtype.itemsize, label, most_bytes)
+    return math.prod(shape) * dtype.itemsize
+
+
+def _check_held(label: str, declared: int, held: int) -> None:
+    if declared > held:
+        raise ValueError(f"{label} declares {declared:,} bytes and holds {max(held, 0):,}")

@@ -12,6 +12,7 @@ import pytest
 
 from alignhouse.analysis.report.downloads import TABLES, write_downloads
 from alignhouse.analysis.report.publish import is_up_to_date, staged
+from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import sha256_of
 
 
@@ -85,3 +86,48 @@ def test_every_table_is_a_csv_and_a_parquet_with_the_same_rows(
         {"rows": 1},
         None,
     ]
+
+
+def record(folder: Path, *names: str) -> None:
+    (folder / ".made-from").write_text(json.dumps({"state": "one", "files": names}), encoding="utf-8")
+
+
+def test_a_received_report_removes_nothing_outside_itself(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "report", tmp_path / "outside"
+    put(folder, "one", index_html="1")
+    outside.mkdir()
+    for name in ("victim.txt", "other.txt", "linked.txt"):
+        (outside / name).write_text("mine", encoding="utf-8")
+    (folder / "data").symlink_to(outside)
+    (folder / "link.txt").symlink_to(outside / "linked.txt")
+    (folder / "empty").mkdir()
+    names = ("../outside/victim.txt", f"{outside}/victim.txt", "data/other.txt", "link.txt", "empty", ".", "")
+    record(folder, *names, "x" * 5000, "a\0b", "data/../../outside/victim.txt", "\ud800")
+    assert not is_up_to_date(folder, "one")
+    put(folder, "two", index_html="2")
+    assert {path.name for path in outside.iterdir()} == {"victim.txt", "other.txt", "linked.txt"}
+    assert (outside / "linked.txt").read_text(encoding="utf-8") == "mine"
+    assert not (folder / "link.txt").is_symlink()
+    assert (folder / "empty").is_dir()
+    assert is_up_to_date(folder, "two")
+
+
+def test_a_report_is_not_written_through_a_link(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "report", tmp_path / "outside"
+    put(folder, "one", index_html="1")
+    outside.mkdir()
+    (outside / "a.csv").write_text("mine", encoding="utf-8")
+    (folder / "data").symlink_to(outside)
+    with pytest.raises(BadInput, match=r"a real folder for data/a.csv, found a link"):
+        put(folder, "two", index_html="2", data__a_csv="2")
+    assert (outside / "a.csv").read_text(encoding="utf-8") == "mine"
+    assert (folder / "index.html").read_text(encoding="utf-8") == "1"
+    assert is_up_to_date(folder, "one")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, " " * 5_000_000 + "{}"])
+def test_an_absurd_record_counts_as_none(tmp_path: Path, text: str) -> None:
+    put(tmp_path, "one", index_html="1")
+    (tmp_path / ".made-from").write_text(text, encoding="utf-8")
+    put(tmp_path, "two", index_html="2")
+    assert is_up_to_date(tmp_path, "two")

@@ -3,9 +3,11 @@
     python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000 --seed 0      (or: make fuzz)
     python tests/ingest/datasets/bmd/fuzz_pickles.py --plain      with plain pickle, which must fail
 
-A case must give arrays that fit into its file, or one BadInput. Python's audit events show every import, open
-file, process and call. A case fails if there are events that the reader itself does not cause, or after any
-other exception or a crash. Prints a line of JSON, with the bytes of a failed case as hexadecimal digits.
+A case is a realistic pickle with random changes, or a program that is small and costly: values that share
+their parts, deep values, keys of any kind, many instructions. It must give arrays that fit into its file, or
+one BadInput, within two seconds of CPU time. Python's audit events show every import, open file, process and
+call. A case fails if there are events that the reader itself does not cause, or after any other exception or
+a crash. Prints a line of JSON, with the bytes of a failed case as hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -38,7 +40,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 MOST_MEMORY = 6 * 2**30
 OPCODES = [op.code.encode("latin-1") for op in pickletools.opcodes]
 # Events of the reader itself: it opens its file, maps it, and looks up names (as placeholders).
-OWN_EVENTS = {"mmap.__new__", "pickle.find_class"}
+OWN_EVENTS = {"mmap.__new__", "builtins.id"}
+MOST_SECONDS = 2.0
+# One case of so many is small and costly.
+COSTLY = 10
 HOSTILE = [
     b"cos\nsystem\n(S'true'\ntR.",
     b"cbuiltins\nexec\n(S'import os'\ntR",
@@ -100,6 +105,43 @@ def mutate(data: bytes, others: list[bytes], rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
+def costly(rng: np.random.Generator) -> bytes:
+    """A dict of costly values, in random places: as values, keys, elements, arguments and states."""
+
+    def size(most: int) -> int:
+        return int(2 ** rng.uniform(0, np.log2(most)))
+
+    def value() -> bytes:
+        kind = int(rng.integers(0, 9))
+        if kind == 0:
+            return b")" + b"\x85" * size(200_000)
+        if kind == 1:
+            return b")" + (b"2\x86", b"22\x87", b"\x94h\x00\x86")[rng.integers(0, 3)] * size(200)
+        if kind == 2:
+            return b"]" + b"]" * (levels := size(100_000)) + b"a" * levels
+        if kind == 3:
+            return b"(" + b"]" * size(100_000) + b"l"
+        if kind == 4:
+            digits = int(rng.integers(1, 2**31)).to_bytes(size(4000) + 4, "little")
+            return b"\x8b" + len(digits).to_bytes(4, "little") + digits
+        if kind == 5:  # numbers with equal hashes
+            keys = (k * (2**61 - 1) for k in range(size(20_000)))
+            return b"}(" + b"".join(b"\x8a\x0a" + k.to_bytes(10, "little") + b"N" for k in keys) + b"u"
+        if kind == 6:
+            return b"c_codecs\nencode\n" + b")\x81" * size(3) + b"2\x86" * size(60)
+        if kind == 7:
+            return b"cnumpy.core.multiarray\n_reconstruct\n(" + b"N" * size(2000) + b"tR"
+        return b"V" + b"x" * size(5000) + b"\n"
+
+    places = (b"V%d\n%bs", b"%b%bs", b"V%d\n\x8f(%b\x90s", b"V%d\n(%b\x91s", b"V%d\ncos\nsystem\n%b\x85Rs")
+    places += (b"V%d\n(%bNds", b"V%d\ncnumpy\ndtype\n)R%bbs", b"V%d\n(%b2\x86\x86lq\x01h\x01as")
+    program = b"\x80\x04}"
+    for number in range(int(rng.integers(1, 4))):
+        place = places[rng.integers(0, len(places))]
+        program += place % ((value(), value()) if place.startswith(b"%") else (number, value()))
+    return program + b"."
+
+
 class Watch:
     """Records the audit events that the reader itself does not cause, while it is on."""
 
@@ -141,13 +183,15 @@ def run(
         except BadInput:
             continue
     outcomes: collections.Counter[str] = collections.Counter()
+    slowest = 0.0
     watch = Watch()
     began = time.monotonic()
     for case in range(cases):
-        data = mutate(seeds[case % len(seeds)], seeds, rng)
+        data = mutate(seeds[case % len(seeds)], seeds, rng) if case % COSTLY else costly(rng)
         path.write_bytes(data)
         failure = None
         watch.path = path
+        started = time.process_time()
         try:
             arrays = read(path)
         except BadInput as error:
@@ -161,12 +205,22 @@ def run(
             if any(each.nbytes > len(data) for each in arrays.values()):
                 failure = "an array larger than the file"
         watch.path = None
+        slowest = max(slowest, took := time.process_time() - started)
+        if failure is None and took > MOST_SECONDS:
+            failure = f"took {took:.1f} s"
         if failure is None and watch.seen:
             failure = f"did more than read: {watch.seen[:3]}"
         if failure:
-            return {"cases": case + 1, "seed": seed, "failure": failure, "data": data.hex()}
+            return {"cases": case + 1, "seed": seed, "failure": failure, "data": data.hex()[:10_000]}
     seconds = round(time.monotonic() - began, 1)
-    return {"cases": cases, "seed": seed, "failure": None, "seconds": seconds, **outcomes}
+    return {
+        "cases": cases,
+        "seed": seed,
+        "failure": None,
+        "seconds": seconds,
+        "slowest": round(slowest, 2),
+        **outcomes,
+    }
 
 
 def main() -> None:

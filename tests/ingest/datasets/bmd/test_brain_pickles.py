@@ -162,7 +162,7 @@ def test_unknown_objects_beside_the_arrays_are_passed_over(tmp_path, arrays, pro
         "complex": 1j,
         "slice": slice(1, 2),
         "voxels": (np.arange(3), np.arange(3)),
-        ("a", "tuple"): 1,
+        "by_other_keys": {("a", "tuple"): 1, 2: np.arange(3), frozenset({1}): None},
         **arrays,
     }
     if protocol >= 2:
@@ -401,6 +401,116 @@ def test_damaged_and_hostile_pickles_give_arrays_or_one_clear_error(tmp_path, da
     assert all(isinstance(array, np.ndarray) and not array.dtype.hasobject for array in arrays.values())
     assert not flag.exists()
     assert set(sys.modules) == modules
+
+
+def nested(levels: int) -> bytes:
+    """Instructions that push a tuple of `levels` levels, each with the next one inside."""
+    return b")" + b"\x85" * levels
+
+
+def doubled(levels: int) -> bytes:
+    """Instructions that push t = (t, t), `levels` times: few bytes, 2**levels elements."""
+    return b")" + b"2\x86" * levels
+
+
+@pytest.mark.parametrize("value", [nested(150_000), doubled(60), b"K\x01", b"(K\x01d", b"G?\xf0" + bytes(6)])
+def test_a_key_that_is_no_text_is_refused_before_it_is_hashed(tmp_path, value):
+    path = tmp_path / "keys.pkl"
+    for data in (b"}" + value + b"Ns.", b"}(" + value + b"Nu.", b"(" + value + b"Nd."):
+        path.write_bytes(b"\x80\x04" + data)
+        with pytest.raises(BadInput, match=r"keys\.pkl has a key that is no text|keys\.pkl cannot be read"):
+            read_arrays(path)
+
+
+@pytest.mark.parametrize("value", [nested(150_000), doubled(60), b"]" + b"2\x86" * 60])
+@pytest.mark.parametrize(
+    "place", [b"%b", b"}%bNs", b"\x8f(%b\x90", b"(%b\x91", b"cos\nsystem\n%b\x85R", b"]%ba"]
+)
+def test_nested_values_that_are_not_read_are_passed_over(tmp_path, value, place):
+    path = tmp_path / "nested.pkl"
+    path.write_bytes(b"\x80\x04}V1\n" + place % value + b"s.")
+    assert read_arrays(path) == {}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"(" + b"]" * 3_000_000 + b"1}.",
+        b"]" + b"2" * 600_000 + b"}.",
+        b"\x95" + bytes(8) + b"N0" * 600_000 + b"}.",
+    ],
+)
+def test_a_file_of_too_many_instructions_is_refused(tmp_path, data):
+    path = tmp_path / "many.pkl"
+    path.write_bytes(b"\x80\x04" + data)
+    with pytest.raises(BadInput, match=r"many\.pkl is too complicated: .* at most 500,000 instructions"):
+        read_arrays(path)
+
+
+def test_long_arguments_are_not_copied_for_each_call(tmp_path):
+    path = tmp_path / "calls.pkl"
+    path.write_bytes(b"\x80\x04(" + b"N" * 300 + b"t0cos\nsystem\n(" + b"N" * 300 + b"tR.")
+    with pytest.raises(BadInput, match=r"calls\.pkl cannot be read .* at most 255 arguments"):
+        read_arrays(path)
+
+
+def array_program(raw: bytes, shape: bytes = b"K\x01\x85", dtype: bytes = b"u1") -> bytes:
+    return (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01"
+        + shape
+        + b"cnumpy\ndtype\nU\x02"
+        + dtype
+        + b"K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xff"
+        b"K\x00tb\x89" + raw + b"tb"
+    )
+
+
+def test_arrays_that_share_their_bytes_are_refused(tmp_path):
+    path = tmp_path / "shared.pkl"
+    shape = b"M\xa0\x0f\x85"
+    text = b"T" + (4000).to_bytes(4, "little") + bytes(4000)
+    arrays = b"".join(b"V%d\n" % i + array_program(b"h\x01", shape) + b"s" for i in range(30))
+    path.write_bytes(b"\x80\x02" + text + b"q\x010}" + arrays + b".")
+    with pytest.raises(
+        BadInput, match=r"shared\.pkl is damaged: .* found 120,000, because arrays share them"
+    ):
+        read_arrays(path)
+    path.write_bytes(
+        b"\x80\x02" + text + b"q\x010}V1\n" + array_program(b"h\x01", shape) + b"q\x02sV2\nh\x02s."
+    )
+    assert {name: array.shape for name, array in read_arrays(path).items()} == {"1": (4000,), "2": (4000,)}
+
+
+def test_an_empty_array_with_an_absurd_shape_is_refused(tmp_path):
+    path = tmp_path / "empty.pkl"
+    shape = b"K\x00\x8a\x08" + (2**62).to_bytes(8, "little") + b"\x86"
+    path.write_bytes(b"\x80\x02}V1\n" + array_program(b"U\x00", shape, b"f8") + b"s.")
+    with pytest.raises(BadInput, match=r"empty\.pkl is damaged: expected a shape"):
+        read_arrays(path)
+
+
+def test_a_long_name_does_not_make_a_long_message(tmp_path):
+    path = write(tmp_path / "long.pkl", {"x" * 5000: np.array([None]), "y" * 5000: 1})
+    for names in (None, ["x" * 5000], ["y" * 5000], ["z"]):
+        with pytest.raises(BadInput, match=r"long\.pkl") as refused:
+            read_arrays(path, names)
+        assert len(str(refused.value)) < 1000
+
+
+def test_a_pickle_cannot_move_a_payload(tmp_path):
+    path = tmp_path / "moved.pkl"
+    raw = b"T" + (5000).to_bytes(4, "little") + bytes(5000) + b"}V" + b"length\nK\x01sb"
+    path.write_bytes(b"\x80\x02}V1\n" + array_program(raw, b"M\x88\x13\x85") + b"s.")
+    assert read_arrays(path)["1"].tolist() == [0] * 5000
+
+
+def test_objects_that_were_never_initialised_are_refused(tmp_path):
+    path = tmp_path / "new.pkl"
+    made = b"cnumpy.core.multiarray\n_reconstruct\n)\x81"
+    for dtype in (b"cnumpy\ndtype\n)\x81", b"N"):
+        path.write_bytes(b"\x80\x02}V1\n" + made + b"(K\x01)" + dtype + b"\x89c_codecs\nencode\n)\x81tbs.")
+        with pytest.raises(BadInput, match=r"array 1 in .*new\.pkl cannot be read safely"):
+            read_arrays(path)
 
 
 def fuzz(*arguments: str) -> dict:

@@ -387,6 +387,22 @@ def test_too_little_space_is_reported_before_anything_is_written(tmp_path, monke
     assert len(unpack(path, tmp_path / "new/to")) == 2
 
 
+def test_a_small_zip_that_unpacks_to_gigabytes_is_refused_before_the_disk_fills(tmp_path):
+    zeros = bytes(2**26)
+    # The first zip says what it unpacks to, the second hides it, the third lies about every member.
+    for declared, message in (
+        (None, "far more than videos do"),
+        (10, "expected 10 bytes"),
+        (2**32 - 1, "far more"),
+    ):
+        members = [Member(f"train/{name}.mp4", zeros, declared=declared) for name in ("0001", "0002")]
+        path = write_zip(tmp_path / "bomb.zip", *members)
+        assert path.stat().st_size < 200_000
+        with pytest.raises(BadInput, match=message):
+            unpack_stimuli(path, tmp_path / "videos", password=None)
+        assert not any(each.is_file() for each in (tmp_path / "videos").rglob("*"))
+
+
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
     path = write_zip(tmp_path / "set.zip", *videos("0001"))
     with pytest.raises(BadInput, match=r"cannot unpack into .*set\.zip: expected a folder"):
