@@ -29,7 +29,8 @@ def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
         since = dt.datetime.fromisoformat(note["since"])
         assert before <= since <= dt.datetime.now(dt.UTC)
         assert since.microsecond == 0
-        holder = f"process {os.getpid()} of {note['user']} on {note['host']}, alignhouse run, since {note['since']}"
+        who = f"process {os.getpid()} of {note['user']} on {note['host']}"
+        holder = f"{who}, alignhouse run, since {note['since']}"
         message = (
             f"warehouse {tmp_path / 'w'} is being written by another process: found {holder} (wait for it"
         )
