@@ -188,6 +188,46 @@ def test_names_may_be_one_or_several(tmp_path: Path) -> None:
     assert both[0] == catalog()[both[0].name]
 
 
+OWN = '[networks.own.NAME]\nsource = "function"\nid = "made_here_NAME:make"\n'
+
+
+def test_paths_and_variables_of_ones_own_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA", "/data")
+    monkeypatch.setenv("HOME", "/home/me")
+    table = '[networks.own.one]\nsource = "torchvision"\n'
+    text = 'id = "${DATA}net"\nweights = "~/w.pth"\nfolder = "$DATA/code"\n'
+    one = study_of(tmp_path, table + text).networks.own["one"]
+    assert (one.id, one.weights, one.folder) == ("/datanet", "/home/me/w.pth", Path("/data/code"))
+    plain = study_of(tmp_path, OWN).networks.own["NAME"]
+    assert (plain.id, plain.weights, plain.folder) == ("made_here_NAME:make", None, tmp_path)
+    for key in ("id", "weights", "folder"):
+        wrong = "".join(
+            f'{each} = "{"$NOWHERE" if each == key else "x"}"\n' for each in ("id", "weights", "folder")
+        )
+        message = rf"networks.own.one.{key} = '\$NOWHERE': found the variable \$NOWHERE is not set"
+        with pytest.raises(BadInput, match=message):
+            study_of(tmp_path, table + wrong)
+
+
+def test_ones_own_networks_come_after_those_of_the_catalog(tmp_path: Path) -> None:
+    tables = ""
+    for name in ("two", "one"):
+        (tmp_path / f"made_here_{name}.py").write_text("def make(): ...\n")
+        tables += OWN.replace("NAME", name)
+    study = study_of(tmp_path, '[networks]\ninclude = ["ResNet34", "AlexNet"]\n' + tables)
+    chosen = study.chosen_networks()
+    assert [each.name for each in chosen] == ["AlexNet", "ResNet34", "two", "one"]
+    assert chosen[:2] == [catalog()[name] for name in ("AlexNet", "ResNet34")]
+    assert chosen[3].source == "function"
+    fewer = study_of(tmp_path, '[networks]\ninclude = "AlexNet"\nexclude = "two"\n' + tables)
+    assert [each.name for each in fewer.chosen_networks()] == ["AlexNet", "one"]
+    untrained = '[networks]\ninclude = "AlexNet"\nweights = "random"\n'
+    with pytest.raises(BadInput, match='networks.weights = "random", but network two is what a function'):
+        study_of(tmp_path, untrained + tables).chosen_networks()
+    said = tables.replace(':make"', ':make"\nweights = "random"')
+    assert len(study_of(tmp_path, untrained + said).chosen_networks()) == 3
+
+
 def test_a_protocol_of_ones_own_is_its_base_with_changes(tmp_path: Path) -> None:
     text = (
         '[analysis]\nprotocols = ["mine", "paper"]\n'
