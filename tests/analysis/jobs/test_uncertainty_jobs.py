@@ -354,7 +354,15 @@ def test_rows_of_stacked_networks(stored: Stored) -> None:
     networks = read_networks(["b", "a"], rdms, read_brains(stored.brains))
     first, second = len(LAYERS["b"]), len(LAYERS["b"]) + len(LAYERS["a"])
     assert networks.rows == {"b": slice(0, first), "a": slice(first, second)}
+    assert networks.layers == {name: LAYERS[name] for name in ("b", "a")}
+    assert networks.labels == [f"{name}, layer {layer}" for name in ("b", "a") for layer in LAYERS[name]]
     for name in ("a", "b"):
         np.testing.assert_array_equal(networks.rdms[networks.rows[name]], stored.model_rdms[name])
     with pytest.raises(KeyError, match="c"):
         networks.rows["c"]
+
+
+def test_a_network_of_other_conditions_is_named_before_it_is_stacked(stored: Stored) -> None:
+    odd = store_rdms(stored.root, {"layer": ["x"]}, stored.model_rdms["c"], CONDITIONS[::-1])
+    with pytest.raises(BadInput, match="RDMs of odd and of region V1 differ, first at position 1"):
+        read_networks(["odd"], {"odd": odd}, read_brains(stored.brains))
