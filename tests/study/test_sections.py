@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from study_files import study_of
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.models.catalog import catalog, select_names
-from alignhouse.study.file import read_study, shipped, shipped_protocols, with_compute
+from alignhouse.study.file import (
+    ProtocolSection,
+    Study,
+    read_study,
+    shipped,
+    shipped_protocols,
+    with_compute,
+)
+from alignhouse.study.section import Section
 from alignhouse.warehouse.errors import BadInput
-
-LEAST = '[brain]\npath = "betas"\n[stimuli]\npath = "videos"\n'
-
-
-def study_of(folder: Path, text: str = "", least: str = LEAST) -> Any:
-    file = folder / "study.toml"
-    file.write_text(least + text, encoding="utf-8")
-    return read_study(file)
 
 
 def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
@@ -69,6 +70,14 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
     }
 
 
+def test_every_key_says_what_it_is() -> None:
+    sections = [field.annotation for field in Study.model_fields.values()]
+    for section in [*sections, ProtocolSection]:
+        if isinstance(section, type) and issubclass(section, Section):
+            for name, field in section.model_fields.items():
+                assert field.description, f"{section.__name__}.{name}"
+
+
 @pytest.mark.parametrize(
     ("section", "key", "least", "below"),
     [
@@ -86,13 +95,6 @@ def test_numbers_have_limits(tmp_path: Path, section: str, key: str, least: Any,
     assert getattr(getattr(study, section), key) == least
     with pytest.raises(BadInput, match=f"study.toml: {section}.{key}: expected .*found {below}"):
         study_of(tmp_path, f"[{section}]\n{key} = {below}\n")
-
-
-def test_the_noise_ceiling_snr_has_a_limit(tmp_path: Path) -> None:
-    brain = '[stimuli]\npath = "videos"\n[brain]\nmin_ncsnr = '
-    assert study_of(tmp_path, "0", brain).brain.min_ncsnr == 0
-    with pytest.raises(BadInput, match="brain.min_ncsnr"):
-        study_of(tmp_path, "-0.1", brain)
 
 
 @pytest.mark.parametrize(
@@ -130,33 +132,6 @@ def test_a_missing_key_says_what_it_is(tmp_path: Path) -> None:
         study_of(tmp_path, "", '[brain]\npath = "betas"\n[stimuli]\n')
     with pytest.raises(BadInput, match="'stimuli' is missing$"):
         study_of(tmp_path, "", '[brain]\npath = "betas"\n')
-
-
-BRAIN = '[stimuli]\npath = "videos"\n[brain]\n'
-
-
-def test_the_data_set_gives_the_defaults_of_its_keys(tmp_path: Path) -> None:
-    brain = study_of(tmp_path, 'kind = "rdms"\n', BRAIN).brain
-    assert (brain.version, brain.split, brain.regions) == (None, "test", "all")
-    own = study_of(tmp_path, 'version = "A"\nsplit = "train"\nregions = ["V1"]\n', BRAIN).brain
-    assert (own.version, own.split, own.regions) == ("A", "train", ["V1"])
-    assert study_of(tmp_path, 'split = "all"\n', BRAIN).brain.split == "all"
-    assert study_of(tmp_path, 'kind = "rdms"\nversion = "A"\n', BRAIN).brain.version is None
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('kind = "bms"\n', r"brain.kind: expected .*bmd or rdms.*found 'bms' \(did you mean bmd"),
-        ('version = "C"\n', "brain.version: expected A or B, found 'C'"),
-        ('split = "rest"\n', "brain.split: expected .*test.* or all, found 'rest'"),
-        ('kind = "bms"\nversion = "C"\nsplit = "rest"\n', "brain.kind"),
-        ('conditions = "any"\n', "brain.conditions: expected .*'file' or 'stimulus_order'"),
-    ],
-)
-def test_what_the_data_set_does_not_have_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(BadInput, match=message):
-        study_of(tmp_path, text, BRAIN)
 
 
 def test_paths_start_at_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
