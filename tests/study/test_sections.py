@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from study_files import study_of
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
@@ -216,6 +217,8 @@ def test_a_protocol_of_ones_own_is_its_base_with_changes(tmp_path: Path) -> None
     assert found["mine"].extraction == paper.extraction
     changed = {**paper.analysis.model_dump(), "p_value": "plus_one"}
     assert found["mine"].analysis == AnalysisSettings.model_validate(changed)
+    with pytest.raises(ValidationError, match="frozen"):
+        found["mine"].description = "theirs"  # type: ignore[misc]
     plain = study_of(tmp_path, '[analysis]\nprotocols = "mine"\n[protocols.mine]\n').resolved_protocols()
     sound = shipped(["sound"])["sound"]
     assert plain["mine"].description == "sound, changed"
