@@ -59,7 +59,7 @@ def test_syncing_opens_flushes_and_closes(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_text_replaces_another_at_the_end_only(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "text"
+    path = tmp_path / "new" / "folder" / "text"
     write_text(path, "né")
     assert path.read_bytes() == b"n\xc3\xa9"
     with replacing(path) as temporary:
