@@ -207,11 +207,25 @@ def test_an_error_of_writing_belongs_to_its_job(
         return write(root, job, outputs)
 
     monkeypatch.setattr("alignhouse.warehouse.executors.executor.write", full)
-    results = dict(
-        (number_of(job), made) for job, made in executor(tmp_path, [batch(n) for n in range(4)], starting)
-    )
+    batches = [batch(number, lambda reporter: time.sleep(0.01)) for number in range(50)]
+    results = dict((number_of(job), made) for job, made in executor(tmp_path, batches, starting))
     assert isinstance(results[1], OSError)
     assert not isinstance(results[0], Exception)
+    assert len(results) < 50, "later batches are not begun"
+
+
+def test_one_file_is_written_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writing, alone = threading.Lock(), []
+
+    def slowly(*arguments: Any) -> Any:
+        alone.append(writing.acquire(blocking=False))
+        time.sleep(0.005)
+        writing.release()
+        return write(*arguments)
+
+    monkeypatch.setattr("alignhouse.warehouse.executors.executor.write", slowly)
+    list(writing_behind(tmp_path, [batch(number) for number in range(8)], starting))
+    assert alone == [True] * 8
 
 
 class Prepared:
