@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from alignhouse.study.section import Section, validated
 from alignhouse.warehouse.errors import BadInput
@@ -21,6 +22,8 @@ class Inner(Section):
     def _known_shape(cls, shape: str) -> str:
         if shape not in ("round", "square"):
             raise ValueError("round or square")
+        if shape == "square":
+            raise PydanticCustomError("full", "round", {"hint": "no square is left"})
         return shape
 
 
@@ -54,6 +57,10 @@ class Outer(Section):
         (
             {"title": "t", "table": {"size": 1, "shape": "oval"}},
             "it: table.shape: expected round or square, found 'oval'",
+        ),
+        (
+            {"title": "t", "table": {"size": 1, "shape": "square"}},
+            "it: table.shape: expected round, found 'square' (no square is left)",
         ),
     ],
 )
