@@ -57,7 +57,10 @@ def test_the_note_of_a_killed_holder_is_replaced(tmp_path: Path) -> None:
 def test_a_holder_that_has_not_written_its_name_is_still_a_holder(tmp_path: Path) -> None:
     with writing(tmp_path, "x"):
         (tmp_path / "working" / "lock").write_text("")
-        with pytest.raises(WarehouseLocked, match="a holder that has not yet"), writing(tmp_path, "y"):
+        with (
+            pytest.raises(WarehouseLocked, match="found a holder that has not yet written its name .wait"),
+            writing(tmp_path, "y"),
+        ):
             pass
 
 
