@@ -12,6 +12,8 @@ from network_alone import choose_on_halves, choose_on_train
 from scipy.stats import spearmanr
 from stored_rdms import CONDITIONS, LAYERS, N_PAIRS, SUBJECTS, Stored, artifacts_of, store_rdms
 
+from alignhouse.analysis.jobs import bootstraps as bootstrap_jobs
+from alignhouse.analysis.jobs import layer_choices as choice_jobs
 from alignhouse.analysis.jobs.bootstraps import bootstrap_batch
 from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, difference_batch
 from alignhouse.analysis.jobs.complexity import complexity_batch
@@ -163,6 +165,34 @@ def test_a_layer_that_cannot_be_ranked_is_named(stored: Stored, scope: Scope, ba
     how = HOW if batch_of_networks is bootstrap_batch else CHOICE
     with pytest.raises(BadInput, match="odd, layer flat"):
         artifacts_of(stored.root, batch_of_networks(scope, models, stored.brains, **how))
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        (bootstrap_jobs, "bootstrap_scores"),
+        (choice_jobs, "scores_on_halves"),
+        (choice_jobs, "scores_on_train"),
+    ],
+)
+def test_resampling_uses_the_jobs_memory_and_single_precision(
+    stored: Stored, scope: Scope, monkeypatch: pytest.MonkeyPatch, module: Any, function: str
+) -> None:
+    used: list[dict[str, Any]] = []
+    real = getattr(module, function)
+
+    def noted(*arguments: Any, **how: Any) -> Any:
+        used.append(how)
+        return real(*arguments, **how)
+
+    monkeypatch.setattr(module, function, noted)
+    train = TRAIN if function == "scores_on_train" else frozenset()
+    if module is bootstrap_jobs:
+        batch = bootstrap_batch(scope, stored.models[:1], stored.brains, **HOW)
+    else:
+        batch = layer_choice_batch(scope, stored.models[:1], stored.brains, **{**CHOICE, "train": train})
+    artifacts_of(stored.root, batch)
+    assert [(how["memory"], how["precision"]) for how in used] == [(MEMORY, "float32")]
 
 
 GROUPS = {"c": "x", "a": "y", "b": "x"}
