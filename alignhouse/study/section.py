@@ -30,10 +30,9 @@ def validated(kind: type[Model], data: dict[str, Any], what: str) -> Model:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise BadInput(
-                f"{what}: unknown key {where!r}",
-                hint=near_names(str(first["loc"][-1]), _keys_at(kind, first["loc"])),
-            ) from None
+            known = _keys_at(kind, first["loc"])
+            hint = near_names(str(first["loc"][-1]), known) if known else None
+            raise BadInput(f"{what}: unknown key {where!r}", hint=hint) from None
         if first["type"] == "missing":
             raise BadInput(f"{what}: {where!r} is missing", hint=_help_at(kind, first["loc"])) from None
         message, hint = first["msg"].removeprefix("Value error, "), first.get("ctx", {}).get("hint")

@@ -43,13 +43,18 @@ def mutants(path: Path) -> list[Mutant]:
     """All mutants of a module, in the order of its lines; those that do not compile are left out."""
     source = path.read_text(encoding="utf-8")
     module = cst.parse_module(source)
-    found = _Found()
-    module.visit(found)
+    parts = [module.code_for_node(statement) for statement in module.body]
+    head, tail = source.split("".join(parts))
     made = {}
-    for node, mutated in found.changes:
-        text = module.deep_replace(node, mutated).code  # type: ignore[arg-type]
-        if text != source and _compiles(text):
-            made[text] = _mutant(source, text)
+    for place, statement in enumerate(module.body):
+        found = _Found()
+        statement.visit(found)
+        for node, mutated in found.changes:
+            # Only this statement is written again: the whole module would take ten times as long.
+            part = module.code_for_node(statement.deep_replace(node, mutated))  # type: ignore[arg-type]
+            text = "".join((head, *parts[:place], part, *parts[place + 1 :], tail))
+            if part != parts[place] and _compiles(text):
+                made[text] = _mutant(source, text)
     return sorted(made.values(), key=lambda each: each.line)
 
 

@@ -77,3 +77,15 @@ def test_a_migration_that_fails_leaves_the_warehouse_as_it_was(
 def test_readers_can_ask_an_old_warehouse_that_no_writer_has_opened_yet(old: Path) -> None:
     with Warehouse.open(old) as opened:
         assert opened.ask("best_layer", roi="V1").pl()["layer"].to_list() == ["l1"]
+
+
+def test_columns_and_tables_that_an_old_snapshot_lacks_are_empty(old: Path) -> None:
+    with duckdb.connect(str(old / SNAPSHOT)) as connection:
+        connection.execute("alter table alignment drop column remark")
+        connection.execute("drop table noise_ceiling")
+    with Warehouse.open(old) as opened:
+        assert opened.sql("select distinct typeof(remark), remark from alignment").fetchall() == [
+            ("VARCHAR", None)
+        ]
+        assert opened.sql("from noise_ceiling").fetchall() == []
+        assert opened.sql("select count(*) from alignment").fetchall() != [(0,)]

@@ -6,19 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from study_files import study_of
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.models.catalog import catalog, select_names
-from alignhouse.study.file import read_study, shipped, shipped_protocols, with_compute
+from alignhouse.study.file import (
+    ProtocolSection,
+    Study,
+    read_study,
+    shipped,
+    shipped_protocols,
+    with_compute,
+)
+from alignhouse.study.section import Section
 from alignhouse.warehouse.errors import BadInput
-
-LEAST = '[brain]\npath = "betas"\n[stimuli]\npath = "videos"\n'
-
-
-def study_of(folder: Path, text: str = "", least: str = LEAST) -> Any:
-    file = folder / "study.toml"
-    file.write_text(least + text, encoding="utf-8")
-    return read_study(file)
 
 
 def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
@@ -69,6 +71,14 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
     }
 
 
+def test_every_key_says_what_it_is() -> None:
+    sections = [field.annotation for field in Study.model_fields.values()]
+    for section in [*sections, ProtocolSection]:
+        if isinstance(section, type) and issubclass(section, Section):
+            for name, field in section.model_fields.items():
+                assert field.description, f"{section.__name__}.{name}"
+
+
 @pytest.mark.parametrize(
     ("section", "key", "least", "below"),
     [
@@ -86,13 +96,6 @@ def test_numbers_have_limits(tmp_path: Path, section: str, key: str, least: Any,
     assert getattr(getattr(study, section), key) == least
     with pytest.raises(BadInput, match=f"study.toml: {section}.{key}: expected .*found {below}"):
         study_of(tmp_path, f"[{section}]\n{key} = {below}\n")
-
-
-def test_the_noise_ceiling_snr_has_a_limit(tmp_path: Path) -> None:
-    brain = '[stimuli]\npath = "videos"\n[brain]\nmin_ncsnr = '
-    assert study_of(tmp_path, "0", brain).brain.min_ncsnr == 0
-    with pytest.raises(BadInput, match="brain.min_ncsnr"):
-        study_of(tmp_path, "-0.1", brain)
 
 
 @pytest.mark.parametrize(
@@ -132,33 +135,6 @@ def test_a_missing_key_says_what_it_is(tmp_path: Path) -> None:
         study_of(tmp_path, "", '[brain]\npath = "betas"\n')
 
 
-BRAIN = '[stimuli]\npath = "videos"\n[brain]\n'
-
-
-def test_the_data_set_gives_the_defaults_of_its_keys(tmp_path: Path) -> None:
-    brain = study_of(tmp_path, 'kind = "rdms"\n', BRAIN).brain
-    assert (brain.version, brain.split, brain.regions) == (None, "test", "all")
-    own = study_of(tmp_path, 'version = "A"\nsplit = "train"\nregions = ["V1"]\n', BRAIN).brain
-    assert (own.version, own.split, own.regions) == ("A", "train", ["V1"])
-    assert study_of(tmp_path, 'split = "all"\n', BRAIN).brain.split == "all"
-    assert study_of(tmp_path, 'kind = "rdms"\nversion = "A"\n', BRAIN).brain.version is None
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('kind = "bms"\n', r"brain.kind: expected .*bmd or rdms.*found 'bms' \(did you mean bmd"),
-        ('version = "C"\n', "brain.version: expected A or B, found 'C'"),
-        ('split = "rest"\n', "brain.split: expected .*test.* or all, found 'rest'"),
-        ('kind = "bms"\nversion = "C"\nsplit = "rest"\n', "brain.kind"),
-        ('conditions = "any"\n', "brain.conditions: expected .*'file' or 'stimulus_order'"),
-    ],
-)
-def test_what_the_data_set_does_not_have_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(BadInput, match=message):
-        study_of(tmp_path, text, BRAIN)
-
-
 def test_paths_start_at_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATA", "/data")
     monkeypatch.setenv("HOME", "/home/me")
@@ -188,6 +164,46 @@ def test_names_may_be_one_or_several(tmp_path: Path) -> None:
     assert both[0] == catalog()[both[0].name]
 
 
+OWN = '[networks.own.NAME]\nsource = "function"\nid = "made_here_NAME:make"\n'
+
+
+def test_paths_and_variables_of_ones_own_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA", "/data")
+    monkeypatch.setenv("HOME", "/home/me")
+    table = '[networks.own.one]\nsource = "torchvision"\n'
+    text = 'id = "${DATA}net"\nweights = "~/w.pth"\nfolder = "$DATA/code"\n'
+    one = study_of(tmp_path, table + text).networks.own["one"]
+    assert (one.id, one.weights, one.folder) == ("/datanet", "/home/me/w.pth", Path("/data/code"))
+    plain = study_of(tmp_path, OWN).networks.own["NAME"]
+    assert (plain.id, plain.weights, plain.folder) == ("made_here_NAME:make", None, tmp_path)
+    for key in ("id", "weights", "folder"):
+        wrong = "".join(
+            f'{each} = "{"$NOWHERE" if each == key else "x"}"\n' for each in ("id", "weights", "folder")
+        )
+        message = rf"networks.own.one.{key} = '\$NOWHERE': found the variable \$NOWHERE is not set"
+        with pytest.raises(BadInput, match=message):
+            study_of(tmp_path, table + wrong)
+
+
+def test_ones_own_networks_come_after_those_of_the_catalog(tmp_path: Path) -> None:
+    tables = ""
+    for name in ("two", "one"):
+        (tmp_path / f"made_here_{name}.py").write_text("def make(): ...\n")
+        tables += OWN.replace("NAME", name)
+    study = study_of(tmp_path, '[networks]\ninclude = ["ResNet34", "AlexNet"]\n' + tables)
+    chosen = study.chosen_networks()
+    assert [each.name for each in chosen] == ["AlexNet", "ResNet34", "two", "one"]
+    assert chosen[:2] == [catalog()[name] for name in ("AlexNet", "ResNet34")]
+    assert chosen[3].source == "function"
+    fewer = study_of(tmp_path, '[networks]\ninclude = "AlexNet"\nexclude = "two"\n' + tables)
+    assert [each.name for each in fewer.chosen_networks()] == ["AlexNet", "one"]
+    untrained = '[networks]\ninclude = "AlexNet"\nweights = "random"\n'
+    with pytest.raises(BadInput, match='networks.weights = "random", but network two is what a function'):
+        study_of(tmp_path, untrained + tables).chosen_networks()
+    said = tables.replace(':make"', ':make"\nweights = "random"')
+    assert len(study_of(tmp_path, untrained + said).chosen_networks()) == 3
+
+
 def test_a_protocol_of_ones_own_is_its_base_with_changes(tmp_path: Path) -> None:
     text = (
         '[analysis]\nprotocols = ["mine", "paper"]\n'
@@ -201,6 +217,8 @@ def test_a_protocol_of_ones_own_is_its_base_with_changes(tmp_path: Path) -> None
     assert found["mine"].extraction == paper.extraction
     changed = {**paper.analysis.model_dump(), "p_value": "plus_one"}
     assert found["mine"].analysis == AnalysisSettings.model_validate(changed)
+    with pytest.raises(ValidationError, match="frozen"):
+        found["mine"].description = "theirs"  # type: ignore[misc]
     plain = study_of(tmp_path, '[analysis]\nprotocols = "mine"\n[protocols.mine]\n').resolved_protocols()
     sound = shipped(["sound"])["sound"]
     assert plain["mine"].description == "sound, changed"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 Float = NDArray[np.float64]
 
@@ -28,8 +28,7 @@ def plain_scores(
     for draw, counts in enumerate(stimulus_counts):
         stimuli = np.repeat(np.arange(counts.size), counts)
         often = np.ones(len(brain), int) if subject_counts is None else subject_counts[draw]
-        for layer, model in enumerate(models):
-            one = resampled(model, stimuli)
-            rho = [spearmanr(one, resampled(subject, stimuli)).statistic for subject in brain]
-            scores[layer, draw] = np.mean(np.repeat(rho, often))
+        ranks = rankdata([resampled(rdm, stimuli) for rdm in (*models, *brain)], axis=1)
+        rho = np.corrcoef(ranks)[: len(models), len(models) :]
+        scores[:, draw] = np.repeat(rho, often, axis=1).mean(axis=1)
     return scores

@@ -46,6 +46,10 @@ def test_numpy_columns_are_not_copied():
     assert made.buffers()[1].address == values.ctypes.data
 
 
+def test_nulls_take_no_text():
+    assert column(["a", None, "bc"], pa.string()).buffers()[2].to_pybytes() == b"abc"
+
+
 def test_making_a_column_does_not_import_pandas():
     code = (
         "import sys, pyarrow as pa; from alignhouse.warehouse.columns import column, table; "

@@ -20,11 +20,12 @@ from working_batches import number_batch, numbers
 from alignhouse.warehouse import BadInput
 from alignhouse.warehouse.artifacts import files, write
 from alignhouse.warehouse.batches import Batch, Reporter, single
+from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import AlignhouseError, Stopped
 from alignhouse.warehouse.executors.executor import Executor
 from alignhouse.warehouse.executors.local import MOST_UNWRITTEN, local, writing_behind
 from alignhouse.warehouse.executors.processes import Processes
-from alignhouse.warehouse.executors.threaded import threaded
+from alignhouse.warehouse.executors.threaded import threaded, threads
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.progress import Silent
 
@@ -72,17 +73,49 @@ def test_jobs_run_at_the_same_time(tmp_path: Path) -> None:
     assert not [made for _, made in results if isinstance(made, Exception)]
 
 
-def test_few_batches_are_taken_ahead_of_what_is_consumed(tmp_path: Path) -> None:
+def test_no_more_threads_run_than_there_are_cores_and_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert threads() == cores() + 1
+    monkeypatch.setattr("alignhouse.warehouse.executors.threaded.threads", lambda: 2)
+    running, most = threading.Semaphore(2), []
+
+    def one_of_two(reporter: Reporter) -> None:
+        most.append(running.acquire(blocking=False))
+        time.sleep(0.005)
+        running.release()
+
+    results = list(threaded(tmp_path, [batch(number, one_of_two) for number in range(12)], starting))
+    assert (len(results), set(most)) == (12, {True})
+
+
+@pytest.mark.parametrize("executor", [local, threaded, writing_behind])
+def test_each_job_is_begun_once_and_in_order(tmp_path: Path, executor: Executor) -> None:
+    begun: list[int] = []
+
+    def beginning(job: Job) -> Reporter:
+        begun.append(number_of(job))
+        return Silent()
+
+    list(executor(tmp_path, [batch(number) for number in range(4)], beginning))
+    assert begun == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_two_batches_a_worker_are_taken_ahead_of_what_is_consumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: Processes, kind: str
+) -> None:
+    monkeypatch.setattr("alignhouse.warehouse.executors.threaded.threads", lambda: 2)
     taken = []
 
     def batches() -> Iterator[Batch]:
-        for number in range(200):
+        for number in range(20):
             taken.append(number)
-            yield batch(number)
+            yield number_batch("number", number)
 
-    running = threaded(tmp_path, batches(), starting)
+    running = (threaded if kind == "threads" else processes)(tmp_path, batches(), starting)
     next(running)
-    assert len(taken) < 60
+    assert len(taken) == 2 * 2 + 1
     running.close()
 
 
@@ -174,11 +207,25 @@ def test_an_error_of_writing_belongs_to_its_job(
         return write(root, job, outputs)
 
     monkeypatch.setattr("alignhouse.warehouse.executors.executor.write", full)
-    results = dict(
-        (number_of(job), made) for job, made in executor(tmp_path, [batch(n) for n in range(4)], starting)
-    )
+    batches = [batch(number, lambda reporter: time.sleep(0.01)) for number in range(50)]
+    results = dict((number_of(job), made) for job, made in executor(tmp_path, batches, starting))
     assert isinstance(results[1], OSError)
     assert not isinstance(results[0], Exception)
+    assert len(results) < 50, "later batches are not begun"
+
+
+def test_one_file_is_written_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writing, alone = threading.Lock(), []
+
+    def slowly(*arguments: Any) -> Any:
+        alone.append(writing.acquire(blocking=False))
+        time.sleep(0.005)
+        writing.release()
+        return write(*arguments)
+
+    monkeypatch.setattr("alignhouse.warehouse.executors.executor.write", slowly)
+    list(writing_behind(tmp_path, [batch(number) for number in range(8)], starting))
+    assert alone == [True] * 8
 
 
 class Prepared:

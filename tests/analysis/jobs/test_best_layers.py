@@ -55,6 +55,12 @@ def test_scores_and_nulls_are_of_the_same_network_and_region_whatever_their_orde
         assert [row["model"] for row in best.tests[roi]] == ["a", "b"]
 
 
+def test_the_name_of_the_warehouses_folder_changes_no_rows(tmp_path: Path) -> None:
+    root = tmp_path / "model=other"
+    best = BestLayers({"a": stored(root, "a", ["V1", "V2"])})
+    assert [row["model"] for rows in best.tests.values() for row in rows] == ["a", "a"]
+
+
 def test_stored_files_are_read_once_for_all_jobs(tmp_path: Path) -> None:
     class Steps(Silent):
         steps: ClassVar[list[tuple[int, int]]] = []

@@ -15,7 +15,7 @@ from stored_rdms import CONDITIONS, LAYERS, N_PAIRS, SUBJECTS, Stored, artifacts
 from alignhouse.analysis.jobs import scores as score_jobs
 from alignhouse.analysis.jobs.best_layer_tests import best_layer_batch
 from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
-from alignhouse.analysis.jobs.scope import Model, Scope, facts_of, read_brains, vectors_of
+from alignhouse.analysis.jobs.scope import Model, Scope, facts_of, read_brains, read_facts, vectors_of
 from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.statistics.groups import group_statistics
 from alignhouse.analysis.statistics.many_tests import adjusted_p_values
@@ -143,6 +143,16 @@ def test_networks_scored_alone_have_the_scores_that_they_have_together(stored: S
             ours, theirs = (facts_of(each, table).rows() for each in (alone, together[model.name]))
             assert ours.drop(values).equals(theirs.drop(values))
             np.testing.assert_allclose(ours.select(values), theirs.select(values), atol=1e-6)
+
+
+def test_the_rows_of_one_table_are_found_among_a_jobs_artifacts(stored: Stored, scope: Scope) -> None:
+    artifacts = scored(stored, scope)["a"]
+    for table in ("alignment", "significance"):
+        found = read_facts(artifacts, table)
+        assert found.equals(facts_of(artifacts, table).rows())
+        assert ("subject" in found.columns) == (table == "alignment")
+    with pytest.raises(ValueError, match="not enough values"):
+        read_facts(artifacts, "noise_ceiling")
 
 
 def test_a_network_of_other_conditions_fails_by_its_name(stored: Stored, scope: Scope) -> None:

@@ -12,6 +12,8 @@ from network_alone import choose_on_halves, choose_on_train
 from scipy.stats import spearmanr
 from stored_rdms import CONDITIONS, LAYERS, N_PAIRS, SUBJECTS, Stored, artifacts_of, store_rdms
 
+from alignhouse.analysis.jobs import bootstraps as bootstrap_jobs
+from alignhouse.analysis.jobs import layer_choices as choice_jobs
 from alignhouse.analysis.jobs.bootstraps import bootstrap_batch
 from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, difference_batch
 from alignhouse.analysis.jobs.complexity import complexity_batch
@@ -163,6 +165,34 @@ def test_a_layer_that_cannot_be_ranked_is_named(stored: Stored, scope: Scope, ba
     how = HOW if batch_of_networks is bootstrap_batch else CHOICE
     with pytest.raises(BadInput, match="odd, layer flat"):
         artifacts_of(stored.root, batch_of_networks(scope, models, stored.brains, **how))
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        (bootstrap_jobs, "bootstrap_scores"),
+        (choice_jobs, "scores_on_halves"),
+        (choice_jobs, "scores_on_train"),
+    ],
+)
+def test_resampling_uses_the_jobs_memory_and_single_precision(
+    stored: Stored, scope: Scope, monkeypatch: pytest.MonkeyPatch, module: Any, function: str
+) -> None:
+    used: list[dict[str, Any]] = []
+    real = getattr(module, function)
+
+    def noted(*arguments: Any, **how: Any) -> Any:
+        used.append(how)
+        return real(*arguments, **how)
+
+    monkeypatch.setattr(module, function, noted)
+    train = TRAIN if function == "scores_on_train" else frozenset()
+    if module is bootstrap_jobs:
+        batch = bootstrap_batch(scope, stored.models[:1], stored.brains, **HOW)
+    else:
+        batch = layer_choice_batch(scope, stored.models[:1], stored.brains, **{**CHOICE, "train": train})
+    artifacts_of(stored.root, batch)
+    assert [(how["memory"], how["precision"]) for how in used] == [(MEMORY, "float32")]
 
 
 GROUPS = {"c": "x", "a": "y", "b": "x"}
@@ -354,7 +384,15 @@ def test_rows_of_stacked_networks(stored: Stored) -> None:
     networks = read_networks(["b", "a"], rdms, read_brains(stored.brains))
     first, second = len(LAYERS["b"]), len(LAYERS["b"]) + len(LAYERS["a"])
     assert networks.rows == {"b": slice(0, first), "a": slice(first, second)}
+    assert networks.layers == {name: LAYERS[name] for name in ("b", "a")}
+    assert networks.labels == [f"{name}, layer {layer}" for name in ("b", "a") for layer in LAYERS[name]]
     for name in ("a", "b"):
         np.testing.assert_array_equal(networks.rdms[networks.rows[name]], stored.model_rdms[name])
     with pytest.raises(KeyError, match="c"):
         networks.rows["c"]
+
+
+def test_a_network_of_other_conditions_is_named_before_it_is_stacked(stored: Stored) -> None:
+    odd = store_rdms(stored.root, {"layer": ["x"]}, stored.model_rdms["c"], CONDITIONS[::-1])
+    with pytest.raises(BadInput, match="RDMs of odd and of region V1 differ, first at position 1"):
+        read_networks(["odd"], {"odd": odd}, read_brains(stored.brains))

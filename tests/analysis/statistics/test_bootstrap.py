@@ -82,6 +82,13 @@ def test_the_three_resamplings_share_their_draws(simulated_rdms: Any) -> None:
     np.testing.assert_allclose(found.observed, rho.mean(axis=1), atol=1e-15)
 
 
+def test_the_smallest_study_is_resampled_with_three_stimuli_or_more(simulated_rdms: Any) -> None:
+    models, brain = simulated_rdms(2, 4, 0), simulated_rdms(2, 4, 1)
+    stimuli = resample_counts(4, 60, 0, STIMULI, fewest=3)
+    found = bootstrap_scores(models, {"V1": brain}, draws=60)["V1"]
+    np.testing.assert_allclose(found.stimuli, plain_scores(models, brain, stimuli), atol=1e-12)
+
+
 def test_networks_and_regions_meet_the_same_draws(simulated_rdms: Any) -> None:
     a, b = simulated_rdms(2, 10, 0), simulated_rdms(3, 10, 5)
     brain = {"V1": simulated_rdms(4, 10, 1), "V2": simulated_rdms(4, 10, 2), "V3": simulated_rdms(2, 10, 3)}

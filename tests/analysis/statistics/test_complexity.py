@@ -125,6 +125,20 @@ def test_figures_that_determine_one_another_leave_no_partial_correlation() -> No
     assert found(rows, "top1", True).correlation is None
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_other_figures_determine_has_no_partial_correlation(seed: int) -> None:
+    # Rounding decides whether the variance that is left is a little above 0 or below.
+    alignment, figures = networks(n=20, seed=seed)
+    both = {name: figures[name] for name in ("top1", "parameters")}
+    both["top1"] = (1 + 2 * np.log10(both["parameters"])).tolist()
+    for row in complexity_correlations(alignment, both, draws=20):
+        assert (row.correlation is None) == bool(row.given)
+    both["top1"] = figures["top1"]
+    determined = 3 * np.array(both["top1"])
+    rows = complexity_correlations(determined, both, draws=20)
+    assert found(rows, "parameters", True).correlation is None
+
+
 def test_a_single_figure_has_a_plain_correlation_only() -> None:
     alignment, figures = networks()
     rows = complexity_correlations(alignment, {"top1": figures["top1"]}, draws=5)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm, t
 
+from alignhouse.analysis.statistics.bootstrap import BootstrapScores
 from alignhouse.analysis.statistics.intervals import (
     bias_corrected_interval,
     dual_interval,
     dual_variance,
+    intervals_of,
     percentile_interval,
 )
 from alignhouse.warehouse.errors import BadInput
@@ -55,6 +57,14 @@ def test_a_score_beyond_all_samples_has_an_interval_at_their_end() -> None:
     samples = np.random.default_rng(0).random(1000)
     found = bias_corrected_interval(2.0, samples)
     assert np.quantile(samples, 0.99) < found.lower <= found.upper <= samples.max()
+
+
+@pytest.mark.parametrize(("observed", "share"), [(2.0, 999.5 / 1000), (-1.0, 0.5 / 1000)])
+def test_a_score_beyond_all_samples_counts_as_half_a_sample_inside(observed: float, share: float) -> None:
+    samples = np.random.default_rng(0).random(1000)
+    shares = norm.cdf(2 * norm.ppf(share) + np.array([-1, 1]) * norm.ppf(0.975))
+    found = bias_corrected_interval(observed, samples)
+    np.testing.assert_allclose([found.lower, found.upper], np.quantile(samples, shares), atol=1e-12)
 
 
 def test_samples_that_are_all_equal_are_their_own_interval() -> None:
@@ -121,3 +131,41 @@ def test_a_level_must_be_between_zero_and_one(level: float) -> None:
 def test_observed_values_must_match_the_samples(observed: Any) -> None:
     with pytest.raises(BadInput, match="bias-corrected interval"):
         bias_corrected_interval(observed, np.zeros(9))
+
+
+def test_a_bootstrap_has_all_intervals_that_its_resamplings_allow() -> None:
+    rng = np.random.default_rng(0)
+    observed, (stimuli, subjects, both) = (
+        rng.normal(size=2),
+        rng.normal(size=(3, 2, 40)) * [[[1]], [[1]], [[2]]],
+    )
+    found = intervals_of(BootstrapScores(observed, stimuli, subjects, both, 20, 6), 0.8)
+    samples = {"stimuli": stimuli, "subjects": subjects, "both": both}
+    methods = [(kind, method) for kind in samples for method in ("percentile", "bias_corrected")]
+    assert list(found) == [*methods, ("both", "dual")]
+    for kind, each in samples.items():
+        np.testing.assert_allclose(found[kind, "percentile"].lower, np.quantile(each, 0.1, axis=-1))
+        np.testing.assert_allclose(found[kind, "percentile"].upper, np.quantile(each, 0.9, axis=-1))
+        for layer in range(2):
+            z0 = norm.ppf(np.mean(each[layer] < observed[layer]))
+            shares = norm.cdf(2 * z0 + np.array([-1, 1]) * norm.ppf(0.9))
+            corrected = found[kind, "bias_corrected"]
+            np.testing.assert_allclose(
+                [corrected.lower[layer], corrected.upper[layer]], np.quantile(each[layer], shares)
+            )
+    reach = t.ppf(0.9, 5) * np.sqrt(dual_variance(both, subjects, stimuli, 6, 20))
+    np.testing.assert_allclose(found["both", "dual"].lower, observed - reach)
+    np.testing.assert_allclose(found["both", "dual"].upper, observed + reach)
+    default = intervals_of(BootstrapScores(observed, stimuli, subjects, both, 20, 6))
+    np.testing.assert_allclose(default["both", "percentile"].lower, np.quantile(both, 0.025, axis=-1))
+
+
+def test_a_single_subject_or_draw_has_fewer_intervals() -> None:
+    observed, samples = np.zeros(2), np.zeros((2, 5))
+    plain = [("stimuli", "percentile"), ("stimuli", "bias_corrected")]
+    assert list(intervals_of(BootstrapScores(observed, samples, None, None, 20, 1))) == plain
+    one = samples[:, :1]
+    methods = [(kind, method) for kind in ("stimuli", "subjects", "both") for _, method in plain]
+    assert list(intervals_of(BootstrapScores(observed, one, one, one, 20, 6))) == methods
+    two = samples[:, :2]
+    assert ("both", "dual") in intervals_of(BootstrapScores(observed, two, two, two, 20, 6))

@@ -113,10 +113,31 @@ def test_too_few_stimuli_are_refused(simulated_rdms: Any) -> None:
         choose_on_train(models, brain, np.arange(7) > 0)
     with pytest.raises(BadInput, match="training stimuli: expected 7"):
         choose_on_train(models, brain, np.ones(6, bool))
-    with pytest.raises(BadInput, match="halvings"):
+    with pytest.raises(BadInput, match="train: training stimuli: expected at least 4, found 1"):
+        choose_on_train(models, brain, np.arange(7) < 1)
+    with pytest.raises(BadInput, match="halves: halvings: expected at least 1, found 0"):
         random_halves(9, 0, 0)
-    with pytest.raises(BadInput, match="layers, pairs"):
+    with pytest.raises(BadInput, match="halves: seed: expected at least 0, found -1"):
+        random_halves(9, 1, -1)
+    with pytest.raises(BadInput, match=r"RDMs of layers: expected \(layers, pairs\), found shape \(21,\)"):
         choose_on_halves(models[0], brain)
+
+
+def test_the_least_number_of_stimuli_is_enough(simulated_rdms: Any) -> None:
+    models, brain = simulated_rdms(2, 8, 0), {"V1": simulated_rdms(2, 8, 1)}
+    assert random_halves(8, 1, 0).sum(axis=1).tolist() == [4, 4]
+    # Numbers are accepted for true and false.
+    found, expected = (choose_on_train(models, brain, each)["V1"] for each in ([1, 0] * 4, [True, False] * 4))
+    assert (
+        found.score
+        == expected.score
+        == pytest.approx(plain_score(models[found.layer], brain["V1"], np.arange(8) % 2 == 1), abs=1e-12)
+    )
+
+
+def test_halves_stay_what_they_were_when_this_was_written() -> None:
+    first = [1, 0, 1, 1, 1, 0, 0, 0]
+    assert random_halves(8, 1, 0).tolist() == [first, [1 - each for each in first]]
 
 
 def test_a_bad_layer_is_named(simulated_rdms: Any) -> None:

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 from scipy.stats import spearmanr
 
+from alignhouse.analysis.kernels.similarity import rank
 from alignhouse.analysis.statistics.permutation import (
     best_layer_null,
     max_statistic_p,
+    mean_unit_ranks,
+    null_rows_and_columns,
+    null_rows_only,
     p_value,
     p_value_greater,
     permute_condensed,
@@ -110,6 +114,16 @@ def test_the_identity_gives_the_observed_score(simulated_rdms: Any, null: Any) -
 
 
 @pytest.mark.parametrize("null", ["rows_and_columns", "rows_only"])
+def test_rounding_takes_no_score_beyond_1(simulated_rdms: Any, null: Any) -> None:
+    identity = np.arange(9)[None]
+    for brain in simulated_rdms(40, 9, 0)[:, None]:
+        # The second model has the opposite order. In single precision, some of these scores exceed 1.
+        found = null_distribution(np.vstack([brain, 3 - brain]), brain, identity, null=null)
+        np.testing.assert_allclose(found, [[1], [-1]], atol=1e-6)
+        assert np.abs(found).max() <= 1
+
+
+@pytest.mark.parametrize("null", ["rows_and_columns", "rows_only"])
 def test_little_memory_gives_the_same_null(simulated_rdms: Any, null: Any) -> None:
     models, brain = simulated_rdms(5, 12, 0), simulated_rdms(3, 12, 1)
     orders = stimulus_permutations(12, 40, 0)
@@ -117,6 +131,20 @@ def test_little_memory_gives_the_same_null(simulated_rdms: Any, null: Any) -> No
     np.testing.assert_allclose(
         null_distribution(models, brain, orders, null=null, memory=1), plenty, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("null", ["rows_and_columns", "rows_only"])
+def test_regions_together_have_the_nulls_that_they_have_alone(simulated_rdms: Any, null: Any) -> None:
+    models, orders = simulated_rdms(2, 7, 0), stimulus_permutations(7, 12, 0)
+    regions = [simulated_rdms(2, 7, 1), simulated_rdms(3, 7, 2), simulated_rdms(1, 7, 3)]
+    brains = np.stack([mean_unit_ranks(rank(each)) for each in regions])
+    if null == "rows_only":
+        found = null_rows_only(models, brains, orders)
+    else:
+        found = null_rows_and_columns(rank(models).unit().astype(np.float32), brains, orders)
+    assert (found.shape, found.dtype) == ((2, 3, 12), np.float32)
+    for region, each in enumerate(regions):
+        np.testing.assert_allclose(found[:, region], plain_null(models, each, orders, null), atol=1e-7)
 
 
 def test_a_null_computed_in_two_parts_equals_one_run_through(simulated_rdms: Any) -> None:
