@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from alignhouse.warehouse.errors import BrokenWarehouse
-from alignhouse.warehouse.files import move_into_place, sha256_of
+from alignhouse.warehouse.files import move_into_place
 from alignhouse.warehouse.jobs import Job, Output, canonical
+from alignhouse.warehouse.verified import content_hash, verify
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,35 +68,45 @@ class Artifact:
         """The Parquet file."""
         return self.root / self.path
 
+    @property
+    def verified(self) -> Path:
+        """The Parquet file, once its content has been compared with the registered hash.
+
+        Raises
+        ------
+        DamagedArtifact : the file is missing or has changed. Every method that reads the file raises it.
+        """
+        return verify(self.root, self.path, self.sha256)
+
     @cached_property
     def about(self) -> Mapping[str, Any]:
         """Facts about the rows, e.g. the names of an RDM's conditions; see `Output.about`."""
-        return read_about(self.file)
+        return read_about(self.verified)
 
     def vectors(self, column: str) -> tuple[pl.DataFrame, np.ndarray]:
         """The name columns (n_rows) and the vectors (n_rows, n_values) of a vector column."""
         from alignhouse.warehouse.vectors import read_vectors
 
-        return read_vectors(self.file, column)
+        return read_vectors(self.verified, column)
 
     def lazy_vectors(self, column: str) -> StoredVectors:
         """The vectors (n_rows, n_values), loaded each time that `np.asarray` needs them."""
         from alignhouse.warehouse.vectors import StoredVectors
 
-        return StoredVectors(self.file, column)
+        return StoredVectors(self.verified, column)
 
     def vector_file(self, column: str) -> VectorFile:
         """The open file, for reading some of its vectors; a context manager."""
         from alignhouse.warehouse.vectors import VectorFile
 
-        return VectorFile(self.file, column)
+        return VectorFile(self.verified, column)
 
     def rows(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows, or only some columns; for a file of vectors, select only the name columns."""
         import polars as pl
 
         chosen = None if columns is None else list(columns)
-        return pl.read_parquet(self.file, columns=chosen, hive_partitioning=False)
+        return pl.read_parquet(self.verified, columns=chosen, hive_partitioning=False)
 
 
 def hive(column: str, value: str) -> str:
@@ -154,7 +165,7 @@ def load(root: Path, path: Path) -> Artifact:
         settings=about["settings"],
         inputs=about["inputs"],
         path=path.relative_to(root).as_posix(),
-        sha256=sha256_of(path),
+        sha256=content_hash(path),
         bytes=path.stat().st_size,
         n_rows=pq.read_metadata(path).num_rows,
         table=about["table"],

@@ -1,16 +1,24 @@
-"""Checks of a warehouse: SQL rules that select the rows that break them, summaries, and artifact hashes."""
+"""Checks of a warehouse: SQL rules, stored summaries, hashes of artifacts, and rows against their files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from alignhouse.warehouse.files import sha256_of
+import duckdb
+
+from alignhouse.warehouse.files import inside, sha256_of
 from alignhouse.warehouse.progress import Progress
-from alignhouse.warehouse.schema import sql_files
-from alignhouse.warehouse.store import Warehouse
+from alignhouse.warehouse.reading import attach
+from alignhouse.warehouse.registration import INCOMING, columns_of_tables, show_rows
+from alignhouse.warehouse.schema import sql_files, statement
+from alignhouse.warehouse.store import SNAPSHOT, Warehouse
 from alignhouse.warehouse.summaries import stale_rows
+from alignhouse.warehouse.verified import content_hash
 
 MOST_ROWS = 20
+# Bounds memory: the rows of these files are compared at once.
+FILES_AT_ONCE = 200
 
 
 def broken_rules(warehouse: Warehouse) -> list[str]:
@@ -56,3 +64,55 @@ def broken_artifacts(warehouse: Warehouse, progress: Progress) -> list[str]:
             faults.append(f"artifact {path}: the content has changed since it was registered")
         progress.job_done()
     return faults
+
+
+def altered_rows(warehouse: Warehouse, progress: Progress) -> list[str]:
+    """One line for each table whose rows are not those of its artifacts' files.
+
+    Rows of a current artifact must be exactly the rows of its file. An older artifact may have lost rows to
+    newer ones, but must have no others. Files that are missing or damaged are left to `broken_artifacts`.
+    """
+    known = warehouse.sql(statement("artifacts_of_tables")).fetchall()
+    of_table: dict[str, list[tuple[str, Path, bool]]] = {}
+    for table, artifact, path, sha256, is_current in known:
+        file = inside(warehouse.folder, path, links=True)
+        if file is not None and file.is_file() and content_hash(file) == sha256:
+            of_table.setdefault(table, []).append((artifact, file, is_current))
+    progress.stage("Comparing rows", len(of_table), 0)
+    faults = []
+    # The connection of a reader cannot open files.
+    with duckdb.connect() as connection:
+        attach(connection, warehouse.folder / SNAPSHOT)
+        for table, files in of_table.items():
+            some = [files[start : start + FILES_AT_ONCE] for start in range(0, len(files), FILES_AT_ONCE)]
+            unlike = sum(_unlike(connection, table, each) for each in some)
+            if unlike:
+                faults.append(f"table {table}: {unlike:,} rows differ from the Parquet files")
+            progress.job_done()
+    return faults
+
+
+def _unlike(
+    connection: duckdb.DuckDBPyConnection, table: str, files: Sequence[tuple[str, Path, bool]]
+) -> int:
+    """The number of rows that the table lacks, and of those that it should not have."""
+    # The names of tables are those of the schema: `columns_of_tables` knows them.
+    if table not in columns_of_tables():
+        return 0
+    show_rows(connection, INCOMING, [(artifact, file) for artifact, file, _ in files])
+    connection.execute(f'create or replace temp table in_files as from warehouse.main."{table}" limit 0')
+    connection.execute(f"insert into in_files by name select * from {INCOMING}")
+    connection.unregister(INCOMING)
+    registered = [artifact for artifact, _, _ in files]
+    current = [artifact for artifact, _, is_current in files if is_current]
+    [(surplus,)] = connection.execute(
+        f'select count(*) from (from warehouse.main."{table}" where artifact in (select unnest($artifacts))'
+        " except all from in_files)",
+        {"artifacts": registered},
+    ).fetchall()
+    [(lacking,)] = connection.execute(
+        "select count(*) from (from in_files where artifact in (select unnest($current))"
+        f' except all from warehouse.main."{table}")',
+        {"current": current},
+    ).fetchall()
+    return int(surplus) + int(lacking)

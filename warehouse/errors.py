@@ -59,6 +59,22 @@ class BrokenWarehouse(AlignhouseError):
     """The files of the warehouse contradict its own records."""
 
 
+class DamagedArtifact(BrokenWarehouse):
+    """A file of the warehouse is not what was registered. path : relative to the warehouse."""
+
+    def __init__(self, path: str, found: str, hint: str | None = None) -> None:
+        self.path = path
+        super().__init__(
+            f"artifact {path}",
+            expected="the file that was registered",
+            found=found,
+            hint=hint or "run the study again to make it again; `alignhouse check` finds all damage",
+        )
+
+    def __reduce__(self) -> tuple[type[DamagedArtifact], tuple[str, str, str | None]]:
+        return type(self), (self.path, str(self.found), self.hint)
+
+
 class PartlyFailed(AlignhouseError):
     """Some jobs failed, each for its own reason; all other results are finished and stored."""
 

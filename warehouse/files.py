@@ -8,8 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 
+_DAMAGED = ".damaged"
 _NOT_FOR_DUCKDB = ("?", "\\")
 
 
@@ -49,6 +50,20 @@ def inside(folder: Path, name: str, *, links: bool = False) -> Path | None:
     if not links and any(map(os.path.islink, parents)):
         return None
     return folder.joinpath(*parts)
+
+
+def set_aside(folder: Path, path: str) -> None:
+    """Rename a damaged artifact of a warehouse, so that it is not taken for a finished one.
+
+    Raises
+    ------
+    BrokenWarehouse : a link leads to it, and this may be somebody else's file.
+    """
+    file = inside(folder, path)
+    if file is None:
+        raise BrokenWarehouse(f"artifact {path} was not set aside", found="a link", hint="rename it yourself")
+    if file.exists():
+        file.replace(file.with_name(file.name + _DAMAGED))
 
 
 def sync(path: Path) -> None:

@@ -33,7 +33,7 @@ class Hashes:
 
     def of(self, path: Path, hashing: Callable[[Path], str] = sha256_of) -> str:
         """The sha256 of the file's content, from the cache or else computed with `hashing`."""
-        state, name = _state(path), self._name(path)
+        state, name = state_of(path), self._name(path)
         with self._lock:
             known = self._known.get(name)
         if known and known[:-1] == state:
@@ -46,11 +46,11 @@ class Hashes:
         """Whether `of` can return the hash without reading the file."""
         with self._lock:
             known = self._known.get(self._name(path))
-        return bool(known and known[:-1] == _state(path))
+        return bool(known and known[:-1] == state_of(path))
 
     def remember(self, path: Path, digest: str) -> None:
         """Add the sha256 of a file that the caller has just written and hashed."""
-        self._keep(self._name(path), _state(path), digest)
+        self._keep(self._name(path), state_of(path), digest)
 
     def save(self) -> None:
         """Save new hashes for the next run."""
@@ -69,7 +69,8 @@ class Hashes:
         return str(path.relative_to(self._folder) if path.is_relative_to(self._folder) else path)
 
 
-def _state(path: Path) -> list[int | str]:
+def state_of(path: Path) -> list[int | str]:
+    """Size, inode, modification time and change time of a file: equal if nothing has written to it."""
     stat = path.stat()
     return [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
 

@@ -12,7 +12,7 @@ import duckdb
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
-from alignhouse.warehouse.files import check_folder_name, inside, move_into_place
+from alignhouse.warehouse.files import check_folder_name, inside, move_into_place, set_aside
 from alignhouse.warehouse.history import entries_from, last_entry, now, repeat
 from alignhouse.warehouse.journal import Entry, entries_of, write_journal
 from alignhouse.warehouse.lock import writing
@@ -27,8 +27,8 @@ from alignhouse.warehouse.store import (
     finish_rebuild,
 )
 from alignhouse.warehouse.summaries import bring_up_to_date
+from alignhouse.warehouse.verified import content_hash
 
-DAMAGED_SUFFIX = ".damaged"
 MOST_NAMED = 20
 
 
@@ -83,20 +83,6 @@ def rebuild(
     with Writer(folder, command) as writer:
         [(count,)] = writer.connection.execute("select count(*) from artifact").fetchall()
     return Rebuilt(int(count), [f"{path}: {fault}" for path, fault in faults.items()], by_file_time)
-
-
-def set_aside(folder: Path, path: str) -> None:
-    """Rename a damaged artifact of a warehouse, so that it is not taken for a finished one.
-
-    Raises
-    ------
-    BrokenWarehouse : a link leads to it, and this may be somebody else's file.
-    """
-    file = inside(folder, path)
-    if file is None:
-        raise BrokenWarehouse(f"artifact {path} was not set aside", found="a link", hint="rename it yourself")
-    if file.exists():
-        file.replace(file.with_name(file.name + DAMAGED_SUFFIX))
 
 
 class _Old:
@@ -187,7 +173,7 @@ def _verified(
 def _fault(file: Path, sha256: str, other: str | None) -> str | None:
     if not file.is_file():
         return "the file is missing"
-    if artifacts.sha256_of(file) != sha256:
+    if content_hash(file) != sha256:
         return "the content has changed since it was registered"
     if other not in (None, sha256):
         return "the journal and the DuckDB file have different hashes for it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 
 import duckdb
 
@@ -66,8 +67,8 @@ def register_rows(
     return bool(retired)
 
 
-def show_rows(connection: duckdb.DuckDBPyConnection, name: str, alike: Iterable[Artifact]) -> None:
-    """Make a view `name` of the rows of artifacts, with a column `artifact`.
+def show_rows(connection: duckdb.DuckDBPyConnection, name: str, files: Iterable[tuple[str, Path]]) -> None:
+    """Make a view `name` of the rows of files, with a column `artifact`. files : artifact and file of each.
 
     Arrow reads the files: DuckDB would take `?`, `*` and `[` in the path of a warehouse for wildcards.
     """
@@ -75,10 +76,10 @@ def show_rows(connection: duckdb.DuckDBPyConnection, name: str, alike: Iterable[
     import pyarrow.parquet as pq
 
     tables = []
-    for each in alike:
-        with pq.ParquetFile(each.file) as file:
+    for artifact, path in files:
+        with pq.ParquetFile(path) as file:
             rows = file.read().replace_schema_metadata(None)
-        tables.append(rows.append_column("artifact", pa.repeat(each.artifact, len(rows))))
+        tables.append(rows.append_column("artifact", pa.repeat(artifact, len(rows))))
     connection.register(name, pa.concat_tables(tables, promote_options="default"))
 
 
@@ -112,7 +113,7 @@ def _are_apart(connection: duckdb.DuckDBPyConnection, alike: Sequence[Artifact],
     """Whether no two artifacts share slot values; otherwise the later must replace the earlier."""
     if len(alike) == 1:
         return True
-    show_rows(connection, INCOMING, alike)
+    show_rows(connection, INCOMING, ((each.artifact, each.verified) for each in alike))
     columns = ", ".join(f'"{column}"' for column in slot)
     shared = connection.execute(
         f"select 1 from {INCOMING} group by {columns} having count(distinct artifact) > 1 limit 1"
@@ -125,7 +126,7 @@ def _put_rows(
 ) -> set[str]:
     """Insert the rows of artifacts into their table; returns the artifacts whose rows they replace."""
     # Table and column names cannot be bound as parameters; `_check_names` has compared them with the schema.
-    show_rows(connection, INCOMING, alike)
+    show_rows(connection, INCOMING, ((each.artifact, each.verified) for each in alike))
     columns = ", ".join(f'"{column}"' for column in slot)
     same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in slot)
     replaced = connection.execute(

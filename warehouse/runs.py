@@ -14,9 +14,10 @@ from typing import Any, Self, TypeVar
 
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
-from alignhouse.warehouse.errors import AlignhouseError, BadInput, error_in_words
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, DamagedArtifact, error_in_words
 from alignhouse.warehouse.executors.executor import Executor
 from alignhouse.warehouse.executors.local import local
+from alignhouse.warehouse.files import set_aside
 from alignhouse.warehouse.history import now
 from alignhouse.warehouse.jobs import Job, canonical
 from alignhouse.warehouse.kept import forget
@@ -65,10 +66,19 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, DamagedArtifact):
+            self._set_aside(error)
         if self._number is None:
             return
         status = "finished" if error is None else "stopped"
         self.writer.end_run(self._number, status, self.jobs_done, now())
+
+    def _set_aside(self, error: DamagedArtifact) -> None:
+        """Rename the damaged file, so that the next run makes it again, and say what was made from it."""
+        set_aside(self.writer.folder, error.path)
+        made = [f"{method} ({count})" for method, count in self.writer.made_from(error.path)]
+        again = "the same command makes it again"
+        error.hint = again + (f"; made from it before: {', '.join(made)}" if made else "")
 
     @contextlib.contextmanager
     def all_or_nothing(self) -> Iterator[None]:
@@ -167,6 +177,8 @@ class Run:
 
     def _told(self, job: Job, error: Exception, told: set[str]) -> Exception:
         """Report the error of a job, unless a job with the same label failed in the same way."""
+        if isinstance(error, DamagedArtifact):
+            self._set_aside(error)
         words = error_in_words(error)
         line = f"Failed: {job.label}: {words}"
         if line not in told:

@@ -23,7 +23,7 @@ import duckdb
 
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.errors import BadInput, PartlyFailed, near_names
 from alignhouse.warehouse.files import check_folder_name, move_into_place, replacing
 from alignhouse.warehouse.history import journal_in_step, now
 from alignhouse.warehouse.jobs import Job
@@ -162,6 +162,8 @@ class Writer:
         check_folder_name(self.folder)
         self._is_new = not self.folder.exists()
         self._has_committed = False
+        # Between two studies: some rows of the older one are replaced, others not yet.
+        self._is_between = (self.folder / UNPUBLISHED).exists()
         with ExitStack() as opening:
             opening.enter_context(writing(self.folder, self.purpose))
             finish_rebuild(self.folder)
@@ -190,8 +192,9 @@ class Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         in_vain = error is not None and self._is_new and not self._has_committed
+        stopped = error is not None and not isinstance(error, PartlyFailed)
         try:
-            if not in_vain:
+            if not in_vain and not (stopped and self._is_between):
                 self.publish(force=True)
         finally:
             self._stack.close()
@@ -218,6 +221,10 @@ class Writer:
         ]
         return [each for each in found if self._is_there(each)]
 
+    def made_from(self, path: str) -> list[tuple[str, int]]:
+        """Method -> number of the artifacts that were made from an artifact, directly or through others."""
+        return self.connection.execute(statement("made_from"), {"path": path}).fetchall()
+
     def adoptable(self, job: Job) -> list[Artifact] | None:
         """The artifacts of `job` if all its files exist but are not (or no longer) registered, else None."""
         paths: list[Path] = []
@@ -234,7 +241,8 @@ class Writer:
         at = now()
         named = [[each.artifact, each.path, each.sha256] for each in written]
         with self.committing({"registered": named, "run": run, "at": at}):
-            register_rows(self.connection, written, run, at)
+            replaced = register_rows(self.connection, written, run, at)
+        self._is_between |= replaced
         self._registered_jobs |= {each.job for each in written}
 
     def begin_run(self, facts: Mapping[str, Any]) -> int:
@@ -272,10 +280,13 @@ class Writer:
     def publish(self, *, force: bool = False) -> None:
         """Publish the committed rows to readers, unless publishing would take over a tenth of the time.
 
+        Once rows have been replaced, readers keep the older study until the writer ends without an error, so
+        that they never see rows of two studies side by side. If it is stopped, the next writer publishes.
+
         Another process copies the file. POSIX locks belong to the process: if this process opened and closed
         the DuckDB file itself, it would lose its lock.
         """
-        if not (self.folder / UNPUBLISHED).exists():
+        if not (self.folder / UNPUBLISHED).exists() or (self._is_between and not force):
             return
         since = time.monotonic() - self._published_at
         if not force and since < self._publishing_took * (1 / PUBLISHING_SHARE - 1):

@@ -7,13 +7,16 @@ needs for the answer.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
 
 from alignhouse.cli.asking import answer, plainly_asked
 from alignhouse.warehouse.errors import AlignhouseError
 
-# The same as that of typer.
+# The same as that of typer, and as shells report them: 128 + the number of the signal.
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 def main() -> None:
@@ -22,6 +25,8 @@ def main() -> None:
     # several times slower. torch reads the variable when it starts its threads.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _end)
     asking = plainly_asked(sys.argv[1:], os.environ)
     settings = {"debug": False}
     try:
@@ -48,3 +53,8 @@ def main() -> None:
         # Python flushes the stream once more at its exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End as after Ctrl-C: what is finished is registered, and the run is stored as stopped."""
+    sys.exit(TERMINATED)

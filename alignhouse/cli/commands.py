@@ -215,26 +215,65 @@ def report(
 
 
 @app.command()
-def check(warehouse: WarehouseOption = None) -> None:
-    """Check the warehouse: rules on its rows, stored summaries, and every artifact against its hash.
+def check(
+    warehouse: WarehouseOption = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Bring back what the Parquet files have, and set damaged files aside as *.damaged.",
+        ),
+    ] = False,
+) -> None:
+    """Check rules, stored summaries, every artifact against its hash, and every row against its Parquet file.
 
     Remarks are no faults: a subject with fewer repetitions than the others, for example.
 
     Example: `alignhouse check --warehouse bmd.alignhouse`
     """
-    from alignhouse.warehouse.checks import broken_artifacts, broken_rules, remarks, stale_summaries
     from alignhouse.warehouse.errors import BrokenWarehouse
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.rebuild import rebuild as rebuilt
 
-    with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
-        faults = [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, shown)]
-        for remark in remarks(opened):
-            typer.echo(f"Remark: {remark}")
+    folder = which_warehouse(warehouse)
+    faults = _faults(folder)
     for fault in faults:
         typer.echo(fault)
+    if faults and repair:
+        with progress() as shown:
+            result = rebuilt(folder, command(), shown, skip_damaged=True)
+        for line in result.set_aside:
+            typer.echo(f"Left out; run the study again to make it: {line}")
+        faults = _faults(folder)
+        for fault in faults:
+            typer.echo(f"After the repair: {fault}")
     if faults:
-        raise BrokenWarehouse(f"{len(faults)} faults in the warehouse")
+        hint = (
+            "`alignhouse rebuild --help` says more" if repair else "`alignhouse check --repair` repairs them"
+        )
+        raise BrokenWarehouse(f"{len(faults)} faults in the warehouse", hint=hint)
     typer.echo("All checks passed.")
+
+
+def _faults(folder: Path) -> list[str]:
+    """Every fault of a warehouse, each in one line; prints the remarks."""
+    from alignhouse.warehouse.checks import (
+        altered_rows,
+        broken_artifacts,
+        broken_rules,
+        remarks,
+        stale_summaries,
+    )
+    from alignhouse.warehouse.store import Warehouse
+
+    with Warehouse.open(folder) as opened, progress() as shown:
+        for remark in remarks(opened):
+            typer.echo(f"Remark: {remark}")
+        return [
+            *broken_rules(opened),
+            *stale_summaries(opened),
+            *broken_artifacts(opened, shown),
+            *altered_rows(opened, shown),
+        ]
 
 
 @app.command()

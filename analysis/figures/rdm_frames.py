@@ -23,6 +23,7 @@ from alignhouse.warehouse.artifacts import read_about
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 from alignhouse.warehouse.files import inside
 from alignhouse.warehouse.vectors import VectorFile, read_vectors
+from alignhouse.warehouse.verified import verify
 
 if TYPE_CHECKING:
     from alignhouse.warehouse.store import Warehouse
@@ -41,7 +42,9 @@ class _Stored:
     def __init__(self, warehouse: Warehouse, scope: FigureScope, request: Request) -> None:
         [rows] = answers(warehouse, ["stored_rdms"], scope, request)
         self._root = warehouse.folder
-        self._files = {(row["kind"], row["name"]): row["path"] for row in rows.iter_rows(named=True)}
+        self._files = {
+            (row["kind"], row["name"]): (row["path"], row["sha256"]) for row in rows.iter_rows(named=True)
+        }
         self._first: tuple[str, list[str]] | None = None
 
     def names(self, kind: str) -> list[str]:
@@ -78,11 +81,10 @@ class _Stored:
         if (kind, name) not in self._files:
             raise BadInput(f"the RDMs of {label} are not stored", hint="run the study again")
         # A user may keep folders of the warehouse on another disk, behind links.
-        path = inside(self._root, self._files[kind, name], links=True)
-        if path is None:
-            raise BrokenWarehouse(
-                f"the RDMs of {label}", expected=f"a file in {self._root}", found=self._files[kind, name]
-            )
+        file, sha256 = self._files[kind, name]
+        if inside(self._root, file, links=True) is None:
+            raise BrokenWarehouse(f"the RDMs of {label}", expected=f"a file in {self._root}", found=file)
+        path = verify(self._root, file, sha256)
         found = list(read_about(path)["conditions"])
         if self._first is None:
             self._first = (label, found)

@@ -1,5 +1,5 @@
 -- The files of the RDMs behind the scores.
--- One row: a network (kind model) or a region (kind brain), and the Parquet file of its RDMs.
+-- One row: a network (kind model) or a region (kind brain), the Parquet file of its RDMs, and its hash.
 -- $protocol varchar = 'sound': the protocol of the scores
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
@@ -40,7 +40,8 @@ final as (
     select
         named.kind,
         named.name,
-        artifacts.path
+        artifacts.path,
+        artifacts.sha256
     from named
     inner join artifact as artifacts on named.artifact = artifacts.artifact
     where

@@ -1,0 +1,85 @@
+"""Studies that are stopped or follow each other: readers see one study, and damage is repaired."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from typing import Any
+
+import duckdb
+import pytest
+
+from alignhouse.cli.app import TERMINATED
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.store import SNAPSHOT
+
+SEEDS = "select distinct seed from significance union select distinct seed from group_comparison"
+
+
+def rows(study: Any, query: str) -> list[tuple[Any, ...]]:
+    with Warehouse.open(study.warehouse) as opened:
+        return opened.sql(query).fetchall()
+
+
+def test_a_terminated_run_is_stored_as_stopped_and_goes_on(finished: Any) -> None:
+    for seed in range(20, 30):
+        finished.add_network(f"network{seed}", seed)
+    run = finished.start("run", "study.toml", "--no-report", stderr=subprocess.PIPE)
+    while "Scoring networks" not in run.stderr.readline():
+        assert run.poll() is None
+    run.send_signal(signal.SIGTERM)
+    assert "Traceback" not in run.stderr.read()
+    assert run.wait() == TERMINATED
+    assert rows(finished, "select status from run order by run")[-1] in [("stopped",), ("finished",)]
+    assert finished.run().returncode == 0
+    assert rows(finished, "select count(distinct model) from alignment") == [(13,)]
+    assert {status for (status,) in rows(finished, "select status from run")} <= {"stopped", "finished"}
+
+
+@pytest.mark.parametrize("studies", [2, pytest.param(9, marks=pytest.mark.slow)])
+def test_readers_see_one_study_at_a_time(finished: Any, studies: int) -> None:
+    finished.change("permutations = 50", "permutations = 50\nseed = 0")
+    seen = set()
+    for seed in range(1, studies + 1):
+        finished.change(f"seed = {seed - 1}", f"seed = {seed}")
+        run = finished.start("run", "study.toml", "--no-report")
+        while run.poll() is None:
+            found = rows(finished, SEEDS)
+            assert len(found) == 1, found
+            seen |= set(found)
+            time.sleep(0.01)
+        assert run.wait() == 0
+        assert rows(finished, SEEDS) == [(seed,)]
+    assert len(seen) >= studies
+
+
+def test_altered_and_lost_rows_are_found_and_repaired(finished: Any) -> None:
+    tables = ("noise_ceiling", "alignment", "score_interval", "region_reliability", "run", "artifact")
+    before = [rows(finished, f"from {table} order by all") for table in tables]
+    with duckdb.connect(str(finished.warehouse / SNAPSHOT)) as connection:
+        connection.execute("update noise_ceiling set lower = lower - 0.001")
+        connection.execute("delete from alignment where subject = 'sub-02' and layer = 'layer1'")
+    found = finished.alignhouse("check")
+    assert found.returncode == 1
+    assert "table noise_ceiling:" in found.stdout
+    assert "table alignment:" in found.stdout
+    assert "table score_interval" not in found.stdout
+    repaired = finished.alignhouse("check", "--repair")
+    assert repaired.returncode == 0, repaired.stderr
+    assert repaired.stdout.endswith("All checks passed.\n")
+    assert [rows(finished, f"from {table} order by all") for table in tables] == before
+
+
+def test_repair_of_a_damaged_file_and_the_run_that_makes_it_again(finished: Any) -> None:
+    before = rows(finished, "from alignment order by all")
+    [damaged, *_] = sorted((finished.warehouse / "facts" / "table=alignment").rglob("*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    repaired = finished.alignhouse("check", "--repair")
+    assert repaired.returncode == 1
+    assert (
+        f"Left out; run the study again to make it: facts/table=alignment/{damaged.name}" in repaired.stdout
+    )
+    assert finished.run().returncode == 0
+    assert finished.alignhouse("check").stdout == "All checks passed.\n"
+    assert rows(finished, "from alignment order by all") == before
