@@ -80,7 +80,7 @@ def show_rows(connection: duckdb.DuckDBPyConnection, name: str, files: Iterable[
         with pq.ParquetFile(path) as file:
             rows = file.read().replace_schema_metadata(None)
         tables.append(rows.append_column("artifact", pa.repeat(artifact, len(rows))))
-    connection.register(name, pa.concat_tables(tables, promote_options="default"))
+    connection.register(name, pa.concat_tables(tables, promote_options="permissive"))
 
 
 def _check_names(artifact: Artifact) -> None:

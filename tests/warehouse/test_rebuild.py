@@ -17,10 +17,12 @@ from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse import rebuild as rebuilding
 from alignhouse.warehouse.artifacts import files
 from alignhouse.warehouse.batches import Batch
+from alignhouse.warehouse.checks import altered_rows
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.journal import JOURNAL, Journal, entries_of
+from alignhouse.warehouse.progress import Silent
 from alignhouse.warehouse.rebuild import rebuild
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import REBUILT, SNAPSHOT, UNPUBLISHED, WORKING, Writer
@@ -297,3 +299,18 @@ def test_a_run_whose_process_died_is_closed_by_the_next_writer(warehouse: Path) 
     run(warehouse, 4)
     last_two = [(row[3], row[2] is None) for row in tables(warehouse)["run"]][-2:]
     assert last_two == [("stopped", True), ("finished", False)]
+
+
+def test_files_of_two_versions_may_store_a_column_in_two_types(tmp_path: Path) -> None:
+    """An older version stored 64-bit integers where a newer one stores 32 bits."""
+    slot = ("dataset", "subject")
+    batches = []
+    for kind in (pa.int32(), pa.int64()):
+        rows = {"dataset": ["d"], "subject": [str(kind)], "subject_order": pa.array([1], kind)}
+        output = Output(("facts", "table=subject"), pa.table(rows), table="subject", slot=slot)
+        batches.append(batch_of(Job("subject", 1, {"kind": str(kind)}, {}, "subject"), output))
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as doing, doing.all_or_nothing():
+        doing.do("jobs", batches)
+    assert [row[1:3] for row in tables(tmp_path)["subject"]] == [("int32", 1), ("int64", 1)]
+    with Warehouse(tmp_path) as opened:
+        assert altered_rows(opened, Silent()) == []
