@@ -169,7 +169,11 @@ def _verified(
     folder: Path, entries: Sequence[Entry], old: _Old, progress: Progress
 ) -> tuple[dict[str, Artifact], dict[str, str]]:
     """The records of whole artifacts by path, and what is wrong with the others."""
-    hashes = {path: sha for entry in entries for _, path, sha in entry.get("registered", ())}
+    hashes: dict[str, str] = {}
+    for entry in entries:
+        hashes |= {path: sha256 for _, path, sha256 in entry.get("registered", ())}
+        for _, path in entry.get("removed", ()):
+            hashes.pop(path, None)
     loaded: dict[str, Artifact] = {}
     faults: dict[str, str] = {}
     progress.stage("Verifying artifacts", len(hashes), 0)
