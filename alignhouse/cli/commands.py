@@ -299,3 +299,22 @@ def vacuum(
         f"{'Would remove' if dry_run else 'Removed'} {len(found.files)} files, {size_in_words(found.bytes)}"
         + (f" ({kinds})." if kinds else ".")
     )
+
+
+@app.command()
+def copy(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The warehouse to copy.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="The new folder; it must not exist.")],
+) -> None:
+    """Copy a warehouse, also while a study writes to it. Each artifact is compared with its hash.
+
+    TARGET appears when everything is copied and verified, with what readers of SOURCE saw at the start.
+
+    Example: `alignhouse copy bmd.alignhouse /backup/bmd.alignhouse`
+    """
+    from alignhouse.warehouse.copies import copy_warehouse
+    from alignhouse.warehouse.sizes import size_in_words
+
+    with progress() as shown:
+        copied = copy_warehouse(source, target, command(), shown)
+    typer.echo(f"Copied {copied.artifacts} artifacts, {size_in_words(copied.bytes)}, to {target}.")

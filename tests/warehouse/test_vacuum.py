@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import alignhouse
 from small_batches import batch_of, made
 from small_studies import FACTS, SLOT, contents, do, lose_the_duckdb_files, rows_of, study, subjects, vectors
 
@@ -289,3 +290,15 @@ def test_commits_of_a_killed_writer_are_seen_by_a_dry_run(warehouse: Path) -> No
         writer.register(made(warehouse, study(5)[0]), 1)
         shutil.copytree(warehouse, copy)
     assert len(to_vacuum(copy, "test").replaced) == 4
+
+
+def test_the_command_lists_files_or_removes_them(warehouse: Path) -> None:
+    gone = sorted(path.relative_to(warehouse).as_posix() for path in to_vacuum(warehouse, "test").replaced)
+    dry = alignhouse("vacuum", "-w", "w", "--dry-run", folder=warehouse.parent)
+    *listed, summary = dry.stdout.splitlines()
+    assert (dry.returncode, listed) == (0, gone)
+    assert summary.startswith("Would remove 2 files, ")
+    assert summary.endswith(" (2 replaced).")
+    done = alignhouse("vacuum", "-w", "w", folder=warehouse.parent)
+    assert done.stdout == summary.replace("Would remove", "Removed") + "\n"
+    assert alignhouse("vacuum", "-w", "w", folder=warehouse.parent).stdout == "Removed 0 files, 0 bytes.\n"
