@@ -192,6 +192,7 @@ def test_a_folder_behind_a_link_keeps_its_files(warehouse: Path) -> None:
     (warehouse / "nulls").rename(warehouse.parent / "nulls")
     (warehouse / "nulls").symlink_to(warehouse.parent / "nulls")
     (warehouse.parent / "nulls" / "x.parquet.damaged").write_bytes(b"1")
+    (warehouse.parent / "nulls" / "unregistered.parquet").write_bytes(b"1")
     before = names(warehouse)
     assert vacuum(warehouse, "test").files == []
     assert names(warehouse) == before
