@@ -16,6 +16,7 @@ HOUSE = ("alignhouse", "analysis", "ingest", "warehouse")
 SAME_BY_DESIGN = {
     "figure": "the command has the name of what it draws",
     "rebuild": "the command has the name of the function that it calls",
+    "vacuum": "the command has the name of the function that it calls",
     "ingest_inputs": "the command has the name of the function that it calls",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 
-_DAMAGED = ".damaged"
+DAMAGED_SUFFIX = ".damaged"
 _NOT_FOR_DUCKDB = ("?", "\\")
 
 
@@ -63,7 +63,7 @@ def set_aside(folder: Path, path: str) -> None:
     if file is None:
         raise BrokenWarehouse(f"artifact {path} was not set aside", found="a link", hint="rename it yourself")
     if file.exists():
-        file.replace(file.with_name(file.name + _DAMAGED))
+        file.replace(file.with_name(file.name + DAMAGED_SUFFIX))
 
 
 def sync(path: Path) -> None:

@@ -84,6 +84,9 @@ def repeat(
                 connection.execute(statement("begin_run"), entry["began"])
             elif "ended" in entry:
                 connection.execute(statement("end_run"), entry["ended"])
+            elif "removed" in entry:
+                names = [name for name, _ in entry["removed"]]
+                connection.execute(statement("remove_artifacts"), {"artifact": names})
             else:
                 written = [loaded[path] for _, path, _ in entry["registered"] if path in loaded]
                 if written:

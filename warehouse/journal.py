@@ -18,7 +18,8 @@ from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.files import replacing, sync
 
 JOURNAL = "journal.jsonl"
-# Its number "n", and what was committed: "began" or "ended" (a run), "registered" (artifacts), or "void".
+# Its number "n", and what was committed: "began" or "ended" (a run), "registered" or
+# "removed" (artifacts), or "void".
 Entry = Mapping[str, Any]
 
 
@@ -78,8 +79,8 @@ def write_journal(folder: Path, entries: Iterable[Entry]) -> None:
             file.write(json.dumps({"n": number, **entry}, ensure_ascii=False) + "\n")
 
 
-def entries_of(folder: Path) -> list[Entry]:
-    """The entries of a warehouse's journal that are not void; [] if it has no journal.
+def entries_of(folder: Path, *, with_void: bool = False) -> list[Entry]:
+    """The entries of a warehouse's journal that are not void, or all; [] if it has no journal.
 
     Raises
     ------
@@ -88,7 +89,8 @@ def entries_of(folder: Path) -> list[Entry]:
     path = folder / JOURNAL
     if not path.exists():
         return []
-    return _standing(_parsed(path)[0])
+    entries = _parsed(path)[0]
+    return entries if with_void else _standing(entries)
 
 
 def _standing(entries: Sequence[Entry]) -> list[Entry]:

@@ -73,7 +73,11 @@ def rebuild(
             entries = _by_file_time(folder, command)
         loaded, faults = _verified(folder, entries, old, progress or Silent())
         if faults and not skip_damaged:
-            raise _damaged(folder, faults)
+            raise not_as_registered(
+                f"warehouse {folder} was not changed",
+                faults,
+                "restore them from a copy, or run `alignhouse rebuild --skip-damaged` and then the study",
+            )
         for path in faults:
             set_aside(folder, path)
         if by_file_time or old.journal_is_from_it:
@@ -83,6 +87,17 @@ def rebuild(
     with Writer(folder, command) as writer:
         [(count,)] = writer.connection.execute("select count(*) from artifact").fetchall()
     return Rebuilt(int(count), [f"{path}: {fault}" for path, fault in faults.items()], by_file_time)
+
+
+def not_as_registered(failed: str, faults: Mapping[str, str], hint: str) -> BrokenWarehouse:
+    """The error that names damaged artifacts. faults : path of an artifact -> what is wrong with it."""
+    named = [f"{path} ({fault})" for path, fault in list(faults.items())[:MOST_NAMED]]
+    more = len(faults) - len(named)
+    return BrokenWarehouse(
+        f"{failed}: {len(faults)} artifacts are not what was registered",
+        found="; ".join(named) + (f"; and {more} more" if more else ""),
+        hint=hint,
+    )
 
 
 class _Old:
@@ -155,7 +170,11 @@ def _verified(
     folder: Path, entries: Sequence[Entry], old: _Old, progress: Progress
 ) -> tuple[dict[str, Artifact], dict[str, str]]:
     """The records of whole artifacts by path, and what is wrong with the others."""
-    hashes = {path: sha for entry in entries for _, path, sha in entry.get("registered", ())}
+    hashes: dict[str, str] = {}
+    for entry in entries:
+        hashes |= {path: sha256 for _, path, sha256 in entry.get("registered", ())}
+        for _, path in entry.get("removed", ()):
+            hashes.pop(path, None)
     loaded: dict[str, Artifact] = {}
     faults: dict[str, str] = {}
     progress.stage("Verifying artifacts", len(hashes), 0)
@@ -178,16 +197,6 @@ def _fault(file: Path, sha256: str, other: str | None) -> str | None:
     if other not in (None, sha256):
         return "the journal and the DuckDB file have different hashes for it"
     return None
-
-
-def _damaged(folder: Path, faults: Mapping[str, str]) -> BrokenWarehouse:
-    named = [f"{path} ({fault})" for path, fault in list(faults.items())[:MOST_NAMED]]
-    more = len(faults) - len(named)
-    return BrokenWarehouse(
-        f"warehouse {folder} was not changed: {len(faults)} artifacts are not what was registered",
-        found="; ".join(named) + (f"; and {more} more" if more else ""),
-        hint="restore these files from a copy, or run `alignhouse rebuild --skip-damaged` and then the study",
-    )
 
 
 def _make(folder: Path, entries: Sequence[Entry], loaded: Mapping[str, Artifact]) -> None:

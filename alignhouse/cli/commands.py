@@ -303,3 +303,57 @@ def rebuild(
     for line in result.set_aside:
         typer.echo(f"Left out: {line}")
     typer.echo(f"Rebuilt {folder} from {result.artifacts} artifacts.")
+
+
+@app.command()
+def vacuum(
+    warehouse: WarehouseOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the files; remove nothing.")] = False,
+) -> None:
+    """Remove files that nothing needs: replaced results, files of killed runs, damaged files set aside.
+
+    Stored betas and RDMs stay. A study that goes back to replaced settings computes them again.
+
+    Examples: `alignhouse vacuum --dry-run`, `alignhouse vacuum --warehouse bmd.alignhouse`
+    """
+    from alignhouse.warehouse.sizes import size_in_words
+    from alignhouse.warehouse.vacuum import to_vacuum
+    from alignhouse.warehouse.vacuum import vacuum as vacuumed
+
+    folder = which_warehouse(warehouse)
+    with progress() as shown:
+        found = to_vacuum(folder, command()) if dry_run else vacuumed(folder, command(), shown)
+    for path in found.files if dry_run else ():
+        typer.echo(path.relative_to(folder))
+    for line in found.left:
+        typer.echo(f"Left: {line}")
+    counts = (
+        (len(found.replaced), "replaced"),
+        (len(found.unregistered), "of killed runs"),
+        (len(found.damaged), "damaged"),
+        (len(found.temporary), "temporary"),
+    )
+    kinds = ", ".join(f"{count} {kind}" for count, kind in counts if count)
+    typer.echo(
+        f"{'Would remove' if dry_run else 'Removed'} {len(found.files)} files, {size_in_words(found.bytes)}"
+        + (f" ({kinds})." if kinds else ".")
+    )
+
+
+@app.command()
+def copy(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The warehouse to copy.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="The new folder; it must not exist.")],
+) -> None:
+    """Copy a warehouse, also while a study writes to it. Each artifact is compared with its hash.
+
+    TARGET appears when everything is copied and verified, with what readers of SOURCE saw at the start.
+
+    Example: `alignhouse copy bmd.alignhouse /backup/bmd.alignhouse`
+    """
+    from alignhouse.warehouse.copies import copy_warehouse
+    from alignhouse.warehouse.sizes import size_in_words
+
+    with progress() as shown:
+        copied = copy_warehouse(source, target, command(), shown)
+    typer.echo(f"Copied {copied.artifacts} artifacts, {size_in_words(copied.bytes)}, to {target}.")

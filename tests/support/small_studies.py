@@ -1,0 +1,73 @@
+"""Small studies whose rows replace each other, and the rows of a warehouse."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from small_batches import batch_of
+
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.batches import Batch
+from alignhouse.warehouse.files import sha256_of
+from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.store import SNAPSHOT, Writer
+
+SLOT = ("dataset", "subject")
+FACTS = ("facts", "table=subject")
+
+
+def subjects(**orders: int) -> pa.Table:
+    """Rows of the table `subject`: name -> order."""
+    names, numbers = list(orders), pa.array(orders.values(), pa.int32())
+    return pa.table({"dataset": ["d"] * len(names), "subject": names, "subject_order": numbers})
+
+
+def vectors(seed: int) -> Output:
+    """A file of vectors without a table."""
+    return Output(("nulls", f"seed={seed}"), pa.table({"name": ["a"], "value": [float(seed)]}))
+
+
+def study(seed: int) -> list[Batch]:
+    """Two jobs: one whose row and vectors depend on the seed, and one that all studies share."""
+    facts = Output(FACTS, subjects(s1=seed), table="subject", slot=SLOT)
+    shared = Output(FACTS, subjects(s2=7), table="subject", slot=SLOT)
+    return [
+        batch_of(Job("seeded", 1, {"seed": seed}, {}, "seeded"), facts, vectors(seed)),
+        batch_of(Job("shared", 1, {}, {}, "shared"), shared),
+    ]
+
+
+def do(folder: Path, batches: list[Batch]) -> int:
+    """Run batches in a warehouse; returns the number of jobs that were computed or adopted."""
+    with Writer(folder, "test") as writer, Run(writer, "alignhouse run", {}) as run:
+        run.do("jobs", batches)
+    return run.jobs_done
+
+
+def rows_of(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the published snapshot."""
+    with Warehouse(folder) as warehouse:
+        names = warehouse.sql(
+            "select table_name from duckdb_tables() where database_name = 'warehouse' order by all"
+        ).fetchall()
+        return {
+            name: sorted(warehouse.sql(f'select * from "{name}"').fetchall(), key=repr) for (name,) in names
+        }
+
+
+def lose_the_duckdb_files(folder: Path) -> None:
+    shutil.rmtree(folder / "working")
+    (folder / SNAPSHOT).unlink()
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The hash of every file but the note of the lock's holder."""
+    return {
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
