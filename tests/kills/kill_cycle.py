@@ -151,10 +151,6 @@ class Kills:
     def _end_of(self, stage: Stage) -> Undisturbed:
         if stage.name not in self._undisturbed:
             study = self._start(stage)
-            # Only the second time tells how long the command takes: the first one warms the caches.
-            _to_the_end(study, stage.command)
-            self._remove(study)
-            study = self._start(stage)
             seconds = _to_the_end(study, stage.command)
             if stage.then:
                 _to_the_end(study, stage.then)
