@@ -45,8 +45,7 @@ def staged(folder: Path, state: str) -> Iterator[Path]:
         files = sorted(path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file())
         _refuse_links(folder, files)
         former = _files(folder)
-        _replace(temporary, folder, [file for file in files if file != Path(PAGE)])
-        _replace(temporary, folder, [file for file in files if file == Path(PAGE)])
+        _replace(temporary, folder, files)
         names = [each.as_posix() for each in files]
         for gone in former - set(names):
             # These functions accept any name, even one that no file can have. A link itself is removed.
@@ -72,18 +71,24 @@ def is_up_to_date(folder: Path, state: str) -> bool:
 
 
 def _replace(temporary: Path, folder: Path, files: Sequence[Path]) -> None:
-    """Move files to their places, so that a power failure leaves each of them old or new.
+    """Move files to their places, the page last, so that even a power failure leaves each of them old or new.
 
-    All are flushed to disk first: flushing takes milliseconds, and a reader who opens the page between two
-    moves sees old and new files together.
+    All are flushed to disk before the first one moves, because flushing is slow: a reader who opens the page
+    between two moves sees old and new files together.
     """
-    for file in files:
+    for file in sorted(files, key=_is_page):
         sync(temporary / file)
-    for file in files:
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(temporary / file, folder / file)
-    for parent in sorted({(folder / file).parent for file in files}):
-        sync(parent)
+    others = [file for file in files if not _is_page(file)]
+    for together in (others, [file for file in files if _is_page(file)]):
+        for file in together:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary / file, folder / file)
+        for parent in sorted({(folder / file).parent for file in together}):
+            sync(parent)
+
+
+def _is_page(file: Path) -> bool:
+    return file == Path(PAGE)
 
 
 def _sweep(folder: Path) -> None:
