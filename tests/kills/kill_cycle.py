@@ -40,7 +40,7 @@ class Stage:
 
     start : the finished study that it starts from. change : done to a copy of it.
     then : a command that brings the study to the same end as an undisturbed one.
-    keeps_rows : whether readers see the same rows at any moment of the command.
+    keeps_rows : whether readers see the rows of an undisturbed study at any moment of the command.
     """
 
     name: str
@@ -165,7 +165,7 @@ class Kills:
         """Kill at each of these moments, repeat to the end; returns what is wrong."""
         study = self._start(stage)
         former = contents(study.folder / "report")
-        before = rows(study.warehouse) if (study.warehouse / SNAPSHOT).exists() else None
+        had_snapshot = (study.warehouse / SNAPSHOT).exists()
         wrong = []
         for moment in moments:
             while not Command(study.folder, stage.command).kill_after(moment * undisturbed.seconds):
@@ -173,7 +173,7 @@ class Kills:
                 self._remove(study)
                 study, moment = self._start(stage), 0.8 * moment
             count.kills += 1
-            wrong += _after_a_kill(stage, study, before)
+            wrong += _after_a_kill(stage, study, undisturbed, had_snapshot=had_snapshot)
             if stage.command == REPORT:
                 found = _report_after_a_kill(study, former, undisturbed.report)
                 wrong += found
@@ -207,16 +207,18 @@ def _to_the_end(study: MiniStudy, arguments: tuple[str, ...]) -> float:
     return time.monotonic() - command.started
 
 
-def _after_a_kill(stage: Stage, study: MiniStudy, before: Rows | None) -> Iterator[str]:
+def _after_a_kill(
+    stage: Stage, study: MiniStudy, undisturbed: Undisturbed, *, had_snapshot: bool
+) -> Iterator[str]:
     """What readers find wrong directly after a kill."""
     if not (study.warehouse / SNAPSHOT).exists():
-        if before is not None:
+        if had_snapshot:
             yield "after the kill there was no snapshot"
         return
     with Warehouse.open(study.warehouse) as opened:
         opened.ask("best_layer").fetchall()
     if stage.keeps_rows:
-        yield from different_tables(rows(study.warehouse), before if before is not None else {})
+        yield from different_tables(rows(study.warehouse), undisturbed.rows)
     if not stage.then:
         yield from (f"check after the kill: {fault}" for fault in faults(study.warehouse))
 

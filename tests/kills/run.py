@@ -26,11 +26,14 @@ COLUMNS = ("stage", "kills", "repeated to the end", "rows equal", "bit for bit",
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=200, help="of all stages together")
-    parser.add_argument("--stage", action="append", help="only stages whose name begins so; can be repeated")
+    parser.add_argument(
+        "--stage", action="append", help="only this stage, or all whose name begins so; can be repeated"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the moments and of the damaged bytes")
     parser.add_argument("--out", type=Path, help="the table as a CSV file")
     asked = parser.parse_args()
-    stages = [each for each in STAGES if not asked.stage or each.name.startswith(tuple(asked.stage))]
+    stages = [each for each in STAGES if not asked.stage or each.name in asked.stage]
+    stages = stages or [each for each in STAGES if each.name.startswith(tuple(asked.stage))]
     if not stages:
         parser.error("no such stage; there are: " + "; ".join(each.name for each in STAGES))
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
