@@ -22,7 +22,6 @@ def kills(tmp_path_factory: pytest.TempPathFactory) -> Kills:
     [
         ("run, other settings", 2),
         ("report", 1),
-        ("rebuild", 1),
         ("rebuild --skip-damaged", 1),
         *(pytest.param(name, 30, marks=pytest.mark.slow) for name in NAMED),
     ],
