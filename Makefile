@@ -6,7 +6,7 @@ INSTALLED := .venv/.installed
 # so they stay in one process; by itself, pytest-xdist would start long files with few tests last.
 ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-slow test-wheel test-networks fuzz mutants lint clean
+.PHONY: demo test test-slow test-wheel test-networks fuzz kills mutants lint clean
 
 demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
@@ -27,6 +27,10 @@ test-networks: $(INSTALLED)
 
 fuzz: $(INSTALLED)
 	$(BIN)/python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000
+
+# Every command is killed at many moments, repeated, and compared with an undisturbed study.
+kills: $(INSTALLED)
+	PYTHONPATH= $(BIN)/python tests/kills/run.py --kills 200
 
 # Mutation testing: hours for all modules of tests/mutants/modules.toml. One module, or a sample of each:
 # make mutants MODULE=warehouse/batches.py SAMPLE=40

@@ -28,6 +28,10 @@ def journal_in_step(folder: Path, connection: duckdb.DuckDBPyConnection) -> Jour
 
     Entries whose transaction was not committed become void. If the journal is missing, lacks commits or is
     damaged, it is made from the DuckDB file; a damaged one is kept as `journal.jsonl.damaged`.
+
+    Raises
+    ------
+    BrokenWarehouse : the DuckDB file is new, but the journal has commits: the former file was lost.
     """
     committed = last_entry(connection)
     try:
@@ -35,6 +39,13 @@ def journal_in_step(folder: Path, connection: duckdb.DuckDBPyConnection) -> Jour
     except BrokenWarehouse:
         os.replace(folder / JOURNAL, folder / f"{JOURNAL}.damaged")
         journal = Journal(folder)
+    if not _has_history(connection) and journal.has_commits:
+        raise BrokenWarehouse(
+            f"warehouse {folder}",
+            expected="a DuckDB file with what the journal says was registered",
+            found="none",
+            hint="make it again with `alignhouse rebuild`",
+        )
     if journal.standing > committed > 0 or not _has_history(connection):
         if journal.standing > committed:
             journal.void(range(committed + 1, journal.last + 1))

@@ -31,7 +31,8 @@ class Journal:
     Attributes
     ----------
     last : number of the last entry, 0 if there is none.
-    standing : number of the last entry that is not void.
+    standing : number of the last entry that is not void. has_commits : whether it has two or more of these.
+        A single one may be the begin of the first run, whose process died before the commit.
 
     Raises
     ------
@@ -41,12 +42,15 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL
         self.last = self.standing = 0
+        self.has_commits = False
         if self.path.exists():
             entries, complete = _parsed(self.path)
             if complete < self.path.stat().st_size:
                 os.truncate(self.path, complete)
             self.last = max((entry["n"] for entry in entries), default=0)
-            self.standing = max((entry["n"] for entry in _standing(entries)), default=0)
+            standing = [entry["n"] for entry in _standing(entries)]
+            self.standing = max(standing, default=0)
+            self.has_commits = len(standing) > 1
 
     def append(self, entry: Entry) -> int:
         """Append an entry and flush it to disk; returns its number."""

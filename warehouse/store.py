@@ -171,8 +171,7 @@ class Writer:
             if not working.exists() and snapshot.exists():
                 with replacing(working) as temporary:
                     shutil.copyfile(snapshot, temporary)
-            # Remove unfinished files of killed jobs; no other writer can be using them.
-            shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
+            _remove_unfinished(self.folder)
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
             drop_macros(self.connection)
@@ -323,6 +322,15 @@ def finish_rebuild(folder: Path) -> None:
     # The log belongs to the old file.
     working.with_suffix(".duckdb.wal").unlink(missing_ok=True)
     move_into_place(rebuilt, working)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left unfinished; for the holder of the lock, so nobody is using it."""
+    for left in (folder / artifacts.SCRATCH, folder / REBUILT.with_suffix(".part")):
+        shutil.rmtree(left, ignore_errors=True)
+    for parent in (folder, folder / WORKING.parent):
+        for part in parent.glob(".*.part"):
+            part.unlink()
 
 
 def discard(written: Iterable[Artifact]) -> None:

@@ -64,10 +64,10 @@ def vacuum(folder: Path, command: str, progress: Progress | None = None) -> Vacu
     with Warehouse(folder):
         pass
     progress = progress or Silent()
-    # An opening writer empties the scratch folder.
-    scratch = _measured(_in_scratch(folder))
+    # An opening writer removes them.
+    temporary = _temporary(folder)
     with Writer(folder, command) as writer:
-        names, found = _found(folder, writer.connection, scratch)
+        names, found = _found(folder, writer.connection, temporary)
         if names:
             gone = [[name, path] for name, path in names.items()]
             with writer.committing({"removed": gone, "at": now()}):
@@ -97,11 +97,16 @@ def to_vacuum(folder: Path, command: str) -> Vacuumed:
     with writing(folder, command):
         written = next(path for path in (REBUILT, WORKING, SNAPSHOT) if (folder / path).exists())
         with open_snapshot(folder / written) as connection:
-            return _found(folder, connection, _measured(_in_scratch(folder)))[1]
+            return _found(folder, connection, _temporary(folder))[1]
+
+
+def _temporary(folder: Path) -> dict[Path, int]:
+    """Files that killed processes left unfinished, with their sizes."""
+    return {**_measured(_in_scratch(folder)), **_measured(_parts(folder))}
 
 
 def _found(
-    folder: Path, connection: duckdb.DuckDBPyConnection, scratch: dict[Path, int]
+    folder: Path, connection: duckdb.DuckDBPyConnection, temporary: dict[Path, int]
 ) -> tuple[dict[str, str], Vacuumed]:
     """Names and paths of the registered artifacts that can go, and all files; needs the writer's lock."""
     left: list[str] = []
@@ -122,7 +127,6 @@ def _found(
     replaced = _measured(folder / path for path in unneeded.values())
     orphans = _measured(unregistered)
     damaged = _measured(_set_aside(folder))
-    temporary = {**scratch, **_measured(_parts(folder))}
     size = sum(sum(each.values()) for each in (replaced, orphans, damaged, temporary))
     return unneeded, Vacuumed(list(replaced), list(orphans), list(damaged), list(temporary), left, size)
 

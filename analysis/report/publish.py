@@ -6,11 +6,11 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alignhouse.warehouse.errors import BadInput
-from alignhouse.warehouse.files import inside, move_into_place, write_text
+from alignhouse.warehouse.files import inside, move_into_place, sync
 
 PAGE = "index.html"
 # Records the state that the page was made from, and the files of the report.
@@ -45,14 +45,15 @@ def staged(folder: Path, state: str) -> Iterator[Path]:
         files = sorted(path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file())
         _refuse_links(folder, files)
         former = _files(folder)
-        for file in sorted(files, key=lambda each: each == Path(PAGE)):
-            move_into_place(temporary / file, folder / file)
+        _replace(temporary, folder, files)
         names = [each.as_posix() for each in files]
         for gone in former - set(names):
             # These functions accept any name, even one that no file can have. A link itself is removed.
             if os.path.isfile(folder / gone) or os.path.islink(folder / gone):
                 (folder / gone).unlink()
-        write_text(folder / RECORD, json.dumps({"state": state, "files": names}, indent=1) + "\n")
+        record = json.dumps({"state": state, "files": names}, indent=1) + "\n"
+        (temporary / RECORD).write_text(record, encoding="utf-8")
+        move_into_place(temporary / RECORD, folder / RECORD)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if not existed:
@@ -67,6 +68,27 @@ def is_up_to_date(folder: Path, state: str) -> bool:
     return (
         record.get("state") == state and bool(files) and all(os.path.isfile(folder / file) for file in files)
     )
+
+
+def _replace(temporary: Path, folder: Path, files: Sequence[Path]) -> None:
+    """Move files to their places, the page last, so that even a power failure leaves each of them old or new.
+
+    All are flushed to disk before the first one moves, because flushing is slow: a reader who opens the page
+    between two moves sees old and new files together.
+    """
+    for file in sorted(files, key=_is_page):
+        sync(temporary / file)
+    others = [file for file in files if not _is_page(file)]
+    for together in (others, [file for file in files if _is_page(file)]):
+        for file in together:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary / file, folder / file)
+        for parent in sorted({(folder / file).parent for file in together}):
+            sync(parent)
+
+
+def _is_page(file: Path) -> bool:
+    return file == Path(PAGE)
 
 
 def _sweep(folder: Path) -> None:

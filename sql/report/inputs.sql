@@ -38,4 +38,4 @@ final as (
 
 select *
 from final
-order by kind, name
+order by kind, name, sha256

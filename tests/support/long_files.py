@@ -10,7 +10,7 @@ LONG_FILES = (
     "end_to_end/test_own_networks.py",
     "end_to_end/test_figures.py",
     "end_to_end/test_networks_resumed.py",
-    "end_to_end/test_killed.py",
+    "kills/test_kills.py",
     "end_to_end/test_brain_data.py",
     "end_to_end/test_demo_study.py",
     "demo/test_demo_content.py",

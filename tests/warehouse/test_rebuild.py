@@ -314,3 +314,36 @@ def test_files_of_two_versions_may_store_a_column_in_two_types(tmp_path: Path) -
     assert [row[1:3] for row in tables(tmp_path)["subject"]] == [("int32", 1), ("int64", 1)]
     with Warehouse(tmp_path) as opened:
         assert altered_rows(opened, Silent()) == []
+
+
+def test_a_writer_does_not_begin_again_where_the_duckdb_files_were_lost(warehouse: Path) -> None:
+    before = tables(warehouse)
+    journal = (warehouse / JOURNAL).read_bytes()
+    lose_the_duckdb_files(warehouse)
+    for _ in range(2):
+        with pytest.raises(BrokenWarehouse, match="make it again with `alignhouse rebuild`"):
+            run(warehouse, 1)
+    assert (warehouse / JOURNAL).read_bytes() == journal
+    rebuild(warehouse, "test")
+    assert tables(warehouse) == before
+
+
+def test_the_first_run_may_die_before_its_first_commit(tmp_path: Path) -> None:
+    folder = tmp_path / "w"
+    folder.mkdir()
+    began = {"run": 1, "started_at": "2026-01-01T00:00:00+00:00"}
+    Journal(folder).append({"began": began})
+    run(folder, 0)
+    assert [row[0] for row in tables(folder)["run"]] == [1]
+    assert [entry["n"] for entry in entries_of(folder)] == [3, 4, 5, 6]
+
+
+def test_what_killed_processes_left_unfinished_is_removed(warehouse: Path) -> None:
+    left = [warehouse / f".{SNAPSHOT}.7.part", warehouse / "working" / ".hashes.json.7.part"]
+    left += [warehouse / REBUILT.with_suffix(".part") / "new.duckdb", warehouse / "scratch" / "a.7.parquet"]
+    for path in left:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    with Writer(warehouse, "test"):
+        assert not any(path.exists() for path in left)
+    assert not (warehouse / REBUILT.with_suffix(".part")).exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from alignhouse.analysis.report import publish
 from alignhouse.analysis.report.downloads import TABLES, write_downloads
 from alignhouse.analysis.report.publish import is_up_to_date, staged
 from alignhouse.warehouse.errors import BadInput
@@ -47,16 +49,34 @@ def test_a_report_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_the_page_comes_after_all_that_it_links_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    moved: list[str] = []
+    did: list[tuple[str, str]] = []
+    replace, sync = os.replace, publish.sync
 
-    def note(temporary: Path, final: Path) -> None:
-        moved.append(final.name)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary.rename(final)
+    def replacing(temporary: Path, final: Path) -> None:
+        did.append(("replace", final.name))
+        replace(temporary, final)
 
-    monkeypatch.setattr("alignhouse.analysis.report.publish.move_into_place", note)
-    put(tmp_path, "one", index_html="1", data__a_csv="1", zz_csv="1")
-    assert moved == ["a.csv", "zz.csv", "index.html"]
+    def syncing(path: Path) -> None:
+        did.append(("sync", path.name if path.is_file() else path.relative_to(tmp_path).as_posix()))
+        sync(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", replacing)
+        patched.setattr(publish, "sync", syncing)
+        put(tmp_path, "one", index_html="1", data__a_csv="1", zz_csv="1")
+    # Everything is flushed before the first file is replaced, so little time passes until the page is.
+    assert did == [
+        ("sync", "a.csv"),
+        ("sync", "zz.csv"),
+        ("sync", "index.html"),
+        ("replace", "a.csv"),
+        ("replace", "zz.csv"),
+        ("sync", "."),
+        ("sync", "data"),
+        ("replace", "index.html"),
+        ("sync", "."),
+        ("replace", ".made-from"),
+    ]
 
 
 @pytest.mark.parametrize("record", ["", "abcdef", "[]", '{"state": "one"}'])
