@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -284,15 +285,33 @@ class Writer:
         bring_up_to_date(self.connection)
         self.connection.execute("checkpoint")
         with replacing(self.folder / SNAPSHOT) as temporary:
-            copy = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
-            command = [sys.executable, "-I", "-S", "-c", copy, str(self.folder / WORKING), str(temporary)]
-            subprocess.run(command, check=True)
+            _copy_in_a_process(self.folder / WORKING, temporary)
         (self.folder / UNPUBLISHED).unlink()
         self._published_at = time.monotonic()
         self._publishing_took = self._published_at - started
 
     def _is_there(self, artifact: Artifact) -> bool:
         return artifact.file.is_file() and artifact.file.stat().st_size == artifact.bytes
+
+
+# Its exit code is the system's error number.
+_COPY = """
+import shutil, sys
+try:
+    shutil.copyfile(sys.argv[1], sys.argv[2])
+except OSError as error:
+    sys.exit(error.errno)
+"""
+
+
+def _copy_in_a_process(source: Path, target: Path) -> None:
+    copied = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(target)], capture_output=True, text=True
+    )
+    if copied.returncode > 1:
+        raise OSError(copied.returncode, os.strerror(copied.returncode), str(target))
+    if copied.returncode:
+        raise RuntimeError(f"the copy of {source} failed: {copied.stderr or copied.returncode}")
 
 
 def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:

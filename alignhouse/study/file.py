@@ -23,6 +23,10 @@ from alignhouse.study.section import Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.sizes import parse_bytes
 
+# Limits of a study file.
+MOST_BYTES = 2**20
+MOST_DOTS = 1000
+
 FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset"]
 
 
@@ -219,15 +223,28 @@ def read_study(path: Path) -> Study:
         variable that is not set.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = _toml(path)
     except OSError as error:
         raise BadInput(
             f"study file {path}", found=error.strerror, hint="write one with `alignhouse init`"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"study file {path}", expected="TOML", found=error) from error
+    except RecursionError as error:
+        raise BadInput(f"study file {path}", expected="TOML", found="values nested too deeply") from error
     study = validated(Study, data, f"study file {path}")
     return _with_absolute_paths(study, path.resolve().parent)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file, unless it is so large or so nested that reading it would take minutes."""
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise BadInput(f"study file {path}", expected=f"at most {MOST_BYTES:,} bytes", found=f"{size:,}")
+    text = path.read_text(encoding="utf-8")
+    # tomllib needs a time quadratic in the number of parts of a key.
+    if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
+        raise BadInput(f"study file {path}", expected=f"at most {MOST_DOTS:,} dots in a line", found="more")
+    return tomllib.loads(text)
 
 
 def with_compute(study: Study, **given: str | None) -> Study:
