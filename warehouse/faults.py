@@ -1,4 +1,4 @@
-"""Errors of the machine in words: full disks, permissions, missing files, too little memory, broken DuckDB files.
+"""Errors of the machine in words: full disks, permissions, missing files, too little memory.
 
 The operating system, Python and DuckDB report them in many ways. This module turns each into one
 `AlignhouseError` that says what happened, where, and what to do.
@@ -73,11 +73,13 @@ _MEMORY_HINT = (
     "close other programs, raise the limit (ulimit -v, cgroup), or lower compute.memory (--memory); "
     "`alignhouse doctor STUDY.toml` estimates the need"
 )
+# Libraries whose errors give those of the system as text; a panic of Rust's is one of "pyo3_runtime".
+_LIBRARIES = {"duckdb", "polars", "pyarrow", "pyo3_runtime"}
 _QUOTED = re.compile(r'file "([^"\n]+)"')
 
 
 def named_fault(error: BaseException) -> AlignhouseError | None:
-    """The error in the words of alignhouse; None if it is not one of the machine, but a mistake in the code."""
+    """The error in the words of alignhouse; None if it is a mistake in the code."""
     if (fault := fault_of_machine(error)) is not None:
         return fault
     if isinstance(error, OSError):
@@ -118,7 +120,7 @@ def fault_of_machine(error: BaseException) -> AlignhouseError | None:
         if _lacks_memory(each):
             return AlignhouseError("memory ran out", found=_first_line(each) or None, hint=_MEMORY_HINT)
         number = _number(each)
-        if number is not None and (fault := _FAULTS[number]).spoils_all:
+        if number is not None and _FAULTS[number].spoils_all:
             return fault_of_file(each)
     return None
 
@@ -181,7 +183,7 @@ def _of_system(error: OSError) -> AlignhouseError:
         )
     if (fault := fault_of_file(error)) is not None:
         return fault
-    words = (error.strerror if error.errno is not None else None) or _first_line(error) or type(error).__name__
+    words = error.strerror or _first_line(error) or type(error).__name__
     return AlignhouseError(
         _at("a file or connection failed", place), found=words, hint="`alignhouse --debug ...` shows where"
     )
@@ -190,7 +192,7 @@ def _of_system(error: OSError) -> AlignhouseError:
 def _library(error: BaseException) -> str | None:
     """The library that defines the kind of an error, if it is one that gives errors of the system as text."""
     top = type(error).__module__.partition(".")[0].removeprefix("_")
-    return top if top in ("duckdb", "polars", "pyarrow") else None
+    return top if top in _LIBRARIES else None
 
 
 def _first_line(error: BaseException) -> str:

@@ -60,7 +60,7 @@ def only_one(file: TextIO, purpose: str, refusal: Callable[[str], AlignhouseErro
         raise refusal(_holder(file.read())) from None
     except OSError as error:
         raise BadInput(
-            f"{Path(file.name).parent}: file locks do not work here, so two writers could damage each other's files",
+            f"{Path(file.name).parent}: file locks do not work here, so a second writer could do damage",
             found=error.strerror,
             hint="use a folder on a local disk, or mount this one with locks",
         ) from error

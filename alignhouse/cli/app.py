@@ -11,8 +11,6 @@ import sys
 
 # The same as that of typer.
 INTERRUPTED = 130
-# What every command loads needs this much address space at least; below it, C libraries end the process.
-LEAST_ADDRESS_SPACE = 400 * 10**6
 
 
 def main() -> None:
@@ -34,7 +32,9 @@ def main() -> None:
         # Python flushes the stream once more at its exit, which must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:
+    except SystemExit:
+        raise
+    except BaseException as error:  # Rust's libraries raise errors that are no `Exception`.
         from alignhouse.warehouse.errors import AlignhouseError
         from alignhouse.warehouse.faults import named_fault
 
@@ -46,6 +46,9 @@ def main() -> None:
 
 def _run() -> None:
     # Imports can fail as well, for example if there is too little memory.
+    from alignhouse.cli.address_space import check_address_space
+
+    check_address_space(sys.argv[1:])
     from alignhouse.cli.asking import answer, plainly_asked
 
     asking = plainly_asked(sys.argv[1:], os.environ)

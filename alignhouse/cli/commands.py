@@ -77,10 +77,11 @@ def init(
     """
     from alignhouse.study.template import study_template
     from alignhouse.warehouse.errors import BadInput
+    from alignhouse.warehouse.files import write_text
 
     if file.exists():
         raise BadInput(f"{file} exists", hint="choose another name, or remove it")
-    file.write_text(study_template(), encoding="utf-8")
+    write_text(file, study_template())
     typer.echo(f"Wrote {file}; fill in the paths, then: alignhouse run {file}")
 
 

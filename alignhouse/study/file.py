@@ -228,7 +228,7 @@ def read_study(path: Path) -> Study:
         raise BadInput(
             f"study file {path}", found=error.strerror, hint="write one with `alignhouse init`"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise BadInput(f"study file {path}", expected="TOML", found=error) from error
     except RecursionError as error:
         raise BadInput(f"study file {path}", expected="TOML", found="values nested too deeply") from error
@@ -291,6 +291,8 @@ def _in_folder(network: OwnNetwork, name: str, folder: Path) -> OwnNetwork:
 
 
 def _expanded(path: str, key: str) -> str:
+    if "\0" in path:
+        raise BadInput(f"study file, {key} = {path!r}", found="a zero byte, which no path can have")
     expanded = os.path.expandvars(os.path.expanduser(path))
     if missing := re.search(r"\$(\w+|\{\w+\})", expanded):
         raise BadInput(f"study file, {key} = {path!r}", found=f"the variable {missing[0]} is not set")
