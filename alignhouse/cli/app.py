@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 
+from alignhouse.cli.address_space import too_little_address_space
+
 # The same as that of typer.
 INTERRUPTED = 130
 
@@ -19,6 +21,8 @@ def main() -> None:
     # several times slower. torch reads the variable when it starts its threads.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    if (line := too_little_address_space(sys.argv[1:])) is not None:
+        _fail(line, 2)
     try:
         _run()
     except ModuleNotFoundError as error:
@@ -46,9 +50,6 @@ def main() -> None:
 
 def _run() -> None:
     # Imports can fail as well, for example if there is too little memory.
-    from alignhouse.cli.address_space import check_address_space
-
-    check_address_space(sys.argv[1:])
     from alignhouse.cli.asking import answer, plainly_asked
 
     asking = plainly_asked(sys.argv[1:], os.environ)
