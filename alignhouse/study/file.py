@@ -93,7 +93,10 @@ class ReportSection(Section):
 
 class ComputeSection(Section):
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")
-    memory: Bytes = Field(8 * 10**9, description="memory for buffers, e.g. 8GB")
+    memory: Bytes = Field(
+        8 * 10**9,
+        description="memory for buffers, e.g. 8GB; beside it: programs 0.5 GB, networks",
+    )
     scratch: Bytes = Field(100 * 10**9, description="disk for temporary files, e.g. 100GB")
     executor: Literal["local", "processes"] = Field(
         "local", description="where jobs run: this process, or worker processes, one per core"
