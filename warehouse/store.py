@@ -43,6 +43,8 @@ UNPUBLISHED = Path("working") / "unpublished"
 REBUILT = Path("working") / "rebuilt.duckdb"
 # The largest share of a writer's time that publishing may take (copying a large file takes seconds).
 PUBLISHING_SHARE = 0.1
+# Bytes with which DuckDB still works without much use of the disk.
+LEAST_MEMORY = 500 * 10**6
 
 
 class Warehouse:
@@ -143,15 +145,18 @@ class Writer:
     ----------
     folder : the warehouse.
     purpose : the command, shown to other processes that find the warehouse locked.
+    memory : bytes that DuckDB may use, but at least `LEAST_MEMORY`; beyond them, it uses the disk.
+        Default: 80 % of the machine's memory.
 
     Raises
     ------
     WarehouseLocked : another process is writing.
     """
 
-    def __init__(self, folder: Path | str, purpose: str) -> None:
+    def __init__(self, folder: Path | str, purpose: str, *, memory: int | None = None) -> None:
         self.folder = Path(folder)
         self.purpose = purpose
+        self._memory = memory
         self._stack = ExitStack()
         self._published_at = 0.0
         self._publishing_took = 0.0
@@ -174,6 +179,8 @@ class Writer:
             shutil.rmtree(self.folder / artifacts.SCRATCH, ignore_errors=True)
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
+            if self._memory is not None:
+                self.connection.execute(f"set memory_limit = '{max(self._memory, LEAST_MEMORY)}B'")
             drop_macros(self.connection)
             if migrate(self.connection):
                 self.mark_changed()
