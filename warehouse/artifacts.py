@@ -106,7 +106,7 @@ class Artifact:
         import polars as pl
 
         chosen = None if columns is None else list(columns)
-        return pl.read_parquet(self.verified, columns=chosen, hive_partitioning=False)
+        return pl.read_parquet(self.verified, columns=chosen, hive_partitioning=False, glob=False)
 
 
 def hive(column: str, value: str) -> str:

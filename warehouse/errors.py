@@ -89,6 +89,10 @@ def error_in_words(error: Exception) -> str:
     """An error in one line; an unexpected error is shown with its type."""
     if isinstance(error, AlignhouseError):
         return str(error)
+    from alignhouse.warehouse.faults import fault_of_machine  # which imports this module
+
+    if (fault := fault_of_machine(error)) is not None:
+        return str(fault)
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
+from alignhouse.warehouse.faults import faults_at
 
 DAMAGED_SUFFIX = ".damaged"
 _NOT_FOR_DUCKDB = ("?", "\\")
@@ -89,7 +90,8 @@ def replacing(final: Path) -> Iterator[Path]:
     final.parent.mkdir(parents=True, exist_ok=True)
     temporary = final.with_name(f".{final.name}.{os.getpid()}.part")
     try:
-        yield temporary
-        move_into_place(temporary, final)
+        with faults_at(final):
+            yield temporary
+            move_into_place(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from alignhouse.warehouse.errors import BrokenWarehouse
+from alignhouse.warehouse.faults import faults_at
 from alignhouse.warehouse.files import replacing, sync
 
 JOURNAL = "journal.jsonl"
@@ -56,7 +57,7 @@ class Journal:
         """Append an entry and flush it to disk; returns its number."""
         is_new = not self.path.exists()
         line = json.dumps({"n": self.last + 1, **entry}, separators=(",", ":"), ensure_ascii=False) + "\n"
-        with self.path.open("ab") as file:
+        with faults_at(self.path), self.path.open("ab") as file:
             start = file.tell()
             try:
                 file.write(line.encode())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
-from alignhouse.warehouse.errors import AlignhouseError, WarehouseLocked
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, WarehouseLocked
 
 
 @contextlib.contextmanager
@@ -48,12 +48,22 @@ def only_one(file: TextIO, purpose: str, refusal: Callable[[str], AlignhouseErro
     Parameters
     ----------
     refusal : makes the error if another process holds the lock, from a description of that process.
+
+    Raises
+    ------
+    BadInput : the disk of `file` has no locks.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
         raise refusal(_holder(file.read())) from None
+    except OSError as error:
+        raise BadInput(
+            f"{Path(file.name).parent}: file locks do not work here, so a second writer could do damage",
+            found=error.strerror,
+            hint="use a folder on a local disk, or mount this one with locks",
+        ) from error
     file.truncate(0)
     json.dump(
         {

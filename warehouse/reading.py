@@ -15,7 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse
+from alignhouse.warehouse.faults import fault_of_file
 from alignhouse.warehouse.older import show_as_current
 from alignhouse.warehouse.schema import is_current, sql_files, table_names, views
 
@@ -186,7 +187,9 @@ def _refuse_views(connection: duckdb.DuckDBPyConnection, database: str) -> None:
         raise duckdb.CatalogException(f"{false[0]} is not a table")
 
 
-def _not_ours(snapshot: Path, error: duckdb.Error) -> BrokenWarehouse:
+def _not_ours(snapshot: Path, error: duckdb.Error) -> AlignhouseError:
+    if (fault := fault_of_file(error)) is not None:
+        return fault
     return BrokenWarehouse(
         f"snapshot {snapshot}",
         expected="the tables of an alignhouse warehouse",

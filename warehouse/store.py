@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,8 @@ UNPUBLISHED = Path("working") / "unpublished"
 REBUILT = Path("working") / "rebuilt.duckdb"
 # The largest share of a writer's time that publishing may take (copying a large file takes seconds).
 PUBLISHING_SHARE = 0.1
+# Bytes with which DuckDB still works without much use of the disk.
+LEAST_MEMORY = 500 * 10**6
 
 
 class Warehouse:
@@ -142,15 +145,18 @@ class Writer:
     ----------
     folder : the warehouse.
     purpose : the command, shown to other processes that find the warehouse locked.
+    memory : bytes that DuckDB may use, but at least `LEAST_MEMORY`; beyond them, it uses the disk.
+        Default: 80 % of the machine's memory.
 
     Raises
     ------
     WarehouseLocked : another process is writing.
     """
 
-    def __init__(self, folder: Path | str, purpose: str) -> None:
+    def __init__(self, folder: Path | str, purpose: str, *, memory: int | None = None) -> None:
         self.folder = Path(folder)
         self.purpose = purpose
+        self._memory = memory
         self._stack = ExitStack()
         self._published_at = 0.0
         self._publishing_took = 0.0
@@ -174,6 +180,8 @@ class Writer:
             _remove_unfinished(self.folder)
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
+            if self._memory is not None:
+                self.connection.execute(f"set memory_limit = '{max(self._memory, LEAST_MEMORY)}B'")
             drop_macros(self.connection)
             if migrate(self.connection):
                 self.mark_changed()
@@ -294,15 +302,33 @@ class Writer:
         bring_up_to_date(self.connection)
         self.connection.execute("checkpoint")
         with replacing(self.folder / SNAPSHOT) as temporary:
-            copy = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
-            command = [sys.executable, "-I", "-S", "-c", copy, str(self.folder / WORKING), str(temporary)]
-            subprocess.run(command, check=True)
+            _copy_in_a_process(self.folder / WORKING, temporary)
         (self.folder / UNPUBLISHED).unlink()
         self._published_at = time.monotonic()
         self._publishing_took = self._published_at - started
 
     def _is_there(self, artifact: Artifact) -> bool:
         return artifact.file.is_file() and artifact.file.stat().st_size == artifact.bytes
+
+
+# Its exit code is the system's error number.
+_COPY = """
+import shutil, sys
+try:
+    shutil.copyfile(sys.argv[1], sys.argv[2])
+except OSError as error:
+    sys.exit(error.errno)
+"""
+
+
+def _copy_in_a_process(source: Path, target: Path) -> None:
+    copied = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(target)], capture_output=True, text=True
+    )
+    if copied.returncode > 1:
+        raise OSError(copied.returncode, os.strerror(copied.returncode), str(target))
+    if copied.returncode:
+        raise RuntimeError(f"the copy of {source} failed: {copied.stderr or copied.returncode}")
 
 
 def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:

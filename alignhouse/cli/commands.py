@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from alignhouse.cli.asking import Asking, Format, answer
+from alignhouse.cli.doctor import doctor
 from alignhouse.cli.figure import figure
 from alignhouse.cli.ingest import ingest_app
 from alignhouse.cli.terminal import (
@@ -39,6 +40,7 @@ analyse_app = typer.Typer(help="From stored RDMs to facts.", no_args_is_help=Tru
 app.add_typer(ingest_app, name="ingest")
 app.add_typer(analyse_app, name="analyse")
 app.command()(figure)
+app.command()(doctor)
 
 FREE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -77,10 +79,11 @@ def init(
     """
     from alignhouse.study.template import study_template
     from alignhouse.warehouse.errors import BadInput
+    from alignhouse.warehouse.files import write_text
 
     if file.exists():
         raise BadInput(f"{file} exists", hint="choose another name, or remove it")
-    file.write_text(study_template(), encoding="utf-8")
+    write_text(file, study_template())
     typer.echo(f"Wrote {file}; fill in the paths, then: alignhouse run {file}")
 
 

@@ -37,7 +37,10 @@ DeviceOption = Annotated[
 ]
 MemoryLimit = Annotated[
     str | None,
-    typer.Option("--memory", help="Memory limit, e.g. 4GB; overrides the study file."),
+    typer.Option(
+        "--memory",
+        help="Memory for buffers of data, e.g. 4GB, beside programs and networks; overrides the study file.",
+    ),
 ]
 ScratchLimit = Annotated[
     str | None,

@@ -23,6 +23,10 @@ from alignhouse.study.section import Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.sizes import parse_bytes
 
+# Limits of a study file.
+MOST_BYTES = 2**20
+MOST_DOTS = 1000
+
 FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset"]
 
 
@@ -89,7 +93,10 @@ class ReportSection(Section):
 
 class ComputeSection(Section):
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")
-    memory: Bytes = Field(8 * 10**9, description="memory for buffers, e.g. 8GB")
+    memory: Bytes = Field(
+        8 * 10**9,
+        description="memory for buffers, e.g. 8GB; beside it: programs 0.5 GB, networks",
+    )
     scratch: Bytes = Field(100 * 10**9, description="disk for temporary files, e.g. 100GB")
     executor: Literal["local", "processes"] = Field(
         "local", description="where jobs run: this process, or worker processes, one per core"
@@ -219,15 +226,28 @@ def read_study(path: Path) -> Study:
         variable that is not set.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = _toml(path)
     except OSError as error:
         raise BadInput(
             f"study file {path}", found=error.strerror, hint="write one with `alignhouse init`"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise BadInput(f"study file {path}", expected="TOML", found=error) from error
+    except RecursionError as error:
+        raise BadInput(f"study file {path}", expected="TOML", found="values nested too deeply") from error
     study = validated(Study, data, f"study file {path}")
     return _with_absolute_paths(study, path.resolve().parent)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file, unless it is so large or so nested that reading it would take minutes."""
+    if (size := path.stat().st_size) > MOST_BYTES:
+        raise BadInput(f"study file {path}", expected=f"at most {MOST_BYTES:,} bytes", found=f"{size:,}")
+    text = path.read_text(encoding="utf-8")
+    # tomllib needs a time quadratic in the number of parts of a key.
+    if any(line.count(".") > MOST_DOTS for line in text.splitlines()):
+        raise BadInput(f"study file {path}", expected=f"at most {MOST_DOTS:,} dots in a line", found="more")
+    return tomllib.loads(text)
 
 
 def with_compute(study: Study, **given: str | None) -> Study:
@@ -274,6 +294,8 @@ def _in_folder(network: OwnNetwork, name: str, folder: Path) -> OwnNetwork:
 
 
 def _expanded(path: str, key: str) -> str:
+    if "\0" in path:
+        raise BadInput(f"study file, {key} = {path!r}", found="a zero byte, which no path can have")
     expanded = os.path.expandvars(os.path.expanduser(path))
     if missing := re.search(r"\$(\w+|\{\w+\})", expanded):
         raise BadInput(f"study file, {key} = {path!r}", found=f"the variable {missing[0]} is not set")

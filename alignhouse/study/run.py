@@ -81,7 +81,7 @@ def run_study(
     folder = study.study.warehouse
     with (
         _executor(study) as (executor, workers),
-        Writer(folder, command) as writer,
+        Writer(folder, command, memory=study.compute.memory) as writer,
         Run(writer, command, study.recorded(), progress or Silent(), executor) as run,
     ):
         hashes = Hashes(folder)

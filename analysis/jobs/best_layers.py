@@ -40,7 +40,9 @@ class BestLayers:
     def tests(self) -> dict[str, list[dict[str, Any]]]:
         """Region -> (M) rows of `significance`."""
         paths = [facts_of(artifacts, "significance").verified for artifacts in self._artifacts.values()]
-        rows = pl.read_parquet(paths, hive_partitioning=False).filter(pl.col("test") == "best_layer")
+        rows = pl.read_parquet(paths, hive_partitioning=False, glob=False).filter(
+            pl.col("test") == "best_layer"
+        )
         of_model: dict[str, dict[str, dict[str, Any]]] = {}
         for row in rows.iter_rows(named=True):
             of_model.setdefault(row["model"], {})[row["roi"]] = row

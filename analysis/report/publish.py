@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.faults import faults_at
 from alignhouse.warehouse.files import inside, move_into_place, sync
 
 PAGE = "index.html"
@@ -41,7 +42,8 @@ def staged(folder: Path, state: str) -> Iterator[Path]:
     temporary = folder / f"{MAKING}{os.getpid()}"
     temporary.mkdir(parents=True)
     try:
-        yield temporary
+        with faults_at(folder):
+            yield temporary
         files = sorted(path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file())
         _refuse_links(folder, files)
         former = _files(folder)

@@ -266,3 +266,13 @@ def test_if_a_job_fails_all_earlier_jobs_are_registered(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="broken file"):
         do(tmp_path, *(subject_batch(name) for name in "abc"), bad, subject_batch("d"))
     assert subjects(tmp_path) == [("a", 1), ("b", 1), ("c", 1)]
+
+
+def test_duckdb_gets_the_memory_of_the_study_but_at_least_what_it_needs(tmp_path: Path) -> None:
+    def limit(memory: int) -> str:
+        with Writer(tmp_path / "w", "test", memory=memory) as writer:
+            [(words,)] = writer.connection.execute("select current_setting('memory_limit')").fetchall()
+        return str(words)
+
+    assert limit(2 * 2**30) == "2.0 GiB"
+    assert limit(1) == limit(500 * 10**6) == "476.8 MiB"

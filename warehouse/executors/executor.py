@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from alignhouse.warehouse.artifacts import Artifact, write
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.faults import faults_at
 from alignhouse.warehouse.jobs import Job, Output
 
 Value = TypeVar("Value")
@@ -99,6 +100,7 @@ def outputs_of(
 def written(root: Path, job: Job, outputs: list[Output]) -> list[Artifact] | Exception:
     """Write the files of a job; returns the error if that fails."""
     try:
-        return write(root, job, outputs)
+        with faults_at(root):
+            return write(root, job, outputs)
     except Exception as error:
         return error

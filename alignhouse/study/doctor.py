@@ -1,0 +1,147 @@
+"""Checks before a long run: packages, device, disk, locks, memory, weights."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from alignhouse.study.file import Study
+from alignhouse.warehouse.cores import cores
+from alignhouse.warehouse.errors import AlignhouseError, BadInput
+from alignhouse.warehouse.lock import only_one
+from alignhouse.warehouse.progress import Progress
+from alignhouse.warehouse.sizes import size_in_words
+
+PACKAGES = ("alignhouse", "duckdb", "numpy", "polars", "pyarrow")
+OF_NETWORKS = ("torch", "torchvision", "timm", "mmaction2", "av")
+# Measured on a tiny study without networks: `run --no-report` takes 280 MB, `report` 441 MB.
+BASE_MEMORY = 450 * 10**6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found, and what to do about it; `advice` is "" if all is well."""
+
+    what: str
+    found: str
+    advice: str = ""
+
+
+def diagnosis(study: Study | None, progress: Progress, *, own: bool = True) -> Iterator[Finding]:
+    """Check this machine, and whether it can run `study`. Changes nothing and downloads nothing.
+
+    Parameters
+    ----------
+    study : None checks the machine and the working folder alone.
+    own : False leaves out the study's own networks, and runs none of their code.
+    """
+    wants_networks = study is not None and study.networks.rdms is None
+    yield Finding("Python", platform.python_version())
+    yield from (_package(name, needed=True) for name in PACKAGES)
+    yield from (_package(name, needed=wants_networks) for name in OF_NETWORKS)
+    yield _device(study.compute.device if study else "cpu")
+    folder = _existing(study.study.warehouse if study else Path())
+    free = shutil.disk_usage(folder).free
+    yield Finding("disk", f"{size_in_words(free)} free in {folder}")
+    yield _locks(folder)
+    yield _memory(study)
+    if study is not None and wants_networks:
+        yield from _networks(study, free, progress, own=own)
+
+
+def _package(name: str, *, needed: bool) -> Finding:
+    try:
+        return Finding(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        advice = "pip install 'alignhouse[networks]'" if needed else ""
+        return Finding(name, "not installed", advice)
+
+
+def _device(wanted: str) -> Finding:
+    words = f"{cores()} cores"
+    try:
+        import torch
+    except ImportError:
+        count = 0
+    else:
+        count = torch.cuda.device_count()
+        words += "".join(f", cuda:{each} {torch.cuda.get_device_name(each)}" for each in range(count))
+    number = int(wanted.partition(":")[2] or 0)
+    lacks = wanted != "cpu" and number >= count
+    return Finding(
+        "devices", words, f"{wanted} is not there: set compute.device, or --device" if lacks else ""
+    )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    folder = folder.absolute()
+    return next(each for each in (folder, *folder.parents) if each.is_dir())
+
+
+def _locks(folder: Path) -> Finding:
+    try:
+        with (
+            tempfile.NamedTemporaryFile("a+", dir=folder, encoding="utf-8") as file,
+            only_one(file, "alignhouse doctor", lambda holder: BadInput("locked", found=holder)),  # type: ignore[arg-type]
+        ):
+            return Finding("locks", f"work in {folder}")
+    except (AlignhouseError, OSError) as error:
+        return Finding("locks", f"not in {folder}: {error}", "choose a writable folder on a local disk")
+
+
+def _memory(study: Study | None) -> Finding:
+    free = available_memory()
+    if free is None:
+        return Finding("memory", "unknown")
+    words = f"{size_in_words(free)} available"
+    if study is None:
+        return Finding("memory", words)
+    need = study.compute.memory + BASE_MEMORY
+    buffers, base = size_in_words(study.compute.memory), size_in_words(BASE_MEMORY)
+    words += f"; buffers may take {buffers}, programs {base}, a network its own"
+    return Finding("memory", words, "lower compute.memory, or --memory" if need > free else "")
+
+
+def available_memory(
+    meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")
+) -> int | None:
+    """Bytes that this process may still take: of the machine, and of its cgroup; None if unknown."""
+    known = []
+    if meminfo.is_file():
+        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+        if "MemAvailable" in lines:
+            known.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    limit, used = cgroup / "memory.max", cgroup / "memory.current"
+    if limit.is_file() and used.is_file() and (text := limit.read_text().strip()) != "max":
+        known.append(max(0, int(text) - int(used.read_text())))
+    return min(known, default=None)
+
+
+def _networks(study: Study, free: int, progress: Progress, *, own: bool) -> Iterator[Finding]:
+    from alignhouse.ingest.models.weights import check_weights
+    from alignhouse.study.dry_run import what_is_needed
+
+    try:
+        networks = study.chosen_networks(own=own)
+        check_weights(networks, study.networks.weights)
+        yield Finding("weights", f"of {len(networks)} networks: there, or their hub answers")
+        rows, _ = what_is_needed(study, None, progress, own=own)
+    except (AlignhouseError, ImportError) as error:
+        yield Finding("networks", str(error), "mend this first")
+        return
+    largest = max(rows, key=lambda row: row.scratch_bytes)
+    scratch = min(largest.scratch_bytes, study.compute.scratch)
+    yield Finding(
+        "scratch",
+        f"up to {size_in_words(scratch)} at once ({largest.network})",
+        "free space, lower compute.scratch, or move the warehouse" if scratch > free else "",
+    )
+    for row in rows:
+        if row.fault:
+            yield Finding(row.network, row.fault, "raise compute.memory or compute.scratch, or exclude it")
