@@ -87,12 +87,12 @@ def test_typer_parses_what_is_not_simple(words: list[str]) -> None:
 def test_an_interrupted_question_ends_like_every_interrupted_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from alignhouse.cli import app
+    from alignhouse.cli import app, asking
 
     def interrupted(_: Asking) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(app, "answer", interrupted)
+    monkeypatch.setattr(asking, "answer", interrupted)
     monkeypatch.setattr(commands, "answer", interrupted)
     codes = []
     for words in (["ask", "networks"], ["ask", "networks", "-fcsv"]):
