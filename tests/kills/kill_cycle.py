@@ -133,7 +133,7 @@ class Kills:
 
     @cached_property
     def _finished(self) -> dict[str, MiniStudy]:
-        """Studies to start from: nothing, one study, and two, of which the second replaced rows of the first.
+        """Studies to start from: nothing; one study; and two, where the second replaced rows of the first.
 
         The report beside the two studies is that of the first.
         """

@@ -30,20 +30,6 @@ class Killed(BaseException):
     pass
 
 
-@pytest.fixture(scope="module")
-def two_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two_studies") / "w"
-    for seed in (0, 1):
-        do(folder, study(seed))
-    return folder
-
-
-@pytest.fixture
-def warehouse(two_studies: Path, tmp_path: Path) -> Path:
-    """Two studies; the rows of the first are replaced, its files are still registered."""
-    return Path(shutil.copytree(two_studies, tmp_path / "w"))
-
-
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
     return tmp_path / "copy"

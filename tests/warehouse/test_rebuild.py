@@ -6,12 +6,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 from small_batches import batch_of
+from small_studies import lose_the_duckdb_files
+from small_studies import rows_of as tables
 
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse import rebuild as rebuilding
@@ -49,28 +50,18 @@ def run(folder: Path, seed: int) -> None:
         doing.do("jobs", study(seed))
 
 
-def tables(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of the published snapshot."""
-    with Warehouse(folder) as warehouse:
-        names = warehouse.sql(
-            "select table_name from duckdb_tables() where database_name = 'warehouse' order by all"
-        ).fetchall()
-        return {
-            name: sorted(warehouse.sql(f'select * from "{name}"').fetchall(), key=repr) for (name,) in names
-        }
-
-
-def lose_the_duckdb_files(folder: Path) -> None:
-    shutil.rmtree(folder / "working")
-    (folder / SNAPSHOT).unlink()
+@pytest.fixture(scope="module")
+def three_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("three_studies") / "w"
+    for seed in (0, 1, 0):
+        run(folder, seed)
+    return folder
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Path:
+def warehouse(three_studies: Path, tmp_path: Path) -> Path:
     """Study 0, then study 1, then study 0 again, whose files are older than those of study 1."""
-    for seed in (0, 1, 0):
-        run(tmp_path / "w", seed)
-    return tmp_path / "w"
+    return Path(shutil.copytree(three_studies, tmp_path / "w"))
 
 
 def test_a_study_that_was_done_again_is_restored(warehouse: Path) -> None:

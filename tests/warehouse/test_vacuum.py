@@ -26,20 +26,6 @@ class Killed(BaseException):
     pass
 
 
-@pytest.fixture(scope="module")
-def two_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two_studies") / "w"
-    for seed in (0, 1):
-        do(folder, study(seed))
-    return folder
-
-
-@pytest.fixture
-def warehouse(two_studies: Path, tmp_path: Path) -> Path:
-    """Seed 0, whose row and vectors are replaced by those of seed 1; both share a job."""
-    return Path(shutil.copytree(two_studies, tmp_path / "w"))
-
-
 def names(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in files(folder)]
 
