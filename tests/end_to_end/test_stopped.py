@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import duckdb
@@ -37,21 +39,32 @@ def test_a_terminated_run_is_stored_as_stopped_and_goes_on(finished: Any) -> Non
     assert {status for (status,) in rows(finished, "select status from run")} <= {"stopped", "finished"}
 
 
-@pytest.mark.parametrize("studies", [2, pytest.param(9, marks=pytest.mark.slow)])
-def test_readers_see_one_study_at_a_time(finished: Any, studies: int) -> None:
+@pytest.mark.parametrize(("studies", "readers"), [(2, 1), pytest.param(9, 8, marks=pytest.mark.slow)])
+def test_readers_see_one_study_at_a_time(finished: Any, studies: int, readers: int) -> None:
     finished.change("permutations = 50", "permutations = 50\nseed = 0")
-    seen = set()
-    for seed in range(1, studies + 1):
-        finished.change(f"seed = {seed - 1}", f"seed = {seed}")
-        run = finished.start("run", "study.toml", "--no-report")
-        while run.poll() is None:
-            found = rows(finished, SEEDS)
-            assert len(found) == 1, found
-            seen |= set(found)
+    ended = threading.Event()
+    opened: list[list[tuple[Any, ...]]] = []
+
+    def read() -> None:
+        while not ended.is_set():
+            opened.append(rows(finished, SEEDS))
             time.sleep(0.01)
-        assert run.wait() == 0
-        assert rows(finished, SEEDS) == [(seed,)]
-    assert len(seen) >= studies
+
+    with ThreadPoolExecutor(readers) as pool:
+        reading = [pool.submit(read) for _ in range(readers)]
+        try:
+            for seed in range(1, studies + 1):
+                finished.change(f"seed = {seed - 1}", f"seed = {seed}")
+                assert finished.start("run", "study.toml", "--no-report").wait() == 0
+                assert rows(finished, SEEDS) == [(seed,)]
+        finally:
+            ended.set()
+    for each in reading:
+        each.result()
+    mixed = [found for found in opened if len(found) != 1]
+    assert mixed == []
+    assert len({found[0] for found in opened}) >= studies
+    print(f"{len(opened)} opens, {len(mixed)} mixed")
 
 
 def test_altered_and_lost_rows_are_found_and_repaired(finished: Any) -> None:
