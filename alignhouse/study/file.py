@@ -16,7 +16,8 @@ from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog, select_names
-from alignhouse.ingest.models.own import SOURCES_OF_CODE, OwnNetwork, network_of
+from alignhouse.ingest.models.own import OwnNetwork, network_of
+from alignhouse.ingest.models.sources.registry import get_source
 from alignhouse.ingest.models.weights import refuse_trained_functions
 from alignhouse.study.brain_section import BrainSection
 from alignhouse.study.section import Section, validated
@@ -173,7 +174,7 @@ class Study(Section):
         return [
             f"{name} ({each.id} in {each.folder})"
             for name, each in asked.own.items()
-            if name in names and each.source in SOURCES_OF_CODE
+            if name in names and get_source(each.source).runs_code_of_declaration
         ]
 
     def resolved_protocols(self) -> dict[str, Protocol]:

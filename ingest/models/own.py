@@ -16,8 +16,6 @@ from alignhouse.ingest.models.network import Network, Own
 from alignhouse.ingest.models.sources.registry import SOURCES, check_record, get_source
 from alignhouse.warehouse.errors import BadInput, near_names
 
-# A function is in a module, and a configuration of mmaction2 is a Python file: reading them runs their code.
-SOURCES_OF_CODE = ("function", "mmaction2")
 # A name becomes the name of a folder. It must not look like a glob, or like another network, untrained.
 _NAME = re.compile(r"[\w.+@-]+")
 _UNTRAINED = re.compile(r"-random\d+$")

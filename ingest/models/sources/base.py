@@ -29,6 +29,7 @@ class LibrarySource(ABC):
     keys: ClassVar[frozenset[str]] = frozenset()
     has_random_weights: ClassVar[bool] = True
     uses_transform_setting: ClassVar[bool] = False
+    runs_code_of_declaration: ClassVar[bool] = False
 
     @abstractmethod
     def record(self, name: str, declared: Declaration) -> dict[str, Any]: ...

@@ -41,6 +41,7 @@ class FunctionSource:
     keys = frozenset({"takes"})
     has_random_weights = False
     uses_transform_setting = False
+    runs_code_of_declaration = True
 
     def versions(self) -> dict[str, str]:
         return {"torch": importlib.metadata.version("torch")}

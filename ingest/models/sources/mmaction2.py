@@ -46,6 +46,8 @@ class MMAction2(LibrarySource):
 
     name = "mmaction2"
     keys = frozenset(CLIP_FIELDS)
+    # A configuration of mmaction2 is a Python file.
+    runs_code_of_declaration = True
 
     def check_declaration(self, declared: Declaration) -> None:
         if declared.origin == "source":

@@ -56,6 +56,7 @@ class Source(Protocol):
     keys : those of `declaration.KEYS_OF_SOURCES` that a declaration of this source may set.
     has_random_weights : whether the source can initialise its networks; False: it returns them as they are.
     uses_transform_setting : whether `transform` depends on its argument `style`.
+    runs_code_of_declaration : whether an own network of a study names Python code, which is run.
     """
 
     @property
@@ -69,6 +70,9 @@ class Source(Protocol):
 
     @property
     def uses_transform_setting(self) -> bool: ...
+
+    @property
+    def runs_code_of_declaration(self) -> bool: ...
 
     def versions(self) -> dict[str, str]:
         """Package -> installed version, for the packages that decide what a network computes."""

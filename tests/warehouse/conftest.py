@@ -1,0 +1,23 @@
+"""Warehouses with studies that replaced each other, made once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from small_studies import do, study
+
+
+@pytest.fixture(scope="session")
+def two_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two_studies") / "w"
+    for seed in (0, 1):
+        do(folder, study(seed))
+    return folder
+
+
+@pytest.fixture
+def warehouse(two_studies: Path, tmp_path: Path) -> Path:
+    """Seed 0, whose row and vectors are replaced by those of seed 1; both share a job."""
+    return Path(shutil.copytree(two_studies, tmp_path / "w"))
