@@ -6,6 +6,7 @@ import gc
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -180,13 +181,18 @@ def extract(
             on_stimulus=reporter.step,
             say=reporter.say,
             transform=prepared.transform,
-            read_frames=lambda path: read_inspected_frames(path, sha256[path]),
+            # No lambda: it could not be sent to the processes that read for a GPU.
+            read_frames=partial(_inspected_frames, sha256),
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     conditions = [stimulus.name for stimulus in extraction.stimuli]
     for rdms in found:
         yield [_rdm_output(name, rdms, conditions)]
+
+
+def _inspected_frames(sha256: Mapping[Path, str], path: Path) -> np.ndarray:
+    return read_inspected_frames(path, sha256[path])
 
 
 def skipped_layers(rdms: Artifact) -> Mapping[str, str]:

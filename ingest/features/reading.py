@@ -75,7 +75,8 @@ def inputs_ahead(
         reader_processes.cache_clear()
         raise AlignhouseError(
             "a process that reads stimuli died",
-            hint="did the machine run out of memory? run the same command again to continue",
+            hint="did the machine run out of memory? then run the same command again to continue; a script "
+            'of your own needs `if __name__ == "__main__":`, because new processes import it',
         ) from None
 
 

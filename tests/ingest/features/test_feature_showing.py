@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,15 +16,18 @@ from PIL import Image
 
 from alignhouse.ingest.features import devices
 from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.jobs import Extraction, extract, extraction_jobs
 from alignhouse.ingest.features.options import DEFAULTS, How
 from alignhouse.ingest.features.prefetch import made_ahead
 from alignhouse.ingest.features.reading import StimulusReader, inputs_ahead
 from alignhouse.ingest.features.recipe import NetworkRdms
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.showing import part_weights
-from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.build import Built, build
 from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.progress import Silent
 
 
 def test_what_is_made_ahead_comes_in_order_and_never_more_than_asked_for() -> None:
@@ -209,3 +213,22 @@ def test_frames_of_functions_cannot_be_sent_and_are_read_in_threads(tmp_path: Pa
     assert list(inputs_ahead(StimulusReader({}, None), [video, video], 1, options)) == [{}, {}]
     assert len(seen) == 2
     assert here not in seen
+
+
+def test_for_a_gpu_a_study_reads_in_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stimulus = Stimulus("a", "test", tmp_path / "a.png", "image")
+    shared = Extraction(tmp_path, [stimulus], {"a": "0" * 64}, "random", 0, "cuda", 1, 1)
+    network = catalog()["AlexNet"]
+    seen: dict[str, Any] = {}
+
+    def recorded(*arguments: object, **options: Any) -> list[NetworkRdms]:
+        seen.update(options)
+        return []
+
+    monkeypatch.setattr("alignhouse.ingest.features.extract.extract_rdms_together", recorded)
+    jobs = extraction_jobs(shared, network, [ExtractionSettings()], skip_bad=False)
+    assert list(extract(jobs, Silent(), network, shared, Built(torch.nn.Identity()))) == []
+    assert seen["reader_processes"]
+    reader = StimulusReader({}, pickle.loads(pickle.dumps(seen["read_frames"])))
+    with pytest.raises(BadInput, match=r"there is no file .*a\.png"):
+        reader((0, stimulus.path))
