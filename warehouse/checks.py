@@ -7,14 +7,14 @@ from pathlib import Path
 
 import duckdb
 
-from alignhouse.warehouse.files import inside, sha256_of
+from alignhouse.warehouse.files import inside
 from alignhouse.warehouse.progress import Progress
 from alignhouse.warehouse.reading import attach
-from alignhouse.warehouse.registration import INCOMING, columns_of_tables, show_rows
-from alignhouse.warehouse.schema import sql_files, statement
+from alignhouse.warehouse.registration import INCOMING, rows_of_file, show_rows
+from alignhouse.warehouse.schema import columns_of_tables, sql_files, statement
 from alignhouse.warehouse.store import SNAPSHOT, Warehouse
 from alignhouse.warehouse.summaries import stale_rows
-from alignhouse.warehouse.verified import content_hash
+from alignhouse.warehouse.verified import content_hash, hash_again
 
 MOST_ROWS = 20
 # Bounds memory: the rows of these files are compared at once.
@@ -60,7 +60,7 @@ def broken_artifacts(warehouse: Warehouse, progress: Progress) -> list[str]:
         file = warehouse.folder / path
         if not file.is_file():
             faults.append(f"artifact {path}: the file is missing")
-        elif sha256_of(file) != sha256:
+        elif hash_again(file) != sha256:
             faults.append(f"artifact {path}: the content has changed since it was registered")
         progress.job_done()
     return faults
@@ -99,7 +99,7 @@ def _unlike(
     # The names of tables are those of the schema: `columns_of_tables` knows them.
     if table not in columns_of_tables():
         return 0
-    show_rows(connection, INCOMING, [(artifact, file) for artifact, file, _ in files])
+    show_rows(connection, (rows_of_file(artifact, file) for artifact, file, _ in files))
     connection.execute(f'create or replace temp table in_files as from warehouse.main."{table}" limit 0')
     connection.execute(f"insert into in_files by name select * from {INCOMING}")
     connection.unregister(INCOMING)

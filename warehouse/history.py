@@ -39,20 +39,20 @@ def journal_in_step(folder: Path, connection: duckdb.DuckDBPyConnection) -> Jour
     except BrokenWarehouse:
         os.replace(folder / JOURNAL, folder / f"{JOURNAL}.damaged")
         journal = Journal(folder)
-    if not _has_history(connection) and journal.has_commits:
+    has_history = _has_history(connection)
+    if not has_history and journal.has_commits:
         raise BrokenWarehouse(
             f"warehouse {folder}",
             expected="a DuckDB file with what the journal says was registered",
             found="none",
             hint="make it again with `alignhouse rebuild`",
         )
-    if journal.standing > committed > 0 or not _has_history(connection):
-        if journal.standing > committed:
-            journal.void(range(committed + 1, journal.last + 1))
-    elif journal.standing < committed or committed == 0:
+    if has_history and (committed == 0 or journal.standing < committed):
         write_journal(folder, entries_from(connection))
         journal = Journal(folder)
         connection.execute(statement("journal_committed"), {"entry": journal.last})
+    elif journal.standing > committed:
+        journal.void(range(committed + 1, journal.last + 1))
     return journal
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,20 +11,14 @@ import duckdb
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
-from alignhouse.warehouse.files import check_folder_name, inside, move_into_place, set_aside
+from alignhouse.warehouse.files import check_folder_name, inside, set_aside
 from alignhouse.warehouse.history import entries_from, last_entry, now, repeat
 from alignhouse.warehouse.journal import Entry, entries_of, write_journal
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.schema import migrate
-from alignhouse.warehouse.store import (
-    REBUILT,
-    SNAPSHOT,
-    WORKING,
-    Writer,
-    finish_rebuild,
-)
+from alignhouse.warehouse.store import SNAPSHOT, WORKING, Writer, finish_rebuild, making_rebuilt
 from alignhouse.warehouse.summaries import bring_up_to_date
 from alignhouse.warehouse.verified import content_hash
 
@@ -200,16 +193,9 @@ def _fault(file: Path, sha256: str, other: str | None) -> str | None:
 
 
 def _make(folder: Path, entries: Sequence[Entry], loaded: Mapping[str, Artifact]) -> None:
-    """Make `working/rebuilt.duckdb`; it has this name only when it is complete."""
-    part = folder / REBUILT.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        with duckdb.connect(str(part / "new.duckdb")) as connection:
-            migrate(connection)
-            repeat(connection, entries, loaded)
-            bring_up_to_date(connection)
-            connection.execute("checkpoint")
-        move_into_place(part / "new.duckdb", folder / REBUILT)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    """Make `working/rebuilt.duckdb`."""
+    with making_rebuilt(folder) as path, duckdb.connect(str(path)) as connection:
+        migrate(connection)
+        repeat(connection, entries, loaded)
+        bring_up_to_date(connection)
+        connection.execute("checkpoint")

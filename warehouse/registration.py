@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.jobs import canonical
-from alignhouse.warehouse.schema import sql_files, statement
+from alignhouse.warehouse.schema import columns_of_tables, statement
 from alignhouse.warehouse.summaries import note_change
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # A view of the rows that are being registered, each with the name of its artifact.
 INCOMING = "incoming_rows"
@@ -37,9 +40,17 @@ def register_rows(
     for table, alike in _alike(written):
         slot = alike[0].slot
         _check_names(alike[0])
-        for together in [alike] if _are_apart(connection, alike, slot) else [[each] for each in alike]:
-            retired |= _put_rows(connection, table, slot, together)
-            retired -= {each.artifact for each in together}
+        rows = {each.artifact: rows_of_file(each.artifact, each.verified) for each in alike}
+        show_rows(connection, rows.values())
+        if len(rows) == 1 or _are_apart(connection, slot):
+            retired |= _put_rows(connection, table, slot)
+            retired -= rows.keys()
+        else:
+            for artifact, of_file in rows.items():
+                show_rows(connection, [of_file])
+                retired |= _put_rows(connection, table, slot)
+                retired.discard(artifact)
+        connection.unregister(INCOMING)
     # Insert all records in one statement, because each statement takes milliseconds.
     connection.execute(
         statement("register_artifacts"),
@@ -67,20 +78,24 @@ def register_rows(
     return bool(retired)
 
 
-def show_rows(connection: duckdb.DuckDBPyConnection, name: str, files: Iterable[tuple[str, Path]]) -> None:
-    """Make a view `name` of the rows of files, with a column `artifact`. files : artifact and file of each.
+def rows_of_file(artifact: str, path: Path) -> pa.Table:
+    """The rows of a file, with a column `artifact`.
 
-    Arrow reads the files: DuckDB would take `?`, `*` and `[` in the path of a warehouse for wildcards.
+    Arrow reads it: DuckDB would take `?`, `*` and `[` in the path of a warehouse for wildcards.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = []
-    for artifact, path in files:
-        with pq.ParquetFile(path) as file:
-            rows = file.read().replace_schema_metadata(None)
-        tables.append(rows.append_column("artifact", pa.repeat(artifact, len(rows))))
-    connection.register(name, pa.concat_tables(tables, promote_options="permissive"))
+    with pq.ParquetFile(path) as file:
+        rows = file.read().replace_schema_metadata(None)
+    return rows.append_column("artifact", pa.repeat(artifact, len(rows)))
+
+
+def show_rows(connection: duckdb.DuckDBPyConnection, rows: Iterable[pa.Table]) -> None:
+    """Make or replace the view `INCOMING` of some rows; files of two versions may have other types."""
+    import pyarrow as pa
+
+    connection.register(INCOMING, pa.concat_tables(list(rows), promote_options="permissive"))
 
 
 def _check_names(artifact: Artifact) -> None:
@@ -96,24 +111,8 @@ def _check_names(artifact: Artifact) -> None:
         )
 
 
-@cache
-def columns_of_tables() -> dict[str, frozenset[str]]:
-    """Table of `sql/schema` -> its columns."""
-    with duckdb.connect() as connection:
-        for text in sql_files("schema").values():
-            connection.execute(text)
-        rows = connection.execute("select table_name, column_name from duckdb_columns() where not internal")
-        found: dict[str, set[str]] = {}
-        for table, column in rows.fetchall():
-            found.setdefault(table, set()).add(column)
-    return {table: frozenset(columns) for table, columns in found.items()}
-
-
-def _are_apart(connection: duckdb.DuckDBPyConnection, alike: Sequence[Artifact], slot: Sequence[str]) -> bool:
-    """Whether no two artifacts share slot values; otherwise the later must replace the earlier."""
-    if len(alike) == 1:
-        return True
-    show_rows(connection, INCOMING, ((each.artifact, each.verified) for each in alike))
+def _are_apart(connection: duckdb.DuckDBPyConnection, slot: Sequence[str]) -> bool:
+    """Whether no two incoming artifacts share slot values; otherwise the later must replace the earlier."""
     columns = ", ".join(f'"{column}"' for column in slot)
     shared = connection.execute(
         f"select 1 from {INCOMING} group by {columns} having count(distinct artifact) > 1 limit 1"
@@ -121,12 +120,9 @@ def _are_apart(connection: duckdb.DuckDBPyConnection, alike: Sequence[Artifact],
     return not shared
 
 
-def _put_rows(
-    connection: duckdb.DuckDBPyConnection, table: str, slot: Sequence[str], alike: Sequence[Artifact]
-) -> set[str]:
-    """Insert the rows of artifacts into their table; returns the artifacts whose rows they replace."""
+def _put_rows(connection: duckdb.DuckDBPyConnection, table: str, slot: Sequence[str]) -> set[str]:
+    """Insert the incoming rows into their table; returns the artifacts whose rows they replace."""
     # Table and column names cannot be bound as parameters; `_check_names` has compared them with the schema.
-    show_rows(connection, INCOMING, ((each.artifact, each.verified) for each in alike))
     columns = ", ".join(f'"{column}"' for column in slot)
     same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in slot)
     replaced = connection.execute(
@@ -135,7 +131,6 @@ def _put_rows(
     ).fetchall()
     connection.execute(f'insert into "{table}" by name select * from {INCOMING}')
     note_change(connection, table, INCOMING)
-    connection.unregister(INCOMING)
     return {name for (name,) in replaced}
 
 

@@ -73,6 +73,26 @@ def table_names() -> frozenset[str]:
     return frozenset(re.findall(r"\bcreate table (\w+)", text))
 
 
+@contextmanager
+def empty_tables() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory with every table of the newest schema, without rows."""
+    with duckdb.connect() as connection:
+        for text in sql_files("schema").values():
+            connection.execute(text)
+        yield connection
+
+
+@cache
+def columns_of_tables() -> dict[str, frozenset[str]]:
+    """Table of `sql/schema` -> its columns."""
+    found: dict[str, set[str]] = {}
+    with empty_tables() as connection:
+        rows = connection.execute("select table_name, column_name from duckdb_columns() where not internal")
+        for table, column in rows.fetchall():
+            found.setdefault(table, set()).add(column)
+    return {table: frozenset(columns) for table, columns in found.items()}
+
+
 def views() -> dict[str, str]:
     """The definitions of all views, each after the views that it reads from."""
     return in_order_of_need(_views())

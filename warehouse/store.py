@@ -336,6 +336,22 @@ def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
 
 
+@contextmanager
+def making_rebuilt(folder: Path) -> Iterator[Path]:
+    """Yield the path of a new DuckDB file; on success it becomes `REBUILT`, which `finish_rebuild` uses.
+
+    It has that name only when it is complete.
+    """
+    part = folder / REBUILT.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part / "new.duckdb"
+        move_into_place(part / "new.duckdb", folder / REBUILT)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
 def finish_rebuild(folder: Path) -> None:
     """Put the file that a rebuild has made into its place, if there is one; for the holder of the lock.
 
@@ -350,13 +366,18 @@ def finish_rebuild(folder: Path) -> None:
     move_into_place(rebuilt, working)
 
 
+def unfinished_parts(folder: Path) -> Iterator[Path]:
+    """Files of killed processes that were about to replace another file; see `files.replacing`."""
+    for parent in (folder, folder / WORKING.parent):
+        yield from parent.glob(".*.part")
+
+
 def _remove_unfinished(folder: Path) -> None:
     """Remove what killed processes left unfinished; for the holder of the lock, so nobody is using it."""
     for left in (folder / artifacts.SCRATCH, folder / REBUILT.with_suffix(".part")):
         shutil.rmtree(left, ignore_errors=True)
-    for parent in (folder, folder / WORKING.parent):
-        for part in parent.glob(".*.part"):
-            part.unlink()
+    for part in list(unfinished_parts(folder)):
+        part.unlink()
 
 
 def discard(written: Iterable[Artifact]) -> None:

@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from alignhouse.warehouse.artifacts import hive
 from alignhouse.warehouse.columns import table as arrow_table
 from alignhouse.warehouse.jobs import Output
-from alignhouse.warehouse.schema import sql_files
+from alignhouse.warehouse.schema import empty_tables
 
 
 @cache
@@ -64,9 +63,7 @@ def _plain(values: Sequence[Any] | np.ndarray, kind: pa.DataType) -> Sequence[An
 @cache
 def _schemas() -> dict[str, pa.Schema]:
     """Every table of the newest schema, from an empty DuckDB in memory."""
-    with duckdb.connect() as connection:
-        for text in sql_files("schema").values():
-            connection.execute(text)
+    with empty_tables() as connection:
         names = connection.execute("select table_name from duckdb_tables()").fetchall()
         found = {}
         for (name,) in names:

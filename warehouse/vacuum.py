@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import duckdb
 
 from alignhouse.warehouse import artifacts
-from alignhouse.warehouse.files import DAMAGED_SUFFIX, inside, move_into_place
+from alignhouse.warehouse.files import DAMAGED_SUFFIX, inside
 from alignhouse.warehouse.history import now
 from alignhouse.warehouse.journal import entries_of
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.reading import open_snapshot
-from alignhouse.warehouse.registration import columns_of_tables
-from alignhouse.warehouse.schema import statement
-from alignhouse.warehouse.store import REBUILT, SNAPSHOT, WORKING, Warehouse, Writer
+from alignhouse.warehouse.schema import columns_of_tables, statement
+from alignhouse.warehouse.store import (
+    REBUILT,
+    SNAPSHOT,
+    WORKING,
+    Warehouse,
+    Writer,
+    making_rebuilt,
+    unfinished_parts,
+)
 
 # The DuckDB file is written again if more than this share of its blocks is free.
 MOST_FREE = 0.2
@@ -102,7 +109,8 @@ def to_vacuum(folder: Path, command: str) -> Vacuumed:
 
 def _temporary(folder: Path) -> dict[Path, int]:
     """Files that killed processes left unfinished, with their sizes."""
-    return {**_measured(_in_scratch(folder)), **_measured(_parts(folder))}
+    rebuilding = (folder / REBUILT.with_suffix(".part")).glob("*")
+    return _measured(chain(_in_scratch(folder), unfinished_parts(folder), rebuilding))
 
 
 def _found(
@@ -126,7 +134,7 @@ def _found(
             unregistered.append(path)
     replaced = _measured(folder / path for path in unneeded.values())
     orphans = _measured(unregistered)
-    damaged = _measured(_set_aside(folder))
+    damaged = _measured(_damaged(folder))
     size = sum(sum(each.values()) for each in (replaced, orphans, damaged, temporary))
     return unneeded, Vacuumed(list(replaced), list(orphans), list(damaged), list(temporary), left, size)
 
@@ -154,7 +162,7 @@ def _in_journal(folder: Path) -> set[str]:
     return paths
 
 
-def _measured(paths: Iterator[Path] | list[Path]) -> dict[Path, int]:
+def _measured(paths: Iterable[Path]) -> dict[Path, int]:
     """The files that exist, with their sizes in bytes."""
     return {path: path.lstat().st_size for path in paths if path.is_file() or path.is_symlink()}
 
@@ -165,18 +173,11 @@ def _in_scratch(folder: Path) -> Iterator[Path]:
         yield from (path for path in scratch.rglob("*") if not path.is_dir())
 
 
-def _set_aside(folder: Path) -> Iterator[Path]:
+def _damaged(folder: Path) -> Iterator[Path]:
     for each in artifacts.FOLDERS:
         for path in (folder / each).rglob(f"*.parquet{DAMAGED_SUFFIX}"):
             if inside(folder, path.relative_to(folder).as_posix()) is not None:
                 yield path
-
-
-def _parts(folder: Path) -> Iterator[Path]:
-    """Files of killed processes that were about to replace another file; see `files.replacing`."""
-    for each in (folder, folder / "working"):
-        yield from each.glob(".*.part")
-    yield from (folder / REBUILT.with_suffix(".part")).glob("*")
 
 
 def _compact(folder: Path, connection: duckdb.DuckDBPyConnection) -> bool:
@@ -185,18 +186,12 @@ def _compact(folder: Path, connection: duckdb.DuckDBPyConnection) -> bool:
     sizes = connection.execute("select total_blocks, free_blocks from pragma_database_size()").fetchall()
     if not any(free > MOST_FREE * total for total, free in sizes):
         return False
-    part = folder / REBUILT.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
+    with making_rebuilt(folder) as path:
         [(database,)] = connection.execute("select current_database()").fetchall()
-        quoted = str((part / "new.duckdb").absolute()).replace("'", "''")
+        quoted = str(path.absolute()).replace("'", "''")
         connection.execute(f"attach '{quoted}' as smaller (type duckdb)")
         try:
             connection.execute(f'copy from database "{database}" to smaller')
         finally:
             connection.execute("detach smaller")
-        move_into_place(part / "new.duckdb", folder / REBUILT)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return True

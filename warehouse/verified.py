@@ -35,8 +35,13 @@ def content_hash(file: Path) -> str:
     state = state_of(file)
     with _lock:
         known = _seen.get(file)
-    if known is not None and known[0] == state:
-        return known[1]
+    return known[1] if known is not None and known[0] == state else hash_again(file)
+
+
+def hash_again(file: Path) -> str:
+    """The sha256 of a file, read again whatever is remembered, and remembered for `content_hash`."""
+    file = file.absolute()
+    state = state_of(file)
     digest = sha256_of(file)
     with _lock:
         _seen[file] = state, digest

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from alignhouse.ingest.features.dealing import FrameCount
+
 
 class ExtractionSettings(BaseModel):
     """How features are read from a network and turned into RDMs; a protocol is one set of values."""
@@ -34,7 +36,7 @@ class ExtractionSettings(BaseModel):
         description="the layer's own output, or the content of its memory after the forward pass "
         "(in-place activations overwrite some outputs)",
     )
-    frame_count: Literal["repeat_last", "zero_pad_to_8"] = Field(
+    frame_count: FrameCount = Field(
         default="repeat_last",
         description="for networks that need a multiple of some number of frames: repeat the last frame up to "
         "the next multiple, or add zero frames (after normalisation) or cut frames to the nearest one; the "

@@ -14,7 +14,7 @@ from small_batches import batch_of
 from small_studies import lose_the_duckdb_files
 from small_studies import rows_of as tables
 
-from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse import Warehouse, store
 from alignhouse.warehouse import rebuild as rebuilding
 from alignhouse.warehouse.artifacts import files
 from alignhouse.warehouse.batches import Batch
@@ -172,7 +172,7 @@ def test_killed_at_any_step_the_old_snapshot_answers_and_a_repetition_finishes(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(rebuilding, at, killed)
+        patched.setattr(store if at == "move_into_place" else rebuilding, at, killed)
         with pytest.raises(Killed):
             rebuild(warehouse, "test")
     assert tables(warehouse) == before

@@ -11,7 +11,7 @@ from command_line import alignhouse
 from small_batches import batch_of, made
 from small_studies import FACTS, SLOT, contents, do, lose_the_duckdb_files, rows_of, study, subjects, vectors
 
-from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse import Warehouse, store
 from alignhouse.warehouse import vacuum as vacuuming
 from alignhouse.warehouse.artifacts import files
 from alignhouse.warehouse.errors import BadInput, WarehouseLocked
@@ -213,7 +213,7 @@ def test_killed_at_any_step_the_next_vacuum_finishes(
         elif at == "remove_artifacts":
             patch.setattr(vacuuming, "statement", lambda name: killed() if name == at else statement(name))
         else:
-            patch.setattr(vacuuming, at, killed)
+            patch.setattr(store, at, killed)
         with pytest.raises(Killed):
             vacuum(warehouse, "test")
     with Warehouse(warehouse) as opened:
