@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,6 +172,13 @@ def load(root: Path, path: Path) -> Artifact:
         slot=tuple(about["slot"]),
         root=root,
     )
+
+
+def from_row(root: Path, row: Sequence[Any]) -> Artifact:
+    """The record of an artifact. row : its columns of the table `artifact`, in the order of the record."""
+    settings, inputs, slot = (json.loads(row[place]) for place in (6, 7, 13))
+    values = (*row[:6], settings, inputs, *row[8:13], tuple(slot), root)
+    return Artifact(**{each.name: value for each, value in zip(fields(Artifact), values, strict=True)})
 
 
 def files(root: Path) -> Iterator[Path]:

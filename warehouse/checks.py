@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -23,18 +23,23 @@ FILES_AT_ONCE = 200
 
 def broken_rules(warehouse: Warehouse) -> list[str]:
     """One line for each row that breaks a rule of `sql/checks` (at most 20 per rule)."""
-    return _rows_of(warehouse, sql_files("checks"))
+    return _rows_of(warehouse.sql, sql_files("checks"))
+
+
+def rule_faults(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """As `broken_rules`, for a connection to a snapshot or to a writer's file."""
+    return _rows_of(connection.sql, sql_files("checks"))
 
 
 def remarks(warehouse: Warehouse) -> list[str]:
     """One line for each row of `sql/checks/remarks`: what a reader should know, though it is no fault."""
-    return _rows_of(warehouse, sql_files("checks", "remarks"))
+    return _rows_of(warehouse.sql, sql_files("checks", "remarks"))
 
 
-def _rows_of(warehouse: Warehouse, queries: Mapping[str, str]) -> list[str]:
+def _rows_of(ask: Callable[[str], duckdb.DuckDBPyRelation], queries: Mapping[str, str]) -> list[str]:
     lines = []
     for name, text in queries.items():
-        rows = warehouse.sql(text).pl()
+        rows = ask(text).pl()
         for row in rows.head(MOST_ROWS).iter_rows(named=True):
             lines.append(f"{name}: " + ", ".join(f"{key} = {value}" for key, value in row.items()))
         if len(rows) > MOST_ROWS:

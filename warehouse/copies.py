@@ -10,14 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
-from alignhouse.warehouse.files import check_folder_name, inside, move_into_place, sync
+from alignhouse.warehouse.files import (
+    check_folder_name,
+    inside,
+    move_into_place,
+    require_free_space,
+    sync,
+)
 from alignhouse.warehouse.history import last_entry
 from alignhouse.warehouse.journal import JOURNAL, entries_of, write_journal
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.rebuild import not_as_registered
-from alignhouse.warehouse.sizes import size_in_words
 from alignhouse.warehouse.store import SNAPSHOT, Warehouse
 
 CHUNK_BYTES = 4 * 2**20
@@ -101,11 +106,12 @@ def _copy_all(source: Path, part: Path, progress: Progress) -> _Listed:
         for path in [path for path, sha256 in copied.items() if still.get(path) != sha256]:
             (part / path).unlink()
             del copied[path]
-        _check_space(part, listed, copied)
+        needed = sum(size for path, (_, size) in listed.artifacts.items() if path not in copied)
+        require_free_space(part.parent, needed, "for the copy", "free some, or copy to another disk")
         faults = _copy_artifacts(source, part, listed, copied, progress)
         if not faults:
             return listed
-        if _state(source / SNAPSHOT) == listed.state:
+        if snapshot_state(source) == listed.state:
             raise not_as_registered(
                 f"warehouse {source} was not copied",
                 faults,
@@ -119,13 +125,23 @@ def _copy_all(source: Path, part: Path, progress: Progress) -> _Listed:
     )
 
 
+def snapshot_state(folder: Path) -> tuple[int, ...]:
+    """Which version of its snapshot a warehouse has now."""
+    return _state_of((folder / SNAPSHOT).stat())
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise BrokenWarehouse if the snapshot or the journal of a warehouse is a link."""
+    for name in (SNAPSHOT, JOURNAL):
+        if (folder / name).is_symlink():
+            raise BrokenWarehouse(
+                f"{folder / name} was not copied", found="a link", hint="move its target there"
+            )
+
+
 def _copy_snapshot(source: Path, part: Path) -> _Listed:
     """Copy the published snapshot, and the journal up to its last commit."""
-    for name in (SNAPSHOT, JOURNAL):
-        if (source / name).is_symlink():
-            raise BrokenWarehouse(
-                f"{source / name} was not copied", found="a link", hint="move its target there"
-            )
+    refuse_links(source)
     with (source / SNAPSHOT).open("rb") as old, (part / SNAPSHOT).open("wb") as new:
         # A writer publishes by renaming, so the open file stays one version.
         state = _state_of(os.fstat(old.fileno()))
@@ -150,7 +166,7 @@ def _copy_artifacts(
         if path in copied:
             continue
         progress.job(path)
-        fault = _copy_artifact(source, part, path, sha256, progress)
+        fault = copy_artifact(source, path, sha256, part / path, progress)
         if fault is None:
             copied[path] = sha256
         else:
@@ -159,14 +175,16 @@ def _copy_artifacts(
     return faults
 
 
-def _copy_artifact(source: Path, part: Path, path: str, sha256: str, progress: Progress) -> str | None:
-    """Copy one file and sync it; if its content is not the registered one, return what is wrong."""
+def copy_artifact(source: Path, path: str, sha256: str, target: Path, progress: Progress) -> str | None:
+    """Copy a file of the warehouse `source` to `target`, and sync it.
+
+    If its content is not the registered one, nothing is left at `target`, and what is wrong is returned.
+    """
     file = inside(source, path)
     if file is None or file.is_symlink():
         return "it lies behind a link or outside of the warehouse"
     if not file.is_file():
         return "the file is missing"
-    target = part / path
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     try:
@@ -185,21 +203,6 @@ def _copy_artifact(source: Path, part: Path, path: str, sha256: str, progress: P
     os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
     sync(target)
     return None
-
-
-def _check_space(part: Path, listed: _Listed, copied: Mapping[str, str]) -> None:
-    needed = sum(size for path, (_, size) in listed.artifacts.items() if path not in copied)
-    free = shutil.disk_usage(part).free
-    if needed > free:
-        raise BadInput(
-            f"not enough space in {part.parent}",
-            expected=size_in_words(needed),
-            found=f"{size_in_words(free)} free",
-        )
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    return _state_of(path.stat())
 
 
 def _state_of(about: os.stat_result) -> tuple[int, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 from alignhouse.warehouse.faults import faults_at
+from alignhouse.warehouse.sizes import size_in_words
 
 DAMAGED_SUFFIX = ".damaged"
 _NOT_FOR_DUCKDB = ("?", "\\")
@@ -30,6 +32,29 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file's content, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_free_space(folder: Path, needed: int, purpose: str, hint: str) -> None:
+    """Raise BadInput if the disk of a folder has less free space than the bytes `needed`.
+
+    Parameters
+    ----------
+    folder : may be missing; then its nearest existing parent counts.
+    purpose : what the space is for ("to copy 4 files"). hint : what to do without it.
+    """
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    free = shutil.disk_usage(existing).free
+    if needed <= free:
+        return
+    expected, found = size_in_words(needed), size_in_words(free)
+    if expected == found:
+        expected, found = f"{needed:,} bytes", f"{free:,} bytes"
+    raise BadInput(
+        f"too little space on the disk of {folder} {purpose}",
+        expected=f"{expected} free",
+        found=found,
+        hint=hint,
+    )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -91,18 +91,23 @@ def repeat(
     """
     for entry in entries:
         with transaction(connection):
-            if "began" in entry:
-                connection.execute(statement("begin_run"), entry["began"])
-            elif "ended" in entry:
-                connection.execute(statement("end_run"), entry["ended"])
-            elif "removed" in entry:
-                names = [name for name, _ in entry["removed"]]
-                connection.execute(statement("remove_artifacts"), {"artifact": names})
-            else:
-                written = [loaded[path] for _, path, _ in entry["registered"] if path in loaded]
-                if written:
-                    register_rows(connection, written, entry["run"], entry["at"])
+            apply_entry(connection, entry, loaded)
             connection.execute(statement("journal_committed"), {"entry": entry["n"]})
+
+
+def apply_entry(connection: duckdb.DuckDBPyConnection, entry: Entry, loaded: Mapping[str, Artifact]) -> None:
+    """Make the changes of one entry; call it inside a transaction. loaded : see `repeat`."""
+    if "began" in entry:
+        connection.execute(statement("begin_run"), entry["began"])
+    elif "ended" in entry:
+        connection.execute(statement("end_run"), entry["ended"])
+    elif "removed" in entry:
+        names = [name for name, _ in entry["removed"]]
+        connection.execute(statement("remove_artifacts"), {"artifact": names})
+    else:
+        written = [loaded[path] for _, path, _ in entry["registered"] if path in loaded]
+        if written:
+            register_rows(connection, written, entry["run"], entry["at"])
 
 
 def _has_history(connection: duckdb.DuckDBPyConnection) -> bool:

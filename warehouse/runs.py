@@ -229,15 +229,18 @@ class Run:
         self.writer.publish()
 
     def _begin(self) -> int:
-        return self.writer.begin_run(
-            {
-                "command": self.command,
-                "study": canonical(dict(self.study)),
-                "version": importlib.metadata.version("alignhouse"),
-                "python": platform.python_version(),
-                "host": socket.gethostname(),
-            }
-        )
+        return self.writer.begin_run(run_facts(self.command, self.study))
+
+
+def run_facts(command: str, study: Mapping[str, Any]) -> dict[str, str]:
+    """The columns of the table `run` that are known when a run begins."""
+    return {
+        "command": command,
+        "study": canonical(dict(study)),
+        "version": importlib.metadata.version("alignhouse"),
+        "python": platform.python_version(),
+        "host": socket.gethostname(),
+    }
 
 
 def _pieces(batches: Iterable[Batch], missing: Collection[str]) -> Iterator[Batch]:

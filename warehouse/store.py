@@ -7,8 +7,6 @@ snapshot that it opened, the next reader opens the newer one, and nobody waits.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import shutil
 import subprocess
@@ -221,11 +219,8 @@ class Writer:
 
     def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
         """The artifacts that a statement of `sql/statements` selects, without those whose file is missing."""
-        columns = [each.name for each in dataclasses.fields(Artifact) if each.name != "root"]
         rows = self.connection.execute(statement(query), parameters).fetchall()
-        found = [
-            Artifact(**dict(zip(columns, _from_json(row), strict=True)), root=self.folder) for row in rows
-        ]
+        found = [artifacts.from_row(self.folder, row) for row in rows]
         return [each for each in found if self._is_there(each)]
 
     def made_from(self, path: str) -> list[tuple[str, int]]:
@@ -267,16 +262,19 @@ class Writer:
             self.connection.execute(statement("end_run"), ended)
 
     @contextmanager
-    def committing(self, entry: Entry) -> Iterator[None]:
-        """Append an entry to the journal, then commit the changes of the block in one transaction."""
+    def committing(self, *entries: Entry) -> Iterator[None]:
+        """Append entries to the journal, then commit the changes of the block in one transaction."""
         self.mark_changed()
-        number = self._journal.append(entry)
+        numbers: list[int] = []
         try:
+            for entry in entries:
+                numbers.append(self._journal.append(entry))
             with transaction(self.connection):
                 yield
-                self.connection.execute(statement("journal_committed"), {"entry": number})
+                self.connection.execute(statement("journal_committed"), {"entry": numbers[-1]})
         except BaseException:
-            self._journal.void([number])
+            if numbers:
+                self._journal.void(numbers)
             raise
         self._has_committed = True
 
@@ -331,11 +329,6 @@ def _copy_in_a_process(source: Path, target: Path) -> None:
         raise RuntimeError(f"the copy of {source} failed: {copied.stderr or copied.returncode}")
 
 
-def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A row of the table `artifact`, with settings, inputs and slot converted from JSON."""
-    return (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
-
-
 @contextmanager
 def making_rebuilt(folder: Path) -> Iterator[Path]:
     """Yield the path of a new DuckDB file; on success it becomes `REBUILT`, which `finish_rebuild` uses.
@@ -350,6 +343,11 @@ def making_rebuilt(folder: Path) -> Iterator[Path]:
         move_into_place(part / "new.duckdb", folder / REBUILT)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def newest_file(folder: Path) -> Path:
+    """The DuckDB file with which the next writer will begin; relative to the warehouse."""
+    return next(path for path in (REBUILT, WORKING, Path(SNAPSHOT)) if (folder / path).exists())
 
 
 def finish_rebuild(folder: Path) -> None:

@@ -19,11 +19,10 @@ from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.schema import columns_of_tables, statement
 from alignhouse.warehouse.store import (
     REBUILT,
-    SNAPSHOT,
-    WORKING,
     Warehouse,
     Writer,
     making_rebuilt,
+    newest_file,
     unfinished_parts,
 )
 
@@ -101,10 +100,8 @@ def to_vacuum(folder: Path, command: str) -> Vacuumed:
     """
     with Warehouse(folder):
         pass
-    with writing(folder, command):
-        written = next(path for path in (REBUILT, WORKING, SNAPSHOT) if (folder / path).exists())
-        with open_snapshot(folder / written) as connection:
-            return _found(folder, connection, _temporary(folder))[1]
+    with writing(folder, command), open_snapshot(folder / newest_file(folder)) as connection:
+        return _found(folder, connection, _temporary(folder))[1]
 
 
 def _temporary(folder: Path) -> dict[Path, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from alignhouse.ingest.downloads.threads import Link, each_in_threads
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.lock import only_one
-from alignhouse.warehouse.sizes import size_in_words
 
 LEDGER = ".alignhouse-verified.json"
 LOCK = ".alignhouse-fetch.lock"
@@ -124,21 +122,6 @@ def refuse_outside(file: RemoteFile, to: Path) -> None:
     folder = (to / file.path).parent.resolve()
     if not folder.is_relative_to(to.resolve()):
         raise BadInput(f"folder of {file.path}", expected=f"a folder in {to}", found=f"a link to {folder}")
-
-
-def refuse_too_little_disk(needed: int, folder: Path, what: str, hint: str) -> None:
-    """Raise BadInput if the disk of a folder has less free room than the bytes `needed`.
-
-    what, hint : for the error.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise BadInput(
-            f"too little room on the disk {what}",
-            expected=f"{size_in_words(needed)} free",
-            found=size_in_words(free),
-            hint=hint,
-        )
 
 
 def _look(file: RemoteFile, path: Path, ledger: Hashes, link: Link) -> _Looked:

@@ -13,7 +13,6 @@ from alignhouse.ingest.downloads.destination import (
     ledger_of,
     look,
     refuse_outside,
-    refuse_too_little_disk,
 )
 from alignhouse.ingest.downloads.http import Broken, Unreachable, size_on_server
 from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch, failure_in_words, is_disk_full
@@ -23,6 +22,7 @@ from alignhouse.ingest.downloads.remote_file import RemoteFile, refuse_plain_htt
 from alignhouse.ingest.downloads.threads import Link, each_in_threads
 from alignhouse.ingest.downloads.transfer import Came, Dropped, Said, Verified, download
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import require_free_space
 from alignhouse.warehouse.hashes import Hashes
 
 _BETWEEN_SAVES = 1.0  # seconds; files whose hashes a kill loses are only read again, not downloaded
@@ -120,10 +120,10 @@ class _Fetch:
         self._silent_hosts.clear()  # a download is retried, the request for a size is not
         self._hosts = {file.host for file in plan.left}
         bytes_left = self._bytes_left(plan)
-        refuse_too_little_disk(
-            bytes_left,
+        require_free_space(
             self._to,
-            f"of {self._to}",
+            bytes_left,
+            f"for {len(plan.left)} files",
             "make room, download less, or download to another disk",
         )
         self._progress.begin(bytes_left, len(plan.left))

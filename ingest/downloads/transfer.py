@@ -8,13 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from alignhouse.ingest.downloads.destination import refuse_too_little_disk
 from alignhouse.ingest.downloads.http import Answer, Broken, PastTheEnd, Unreachable, get
 from alignhouse.ingest.downloads.part import Part, part_of, remove_part, version_file
 from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.ingest.downloads.threads import Link
 from alignhouse.warehouse.errors import BadInput
-from alignhouse.warehouse.files import move_into_place
+from alignhouse.warehouse.files import move_into_place, require_free_space
 from alignhouse.warehouse.sizes import size_in_words
 
 _DOWNLOADS = 2  # of one file; if the second has a wrong hash too, the server's copy is wrong
@@ -134,9 +133,9 @@ class _Transfer:
                 return
             total = self._total(answer.version.n_bytes)
             if total is not None:
-                refuse_too_little_disk(
-                    total - self._part.size,
+                require_free_space(
                     self._final.parent,
+                    total - self._part.size,
                     f"for {self._file.name}",
                     "make room on the disk",
                 )

@@ -37,14 +37,14 @@ def target(tmp_path: Path) -> Path:
 
 def instead_of_the_second(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
     """Call `happens` once, before the second artifact is copied."""
-    copying, calls = copies._copy_artifact, iter(range(1_000))
+    copying, calls = copies.copy_artifact, iter(range(1_000))
 
     def patched(*arguments: Any) -> str | None:
         if next(calls) == 1:
             happens()
         return copying(*arguments)
 
-    monkeypatch.setattr(copies, "_copy_artifact", patched)
+    monkeypatch.setattr(copies, "copy_artifact", patched)
 
 
 def is_whole(folder: Path) -> bool:
@@ -193,7 +193,7 @@ def test_too_small_a_disk_is_refused_before_artifacts_are_copied(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1, 1, 10))
-    with pytest.raises(BadInput, match=r"not enough space .* found 10 bytes free"):
+    with pytest.raises(BadInput, match=r"too little space .* for the copy: .* found 10 bytes"):
         copy_warehouse(warehouse, target, "test")
     assert os.listdir(target.parent) == ["w"]
 
@@ -212,7 +212,7 @@ def test_a_disk_error_in_the_middle_leaves_nothing(
     assert contents(warehouse) == before
 
 
-@pytest.mark.parametrize("at", ["_copy_artifact", "move_into_place"])
+@pytest.mark.parametrize("at", ["copy_artifact", "move_into_place"])
 def test_a_killed_copy_leaves_nothing_at_its_place_and_can_be_repeated(
     warehouse: Path, target: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
-import shutil
 import stat
 import struct
 import sys
@@ -22,7 +21,7 @@ from typing import Any
 
 from alignhouse.ingest.datasets.bmd.videos import missing_videos, split_of_video, videos_of_split
 from alignhouse.warehouse.errors import BadInput
-from alignhouse.warehouse.files import replacing
+from alignhouse.warehouse.files import replacing, require_free_space
 from alignhouse.warehouse.progress import Progress, Silent
 
 _H264_MEMBER = re.compile(r"(?:.*/)?(mp4_h264)/([0-9]{4})\.mp4", re.DOTALL)
@@ -78,7 +77,12 @@ def unpack_stimuli(
         if not password and any(member.flag_bits & _ENCRYPTED for member in todo.values()):
             raise _no_password(zip_path)
         _refuse_bombs(zip_path, sum(member.file_size for member in members.values()))
-        _refuse_too_little_space(to, sum(member.file_size for member in todo.values()))
+        require_free_space(
+            to,
+            sum(member.file_size for member in todo.values()),
+            "for the videos",
+            "free some, or unpack elsewhere",
+        )
         progress.stage("Unpacking videos", len(todo), len(members) - len(todo))
         for place, member in todo.items():
             progress.job(place.name)
@@ -267,18 +271,6 @@ def _refuse_bombs(path: Path, declared: int) -> None:
             expected=f"at most {allowed:,} bytes from {size:,}",
             found=f"{declared:,}",
             hint="is this the zip of the stimulus set?",
-        )
-
-
-def _refuse_too_little_space(to: Path, needed: int) -> None:
-    existing = next(folder for folder in (to, *to.absolute().parents) if folder.is_dir())
-    free = shutil.disk_usage(existing).free
-    if needed > free:
-        raise BadInput(
-            f"too little space to unpack the videos into {to}",
-            expected=f"{needed:,} bytes free",
-            found=f"{free:,}",
-            hint="free some, or unpack elsewhere",
         )
 
 

@@ -169,7 +169,7 @@ def test_too_little_disk_is_reported_before_any_download(server, tmp_path, monke
     leave_part(tmp_path, A, contents[A][:1_000_000], etag=server.etag(A))
     files, usage = server.listed(contents, known=known), namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 4_000_009))
-    with pytest.raises(BadInput, match="too little room.*expected 4.0 MB free, found 4.0 MB"):
+    with pytest.raises(BadInput, match="too little space.*expected 4,000,010 bytes free, found 4,000,009"):
         fetch(files, tmp_path)
     assert server.gets() == []
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 4_000_010))
@@ -179,7 +179,7 @@ def test_too_little_disk_is_reported_before_any_download(server, tmp_path, monke
 def test_too_little_disk_is_reported_when_the_size_is_known_only_late(server, tmp_path, monkeypatch):
     server.headless = True
     monkeypatch.setattr("shutil.disk_usage", lambda path: namedtuple("usage", "free")(200_000))
-    with pytest.raises(IncompleteFetch, match=r"too little room"):
+    with pytest.raises(IncompleteFetch, match=r"too little space"):
         fetch(server.listed(server.offer(a=300_000), known=False), tmp_path)
     assert_holds(tmp_path, {})
 

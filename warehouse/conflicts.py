@@ -1,0 +1,118 @@
+"""What two warehouses contradict each other in, in words: which rows or files, and what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.contents import OF_ONE_NETWORK, Contents
+
+MOST_VALUES = 3
+MOST_CHARACTERS = 40
+# A sha256 is shown by its first digits.
+HASH_LENGTH, HASH_DIGITS = 64, 8
+_NAMING = ("protocol", "dataset", "version", "split", "model", "subject", "part", "roi")
+_NOTHING = object()
+
+# Which warehouse an artifact is in, and its record.
+Side = tuple[Contents, Artifact]
+
+
+def of_rows(
+    tables: Iterable[str], columns: Sequence[str], values: Iterable[Sequence[object]], here: Side, there: Side
+) -> str:
+    """Both show rows with the same values in some columns, from different artifacts."""
+    return _line(f"{', '.join(tables)} of {_named(columns, values)}", here, there)
+
+
+def of_analyses(method: str, scope: Mapping[str, object], here: Side, there: Side) -> str:
+    """Networks of one scope were analysed in different ways."""
+    what = f"{method} of {_named(list(scope), [list(scope.values())])}, networks analysed in another way"
+    return _line(what, here, there, OF_ONE_NETWORK)
+
+
+def of_content(here: Side, there: Side) -> str:
+    """The same job made another file."""
+    one, other = here[1], there[1]
+    named = {name: one.settings[name] for name in _NAMING if isinstance(one.settings.get(name), str)}
+    of = f" of {_named(list(named), [list(named.values())])}" if named else ""
+    kind = one.table or one.method
+    if one.path != other.path:
+        return f"{kind}{of}: {one.path} in {_place(here)}, {other.path} in {_place(there)}"
+    return (
+        f"{kind}{of}, {one.path}: the same job made another file, "
+        f"sha256 {_value(one.sha256)} in {_place(here)}, {_value(other.sha256)} in {_place(there)}"
+    )
+
+
+def _line(what: str, here: Side, there: Side, ignored: Collection[str] = ()) -> str:
+    differences = list(_differences(here[1], there[1], ignored))
+    some = differences[:MOST_VALUES]
+    ours = ", ".join(f"{name} = {one}" for name, one, _ in some)
+    theirs = ", ".join(f"{name} = {other}" for name, _, other in some)
+    more = f"; {len(differences) - len(some)} more differences" if len(differences) > len(some) else ""
+    return f"{what}: {ours} in {_place(here)}, {theirs} in {_place(there)}{more}"
+
+
+def _place(side: Side) -> str:
+    contents, artifact = side
+    run = contents.runs[artifact.artifact]
+    return f"{contents.folder} (run {run}, {contents.commands.get(run, 'unknown')})"
+
+
+def _named(columns: Sequence[str], values: Iterable[Sequence[object]]) -> str:
+    """Columns with their values: "model AlexNet, roi EBA, V1 and 4 more"."""
+    words = []
+    for name, of_column in zip(columns, zip(*values, strict=True), strict=True):
+        distinct = sorted({str(each) for each in of_column})
+        more = f" and {len(distinct) - MOST_VALUES} more" if len(distinct) > MOST_VALUES else ""
+        words.append(f"{name} {', '.join(distinct[:MOST_VALUES])}{more}")
+    return ", ".join(words)
+
+
+def _differences(one: Artifact, other: Artifact, ignored: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    """What differs between the jobs of two artifacts: its name, and both values."""
+    ours, theirs = (
+        {
+            "method": each.method,
+            "method version": each.version,
+            **dict(_flat(each.settings, "", ignored)),
+            **{f"input {name}": value for name, value in each.inputs.items() if name not in ignored},
+        }
+        for each in (one, other)
+    )
+    for name in [*ours, *(name for name in theirs if name not in ours)]:
+        mine, yours = ours.get(name, _NOTHING), theirs.get(name, _NOTHING)
+        if mine != yours:
+            yield name, *_values(mine, yours)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str, ignored: Collection[str]) -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if name in ignored:
+            continue
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{name}.", ())
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _values(one: object, other: object) -> tuple[str, str]:
+    """Two different values as short texts that differ too."""
+    texts = str(one), str(other)
+    pairs = enumerate(zip(*texts, strict=False))
+    same = next((place for place, (mine, yours) in pairs if mine != yours), min(map(len, texts)))
+    # Some characters before the first difference show its place.
+    start = max(0, same - MOST_CHARACTERS // 4) if same > MOST_CHARACTERS // 2 else 0
+    return _value(one, start), _value(other, start)
+
+
+def _value(value: object, start: int = 0) -> str:
+    if value is _NOTHING:
+        return "nothing"
+    text = str(value)
+    if len(text) == HASH_LENGTH and text.isalnum():
+        return text[:HASH_DIGITS]
+    cut = text[start : start + MOST_CHARACTERS]
+    return f"{'...' if start else ''}{cut}{'...' if start + len(cut) < len(text) else ''}"

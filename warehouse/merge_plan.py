@@ -1,0 +1,197 @@
+"""Decides what a merge adds to a warehouse, and whether the warehouses contradict each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from alignhouse.warehouse import conflicts
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.contents import ANALYSIS, Claims, Contents, Scope, Slot
+from alignhouse.warehouse.schema import columns_of_tables
+
+
+@dataclass
+class MergePlan:
+    """What a merge adds.
+
+    Attributes
+    ----------
+    new : artifacts to copy; `root` is their warehouse. in_order : all artifacts to register, in order. Some
+    are in the target already, and are registered again after what must not replace them.
+    rows : table -> artifact -> number of rows that tables show after the merge.
+    hidden : new artifacts whose rows are not shown, because the target's own are.
+    left_out : artifacts that are not added. conflicts : what keeps the warehouses from being merged.
+    """
+
+    new: list[Artifact] = field(default_factory=list)
+    in_order: list[Artifact] = field(default_factory=list)
+    rows: dict[str, dict[str, int]] = field(default_factory=dict)
+    hidden: list[Artifact] = field(default_factory=list)
+    left_out: list[Artifact] = field(default_factory=list)
+    conflicts: list[str] = field(default_factory=list)
+
+
+def plan_merge(target: Contents, sources: Sequence[Contents]) -> MergePlan:
+    """What to add to `target` so that it holds and shows all of `sources`.
+
+    Rows conflict if two warehouses show different artifacts with the same values in the columns of a slot, or
+    of a name in a data set; or if networks of one protocol, data set and split were analysed in other ways.
+    Comparisons of networks (see `Contents.comparisons`) are no conflict if they compare other networks. All
+    that are shown of one protocol, data set and split compare the same networks: those of the target stay.
+    Those of a source are kept without being shown where the target has the same kind, and left out elsewhere.
+    """
+    planner = _Planner(target, sources)
+    for source in sources:
+        planner.add(source)
+    return planner.plan
+
+
+class _Planner:
+    """The plan so far, and what the target would hold and show with it."""
+
+    def __init__(self, target: Contents, sources: Sequence[Contents]) -> None:
+        self.plan = MergePlan(rows={table: dict(of_table) for table, of_table in target.rows.items()})
+        # Name of an artifact -> where it is, for all that the target will have.
+        self.have = dict.fromkeys(target.every, target)
+        self.earlier = [target]
+        self.networks: dict[Scope, set[object]] = {}
+        # The sets of networks that shown comparisons compare.
+        self.compared: dict[Scope, set[frozenset[str]]] = {}
+        self._note(target, target.every.keys())
+        self.slots = _slots([target, *sources])
+        self.shown = {key: target.claims(*key) for key in self._keys()}
+
+    def add(self, source: Contents) -> None:
+        """Plan to add one more warehouse."""
+        new = [each for name, each in source.kept.items() if name not in self.have]
+        claims = {key: source.claims(*key) for key in self._keys()}
+        incomparable = {name for name in source.comparisons if not self._is_comparable(source, name)}
+        self._refuse_other_content(source)
+        self._refuse_rows(source, claims, incomparable)
+        self._refuse_other_analyses(source)
+        hidden, left_out, again = self._set_apart(new, claims, incomparable)
+        left_jobs = {each.job for each in left_out}
+        left_out = [each for each in new if each.job in left_jobs]
+        hidden = [each for each in hidden if each.job not in left_jobs]
+        apart = {each.artifact for each in (*hidden, *left_out)}
+        added = [each for each in new if each.artifact not in apart]
+        replayed = {each.table for each in added if each.table and not source.current[each.artifact]}
+        added_names = {each.artifact for each in added}
+        self.plan.in_order += [
+            *(
+                each
+                for name, each in source.kept.items()
+                if name in added_names or (each.table in replayed and name not in apart | incomparable)
+            ),
+            *hidden,
+            *again,
+        ]
+        self.plan.new += [*added, *hidden]
+        self.plan.hidden += hidden
+        self.plan.left_out += left_out
+        for table, of_table in source.rows.items():
+            self.plan.rows[table] |= {name: count for name, count in of_table.items() if name in added_names}
+        for key, of_source in claims.items():
+            for value, names in of_source.items():
+                if names & added_names:
+                    self.shown[key].setdefault(value, set()).update(names & added_names)
+        self.have |= dict.fromkeys(added_names | {each.artifact for each in hidden}, source)
+        self._note(source, added_names)
+        self.earlier.append(source)
+
+    def _note(self, contents: Contents, added: Collection[str]) -> None:
+        """Note the networks of a warehouse, and which of them its comparisons among `added` compare."""
+        for scope, names in contents.networks.items():
+            self.networks.setdefault(scope, set()).update(names)
+        for name, scope in contents.comparisons.items():
+            if name in added:
+                self.compared.setdefault(scope, set()).add(frozenset(contents.every[name].inputs))
+
+    def _keys(self) -> list[tuple[str, Slot]]:
+        return [(table, slot) for table, slots in sorted(self.slots.items()) for slot in sorted(slots)]
+
+    def _is_comparable(self, source: Contents, name: str) -> bool:
+        """Whether a comparison may be shown beside those of the target, or has all of its networks."""
+        scope, networks = source.comparisons[name], frozenset(source.every[name].inputs)
+        if scope in self.compared:
+            return self.compared[scope] == {networks}
+        return networks >= self.networks.get(scope, set())
+
+    def _refuse_other_content(self, source: Contents) -> None:
+        for name, each in source.kept.items():
+            if (holder := self.have.get(name)) is not None:
+                other = holder.every[name]
+                if (other.path, other.sha256) != (each.path, each.sha256):
+                    self.plan.conflicts.append(conflicts.of_content((holder, other), (source, each)))
+
+    def _refuse_rows(
+        self, source: Contents, claims: Mapping[tuple[str, Slot], Claims], incomparable: set[str]
+    ) -> None:
+        """Name the rows of which both show others, one conflict for each pair of jobs."""
+        found: dict[tuple[str, str], dict[tuple[str, Slot], set[tuple[object, ...]]]] = {}
+        sides: dict[tuple[str, str], tuple[conflicts.Side, conflicts.Side]] = {}
+        for key, of_source in claims.items():
+            for value, names in of_source.items():
+                mine = self.shown[key].get(value, set())
+                theirs = (names - mine - incomparable) & source.kept.keys()
+                for one in sorted(mine - names) if theirs else ():
+                    if one not in self.have:
+                        continue  # Rows without an artifact: a rule of sql/checks names them.
+                    holder = self.have[one]
+                    other = source.kept[min(theirs)]
+                    jobs = holder.every[one].job, other.job
+                    sides.setdefault(jobs, ((holder, holder.every[one]), (source, other)))
+                    found.setdefault(jobs, {}).setdefault(key, set()).add(value)
+        # In the order of registration: inputs come before what was made from them.
+        place = {each.job: number for number, each in enumerate(source.kept.values())}
+        for jobs in sorted(found, key=lambda each: (place[each[1]], each)):
+            (_, slot), values = next(iter(found[jobs].items()))
+            tables = sorted({table for table, _ in found[jobs]})
+            here, there = sides[jobs]
+            self.plan.conflicts.append(conflicts.of_rows(tables, slot, sorted(values, key=repr), here, there))
+
+    def _refuse_other_analyses(self, source: Contents) -> None:
+        for (method, *scope), ways in source.analyses.items():
+            for each in self.earlier:
+                known = each.analyses.get((method, *scope), {})
+                for way in ways.keys() - known.keys() if known else ():
+                    here, there = next(iter(known.values())), ways[way]
+                    if here.settings.get("model") != there.settings.get("model"):
+                        named = dict(zip(ANALYSIS, scope, strict=True))
+                        self.plan.conflicts.append(
+                            conflicts.of_analyses(str(method), named, (each, here), (source, there))
+                        )
+
+    def _set_apart(
+        self, new: Iterable[Artifact], claims: Mapping[tuple[str, Slot], Claims], incomparable: set[str]
+    ) -> tuple[list[Artifact], list[Artifact], list[Artifact]]:
+        """New comparisons to keep without showing them, those to leave out, and what to register again."""
+        hidden, left_out, again = [], [], dict[str, Artifact]()
+        for each in new:
+            if each.artifact not in incomparable or each.table is None:
+                continue
+            key = (each.table, each.slot)
+            values = [value for value, names in claims[key].items() if each.artifact in names]
+            covering = [self.shown[key].get(value, set()) for value in values]
+            names = sorted({name for of_value in covering for name in of_value})
+            # Others would bring back rows that were replaced.
+            if all(covering) and all(self.have[name].current[name] for name in names):
+                hidden.append(each)
+                again |= {name: self.have[name].every[name] for name in names}
+            else:
+                left_out.append(each)
+        return hidden, left_out, list(again.values())
+
+
+def _slots(warehouses: Iterable[Contents]) -> dict[str, set[Slot]]:
+    """Table -> the columns in which no two warehouses may show different artifacts."""
+    found: dict[str, set[Slot]] = {}
+    for each in warehouses:
+        for table, slots in each.slots().items():
+            found.setdefault(table, set()).update(slots)
+    for table, slots in found.items():
+        # Two splits of a data set have different slots, but the name of a stimulus occurs once in both.
+        if {"dataset", table} <= columns_of_tables()[table]:
+            slots.add(tuple(dict.fromkeys(("dataset", table))))
+    return found

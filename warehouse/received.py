@@ -1,0 +1,80 @@
+"""Opens another warehouse to add its artifacts to one's own; its records may come from a stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alignhouse.warehouse.artifacts import FOLDERS, NAME_DIGITS, Artifact
+from alignhouse.warehouse.contents import Contents
+from alignhouse.warehouse.copies import refuse_links
+from alignhouse.warehouse.errors import BrokenWarehouse
+from alignhouse.warehouse.files import inside
+from alignhouse.warehouse.history import last_entry
+from alignhouse.warehouse.jobs import Job
+from alignhouse.warehouse.journal import entries_of
+from alignhouse.warehouse.rebuild import not_as_registered
+from alignhouse.warehouse.schema import columns_of_tables
+from alignhouse.warehouse.store import Warehouse
+
+
+@contextmanager
+def open_source(folder: Path) -> Iterator[Contents]:
+    """What the published snapshot of a warehouse holds, with every record verified as far as it can be.
+
+    Raises
+    ------
+    BrokenWarehouse : a newer version wrote it, its snapshot or journal is a link, or records are not those
+        of alignhouse: a path that leads out of the warehouse, a name or key that is not that of its job, an
+        unknown table or column. Names them.
+    """
+    refuse_links(folder)
+    try:
+        opened = Warehouse(folder)
+    except BrokenWarehouse as error:
+        raise BrokenWarehouse(
+            f"warehouse {folder}: {error.failed}", expected=error.expected, found=error.found, hint=error.hint
+        ) from error
+    with opened:
+        committed = last_entry(opened.connection)
+        entries = [entry for entry in entries_of(folder) if entry["n"] <= committed]
+        try:
+            order = [path for entry in entries for _, path, _ in entry.get("registered", ())]
+            contents = Contents(folder, opened.connection, order)
+            found = {str(each.path): _fault(each) for each in contents.every.values()}
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise BrokenWarehouse(
+                f"warehouse {folder}",
+                expected="records of artifacts as alignhouse writes them",
+                found=f"{type(error).__name__}: {error}",
+                hint="`alignhouse rebuild` there makes them again from the files",
+            ) from error
+        if faults := {path: fault for path, fault in found.items() if fault is not None}:
+            raise not_as_registered(
+                f"warehouse {folder} cannot be merged",
+                faults,
+                "`alignhouse rebuild` there makes the records again from the files",
+            )
+        yield contents
+
+
+def _fault(artifact: Artifact) -> str | None:
+    """What makes a record unlike those of alignhouse."""
+    each = artifact
+    if not isinstance(each.settings, dict) or not isinstance(each.inputs, dict):
+        return "settings or inputs are not names with values"
+    if Job(each.method, each.version, each.settings, each.inputs, "").key != each.job:
+        return "the key is not that of its job"
+    if each.artifact != f"{each.job[:NAME_DIGITS]}-{each.position}":
+        return "the name is not that of its job"
+    folder, _, rest = each.path.partition("/")
+    if folder not in FOLDERS or not f"/{rest}".endswith(f"/{each.artifact}.parquet"):
+        return "the path is not that of an artifact"
+    if inside(Path(), each.path, links=True) is None:
+        return "the path leads out of the warehouse"
+    if each.table is not None and not each.slot:
+        return "no slot"
+    if each.table is not None and not columns_of_tables().get(each.table, frozenset()).issuperset(each.slot):
+        return f"no table {each.table} with the columns {', '.join(map(str, each.slot))}"
+    return None
