@@ -23,27 +23,37 @@ def of_rows(
     tables: Iterable[str], columns: Sequence[str], values: Iterable[Sequence[object]], here: Side, there: Side
 ) -> str:
     """Both show rows with the same values in some columns, from different artifacts."""
-    return _line(f"{', '.join(tables)} of {_named(columns, values)}", here, there)
+    return _line(f"{', '.join(tables)} ({_named(columns, values)})", here, there)
+
+
+def of_vectors(here: Side, there: Side) -> str:
+    """Vectors of the same part of a data set were made from other files."""
+    return _line(_what(there[1]), here, there)
 
 
 def of_analyses(method: str, scope: Mapping[str, object], here: Side, there: Side) -> str:
     """Networks of one scope were analysed in different ways."""
-    what = f"{method} of {_named(list(scope), [list(scope.values())])}, networks analysed in another way"
+    what = f"{method} ({_named(list(scope), [list(scope.values())])}), networks analysed differently"
     return _line(what, here, there, OF_ONE_NETWORK)
 
 
 def of_content(here: Side, there: Side) -> str:
     """The same job made another file."""
     one, other = here[1], there[1]
-    named = {name: one.settings[name] for name in _NAMING if isinstance(one.settings.get(name), str)}
-    of = f" of {_named(list(named), [list(named.values())])}" if named else ""
-    kind = one.table or one.method
     if one.path != other.path:
-        return f"{kind}{of}: {one.path} in {_place(here)}, {other.path} in {_place(there)}"
+        return f"{_what(one)}: {one.path} in {_place(here)}, {other.path} in {_place(there)}"
     return (
-        f"{kind}{of}, {one.path}: the same job made another file, "
+        f"{_what(one)}, {one.path}: the same job made another file, "
         f"sha256 {_value(one.sha256)} in {_place(here)}, {_value(other.sha256)} in {_place(there)}"
     )
+
+
+def _what(artifact: Artifact) -> str:
+    """The table or the method of an artifact, and the settings that name what it is of."""
+    settings = artifact.settings
+    named = {name: settings[name] for name in _NAMING if isinstance(settings.get(name), str)}
+    of = f" ({_named(list(named), [list(named.values())])})" if named else ""
+    return f"{artifact.table or artifact.method}{of}"
 
 
 def _line(what: str, here: Side, there: Side, ignored: Collection[str] = ()) -> str:

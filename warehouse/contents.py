@@ -64,15 +64,7 @@ class Contents:
     @cached_property
     def rows(self) -> Mapping[str, Mapping[str, int]]:
         """Table -> artifact -> number of its rows that the table shows."""
-        return {
-            table: dict(
-                self._connection.execute(
-                    f'select artifact, count(*) from "{table}" group by artifact'
-                ).fetchall()
-            )
-            for table, columns in columns_of_tables().items()
-            if table != "artifact" and "artifact" in columns
-        }
+        return rows_shown(self._connection)
 
     @cached_property
     def commands(self) -> Mapping[int, str]:
@@ -137,10 +129,34 @@ class Contents:
                     found.setdefault((each.method, *scope), {}).setdefault(_way(each), each)
         return found
 
+    @cached_property
+    def versions(self) -> Mapping[str, list[Artifact]]:
+        """Vectors of a data set: method and settings -> their files, the newest last.
+
+        Several were made from other inputs. A study that reads stored betas takes the newest.
+        """
+        with_rows = {each.job for each in self.kept.values() if each.table is not None}
+        found: dict[str, list[Artifact]] = {}
+        for each in self.kept.values():
+            if each.job not in with_rows and "dataset" in each.settings:
+                found.setdefault(canonical([each.method, each.position, each.settings]), []).append(each)
+        return found
+
     def _tables_of(self, columns: Slot) -> list[str]:
         """The tables with artifacts whose slot has all of these columns."""
         slots = self.slots()
         return sorted(table for table in slots if any(set(slot).issuperset(columns) for slot in slots[table]))
+
+
+def rows_shown(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    """Table -> artifact -> number of its rows that the table shows."""
+    return {
+        table: dict(
+            connection.execute(f'select artifact, count(*) from "{table}" group by artifact').fetchall()
+        )
+        for table, columns in columns_of_tables().items()
+        if table != "artifact" and "artifact" in columns
+    }
 
 
 def _way(artifact: Artifact) -> str:

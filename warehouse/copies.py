@@ -162,11 +162,11 @@ def _copy_artifacts(
     """Copy artifacts that are not in `copied` yet, and add them; returns what is wrong with the others."""
     faults: dict[str, str] = {}
     progress.stage("Copying artifacts", len(listed.artifacts) - len(copied), len(copied))
-    for path, (sha256, _) in listed.artifacts.items():
+    for path, (sha256, size) in listed.artifacts.items():
         if path in copied:
             continue
         progress.job(path)
-        fault = copy_artifact(source, path, sha256, part / path, progress)
+        fault = copy_artifact(source, path, sha256, size, part / path, progress)
         if fault is None:
             copied[path] = sha256
         else:
@@ -175,7 +175,9 @@ def _copy_artifacts(
     return faults
 
 
-def copy_artifact(source: Path, path: str, sha256: str, target: Path, progress: Progress) -> str | None:
+def copy_artifact(
+    source: Path, path: str, sha256: str, size: int, target: Path, progress: Progress
+) -> str | None:
     """Copy a file of the warehouse `source` to `target`, and sync it.
 
     If its content is not the registered one, nothing is left at `target`, and what is wrong is returned.
@@ -188,6 +190,8 @@ def copy_artifact(source: Path, path: str, sha256: str, target: Path, progress: 
     target.parent.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256()
     try:
+        if file.stat().st_size != size:
+            return "the content has changed since it was registered"
         with file.open("rb") as old, target.open("wb") as new:
             about = os.fstat(old.fileno())
             while chunk := old.read(CHUNK_BYTES):

@@ -17,19 +17,45 @@ class MergePlan:
 
     Attributes
     ----------
-    new : artifacts to copy; `root` is their warehouse. in_order : all artifacts to register, in order. Some
-    are in the target already, and are registered again after what must not replace them.
+    new : artifacts to copy; `root` is their warehouse. in_order : of each source, the artifacts to register,
+    in order. Some are in the target already, and are registered again after what must not replace them.
     rows : table -> artifact -> number of rows that tables show after the merge.
     hidden : new artifacts whose rows are not shown, because the target's own are.
     left_out : artifacts that are not added. conflicts : what keeps the warehouses from being merged.
     """
 
     new: list[Artifact] = field(default_factory=list)
-    in_order: list[Artifact] = field(default_factory=list)
+    in_order: list[list[Artifact]] = field(default_factory=list)
     rows: dict[str, dict[str, int]] = field(default_factory=dict)
     hidden: list[Artifact] = field(default_factory=list)
     left_out: list[Artifact] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What was added, or would be.
+
+    Attributes
+    ----------
+    kinds : table, or folder of vectors -> number of added artifacts, and their bytes.
+    notes : one line for each group of comparisons of networks that are not shown or not added.
+    conflicts : one line for each contradiction; a merge with one is refused, so only a dry run has some.
+    """
+
+    kinds: Mapping[str, tuple[int, int]]
+    notes: list[str]
+    conflicts: list[str]
+
+    @property
+    def artifacts(self) -> int:
+        """Number of added artifacts."""
+        return sum(count for count, _ in self.kinds.values())
+
+    @property
+    def bytes(self) -> int:
+        """Their size."""
+        return sum(size for _, size in self.kinds.values())
 
 
 def plan_merge(target: Contents, sources: Sequence[Contents]) -> MergePlan:
@@ -58,6 +84,7 @@ class _Planner:
         self.networks: dict[Scope, set[object]] = {}
         # The sets of networks that shown comparisons compare.
         self.compared: dict[Scope, set[frozenset[str]]] = {}
+        self.newest: dict[str, str] = {}
         self._note(target, target.every.keys())
         self.slots = _slots([target, *sources])
         self.shown = {key: target.claims(*key) for key in self._keys()}
@@ -70,23 +97,19 @@ class _Planner:
         self._refuse_other_content(source)
         self._refuse_rows(source, claims, incomparable)
         self._refuse_other_analyses(source)
+        self._refuse_other_vectors(source)
         hidden, left_out, again = self._set_apart(new, claims, incomparable)
         left_jobs = {each.job for each in left_out}
         left_out = [each for each in new if each.job in left_jobs]
         hidden = [each for each in hidden if each.job not in left_jobs]
         apart = {each.artifact for each in (*hidden, *left_out)}
         added = [each for each in new if each.artifact not in apart]
-        replayed = {each.table for each in added if each.table and not source.current[each.artifact]}
         added_names = {each.artifact for each in added}
-        self.plan.in_order += [
-            *(
-                each
-                for name, each in source.kept.items()
-                if name in added_names or (each.table in replayed and name not in apart | incomparable)
-            ),
-            *hidden,
-            *again,
-        ]
+        replayed = self._replayed(source, added_names) - apart - incomparable
+        in_order = [each for name, each in source.kept.items() if name in added_names | replayed]
+        # The last registration counts.
+        last = {each.artifact: each for each in reversed([*in_order, *hidden, *again])}
+        self.plan.in_order.append(list(reversed(last.values())))
         self.plan.new += [*added, *hidden]
         self.plan.hidden += hidden
         self.plan.left_out += left_out
@@ -100,8 +123,19 @@ class _Planner:
         self._note(source, added_names)
         self.earlier.append(source)
 
+    def _replayed(self, source: Contents, added: Collection[str]) -> set[str]:
+        """What must be registered together with `added`, some again, because it replaces some of them."""
+        replaced = {source.every[name].table for name in added if not source.current[name]} - {None}
+        found = {name for name, each in source.kept.items() if each.table in replaced}
+        for versions in source.versions.values():
+            names = [each.artifact for each in versions]
+            first = next((place for place, name in enumerate(names) if name in added), len(names))
+            found.update(names[first:])
+        return found
+
     def _note(self, contents: Contents, added: Collection[str]) -> None:
         """Note the networks of a warehouse, and which of them its comparisons among `added` compare."""
+        self.newest |= {key: each[-1].artifact for key, each in contents.versions.items()}
         for scope, names in contents.networks.items():
             self.networks.setdefault(scope, set()).update(names)
         for name, scope in contents.comparisons.items():
@@ -163,6 +197,14 @@ class _Planner:
                             conflicts.of_analyses(str(method), named, (each, here), (source, there))
                         )
 
+    def _refuse_other_vectors(self, source: Contents) -> None:
+        for key, versions in source.versions.items():
+            known = self.newest.get(key, versions[-1].artifact)
+            if known != versions[-1].artifact:
+                holder = self.have[known]
+                sides = (holder, holder.every[known]), (source, versions[-1])
+                self.plan.conflicts.append(conflicts.of_vectors(*sides))
+
     def _set_apart(
         self, new: Iterable[Artifact], claims: Mapping[tuple[str, Slot], Claims], incomparable: set[str]
     ) -> tuple[list[Artifact], list[Artifact], list[Artifact]]:
@@ -195,3 +237,31 @@ def _slots(warehouses: Iterable[Contents]) -> dict[str, set[Slot]]:
         if {"dataset", table} <= columns_of_tables()[table]:
             slots.add(tuple(dict.fromkeys(("dataset", table))))
     return found
+
+
+def merged_by(plan: MergePlan) -> Merged:
+    """What a plan adds, in numbers and lines."""
+    kinds: dict[str, tuple[int, int]] = {}
+    for each in sorted(plan.new, key=lambda each: (each.table or "", each.path)):
+        kind = each.table or each.path.partition("/")[0]
+        count, size = kinds.get(kind, (0, 0))
+        kinds[kind] = count + 1, size + each.bytes
+    notes = [
+        *_notes(plan.hidden, "are kept, but not shown"),
+        *_notes(plan.left_out, "are left out"),
+    ]
+    return Merged(kinds, notes, plan.conflicts)
+
+
+def _notes(comparisons: Sequence[Artifact], fate: str) -> list[str]:
+    """One line for each scope: which comparisons of networks are not shown, and why."""
+    tables: dict[tuple[str, str], set[str]] = {}
+    for each in comparisons:
+        if each.table is not None:
+            scope = ", ".join(f"{name} {each.settings.get(name)}" for name in ANALYSIS)
+            tables.setdefault((str(each.root), scope), set()).add(each.table)
+    return [
+        f"{', '.join(sorted(names))} of {root} ({scope}) {fate}: they do not compare all networks; "
+        "run a study that names all of them"
+        for (root, scope), names in tables.items()
+    ]

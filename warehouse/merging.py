@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,52 +13,26 @@ import duckdb
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.checks import FILES_AT_ONCE, rule_faults
-from alignhouse.warehouse.contents import ANALYSIS, Contents
+from alignhouse.warehouse.contents import Contents, rows_shown
 from alignhouse.warehouse.copies import MOST_TRIES, copy_artifact, snapshot_state
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 from alignhouse.warehouse.files import inside, move_into_place, require_free_space
 from alignhouse.warehouse.history import apply_entry, now
 from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
-from alignhouse.warehouse.merge_plan import MergePlan, plan_merge
+from alignhouse.warehouse.merge_plan import Merged, MergePlan, merged_by, plan_merge
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.reading import open_snapshot
-from alignhouse.warehouse.rebuild import MOST_NAMED, not_as_registered
-from alignhouse.warehouse.received import open_source
+from alignhouse.warehouse.rebuild import not_as_registered, some_of
+from alignhouse.warehouse.received import open_named, open_source
 from alignhouse.warehouse.runs import run_facts
 from alignhouse.warehouse.schema import statement
-from alignhouse.warehouse.store import SNAPSHOT, Warehouse, Writer, newest_file
-from alignhouse.warehouse.verified import content_hash
+from alignhouse.warehouse.store import SNAPSHOT, Writer, newest_file
+from alignhouse.warehouse.verified import content_hash, verify
 
-_NOT_MERGED = (
+CONFLICT_HINT = (
     "keep the warehouses apart, or run one study again with the settings and inputs of the other, then merge"
 )
-
-
-@dataclass(frozen=True)
-class Merged:
-    """What was added, or would be.
-
-    Attributes
-    ----------
-    kinds : table, or folder of vectors -> number of added artifacts, and their bytes.
-    notes : one line for each group of comparisons of networks that are not shown or not added.
-    conflicts : one line for each contradiction; a merge with one is refused, so only a dry run has some.
-    """
-
-    kinds: Mapping[str, tuple[int, int]]
-    notes: list[str]
-    conflicts: list[str]
-
-    @property
-    def artifacts(self) -> int:
-        """Number of added artifacts."""
-        return sum(count for count, _ in self.kinds.values())
-
-    @property
-    def bytes(self) -> int:
-        """Their size."""
-        return sum(size for _, size in self.kinds.values())
 
 
 class Conflicting(BadInput):
@@ -66,11 +40,10 @@ class Conflicting(BadInput):
 
     def __init__(self, target: Path, conflicts: Sequence[str]) -> None:
         self.conflicts = list(conflicts)
-        more = len(conflicts) - MOST_NAMED
         super().__init__(
             f"nothing was merged into {target}: {len(conflicts)} conflicts",
-            found="; ".join(conflicts[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else ""),
-            hint=_NOT_MERGED,
+            found="; ".join(some_of(conflicts)),
+            hint=CONFLICT_HINT,
         )
 
 
@@ -105,7 +78,7 @@ def merge_warehouses(
             for path in placed:
                 path.unlink(missing_ok=True)
             raise
-    return _merged(plan)
+    return merged_by(plan)
 
 
 def to_merge(target: Path, sources: Sequence[Path], command: str) -> Merged:
@@ -121,14 +94,14 @@ def to_merge(target: Path, sources: Sequence[Path], command: str) -> Merged:
         open_snapshot(target / newest_file(target)) as connection,
         _opened(sources) as opened,
     ):
-        return _merged(plan_merge(Contents(target, connection), opened))
+        return merged_by(plan_merge(Contents(target, connection), opened))
 
 
 def _refuse_places(target: Path, sources: Sequence[Path]) -> None:
     """Refuse folders without a warehouse, and a warehouse that is named twice."""
     seen: set[Path] = set()
     for folder in (target, *sources):
-        with Warehouse(folder):
+        with open_named(folder):
             pass
         if folder.resolve() in seen:
             raise BadInput(f"warehouse {folder} is named twice", expected="different warehouses")
@@ -186,26 +159,17 @@ def _origin(source: Contents, new: Sequence[Artifact]) -> dict[str, Any]:
 
 def _copy(target: Path, new: Sequence[Artifact], placed: list[Path], progress: Progress) -> dict[str, str]:
     """Copy artifacts into place and add them to `placed`; returns what is wrong with the others."""
-    faults: dict[str, str] = {}
-    todo = []
-    for each in new:
-        file = inside(target, each.path)
-        if file is None or file.is_symlink():
-            faults[each.path] = f"in {target}, it lies behind a link"
-        elif not file.exists():
-            todo.append((each, file))
-        elif content_hash(file) != each.sha256:
-            # A killed process left it; a study may need it.
-            faults[each.path] = f"{target} has another file there, which is not registered"
+    todo = _to_copy(target, new)
     size = sum(each.bytes for each, _ in todo)
     rows = sum((root / SNAPSHOT).stat().st_size for root in {each.root for each in new})
     # The rows go into the writer's file and into the snapshot.
     require_free_space(target, size + 2 * rows, "for the merge", "free some, or move the warehouse")
     progress.stage("Copying artifacts", len(todo), len(new) - len(todo))
+    faults: dict[str, str] = {}
     for each, file in todo:
         progress.job(each.path)
         part = target / artifacts.SCRATCH / file.name
-        fault = copy_artifact(each.root, each.path, each.sha256, part, progress)
+        fault = copy_artifact(each.root, each.path, each.sha256, each.bytes, part, progress)
         if fault is None:
             placed.append(file)
             move_into_place(part, file)
@@ -213,6 +177,30 @@ def _copy(target: Path, new: Sequence[Artifact], placed: list[Path], progress: P
             faults[str(each.file)] = fault
         progress.job_done()
     return faults
+
+
+def _to_copy(target: Path, new: Sequence[Artifact]) -> list[tuple[Artifact, Path]]:
+    """The artifacts whose files the target does not have yet, with their places.
+
+    A killed merge leaves complete files, which are not copied again.
+    """
+    todo, faults = [], []
+    for each in new:
+        file = inside(target, each.path)
+        if file is None or file.is_symlink():
+            faults.append(f"{each.path} (it lies behind a link)")
+        elif not file.exists():
+            todo.append((each, file))
+        elif content_hash(file) != each.sha256:
+            faults.append(f"{each.path} (another file is there, which is not registered)")
+    if faults:
+        raise BadInput(
+            f"nothing was merged into {target}",
+            expected=f"free places in {target}",
+            found="; ".join(some_of(faults)),
+            hint="links are not followed; `alignhouse vacuum` removes files that are not registered",
+        )
+    return todo
 
 
 def _register(writer: Writer, plan: MergePlan, facts: Mapping[str, str], progress: Progress) -> None:
@@ -234,8 +222,10 @@ def _loaded(folder: Path, plan: MergePlan) -> dict[str, Artifact]:
     ------
     BrokenWarehouse : a record of a source is not that of its file.
     """
-    loaded = {each.path: artifacts.load(folder, folder / each.path) for each in plan.in_order}
-    for each in plan.in_order:
+    loaded = {}
+    for each in chain(*plan.in_order):
+        file = verify(folder, each.path, each.sha256)
+        loaded[each.path] = artifacts.load(folder, file)
         if loaded[each.path] != each:
             raise BrokenWarehouse(
                 f"artifact {each.file}",
@@ -251,10 +241,16 @@ def _entries(connection: duckdb.DuckDBPyConnection, plan: MergePlan, facts: Mapp
     [(number,)] = connection.execute(statement("next_run")).fetchall()
     jobs = len({each.job for each in plan.new})
     at = now()
-    named = [[each.artifact, each.path, each.sha256] for each in plan.in_order]
     registered = [
-        {"registered": named[start : start + FILES_AT_ONCE], "run": number, "at": at}
-        for start in range(0, len(named), FILES_AT_ONCE)
+        {
+            "registered": [
+                [each.artifact, each.path, each.sha256] for each in some[start : start + FILES_AT_ONCE]
+            ],
+            "run": number,
+            "at": at,
+        }
+        for some in plan.in_order
+        for start in range(0, len(some), FILES_AT_ONCE)
     ]
     return [
         {"began": {"run": number, "started_at": at, **facts}},
@@ -265,7 +261,7 @@ def _entries(connection: duckdb.DuckDBPyConnection, plan: MergePlan, facts: Mapp
 
 def _refuse_other_rows(writer: Writer, plan: MergePlan) -> None:
     """Raise BrokenWarehouse unless the tables show what was planned and keep all rules of `sql/checks`."""
-    found = Contents(writer.folder, writer.connection).rows
+    found = rows_shown(writer.connection)
     for table, of_table in plan.rows.items():
         if different := dict(found[table].items() ^ of_table.items()):
             name = min(different)
@@ -276,36 +272,8 @@ def _refuse_other_rows(writer: Writer, plan: MergePlan) -> None:
                 hint="its file has other rows than its warehouse shows; `alignhouse check` there says more",
             )
     if faults := rule_faults(writer.connection):
-        more = len(faults) - MOST_NAMED
         raise BrokenWarehouse(
             f"nothing was merged into {writer.folder}: {len(faults)} rows would break a rule",
-            found="; ".join(faults[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else ""),
+            found="; ".join(some_of(faults)),
             hint="run `alignhouse check` in each of the warehouses",
         )
-
-
-def _merged(plan: MergePlan) -> Merged:
-    kinds: dict[str, tuple[int, int]] = {}
-    for each in sorted(plan.new, key=lambda each: (each.table or "", each.path)):
-        kind = each.table or each.path.partition("/")[0]
-        count, size = kinds.get(kind, (0, 0))
-        kinds[kind] = count + 1, size + each.bytes
-    notes = [
-        *_notes(plan.hidden, "kept, but not shown"),
-        *_notes(plan.left_out, "left out"),
-    ]
-    return Merged(kinds, notes, plan.conflicts)
-
-
-def _notes(comparisons: Sequence[Artifact], fate: str) -> list[str]:
-    """One line for each scope: which comparisons of networks are not shown, and why."""
-    tables: dict[tuple[str, str], set[str]] = {}
-    for each in comparisons:
-        if each.table is not None:
-            scope = ", ".join(f"{name} {each.settings.get(name)}" for name in ANALYSIS)
-            tables.setdefault((str(each.root), scope), set()).add(each.table)
-    return [
-        f"{root}, {scope}: {', '.join(sorted(names))} {fate}, because they do not compare the networks of "
-        "all warehouses; run a study that names all of them"
-        for (root, scope), names in tables.items()
-    ]

@@ -84,13 +84,17 @@ def rebuild(
 
 def not_as_registered(failed: str, faults: Mapping[str, str], hint: str) -> BrokenWarehouse:
     """The error that names damaged artifacts. faults : path of an artifact -> what is wrong with it."""
-    named = [f"{path} ({fault})" for path, fault in list(faults.items())[:MOST_NAMED]]
-    more = len(faults) - len(named)
     return BrokenWarehouse(
         f"{failed}: {len(faults)} artifacts are not what was registered",
-        found="; ".join(named) + (f"; and {more} more" if more else ""),
+        found="; ".join(some_of([f"{path} ({fault})" for path, fault in faults.items()])),
         hint=hint,
     )
+
+
+def some_of(lines: Sequence[str]) -> list[str]:
+    """The first lines, and how many there are more."""
+    more = len(lines) - MOST_NAMED
+    return [*lines[:MOST_NAMED], *([f"and {more} more"] if more > 0 else [])]
 
 
 class _Old:

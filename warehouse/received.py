@@ -30,13 +30,7 @@ def open_source(folder: Path) -> Iterator[Contents]:
         unknown table or column. Names them.
     """
     refuse_links(folder)
-    try:
-        opened = Warehouse(folder)
-    except BrokenWarehouse as error:
-        raise BrokenWarehouse(
-            f"warehouse {folder}: {error.failed}", expected=error.expected, found=error.found, hint=error.hint
-        ) from error
-    with opened:
+    with open_named(folder) as opened:
         committed = last_entry(opened.connection)
         entries = [entry for entry in entries_of(folder) if entry["n"] <= committed]
         try:
@@ -57,6 +51,16 @@ def open_source(folder: Path) -> Iterator[Contents]:
                 "`alignhouse rebuild` there makes the records again from the files",
             )
         yield contents
+
+
+def open_named(folder: Path) -> Warehouse:
+    """The warehouse at `folder`; as there are several, an error names it."""
+    try:
+        return Warehouse(folder)
+    except BrokenWarehouse as error:
+        raise BrokenWarehouse(
+            f"warehouse {folder}: {error.failed}", expected=error.expected, found=error.found, hint=error.hint
+        ) from error
 
 
 def _fault(artifact: Artifact) -> str | None:

@@ -379,23 +379,28 @@ def merge(
 
     Example: `alignhouse merge bmd.alignhouse /from/lab-b/bmd.alignhouse --dry-run`
     """
+    from alignhouse.warehouse.errors import BadInput
     from alignhouse.warehouse.exports import printable
-    from alignhouse.warehouse.merging import Conflicting, merge_warehouses, to_merge
+    from alignhouse.warehouse.merging import CONFLICT_HINT, merge_warehouses, to_merge
+    from alignhouse.warehouse.rebuild import some_of
     from alignhouse.warehouse.sizes import size_in_words
 
     with progress() as shown:
-        merged = (
-            to_merge(target, sources, command())
-            if dry_run
-            else merge_warehouses(target, sources, command(), shown)
-        )
+        if dry_run:
+            merged = to_merge(target, sources, command())
+        else:
+            merged = merge_warehouses(target, sources, command(), shown)
     for kind, (count, size) in merged.kinds.items():
         typer.echo(f"{kind}: {count} artifacts, {size_in_words(size)}")
     for line in merged.notes:
         typer.echo(printable(f"Note: {line}"))
-    for line in merged.conflicts:
+    for line in some_of(merged.conflicts):
         typer.echo(printable(f"Conflict: {line}"))
     if merged.conflicts:
-        raise Conflicting(target, merged.conflicts)
+        raise BadInput(
+            f"a merge into {target} would be refused",
+            found=f"{len(merged.conflicts)} conflicts",
+            hint=CONFLICT_HINT,
+        )
     added = f"{merged.artifacts} artifacts, {size_in_words(merged.bytes)}"
     typer.echo(f"{'Would add' if dry_run else 'Added'} {added}, to {target}.")
