@@ -247,8 +247,8 @@ def merged_by(plan: MergePlan) -> Merged:
         count, size = kinds.get(kind, (0, 0))
         kinds[kind] = count + 1, size + each.bytes
     notes = [
-        *_notes(plan.hidden, "are kept, but not shown"),
-        *_notes(plan.left_out, "are left out"),
+        *_notes(plan.hidden, "kept, but not shown"),
+        *_notes(plan.left_out, "left out"),
     ]
     return Merged(kinds, notes, plan.conflicts)
 
@@ -261,7 +261,7 @@ def _notes(comparisons: Sequence[Artifact], fate: str) -> list[str]:
             scope = ", ".join(f"{name} {each.settings.get(name)}" for name in ANALYSIS)
             tables.setdefault((str(each.root), scope), set()).add(each.table)
     return [
-        f"{', '.join(sorted(names))} of {root} ({scope}) {fate}: they do not compare all networks; "
-        "run a study that names all of them"
+        f"{', '.join(sorted(names))} of {root} ({scope}): {fate}, because not all networks "
+        "are compared; run a study that names all of them"
         for (root, scope), names in tables.items()
     ]

@@ -241,15 +241,10 @@ def _entries(connection: duckdb.DuckDBPyConnection, plan: MergePlan, facts: Mapp
     [(number,)] = connection.execute(statement("next_run")).fetchall()
     jobs = len({each.job for each in plan.new})
     at = now()
+    named = [[[each.artifact, each.path, each.sha256] for each in some] for some in plan.in_order]
     registered = [
-        {
-            "registered": [
-                [each.artifact, each.path, each.sha256] for each in some[start : start + FILES_AT_ONCE]
-            ],
-            "run": number,
-            "at": at,
-        }
-        for some in plan.in_order
+        {"registered": some[start : start + FILES_AT_ONCE], "run": number, "at": at}
+        for some in named
         for start in range(0, len(some), FILES_AT_ONCE)
     ]
     return [

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from merged_labs import A, B
 from small_studies import do, study
 
 
@@ -21,3 +22,17 @@ def two_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def warehouse(two_studies: Path, tmp_path: Path) -> Path:
     """Seed 0, whose row and vectors are replaced by those of seed 1; both share a job."""
     return Path(shutil.copytree(two_studies, tmp_path / "w"))
+
+
+@pytest.fixture(scope="session")
+def labs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labs")
+    do(folder / "a", A.batches())
+    do(folder / "b", B.batches())
+    return folder
+
+
+@pytest.fixture
+def here(labs: Path, tmp_path: Path) -> Path:
+    """A folder with the warehouses of two labs: one with two networks, one with two others."""
+    return Path(shutil.copytree(labs, tmp_path / "labs"))

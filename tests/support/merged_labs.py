@@ -1,0 +1,69 @@
+"""Merges of small labs, and what is true of a warehouse after one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from labs import Lab
+from small_studies import contents, do, lose_the_duckdb_files, rows_of
+
+from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.checks import altered_rows, broken_artifacts, broken_rules, stale_summaries
+from alignhouse.warehouse.journal import JOURNAL, entries_of
+from alignhouse.warehouse.merge_plan import Merged
+from alignhouse.warehouse.merging import merge_warehouses
+from alignhouse.warehouse.progress import Silent
+from alignhouse.warehouse.rebuild import rebuild
+from alignhouse.warehouse.store import SNAPSHOT
+
+A, B = Lab(("n1", "n2")), Lab(("n3", "n4"))
+# Tables that say when and how something was registered.
+HISTORY = {"artifact", "journal", "migration", "run"}
+
+
+def merge(folder: Path, target: str = "a", *sources: str) -> Merged:
+    return merge_warehouses(folder / target, [folder / name for name in sources or ("b",)], "a merge")
+
+
+def made_by(folder: Path, lab: Lab) -> str:
+    """The name of a new warehouse with the study of a lab."""
+    name = f"lab {len(list(folder.iterdir()))}"
+    do(folder / name, lab.batches())
+    return name
+
+
+def facts(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    return {table: rows for table, rows in rows_of(folder).items() if table not in HISTORY}
+
+
+def together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of both, once."""
+    return {table: sorted({*one[table], *other[table]}, key=repr) for table in one}
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether `alignhouse check` finds nothing, and a rebuild gives the same rows of all tables."""
+    with Warehouse(folder) as opened:
+        assert broken_rules(opened) + stale_summaries(opened) == []
+        assert broken_artifacts(opened, Silent()) + altered_rows(opened, Silent()) == []
+    before = rows_of(folder)
+    lose_the_duckdb_files(folder)
+    rebuild(folder, "test")
+    return rows_of(folder) == before
+
+
+@contextmanager
+def unchanged(folder: Path) -> Iterator[None]:
+    """The block changes no row of any table, no artifact, and adds no valid entry to the journal."""
+
+    def state() -> tuple[Any, ...]:
+        stored = {name: digest for name, digest in contents(folder).items() if not name.startswith("working")}
+        del stored[SNAPSHOT], stored[JOURNAL]
+        return rows_of(folder), stored, entries_of(folder)
+
+    before = state()
+    yield
+    assert state() == before

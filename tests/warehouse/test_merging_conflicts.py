@@ -1,0 +1,84 @@
+"""Warehouses that contradict each other are not merged; what they differ in is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from labs import STIMULI, Lab
+from merged_labs import A, made_by, merge, unchanged
+from small_batches import batch_of
+from small_studies import do, vectors
+
+from alignhouse.warehouse.jobs import Output
+from alignhouse.warehouse.merging import Conflicting, merge_warehouses, to_merge
+from alignhouse.warehouse.rebuild import MOST_NAMED
+
+
+@pytest.mark.parametrize(
+    ("lab", "words"),
+    [
+        (Lab(("n1",), seed=1), r"alignment, significance \(.*model n1, roi V1\): seed = 0 .*, seed = 1"),
+        (Lab(("n3",), seed=1), r"rsa \(protocol sound, dataset d, split test\).*seed = 0 in .*, seed = 1 in"),
+        (Lab(("n1",), gflops=2.0), r"model \(model n1\): gflops = 1.0 in .*, gflops = 2.0 in"),
+        (Lab(("n3",), stimuli="f1"), r"stimulus \(dataset d, split test\): input 1001 = f0, input 1002"),
+        (Lab(("n3",), null="other"), r'protocol \(protocol sound\): settings = \{"null":"rows"\} in'),
+        (Lab(("n3",), brain="b1"), r"brain_rdm \(dataset d, split test, roi V1\): input raw = b0 .* = b1"),
+        (Lab(A.networks, grouped=("model_type",)), None),
+    ],
+    ids=["same network", "other network", "facts", "stimuli", "protocol", "brain", "none"],
+)  # fmt: skip
+def test_contradictions_are_named_and_nothing_is_added(here: Path, lab: Lab, words: str | None) -> None:
+    name = made_by(here, lab)
+    if words is None:
+        assert merge(here, "a", name).artifacts == 0
+        return
+    for each in (merge_warehouses, to_merge):
+        with unchanged(here / "a"):
+            if each is merge_warehouses:
+                with pytest.raises(Conflicting, match=words) as raised:
+                    merge(here, "a", name)
+                found = raised.value.conflicts
+                assert (raised.value.exit_code, "run one study again" in str(raised.value)) == (2, True)
+            else:
+                found = to_merge(here / "a", [here / name], "test").conflicts
+        assert all(f"{here / 'a'} (run 1, alignhouse run)" in line for line in found)
+        assert all(f"{here / name} (run 1, alignhouse run)" in line for line in found)
+
+
+def test_sources_that_contradict_each_other_are_refused(here: Path) -> None:
+    empty, other = made_by(here, Lab((), grouped=())), made_by(here, Lab(("n1",), gflops=2.0))
+    with unchanged(here / empty), pytest.raises(Conflicting, match="gflops = 1.0 in .*, gflops = 2.0 in"):
+        merge(here, empty, "a", other)
+
+
+def test_one_name_in_two_splits_of_a_data_set_is_a_contradiction(here: Path, monkeypatch: Any) -> None:
+    monkeypatch.setitem(STIMULI, "train", ("1001", "2001"))
+    other = made_by(here, Lab(("n1",), split="train"))
+    with unchanged(here / "a"), pytest.raises(Conflicting, match=r"stimulus \(dataset d, stimulus 1001\): "):
+        merge(here, "a", other)
+
+
+def test_the_same_job_with_another_file_is_a_contradiction(here: Path) -> None:
+    """As when two machines compute the same job and differ in the last bits."""
+    [extraction] = [batch for batch in A.batches() if batch.jobs[0].settings == {"model": "n1"}][:1]
+    do(here / "c", [batch_of(extraction.jobs[0], Output(("rdms", "kind=model"), vectors(5).data))])
+    words = r"extraction \(model n1\), rdms/kind=model/\S+: the same job made another file, sha256 \w{8} in"
+    with unchanged(here / "a"), pytest.raises(Conflicting, match=words):
+        merge(here, "a", "c")
+
+
+def test_all_contradictions_are_counted_and_the_first_are_listed(here: Path) -> None:
+    networks = tuple(f"x{number:02d}" for number in range(MOST_NAMED + 5))
+    for name, gflops in (("c", 1.0), ("d", 2.0)):
+        models = [each for each in Lab(networks, gflops=gflops).batches() if each.jobs[0].method == "model"]
+        do(here / name, models)
+    with pytest.raises(Conflicting) as raised:
+        merge(here, "c", "d")
+    assert len(raised.value.conflicts) == len(networks)
+    said = str(raised.value)
+    assert [f"model (model {name})" in said for name in networks] == [True] * MOST_NAMED + [False] * 5
+    assert "nothing was merged into" in said
+    assert f"{len(networks)} conflicts: found " in said
+    assert "; and 5 more (keep the warehouses apart, or run one study again" in said
