@@ -20,7 +20,15 @@ from alignhouse.warehouse.schema import statement, transaction
 
 def now() -> str:
     """The current time in UTC, ISO 8601 with microseconds."""
-    return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
+    return next(times())
+
+
+def times() -> Iterator[str]:
+    """The current time, and then a later one each time; see `now`."""
+    at = dt.datetime.now(dt.UTC)
+    while True:
+        yield at.isoformat(timespec="microseconds")
+        at += dt.timedelta(microseconds=1)
 
 
 def journal_in_step(folder: Path, connection: duckdb.DuckDBPyConnection) -> Journal:

@@ -17,8 +17,9 @@ class MergePlan:
 
     Attributes
     ----------
-    new : artifacts to copy; `root` is their warehouse. in_order : of each source, the artifacts to register,
-    in order. Some are in the target already, and are registered again after what must not replace them.
+    new : artifacts to copy; `root` is their warehouse.
+    in_order : artifacts to register together, in order. What replaces others comes in a later list, because
+    all of a list get the same time. Some are in the target already, and are registered again.
     rows : table -> artifact -> number of rows that tables show after the merge.
     hidden : new artifacts whose rows are not shown, because the target's own are.
     left_out : artifacts that are not added. conflicts : what keeps the warehouses from being merged.
@@ -105,11 +106,11 @@ class _Planner:
         apart = {each.artifact for each in (*hidden, *left_out)}
         added = [each for each in new if each.artifact not in apart]
         added_names = {each.artifact for each in added}
-        replayed = self._replayed(source, added_names) - apart - incomparable
-        in_order = [each for name, each in source.kept.items() if name in added_names | replayed]
-        # The last registration counts.
-        last = {each.artifact: each for each in reversed([*in_order, *hidden, *again])}
-        self.plan.in_order.append(list(reversed(last.values())))
+        replaces = _replaces(source, added_names)
+        replayed = added_names | (replaces.keys() - apart - incomparable)
+        last = {each.artifact for each in again}
+        in_order = [each for name, each in source.kept.items() if name in replayed - last]
+        self.plan.in_order += [*_apart_in_time(in_order, replaces), hidden, again]
         self.plan.new += [*added, *hidden]
         self.plan.hidden += hidden
         self.plan.left_out += left_out
@@ -122,16 +123,6 @@ class _Planner:
         self.have |= dict.fromkeys(added_names | {each.artifact for each in hidden}, source)
         self._note(source, added_names)
         self.earlier.append(source)
-
-    def _replayed(self, source: Contents, added: Collection[str]) -> set[str]:
-        """What must be registered together with `added`, some again, because it replaces some of them."""
-        replaced = {source.every[name].table for name in added if not source.current[name]} - {None}
-        found = {name for name, each in source.kept.items() if each.table in replaced}
-        for versions in source.versions.values():
-            names = [each.artifact for each in versions]
-            first = next((place for place, name in enumerate(names) if name in added), len(names))
-            found.update(names[first:])
-        return found
 
     def _note(self, contents: Contents, added: Collection[str]) -> None:
         """Note the networks of a warehouse, and which of them its comparisons among `added` compare."""
@@ -224,6 +215,31 @@ class _Planner:
             else:
                 left_out.append(each)
         return hidden, left_out, list(again.values())
+
+
+def _replaces(source: Contents, added: Collection[str]) -> dict[str, str]:
+    """What must be registered with `added`, maybe again, because it replaces some -> what it is about."""
+    replaced = {source.every[name].table for name in added if not source.current[name]}
+    found = {name: each.table for name, each in source.kept.items() if each.table and each.table in replaced}
+    for about, versions in source.versions.items():
+        names = [each.artifact for each in versions]
+        first = next((place for place, name in enumerate(names) if name in added), len(names))
+        found |= dict.fromkeys(names[first:], about)
+    return found
+
+
+def _apart_in_time(in_order: Iterable[Artifact], replaces: Mapping[str, str]) -> list[list[Artifact]]:
+    """Divide a list, so that no part has two artifacts about the same."""
+    parts: list[list[Artifact]] = [[]]
+    seen: set[str] = set()
+    for each in in_order:
+        about = replaces.get(each.artifact)
+        if about in seen:
+            parts.append([])
+            seen.clear()
+        seen |= {about} if about is not None else set()
+        parts[-1].append(each)
+    return parts
 
 
 def _slots(warehouses: Iterable[Contents]) -> dict[str, set[Slot]]:

@@ -17,7 +17,7 @@ from alignhouse.warehouse.contents import Contents, rows_shown
 from alignhouse.warehouse.copies import MOST_TRIES, copy_artifact, snapshot_state
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 from alignhouse.warehouse.files import inside, move_into_place, require_free_space
-from alignhouse.warehouse.history import apply_entry, now
+from alignhouse.warehouse.history import apply_entry, times
 from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.merge_plan import Merged, MergePlan, merged_by, plan_merge
@@ -207,11 +207,12 @@ def _register(writer: Writer, plan: MergePlan, facts: Mapping[str, str], progres
     """Register all artifacts of a plan in one transaction, as one run."""
     loaded = _loaded(writer.folder, plan)
     entries = _entries(writer.connection, plan, facts)
-    progress.stage("Registering artifacts", len(entries), 0)
+    progress.stage("Registering artifacts", sum(map(len, plan.in_order)), 0)
     with writer.committing(*entries):
         for entry in entries:
             apply_entry(writer.connection, entry, loaded)
-            progress.job_done()
+            for _ in entry.get("registered", ()):
+                progress.job_done()
         _refuse_other_rows(writer, plan)
 
 
@@ -240,17 +241,18 @@ def _entries(connection: duckdb.DuckDBPyConnection, plan: MergePlan, facts: Mapp
     """The journal's entries of the merge: a run that registers all artifacts and ends."""
     [(number,)] = connection.execute(statement("next_run")).fetchall()
     jobs = len({each.job for each in plan.new})
-    at = now()
-    named = [[[each.artifact, each.path, each.sha256] for each in some] for some in plan.in_order]
+    at = times()
+    began = next(at)
+    parts = [[[each.artifact, each.path, each.sha256] for each in part] for part in plan.in_order]
     registered = [
-        {"registered": some[start : start + FILES_AT_ONCE], "run": number, "at": at}
-        for some in named
-        for start in range(0, len(some), FILES_AT_ONCE)
+        {"registered": part[start : start + FILES_AT_ONCE], "run": number, "at": next(at)}
+        for part in parts
+        for start in range(0, len(part), FILES_AT_ONCE)
     ]
     return [
-        {"began": {"run": number, "started_at": at, **facts}},
+        {"began": {"run": number, "started_at": began, **facts}},
         *registered,
-        {"ended": {"run": number, "status": "finished", "jobs": jobs, "finished_at": at}},
+        {"ended": {"run": number, "status": "finished", "jobs": jobs, "finished_at": next(at)}},
     ]
 
 
