@@ -26,8 +26,8 @@ def show_as_current(connection: duckdb.DuckDBPyConnection, done: Iterable[str]) 
     for summary, query in sql_files("summaries").items():
         connection.execute(f'drop table "{summary}"')
         connection.execute(f'create view "{summary}" as\n{query}')
-    for table, columns in _tables(connection, "memory").items():
-        there = _tables(connection, "warehouse").get(table)
+    for table, columns in column_types(connection, "memory").items():
+        there = column_types(connection, "warehouse").get(table)
         if there is None:
             continue
         chosen = ", ".join(
@@ -37,8 +37,8 @@ def show_as_current(connection: duckdb.DuckDBPyConnection, done: Iterable[str]) 
         connection.execute(f'create view "{table}" as select {chosen} from warehouse.main."{table}"')
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, dict[str, str]]:
-    """Table -> column -> type."""
+def column_types(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, dict[str, str]]:
+    """Table -> column -> type, of a database that is attached."""
     found: dict[str, dict[str, str]] = {}
     rows = connection.execute(
         "select table_name, column_name, data_type from duckdb_columns() inner join duckdb_tables()"

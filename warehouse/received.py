@@ -14,8 +14,9 @@ from alignhouse.warehouse.files import inside
 from alignhouse.warehouse.history import last_entry
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.journal import entries_of
+from alignhouse.warehouse.older import column_types
 from alignhouse.warehouse.rebuild import not_as_registered
-from alignhouse.warehouse.schema import columns_of_tables
+from alignhouse.warehouse.schema import columns_of_tables, empty_tables
 from alignhouse.warehouse.store import Warehouse
 
 
@@ -31,6 +32,7 @@ def open_source(folder: Path) -> Iterator[Contents]:
     """
     refuse_links(folder)
     with open_named(folder) as opened:
+        _refuse_other_types(opened)
         committed = last_entry(opened.connection)
         entries = [entry for entry in entries_of(folder) if entry["n"] <= committed]
         try:
@@ -63,11 +65,28 @@ def open_named(folder: Path) -> Warehouse:
         ) from error
 
 
+def _refuse_other_types(opened: Warehouse) -> None:
+    with empty_tables() as empty:
+        known = column_types(empty, "memory")
+    found = column_types(opened.connection, "warehouse")
+    for table, columns in known.items():
+        for column, kind in columns.items():
+            if (other := found.get(table, {}).get(column, kind)) != kind:
+                raise BrokenWarehouse(
+                    f"warehouse {opened.folder}, table {table}, column {column}",
+                    expected=kind,
+                    found=other,
+                    hint="`alignhouse rebuild` there makes the tables again from the files",
+                )
+
+
 def _fault(artifact: Artifact) -> str | None:
     """What makes a record unlike those of alignhouse."""
     each = artifact
     if not isinstance(each.settings, dict) or not isinstance(each.inputs, dict):
         return "settings or inputs are not names with values"
+    if not all(isinstance(value, str) for value in each.inputs.values()):
+        return "an input is not a name or a hash"
     if Job(each.method, each.version, each.settings, each.inputs, "").key != each.job:
         return "the key is not that of its job"
     if each.artifact != f"{each.job[:NAME_DIGITS]}-{each.position}":

@@ -194,6 +194,12 @@ def test_records_of_a_received_source_are_verified(here: Path, how: str) -> None
     assert victim.read_text() == "mine"
 
 
+def test_a_received_table_of_other_types_is_refused(here: Path) -> None:
+    alter(here / "b", "alter table layer alter column width type varchar")
+    with pytest.raises(BrokenWarehouse, match="table layer, column width: expected BIGINT, found VARCHAR"):
+        to_merge(here / "a", [here / "b"], "test")
+
+
 def test_a_file_that_is_another_than_its_record_says_is_refused(here: Path) -> None:
     [one, other] = sorted((here / "b" / "rdms" / "kind=model").iterdir())
     shutil.copyfile(one, other)
