@@ -20,10 +20,10 @@ from alignhouse.warehouse.schema import statement, transaction
 
 def now() -> str:
     """The current time in UTC, ISO 8601 with microseconds."""
-    return next(times())
+    return next(rising_times())
 
 
-def times() -> Iterator[str]:
+def rising_times() -> Iterator[str]:
     """The current time, and then a later one each time; see `now`."""
     at = dt.datetime.now(dt.UTC)
     while True:

@@ -17,7 +17,7 @@ from alignhouse.warehouse.contents import Contents, rows_shown
 from alignhouse.warehouse.copies import MOST_TRIES, copy_artifact, snapshot_state
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 from alignhouse.warehouse.files import inside, move_into_place, require_free_space
-from alignhouse.warehouse.history import apply_entry, times
+from alignhouse.warehouse.history import apply_entry, rising_times
 from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.merge_plan import Merged, MergePlan, merged_by, plan_merge
@@ -241,7 +241,7 @@ def _entries(connection: duckdb.DuckDBPyConnection, plan: MergePlan, facts: Mapp
     """The journal's entries of the merge: a run that registers all artifacts and ends."""
     [(number,)] = connection.execute(statement("next_run")).fetchall()
     jobs = len({each.job for each in plan.new})
-    at = times()
+    at = rising_times()
     began = next(at)
     parts = [[[each.artifact, each.path, each.sha256] for each in part] for part in plan.in_order]
     registered = [
