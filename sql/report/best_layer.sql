@@ -38,7 +38,7 @@ intervals as (
     -- if there are several, the one that generalises to other subjects and other stimuli
     qualify row_number() over (
         partition by protocol, dataset, split, model, roi
-        order by method <> 'dual', resampled <> 'stimuli', method <> 'percentile'
+        order by list_position(['dual', 'expanded_percentile', 'percentile'], method), resampled <> 'stimuli'
     ) = 1
 ),
 
@@ -47,7 +47,7 @@ choices as (
 ),
 
 ceilings as (
-    select * from noise_ceiling
+    select * from region_ceiling
 ),
 
 final as (
@@ -72,7 +72,8 @@ final as (
         best.p_value,
         corrected.q_value,
         corrected.p_family,
-        case when ceilings.lower > 0 then best.rho / ceilings.lower end as share_of_ceiling,
+        -- weak brain data have no share
+        case when ceilings.is_reliable then best.rho / ceilings.lower end as share_of_ceiling,
         choices.layer as chosen_layer,
         choices.rho as chosen_rho,
         best.remark

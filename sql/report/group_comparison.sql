@@ -17,7 +17,7 @@ intervals as (
     -- if there are several, the one that generalises to other subjects and other stimuli
     qualify row_number() over (
         partition by protocol, roi, group_by, group_a, group_b
-        order by method <> 'dual', resampled <> 'stimuli', method <> 'percentile'
+        order by list_position(['dual', 'expanded_percentile', 'percentile'], method), resampled <> 'stimuli'
     ) = 1
 ),
 

@@ -34,7 +34,13 @@ def best(*rows: tuple[str, str, float], **more: Any) -> pl.DataFrame:
 
 def ceilings(**lower: float | None) -> pl.DataFrame:
     return pl.DataFrame(
-        {"roi": list(lower), "lower": list(lower.values()), "upper": 0.9, "n_subjects": 10},
+        {
+            "roi": list(lower),
+            "lower": list(lower.values()),
+            "upper": 0.9,
+            "is_reliable": True,
+            "n_subjects": 10,
+        },
         schema_overrides={"lower": pl.Float64},
     )
 
