@@ -24,8 +24,8 @@ def agreement(ranks: NDArray[Any]) -> FloatArray:
     """How far subjects agree: mean over subjects of the correlation with the mean of the others, (...).
 
     `ranks` are (..., S, P) unit ranks, S at least 2. This is the lower noise ceiling with average "rank" and
-    combine "mean", except that the mean of the others' unit ranks is not ranked again. It needs only the products of
-    subjects: with g_st the product of subjects s and t, and t, u over the subjects other than s,
+    combine "mean", except that the mean of the others' unit ranks is not ranked again. It needs only the
+    products of subjects: with g_st the product of subjects s and t, and t, u over the subjects other than s,
     r_s = sum_t g_st / sqrt(sum_t sum_u g_tu).
     """
     products = np.matmul(ranks, np.swapaxes(ranks, -1, -2)).astype(np.float64)

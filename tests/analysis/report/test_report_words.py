@@ -32,15 +32,11 @@ def best(*rows: tuple[str, str, float], **more: Any) -> pl.DataFrame:
     return pl.DataFrame(found)
 
 
-def ceilings(**lower: float | None) -> pl.DataFrame:
+def ceilings(weak: tuple[str, ...] = (), **lower: float | None) -> pl.DataFrame:
+    """Reliable noise ceilings, except for the regions in `weak`."""
     return pl.DataFrame(
-        {
-            "roi": list(lower),
-            "lower": list(lower.values()),
-            "upper": 0.9,
-            "is_reliable": True,
-            "n_subjects": 10,
-        },
+        {"roi": list(lower), "lower": list(lower.values()), "upper": 0.9, "n_subjects": 10}
+        | {"is_reliable": [roi not in weak for roi in lower]},
         schema_overrides={"lower": pl.Float64},
     )
 
@@ -93,6 +89,41 @@ def test_the_best_mean_rank(rows: list[tuple[str, float, int]], sentence: str) -
 def test_how_far_the_ceiling_is(lower: dict[str, float | None], sentence: str) -> None:
     rows = best(("A", "V1", 0.3), ("B", "V1", 0.1), ("A", "MT", 0.4))
     assert words.reach_of_ceiling(rows, ceilings(**lower) if lower else pl.DataFrame()) == sentence
+
+
+@pytest.mark.parametrize(
+    ("weak", "sentence"),
+    [
+        (
+            ("V1", "MT"),
+            "The brain data of V1 and MT are too unreliable to say whether a network reaches the noise "
+            "ceiling: the lower noise ceiling is not reliably above 0.",
+        ),
+        (
+            ("MT",),
+            "The best network of V1 reaches its lower noise ceiling. The brain data of MT are too unreliable "
+            "to say: the lower noise ceiling is not reliably above 0.",
+        ),
+        # A region without scores is not the subject of a sentence about scores.
+        (("V3",), "The best network reaches the lower noise ceiling in all 2 regions."),
+    ],
+)
+def test_weak_brain_data_are_called_weak(weak: tuple[str, ...], sentence: str) -> None:
+    rows = best(("A", "V1", 0.3), ("A", "MT", 0.4))
+    assert words.reach_of_ceiling(rows, ceilings(weak, V1=0.1, MT=0.005, V3=0.1)) == sentence
+
+
+def test_a_group_with_a_weak_region_has_no_share_of_the_ceiling() -> None:
+    rows = best(("A", "V1", 0.3), ("A", "V2", 0.1))
+    assert words.best_of_groups(rows, ceilings(("V2",), V1=0.1, V2=0.005)) == [
+        "Early regions: A aligns (mean rho over 2 regions 0.200; the brain data of V2 are too unreliable for "
+        "a noise ceiling)."
+    ]
+    untested = ceilings(V1=0.1, V2=0.1).with_columns(is_reliable=pl.lit(None, pl.Boolean))
+    assert words.best_of_groups(rows, untested) == [
+        "Early regions: A aligns (mean rho over 2 regions 0.200)."
+    ]
+    assert words.reach_of_ceiling(rows, untested) == ""
 
 
 def test_the_best_of_a_group_with_its_share_of_the_ceiling() -> None:

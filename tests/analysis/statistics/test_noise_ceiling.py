@@ -131,7 +131,7 @@ def test_an_interval_needs_three_subjects_and_a_level(simulated_rdms: Any) -> No
 
 @pytest.mark.parametrize(("signal", "least"), [(0.0, 0.95), (1.0, 0.85)])
 def test_the_interval_contains_the_expected_ceiling(signal: float, least: float) -> None:
-    """Brains that share a pattern, with noise. The bound is four standard errors of 100 studies below 0.95."""
+    """Brains that share a pattern, with noise. The bound is four standard errors below 0.95."""
     rng = np.random.default_rng(0)
     common = signal * rng.normal(size=45)
 

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 def plain_agreement(rdms: Array) -> float:
-    """Each subject's ranks, correlated with the mean of the others' standardised ranks; mean over subjects."""
+    """Each subject's ranks, correlated with the mean of the others' ranks in standard units; their mean."""
     ranks = zscore(rankdata(rdms, axis=1), axis=1)
     found = [
         np.corrcoef(each, np.delete(ranks, subject, axis=0).mean(axis=0))[0, 1]
