@@ -8,7 +8,17 @@ from typing import Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import ordered_regions
-from alignhouse.analysis.report.tables import MISSING, Column, Filter, Table, cell, decimal, p_text, sort_key
+from alignhouse.analysis.report.tables import (
+    MISSING,
+    PLAIN_P,
+    Column,
+    Filter,
+    Table,
+    cell,
+    decimal,
+    p_text,
+    sort_key,
+)
 
 ALL_REGIONS = "all regions"
 SIGNIFICANT = 0.05
@@ -138,8 +148,11 @@ def best_layer_table(best_layer: pl.DataFrame) -> Table:
         .sort("turn", "x", "rho", "model", descending=[False, False, True, False], nulls_last=True)
     )
     rows, keys = [], []
-    for values in ordered.select(names).iter_rows():
-        texts = [_best_layer_cell(value, name) for value, name in zip(values, names, strict=True)]
+    counts = ordered["permutations"] if "permutations" in ordered.columns else [None] * ordered.height
+    for values, permutations in zip(ordered.select(names).iter_rows(), counts, strict=True):
+        texts = [
+            _best_layer_cell(value, name, permutations) for value, name in zip(values, names, strict=True)
+        ]
         rows.append(texts)
         keys.append([sort_key(value, text) for value, text in zip(values, texts, strict=True)])
     filters = _filters(columns, rows, ["protocol", "region group", "region", "model type", "architecture"])
@@ -175,11 +188,11 @@ def _extra_column(name: str, best_layer: pl.DataFrame) -> Column:
     return Column(title, dtype.is_numeric(), descends=name in ("share_of_ceiling", "chosen_rho"), hint=hint)
 
 
-def _best_layer_cell(value: object, name: str) -> str:
+def _best_layer_cell(value: object, name: str, permutations: int | None) -> str:
     if name == "share_of_ceiling" and isinstance(value, float):
         return share_in_percent(value)
     if name in ("p_value", "q_value") and isinstance(value, float):
-        return p_text(value)
+        return p_text(value, permutations if name in PLAIN_P else None)
     if name == "depth" and isinstance(value, float):
         return f"{value:.2f}"
     return cell(value, name)

@@ -5,6 +5,9 @@ Each function takes rows of one protocol, data set and split and returns a sente
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many, listed, ordered_regions, subjects_in_words
@@ -16,7 +19,7 @@ from alignhouse.analysis.report.statistics_words import (
     layer_choices,
     significant_layers,
 )
-from alignhouse.analysis.report.tables import decimal, p_text
+from alignhouse.analysis.report.tables import decimal, p_equals
 
 # Column of the table of best networks -> column of the noise ceilings.
 CEILING_COLUMNS = {
@@ -82,7 +85,7 @@ def highest(best: pl.DataFrame) -> str:
     top = best.sort("rho", "model", "roi", descending=[True, False, False]).row(0, named=True)
     return (
         f"The highest alignment is that of {top['model']} with {top['roi']}, at layer "
-        f"{top['layer']} (rho = {decimal(top['rho'])}{_p(top['p_value'])})."
+        f"{top['layer']} (rho = {decimal(top['rho'])}{_p(top)})."
     )
 
 
@@ -214,8 +217,5 @@ def _same_winners(both: pl.DataFrame) -> str:
     return f" The best network is the same in {same} of {pairs.height} regions."
 
 
-def _p(p_value: float | None) -> str:
-    if p_value is None:
-        return ""
-    text = p_text(p_value)
-    return f", p {text}" if text.startswith("<") else f", p = {text}"
+def _p(row: Mapping[str, Any]) -> str:
+    return "" if row["p_value"] is None else f", {p_equals(row['p_value'], row.get('permutations'))}"

@@ -42,6 +42,19 @@ intervals as (
     ) = 1
 ),
 
+tests as (
+    select
+        protocol,
+        dataset,
+        split,
+        model,
+        roi,
+        any_value(permutations) as permutations
+    from significance
+    where test = 'best_layer'
+    group by all
+),
+
 choices as (
     select * from layer_choice
 ),
@@ -70,6 +83,7 @@ final as (
         intervals.lower as rho_lower,
         intervals.upper as rho_upper,
         best.p_value,
+        tests.permutations,
         corrected.q_value,
         corrected.p_family,
         -- weak brain data have no share
@@ -85,6 +99,13 @@ final as (
             and best.split = corrected.split
             and best.model = corrected.model
             and best.roi = corrected.roi
+    left join tests
+        on
+            best.protocol = tests.protocol
+            and best.dataset = tests.dataset
+            and best.split = tests.split
+            and best.model = tests.model
+            and best.roi = tests.roi
     left join intervals
         on
             best.protocol = intervals.protocol

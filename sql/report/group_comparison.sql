@@ -43,9 +43,12 @@ final as (
         intervals.lower,
         intervals.upper,
         intervals.level,
+        intervals.resampled,
         tests.p_value,
         tests.p_adjusted,
         tests.correction,
+        tests.permutations,
+        count(tests.group_b) over (partition by tests.protocol, tests.group_by, tests.roi) as n_pairs,
         tests.remark
     from tests
     left join intervals
