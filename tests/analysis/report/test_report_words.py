@@ -267,8 +267,8 @@ def test_an_interval_that_contradicts_its_test_says_so() -> None:
     [sentence] = statistics_words.group_differences(rows)
     assert sentence == (
         "By architecture, in V1 the median rho of A (3 networks) is 0.005 above that of B (1 network) (p = "
-        "0.010 against networks unrelated to the brains; 95 % interval over other stimuli and subjects -0.005 to "
-        "0.015, which includes 0), which is significant."
+        "0.010 against networks unrelated to the brains; 95 % interval over other stimuli and subjects "
+        "-0.005 to 0.015, which includes 0), which is significant."
     )
 
 
