@@ -89,10 +89,16 @@ class _Stages:
 
     def described(self) -> None:
         self.run.do("Describing protocols", protocol_batches(self.protocols))
-        self.run.do(
-            "Noise ceilings",
-            [noise_ceiling_batch(scope, self.brains, self.remark) for scope in self.scopes.values()],
+        asked = self.study.analysis
+        batch = partial(
+            noise_ceiling_batch,
+            permutations=asked.permutations,
+            seed=asked.seed,
+            level=asked.level,
+            memory=self.memory,
         )
+        batches = [batch(scope, self.brains, self.remark) for scope in self.scopes.values()]
+        self.run.do("Noise ceilings", batches)
 
     def scored(self) -> Done:
         asked = self.study.analysis

@@ -12,6 +12,7 @@ from alignhouse.analysis.figures.by_region import (
     MOST_GROUPS_OF_STARS,
     STAR_GAP,
     ceiling_layers,
+    ceiling_note,
     cells,
     median_layers,
     network_layers,
@@ -63,7 +64,7 @@ def best_layer_by_group(
         rho, n_subjects, remark and the column `group_by`. The columns group_median, group_p and p_value are
         optional; they add bars, stars and hollow points.
     noise_ceiling : one row per region: protocol, dataset, split, roi, roi_group, roi_order, lower, upper,
-        remark; may be empty, its bounds may be null.
+        is_reliable, remark; may be empty, its bounds and is_reliable may be null.
     group_pairs : one row per pair of groups in a region: roi, group_a, group_b, p_adjusted.
     group_by : the column with the group of a network; "protocol" draws all protocols.
     source : data set and split, shown if there are no rows. width : inches.
@@ -221,9 +222,7 @@ def _notes(
             notes.append("Too many groups for brackets: see the table group_comparison.")
         else:
             notes.append(f"Brackets: two groups differ ({_correction(group_pairs)}).")
-    notes.append(
-        "Grey: noise ceiling, from lower to upper." if not bounds.is_empty() else "There is no noise ceiling."
-    )
+    notes.append(ceiling_note(bounds, "noise ceiling, from lower to upper"))
     return notes
 
 

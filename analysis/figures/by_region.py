@@ -70,12 +70,14 @@ def _scatter(nth: int) -> float:
 
 
 def region_bounds(ceilings: pl.DataFrame, regions: pl.DataFrame) -> pl.DataFrame:
-    """A row per drawn region with `lower`, `upper` and the band's `left` and `right` edge."""
+    """A row per drawn region: `lower`, `upper`, `is_reliable`, and the band's `left` and `right` edge."""
     if ceilings.is_empty():
         return pl.DataFrame()
-    need_columns(ceilings, "noise_ceiling", ["lower", "upper"])
+    need_columns(ceilings, "noise_ceiling", ["lower", "upper", "is_reliable"])
     return (
-        ceilings.select(pl.col("roi").cast(pl.String), pl.col("lower", "upper").cast(pl.Float64))
+        ceilings.select(
+            pl.col("roi").cast(pl.String), pl.col("lower", "upper").cast(pl.Float64), "is_reliable"
+        )
         .filter(pl.any_horizontal(pl.col("lower", "upper").is_not_null()))
         .join(regions, on="roi")
         .with_columns(left=pl.col("x") - BAND, right=pl.col("x") + BAND)
@@ -140,17 +142,49 @@ def ceiling_layers(bounds: pl.DataFrame) -> list[Any]:
     """A band between the two bounds and a line at each; a region with one bound has a line only."""
     import plotnine as p9
 
-    layers: list[Any] = []
     both = bounds.drop_nulls(["lower", "upper"]) if not bounds.is_empty() else bounds
-    if not both.is_empty():
-        band = p9.aes(xmin="left", xmax="right", ymin="lower", ymax="upper")
-        layers.append(p9.geom_rect(band, data=both, inherit_aes=False, fill="#DADADA"))
+    layers = ceiling_bands(both, p9.aes(xmin="left", xmax="right", ymin="lower", ymax="upper"))
     for bound in ("lower", "upper") if not bounds.is_empty() else ():
         known = bounds.drop_nulls(bound)
         line = p9.aes(x="left", xend="right", y=bound, yend=bound)
         if not known.is_empty():
             layers.append(p9.geom_segment(line, data=known, inherit_aes=False, color="#8C8C8C", size=0.4))
     return layers
+
+
+def ceiling_bands(bounds: pl.DataFrame, edges: Any, **fixed: float) -> list[Any]:
+    """A grey band per noise ceiling; only a dashed frame if it is known not to be reliable.
+
+    Parameters
+    ----------
+    bounds : a row per band, with `is_reliable`. edges : the aesthetics of its edges. fixed : edges that all
+        bands share.
+    """
+    import plotnine as p9
+
+    if bounds.is_empty():
+        return []
+    weak = bounds["is_reliable"].fill_null(True).not_()
+    looks: list[tuple[pl.DataFrame, dict[str, Any]]] = [
+        (bounds.filter(~weak), {"fill": "#DADADA"}),
+        (bounds.filter(weak), {"fill": "#00000000", "color": "#8C8C8C", "linetype": "dashed", "size": 0.35}),
+    ]
+    return [
+        p9.geom_rect(edges, data=some, inherit_aes=False, **fixed, **look)
+        for some, look in looks
+        if not some.is_empty()
+    ]
+
+
+def ceiling_note(bounds: pl.DataFrame, grey: str) -> str:
+    """What the bands of noise ceilings mean; `grey` describes a reliable one."""
+    if bounds.is_empty():
+        return "There is no noise ceiling."
+    weak = bounds["is_reliable"].fill_null(True).not_()
+    dashed = "noise ceiling that is not reliably above chance"
+    if weak.all():
+        return f"Dashed: {dashed}."
+    return f"Grey: {grey}." + (f" Dashed: {dashed}." if weak.any() else "")
 
 
 def zero_line() -> Any:

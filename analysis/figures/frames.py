@@ -109,6 +109,13 @@ def subjects_in_words(frame: pl.DataFrame) -> str:
     return " to ".join(dict.fromkeys([str(found[0]), str(found[-1])])) + f" subject{'s' * (found[-1] != 1)}"
 
 
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names as a list in words, "A, B and C"; with more than `most` names, "A, B, C and 5 others"."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
+
+
 def how_many(number: int, noun: str) -> str:
     """A number and its noun: "1 network", "1,683 networks"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -8,6 +8,8 @@ import polars as pl
 
 from alignhouse.analysis.figures.by_region import (
     SPREAD,
+    ceiling_bands,
+    ceiling_note,
     cells,
     median_layers,
     network_layers,
@@ -33,20 +35,24 @@ def hemispheres(
     Parameters
     ----------
     hemispheres : one row per network, region and hemisphere ("left", "right"): protocol, dataset, split,
-        model, roi (without its side), roi_group, roi_order, rho, p_value, group_median, lower, upper (noise
-        ceiling of that side, may be null), n_subjects, remark.
+        model, roi (without its side), roi_group, roi_order, rho, p_value, group_median, lower, upper and
+        is_reliable (noise ceiling of that side, may be null), n_subjects, remark.
     source : data set and split, shown if there are no rows. width : inches.
 
     Raises
     ------
     BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
     """
+    from plotnine import aes, labs
+
     what = "Left and right hemisphere"
     rows = rows_to_draw(hemispheres, "hemispheres", protocol, values=["rho"])
     if rows.frame.is_empty():
         why = "no region was scored separately left and right (brain.regions = hemispheres)"
         return no_rows(what, protocol=protocol, remark=rows.remark, source=source, why=why, width=width)
-    need_columns(hemispheres, "hemispheres", ["model", "hemisphere", "group_median", "lower", "upper"])
+    need_columns(
+        hemispheres, "hemispheres", ["model", "hemisphere", "group_median", "lower", "upper", "is_reliable"]
+    )
     regions = ordered_regions(rows.frame)
     grouped = with_group(rows.frame, "hemispheres", "hemisphere")
     styles = group_styles(grouped["group"].unique())
@@ -56,7 +62,7 @@ def hemispheres(
     plot, body = panels(
         points,
         [
-            *_ceilings(bounds),
+            *ceiling_bands(bounds, aes(xmin="left", xmax="right", ymin="lower", ymax="upper")),
             zero_line(),
             *_joined(points),
             *network_layers(points),
@@ -69,11 +75,7 @@ def hemispheres(
     )
     notes = [rows.counts, "A point is a network, hollow where p of its best layer is not below 0.05."]
     notes.append("Bar: median. " + ("Lines join a network's two sides." if _joined(points) else ""))
-    notes.append(
-        "Grey: noise ceiling of each side." if not bounds.is_empty() else "There is no noise ceiling."
-    )
-    from plotnine import labs
-
+    notes.append(ceiling_note(bounds, "noise ceiling of each side"))
     return dressed(
         plot + labs(x="", y="Spearman rho, mean over subjects"),
         body,
@@ -97,15 +99,6 @@ def _bounds(points: pl.DataFrame) -> pl.DataFrame:
         .with_columns(left=pl.col("centre") - half, right=pl.col("centre") + half)
         .sort("x", "group")
     )
-
-
-def _ceilings(bounds: pl.DataFrame) -> list[Any]:
-    import plotnine as p9
-
-    if bounds.is_empty():
-        return []
-    band = p9.aes(xmin="left", xmax="right", ymin="lower", ymax="upper")
-    return [p9.geom_rect(band, data=bounds, inherit_aes=False, fill="#DADADA")]
 
 
 def _joined(points: pl.DataFrame) -> list[Any]:

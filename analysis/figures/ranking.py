@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from alignhouse.analysis.figures.by_region import AESTHETICS
+from alignhouse.analysis.figures.by_region import AESTHETICS, ceiling_bands, ceiling_note
 from alignhouse.analysis.figures.frames import (
     joined_remarks,
     need_columns,
@@ -72,7 +72,7 @@ def ranking(
     most, of_all = int(drawn["place"].to_numpy().max()), int(drawn["n_models"].to_numpy().max())
     if most < of_all:
         notes.append(f"The highest {most} of {of_all} networks in each region.")
-    notes.append("Grey: noise ceiling." if not bounds.is_empty() else "There is no noise ceiling.")
+    notes.append(ceiling_note(bounds, "noise ceiling"))
     plot, body = _plot(drawn, bounds, styles, most, len(regions), width)
     return dressed(
         plot,
@@ -93,9 +93,11 @@ def _bounds(ceilings: pl.DataFrame, regions: list[str]) -> pl.DataFrame:
     if ceilings.is_empty():
         return pl.DataFrame()
     return (
-        ceilings.select(pl.col("roi").cast(pl.String), pl.col("lower", "upper").cast(pl.Float64))
+        ceilings.select(
+            pl.col("roi").cast(pl.String), pl.col("lower", "upper").cast(pl.Float64), "is_reliable"
+        )
         .filter(pl.col("roi").is_in(regions))
-        .drop_nulls()
+        .drop_nulls(["lower", "upper"])
         .with_columns(pl.col("roi").cast(pl.Enum(regions)))
     )
 
@@ -113,19 +115,12 @@ def _plot(
     abreast = min(n_panels, 2 if width >= NARROW else 1)
     means = drawn.unique("line", keep="first", maintain_order=True)
     counts = dict(drawn.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
-    ceiling = p9.aes(xmin="lower", xmax="upper")
-    layers: list[Any] = []
-    if not bounds.is_empty():
-        layers.append(
-            p9.geom_rect(
-                ceiling, data=bounds, inherit_aes=False, ymin=-float("inf"), ymax=float("inf"), fill="#DEDEDE"
-            )
-        )
+    everywhere = {"ymin": -float("inf"), "ymax": float("inf")}
     look = p9.aes(x="rho", color="group", shape="group", fill="group")
     plot = (
         p9.ggplot(drawn, p9.aes(x="subject_rho", y="line"))
         + house_theme()
-        + layers
+        + ceiling_bands(bounds, p9.aes(xmin="lower", xmax="upper"), **everywhere)
         + p9.geom_vline(xintercept=0, color="#666666", size=0.4)
         + p9.geom_point(size=1.1, alpha=0.8, stroke=0, color="#8A8A8A")
         + p9.geom_point(look, data=means, size=1.7, stroke=0.2)

@@ -25,7 +25,7 @@ from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.vectors import vector_table
 
-VERSION = 1
+VERSION = 2
 
 
 class BootstrapSettings(NetworkSettings):

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import how_many
+from alignhouse.analysis.figures.frames import how_many, listed
 from alignhouse.analysis.figures.labels import heading
 from alignhouse.analysis.report.content import Results
-from alignhouse.analysis.report.words import listed
 
 RSA = "alignhouse analyse rsa STUDY.toml"
 UNCERTAINTY = "alignhouse analyse uncertainty STUDY.toml"
@@ -23,6 +22,7 @@ def gaps(results: Results, group_by: Sequence[str]) -> list[str]:
         return [f"There are no scores under this protocol: run {RSA}."]
     sentences = [
         ceilings_gap(best, results.noise_ceiling),
+        ceiling_tests_gap(results.noise_ceiling),
         scores_gap(best),
         depths_gap(best),
         tests_gap(best),
@@ -47,6 +47,17 @@ def ceilings_gap(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
         return ""
     where = "any region" if len(missing) == len(regions) > 1 else listed(missing)
     return f"There is no noise ceiling of {where}: it needs two subjects."
+
+
+def ceiling_tests_gap(noise_ceiling: pl.DataFrame) -> str:
+    """Which noise ceilings were not tested against chance, because an older version made them."""
+    if noise_ceiling.is_empty():
+        return ""
+    untested = noise_ceiling.filter(pl.col("lower").is_not_null() & pl.col("is_reliable").is_null())
+    if untested.is_empty():
+        return ""
+    where = listed(untested["roi"].cast(pl.String).to_list())
+    return f"The noise ceiling of {where} was not tested against chance, so it has no shares: run {RSA}."
 
 
 def scores_gap(best: pl.DataFrame) -> str:

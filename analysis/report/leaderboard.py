@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import polars as pl
 
 from alignhouse.analysis.figures.frames import ordered_regions
-from alignhouse.analysis.report.tables import MISSING, Column, Filter, Table, cell, decimal, p_text, sort_key
+from alignhouse.analysis.report.tables import (
+    MISSING,
+    PLAIN_P,
+    Column,
+    Filter,
+    Table,
+    cell,
+    decimal,
+    p_text,
+    sort_key,
+)
 
 ALL_REGIONS = "all regions"
 SIGNIFICANT = 0.05
 SHADES = 6
+# Marks noise ceilings that are not reliably above chance.
+WEAK = "†"
 
 # Column of the best layers -> its title and its meaning. Columns without values are left out.
 BEST_LAYER_COLUMNS = {
@@ -19,7 +32,10 @@ BEST_LAYER_COLUMNS = {
     "rho_upper": ("rho to", "upper bound of the bootstrap interval of rho"),
     "p_value": ("p", "permutation test of the best layer"),
     "q_value": ("q", "p corrected over all networks and regions (Benjamini-Hochberg)"),
-    "share_of_ceiling": ("of ceiling", "rho as a share of the lower noise ceiling"),
+    "share_of_ceiling": (
+        "of ceiling",
+        "rho as a share of the lower noise ceiling, if that is reliable",
+    ),
     "chosen_layer": ("chosen elsewhere", "the layer chosen most often on other stimuli"),
     "chosen_rho": ("its rho", "mean rho of the chosen layers on stimuli not used to choose them"),
 }
@@ -77,6 +93,7 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
                     for roi, rho in zip(regions["roi"], rhos, strict=True)
                 ]
             )
+    foot = _ceiling_rows(ceiling, regions, protocols, columns)
     filters = _filters(columns, rows, ["protocol", "model type", "architecture"])
     if groups:
         filters.insert(0, Filter("region group", None, [ALL_REGIONS, *groups], ALL_REGIONS))
@@ -86,10 +103,10 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
         rows=rows,
         keys=keys,
         shades=shades,
-        foot=_ceiling_rows(ceiling, regions, protocols, columns),
+        foot=foot,
         filters=filters,
         sorted_by=[each.title for each in columns].index("mean rank"),
-        note=_leaderboard_note(bool(significant)),
+        note=_leaderboard_note(bool(significant), has_weak=any(WEAK in text for row in foot for text in row)),
     )
 
 
@@ -131,8 +148,11 @@ def best_layer_table(best_layer: pl.DataFrame) -> Table:
         .sort("turn", "x", "rho", "model", descending=[False, False, True, False], nulls_last=True)
     )
     rows, keys = [], []
-    for values in ordered.select(names).iter_rows():
-        texts = [_best_layer_cell(value, name) for value, name in zip(values, names, strict=True)]
+    counts = ordered["permutations"] if "permutations" in ordered.columns else [None] * ordered.height
+    for values, permutations in zip(ordered.select(names).iter_rows(), counts, strict=True):
+        texts = [
+            _best_layer_cell(value, name, permutations) for value, name in zip(values, names, strict=True)
+        ]
         rows.append(texts)
         keys.append([sort_key(value, text) for value, text in zip(values, texts, strict=True)])
     filters = _filters(columns, rows, ["protocol", "region group", "region", "model type", "architecture"])
@@ -152,13 +172,14 @@ def _leaderboard_columns(regions: pl.DataFrame, groups: list[str], *, with_proto
     return columns
 
 
-def _leaderboard_note(is_tested: bool) -> str:
+def _leaderboard_note(is_tested: bool, *, has_weak: bool) -> str:
     note = (
         "Mean rank: over the regions in which a network has a score. Rank 1 is the highest rho; equal values "
         "share their average rank. Colour: from the lowest to the highest rho of the region."
     )
     starred = f" *: q below {SIGNIFICANT}, corrected over all networks and regions (Benjamini-Hochberg)."
-    return note + (starred if is_tested else "")
+    weak = f" {WEAK}: the noise ceiling is not reliably above chance: the brain data are weak."
+    return note + (starred if is_tested else "") + (weak if has_weak else "")
 
 
 def _extra_column(name: str, best_layer: pl.DataFrame) -> Column:
@@ -167,11 +188,11 @@ def _extra_column(name: str, best_layer: pl.DataFrame) -> Column:
     return Column(title, dtype.is_numeric(), descends=name in ("share_of_ceiling", "chosen_rho"), hint=hint)
 
 
-def _best_layer_cell(value: object, name: str) -> str:
+def _best_layer_cell(value: object, name: str, permutations: int | None) -> str:
     if name == "share_of_ceiling" and isinstance(value, float):
         return share_in_percent(value)
     if name in ("p_value", "q_value") and isinstance(value, float):
-        return p_text(value)
+        return p_text(value, permutations if name in PLAIN_P else None)
     if name == "depth" and isinstance(value, float):
         return f"{value:.2f}"
     return cell(value, name)
@@ -193,14 +214,17 @@ def _ceiling_rows(
     for protocol in protocols:
         of_region = {row["roi"]: row for row in ceiling.filter(protocol=protocol).iter_rows(named=True)}
         for bound in ("upper", "lower"):
-            values = [of_region[roi][bound] if roi in of_region else None for roi in regions["roi"]]
-            if any(value is not None for value in values):
+            texts = [_ceiling_cell(of_region.get(roi), bound) for roi in regions["roi"]]
+            if any(text != MISSING for text in texts):
                 names = [f"{bound} noise ceiling", *([protocol] if len(protocols) > 1 else [])]
-                rows.append(
-                    [*names, *[""] * (before - len(names))]
-                    + [MISSING if value is None else decimal(value) for value in values]
-                )
+                rows.append([*names, *[""] * (before - len(names)), *texts])
     return rows
+
+
+def _ceiling_cell(row: Mapping[str, Any] | None, bound: str) -> str:
+    if row is None or row[bound] is None:
+        return MISSING
+    return decimal(row[bound]) + (WEAK if row["is_reliable"] is False else "")
 
 
 def _filters(columns: list[Column], rows: list[list[str]], titles: Iterable[str]) -> list[Filter]:

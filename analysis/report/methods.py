@@ -8,9 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alignhouse.analysis.figures.frames import how_many
+from alignhouse.analysis.figures.frames import how_many, listed
 from alignhouse.analysis.figures.theme import percent_of
-from alignhouse.analysis.report.words import listed
 
 SENTENCES = Path(__file__).with_name("methods.toml")
 
@@ -107,6 +106,11 @@ def _network_sentences(networks: Mapping[str, Any]) -> list[str]:
 def _chance_sentences(chance: Mapping[str, Any]) -> list[str]:
     sentences = []
     if chance.get("permutations"):
+        sentences.append(
+            "A noise ceiling counts as reliable if subjects agree more than with the stimuli of each subject "
+            "permuted independently (p at most 0.05), the jackknife interval of the lower bound is above 0, "
+            "and the lower bound is at least 0.01."
+        )
         sentences.append(
             f"Tests use {how_many(chance['permutations'], 'permutation')} (seed {chance['seed']}), the same "
             "for every network and region."

@@ -183,7 +183,7 @@ def _tables(results: Results, remark: str) -> list[Table]:
     if results.group_comparison.is_empty():
         return [best]
     compared = without_repeated_remark(results.group_comparison, remark).drop(
-        "protocol", "dataset", "split", "roi_order", "level"
+        "protocol", "dataset", "split", "roi_order", "level", "resampled", "n_pairs"
     )
     return [best, table_of(compared, f"Medians of groups of networks, and their differences {where}")]
 

@@ -12,11 +12,16 @@ import polars as pl
 from alignhouse.analysis.figures.frames import how_many
 from alignhouse.analysis.figures.labels import heading
 from alignhouse.analysis.figures.theme import percent_of
-from alignhouse.analysis.report.tables import decimal, p_text
+from alignhouse.analysis.report.tables import decimal, p_equals
 
 SIGNIFICANT = 0.05
 CORRECTIONS = {"holm": "Holm", "bonferroni": "Bonferroni"}
 FIGURES = {"parameters": "more parameters", "gflops": "more GFLOPs", "top1": "higher top-1 accuracy"}
+RESAMPLED = {
+    "stimuli": " over other stimuli",
+    "subjects": " over other subjects",
+    "both": " over other stimuli and subjects",
+}
 CHOSEN_ON = {
     "halves": "Chosen on one half of the stimuli and scored on the other",
     "train": "Chosen on the training stimuli and scored on the test stimuli",
@@ -38,7 +43,9 @@ def significant_layers(best: pl.DataFrame) -> str:
     kind = f"false discovery rate {SIGNIFICANT}, Benjamini-Hochberg"
     if tested.height == 1:
         verb = "is" if found else "is not"
-        return f"The only best layer {verb} significant (p = {p_text(tested['p_value'][0])})."
+        only = tested.row(0, named=True)
+        p = p_equals(only["p_value"], only.get("permutations"))
+        return f"The only best layer {verb} significant ({p})."
     sentence = f"{_of(found, tested.height, 'best layer')} significant after correction ({kind})"
     sentence = sentence[0].upper() + sentence[1:]
     family = tested.drop_nulls("p_family") if "p_family" in best.columns else pl.DataFrame()
@@ -56,10 +63,11 @@ def significant_layers(best: pl.DataFrame) -> str:
 
 
 def group_differences(comparison: pl.DataFrame) -> list[str]:
-    """A sentence per grouping: how many differences are significant, and the largest one with its p.
+    """A sentence per grouping: how many differences are significant, and the largest of them.
 
     `comparison` is the answer to the query group_comparison. p_adjusted is corrected over the pairs of groups
-    in a region.
+    in a region. The test and the interval answer different questions, and the sentence says so: the test
+    compares with networks that are unrelated to the brains, the interval is over other stimuli and subjects.
     """
     if comparison.is_empty():
         return []
@@ -118,7 +126,9 @@ def complexity_in_words(complexity: pl.DataFrame) -> list[str]:
 
 def _differences(group_by: str, rows: pl.DataFrame) -> str:
     found = rows.filter(pl.col("p_adjusted") < SIGNIFICANT).height
-    largest = rows.sort(pl.col("statistic").abs(), "roi", descending=[True, False]).row(0, named=True)
+    ordered = rows.sort(pl.col("statistic").abs(), "roi", descending=[True, False])
+    significant = ordered.filter(pl.col("p_adjusted") < SIGNIFICANT)
+    largest = (ordered if significant.is_empty() else significant).row(0, named=True)
     by = f"By {heading(group_by)}"
     n_pairs, n_regions = rows.select("group_a", "group_b").n_unique(), rows["roi"].n_unique()
     if rows.height == 1:
@@ -127,8 +137,11 @@ def _differences(group_by: str, rows: pl.DataFrame) -> str:
     regions = f"{n_regions} regions" if n_regions > 1 else str(largest["roi"])
     correction = CORRECTIONS.get(largest["correction"], largest["correction"])
     p = f"p below {SIGNIFICANT}" + (f", corrected over pairs by {correction}" if n_pairs > 1 else "")
-    significant = f"{_of(found, rows.height, 'difference')} significant ({p})"
-    return f"{by} ({pairs}, {regions}), {significant}; the largest: {_largest(largest)}."
+    counted = f"{_of(found, rows.height, 'difference')} significant ({p})"
+    if found == 1 < rows.height:
+        return f"{by} ({pairs}, {regions}), {counted}: {_largest(largest)}."
+    which = "the largest of these" if 1 < found < rows.height else "the largest"
+    return f"{by} ({pairs}, {regions}), {counted}; {which}: {_largest(largest)}."
 
 
 def _largest(row: dict[str, Any]) -> str:
@@ -141,12 +154,14 @@ def _largest(row: dict[str, Any]) -> str:
         lower, upper = (
             (row["lower"], row["upper"]) if row["statistic"] >= 0 else (-row["upper"], -row["lower"])
         )
-        bounds = f"{percent_of(row['level'])} interval {decimal(lower)} to {decimal(upper)}, "
-    p = p_text(row["p_adjusted"])
+        includes = ", which includes 0" if lower <= 0 <= upper else ""
+        over = RESAMPLED.get(row.get("resampled", ""), "")
+        bounds = f"; {percent_of(row['level'])} interval{over} {decimal(lower)} to {decimal(upper)}{includes}"
+    p = p_equals(row["p_adjusted"], row.get("permutations"), row.get("n_pairs") or 1)
     return (
         f"in {row['roi']} the median rho of {first} ({how_many(n_first, 'network')}) is "
         f"{decimal(abs(row['statistic']))} above that of {second} ({how_many(n_second, 'network')}) "
-        f"({bounds}p {p if p.startswith('<') else f'= {p}'})"
+        f"({p} against networks unrelated to the brains{bounds})"
     )
 
 

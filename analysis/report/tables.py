@@ -11,6 +11,10 @@ import polars as pl
 
 MOST_ROWS = 1000
 MISSING = "–"
+# A p-value of 0 whose number of permutations is not at hand.
+UNRESOLVED = "≈ 0"
+# Columns whose p-values come directly from the row's column `permutations`, without a correction.
+PLAIN_P = ("p_value", "p_family")
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,7 @@ def table_of(frame: pl.DataFrame, caption: str, *, most_rows: int = MOST_ROWS, r
     note = ""
     if frame.height > most_rows:
         note = f"The first {most_rows:,} of {frame.height:,} rows. {rest}".strip()
-    rows = [
-        [cell(value, name) for name, value in zip(frame.columns, row, strict=True)]
-        for row in shown.iter_rows()
-    ]
+    rows = [[_cell(row, name) for name in frame.columns] for row in shown.iter_rows(named=True)]
     return Table(
         caption=caption,
         columns=[
@@ -93,6 +94,13 @@ def table_of(frame: pl.DataFrame, caption: str, *, most_rows: int = MOST_ROWS, r
         ],
         note=note,
     )
+
+
+def _cell(row: Mapping[str, object], name: str) -> str:
+    permutations = row.get("permutations")
+    if name in PLAIN_P and isinstance(value := row[name], float) and isinstance(permutations, int):
+        return p_text(value, permutations)
+    return cell(row[name], name)
 
 
 def without_repeated_remark(frame: pl.DataFrame, remark: str) -> pl.DataFrame:
@@ -177,11 +185,22 @@ def decimal(value: float) -> str:
     return f"{value:.3g}" if value != 0 and abs(value) < 0.0005 else f"{value:,.3f}"
 
 
-def p_text(value: float) -> str:
-    """A p-value with three decimals, or "< 0.001"; exactly 0 stays 0, which some protocols allow."""
+def p_text(value: float, permutations: int | None = None, tests: int = 1) -> str:
+    """A p-value with three decimals, or "< 0.001".
+
+    The plain share of a null, as in the protocol `paper`, can be 0, but no finite number of permutations
+    shows that. The text is then the bound "< 1/permutations"; times `tests`, if p was multiplied by their
+    number. Without `permutations` it is UNRESOLVED.
+    """
     if value == 0:
-        return "0"
+        return UNRESOLVED if not permutations else f"< {min(1.0, tests / permutations):.3g}"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def p_equals(value: float, permutations: int | None = None, tests: int = 1) -> str:
+    """A p-value in a sentence, "p = 0.020" or "p < 0.001"; see `p_text`."""
+    text = p_text(value, permutations, tests)
+    return f"p {text}" if text[0] in "<≈" else f"p = {text}"
 
 
 def in_bytes(value: int) -> str:

@@ -5,20 +5,28 @@ Each function takes rows of one protocol, data set and split and returns a sente
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import how_many, ordered_regions, subjects_in_words
+from alignhouse.analysis.figures.frames import how_many, listed, ordered_regions, subjects_in_words
+from alignhouse.analysis.report.ceiling_words import ceiling_of_group, reach_of_ceiling
 from alignhouse.analysis.report.content import Results
-from alignhouse.analysis.report.leaderboard import share_in_percent
 from alignhouse.analysis.report.statistics_words import (
     complexity_in_words,
     group_differences,
     layer_choices,
     significant_layers,
 )
-from alignhouse.analysis.report.tables import decimal, p_text
+from alignhouse.analysis.report.tables import decimal, p_equals
+
+# Column of the table of best networks -> column of the noise ceilings.
+CEILING_COLUMNS = {
+    "ceiling_lower": pl.col("lower"),
+    "ceiling_upper": pl.col("upper"),
+    "ceiling_p": pl.col("p_value"),
+}
 
 
 def summary(results: Results) -> list[str]:
@@ -77,7 +85,7 @@ def highest(best: pl.DataFrame) -> str:
     top = best.sort("rho", "model", "roi", descending=[True, False, False]).row(0, named=True)
     return (
         f"The highest alignment is that of {top['model']} with {top['roi']}, at layer "
-        f"{top['layer']} (rho = {decimal(top['rho'])}{_p(top['p_value'])})."
+        f"{top['layer']} (rho = {decimal(top['rho'])}{_p(top)})."
     )
 
 
@@ -93,29 +101,6 @@ def best_of_groups(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> list[str]
         )
         for group in regions["roi_group"].unique(maintain_order=True)
     ]
-
-
-def reach_of_ceiling(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
-    """In how many regions the best network reaches the lower ceiling, and the region with the largest gap."""
-    if noise_ceiling.is_empty():
-        return ""
-    top = best.group_by(pl.col("roi").cast(pl.String)).agg(pl.col("rho").max())
-    lower = noise_ceiling.select(pl.col("roi").cast(pl.String), "lower").drop_nulls("lower")
-    both = top.join(lower, on="roi").with_columns(short=pl.col("lower") - pl.col("rho")).sort("short", "roi")
-    if both.is_empty():
-        return ""
-    reached, known = both.filter(pl.col("short") <= 0).height, both.height
-    farthest = both.row(-1, named=True)
-    where = f"in {farthest['roi']} by {decimal(farthest['short'])}"
-    if known == 1:
-        [roi] = both["roi"]
-        if reached:
-            return f"The best network of {roi} reaches its lower noise ceiling."
-        return f"The best network of {roi} stays {decimal(farthest['short'])} below its lower noise ceiling."
-    if reached == known:
-        return f"The best network reaches the lower noise ceiling in all {known} regions."
-    of = f"in {reached} of {known} regions" if reached else f"in none of the {known} regions"
-    return f"The best network reaches the lower noise ceiling {of}; it stays farthest below it {where}."
 
 
 def depths(best: pl.DataFrame) -> str:
@@ -180,15 +165,13 @@ def best_networks(best_layer: pl.DataFrame, noise_ceiling: pl.DataFrame) -> pl.D
     """One row per region, in anatomical order: its best network and layer beside the noise ceiling."""
     names = ["roi", "roi_group", "model", "layer", "depth", "rho", "p_value"]
     if best_layer.is_empty():
-        return pl.DataFrame(schema=[*names, "ceiling_lower", "ceiling_upper"])
+        return pl.DataFrame(schema=[*names, *CEILING_COLUMNS])
     best = best_layer.drop_nulls("rho").with_columns(pl.col("roi").cast(pl.String))
     top = best.sort("rho", "model", descending=[True, False]).unique("roi", keep="first", maintain_order=True)
     ceilings = (
-        noise_ceiling.select(
-            pl.col("roi").cast(pl.String), ceiling_lower=pl.col("lower"), ceiling_upper=pl.col("upper")
-        )
+        noise_ceiling.select(pl.col("roi").cast(pl.String), **CEILING_COLUMNS)
         if not noise_ceiling.is_empty()
-        else pl.DataFrame(schema={"roi": pl.String, "ceiling_lower": pl.Float64, "ceiling_upper": pl.Float64})
+        else pl.DataFrame(schema={"roi": pl.String} | dict.fromkeys(CEILING_COLUMNS, pl.Float64))
     )
     return (
         top.select(names)
@@ -197,13 +180,6 @@ def best_networks(best_layer: pl.DataFrame, noise_ceiling: pl.DataFrame) -> pl.D
         .sort("x")
         .drop("x")
     )
-
-
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names as a list in words, "A, B and C"; with more than `most` names, "A, B, C and 5 others"."""
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
 def _best_of_group(group: str, regions: list[str], best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
@@ -220,19 +196,8 @@ def _best_of_group(group: str, regions: list[str], best: pl.DataFrame, noise_cei
     over = f"mean rho over {len(regions)} regions" if len(regions) > 1 else "rho"
     rho = means["rho"][0]
     aligns = "aligns best" if best["model"].n_unique() > 1 else "aligns"
-    ceiling = _ceiling(regions, noise_ceiling, rho)
+    ceiling = ceiling_of_group(regions, noise_ceiling, rho)
     return f"{subject}: {means['model'][0]} {aligns} ({over} {decimal(rho)}{ceiling})."
-
-
-def _ceiling(regions: list[str], noise_ceiling: pl.DataFrame, rho: float) -> str:
-    if noise_ceiling.is_empty():
-        return ""
-    lower = noise_ceiling.filter(pl.col("roi").cast(pl.String).is_in(regions)).drop_nulls("lower")["lower"]
-    if lower.len() < len(regions):
-        return ""
-    mean = float(lower.to_numpy().mean())
-    share = f", {share_in_percent(rho / mean)} of it" if mean > 0 and rho > 0 else ""
-    return f"; lower noise ceiling {decimal(mean)}{share}"
 
 
 def _same_winners(both: pl.DataFrame) -> str:
@@ -252,8 +217,5 @@ def _same_winners(both: pl.DataFrame) -> str:
     return f" The best network is the same in {same} of {pairs.height} regions."
 
 
-def _p(p_value: float | None) -> str:
-    if p_value is None:
-        return ""
-    text = p_text(p_value)
-    return f", p {text}" if text.startswith("<") else f", p = {text}"
+def _p(row: Mapping[str, Any]) -> str:
+    return "" if row["p_value"] is None else f", {p_equals(row['p_value'], row.get('permutations'))}"

@@ -1,4 +1,4 @@
-"""Intervals from bootstrap distributions: percentile, bias-corrected, and the dual bootstrap's."""
+"""Intervals from bootstrap distributions: percentile, expanded, bias-corrected, and the dual bootstrap's."""
 
 from __future__ import annotations
 
@@ -31,6 +31,25 @@ def percentile_interval(samples: ArrayLike, level: float = 0.95) -> Interval:
     """
     ordered = _ordered(samples, level)
     tail = np.full(ordered.shape[:-1], (1 - level) / 2)
+    return Interval(_quantile(ordered, tail), _quantile(ordered, 1 - tail))
+
+
+def expanded_percentile_interval(samples: ArrayLike, n: int, level: float = 0.95) -> Interval:
+    """Percentile interval for few units: bounds (...) (Hesterberg 2015, Am Stat 69, 371, section 3.4).
+
+    `n` things (stimuli or subjects) were resampled to get `samples` (..., B). The bootstrap's variance of a
+    mean is too small by (n - 1) / n, and its quantiles ignore that the variance is estimated. So the tails
+    are narrower than (1 - level) / 2: they are Phi(-sqrt(n / (n - 1)) t), with the quantile t of Student's
+    distribution with n - 1 degrees of freedom. Raises BadInput as `percentile_interval` does, and for n
+    below 2.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    if n < 2:
+        raise BadInput("expanded percentile interval", expected="at least 2 resampled units", found=n)
+    ordered = _ordered(samples, level)
+    expanded = ndtr(-np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + level) / 2))
+    tail = np.full(ordered.shape[:-1], expanded)
     return Interval(_quantile(ordered, tail), _quantile(ordered, 1 - tail))
 
 
@@ -101,7 +120,7 @@ def dual_interval(
     """
     from scipy.special import stdtrit
 
-    _check_level(level)
+    check_level(level)
     score = np.asarray(observed, dtype=np.float64)
     error = np.sqrt(dual_variance(both, subjects, stimuli, n_subjects, n_stimuli))
     reach = stdtrit(min(n_subjects, n_stimuli) - 1, (1 + level) / 2) * error
@@ -111,13 +130,17 @@ def dual_interval(
 def intervals_of(scores: BootstrapScores, level: float = 0.95) -> dict[tuple[str, str], Interval]:
     """All intervals of a bootstrap record: (resampling, method) -> bounds (L,).
 
-    Methods are "percentile" and "bias_corrected"; with two subjects or more, also ("both", "dual").
+    Methods are "percentile" and "bias_corrected"; for stimuli and subjects also "expanded_percentile"; with
+    two subjects or more, also ("both", "dual").
     """
     found = {}
+    units = {"stimuli": scores.n_stimuli, "subjects": scores.n_subjects}
     for kind in RESAMPLINGS:
         samples = getattr(scores, kind)
         if samples is not None:
             found[kind, "percentile"] = percentile_interval(samples, level)
+            if kind in units:
+                found[kind, "expanded_percentile"] = expanded_percentile_interval(samples, units[kind], level)
             found[kind, "bias_corrected"] = bias_corrected_interval(scores.observed, samples, level)
     if scores.both is not None and scores.subjects is not None and scores.both.shape[-1] > 1:
         found["both", "dual"] = dual_interval(
@@ -133,7 +156,7 @@ def intervals_of(scores: BootstrapScores, level: float = 0.95) -> dict[tuple[str
 
 
 def _ordered(samples: ArrayLike, level: float) -> NDArray[Any]:
-    _check_level(level)
+    check_level(level)
     values = np.asarray(samples)
     if values.ndim == 0 or values.shape[-1] == 0 or values.dtype.kind != "f":
         raise BadInput(
@@ -148,7 +171,8 @@ def _ordered(samples: ArrayLike, level: float) -> NDArray[Any]:
     return ordered
 
 
-def _check_level(level: float) -> None:
+def check_level(level: float) -> None:
+    """Raise BadInput for a level outside (0, 1)."""
     if not 0 < level < 1:
         raise BadInput("level of an interval", expected="between 0 and 1, e.g. 0.95", found=level)
 

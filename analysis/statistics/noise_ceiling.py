@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignhouse.analysis.kernels.similarity import FloatArray, correlate, rank
+from alignhouse.analysis.statistics.intervals import Interval, check_level
 from alignhouse.analysis.statistics.settings import CeilingAverage, CeilingCombine
 from alignhouse.warehouse.errors import BadInput
+
+FEWEST_SUBJECTS = 2
+# The jackknife compares ceilings without one subject, which need two others.
+FEWEST_SUBJECTS_OF_AN_INTERVAL = 3
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,10 @@ def noise_ceiling(
     raw = np.asarray(rdms)
     subjects = rank(raw, names)
     n_subjects = len(raw)
-    if n_subjects < 2:
+    if n_subjects < FEWEST_SUBJECTS:
         raise BadInput(
             "noise ceiling",
-            expected="at least 2 subjects",
+            expected=f"at least {FEWEST_SUBJECTS} subjects",
             found=n_subjects,
             hint="it measures agreement between subjects: skip it for a single one",
         )
@@ -60,6 +65,48 @@ def noise_ceiling(
     without = [f"the mean without {names[i] if names else f'subject {i}'}" for i in range(n_subjects)]
     lower = np.diagonal(correlate(subjects, rank(of_others, without)))
     return NoiseCeiling(lower=_combined(lower, combine), upper=_combined(upper, combine))
+
+
+def lower_ceiling_interval(
+    rdms: ArrayLike,
+    *,
+    level: float = 0.95,
+    combine: CeilingCombine = "mean",
+    average: CeilingAverage = "rank",
+    names: Sequence[str] | None = None,
+) -> Interval:
+    """Interval of the lower noise ceiling over subjects, by the jackknife.
+
+    Subjects share the averages that they are compared with, so their correlations are not independent and the
+    bootstrap would compare a subject with its own copies. The jackknife leaves each subject out in turn. With
+    c_-s the ceiling without subject s, the squared standard error is (S - 1) / S times the sum over s of
+    (c_-s - their mean)^2, and the interval is the ceiling -/+ t times it, with S - 1 degrees of freedom
+    (Efron & Tibshirani 1993, ch. 11).
+
+    Parameters as `noise_ceiling`; S at least 3. Raises BadInput as it does, and for a level outside (0, 1).
+    """
+    from scipy.special import stdtrit
+
+    check_level(level)
+    raw = np.asarray(rdms)
+    n_subjects = len(raw)
+    if n_subjects < FEWEST_SUBJECTS_OF_AN_INTERVAL:
+        raise BadInput(
+            "interval of a noise ceiling",
+            expected=f"at least {FEWEST_SUBJECTS_OF_AN_INTERVAL} subjects",
+            found=n_subjects,
+        )
+
+    def lower(kept: list[int]) -> float:
+        some = [names[i] for i in kept] if names else None
+        return noise_ceiling(raw[kept], combine=combine, average=average, names=some).lower
+
+    everyone = list(range(n_subjects))
+    centre = lower(everyone)
+    without = np.array([lower([i for i in everyone if i != left_out]) for left_out in everyone])
+    squared = (n_subjects - 1) / n_subjects * np.sum(np.square(without - without.mean()))
+    reach = float(stdtrit(n_subjects - 1, (1 + level) / 2) * np.sqrt(squared))
+    return Interval(np.asarray(centre - reach), np.asarray(centre + reach))
 
 
 def _combined(rho: FloatArray, combine: CeilingCombine) -> float:

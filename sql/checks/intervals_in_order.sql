@@ -37,6 +37,18 @@ intervals as (
         lower,
         upper
     from complexity
+    union all
+    select
+        'noise_ceiling' as table_name,
+        protocol,
+        dataset,
+        roi,
+        'lower bound' as what,
+        'subjects' as resampled,
+        'jackknife' as method,
+        interval_lower as lower,
+        interval_upper as upper
+    from noise_ceiling
 )
 
 select *

@@ -31,6 +31,16 @@ tests as (
         p_value,
         p_adjusted
     from corrected_significance
+    union all
+    select
+        'noise_ceiling' as table_name,
+        protocol,
+        dataset,
+        roi,
+        'agreement of subjects' as what,
+        p_value,
+        null as p_adjusted
+    from noise_ceiling
 )
 
 select *

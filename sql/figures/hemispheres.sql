@@ -48,6 +48,7 @@ final as (
         median(best.rho) over (partition by best.dataset, best.split, best.roi) as group_median,
         region_ceiling.lower,
         region_ceiling.upper,
+        region_ceiling.is_reliable,
         best.remark
     from best
     inner join paired

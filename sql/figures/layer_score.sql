@@ -53,7 +53,7 @@ intervals as (
         test = 'layer'
         and (
             (resampled = 'both' and method = 'dual')
-            or (resampled = 'stimuli' and method = 'bias_corrected')
+            or (resampled = 'stimuli' and method = 'expanded_percentile')
         )
 ),
 

@@ -1,7 +1,7 @@
 -- Which networks align best, over all regions?
 -- One row: a network, over its best layers in all selected regions. mean_place is its mean rank among a
 -- region's networks (1 is the highest; ties share their mean rank). of_ceiling is the mean share of the upper
--- noise ceiling that it reaches.
+-- noise ceiling that it reaches, over the n_of_ceiling regions whose ceiling is reliably above chance.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi_group varchar in roi.roi_group = null: regions of this group only
 -- $roi varchar in roi.roi = null: this region only
@@ -15,7 +15,8 @@ ceilings as (
         split,
         roi,
         upper
-    from noise_ceiling
+    from region_ceiling
+    where is_reliable
 ),
 
 placed as (
@@ -40,7 +41,8 @@ final as (
         count(*) as n_regions,
         avg(placed.rho) as mean_rho,
         avg(placed.place) as mean_place,
-        avg(placed.rho / nullif(ceilings.upper, 0)) as of_ceiling,
+        avg(placed.rho / ceilings.upper) as of_ceiling,
+        count(ceilings.upper) as n_of_ceiling,
         arg_max(placed.roi, placed.rho) as best_roi,
         max(placed.rho) as best_rho,
         count(*) filter (where placed.p_value < 0.05) as n_significant,

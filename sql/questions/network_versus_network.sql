@@ -5,7 +5,7 @@
 -- $b varchar in model.model: the second network
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $resampled varchar = 'stimuli': what the interval generalises over: stimuli, subjects or both
--- $method varchar = 'percentile': the interval's method: percentile, bias_corrected or dual (only for both)
+-- $method varchar = null: expanded_percentile, percentile, bias_corrected, or dual; by default dual for both
 -- Example: alignhouse ask network_versus_network --a AlexNet --b ResNet50
 with
 
@@ -37,7 +37,7 @@ intervals as (
     where
         group_by = 'model'
         and resampled = $resampled
-        and method = $method
+        and method = coalesce($method, if($resampled = 'both', 'dual', 'expanded_percentile'))
         and (
             (group_a = $a and group_b = $b)
             or (group_a = $b and group_b = $a)

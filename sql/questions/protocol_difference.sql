@@ -1,5 +1,6 @@
 -- What changes in each network's alignment between two protocols, such as `sound` and `paper`?
--- One row: a network in one region, with its best layer, score and p-value under each protocol.
+-- One row: a network in one region, with its best layer, score and p-value under each protocol. Shares are of
+-- the upper noise ceiling, where it is reliably above chance.
 -- $protocol varchar in protocol.protocol = 'sound': the first protocol
 -- $other varchar in protocol.protocol = 'paper': the second protocol; differences are first minus second
 -- $roi varchar in roi.roi = null: this region only
@@ -19,6 +20,7 @@ other as (
 
 ceilings as (
     select * from region_ceiling
+    where is_reliable
 ),
 
 final as (
@@ -36,8 +38,8 @@ final as (
         one.rho,
         other.rho as other_rho,
         one.rho - other.rho as rho_difference,
-        one.rho / nullif(ceiling.upper, 0) as share_of_ceiling,
-        other.rho / nullif(other_ceiling.upper, 0) as other_share_of_ceiling,
+        one.rho / ceiling.upper as share_of_ceiling,
+        other.rho / other_ceiling.upper as other_share_of_ceiling,
         one.p_value,
         other.p_value as other_p_value,
         one.p_value < 0.05 as significant,

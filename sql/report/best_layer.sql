@@ -38,8 +38,21 @@ intervals as (
     -- if there are several, the one that generalises to other subjects and other stimuli
     qualify row_number() over (
         partition by protocol, dataset, split, model, roi
-        order by method <> 'dual', resampled <> 'stimuli', method <> 'percentile'
+        order by list_position(['dual', 'expanded_percentile', 'percentile'], method), resampled <> 'stimuli'
     ) = 1
+),
+
+tests as (
+    select
+        protocol,
+        dataset,
+        split,
+        model,
+        roi,
+        any_value(permutations) as permutations
+    from significance
+    where test = 'best_layer'
+    group by all
 ),
 
 choices as (
@@ -47,7 +60,7 @@ choices as (
 ),
 
 ceilings as (
-    select * from noise_ceiling
+    select * from region_ceiling
 ),
 
 final as (
@@ -70,9 +83,11 @@ final as (
         intervals.lower as rho_lower,
         intervals.upper as rho_upper,
         best.p_value,
+        tests.permutations,
         corrected.q_value,
         corrected.p_family,
-        case when ceilings.lower > 0 then best.rho / ceilings.lower end as share_of_ceiling,
+        -- weak brain data have no share
+        case when ceilings.is_reliable then best.rho / ceilings.lower end as share_of_ceiling,
         choices.layer as chosen_layer,
         choices.rho as chosen_rho,
         best.remark
@@ -84,6 +99,13 @@ final as (
             and best.split = corrected.split
             and best.model = corrected.model
             and best.roi = corrected.roi
+    left join tests
+        on
+            best.protocol = tests.protocol
+            and best.dataset = tests.dataset
+            and best.split = tests.split
+            and best.model = tests.model
+            and best.roi = tests.roi
     left join intervals
         on
             best.protocol = intervals.protocol

@@ -17,7 +17,7 @@ intervals as (
     -- if there are several, the one that generalises to other subjects and other stimuli
     qualify row_number() over (
         partition by protocol, roi, group_by, group_a, group_b
-        order by method <> 'dual', resampled <> 'stimuli', method <> 'percentile'
+        order by list_position(['dual', 'expanded_percentile', 'percentile'], method), resampled <> 'stimuli'
     ) = 1
 ),
 
@@ -43,9 +43,12 @@ final as (
         intervals.lower,
         intervals.upper,
         intervals.level,
+        intervals.resampled,
         tests.p_value,
         tests.p_adjusted,
         tests.correction,
+        tests.permutations,
+        count(tests.group_b) over (partition by tests.protocol, tests.group_by, tests.roi) as n_pairs,
         tests.remark
     from tests
     left join intervals

@@ -204,13 +204,13 @@ def intervals(kinds: list[tuple[str, str]]) -> pl.DataFrame:
         (
             [
                 ("stimuli", "percentile"),
-                ("stimuli", "bias_corrected"),
+                ("stimuli", "expanded_percentile"),
                 ("both", "percentile"),
                 ("both", "dual"),
             ],
             3.0,
         ),
-        ([("stimuli", "percentile"), ("stimuli", "bias_corrected")], 1.0),
+        ([("stimuli", "percentile"), ("stimuli", "expanded_percentile")], 1.0),
         ([("subjects", "percentile")], None),
     ],
 )
@@ -346,16 +346,21 @@ def test_hemispheres_are_regions_that_are_there_left_and_right() -> None:
     ceilings = (
         best.select("protocol", "dataset", "split", "roi")
         .unique()
-        .with_columns(lower=pl.when(pl.col("roi") == "lV1").then(0.3), upper=pl.lit(0.6))
+        .with_columns(
+            lower=pl.when(pl.col("roi") == "lV1").then(0.3),
+            upper=pl.lit(0.6),
+            is_reliable=pl.col("roi") == "lV1",
+        )
     )
     with duckdb.connect() as connection:
         connection.register("roi", regions)
         sides = connection.sql(sql_files("views", "marts")["hemisphere"]).pl()
     tables = {"best_layer": best, "hemisphere": sides, "region_ceiling": ceilings}
     found = ask("hemispheres", tables)
-    assert found.select("roi", "side_roi", "hemisphere", "lower").unique().sort("hemisphere").rows() == [
-        ("V1", "lV1", "left", 0.3),
-        ("V1", "rV1", "right", None),
+    drawn = found.select("roi", "side_roi", "hemisphere", "lower", "is_reliable").unique()
+    assert drawn.sort("hemisphere").rows() == [
+        ("V1", "lV1", "left", 0.3, True),
+        ("V1", "rV1", "right", None, False),
     ]
     assert found["roi_order"].unique().to_list() == [10]
     for place, side in enumerate(("left", "right")):

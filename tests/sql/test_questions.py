@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import polars as pl
 import pytest
@@ -12,6 +13,7 @@ from made_up_warehouse import rows_batch
 
 from alignhouse.warehouse import BadInput, Warehouse
 from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.schema import sql_files
 from alignhouse.warehouse.store import Writer
 
 # model, type, architecture, rho of its layers in V1 and in MT (mean over two subjects that differ by 0.2)
@@ -159,6 +161,36 @@ def test_noise_ceilings(warehouse: Warehouse) -> None:
         ("MT", 0.5, 0.8, 2),
     ]
     assert warehouse.ask("noise_ceilings", roi="MT").pl()["roi"].to_list() == ["MT"]
+
+
+@pytest.mark.parametrize(
+    ("lower", "p_value", "interval", "is_reliable"),
+    [
+        (0.2, 0.001, (0.05, 0.35), True),
+        (0.2, 0.05, (None, None), True),
+        (0.2, 0.051, (0.05, 0.35), False),
+        (0.2, 0.001, (-0.01, 0.41), False),
+        (0.009, 0.001, (0.001, 0.017), False),
+        (0.01, 0.001, (0.001, 0.019), True),
+        (0.2, None, (None, None), None),
+        (None, None, (None, None), None),
+    ],
+)
+def test_a_ceiling_is_reliable_if_it_is_above_chance(
+    lower: float | None, p_value: float | None, interval: tuple[float | None, ...], is_reliable: bool | None
+) -> None:
+    """The view alone, on tables with one row."""
+    scope = "'sound' as protocol, 'd' as dataset, 'test' as split, 'V1' as roi"
+    with duckdb.connect() as connection:
+        connection.execute(f"create table roi as select {scope}, 'early' as roi_group, 1 as roi_order")
+        connection.execute(
+            f"create table noise_ceiling as select {scope}, $1::double as lower, 0.4 as upper, "
+            "$2::double as p_value, $3::double as interval_lower, $4::double as interval_upper, "
+            "0.95 as level, 3 as n_subjects, '' as remark",
+            [lower, p_value, *interval],
+        )
+        [found] = connection.sql(sql_files("views", "marts")["region_ceiling"]).pl().iter_rows(named=True)
+    assert found["is_reliable"] is is_reliable
 
 
 def test_parameters_are_checked(warehouse: Warehouse) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from made_up_warehouse import REGIONS, made_up_tables, rows_batch, write_tables
+from made_up_warehouse import REGIONS, WEAK, made_up_tables, rows_batch, write_tables
 from polars.testing import assert_frame_equal
 from scipy.stats import spearmanr
 
@@ -48,7 +48,7 @@ def tables() -> dict[str, list[dict[str, Any]]]:
     made["difference_interval"] = [
         {**PAIR, "roi": "V1", "group_a": "a", "group_b": "c", "statistic": 0.1, **bounds, **kind}
         for kind, bounds in (
-            ({"resampled": "stimuli", "method": "percentile"}, {"lower": -0.3, "upper": 0.4}),
+            ({"resampled": "stimuli", "method": "expanded_percentile"}, {"lower": -0.3, "upper": 0.4}),
             ({"resampled": "both", "method": "dual"}, {"lower": -0.5, "upper": 0.6}),
         )
     ]
@@ -106,7 +106,7 @@ def test_leaderboard(warehouse: Warehouse, best: pl.DataFrame, selection: dict[s
         for roi, (group, _) in REGIONS.items()
         if selection.get("roi", roi) == roi and selection.get("roi_group", group) == group
     ]
-    upper = {roi: 0.7 + order / 20 for order, roi in enumerate(REGIONS)}
+    upper = {roi: None if roi == WEAK else 0.7 + order / 20 for order, roi in enumerate(REGIONS)}
     chosen = best.filter(pl.col("roi").is_in(regions), protocol="sound").with_columns(
         place=pl.col("rho").rank("average", descending=True).over("roi"),
         share=pl.col("rho") / pl.col("roi").replace_strict(upper, return_dtype=pl.Float64),
@@ -119,6 +119,7 @@ def test_leaderboard(warehouse: Warehouse, best: pl.DataFrame, selection: dict[s
             mean_rho=pl.col("rho").mean(),
             mean_place=pl.col("place").mean(),
             of_ceiling=pl.col("share").mean(),
+            n_of_ceiling=pl.col("share").count(),
             best_roi=pl.col("roi").first(),
             best_rho=pl.col("rho").max(),
             n_significant=(pl.col("p_value") < 0.05).sum(),
@@ -179,7 +180,7 @@ def test_network_versus_network_either_way_round(warehouse: Warehouse, best: pl.
     assert forth.select("lower", "upper").row(0) == (-0.3, 0.4)
     assert back.select("lower", "upper").row(0) == (-0.4, 0.3)
     assert forth["lower"][1:].null_count() == len(REGIONS) - 1
-    dual = warehouse.ask("network_versus_network", a="c", b="a", resampled="both", method="dual").pl()
+    dual = warehouse.ask("network_versus_network", a="c", b="a", resampled="both").pl()
     assert dual.select("lower", "upper").row(0) == (-0.6, 0.5)
 
 

@@ -46,7 +46,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
                 tables["significance"].append({**test, "test": "best_layer"})
     for protocol, upper in UPPER.items():
         scope = {"protocol": protocol, "dataset": "d", "split": "test", "remark": "made up"}
-        ceiling = {**scope, "roi": "V1", "lower": 0.1, "upper": upper, "n_subjects": 2}
+        ceiling = {**scope, "roi": "V1", "lower": 0.1, "upper": upper, "p_value": 0.01, "n_subjects": 2}
         tables.setdefault("noise_ceiling", []).append(ceiling)
     return tables
 

@@ -130,8 +130,7 @@ def coverage(
     if resampled == "stimuli":
         truth = float(np.mean(list(_many(people, subjects, rng, 30))))
     elif resampled == "both":
-        others = np.stack([people.subject(rng) for _ in range(200)])
-        truth = float(np.mean(list(_many(people, others, rng, 4))))
+        truth = expected_score(people, n_stimuli)
     else:
         others = np.stack([people.subject(rng) for _ in range(20_000)])
         truth = people.score(stimuli, others, rng)
@@ -150,6 +149,19 @@ def coverage(
                 inside = interval.lower[0] <= truth <= interval.upper[0]
                 held[method] = held.get(method, 0) + bool(inside)
     return {method: count / n_studies for method, count in held.items()}
+
+
+def expected_score(people: Population, n_stimuli: int, pairs: int = 10_000) -> float:
+    """R of the model over new subjects and new sets of `n_stimuli` stimuli, each pair drawn independently.
+
+    Sets of stimuli or subjects that are used several times would leave an error as large as that of a study.
+    """
+    rng = np.random.default_rng(1234)
+    scores = [
+        people.score(rng.normal(size=(n_stimuli, people.weights.shape[1])), people.subject(rng)[None], rng)
+        for _ in range(pairs)
+    ]
+    return float(np.mean(scores))
 
 
 def _many(people: Population, subjects: Float, rng: np.random.Generator, times: int) -> Iterator[float]:

@@ -1,4 +1,7 @@
 -- One row: the noise ceiling of one region under a protocol, with the region's group and order.
+-- is_reliable says whether scores may be given as shares of the ceiling: subjects agree more than by chance
+-- (p_value at most 0.05), the interval of the lower bound does not include 0, and the lower bound is at least
+-- 0.01. Two subjects have no interval. NULL: not tested (a single subject, or results of an older version).
 with
 
 ceilings as (
@@ -19,6 +22,13 @@ final as (
         regions.roi_order,
         ceilings.lower,
         ceilings.upper,
+        ceilings.interval_lower,
+        ceilings.interval_upper,
+        ceilings.level,
+        ceilings.p_value,
+        ceilings.p_value <= 0.05
+        and coalesce(ceilings.interval_lower > 0, true)
+        and ceilings.lower >= 0.01 as is_reliable,
         ceilings.n_subjects,
         ceilings.remark
     from ceilings

@@ -66,7 +66,8 @@ def _ceilings(*, protocols: Sequence[str] = ("sound",), remark: str = "") -> pl.
     return pl.DataFrame(
         [
             _place(protocol, roi, group, order, remark)
-            | {"lower": None if roi == "V2" else 0.2, "upper": None if roi == "V2" else 0.3, "n_subjects": 10}
+            | {"lower": None if roi == "V2" else 0.2, "upper": None if roi == "V2" else 0.3}
+            | {"is_reliable": None if roi == "V2" else True, "n_subjects": 10}
             for protocol in protocols
             for roi, group, order in REGIONS
         ]

@@ -209,3 +209,19 @@ def test_ceilings_of_other_stimuli_are_refused(best_layers: Build, ceilings: Bui
     other = ceilings().with_columns(split=pl.lit("train"))
     with pytest.raises(BadInput, match="expected bmd, test, found bmd, train"):
         best_layer_by_group(best_layers(), other, protocol="sound")
+
+
+def test_a_ceiling_that_may_be_chance_is_only_a_dashed_frame(best_layers: Build, ceilings: Build) -> None:
+    weak = ceilings().with_columns(is_reliable=pl.col("roi").cast(pl.String) != "V1")
+    plot: Any = best_layer_by_group(best_layers(), weak, protocol="sound")
+    bands = [layer for layer in plot.layers if type(layer.geom).__name__ == "geom_rect"]
+    grey, dashed = bands
+    assert grey.geom.aes_params["fill"] == "#DADADA"
+    assert "V1" not in grey._data["roi"].to_list()
+    assert dashed._data["roi"].to_list() == ["V1"]
+    assert dashed.geom.aes_params["linetype"] == "dashed"
+    said = " ".join(plot.labels.caption.split())
+    assert "Dashed: noise ceiling that is not reliably above chance." in said
+    all_weak = ceilings().with_columns(is_reliable=pl.lit(False))
+    caption = best_layer_by_group(best_layers(), all_weak, protocol="sound").labels.caption
+    assert "Grey" not in caption

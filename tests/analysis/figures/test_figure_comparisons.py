@@ -54,6 +54,7 @@ def sides(best_layers: Build, *, ceilings: bool = True) -> pl.DataFrame:
             group_median=pl.lit(0.1 + shift),
             lower=pl.lit(0.2 + shift if ceilings else None, pl.Float64),
             upper=pl.lit(0.3 if ceilings else None, pl.Float64),
+            is_reliable=pl.lit(True if ceilings else None, pl.Boolean),
         )
         for side, shift in (("left", 0.0), ("right", 0.05))
     )

@@ -19,14 +19,16 @@ from alignhouse.analysis.jobs.scope import Model, Scope, facts_of, read_brains, 
 from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.statistics.groups import group_statistics
 from alignhouse.analysis.statistics.many_tests import adjusted_p_values
-from alignhouse.analysis.statistics.noise_ceiling import noise_ceiling
+from alignhouse.analysis.statistics.noise_ceiling import lower_ceiling_interval, noise_ceiling
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
 from alignhouse.analysis.statistics.rsa import score_networks
+from alignhouse.analysis.statistics.subject_agreement import agreement_tests
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.kept import forget
 
 K, SEED, MEMORY = 19, 5, 10**8
+CEILING: dict[str, Any] = {"permutations": K, "seed": SEED, "level": 0.9, "memory": MEMORY}
 
 
 @pytest.fixture(autouse=True)
@@ -190,23 +192,35 @@ def test_ranked_brains_are_kept_without_the_rdms(stored: Stored) -> None:
 def test_noise_ceilings_of_regions(stored: Stored, scope: Scope) -> None:
     single = store_rdms(stored.root, {"subject": ["sub-09"]}, stored.brain_rdms["V1"][:1], CONDITIONS)
     brains = {"one": single, **stored.brains}
-    batch = noise_ceiling_batch(scope, brains, "simulated")
+    batch = noise_ceiling_batch(scope, brains, "simulated", **CEILING)
     [job] = batch.jobs
     assert (job.method, job.version, job.label) == (
         "noise_ceiling",
-        1,
+        2,
         f"noise ceilings, protocol {scope.protocol}",
     )
     assert job.inputs == {roi: each.artifact for roi, each in brains.items()}
-    assert job.settings == {**place(scope), "settings": scope.settings.model_dump(), "remark": "simulated"}
+    tested = {"permutations": K, "seed": SEED, "level": 0.9}
+    settings = scope.settings.model_dump()
+    assert job.settings == {**place(scope), "settings": settings, **tested, "remark": "simulated"}
     [[artifact]] = artifacts_of(stored.root, batch).values()
-    wanted = [{"roi": "one", "lower": None, "upper": None, "n_subjects": 1}]
+    unknown = dict.fromkeys(("lower", "upper", "p_value", "interval_lower", "interval_upper"))
+    wanted: list[dict[str, Any]] = [{"roi": "one", "n_subjects": 1, **unknown}]
+    how: dict[str, Any] = {
+        "combine": scope.settings.ceiling_combine,
+        "average": scope.settings.ceiling_average,
+    }
+    p_values = agreement_tests(stored.brain_rdms, permutations=K, seed=SEED)
     for roi, rdms in stored.brain_rdms.items():
-        how = scope.settings
-        ceiling = noise_ceiling(rdms, combine=how.ceiling_combine, average=how.ceiling_average)
-        counts = {"n_subjects": len(SUBJECTS[roi])}
-        wanted.append({"roi": roi, "lower": ceiling.lower, "upper": ceiling.upper, **counts})
-    assert rows(artifact) == [{**place(scope), **row, "remark": "simulated"} for row in wanted]
+        row: dict[str, Any] = {"roi": roi, "n_subjects": len(SUBJECTS[roi]), **unknown}
+        ceiling = noise_ceiling(rdms, **how)
+        row |= {"lower": ceiling.lower, "upper": ceiling.upper, "p_value": p_values[roi]}
+        if len(rdms) > 2:
+            interval = lower_ceiling_interval(rdms, level=0.9, **how)
+            row |= {"interval_lower": float(interval.lower), "interval_upper": float(interval.upper)}
+        wanted.append(row)
+    assert {row["n_subjects"] for row in wanted} >= {1, 2, 3}
+    assert rows(artifact) == [{**place(scope), **tested, **row, "remark": "simulated"} for row in wanted]
     assert artifact.slot == ("protocol", "dataset", "split", "roi")
 
 
@@ -214,7 +228,7 @@ def test_an_rdm_that_cannot_be_ranked_is_named_by_region_and_subject(stored: Sto
     constant = np.vstack([stored.brain_rdms["V1"][:1], np.ones((1, N_PAIRS))])
     bad = store_rdms(stored.root, {"subject": ["sub-01", "sub-02"]}, constant, CONDITIONS)
     with pytest.raises(BadInput, match="MT, sub-02"):
-        artifacts_of(stored.root, noise_ceiling_batch(scope, {"MT": bad}, ""))
+        artifacts_of(stored.root, noise_ceiling_batch(scope, {"MT": bad}, "", **CEILING))
 
 
 GROUPS = {

@@ -108,7 +108,7 @@ def interval_rows(scores: BootstrapScores, names: Sequence[dict[str, Any]]) -> l
 def test_a_job_of_bootstraps_names_all_that_changes_them(stored: Stored, scope: Scope) -> None:
     batch = bootstrap_batch(scope, stored.models, stored.brains, **HOW)
     for job, model in zip(batch.jobs, stored.models, strict=True):
-        assert (job.method, job.version, job.label) == ("bootstrap", 1, f"{model.name}, protocol sound")
+        assert (job.method, job.version, job.label) == ("bootstrap", 2, f"{model.name}, protocol sound")
         own = {"draws": DRAWS, "level": LEVEL, "seed": SEED}
         assert job.settings == {**common(scope), **own, "model": model.name, "remark": model.remark}
         assert job.inputs == inputs(stored, model)

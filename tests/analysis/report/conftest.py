@@ -76,7 +76,11 @@ def content() -> Content:
             remark=remark,
             best_layer=pl.DataFrame(best),
             noise_ceiling=pl.DataFrame(
-                [place | {"lower": 0.35, "upper": 0.4, "n_subjects": 10} for place in places]
+                [
+                    place
+                    | {"lower": 0.35, "upper": 0.4, "p_value": 0.001, "is_reliable": True, "n_subjects": 10}
+                    for place in places
+                ]
             ),
             depth_profile=pl.DataFrame(depth),
             networks=pl.DataFrame(

@@ -59,6 +59,13 @@ def test_regions_without_a_ceiling_are_named(whole: Results) -> None:
         lower=pl.when(pl.col("roi") == "V2").then(None).otherwise("lower")
     )
     assert said(whole, noise_ceiling=lacking) == ["There is no noise ceiling of V2: it needs two subjects."]
+    untested = whole.noise_ceiling.with_columns(
+        is_reliable=pl.col("roi").cast(pl.String).ne("V1").replace(False, None)
+    )
+    assert said(whole, noise_ceiling=untested) == [
+        "The noise ceiling of V1 was not tested against chance, so it has no shares: run "
+        "alignhouse analyse rsa STUDY.toml."
+    ]
     nothing = said(whole, noise_ceiling=pl.DataFrame())
     assert nothing == ["There is no noise ceiling of any region: it needs two subjects."]
 

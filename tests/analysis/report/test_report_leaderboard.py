@@ -100,3 +100,16 @@ def test_without_rows_the_tables_are_empty() -> None:
     nothing = pl.DataFrame()
     assert leaderboard_table(nothing, nothing, nothing).rows == []
     assert best_layer_table(nothing).rows == []
+
+
+def test_weak_ceilings_are_marked(content: Content) -> None:
+    made = content()
+    weak = made.noise_ceiling.with_columns(is_reliable=pl.col("roi").cast(pl.String) != "V2")
+    table = leaderboard_table(made.leaderboard, made.best_layer, weak)
+    names = [column.title for column in table.columns]
+    for row in table.foot:
+        marked = {name for name, text in zip(names, row, strict=True) if text.endswith("†")}
+        assert marked == {"V2"}
+    assert "†: the noise ceiling is not reliably above chance" in table.note
+    reliable = leaderboard_table(made.leaderboard, made.best_layer, made.noise_ceiling)
+    assert "†" not in str(reliable)

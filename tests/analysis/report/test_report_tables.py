@@ -25,7 +25,7 @@ from alignhouse.analysis.report.tables import (
         (0.0004, "p_value", "< 0.001"),
         (0.001, "p_value", "0.001"),
         (0.04996, "p_best", "0.050"),
-        (0.0, "p_value", "0"),
+        (0.0, "p_value", "≈ 0"),
         (1.0, "p_value", "1.000"),
         (0.0004, "parameters", "0.0004"),
         (61_100_840, "parameters", "61,100,840"),

@@ -32,9 +32,11 @@ def best(*rows: tuple[str, str, float], **more: Any) -> pl.DataFrame:
     return pl.DataFrame(found)
 
 
-def ceilings(**lower: float | None) -> pl.DataFrame:
+def ceilings(weak: tuple[str, ...] = (), **lower: float | None) -> pl.DataFrame:
+    """Reliable noise ceilings, except for the regions in `weak`."""
     return pl.DataFrame(
-        {"roi": list(lower), "lower": list(lower.values()), "upper": 0.9, "n_subjects": 10},
+        {"roi": list(lower), "lower": list(lower.values()), "upper": 0.9, "n_subjects": 10}
+        | {"is_reliable": [roi not in weak for roi in lower]},
         schema_overrides={"lower": pl.Float64},
     )
 
@@ -87,6 +89,41 @@ def test_the_best_mean_rank(rows: list[tuple[str, float, int]], sentence: str) -
 def test_how_far_the_ceiling_is(lower: dict[str, float | None], sentence: str) -> None:
     rows = best(("A", "V1", 0.3), ("B", "V1", 0.1), ("A", "MT", 0.4))
     assert words.reach_of_ceiling(rows, ceilings(**lower) if lower else pl.DataFrame()) == sentence
+
+
+@pytest.mark.parametrize(
+    ("weak", "sentence"),
+    [
+        (
+            ("V1", "MT"),
+            "The brain data of V1 and MT are too unreliable to say whether a network reaches the noise "
+            "ceiling: the lower noise ceiling is not reliably above 0.",
+        ),
+        (
+            ("MT",),
+            "The best network of V1 reaches its lower noise ceiling. The brain data of MT are too unreliable "
+            "to say: the lower noise ceiling is not reliably above 0.",
+        ),
+        # A region without scores is not the subject of a sentence about scores.
+        (("V3",), "The best network reaches the lower noise ceiling in all 2 regions."),
+    ],
+)
+def test_weak_brain_data_are_called_weak(weak: tuple[str, ...], sentence: str) -> None:
+    rows = best(("A", "V1", 0.3), ("A", "MT", 0.4))
+    assert words.reach_of_ceiling(rows, ceilings(weak, V1=0.1, MT=0.005, V3=0.1)) == sentence
+
+
+def test_a_group_with_a_weak_region_has_no_share_of_the_ceiling() -> None:
+    rows = best(("A", "V1", 0.3), ("A", "V2", 0.1))
+    assert words.best_of_groups(rows, ceilings(("V2",), V1=0.1, V2=0.005)) == [
+        "Early regions: A aligns (mean rho over 2 regions 0.200; the brain data of V2 are too unreliable for "
+        "a noise ceiling)."
+    ]
+    untested = ceilings(V1=0.1, V2=0.1).with_columns(is_reliable=pl.lit(None, pl.Boolean))
+    assert words.best_of_groups(rows, untested) == [
+        "Early regions: A aligns (mean rho over 2 regions 0.200)."
+    ]
+    assert words.reach_of_ceiling(rows, untested) == ""
 
 
 def test_the_best_of_a_group_with_its_share_of_the_ceiling() -> None:
@@ -190,15 +227,16 @@ def test_differences_between_groups() -> None:
     [one] = statistics_words.group_differences(comparison(("V1", "CNNs", "RNNs", -0.05, 0.2)))
     assert one == (
         "By architecture, in V1 the median rho of RNNs (1 network) is 0.050 above that of CNNs (3 networks) "
-        "(95 % interval 0.040 to 0.060, p = 0.200), which is not significant."
+        "(p = 0.200 against networks unrelated to the brains; 95 % interval 0.040 to 0.060), which is not "
+        "significant."
     )
     [two] = statistics_words.group_differences(
         comparison(("V1", "CNNs", "RNNs", 0.02, 0.2), ("MT", "CNNs", "RNNs", 0.05, 0.0001))
     )
     assert two == (
-        "By architecture (CNNs and RNNs, 2 regions), 1 of 2 differences is significant (p below 0.05); the "
-        "largest: in MT the median rho of CNNs (3 networks) is 0.050 above that of RNNs (1 network) "
-        "(95 % interval 0.040 to 0.060, p < 0.001)."
+        "By architecture (CNNs and RNNs, 2 regions), 1 of 2 differences is significant (p below 0.05): in "
+        "MT the median rho of CNNs (3 networks) is 0.050 above that of RNNs (1 network) "
+        "(p < 0.001 against networks unrelated to the brains; 95 % interval 0.040 to 0.060)."
     )
     [many] = statistics_words.group_differences(
         comparison(("V1", "A", "B", 0.02, 0.2), ("V1", "A", "C", 0.01, 0.3)).with_columns(
@@ -208,9 +246,38 @@ def test_differences_between_groups() -> None:
     assert many == (
         "By architecture (2 pairs, V1), none of the 2 differences is significant (p below 0.05, corrected "
         "over pairs by Holm); the largest: in V1 the median rho of A (3 networks) is 0.020 above that of B "
-        "(1 network) (p = 0.200)."
+        "(1 network) (p = 0.200 against networks unrelated to the brains)."
     )
     assert statistics_words.group_differences(comparison()) == []
+
+
+def test_the_largest_difference_is_the_largest_of_the_significant_ones() -> None:
+    """A larger difference of few networks may be chance."""
+    rows = (("V1", "A", "B", 0.02, 0.01), ("MT", "A", "B", -0.03, 0.04), ("EBA", "A", "B", 0.4, 0.3))
+    [sentence] = statistics_words.group_differences(comparison(*rows))
+    assert sentence == (
+        "By architecture (A and B, 3 regions), 2 of 3 differences are significant (p below 0.05); the "
+        "largest of these: in MT the median rho of B (1 network) is 0.030 above that of A (3 networks) "
+        "(p = 0.040 against networks unrelated to the brains; 95 % interval 0.020 to 0.040)."
+    )
+
+
+def test_an_interval_that_contradicts_its_test_says_so() -> None:
+    rows = comparison(("V1", "A", "B", 0.005, 0.01)).with_columns(resampled=pl.lit("both"))
+    [sentence] = statistics_words.group_differences(rows)
+    assert sentence == (
+        "By architecture, in V1 the median rho of A (3 networks) is 0.005 above that of B (1 network) (p = "
+        "0.010 against networks unrelated to the brains; 95 % interval over other stimuli and subjects "
+        "-0.005 to 0.015, which includes 0), which is significant."
+    )
+
+
+def test_a_p_of_zero_is_a_bound() -> None:
+    rows = best(("A", "V1", 0.3)).with_columns(p_value=0.0, permutations=1000)
+    assert words.highest(rows).endswith("(rho = 0.300, p < 0.001).")
+    rows = comparison(("V1", "A", "B", 0.1, 0.0)).with_columns(permutations=200, n_pairs=3)
+    [sentence] = statistics_words.group_differences(rows)
+    assert "(p < 0.015 against" in sentence
     assert statistics_words.group_differences(pl.DataFrame()) == []
 
 

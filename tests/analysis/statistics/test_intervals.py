@@ -13,10 +13,13 @@ from alignhouse.analysis.statistics.intervals import (
     bias_corrected_interval,
     dual_interval,
     dual_variance,
+    expanded_percentile_interval,
     intervals_of,
     percentile_interval,
 )
 from alignhouse.warehouse.errors import BadInput
+
+METHODS = ("percentile", "expanded_percentile", "bias_corrected")
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.95])
@@ -25,6 +28,29 @@ def test_percentiles_are_numpys(level: float) -> None:
     found = percentile_interval(samples, level)
     np.testing.assert_allclose(found.lower, np.quantile(samples, (1 - level) / 2, axis=-1), atol=1e-14)
     np.testing.assert_allclose(found.upper, np.quantile(samples, (1 + level) / 2, axis=-1), atol=1e-14)
+
+
+@pytest.mark.parametrize(("n", "level"), [(2, 0.9), (10, 0.95), (102, 0.95)])
+def test_tails_are_expanded_by_the_formula(n: int, level: float) -> None:
+    samples = np.random.default_rng(n).normal(size=(2, 1001))
+    tail = norm.cdf(np.sqrt(n / (n - 1)) * t.ppf((1 - level) / 2, n - 1))
+    found = expanded_percentile_interval(samples, n, level)
+    expected = np.quantile(samples, [tail, 1 - tail], axis=-1)
+    np.testing.assert_allclose([found.lower, found.upper], expected, atol=1e-12)
+
+
+def test_an_expanded_interval_of_a_normal_mean_is_the_t_interval() -> None:
+    """The bootstrap distribution of a mean is nearly normal, with a variance that lacks (n - 1) / n."""
+    data = norm.ppf((np.arange(10) + 0.5) / 10)
+    draws = np.random.default_rng(0).choice(data, size=(40_000, 10)).mean(axis=1)
+    reach = t.ppf(0.975, 9) * data.std(ddof=1) / np.sqrt(10)
+    found = expanded_percentile_interval(draws, 10)
+    np.testing.assert_allclose([found.lower, found.upper], [-reach, reach], rtol=0.03)
+
+
+def test_a_single_unit_has_no_expanded_interval() -> None:
+    with pytest.raises(BadInput, match="at least 2 resampled units"):
+        expanded_percentile_interval(np.zeros(9), 1)
 
 
 def test_without_bias_the_correction_changes_nothing() -> None:
@@ -141,8 +167,14 @@ def test_a_bootstrap_has_all_intervals_that_its_resamplings_allow() -> None:
     )
     found = intervals_of(BootstrapScores(observed, stimuli, subjects, both, 20, 6), 0.8)
     samples = {"stimuli": stimuli, "subjects": subjects, "both": both}
-    methods = [(kind, method) for kind in samples for method in ("percentile", "bias_corrected")]
-    assert list(found) == [*methods, ("both", "dual")]
+    assert list(found) == [
+        *((kind, method) for kind in ("stimuli", "subjects") for method in METHODS),
+        *(("both", method) for method in ("percentile", "bias_corrected", "dual")),
+    ]
+    for kind, n in (("stimuli", 20), ("subjects", 6)):
+        expanded = expanded_percentile_interval(samples[kind], n, 0.8)
+        np.testing.assert_array_equal(found[kind, "expanded_percentile"].lower, expanded.lower)
+        np.testing.assert_array_equal(found[kind, "expanded_percentile"].upper, expanded.upper)
     for kind, each in samples.items():
         np.testing.assert_allclose(found[kind, "percentile"].lower, np.quantile(each, 0.1, axis=-1))
         np.testing.assert_allclose(found[kind, "percentile"].upper, np.quantile(each, 0.9, axis=-1))
@@ -162,10 +194,9 @@ def test_a_bootstrap_has_all_intervals_that_its_resamplings_allow() -> None:
 
 def test_a_single_subject_or_draw_has_fewer_intervals() -> None:
     observed, samples = np.zeros(2), np.zeros((2, 5))
-    plain = [("stimuli", "percentile"), ("stimuli", "bias_corrected")]
+    plain = [("stimuli", method) for method in METHODS]
     assert list(intervals_of(BootstrapScores(observed, samples, None, None, 20, 1))) == plain
     one = samples[:, :1]
-    methods = [(kind, method) for kind in ("stimuli", "subjects", "both") for _, method in plain]
-    assert list(intervals_of(BootstrapScores(observed, one, one, one, 20, 6))) == methods
+    assert ("both", "dual") not in intervals_of(BootstrapScores(observed, one, one, one, 20, 6))
     two = samples[:, :2]
     assert ("both", "dual") in intervals_of(BootstrapScores(observed, two, two, two, 20, 6))

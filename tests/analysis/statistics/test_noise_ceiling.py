@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import rankdata, spearmanr, t
 
-from alignhouse.analysis.statistics.noise_ceiling import noise_ceiling
+from alignhouse.analysis.statistics.noise_ceiling import lower_ceiling_interval, noise_ceiling
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -106,3 +106,38 @@ def test_ceilings_of_single_precision_are_averaged_in_double(simulated_rdms: Any
     rdms = simulated_rdms(4, 8, 0).astype(np.float32)
     single, double = (noise_ceiling(each, average="raw") for each in (rdms, rdms.astype(np.float64)))
     assert (single.lower, single.upper) == (double.lower, double.upper)
+
+
+@pytest.mark.parametrize(("combine", "average"), [("mean", "rank"), ("rms", "raw")])
+def test_the_interval_of_the_lower_ceiling_is_the_jackknife(
+    simulated_rdms: Any, combine: Any, average: Any
+) -> None:
+    rdms = simulated_rdms(5, 8, 0) + simulated_rdms(1, 8, 1)
+    how = {"combine": combine, "average": average}
+    without = [noise_ceiling(np.delete(rdms, left_out, axis=0), **how).lower for left_out in range(5)]
+    error = np.sqrt(4 / 5 * np.sum((np.array(without) - np.mean(without)) ** 2))
+    reach = t.ppf(0.95, 4) * error
+    found = lower_ceiling_interval(rdms, level=0.9, **how)
+    centre = noise_ceiling(rdms, **how).lower
+    np.testing.assert_allclose([found.lower, found.upper], [centre - reach, centre + reach], rtol=1e-12)
+
+
+def test_an_interval_needs_three_subjects_and_a_level(simulated_rdms: Any) -> None:
+    with pytest.raises(BadInput, match="at least 3 subjects"):
+        lower_ceiling_interval(simulated_rdms(2, 8, 0))
+    with pytest.raises(BadInput, match="level of an interval"):
+        lower_ceiling_interval(simulated_rdms(3, 8, 0), level=1.0)
+
+
+@pytest.mark.parametrize(("signal", "least"), [(0.0, 0.95), (1.0, 0.85)])
+def test_the_interval_contains_the_expected_ceiling(signal: float, least: float) -> None:
+    """Brains that share a pattern, with noise. The bound is four standard errors below 0.95."""
+    rng = np.random.default_rng(0)
+    common = signal * rng.normal(size=45)
+
+    def study() -> NDArray[np.float64]:
+        return np.asarray(common * np.exp(0.5 * rng.normal(size=(8, 1))) + rng.normal(size=(8, 45)))
+
+    truth = np.mean([noise_ceiling(study()).lower for _ in range(600)])
+    found = [lower_ceiling_interval(study()) for _ in range(100)]
+    assert np.mean([each.lower <= truth <= each.upper for each in found]) >= least
