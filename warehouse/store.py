@@ -32,6 +32,7 @@ from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.reading import drop_macros, only_reads, open_snapshot, refusals, use_own_views
 from alignhouse.warehouse.registration import register_rows
+from alignhouse.warehouse.result_names import quoted
 from alignhouse.warehouse.schema import migrate, statement, transaction
 from alignhouse.warehouse.summaries import bring_up_to_date
 
@@ -110,8 +111,7 @@ class Warehouse:
 
     def columns(self, table: str) -> duckdb.DuckDBPyRelation:
         """The columns of a table or view, with their types."""
-        quoted = table.replace('"', '""')
-        return self.sql(f'describe "{quoted}"')
+        return self.sql(f"describe {quoted(table)}")
 
     def names(self) -> list[str]:
         """The names of all tables, views and columns, sorted."""
