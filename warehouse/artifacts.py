@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,6 +172,17 @@ def load(root: Path, path: Path) -> Artifact:
         slot=tuple(about["slot"]),
         root=root,
     )
+
+
+def records(root: Path, rows: Iterable[tuple[Any, ...]]) -> list[Artifact]:
+    """Rows of the table `artifact`, in the order of the fields of `Artifact`, as records."""
+    columns = [each.name for each in fields(Artifact) if each.name != "root"]
+    found = []
+    for row in rows:
+        # Settings, inputs and slot are JSON.
+        values = (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
+        found.append(Artifact(**dict(zip(columns, values, strict=True)), root=root))
+    return found
 
 
 def files(root: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from alignhouse.warehouse.files import inside
 from alignhouse.warehouse.progress import Progress
 from alignhouse.warehouse.reading import attach
 from alignhouse.warehouse.registration import INCOMING, rows_of_file, show_rows
-from alignhouse.warehouse.result_names import is_result, quoted, result_table
+from alignhouse.warehouse.result_names import is_result, quoted, result_tables
 from alignhouse.warehouse.schema import columns_of_tables, sql_files, statement
 from alignhouse.warehouse.store import SNAPSHOT, Warehouse
 from alignhouse.warehouse.summaries import stale_rows
@@ -131,8 +131,7 @@ def _unlike_result(
     rows = [rows_of_file(artifact, file) for artifact, file in current]
     show_rows(connection, rows)
     stored = f"warehouse.{quoted(table)}"
-    tables = connection.execute(statement("result_tables"), {"database": "warehouse"}).fetchall()
-    is_there = table in {result_table(name) for (name,) in tables}
+    is_there = table in result_tables(connection, "warehouse")
     if not is_there or connection.sql(f"from {stored}").columns != connection.sql(f"from {INCOMING}").columns:
         return sum(map(len, rows))
     [(differing,)] = connection.execute(

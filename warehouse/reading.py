@@ -18,7 +18,7 @@ import duckdb
 from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse
 from alignhouse.warehouse.faults import fault_of_file
 from alignhouse.warehouse.older import show_as_current
-from alignhouse.warehouse.result_names import SCHEMA, is_plain
+from alignhouse.warehouse.result_names import SCHEMA, quoted, result_table, result_tables
 from alignhouse.warehouse.schema import is_current, sql_files, statement, table_names, views
 
 _NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
@@ -173,15 +173,14 @@ def _show(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
 
 def _show_results(connection: duckdb.DuckDBPyConnection) -> None:
     """Create a view in memory for each statistic that users have added, with the columns that they gave."""
-    named = {name for (name,) in connection.execute(statement("result_names")).fetchall()}
+    named = {result_table(name) for (name,) in connection.execute(statement("result_names")).fetchall()}
     if not named:
         return
-    tables = connection.execute(statement("result_tables"), {"database": "warehouse"}).fetchall()
     connection.execute(f"create schema if not exists {SCHEMA}")
-    for name in sorted(name for (name,) in tables if name in named and is_plain(name)):
-        connection.execute(
-            f'create view {SCHEMA}."{name}" as select * exclude (artifact) from warehouse.{SCHEMA}."{name}"'
-        )
+    for table in result_tables(connection, "warehouse"):
+        if table in named:
+            columns = "select * exclude (artifact)"
+            connection.execute(f"create view {quoted(table)} as {columns} from warehouse.{quoted(table)}")
 
 
 @cache

@@ -11,7 +11,7 @@ import duckdb
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.jobs import canonical
-from alignhouse.warehouse.result_names import is_result, quoted, result_table
+from alignhouse.warehouse.result_names import is_result, quoted, result_tables
 from alignhouse.warehouse.schema import columns_of_tables, statement
 from alignhouse.warehouse.summaries import note_change
 
@@ -144,8 +144,7 @@ def _put_result(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     """Make the table `results.NAME` of the incoming rows; returns the artifacts whose rows it replaces."""
     name, replaced = quoted(table), set[str]()
     [(database,)] = connection.execute("select current_database()").fetchall()
-    there = connection.execute(statement("result_tables"), {"database": database}).fetchall()
-    if table in {result_table(each) for (each,) in there}:
+    if table in result_tables(connection, database):
         rows = connection.execute(f"select distinct artifact from {name}").fetchall()
         replaced = {artifact for (artifact,) in rows}
     connection.execute(f"create or replace table {name} as select * from {INCOMING}")

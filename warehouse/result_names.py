@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+from alignhouse.warehouse.schema import statement
+
+if TYPE_CHECKING:
+    import duckdb
 
 SCHEMA = "results"
 # Needs no quotes in SQL, and is a name of a folder everywhere.
@@ -23,6 +29,13 @@ def is_plain(name: str) -> bool:
 def is_result(table: str) -> bool:
     """Whether a table that an artifact names is `results.NAME` with a plain name."""
     return table.startswith(_PREFIX) and is_plain(table.removeprefix(_PREFIX))
+
+
+def result_tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[str]:
+    """The tables `results.NAME` of an open database, sorted; views of that schema are left out."""
+    # A parameter would make DuckDB import numpy.
+    rows = connection.execute(statement("result_tables")).fetchall()
+    return [result_table(name) for place, name in rows if place == database and is_plain(name)]
 
 
 def quoted(table: str) -> str:

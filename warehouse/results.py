@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignhouse.warehouse.artifacts import hive
-from alignhouse.warehouse.batches import Batch, Reporter, single
+from alignhouse.warehouse.batches import Reporter, single
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.questions import questions

@@ -7,8 +7,6 @@ snapshot that it opened, the next reader opens the newer one, and nobody waits.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import shutil
 import subprocess
@@ -24,8 +22,8 @@ import duckdb
 
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.errors import BadInput, PartlyFailed, near_names
-from alignhouse.warehouse.files import check_folder_name, move_into_place, replacing
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, PartlyFailed, near_names
+from alignhouse.warehouse.files import check_folder_name, inside, move_into_place, replacing
 from alignhouse.warehouse.history import journal_in_step, now
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.journal import Entry
@@ -116,6 +114,22 @@ class Warehouse:
     def names(self) -> list[str]:
         """The names of all tables, views and columns, sorted."""
         return [name for (name,) in self.sql(statement("names")).fetchall()]
+
+    def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
+        """The artifacts that a statement of `sql/statements` selects; reading one verifies its hash.
+
+        Raises
+        ------
+        BrokenWarehouse : an artifact's path leads out of the warehouse.
+        """
+        found = artifacts.records(self.folder, self.sql(statement(query), parameters).fetchall())
+        for each in found:
+            # A snapshot may come from somebody else. Users may keep folders on another disk, behind links.
+            if inside(self.folder, each.path, links=True) is None:
+                raise BrokenWarehouse(
+                    f"artifact {each.artifact}", expected=f"a file in {self.folder}", found=each.path
+                )
+        return found
 
     def close(self) -> None:
         self.connection.close()
@@ -221,12 +235,8 @@ class Writer:
 
     def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
         """The artifacts that a statement of `sql/statements` selects, without those whose file is missing."""
-        columns = [each.name for each in dataclasses.fields(Artifact) if each.name != "root"]
         rows = self.connection.execute(statement(query), parameters).fetchall()
-        found = [
-            Artifact(**dict(zip(columns, _from_json(row), strict=True)), root=self.folder) for row in rows
-        ]
-        return [each for each in found if self._is_there(each)]
+        return [each for each in artifacts.records(self.folder, rows) if self._is_there(each)]
 
     def made_from(self, path: str) -> list[tuple[str, int]]:
         """Method -> number of the artifacts that were made from an artifact, directly or through others."""
@@ -329,11 +339,6 @@ def _copy_in_a_process(source: Path, target: Path) -> None:
         raise OSError(copied.returncode, os.strerror(copied.returncode), str(target))
     if copied.returncode:
         raise RuntimeError(f"the copy of {source} failed: {copied.stderr or copied.returncode}")
-
-
-def _from_json(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A row of the table `artifact`, with settings, inputs and slot converted from JSON."""
-    return (*row[:6], json.loads(row[6]), json.loads(row[7]), *row[8:13], tuple(json.loads(row[13])))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 -- Which statistics have users added, and where does each come from?
--- One row: a table of the schema results, in SQL results.NAME, with who added it, when and with which version.
--- sha256 is the hash of the Parquet file of its rows, path its place in the warehouse.
+-- One row: a statistic, in SQL the table results.NAME, with who added it, when and with which version.
+-- sha256 is the hash of the Parquet file of its rows; path is its place in the warehouse.
 -- Example: alignhouse ask results
 with
 

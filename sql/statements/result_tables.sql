@@ -1,7 +1,7 @@
--- One row: a table of the schema `results` in a database. Views are not listed.
-select table_name
+-- One row: a table of the schema `results` in an open database. Views are not listed.
+select
+    database_name,
+    table_name
 from duckdb_tables()
-where
-    database_name = $database
-    and schema_name = 'results'
-order by table_name
+where schema_name = 'results'
+order by database_name, table_name

@@ -1,0 +1,61 @@
+"""Choices between names that a warehouse has; a choice that is not clear is an error that lists them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from alignhouse.warehouse.errors import BadInput, near_names
+
+MOST_LISTED = 50
+
+
+def chosen(what: str, wanted: str | None, known: Iterable[str], where: str = "") -> str:
+    """The wanted one of the known names; if none is wanted, the only one.
+
+    Parameters
+    ----------
+    what : the name of the parameter. where : added to errors, such as " in V1".
+
+    Raises
+    ------
+    BadInput : the name is unknown, or there are several and none is wanted; the error lists all.
+    """
+    names = list(dict.fromkeys(known))
+    if wanted is None:
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise BadInput(f"there is no {what} yet{where}")
+        raise BadInput(
+            f"no {what} was named{where}", expected=f"one of {listed(names)}", hint=f"name it: {what}=..."
+        )
+    if wanted not in names:
+        hint = near_names(wanted, names)
+        raise BadInput(
+            f"there is no {what} {wanted!r}{where}",
+            expected=f"one of {listed(names)}" if names else None,
+            hint=hint if hint.startswith("did you mean") else None,
+        )
+    return wanted
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence; at most 50."""
+    known = list(names)
+    more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
+    return ", ".join(known[:MOST_LISTED]) + more
+
+
+@contextmanager
+def options_as_parameters() -> Iterator[None]:
+    """Hints that name an option of the command line (--group-by) name the parameter (group_by=...)."""
+    try:
+        yield
+    except BadInput as error:
+        if error.hint:
+            error.hint = re.sub(
+                r"--([a-z][a-z-]*)", lambda option: option[1].replace("-", "_") + "=...", error.hint
+            )
+        raise
