@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from alignhouse.warehouse.errors import BadInput, near_names
 
 MOST_LISTED = 50
+_OPTION = re.compile(r"--([a-z][a-z-]*)")
 
 
 def chosen(what: str, wanted: str | None, known: Iterable[str], where: str = "") -> str:
@@ -50,12 +51,14 @@ def listed(names: Iterable[str]) -> str:
 
 @contextmanager
 def options_as_parameters() -> Iterator[None]:
-    """Hints that name an option of the command line (--group-by) name the parameter (group_by=...)."""
+    """Errors that name an option of the command line (--group-by) name the parameter (group_by=...)."""
     try:
         yield
     except BadInput as error:
-        if error.hint:
-            error.hint = re.sub(
-                r"--([a-z][a-z-]*)", lambda option: option[1].replace("-", "_") + "=...", error.hint
-            )
+        error.failed = _OPTION.sub(_as_parameter, error.failed)
+        error.hint = _OPTION.sub(_as_parameter, error.hint) if error.hint else None
         raise
+
+
+def _as_parameter(option: re.Match[str]) -> str:
+    return option[1].replace("-", "_") + "=..."
