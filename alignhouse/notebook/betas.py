@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alignhouse.notebook.choices import chosen, listed
+from alignhouse.notebook.choices import chosen, narrowed, values_of
 from alignhouse.notebook.packages import needed
-from alignhouse.notebook.rdms import stored_rdms
+from alignhouse.notebook.rdms import StoredRdms, stored_rdms
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.sizes import size_in_words
@@ -75,6 +75,7 @@ class _Source:
 
     dataset: str
     split: str
+    protocol: str | None
     rdms: Artifact
     settings: BrainRdmSettings
 
@@ -128,47 +129,38 @@ def _source(
 ) -> _Source:
     rows = stored_rdms(warehouse, "brain")
     roi = chosen("roi", roi, (row.name for row in rows))
-    dataset = chosen("dataset", dataset, (row.dataset for row in rows if row.name == roi), f" for {roi}")
-    rows = [row for row in rows if (row.name, row.dataset) == (roi, dataset)]
-    if protocol is not None:
-        chosen("protocol", protocol, (row.protocol for row in rows if row.protocol), f" for {roi}")
-    fitting = {row.artifact: row for row in rows if protocol in (None, row.protocol)}
-    sources = [
-        source
-        for file in warehouse.artifacts("artifacts_named", names=list(fitting))
-        for source in _sources(fitting[file.artifact].dataset, file)
-    ]
-    if not sources:
+    scope = {"dataset": dataset, "protocol": protocol}
+    rows = narrowed((row for row in rows if row.name == roi), scope, f" for {roi}", lambda left: True)
+    files = {
+        each.artifact: each
+        for each in warehouse.artifacts("artifacts_named", names=sorted({row.artifact for row in rows}))
+    }
+    sources = [source for row in rows for source in _sources(row, files[row.artifact])]
+    if not sources or not {row.dataset for row in rows} <= {source.dataset for source in sources}:
+        known = values_of(rows, "dataset")
+        if len(known) > 1:
+            chosen("dataset", None, known, f" for {roi}")
         raise BadInput(
-            f"the warehouse has no betas of data set {dataset}",
+            f"the warehouse has no betas of data set {known[0]}",
             expected="a data set of betas",
             found="ready RDMs, read from files",
             hint=f"w.rdm(roi={roi!r}, subject=...) gives them",
         )
-    split = chosen("split", split, sorted({each.split for each in sources}), f" for {roi}")
+    fitting = narrowed(sources, {**scope, "split": split}, f" for {roi}", _are_one)
     # The RDMs of these stimuli alone come first, then those of several splits.
-    of_split = sorted(
-        (each for each in sources if each.split == split), key=lambda each: each.settings.split != split
-    )
-    first = of_split[0]
-    if any(each.settings.split == first.settings.split and _differ(each, first) for each in of_split):
-        protocols = [row.protocol for row in rows if row.protocol]
-        raise BadInput(
-            f"which betas of {roi} are meant? Protocols differ in min_ncsnr or in the region's parts",
-            expected=listed(protocols),
-            hint="name it: protocol=...",
-        )
-    return first
+    return min(fitting, key=lambda each: each.settings.split != each.split)
 
 
-def _sources(dataset: str, file: Artifact) -> list[_Source]:
+def _sources(row: StoredRdms, file: Artifact) -> list[_Source]:
     from alignhouse.ingest.betas.region_jobs import BrainRdmSettings
 
     if file.method != "brain_rdm":
         return []
     settings = BrainRdmSettings.model_validate(file.settings)
-    return [_Source(dataset, split, file, settings) for split in settings.splits]
+    return [_Source(row.dataset, split, row.protocol, file, settings) for split in settings.splits]
 
 
-def _differ(one: _Source, other: _Source) -> bool:
-    return (one.settings.parts, one.settings.min_ncsnr) != (other.settings.parts, other.settings.min_ncsnr)
+def _are_one(sources: list[_Source]) -> bool:
+    """Whether all are the same betas."""
+    kinds = {(each.dataset, each.split, each.settings.parts, each.settings.min_ncsnr) for each in sources}
+    return len(kinds) == 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 from alignhouse.warehouse.errors import BadInput, near_names
 
 MOST_LISTED = 50
+Row = TypeVar("Row")
 _OPTION = re.compile(r"--([a-z][a-z-]*)")
 
 
@@ -40,6 +42,36 @@ def chosen(what: str, wanted: str | None, known: Iterable[str], where: str = "")
             hint=hint if hint.startswith("did you mean") else None,
         )
     return wanted
+
+
+def narrowed(
+    rows: Iterable[Row], wanted: Mapping[str, str | None], where: str, is_one: Callable[[list[Row]], bool]
+) -> list[Row]:
+    """The rows with the wanted values of their fields.
+
+    Parameters
+    ----------
+    rows : a row whose field is None has any value. wanted : field -> value, or None for any.
+    is_one : whether rows are one and the same choice, so that fields without a wanted value do not matter.
+
+    Raises
+    ------
+    BadInput : a value is unknown, or rows that are not one choice differ in a field without a wanted value.
+    """
+    left = list(rows)
+    for what, value in wanted.items():
+        if value is not None and (known := values_of(left, what)):
+            chosen(what, value, known, where)
+            left = [row for row in left if getattr(row, what) in (value, None)]
+    for what, value in wanted.items():
+        if value is None and len(known := values_of(left, what)) > 1 and not is_one(left):
+            chosen(what, None, known, where)
+    return left
+
+
+def values_of(rows: Iterable[object], what: str) -> list[str]:
+    """The values of one field without repetition and None."""
+    return list(dict.fromkeys(value for row in rows if (value := getattr(row, what)) is not None))
 
 
 def listed(names: Iterable[str]) -> str:

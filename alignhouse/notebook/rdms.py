@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alignhouse.notebook.choices import chosen
+from alignhouse.notebook.choices import chosen, narrowed, values_of
 from alignhouse.notebook.packages import needed
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
@@ -171,7 +171,7 @@ def model_rdm(
         place = layers.index(layer)
         values = vectors.read(place, place + 1)[0]
     labels = {"model": model, "layer": layer, "dataset": row.dataset, "split": row.split}
-    labels["protocol"] = ", ".join(_values(fitting, "protocol"))
+    labels["protocol"] = ", ".join(values_of(fitting, "protocol"))
     return Rdm(values, tuple(file.about["conditions"]), _measure(file), labels)
 
 
@@ -185,18 +185,8 @@ def of_one_file(
     BadInput : an unknown data set, split or protocol, or several files fit; the error lists the choices.
     """
     fitting = [row for row in rows if row.name == name]
-    for what, wanted in (("dataset", dataset), ("split", split), ("protocol", protocol)):
-        known = _values(fitting, what)
-        is_clear = len({row.artifact for row in fitting}) == 1
-        if known and (wanted is not None or not (is_clear or len(known) == 1)):
-            value = chosen(what, wanted, known, f" for {name}")
-            fitting = [row for row in fitting if getattr(row, what) in (value, None)]
-    return fitting
-
-
-def _values(rows: Iterable[StoredRdms], what: str) -> list[str]:
-    """The values of one column without repetition."""
-    return list(dict.fromkeys(value for row in rows if (value := getattr(row, what)) is not None))
+    wanted = {"dataset": dataset, "split": split, "protocol": protocol}
+    return narrowed(fitting, wanted, f" for {name}", lambda left: len({row.artifact for row in left}) == 1)
 
 
 def _measure(file: Artifact) -> str:

@@ -73,7 +73,8 @@ class Activations(Mapping[str, "NDArray[np.float32]"]):
     def __repr__(self) -> str:
         size = size_in_words(sum(each.nbytes for each in self._layers.values()))
         lines = [f"  {name}  {each.shape}" for name, each in self._layers.items()]
-        title = f"<Activations {self.network} ({self.weights}), {len(self.conditions)} images, {size}>"
+        count = f"{len(self.conditions):,} image{'' if len(self.conditions) == 1 else 's'}"
+        title = f"<Activations {self.network} ({self.weights}), {count}, {size}>"
         return "\n".join([title, *lines])
 
 
@@ -113,8 +114,8 @@ def features(
     BadInput : an unknown network or layer, missing weights, images of another kind, activations that need
         more than `memory` and no folder, a folder that has such files, or a disk that is too small.
     """
-    shown, conditions = _stimuli(images)
     network = _network(network)
+    shown, conditions = _stimuli(images)
     transform, used = None, "weights of the given module"
     if module is None:
         used = weights

@@ -7,6 +7,7 @@ import html
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.spatial.distance import pdist, squareform
 
 import alignhouse as ah
 from alignhouse.analysis.figures.catalog import figures
+from alignhouse.notebook.choices import narrowed
 from alignhouse.notebook.frames import as_polars
 from alignhouse.notebook.opened import OpenWarehouse
 from alignhouse.notebook.packages import needed
@@ -229,6 +231,29 @@ def test_an_unclear_request_lists_the_choices(case: str, w: OpenWarehouse) -> No
     with pytest.raises(ah.BadInput) as refused:
         request(w)
     assert message in str(refused.value)
+
+
+def test_wanted_values_are_applied_before_anything_is_asked_for() -> None:
+    @dataclass(frozen=True)
+    class Row:
+        dataset: str
+        protocol: str | None
+        file: str
+
+    rows = [Row("d", "sound", "1"), Row("d", "paper", "2"), Row("e", "sound", "1"), Row("d", None, "3")]
+
+    def find(dataset: str | None, protocol: str | None) -> list[Row]:
+        wanted = {"dataset": dataset, "protocol": protocol}
+        return narrowed(rows, wanted, " for V1", lambda left: len({row.file for row in left}) == 1)
+
+    assert find("d", "paper") == [rows[1], rows[3]] == find(None, "paper")[:2]
+    assert find("e", None) == [rows[2]]
+    with pytest.raises(ah.BadInput, match="no protocol was named for V1: expected one of sound, paper"):
+        find("d", None)
+    with pytest.raises(ah.BadInput, match="no dataset was named for V1: expected one of d, e"):
+        find(None, None)
+    with pytest.raises(ah.BadInput, match="there is no protocol 'x' for V1"):
+        find("e", "x")
 
 
 def test_unknown_questions_and_figures_list_all_there_are(w: OpenWarehouse) -> None:

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from features_plainly import sources
+from features_plainly import outputs, sources
 from PIL import Image
 from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.features.activations import Activations, features
-from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.inputs import Caller, InputMaker
 from alignhouse.ingest.features.recipe import NetworkRdms
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.layers import layers_of
+from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.errors import BadInput
 
 LAYERS = ["features.0", "features.4", "classifier.6"]
@@ -102,14 +104,20 @@ def test_a_module_that_returns_several_tensors_gives_a_layer_each(images: np.nda
 
 
 def test_a_network_of_clips_gives_its_average_over_clips(
-    x3d: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
+    x3d: torch.nn.Module, noise_videos: list[np.ndarray]
 ) -> None:
     network = catalog()["x3d_s"].model_copy(update={"resize": 64, "crop": 64})
-    rdms = extract_rdms(network, x3d, sources(noise_videos), ExtractionSettings(), scratch=tmp_path)
-    layer = rdms.layers[-1]
-    found = features(network, noise_videos, module=x3d, layers=[layer.name])
-    rdm = pdist(found[layer.name].reshape(4, -1).astype(np.float64), "correlation")
-    np.testing.assert_allclose(rdm, layer.rdm, atol=1e-5)
+    layer = layers_of(x3d, network)[-1]
+    found = features(network, noise_videos[:1], module=x3d, layers=[layer])[layer][0]
+    parts = InputMaker(network, ExtractionSettings())(noise_videos[0]).parts
+    assert len(parts) > 1
+    caller = Caller(network, x3d, "cpu", "repeat_last")
+    clips = []
+    for part in parts:
+        call, _ = caller.tensor([part])
+        seen = outputs(x3d, [layer], lambda call=call: source_of(network).forward(x3d, call))  # type: ignore[misc]
+        clips.append(seen[layer].mean(dim=0).double().numpy())
+    np.testing.assert_allclose(found, np.mean(clips, axis=0), atol=1e-5)
 
 
 def test_weights_are_random_only_on_request(images: np.ndarray) -> None:
@@ -121,7 +129,7 @@ def test_weights_are_random_only_on_request(images: np.ndarray) -> None:
     assert one.weights == "random"
     np.testing.assert_array_equal(one["features.0"], same["features.0"])
     assert not np.array_equal(one["features.0"], other["features.0"])
-    assert repr(one) == ("<Activations AlexNet (random), 1 images, 774.4 kB>\n  features.0  (1, 64, 55, 55)")
+    assert repr(one) == ("<Activations AlexNet (random), 1 image, 774.4 kB>\n  features.0  (1, 64, 55, 55)")
 
 
 def test_more_than_the_memory_is_refused_before_the_images_are_shown(
