@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alignhouse.notebook.choices import chosen, narrowed, values_of
+from alignhouse.notebook.choices import chosen, field_values, narrowed
 from alignhouse.notebook.packages import needed
-from alignhouse.notebook.rdms import StoredRdms, stored_rdms
+from alignhouse.notebook.rdms import ScopeRdms, stored_rdms
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.sizes import size_in_words
@@ -137,7 +137,7 @@ def _source(
     }
     sources = [source for row in rows for source in _sources(row, files[row.artifact])]
     if not sources or not {row.dataset for row in rows} <= {source.dataset for source in sources}:
-        known = values_of(rows, "dataset")
+        known = field_values(rows, "dataset")
         if len(known) > 1:
             chosen("dataset", None, known, f" for {roi}")
         raise BadInput(
@@ -151,7 +151,7 @@ def _source(
     return min(fitting, key=lambda each: each.settings.split != each.split)
 
 
-def _sources(row: StoredRdms, file: Artifact) -> list[_Source]:
+def _sources(row: ScopeRdms, file: Artifact) -> list[_Source]:
     from alignhouse.ingest.betas.region_jobs import BrainRdmSettings
 
     if file.method != "brain_rdm":

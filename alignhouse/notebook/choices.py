@@ -32,13 +32,13 @@ def chosen(what: str, wanted: str | None, known: Iterable[str], where: str = "")
         if not names:
             raise BadInput(f"there is no {what} yet{where}")
         raise BadInput(
-            f"no {what} was named{where}", expected=f"one of {listed(names)}", hint=f"name it: {what}=..."
+            f"no {what} was named{where}", expected=f"one of {name_list(names)}", hint=f"name it: {what}=..."
         )
     if wanted not in names:
         hint = near_names(wanted, names)
         raise BadInput(
             f"there is no {what} {wanted!r}{where}",
-            expected=f"one of {listed(names)}" if names else None,
+            expected=f"one of {name_list(names)}" if names else None,
             hint=hint if hint.startswith("did you mean") else None,
         )
     return wanted
@@ -60,21 +60,21 @@ def narrowed(
     """
     left = list(rows)
     for what, value in wanted.items():
-        if value is not None and (known := values_of(left, what)):
+        if value is not None and (known := field_values(left, what)):
             chosen(what, value, known, where)
             left = [row for row in left if getattr(row, what) in (value, None)]
     for what, value in wanted.items():
-        if value is None and len(known := values_of(left, what)) > 1 and not is_one(left):
+        if value is None and len(known := field_values(left, what)) > 1 and not is_one(left):
             chosen(what, None, known, where)
     return left
 
 
-def values_of(rows: Iterable[object], what: str) -> list[str]:
+def field_values(rows: Iterable[object], what: str) -> list[str]:
     """The values of one field without repetition and None."""
     return list(dict.fromkeys(value for row in rows if (value := getattr(row, what)) is not None))
 
 
-def listed(names: Iterable[str]) -> str:
+def name_list(names: Iterable[str]) -> str:
     """Names in a sentence; at most 50."""
     known = list(names)
     more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""

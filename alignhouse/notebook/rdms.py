@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alignhouse.notebook.choices import chosen, narrowed, values_of
+from alignhouse.notebook.choices import chosen, field_values, narrowed
 from alignhouse.notebook.packages import needed
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
@@ -105,7 +105,7 @@ class Rdm:
         )
 
 
-class StoredRdms(NamedTuple):
+class ScopeRdms(NamedTuple):
     """A file of RDMs of a region (kind brain) or of a network (kind model), and the scope of its scores.
 
     protocol : None for a region on which no network has been scored. artifact : the name of the file.
@@ -119,10 +119,10 @@ class StoredRdms(NamedTuple):
     artifact: str
 
 
-def stored_rdms(warehouse: Warehouse, kind: str) -> list[StoredRdms]:
+def stored_rdms(warehouse: Warehouse, kind: str) -> list[ScopeRdms]:
     """The files of RDMs behind the current scores, and those of regions without scores."""
     rows = warehouse.sql(statement("rdms_of_scopes")).fetchall()
-    return [StoredRdms(*row) for row in rows if row[0] == kind]
+    return [ScopeRdms(*row) for row in rows if row[0] == kind]
 
 
 def brain_rdm(
@@ -171,13 +171,13 @@ def model_rdm(
         place = layers.index(layer)
         values = vectors.read(place, place + 1)[0]
     labels = {"model": model, "layer": layer, "dataset": row.dataset, "split": row.split}
-    labels["protocol"] = ", ".join(values_of(fitting, "protocol"))
+    labels["protocol"] = ", ".join(field_values(fitting, "protocol"))
     return Rdm(values, tuple(file.about["conditions"]), _measure(file), labels)
 
 
 def of_one_file(
-    rows: Iterable[StoredRdms], name: str, *, dataset: str | None, split: str | None, protocol: str | None
-) -> list[StoredRdms]:
+    rows: Iterable[ScopeRdms], name: str, *, dataset: str | None, split: str | None, protocol: str | None
+) -> list[ScopeRdms]:
     """The rows of that name in the wanted scope; all have the same file.
 
     Raises

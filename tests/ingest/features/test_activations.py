@@ -108,8 +108,9 @@ def test_a_network_of_clips_gives_its_average_over_clips(
 ) -> None:
     network = catalog()["x3d_s"].model_copy(update={"resize": 64, "crop": 64})
     layer = layers_of(x3d, network)[-1]
-    found = features(network, noise_videos[:1], module=x3d, layers=[layer])[layer][0]
-    parts = InputMaker(network, ExtractionSettings())(noise_videos[0]).parts
+    video = np.concatenate([noise_videos[0]] * 15 + [noise_videos[1]] * 12)  # 93 frames
+    found = features(network, [video], module=x3d, layers=[layer])[layer][0]
+    parts = InputMaker(network, ExtractionSettings())(video).parts
     assert len(parts) > 1
     caller = Caller(network, x3d, "cpu", "repeat_last")
     clips = []
