@@ -9,14 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alignhouse.analysis.report.gather import write_report_of as write_report
+    from alignhouse.ingest.features.activations import features
     from alignhouse.ingest.features.extract import extract_rdms
+    from alignhouse.notebook.opened import OpenWarehouse
+    from alignhouse.notebook.opened import report_of as write_report
     from alignhouse.study.file import Study, read_study
     from alignhouse.study.run import Finished, run_study
     from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse, WarehouseLocked
     from alignhouse.warehouse.store import Warehouse
 
-    open = Warehouse.open
+    open = OpenWarehouse.open
 
 # Public name -> module, and the name in it.
 _HOMES = {
@@ -24,13 +26,15 @@ _HOMES = {
     "BadInput": ("alignhouse.warehouse.errors", "BadInput"),
     "BrokenWarehouse": ("alignhouse.warehouse.errors", "BrokenWarehouse"),
     "Finished": ("alignhouse.study.run", "Finished"),
+    "OpenWarehouse": ("alignhouse.notebook.opened", "OpenWarehouse"),
     "Study": ("alignhouse.study.file", "Study"),
     "Warehouse": ("alignhouse.warehouse.store", "Warehouse"),
     "WarehouseLocked": ("alignhouse.warehouse.errors", "WarehouseLocked"),
+    "features": ("alignhouse.ingest.features.activations", "features"),
     "extract_rdms": ("alignhouse.ingest.features.extract", "extract_rdms"),
     "read_study": ("alignhouse.study.file", "read_study"),
     "run_study": ("alignhouse.study.run", "run_study"),
-    "write_report": ("alignhouse.analysis.report.gather", "write_report_of"),
+    "write_report": ("alignhouse.notebook.opened", "report_of"),
 }
 
 __all__ = [
@@ -38,10 +42,12 @@ __all__ = [
     "BadInput",
     "BrokenWarehouse",
     "Finished",
+    "OpenWarehouse",
     "Study",
     "Warehouse",
     "WarehouseLocked",
     "extract_rdms",
+    "features",
     "open",
     "read_study",
     "run_study",
@@ -51,7 +57,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "open":
-        return __getattr__("Warehouse").open
+        return __getattr__("OpenWarehouse").open
     if name not in _HOMES:
         raise AttributeError(f"module 'alignhouse' has no attribute {name!r}")
     module, attribute = _HOMES[name]

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import alignhouse
-from alignhouse.warehouse.store import Warehouse
+from alignhouse.notebook.opened import OpenWarehouse
 
 
 def test_every_public_name_is_there() -> None:
@@ -21,7 +21,7 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_open_opens_a_warehouse() -> None:
-    assert alignhouse.open == Warehouse.open
+    assert alignhouse.open == OpenWarehouse.open
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -11,6 +11,7 @@ from alignhouse.warehouse.files import inside
 from alignhouse.warehouse.progress import Progress
 from alignhouse.warehouse.reading import attach
 from alignhouse.warehouse.registration import INCOMING, rows_of_file, show_rows
+from alignhouse.warehouse.result_names import is_result, quoted, result_tables
 from alignhouse.warehouse.schema import columns_of_tables, sql_files, statement
 from alignhouse.warehouse.store import SNAPSHOT, Warehouse
 from alignhouse.warehouse.summaries import stale_rows
@@ -101,6 +102,8 @@ def _unlike(
     connection: duckdb.DuckDBPyConnection, table: str, files: Sequence[tuple[str, Path, bool]]
 ) -> int:
     """The number of rows that the table lacks, and of those that it should not have."""
+    if is_result(table):
+        return _unlike_result(connection, table, files)
     # The names of tables are those of the schema: `columns_of_tables` knows them.
     if table not in columns_of_tables():
         return 0
@@ -121,3 +124,24 @@ def _unlike(
         {"current": current},
     ).fetchall()
     return int(surplus) + int(lacking)
+
+
+def _unlike_result(
+    connection: duckdb.DuckDBPyConnection, table: str, files: Sequence[tuple[str, Path, bool]]
+) -> int:
+    """As `_unlike`, for a table of the schema `results`: it has exactly the rows of its one current file."""
+    current = [(artifact, file) for artifact, file, is_current in files if is_current]
+    if not current:
+        return 0
+    rows = [rows_of_file(artifact, file) for artifact, file in current]
+    show_rows(connection, rows)
+    stored = f"warehouse.{quoted(table)}"
+    is_there = table in result_tables(connection, "warehouse")
+    if not is_there or connection.sql(f"from {stored}").columns != connection.sql(f"from {INCOMING}").columns:
+        return sum(map(len, rows))
+    [(differing,)] = connection.execute(
+        f"select count(*) from ((from {stored} except all from {INCOMING})"
+        f" union all (from {INCOMING} except all from {stored}))"
+    ).fetchall()
+    connection.unregister(INCOMING)
+    return int(differing)

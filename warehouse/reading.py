@@ -18,7 +18,8 @@ import duckdb
 from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse
 from alignhouse.warehouse.faults import fault_of_file
 from alignhouse.warehouse.older import show_as_current
-from alignhouse.warehouse.schema import is_current, sql_files, table_names, views
+from alignhouse.warehouse.result_names import SCHEMA, quoted, result_table, result_tables
+from alignhouse.warehouse.schema import is_current, sql_files, statement, table_names, views
 
 _NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -165,8 +166,21 @@ def _show(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
         else:
             _refuse_views(connection, "warehouse")
             show_as_current(connection, done)
+        _show_results(connection)
     except duckdb.Error as error:
         raise _not_ours(snapshot, error) from error
+
+
+def _show_results(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create a view in memory for each statistic that users have added, with the columns that they gave."""
+    named = {result_table(name) for (name,) in connection.execute(statement("result_names")).fetchall()}
+    if not named:
+        return
+    connection.execute(f"create schema if not exists {SCHEMA}")
+    for table in result_tables(connection, "warehouse"):
+        if table in named:
+            columns = "select * exclude (artifact)"
+            connection.execute(f"create view {quoted(table)} as {columns} from warehouse.{quoted(table)}")
 
 
 @cache
@@ -181,9 +195,11 @@ def _tables_only() -> str:
 def _refuse_views(connection: duckdb.DuckDBPyConnection, database: str) -> None:
     """Refuse a file in which a table is a view; it may be of an older version, so a missing table is fine."""
     rows = connection.execute(
-        "select view_name from duckdb_views() where database_name = $database", {"database": database}
+        "select schema_name, view_name from duckdb_views() where database_name = $database",
+        {"database": database},
     ).fetchall()
-    if false := sorted({"migration", *table_names()} & {name for (name,) in rows}):
+    tables = {"migration", *table_names()}
+    if false := sorted(name for schema, name in rows if name in tables or schema == SCHEMA):
         raise duckdb.CatalogException(f"{false[0]} is not a table")
 
 

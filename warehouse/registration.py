@@ -11,6 +11,7 @@ import duckdb
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.jobs import canonical
+from alignhouse.warehouse.result_names import is_result, quoted, result_tables
 from alignhouse.warehouse.schema import columns_of_tables, statement
 from alignhouse.warehouse.summaries import note_change
 
@@ -26,7 +27,8 @@ def register_rows(
 ) -> bool:
     """Insert artifacts and their rows; call it inside a transaction. Returns whether rows were replaced.
 
-    Rows with equal values in the columns of a slot are replaced, and their artifacts retired.
+    Rows with equal values in the columns of a slot are replaced, and their artifacts retired. A table of the
+    schema `results` is replaced as a whole.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def register_rows(
         _check_names(alike[0])
         rows = {each.artifact: rows_of_file(each.artifact, each.verified) for each in alike}
         show_rows(connection, rows.values())
-        if len(rows) == 1 or _are_apart(connection, slot):
+        if len(rows) == 1 or (not is_result(table) and _are_apart(connection, slot)):
             retired |= _put_rows(connection, table, slot)
             retired -= rows.keys()
         else:
@@ -101,6 +103,8 @@ def show_rows(connection: duckdb.DuckDBPyConnection, rows: Iterable[pa.Table]) -
 def _check_names(artifact: Artifact) -> None:
     """Refuse unknown names, because they become part of statements; a received file could name anything."""
     assert artifact.table is not None
+    if is_result(artifact.table) and not artifact.slot:
+        return
     known = columns_of_tables().get(artifact.table, frozenset())
     if not known or not known.issuperset(artifact.slot):
         raise BrokenWarehouse(
@@ -122,6 +126,8 @@ def _are_apart(connection: duckdb.DuckDBPyConnection, slot: Sequence[str]) -> bo
 
 def _put_rows(connection: duckdb.DuckDBPyConnection, table: str, slot: Sequence[str]) -> set[str]:
     """Insert the incoming rows into their table; returns the artifacts whose rows they replace."""
+    if is_result(table):
+        return _put_result(connection, table)
     # Table and column names cannot be bound as parameters; `_check_names` has compared them with the schema.
     columns = ", ".join(f'"{column}"' for column in slot)
     same = " and ".join(f'old."{column}" is not distinct from new."{column}"' for column in slot)
@@ -132,6 +138,17 @@ def _put_rows(connection: duckdb.DuckDBPyConnection, table: str, slot: Sequence[
     connection.execute(f'insert into "{table}" by name select * from {INCOMING}')
     note_change(connection, table, INCOMING)
     return {name for (name,) in replaced}
+
+
+def _put_result(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    """Make the table `results.NAME` of the incoming rows; returns the artifacts whose rows it replaces."""
+    name, replaced = quoted(table), set[str]()
+    [(database,)] = connection.execute("select current_database()").fetchall()
+    if table in result_tables(connection, database):
+        rows = connection.execute(f"select distinct artifact from {name}").fetchall()
+        replaced = {artifact for (artifact,) in rows}
+    connection.execute(f"create or replace table {name} as select * from {INCOMING}")
+    return replaced
 
 
 def _alike(written: Iterable[Artifact]) -> list[tuple[str, list[Artifact]]]:

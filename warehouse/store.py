@@ -22,14 +22,15 @@ import duckdb
 
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.errors import BadInput, PartlyFailed, near_names
-from alignhouse.warehouse.files import check_folder_name, move_into_place, replacing
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, PartlyFailed, near_names
+from alignhouse.warehouse.files import check_folder_name, inside, move_into_place, replacing
 from alignhouse.warehouse.history import journal_in_step, now
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.reading import drop_macros, only_reads, open_snapshot, refusals, use_own_views
 from alignhouse.warehouse.registration import register_rows
+from alignhouse.warehouse.result_names import quoted
 from alignhouse.warehouse.schema import migrate, statement, transaction
 from alignhouse.warehouse.summaries import bring_up_to_date
 
@@ -108,12 +109,28 @@ class Warehouse:
 
     def columns(self, table: str) -> duckdb.DuckDBPyRelation:
         """The columns of a table or view, with their types."""
-        quoted = table.replace('"', '""')
-        return self.sql(f'describe "{quoted}"')
+        return self.sql(f"describe {quoted(table)}")
 
     def names(self) -> list[str]:
         """The names of all tables, views and columns, sorted."""
         return [name for (name,) in self.sql(statement("names")).fetchall()]
+
+    def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
+        """The artifacts that a statement of `sql/statements` selects; reading one verifies its hash.
+
+        Raises
+        ------
+        BrokenWarehouse : an artifact's path leads out of the warehouse.
+        """
+        rows = self.sql(statement(query), parameters).fetchall()
+        found = [artifacts.from_row(self.folder, row) for row in rows]
+        for each in found:
+            # A snapshot may come from somebody else. Users may keep folders on another disk, behind links.
+            if inside(self.folder, each.path, links=True) is None:
+                raise BrokenWarehouse(
+                    f"artifact {each.artifact}", expected=f"a file in {self.folder}", found=each.path
+                )
+        return found
 
     def close(self) -> None:
         self.connection.close()

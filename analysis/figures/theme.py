@@ -108,6 +108,12 @@ def is_empty(plot: ggplot) -> bool:
     return data is None or len(data) == 0
 
 
+def why_empty(plot: ggplot) -> str:
+    """The sentence that an empty figure shows (see `no_rows`), on one line."""
+    labels = [str(layer.geom.aes_params.get("label", "")) for layer in plot.layers]
+    return " ".join(" ".join(labels).split())
+
+
 def group_scales(
     styles: Mapping[str, Style],
     counts: Mapping[str, int],

@@ -63,6 +63,7 @@ class Recipe:
     """The taps, spool and notes of one set of settings; a context manager.
 
     widths : layer -> number of features, in the network's order; filled by `Showing.measure`.
+    shapes : layer -> shape of these features; filled at the same time.
     input_key : equal for settings that show the network the same input.
     """
 
@@ -76,6 +77,7 @@ class Recipe:
         self.input_key = _input_key(network, settings, options)
         self._module, self._layers = module, layers_of(module, network, settings.layer_list)
         self.widths: dict[str, int] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
         self._inputs: dict[str, tuple[int, int, int]] = {}
         self._rdms: dict[str, NDArray[np.float64]] = {}
         self._skipped: dict[str, str] = {}

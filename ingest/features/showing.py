@@ -56,6 +56,7 @@ class Showing:
                 self._forward(tensor)
             for recipe, measures in zip(sharing, found, strict=True):
                 recipe.widths = {name: measure.width for name, measure in measures.items()}
+                recipe.shapes = {name: measure.shape for name, measure in measures.items()}
                 stackable = stackable and all(measure.rows == 1 for measure in measures.values())
         if not stackable:
             # Rows may be crops or tokens. With several parts in a call, their rows could not be separated.

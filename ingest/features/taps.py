@@ -6,6 +6,7 @@ tokens (UniFormerV2), and is averaged in all cases.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,12 +35,16 @@ class LeadingSum:
 class Measure:
     """Sizes of a layer's output in one call.
 
-    width : product of all dimensions except the leading one.
+    shape : all dimensions except the leading one; width : their product.
     rows : the leading dimension.
     """
 
-    width: int
+    shape: tuple[int, ...]
     rows: int
+
+    @property
+    def width(self) -> int:
+        return math.prod(self.shape)
 
 
 class Taps:
@@ -149,7 +154,7 @@ class Taps:
             named = _named_tensors(layer, output)
             if self._measures is not None:
                 self._measures[layer] = {
-                    name: Measure(tensor.numel() // len(tensor), len(tensor)) for name, tensor in named
+                    name: Measure(tuple(tensor.shape[1:]), len(tensor)) for name, tensor in named
                 }
                 named = []
             elif self._only is not None:

@@ -18,6 +18,11 @@ keys as (
     from protocol
     union all
     select
+        'result' as table_name,
+        result as key
+    from result
+    union all
+    select
         'roi' as table_name,
         dataset || ', ' || roi as key
     from roi

@@ -126,6 +126,11 @@ named as (
         'protocol' as table_name,
         artifact
     from protocol
+    union
+    select
+        'result' as table_name,
+        artifact
+    from result
 )
 
 select

@@ -210,7 +210,7 @@ def test_the_readme_opens_the_warehouse_by_the_one_name(installed: Installed) ->
     code = (
         "import alignhouse\n"
         "with alignhouse.open('mine.alignhouse') as warehouse:\n"
-        "    best = warehouse.ask('best_layer', roi='IT').pl()\n"
+        "    best = warehouse.ask('best_layer', roi='IT')\n"
         "print(sorted(best['model']))"
     )
     assert installed.run("python", "-c", code).strip() == str(sorted(NETWORKS))

@@ -26,12 +26,20 @@ Torchvision
 unregister
 features_on
 
+# For users, in a notebook; tests and docs/notebook.md use them. Notebooks call `_repr_html_`.
+add_results
+to_polars
+to_rsatoolbox
+to_xarray
+_repr_html_
+
 # Attributes that PyAV reads.
 thread_type
 thread_count
 
 # Members of an enumeration, and fields of records that code reads by name.
 INPUTS
+rows_sha256
 mid
 motion
 flicker

@@ -1,0 +1,47 @@
+"""Figures of a warehouse as plotnine plots, which a notebook shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from alignhouse.notebook.choices import chosen, options_as_parameters
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from plotnine import ggplot
+
+# Parameters that take one name or several -> the field of `Request`.
+_LISTS = {"roi": "rois", "model": "models", "layer": "layers"}
+
+
+def plot_of(warehouse: Warehouse, name: str, options: dict[str, Any]) -> ggplot:
+    """A figure of the catalog; see `OpenWarehouse.figure`."""
+    from alignhouse.analysis.figures.catalog import OPTIONS, figures, make
+    from alignhouse.analysis.figures.request import Request
+    from alignhouse.analysis.figures.theme import is_empty, why_empty
+
+    figure = figures()[chosen("figure", name, figures())]
+    short = {value: key for key, value in _LISTS.items()}
+    # The options of all figures, then those of this one.
+    general = [each.name for each in fields(Request) if each.name not in OPTIONS]
+    known = [*general, *(short.get(each, each) for each in figure.options)]
+    given: dict[str, Any] = {}
+    for key, value in options.items():
+        chosen("option", key, known, f" of figure {name}")
+        given[_LISTS.get(key, key)] = _as_list(value) if key in _LISTS else value
+    with options_as_parameters():
+        drawn = make(warehouse, name, Request(**given))
+    if is_empty(drawn.plot):
+        raise BadInput(
+            f"figure {name} has nothing to show", found=why_empty(drawn.plot), hint=f"it shows: {figure.help}"
+        )
+    return drawn.plot
+
+
+def _as_list(value: str | Sequence[str] | None) -> list[str] | None:
+    if value is None:
+        return None
+    return [value] if isinstance(value, str) else list(value)
