@@ -254,15 +254,22 @@ class Writer:
 
     def begin_run(self, facts: Mapping[str, Any]) -> int:
         """Insert the row of a run and return its number. facts : the other columns of `run`."""
-        [(number,)] = self.connection.execute(statement("next_run")).fetchall()
+        number = self.next_run()
         run = {"run": number, "started_at": now(), **facts}
         with self.committing({"began": run}):
             self.connection.execute(statement("begin_run"), run)
+        return number
+
+    def next_run(self) -> int:
+        """The number that the next run will have."""
+        [(number,)] = self.connection.execute(statement("next_run")).fetchall()
         return int(number)
 
-    def end_run(self, run: int, status: str, jobs: int | None, finished_at: str | None) -> None:
-        """Store how a run ended: "finished" or "stopped"."""
-        ended = {"run": run, "status": status, "jobs": jobs, "finished_at": finished_at}
+    def end_run(
+        self, run: int, status: str, jobs: int | None, finished_at: str | None, failed: int | None = None
+    ) -> None:
+        """Store how a run ended: "finished" or "stopped". failed : number of jobs that failed."""
+        ended = {"run": run, "status": status, "jobs": jobs, "finished_at": finished_at, "failed": failed}
         with self.committing({"ended": ended}):
             self.connection.execute(statement("end_run"), ended)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alignhouse.cli.pace import in_words
 from alignhouse.cli.which import WAREHOUSE_VARIABLE
 from alignhouse.warehouse.errors import PartlyFailed, Stopped
 
@@ -106,7 +107,7 @@ def _say_done(jobs_done: int, began: float) -> None:
     if jobs_done == 0:
         typer.echo("Nothing to do: everything that this asks for is in the warehouse already.")
     else:
-        typer.echo(f"Done: {jobs_done} jobs in {_duration(time.monotonic() - began)}.")
+        typer.echo(f"Done: {jobs_done} jobs in {in_words(time.monotonic() - began)}.")
 
 
 @contextmanager
@@ -153,8 +154,3 @@ def _report(study: Study, shown: Bars) -> Path:
             group_by=study.report.group_by,
             progress=shown,
         )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -34,6 +34,7 @@ class How(TypedDict, total=False):
         notes list them with the reason under "skipped_layers"; index and depth still count them.
     on_stimulus : called with the number of stimuli shown, and the total over all passes.
     say : called with a line of text before an extraction that needs several passes.
+    doing : called with what is done from now on, such as "decoding".
     read_frames : decodes a path; None: `stimuli.videos.read_frames`. Called in other threads.
     """
 
@@ -49,7 +50,12 @@ class How(TypedDict, total=False):
     skip_bad: bool
     on_stimulus: Callable[[int, int], None] | None
     say: Callable[[str], None] | None
+    doing: Callable[[str], None]
     read_frames: Callable[[Path], Frames] | None
+
+
+def _ignore(what: str) -> None:
+    """The default of `doing`."""
 
 
 DEFAULTS: dict[str, Any] = {
@@ -64,5 +70,6 @@ DEFAULTS: dict[str, Any] = {
     "skip_bad": False,
     "on_stimulus": None,
     "say": None,
+    "doing": _ignore,
     "read_frames": None,
 }

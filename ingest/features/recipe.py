@@ -108,7 +108,9 @@ class Recipe:
 
     def make_rdms(self) -> None:
         """Compute the RDMs of the layers whose features were kept in this pass."""
-        for layer in self._spool.layers:
+        layers = self._spool.layers
+        for number, layer in enumerate(layers, start=1):
+            self.options["doing"](f"making RDMs, layer {number} of {len(layers)}")
             if layer.name in self._spool.skipped:
                 continue
             try:

@@ -45,6 +45,7 @@ class Showing:
         """Measure the widths of the layers that recipes read, with one frame or clip."""
         import torch
 
+        self._options["doing"]("measuring the layers")
         prepared = self._reader(recipes)((0, video))
         self._bytes_of_stimulus = sum(part.nbytes for inputs in prepared.values() for part in inputs.parts)
         stackable = True
@@ -68,9 +69,13 @@ class Showing:
         reader = self._reader(recipes)
         stimuli = inputs_ahead(reader, videos, self._bytes_of_stimulus, self._options)
         with devices.cores_left_to_readers(self._options["device"]), closing(stimuli):
+            doing = self._options["doing"]
+            doing("decoding")
             for index, prepared in enumerate(stimuli):
+                doing("running the network")
                 self._show(stimulus_name(videos[index], index), prepared, recipes)
                 on_stimulus(index + 1)
+                doing("decoding")
 
     def _reader(self, recipes: Sequence[Recipe]) -> StimulusReader:
         """The reader of what these recipes show; sets up each transform once."""

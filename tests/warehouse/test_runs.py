@@ -29,18 +29,26 @@ class Noted:
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
+        self.work: list[tuple[str, float | None]] = []
+        self.does: list[str] = []
 
-    def stage(self, title: str, todo: int, done_before: int) -> None:
+    def stage(self, title: str, todo: int, done_before: int, work: float | None = None) -> None:
         self.events.append(("stage", title, todo, done_before))
+        self.work.append(("stage", work))
 
-    def job(self, label: str) -> None:
+    def job(self, label: str, work: float = 1.0) -> None:
         self.events.append(("job", label))
+        self.work.append(("job", work))
+
+    def doing(self, what: str) -> None:
+        self.does.append(what)
 
     def step(self, done: int, total: int) -> None:
         self.events.append(("step", done, total))
 
-    def job_done(self) -> None:
+    def job_done(self, work: float = 1.0) -> None:
         self.events.append(("done",))
+        self.work.append(("done", work))
 
     def say(self, line: str) -> None:
         self.events.append(("say", line))
