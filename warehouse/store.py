@@ -30,7 +30,7 @@ from alignhouse.warehouse.history import journal_in_step, now
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
-from alignhouse.warehouse.reading import drop_macros, only_reads, open_snapshot, refusals, use_own_views
+from alignhouse.warehouse.reading import answer_of, drop_macros, open_snapshot, use_own_views
 from alignhouse.warehouse.registration import register_rows
 from alignhouse.warehouse.schema import migrate, statement, transaction
 from alignhouse.warehouse.summaries import bring_up_to_date
@@ -84,9 +84,7 @@ class Warehouse:
         ------
         BadInput : the query is wrong, or does more than read the warehouse.
         """
-        with refusals():
-            only_reads(self.connection, query)
-            return self.connection.sql(query, params=dict(parameters) if parameters else None)
+        return answer_of(self.connection, query, dict(parameters) if parameters else None)
 
     def ask(self, question: str, **parameters: Any) -> duckdb.DuckDBPyRelation:
         """The answer to a named question of `sql/questions`, e.g. `ask("best_layer", roi="V1")`.
@@ -113,6 +111,11 @@ class Warehouse:
         quoted = table.replace('"', '""')
         return self.sql(f'describe "{quoted}"')
 
+    def known(self, table: str, column: str) -> list[Any]:
+        """The distinct values of a column, sorted."""
+        rows = self.sql(f'select distinct "{column}" from "{table}" order by all').fetchall()
+        return [value for (value,) in rows]
+
     def names(self) -> list[str]:
         """The names of all tables, views and columns, sorted."""
         return [name for (name,) in self.sql(statement("names")).fetchall()]
@@ -128,9 +131,7 @@ class Warehouse:
 
     def _check_known(self, value: Any, table: str, column: str) -> None:
         """Refuse unknown values: an empty answer would look like a result."""
-        known = [
-            row[0] for row in self.sql(f'select distinct "{column}" from "{table}" order by all').fetchall()
-        ]
+        known = self.known(table, column)
         if value not in known:
             raise BadInput(
                 f"no {column} called {value!r} in {self.folder}",
