@@ -31,7 +31,7 @@ def help_of(asked: Question) -> str:
     if named:
         lines.append("Parameters of this question:")
         for name, each in named:
-            text = f"{each.help} ({_default(each)})"
+            text = f"{each.help}{_default(each)}"
             lines += _wrapped(text, first=f"  {name:{width}}  ", rest=" " * (width + 4))
         lines.append("")
     lines += [
@@ -54,18 +54,20 @@ def nothing_found(warehouse: Warehouse, asked: Question, given: Mapping[str, Any
         known = [str(name) for name in warehouse.known(*each.known_in)]
         if str(each.default) not in known:
             there = (
-                f"it has {', '.join(known)}: {option(each.name)} {known[0]}" if known else "it has none yet"
+                f"it has {', '.join(known)}, try {option(each.name)} {known[0]}" if known else "it has none"
             )
             return f"Nothing found: this warehouse has no {column} {each.default!r}; {there}."
     asking = "".join(f" {option(name)} {value}" for name, value in given.items())
-    row = f" A row would be: {asked.rows.removeprefix('One row: ')}" if asked.rows else ""
+    row = f" A row would be: {asked.rows.removeprefix('One row: ').partition('. ')[0]}" if asked.rows else ""
     return f"Nothing found{' for' + asking if asking else ''}.{row}"
 
 
 def _default(parameter: Parameter) -> str:
     if parameter.required:
-        return "required"
-    return "default: all" if parameter.default is None else f"default: {parameter.default}"
+        return " (required)"
+    if parameter.default is not None:
+        return f" (default: {parameter.default})"
+    return "" if "default" in parameter.help else " (default: all)"
 
 
 def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:

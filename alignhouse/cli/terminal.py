@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -139,6 +141,15 @@ def command() -> str:
         words.append("***" if hidden else f"{option}=***" if equals and option in SECRETS else word)
         hidden = word in SECRETS
     return " ".join(["alignhouse", *words])
+
+
+def own_command() -> str:
+    """What a user must type to run this command line: its path, if the shell does not find it."""
+    found = shutil.which("alignhouse")
+    own = Path(sys.argv[0])
+    if own.name != "alignhouse" or (found is not None and Path(found).samefile(own)):
+        return "alignhouse"
+    return os.path.relpath(own) if own.is_absolute() else str(own)
 
 
 def _report(study: Study, shown: Bars) -> Path:
