@@ -179,7 +179,7 @@ def extract(
             memory=extraction.memory,
             scratch_bytes=extraction.scratch,
             skip_bad=settings[0].skip_bad,
-            on_stimulus=reporter.step,
+            on_step=reporter.step,
             say=reporter.say,
             doing=reporter.doing,
             transform=prepared.transform,

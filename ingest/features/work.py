@@ -1,4 +1,4 @@
-"""The work of an extraction, for progress bars: multiply-adds of all forward passes."""
+"""The work of an extraction, for progress bars, in 1e9 multiply-adds of forward passes."""
 
 from __future__ import annotations
 
@@ -11,16 +11,28 @@ from alignhouse.warehouse.batches import Batch
 TYPICAL_CALL = 4.0
 # What decoding and transforming a frame costs, in the same unit: about 20 ms of a core at 50e9 a second.
 FRAME = 1.0
+# Gram matrices are made in float64 from stored features: measured, a multiply-add costs as much as five.
+OF_A_GRAM = 5.0
 _CLIPS_OF_A_VIDEO = 4
 
 
 def extraction_work(network: Network, n_stimuli: int, frames: float) -> float:
     """1e9 multiply-adds of showing `n_stimuli` stimuli, each of so many frames, to a network.
 
-    The RDMs are left out: for a hundred stimuli, they cost a few percent of the forward passes.
+    The RDMs are left out, because the widths of layers are not known before the network is built.
     """
+    return n_stimuli * one_stimulus(network, _calls(network, frames), frames)
+
+
+def one_stimulus(network: Network, calls: float, frames: float) -> float:
+    """1e9 multiply-adds of one stimulus. calls : of one frame or clip each. frames : that are decoded."""
     of_call = network.gflops_counted or network.gflops_published or TYPICAL_CALL
-    return n_stimuli * (of_call * _calls(network, frames) + FRAME * frames)
+    return of_call * calls + FRAME * frames
+
+
+def one_rdm(n_stimuli: int, width: int) -> float:
+    """What the RDM of a layer of `width` features costs, in the same unit."""
+    return OF_A_GRAM * n_stimuli**2 * width / 1e9
 
 
 def with_work(batch: Batch, network: Network, n_stimuli: int, frames: float) -> Batch:
