@@ -23,8 +23,10 @@ from rich.progress import (
 from alignhouse.cli.pace import Pace, about, in_words
 from alignhouse.warehouse.sizes import size_in_words
 
-# Of progress lines where the output is no terminal: a log of an hour has at most 240.
+# Of progress lines where the output is no terminal; longer in stages of more than ten minutes.
 SECONDS_BETWEEN_LINES = 15.0
+MOST_SECONDS_BETWEEN_LINES = 60.0
+LINES_OF_A_STAGE = 40
 SECONDS_BETWEEN_DOWNLOADS = 5.0
 
 
@@ -129,7 +131,8 @@ class Bars:
             return
         with self._lock:
             now = self._clock()
-            if self._done < self._todo and now - self._said_at >= self._seconds:
+            pause = min(MOST_SECONDS_BETWEEN_LINES, (now - self._stage_at) / LINES_OF_A_STAGE)
+            if self._done < self._todo and now - self._said_at >= max(self._seconds, pause):
                 self._said_at, self._has_said = now, True
                 self._print(self._line(now))
 
