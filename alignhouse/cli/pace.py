@@ -85,7 +85,7 @@ def in_words(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def about(seconds: float) -> str:
+def roughly(seconds: float) -> str:
     """A rough duration: 40 s, 7 min, 2 h 10 min."""
     if seconds < 55:
         return f"{max(5, 5 * round(seconds / 5))} s"

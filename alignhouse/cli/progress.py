@@ -20,7 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from alignhouse.cli.pace import Pace, about, in_words
+from alignhouse.cli.pace import Pace, in_words, roughly
 from alignhouse.warehouse.sizes import size_in_words
 
 # Of progress lines where the output is no terminal; longer in stages of more than ten minutes.
@@ -150,7 +150,7 @@ class Bars:
                 self._stage,
                 counted=f"{self._done}/{self._todo}",
                 elapsed=in_words(now - self._stage_at),
-                left="" if left is None else f"about {about(left)} left",
+                left="" if left is None else f"about {roughly(left)} left",
             )
             self._bars.update(
                 self._job,
@@ -162,7 +162,7 @@ class Bars:
     def _line(self, now: float) -> str:
         line = f"  {self._done} of {self._todo} done"
         if (left := self._pace.left(now)) is not None:
-            line += f", about {about(left)} left"
+            line += f", about {roughly(left)} left"
         if self._label:
             line += f"; now {self._label}"
             line += f": {self._what}" if self._what else ""

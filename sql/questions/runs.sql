@@ -1,6 +1,6 @@
 -- Which runs changed this warehouse, and how did each end?
--- One row: a run, the newest first. seconds and failed are NULL for a run that is still running or was killed.
--- log is the place of its log inside the warehouse's folder; old logs are removed.
+-- One row: a run, the newest first. seconds and failed are NULL if it is still running or was killed. log is
+-- the place of its log inside the warehouse's folder; old logs are removed.
 -- $status varchar = null: runs of this status only: running, finished or stopped
 -- Example: alignhouse ask runs --status finished
 select

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from alignhouse.cli.pace import LEAST_SECONDS, Pace, about, in_words
+from alignhouse.cli.pace import LEAST_SECONDS, Pace, in_words, roughly
 from alignhouse.cli.progress import Bars
 
 
@@ -79,7 +79,7 @@ def test_durations_in_words() -> None:
     exact = {0: "0 s", 59.6: "1 min 0 s", 200: "3 min 20 s", 7500: "2 h 5 min"}
     rough = {1: "5 s", 43: "45 s", 57: "1 min", 425: "7 min", 3599: "1 h", 7860: "2 h 10 min"}
     assert {seconds: in_words(seconds) for seconds in exact} == exact
-    assert {seconds: about(seconds) for seconds in rough} == rough
+    assert {seconds: roughly(seconds) for seconds in rough} == rough
 
 
 def on_a_pipe() -> tuple[Bars, Clock, io.StringIO]:

@@ -98,9 +98,3 @@ def test_several_statements_are_refused_unless_they_only_set_a_variable(opened: 
     assert opened.sql("-- a comment; with a semicolon\nselect 1;").fetchall() == [(1,)]
     pivot = "pivot (select 1 as a, 2 as b) on a using sum(b)"
     assert opened.sql(pivot).fetchall() == [(2,)]
-
-
-def test_a_run_that_others_made_is_listed(opened: Warehouse) -> None:
-    [row] = opened.ask("runs", status="finished").pl().to_dicts()
-    assert (row["run"], row["command"], row["failed"]) == (1, "test", 0)
-    assert opened.ask("runs", status="stopped").fetchall() == []
