@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alignhouse.study.file import Study, read_study
     from alignhouse.study.run import Finished, run_study
     from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse, WarehouseLocked
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
     open = OpenWarehouse.open
 

@@ -6,6 +6,6 @@ This package handles transactions, lineage and files. It contains nothing about 
 from __future__ import annotations
 
 from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse, WarehouseLocked
-from alignhouse.warehouse.store import Warehouse
+from alignhouse.warehouse.reader import Warehouse
 
 __all__ = ["AlignhouseError", "BadInput", "BrokenWarehouse", "Warehouse", "WarehouseLocked"]

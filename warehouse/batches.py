@@ -17,10 +17,16 @@ class Reporter(Protocol):
     """What the function of a batch reports its progress to."""
 
     def step(self, done: int, total: int) -> None:
-        """The current job has done `done` of its `total` steps."""
+        """The call has done `done` of the `total` steps that its jobs take together."""
+
+    def doing(self, what: str) -> None:
+        """What the call does from now on, in a few words, such as "making RDMs"."""
 
     def say(self, line: str) -> None:
         """Show a line of text to the user."""
+
+    def took(self, job: str, started_at: str, seconds: float) -> None:
+        """An executor measured elsewhere how long a job took. job : its key. started_at : UTC, ISO 8601."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,13 @@ class Batch:
     shared : picklable arguments that change no result, such as paths and memory limits.
     sizes : a size per job; () counts each job as 1. most : the largest total size of one call, see `divided`;
         None keeps all jobs in one call.
+    work : the work of each job, for the time left, in a unit that fits the other batches of the same stage;
+        () uses `sizes`.
     divisible : if the call fails on bad input, each job is tried alone, so that only the bad one fails.
     prepare : a module-level function, called as `prepare(**shared)`. `call` receives its result as the
         argument `prepared`.
     ahead : an executor may call `prepare` in a thread while the previous batch still runs.
+    preparing : what `prepare` does, for progress bars.
     """
 
     jobs: tuple[Job, ...]
@@ -46,13 +55,21 @@ class Batch:
     shared: Mapping[str, Any] = field(default_factory=dict)
     sizes: tuple[int, ...] = ()
     most: int | None = None
+    work: tuple[float, ...] = ()
     divisible: bool = False
     prepare: Callable[..., Any] | None = None
     ahead: bool = False
+    preparing: str = "preparing"
 
     def __post_init__(self) -> None:
-        if self.sizes and len(self.sizes) != len(self.jobs):
-            raise ValueError(f"sizes of a batch: expected {len(self.jobs)}, found {len(self.sizes)}")
+        for name, values in (("sizes", self.sizes), ("work", self.work)):
+            if values and len(values) != len(self.jobs):
+                raise ValueError(f"{name} of a batch: expected {len(self.jobs)}, found {len(values)}")
+
+    def work_of_jobs(self) -> dict[str, float]:
+        """Key -> work, for each job."""
+        work = self.work or self.sizes or (1,) * len(self.jobs)
+        return {job.key: float(of_job) for job, of_job in zip(self.jobs, work, strict=True)}
 
     def divided(self, missing: Collection[str]) -> Iterator[Batch]:
         """Keep only the jobs whose keys are in `missing`, and split them into batches of size at most `most`.
@@ -102,6 +119,7 @@ class Batch:
             self,
             jobs=tuple(self.jobs[index] for index in indices),
             sizes=tuple(self.sizes[index] for index in indices) if self.sizes else (),
+            work=tuple(self.work[index] for index in indices) if self.work else (),
         )
 
 

@@ -9,11 +9,11 @@ import duckdb
 
 from alignhouse.warehouse.files import inside
 from alignhouse.warehouse.progress import Progress
+from alignhouse.warehouse.reader import SNAPSHOT, Warehouse
 from alignhouse.warehouse.reading import attach
 from alignhouse.warehouse.registration import INCOMING, rows_of_file, show_rows
 from alignhouse.warehouse.result_names import is_result, quoted, result_tables
 from alignhouse.warehouse.schema import columns_of_tables, sql_files, statement
-from alignhouse.warehouse.store import SNAPSHOT, Warehouse
 from alignhouse.warehouse.summaries import stale_rows
 from alignhouse.warehouse.verified import content_hash, hash_again
 

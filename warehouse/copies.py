@@ -21,9 +21,9 @@ from alignhouse.warehouse.history import last_entry
 from alignhouse.warehouse.journal import JOURNAL, entries_of, write_journal
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
+from alignhouse.warehouse.reader import SNAPSHOT, Warehouse
 from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.rebuild import not_as_registered
-from alignhouse.warehouse.store import SNAPSHOT, Warehouse
 
 CHUNK_BYTES = 4 * 2**20
 # A copy begins again only if artifacts were removed meanwhile, which is rare.

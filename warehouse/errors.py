@@ -51,6 +51,20 @@ class BadInput(AlignhouseError):
     exit_code = 2
 
 
+class BadQuery(BadInput):
+    """SQL that cannot be answered. where : the line at fault, and below it a caret; "" if it is not known."""
+
+    def __init__(
+        self, failed: str, *, found: object = None, hint: str | None = None, where: str = ""
+    ) -> None:
+        super().__init__(failed, found=found, hint=hint)
+        self.where = where
+
+    def __str__(self) -> str:
+        lines = [super().__str__(), *map(printable, self.where.splitlines())]
+        return "\n".join(lines)
+
+
 class WarehouseLocked(BadInput):
     """Another process is writing to the warehouse."""
 

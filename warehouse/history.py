@@ -77,7 +77,7 @@ def entries_from(connection: duckdb.DuckDBPyConnection) -> Iterator[Entry]:
         of_run.setdefault(run, []).append((_time(at), [list(row[:3]) for row in alike]))
     names = ("run", "started_at", "finished_at", "status", "command", "study", "version", "python", "host")
     for row in connection.execute(statement("all_runs")).fetchall():
-        *facts, jobs = row
+        *facts, jobs, failed = row
         run = dict(zip(names, facts, strict=True))
         began, finished_at, status = _time(run["started_at"]), run.pop("finished_at"), run.pop("status")
         yield {"began": {**run, "started_at": began}}
@@ -85,7 +85,8 @@ def entries_from(connection: duckdb.DuckDBPyConnection) -> Iterator[Entry]:
             yield {"registered": named, "run": run["run"], "at": at}
         if status != "running":
             finished = None if finished_at is None else _time(finished_at)
-            yield {"ended": {"run": run["run"], "status": status, "jobs": jobs, "finished_at": finished}}
+            ended = {"run": run["run"], "status": status, "jobs": jobs, "finished_at": finished}
+            yield {"ended": {**ended, "failed": failed}}
 
 
 def repeat(
@@ -108,7 +109,8 @@ def apply_entry(connection: duckdb.DuckDBPyConnection, entry: Entry, loaded: Map
     if "began" in entry:
         connection.execute(statement("begin_run"), entry["began"])
     elif "ended" in entry:
-        connection.execute(statement("end_run"), entry["ended"])
+        # Older journals do not count failures.
+        connection.execute(statement("end_run"), {"failed": None, **entry["ended"]})
     elif "removed" in entry:
         names = [name for name, _ in entry["removed"]]
         connection.execute(statement("remove_artifacts"), {"artifact": names})

@@ -22,12 +22,13 @@ from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.merge_plan import Merged, MergePlan, merged_by, plan_merge
 from alignhouse.warehouse.progress import Progress, Silent
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.rebuild import not_as_registered, some_of
 from alignhouse.warehouse.received import open_named, open_source
 from alignhouse.warehouse.runs import run_facts
 from alignhouse.warehouse.schema import statement
-from alignhouse.warehouse.store import SNAPSHOT, Writer, newest_file
+from alignhouse.warehouse.store import Writer, newest_file
 from alignhouse.warehouse.verified import content_hash, verify
 
 CONFLICT_HINT = (

@@ -16,6 +16,7 @@ from typing import Any
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.schema import sql_files
 
+_EXAMPLE = "Example:"
 _PARAMETER = re.compile(r"^\$(\w+) (\w+(?:\[\])?)(?: in (\w+)\.(\w+))?(?: = (.+?))?: (.+)$")
 
 
@@ -52,6 +53,23 @@ class Question:
     help: str
     parameters: tuple[Parameter, ...]
     sql: str
+
+    @property
+    def asks(self) -> str:
+        """The question itself."""
+        return self.help.splitlines()[0]
+
+    @property
+    def rows(self) -> str:
+        """What one row is: "One row: ...", without line breaks; "" if the comment does not say it."""
+        lines = [each for each in self.help.splitlines()[1:] if not each.startswith(_EXAMPLE)]
+        return " ".join(lines)
+
+    @property
+    def example(self) -> str:
+        """A command that asks the question, or ""."""
+        lines = [each for each in self.help.splitlines() if each.startswith(_EXAMPLE)]
+        return lines[0].removeprefix(_EXAMPLE).strip() if lines else ""
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The value of every parameter: from `given`, or else its default.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -20,6 +21,7 @@ from alignhouse.warehouse.faults import fault_of_file
 from alignhouse.warehouse.older import show_as_current
 from alignhouse.warehouse.result_names import SCHEMA, quoted, result_table, result_tables
 from alignhouse.warehouse.schema import is_current, sql_files, statement, table_names, views
+from alignhouse.warehouse.sql_errors import query_error
 
 _NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -122,8 +124,12 @@ def use_own_views(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def only_reads(connection: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Raise BadInput if a statement of `query` does more than read."""
-    for each in connection.extract_statements(query):
+    """Raise BadInput if a statement of `query` does more than read, or if several give rows.
+
+    The rows of all but the last would be lost.
+    """
+    given = connection.extract_statements(query)
+    for each in given:
         if each.type is duckdb.StatementType.EXPLAIN and (explained := _EXPLAIN.match(each.query)):
             # With "analyze", the statement is run.
             only_reads(connection, each.query[explained.end() :])
@@ -133,22 +139,53 @@ def only_reads(connection: duckdb.DuckDBPyConnection, query: str) -> None:
                 expected="a query that reads the warehouse, such as select ... from best_layer",
                 found=each.type.name.lower().replace("_", " "),
             )
+    answers = [each for each in given if each.type is not duckdb.StatementType.SET]
+    if len(answers) > 1:
+        raise BadInput(
+            "the SQL was refused",
+            expected="one statement",
+            found=len(answers),
+            hint="run each alone; `alignhouse shell` takes several",
+        )
+
+
+def statements(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
+    """The statements of some SQL, without its comments and empty ones.
+
+    Raises
+    ------
+    BadQuery : the SQL cannot be parsed.
+    """
+    with refusals():
+        return [each.query for each in connection.extract_statements(query)]
+
+
+def answer_of(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, Any] | None
+) -> duckdb.DuckDBPyRelation:
+    """The answer of a query that only reads.
+
+    Raises
+    ------
+    BadInput : the query is wrong, or does more than read the warehouse.
+    """
+    with refusals():
+        only_reads(connection, query)
+        try:
+            return connection.sql(query, params=parameters)
+        except (duckdb.BinderException, duckdb.CatalogException):
+            # This fails in the same way, but a prepared statement knows its lines.
+            connection.execute(query, parameters)
+            raise
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """A query that DuckDB refuses becomes a `BadInput` of one line."""
+    """A query that DuckDB refuses becomes a `BadInput`, see `sql_errors`."""
     try:
         yield
     except duckdb.Error as error:
-        locked = isinstance(error, duckdb.PermissionException) or "has been locked" in str(error)
-        raise BadInput(
-            "the SQL was refused",
-            expected="a query that reads only the warehouse: no files, no network, no settings"
-            if locked
-            else None,
-            found=str(error),
-        ) from error
+        raise query_error(error) from error
 
 
 def _show(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:

@@ -16,9 +16,10 @@ from alignhouse.warehouse.history import entries_from, last_entry, now, repeat
 from alignhouse.warehouse.journal import Entry, entries_of, write_journal
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.schema import migrate
-from alignhouse.warehouse.store import SNAPSHOT, WORKING, Writer, finish_rebuild, making_rebuilt
+from alignhouse.warehouse.store import WORKING, Writer, finish_rebuild, making_rebuilt
 from alignhouse.warehouse.summaries import bring_up_to_date
 from alignhouse.warehouse.verified import content_hash
 

@@ -15,9 +15,9 @@ from alignhouse.warehouse.history import last_entry
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.journal import entries_of
 from alignhouse.warehouse.older import column_types
+from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.rebuild import not_as_registered
 from alignhouse.warehouse.schema import columns_of_tables, empty_tables
-from alignhouse.warehouse.store import Warehouse
 
 
 @contextmanager

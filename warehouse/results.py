@@ -19,11 +19,12 @@ from alignhouse.warehouse.batches import Reporter, single
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.questions import questions
+from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.result_names import SCHEMA, is_plain, result_table
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.schema import statement
 from alignhouse.warehouse.settings import JobSettings
-from alignhouse.warehouse.store import Warehouse, Writer
+from alignhouse.warehouse.store import Writer
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,12 +8,12 @@ import math
 import platform
 import socket
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import AlignhouseError, BadInput, DamagedArtifact, error_in_words
 from alignhouse.warehouse.executors.executor import Executor
 from alignhouse.warehouse.executors.local import local
@@ -21,8 +21,10 @@ from alignhouse.warehouse.files import set_aside
 from alignhouse.warehouse.history import now
 from alignhouse.warehouse.jobs import Job, canonical
 from alignhouse.warehouse.kept import forget
+from alignhouse.warehouse.logs import LoggedProgress, RunLog, devices, error_facts, machine
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.schema import statement
+from alignhouse.warehouse.stage import StageJobs
 from alignhouse.warehouse.store import Writer, discard
 
 # Seconds that the files of finished jobs may wait for registration. If a run is killed, the next one
@@ -54,9 +56,13 @@ class Run:
         executor: Executor | None = None,
     ) -> None:
         self.writer, self.command, self.study = writer, command, study
-        self.progress = progress or Silent()
+        shown = progress or Silent()
+        self._log = RunLog(writer.folder, self._next_number, self._asked, shown.say)
+        self.progress: Progress = LoggedProgress(shown, self._log)
         self.executor = executor
         self.jobs_done = 0
+        self._failed = 0
+        self._began = time.monotonic()
         self._number: int | None = None
         self._held: list[tuple[Artifact, bool]] | None = None
 
@@ -68,10 +74,24 @@ class Run:
     ) -> None:
         if isinstance(error, DamagedArtifact):
             self._set_aside(error)
+        status = "finished" if error is None else "stopped"
+        if error is not None:
+            self._log.write("error", always=True, **error_facts(error))
+        if self._log.is_open:
+            self._log.write("ended", always=True, status=status, **self._totals())
+        self._log.close()
         if self._number is None:
             return
-        status = "finished" if error is None else "stopped"
-        self.writer.end_run(self._number, status, self.jobs_done, now())
+        self.progress.doing("publishing")
+        self.writer.end_run(self._number, status, self.jobs_done, now(), self._failed)
+
+    def _totals(self) -> dict[str, Any]:
+        return {
+            "jobs": self.jobs_done,
+            "failed": self._failed,
+            "seconds": round(time.monotonic() - self._began, 3),
+            "devices": devices(),
+        }
 
     def _set_aside(self, error: DamagedArtifact) -> None:
         """Rename the damaged file, so that the next run makes it again, and say what was made from it."""
@@ -151,25 +171,29 @@ class Run:
         finished, adopted, todo = self._sorted_out(job for batch in batches for job in batch.jobs)
         results, failures = finished | adopted, dict[str, Exception]()
         self._keep([each for of_job in adopted.values() for each in of_job], is_new=False)
-        self.progress.stage(title, len(todo), len(results))
+        stage = StageJobs(self.progress, self._log, batches, todo)
+        self.progress.stage(title, len(todo), len(results), work=stage.work)
         chosen = self.executor or executor or local
         made: list[Artifact] = []
         told: set[str] = set()
         kept_at = -math.inf
         try:
-            doing = chosen(self.writer.folder, _pieces(batches, todo), self._starting, keep_going=keep_going)
+            doing = chosen(self.writer.folder, stage.pieces(), stage.starting, keep_going=keep_going)
             with contextlib.closing(doing):
                 for job, result in doing:
+                    stage.ended(job, result)
                     if isinstance(result, Exception):
+                        self._failed += 1
                         failures[job.key] = self._told(job, result, told) if keep_going else result
                         continue
                     results[job.key] = result
                     made += result
                     # Register many small jobs together: one by one, registration takes longer than the jobs.
                     if time.monotonic() - kept_at > SECONDS_UNREGISTERED:
+                        self.progress.doing("registering")
                         self._keep(made, is_new=True)
                         made, kept_at = [], time.monotonic()
-                    self.progress.job_done()
+                    self.progress.job_done(work=stage.work_of[job.key])
         finally:
             forget()
             self._keep(made, is_new=True)
@@ -216,10 +240,6 @@ class Run:
         else:
             self._held += [(each, is_new) for each in made]
 
-    def _starting(self, job: Job) -> Reporter:
-        self.progress.job(job.label)
-        return self.progress
-
     def register(self, made: Sequence[Artifact]) -> None:
         """Register artifacts in one transaction, as part of this run, and publish them to readers."""
         if self._number is None:
@@ -231,6 +251,21 @@ class Run:
     def _begin(self) -> int:
         return self.writer.begin_run(run_facts(self.command, self.study))
 
+    def _next_number(self) -> int:
+        return self.writer.next_run() if self._number is None else self._number
+
+    def _asked(self) -> dict[str, Any]:
+        """The first line of the log."""
+        compute = self.study.get("compute", {})
+        device = compute.get("device") if isinstance(compute, Mapping) else None
+        return {
+            "command": self.command,
+            "device": device,
+            "settings": dict(self.study),
+            "host": socket.gethostname(),
+            **machine(),
+        }
+
 
 def run_facts(command: str, study: Mapping[str, Any]) -> dict[str, str]:
     """The columns of the table `run` that are known when a run begins."""
@@ -241,12 +276,3 @@ def run_facts(command: str, study: Mapping[str, Any]) -> dict[str, str]:
         "python": platform.python_version(),
         "host": socket.gethostname(),
     }
-
-
-def _pieces(batches: Iterable[Batch], missing: Collection[str]) -> Iterator[Batch]:
-    """The batches to run: each missing job once, without finished jobs, with large batches divided."""
-    left = set(missing)
-    for batch in batches:
-        for piece in batch.divided(left):
-            left -= {job.key for job in piece.jobs}
-            yield piece

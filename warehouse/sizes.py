@@ -28,7 +28,7 @@ def parse_bytes(text: str | int) -> int:
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", str(text))
     if not match or match[2].lower() not in _UNITS:
-        raise ValueError(f"{text!r} is not a size; write for example 8GB or 512MB")
+        raise ValueError("a size such as 8GB or 512MB")
     return int(float(match[1]) * _UNITS[match[2].lower()])
 
 

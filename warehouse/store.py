@@ -22,19 +22,18 @@ import duckdb
 
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, PartlyFailed, near_names
-from alignhouse.warehouse.files import check_folder_name, inside, move_into_place, replacing
+from alignhouse.warehouse.errors import PartlyFailed
+from alignhouse.warehouse.files import check_folder_name, move_into_place, replacing
 from alignhouse.warehouse.history import journal_in_step, now
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
-from alignhouse.warehouse.reading import drop_macros, only_reads, open_snapshot, refusals, use_own_views
+from alignhouse.warehouse.reader import SNAPSHOT
+from alignhouse.warehouse.reading import drop_macros, use_own_views
 from alignhouse.warehouse.registration import register_rows
-from alignhouse.warehouse.result_names import quoted
 from alignhouse.warehouse.schema import migrate, statement, transaction
 from alignhouse.warehouse.summaries import bring_up_to_date
 
-SNAPSHOT = "warehouse.duckdb"
 WORKING = Path("working") / "working.duckdb"
 # This file exists while the writer has commits that are not published yet.
 UNPUBLISHED = Path("working") / "unpublished"
@@ -44,113 +43,6 @@ REBUILT = Path("working") / "rebuilt.duckdb"
 PUBLISHING_SHARE = 0.1
 # Bytes with which DuckDB still works without much use of the disk.
 LEAST_MEMORY = 500 * 10**6
-
-
-class Warehouse:
-    """A published snapshot, open for reading. Use it as a context manager, or `close()` it.
-
-    A query reads this warehouse alone: no other file, no network, no setting (see `warehouse/reading.py`).
-    A snapshot of an older version is shown with the current tables and views. Tables that it lacks are empty,
-    and summaries that it does not store are computed in each query.
-
-    Raises
-    ------
-    BadInput : `folder` has no warehouse.
-    BrokenWarehouse : a newer version wrote it, or its tables are not those of a warehouse.
-    """
-
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
-        snapshot = self.folder / SNAPSHOT
-        if not snapshot.is_file():
-            raise BadInput(
-                f"warehouse {self.folder}",
-                expected=f"a folder with {SNAPSHOT}",
-                found="a folder without it" if self.folder.is_dir() else "no such folder",
-                hint="make one with `alignhouse run STUDY.toml`, or name it with --warehouse",
-            )
-        self.connection = open_snapshot(snapshot)
-
-    @classmethod
-    def open(cls, folder: Path | str) -> Self:
-        """The warehouse at `folder`, read-only; the same as `Warehouse(folder)`."""
-        return cls(folder)
-
-    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyRelation:
-        """The result of an SQL query, as a DuckDB relation (`.pl()`, `.to_arrow_table()`, `.fetchall()`).
-
-        Raises
-        ------
-        BadInput : the query is wrong, or does more than read the warehouse.
-        """
-        with refusals():
-            only_reads(self.connection, query)
-            return self.connection.sql(query, params=dict(parameters) if parameters else None)
-
-    def ask(self, question: str, **parameters: Any) -> duckdb.DuckDBPyRelation:
-        """The answer to a named question of `sql/questions`, e.g. `ask("best_layer", roi="V1")`.
-
-        Raises
-        ------
-        BadInput : an unknown question or parameter, or a value that is not in the warehouse.
-        """
-        from alignhouse.warehouse.questions import question as named
-
-        asked = named(question)
-        bound = asked.bind(parameters)
-        for each in asked.parameters:
-            if each.known_in and parameters.get(each.name) is not None:
-                self._check_known(bound[each.name], *each.known_in)
-        return self.sql(asked.sql, bound)
-
-    def tables(self) -> duckdb.DuckDBPyRelation:
-        """The tables and views: table_name, table_type."""
-        return self.sql(statement("tables"))
-
-    def columns(self, table: str) -> duckdb.DuckDBPyRelation:
-        """The columns of a table or view, with their types."""
-        return self.sql(f"describe {quoted(table)}")
-
-    def names(self) -> list[str]:
-        """The names of all tables, views and columns, sorted."""
-        return [name for (name,) in self.sql(statement("names")).fetchall()]
-
-    def artifacts(self, query: str, **parameters: Any) -> list[Artifact]:
-        """The artifacts that a statement of `sql/statements` selects; reading one verifies its hash.
-
-        Raises
-        ------
-        BrokenWarehouse : an artifact's path leads out of the warehouse.
-        """
-        rows = self.sql(statement(query), parameters).fetchall()
-        found = [artifacts.from_row(self.folder, row) for row in rows]
-        for each in found:
-            # A snapshot may come from somebody else. Users may keep folders on another disk, behind links.
-            if inside(self.folder, each.path, links=True) is None:
-                raise BrokenWarehouse(
-                    f"artifact {each.artifact}", expected=f"a file in {self.folder}", found=each.path
-                )
-        return found
-
-    def close(self) -> None:
-        self.connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
-    def _check_known(self, value: Any, table: str, column: str) -> None:
-        """Refuse unknown values: an empty answer would look like a result."""
-        known = [
-            row[0] for row in self.sql(f'select distinct "{column}" from "{table}" order by all').fetchall()
-        ]
-        if value not in known:
-            raise BadInput(
-                f"no {column} called {value!r} in {self.folder}",
-                hint=near_names(str(value), known) if known else "there are none yet",
-            )
 
 
 class Writer:
@@ -266,15 +158,22 @@ class Writer:
 
     def begin_run(self, facts: Mapping[str, Any]) -> int:
         """Insert the row of a run and return its number. facts : the other columns of `run`."""
-        [(number,)] = self.connection.execute(statement("next_run")).fetchall()
+        number = self.next_run()
         run = {"run": number, "started_at": now(), **facts}
         with self.committing({"began": run}):
             self.connection.execute(statement("begin_run"), run)
+        return number
+
+    def next_run(self) -> int:
+        """The number that the next run will have."""
+        [(number,)] = self.connection.execute(statement("next_run")).fetchall()
         return int(number)
 
-    def end_run(self, run: int, status: str, jobs: int | None, finished_at: str | None) -> None:
-        """Store how a run ended: "finished" or "stopped"."""
-        ended = {"run": run, "status": status, "jobs": jobs, "finished_at": finished_at}
+    def end_run(
+        self, run: int, status: str, jobs: int | None, finished_at: str | None, failed: int | None = None
+    ) -> None:
+        """Store how a run ended: "finished" or "stopped". failed : number of jobs that failed."""
+        ended = {"run": run, "status": status, "jobs": jobs, "finished_at": finished_at, "failed": failed}
         with self.committing({"ended": ended}):
             self.connection.execute(statement("end_run"), ended)
 

@@ -15,16 +15,10 @@ from alignhouse.warehouse.history import now
 from alignhouse.warehouse.journal import entries_of
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
+from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.schema import columns_of_tables, statement
-from alignhouse.warehouse.store import (
-    REBUILT,
-    Warehouse,
-    Writer,
-    making_rebuilt,
-    newest_file,
-    unfinished_parts,
-)
+from alignhouse.warehouse.store import REBUILT, Writer, making_rebuilt, newest_file, unfinished_parts
 
 # The DuckDB file is written again if more than this share of its blocks is free.
 MOST_FREE = 0.2

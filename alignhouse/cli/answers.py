@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from alignhouse.cli.question_help import help_of, nothing_found
 from alignhouse.console import plain_console
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.exports import csv_text, printable
@@ -19,6 +20,9 @@ from alignhouse.warehouse.reading import refusals
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console
+    from rich.table import Table
+
+    from alignhouse.warehouse.reader import Warehouse
 
 MOST_ROWS_ON_A_TERMINAL = 200
 # DuckDB's types whose columns are printed to the right.
@@ -53,10 +57,7 @@ def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
     """
     asked = question(name)
     if {"-h", "--help"} & set(arguments):
-        print(asked.help)
-        for each in asked.parameters:
-            default = "required" if each.required else f"default: {each.default}"
-            print(f"  --{each.name.replace('_', '-')} {each.type.__name__.upper()}  {each.help} ({default})")
+        print(help_of(asked))
         raise SystemExit(0)
     given: dict[str, str] = {}
     words = list(arguments)
@@ -74,7 +75,16 @@ def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None) -> None:
+def answer_question(
+    warehouse: Warehouse, name: str, arguments: Sequence[str], format: str | None, out: Path | None
+) -> None:
+    """Write the answer to a question; an empty one is explained on standard error."""
+    given = options(name, arguments)
+    if write_answer(warehouse.ask(name, **given), format, out) == 0:
+        print(nothing_found(warehouse, question(name), given), file=sys.stderr)
+
+
+def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None) -> int:
     """Write an answer to a file or to the terminal.
 
     Parameters
@@ -94,10 +104,14 @@ def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path 
                 hint="or give --format",
             )
     if format == "table":
-        _write_table(answer, out)
-        return
+        return _write_table(answer, out)
     with refusals():
         frame = answer.pl()
+    _write_frame(frame, format, out)
+    return len(frame)
+
+
+def _write_frame(frame: pl.DataFrame, format: str, out: Path | None) -> None:
     if out is None:
         if format == "parquet":
             if sys.stdout.isatty():
@@ -133,15 +147,16 @@ def _markdown_cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> None:
+def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> int:
     """Print a table, or write it to a file; without polars, which takes a tenth of a second to load."""
     with refusals():
         rows = answer.fetchall()
     if out is None:
         _print_table(answer, rows, table_console())
-        return
+        return len(rows)
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as file:
         _print_table(answer, rows, plain_console(file=file, width=240))
+    return len(rows)
 
 
 def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console) -> None:
@@ -171,6 +186,13 @@ def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]
     console.print(table)
     if len(rows) > MOST_ROWS_ON_A_TERMINAL:
         console.print(f"... and {len(rows) - MOST_ROWS_ON_A_TERMINAL} more rows; --format csv gives all")
+    if _is_too_wide(table, console):
+        console.print("Too wide for one line per row; --format csv or --format json gives whole rows.")
+
+
+def _is_too_wide(table: Table, console: Console) -> bool:
+    """Whether rows were wrapped to fit."""
+    return table.__rich_measure__(console, console.options.update(max_width=100_000)).maximum > console.width
 
 
 def _cell(value: Any) -> str:

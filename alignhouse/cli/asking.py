@@ -86,9 +86,9 @@ def answer(asking: Asking) -> None:
     ------
     BadInput : an unknown question, parameter, value or warehouse; as `write_answer`.
     """
-    from alignhouse.cli.answers import options, write_answer
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.cli.answers import answer_question, options
+    from alignhouse.warehouse.reader import Warehouse
 
-    given = options(asking.question, asking.arguments)
+    options(asking.question, asking.arguments)  # also wrong where there is no warehouse
     with Warehouse.open(which_warehouse(asking.warehouse)) as opened:
-        write_answer(opened.ask(asking.question, **given), asking.format, asking.out)
+        answer_question(opened, asking.question, asking.arguments, asking.format, asking.out)

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import typer
 
-from alignhouse.cli.asking import Asking, Format, answer
 from alignhouse.cli.doctor import doctor
 from alignhouse.cli.figure import figure
 from alignhouse.cli.ingest import ingest_app
 from alignhouse.cli.merge import merge
+from alignhouse.cli.querying import ask, shell, sql
 from alignhouse.cli.terminal import (
     DeviceOption,
     MemoryLimit,
@@ -22,6 +22,7 @@ from alignhouse.cli.terminal import (
     StudyFile,
     WarehouseOption,
     command,
+    own_command,
     progress,
     run_file,
 )
@@ -46,24 +47,21 @@ app.command()(doctor)
 FREE_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
-FormatOption = Annotated[
-    Format | None,
-    typer.Option(
-        "--format",
-        "-f",
-        help="Format of the answer. Default: by the suffix of --out; a table on the terminal. "
-        "In csv, text that a spreadsheet would take for a formula gets an apostrophe in front.",
-    ),
-]
-OutOption = Annotated[
-    Path | None,
-    typer.Option("--out", "-o", help="File to write to; parquet needs one. Default: the terminal."),
-]
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"alignhouse {version('alignhouse')}")
+        raise typer.Exit
 
 
 @app.callback()
 def _every_command(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version),
+    ] = False,
 ) -> None:
     settings["debug"] = debug
 
@@ -136,62 +134,13 @@ def demo(
     with progress() as shown:
         study_file = make_demo_study(folder, progress=shown)
     run_file(study_file, until="analysis", report=True)
-    typer.echo("Ask it something:  alignhouse ask alignment_by_model_type --warehouse demo.alignhouse")
+    typer.echo(f"Ask it something:  {own_command()} ask leaderboard --warehouse {folder / 'demo.alignhouse'}")
 
 
-@app.command(context_settings=FREE_OPTIONS)
-def ask(
-    context: typer.Context,
-    question: Annotated[str | None, typer.Argument(help="A named question; without it, list all.")] = None,
-    warehouse: WarehouseOption = None,
-    format: FormatOption = None,
-    out: OutOption = None,
-) -> None:
-    """Answer a named question. A question's own parameters are options: `--roi V1`.
-
-    Examples: `alignhouse ask`, `alignhouse ask alignment_by_layer_depth --roi V1 --by arch_type`
-    """
-    from alignhouse.cli.answers import list_questions
-
-    if question is None:
-        list_questions()
-        return
-    answer(Asking(question, context.args, warehouse, format, out))
-
-
-@app.command()
-def sql(
-    query: Annotated[str, typer.Argument(help="Any SQL; docs/schema.md describes the tables.")],
-    warehouse: WarehouseOption = None,
-    format: FormatOption = None,
-    out: OutOption = None,
-) -> None:
-    """Answer any SQL query (DuckDB's dialect). It can read this warehouse, and no file, network or setting.
-
-    Example: `alignhouse sql "select roi, max(rho) from best_layer group by roi"`
-    """
-    from alignhouse.cli.answers import write_answer
-    from alignhouse.warehouse.errors import BadInput
-    from alignhouse.warehouse.store import Warehouse
-
-    with Warehouse.open(which_warehouse(warehouse)) as opened:
-        answer = opened.sql(query)
-        if answer is None:
-            raise BadInput("the SQL gives no rows", expected="a query, such as select ... from best_layer")
-        write_answer(answer, format, out)
-
-
-@app.command()
-def shell(warehouse: WarehouseOption = None) -> None:
-    """Open an SQL prompt. End each query with `;`. The warehouse is read-only.
-
-    Example: `alignhouse shell --warehouse bmd.alignhouse`
-    """
-    from alignhouse.cli.shell import Shell
-    from alignhouse.warehouse.store import Warehouse
-
-    with Warehouse.open(which_warehouse(warehouse)) as opened:
-        Shell(opened).cmdloop()
+# Its help depends on the question, so typer must not answer --help itself.
+app.command(context_settings=FREE_OPTIONS, add_help_option=False)(ask)
+app.command()(sql)
+app.command()(shell)
 
 
 @app.command()
@@ -209,7 +158,7 @@ def report(
     Example: `alignhouse report my-report --warehouse bmd.alignhouse --group-by arch_type`
     """
     from alignhouse.analysis.report.gather import write_report_of
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
         page = write_report_of(
@@ -267,7 +216,7 @@ def _faults(folder: Path) -> list[str]:
         remarks,
         stale_summaries,
     )
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
     with Warehouse.open(folder) as opened, progress() as shown:
         for remark in remarks(opened):

@@ -56,7 +56,7 @@ def figure(
     from alignhouse.analysis.figures.catalog import make
     from alignhouse.analysis.figures.request import Request
     from alignhouse.analysis.figures.save import format_of, write_figure
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
     if name is None:
         list_figures()

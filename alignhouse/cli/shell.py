@@ -11,9 +11,10 @@ from pathlib import Path
 
 import duckdb
 
-from alignhouse.cli.answers import list_questions, options, write_answer
+from alignhouse.cli.answers import answer_question, list_questions, write_answer
 from alignhouse.warehouse.errors import AlignhouseError
-from alignhouse.warehouse.store import Warehouse
+from alignhouse.warehouse.reader import Warehouse
+from alignhouse.warehouse.reading import statements
 
 HISTORY = Path("~/.alignhouse_history")
 MOST_HISTORY = 1000
@@ -93,8 +94,7 @@ class Shell(cmd.Cmd):
                 list_questions()
             elif name == "ask":
                 with contextlib.suppress(SystemExit):  # after a question's --help
-                    given = options(arguments[0], arguments[1:])
-                    write_answer(self._warehouse.ask(arguments[0], **given), "table", None)
+                    answer_question(self._warehouse, arguments[0], arguments[1:], "table", None)
             else:
                 print(HELP)
         return False
@@ -102,9 +102,10 @@ class Shell(cmd.Cmd):
     def _answer(self) -> None:
         query, self._lines = "\n".join(self._lines), []
         with _errors_shown():
-            answer = self._warehouse.sql(query)
-            if answer is not None:
-                write_answer(answer, "table", None)
+            for each in statements(self._warehouse.connection, query):
+                answer = self._warehouse.sql(each)
+                if answer is not None:
+                    write_answer(answer, "table", None)
 
     def _reset_prompt(self) -> None:
         waiting = "...> " if self._lines else "sql> "
@@ -113,7 +114,7 @@ class Shell(cmd.Cmd):
 
 @contextlib.contextmanager
 def _errors_shown() -> Iterator[None]:
-    """Print an error as one line and continue."""
+    """Print an error and continue."""
     try:
         yield
     except (AlignhouseError, duckdb.Error) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alignhouse.cli.pace import in_words
 from alignhouse.cli.which import WAREHOUSE_VARIABLE
 from alignhouse.warehouse.errors import PartlyFailed, Stopped
 
@@ -106,7 +109,7 @@ def _say_done(jobs_done: int, began: float) -> None:
     if jobs_done == 0:
         typer.echo("Nothing to do: everything that this asks for is in the warehouse already.")
     else:
-        typer.echo(f"Done: {jobs_done} jobs in {_duration(time.monotonic() - began)}.")
+        typer.echo(f"Done: {jobs_done} jobs in {in_words(time.monotonic() - began)}.")
 
 
 @contextmanager
@@ -140,9 +143,18 @@ def command() -> str:
     return " ".join(["alignhouse", *words])
 
 
+def own_command() -> str:
+    """What a user must type to run this command line: its path, if the shell does not find it."""
+    found = shutil.which("alignhouse")
+    own = Path(sys.argv[0])
+    if own.name != "alignhouse" or (found is not None and Path(found).samefile(own)):
+        return "alignhouse"
+    return os.path.relpath(own) if own.is_absolute() else str(own)
+
+
 def _report(study: Study, shown: Bars) -> Path:
     from alignhouse.analysis.report.gather import write_report_of
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
     with Warehouse.open(study.study.warehouse) as opened:
         return write_report_of(
@@ -153,8 +165,3 @@ def _report(study: Study, shown: Bars) -> Path:
             group_by=study.report.group_by,
             progress=shown,
         )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

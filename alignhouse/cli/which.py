@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alignhouse.warehouse.errors import BadInput
-from alignhouse.warehouse.store import SNAPSHOT
+from alignhouse.warehouse.reader import SNAPSHOT
 
 WAREHOUSE_VARIABLE = "ALIGNHOUSE_WAREHOUSE"
 

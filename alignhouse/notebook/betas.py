@@ -11,8 +11,8 @@ from alignhouse.notebook.packages import needed
 from alignhouse.notebook.rdms import ScopeRdms, stored_rdms
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.sizes import size_in_words
-from alignhouse.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from alignhouse.warehouse.exports import printable
+from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.schema import statement
-from alignhouse.warehouse.store import Warehouse
 
 MOST_NAMES = 8
 

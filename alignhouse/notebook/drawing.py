@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignhouse.notebook.choices import chosen, options_as_parameters
 from alignhouse.warehouse.errors import BadInput
-from alignhouse.warehouse.store import Warehouse
+from alignhouse.warehouse.reader import Warehouse
 
 if TYPE_CHECKING:
     from plotnine import ggplot

@@ -13,8 +13,8 @@ from alignhouse.notebook.choices import chosen, options_as_parameters
 from alignhouse.notebook.contents import as_html, as_text, contents
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.questions import questions
+from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.reading import refusals
-from alignhouse.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
     import duckdb

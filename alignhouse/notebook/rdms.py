@@ -10,8 +10,8 @@ from alignhouse.notebook.choices import chosen, field_values, narrowed
 from alignhouse.notebook.packages import needed
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.schema import statement
-from alignhouse.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
     import numpy as np

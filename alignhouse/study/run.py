@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from alignhouse.ingest.features.jobs import (
     model_name,
     skipped_layers,
 )
+from alignhouse.ingest.features.work import with_work
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, check_weights, weights_kind
 from alignhouse.study.analyse import RANDOM, joined, run_analysis
@@ -105,6 +106,7 @@ def run_study(
         hashes.save()
         failed: dict[str, str] = {}
         if until.includes(Until.NETWORKS):
+            planned = _with_work(run, study, planned, inputs)
             models, failed = _networks(run, protocols, planned, inputs)
             there = {name: each for name, each in protocols.items() if models[name]}
             if until.includes(Until.RSA) and there:
@@ -181,6 +183,18 @@ def _planned(
             extraction_batch(extraction, network, jobs[network.name]),
         )
     return planned
+
+
+def _with_work(
+    run: Run, study: Study, planned: Mapping[str, _Planned], inputs: StudyInputs
+) -> dict[str, _Planned]:
+    """The same extractions, with the work of their batches; the stimuli must be registered."""
+    names = [each.name for each in inputs.stimuli]
+    [row] = run.rows("frames_of_stimuli", dataset=study.brain.dataset, stimuli=names)
+    return {
+        name: replace(each, batch=with_work(each.batch, each.network, len(names), row["frames"] or 1.0))
+        for name, each in planned.items()
+    }
 
 
 def _networks(

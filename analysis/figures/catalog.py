@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
     from plotnine import ggplot
 
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
 FOLDER = "figures"  # of sql/
 OPTIONS = ("group_by", "rois", "models", "layers", "other", "most")

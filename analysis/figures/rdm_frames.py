@@ -26,7 +26,7 @@ from alignhouse.warehouse.vectors import VectorFile, read_vectors
 from alignhouse.warehouse.verified import verify
 
 if TYPE_CHECKING:
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
 Tick = Callable[[int, int], None]
 

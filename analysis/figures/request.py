@@ -13,7 +13,7 @@ from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.questions import question
 
 if TYPE_CHECKING:
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
 GROUPINGS = ("model_type", "arch_type", "training_dataset", "family", PROTOCOL)
 DEFAULT_PROTOCOL = "sound"

@@ -18,8 +18,8 @@ from alignhouse.analysis.report.publish import PAGE, is_up_to_date
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import canonical
 from alignhouse.warehouse.progress import Progress
+from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.schema import sql_files
-from alignhouse.warehouse.store import Warehouse
 
 if TYPE_CHECKING:
     from alignhouse.analysis.report.pictures import Planned

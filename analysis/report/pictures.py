@@ -17,7 +17,7 @@ from alignhouse.analysis.figures.theme import is_empty
 
 if TYPE_CHECKING:
     from alignhouse.warehouse.progress import Progress
-    from alignhouse.warehouse.store import Warehouse
+    from alignhouse.warehouse.reader import Warehouse
 
 FOLDER = "figures"
 FORMATS = ("pdf", "png", "svg")

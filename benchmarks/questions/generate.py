@@ -15,9 +15,10 @@ from pathlib import Path
 
 import duckdb
 
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.schema import transaction
 from alignhouse.warehouse.sizes import size_in_words
-from alignhouse.warehouse.store import SNAPSHOT, Writer
+from alignhouse.warehouse.store import Writer
 from alignhouse.warehouse.summaries import bring_up_to_date
 
 HERE = Path(__file__).parent

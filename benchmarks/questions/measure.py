@@ -21,8 +21,8 @@ from typing import Any
 import duckdb
 
 from alignhouse.warehouse.questions import question
+from alignhouse.warehouse.reader import SNAPSHOT, Warehouse
 from alignhouse.warehouse.schema import in_order_of_need, sql_files
-from alignhouse.warehouse.store import SNAPSHOT, Warehouse
 from alignhouse.warehouse.summaries import bring_up_to_date, definitions
 
 OVER_ALL_NETWORKS = (

@@ -92,7 +92,8 @@ def betas_batch(
         inputs=_inputs(file, sha256),
         label=f"{file.subject} {file.part} {split}",
     )
-    return single(job, convert_betas, file=file, open_raw=open_raw, memory=memory)
+    batch = single(job, convert_betas, file=file, open_raw=open_raw, memory=memory)
+    return replace(batch, work=(sum(path.stat().st_size for path in file.paths),))
 
 
 def convert_betas(
@@ -117,6 +118,7 @@ def convert_betas(
         "dropped_voxels": betas.dropped,
     }
     schema = vector_schema(_NAMES, "beta", n_voxels, np.float32)
+    reporter.doing("reading and writing betas")
     batches = _batches(schema, open_raw, file, settings.split, good, memory, reporter)
     yield Output(folder, (schema, batches), about=about, compress=False)
 

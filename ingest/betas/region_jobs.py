@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,12 @@ class RegionBetas:
         }
         return {"betas": betas, "memory": self.memory}
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of the stored betas of the region."""
+        stored = (self.betas[subject][part] for subject in self.betas for part in self.region.parts)
+        return sum(each.bytes for of_splits in stored for each in of_splits.values())
+
 
 def brain_rdm_batch(region: RegionBetas, split: str, stimuli: Conditions, *, average: bool) -> Batch:
     """The RDMs of one region from stored betas: a row per subject, or one row with their average.
@@ -114,7 +120,8 @@ def brain_rdm_batch(region: RegionBetas, split: str, stimuli: Conditions, *, ave
         inputs=region.inputs,
         label=f"RDMs of {region.region.name}",
     )
-    return single(job, compute_brain_rdms, stimuli=stimuli, **region.shared)
+    batch = single(job, compute_brain_rdms, stimuli=stimuli, **region.shared)
+    return replace(batch, work=(region.bytes,))
 
 
 def compute_brain_rdms(
@@ -162,7 +169,7 @@ def reliability_batch(region: RegionBetas, remark: str) -> Batch:
         inputs=region.inputs,
         label=f"reliability of {region.region.name}",
     )
-    return single(job, compute_reliability, **region.shared)
+    return replace(single(job, compute_reliability, **region.shared), work=(region.bytes,))
 
 
 def compute_reliability(
@@ -209,6 +216,7 @@ def _of_subjects(
 ) -> Iterator[tuple[str, StoredBetas]]:
     """Yield each subject and its betas of the region, which are open until the next one."""
     for done, (subject, parts) in enumerate(betas.items()):
+        reporter.doing(f"reading the betas of {subject}")
         artifacts = [{split: parts[part][split] for split in settings.splits} for part in settings.parts]
         with open_region(artifacts, settings.parts, settings.min_ncsnr) as opened:
             yield subject, opened

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from alignhouse.ingest.features import devices
@@ -14,6 +15,8 @@ from alignhouse.ingest.features.recipe import NetworkRdms, Recipe
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.showing import Showing
 from alignhouse.ingest.features.spool import KINDS
+from alignhouse.ingest.features.steps import Steps
+from alignhouse.ingest.features.work import one_stimulus
 from alignhouse.ingest.models.network import Network
 from alignhouse.warehouse.errors import BadInput
 
@@ -73,6 +76,7 @@ def extract_rdms_together(
             stack.enter_context(recipe)
         showing.measure(videos[0], recipes)
         plan = _plan(network, recipes, len(videos), options)
+        steps = Steps(options, plan, one_stimulus(network, showing.parts, showing.frames), recipes)
         for number, layers in enumerate(plan.passes):
             with ExitStack() as spools:
                 taking_part = [
@@ -80,9 +84,9 @@ def extract_rdms_together(
                     for recipe, names in zip(recipes, layers, strict=True)
                     if names
                 ]
-                showing.pass_over(videos, taking_part, _progress(options, number, plan))
+                showing.pass_over(videos, taking_part, partial(steps.shown, number))
                 for recipe in taking_part:
-                    recipe.make_rdms()
+                    recipe.make_rdms(partial(steps.made, recipe))
         return [recipe.rdms(plan) for recipe in recipes]
 
 
@@ -141,12 +145,3 @@ def _plan(network: Network, recipes: Sequence[Recipe], n_stimuli: int, options: 
     if len(plan.passes) > 1 and options["say"] is not None:
         options["say"](plan.described(network.name, room if on_device else options["scratch_bytes"]))
     return replace(plan, on_device=on_device)
-
-
-def _progress(options: How, passes_done: int, plan: Plan) -> Callable[[int], None]:
-    def tell(shown: int) -> None:
-        if options["on_stimulus"] is not None:
-            total = len(plan.passes) * plan.n_stimuli
-            options["on_stimulus"](passes_done * plan.n_stimuli + shown, total)
-
-    return tell

@@ -130,6 +130,7 @@ def extraction_batch(extraction: Extraction, network: Network, jobs: Sequence[Jo
         shared={"network": network, "extraction": extraction},
         prepare=prepare_network,
         ahead=extraction.device != "cpu",
+        preparing="building the network",
     )
 
 
@@ -178,8 +179,9 @@ def extract(
             memory=extraction.memory,
             scratch_bytes=extraction.scratch,
             skip_bad=settings[0].skip_bad,
-            on_stimulus=reporter.step,
+            on_step=reporter.step,
             say=reporter.say,
+            doing=reporter.doing,
             transform=prepared.transform,
             # No lambda: it could not be sent to the processes that read for a GPU.
             read_frames=partial(_inspected_frames, sha256),

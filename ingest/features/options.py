@@ -33,7 +33,10 @@ class How(TypedDict, total=False):
     skip_bad : leave out layers whose features are constant, not finite, or the same for all stimuli. The
         notes list them with the reason under "skipped_layers"; index and depth still count them.
     on_stimulus : called with the number of stimuli shown, and the total over all passes.
+    on_step : called with the number of steps done, and their total: stimuli, then layers whose RDMs are made,
+        a layer counts as many steps as stimuli could be shown meanwhile.
     say : called with a line of text before an extraction that needs several passes.
+    doing : called with what is done from now on, such as "decoding".
     read_frames : decodes a path; None: `stimuli.videos.read_frames`. Called in other threads.
     """
 
@@ -48,8 +51,14 @@ class How(TypedDict, total=False):
     transform: Callable[[Any], torch.Tensor] | None
     skip_bad: bool
     on_stimulus: Callable[[int, int], None] | None
+    on_step: Callable[[int, int], None] | None
     say: Callable[[str], None] | None
+    doing: Callable[[str], None]
     read_frames: Callable[[Path], Frames] | None
+
+
+def _ignore(what: str) -> None:
+    """The default of `doing`."""
 
 
 DEFAULTS: dict[str, Any] = {
@@ -63,6 +72,8 @@ DEFAULTS: dict[str, Any] = {
     "transform": None,
     "skip_bad": False,
     "on_stimulus": None,
+    "on_step": None,
     "say": None,
+    "doing": _ignore,
     "read_frames": None,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -108,9 +108,14 @@ class Recipe:
         self._spool.append(features, stimulus)
         self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.parts), inputs.black_frames + added)
 
-    def make_rdms(self) -> None:
-        """Compute the RDMs of the layers whose features were kept in this pass."""
-        for layer in self._spool.layers:
+    def make_rdms(self, on_layer: Callable[[str], None]) -> None:
+        """Compute the RDMs of the layers whose features were kept in this pass.
+
+        on_layer : called with the name of each layer when its RDM is made.
+        """
+        layers = self._spool.layers
+        for number, layer in enumerate(layers, start=1):
+            self.options["doing"](f"making RDMs, layer {number} of {len(layers)}")
             if layer.name in self._spool.skipped:
                 continue
             try:
@@ -119,6 +124,7 @@ class Recipe:
                 if not self.options["skip_bad"]:
                     raise
                 self._spool.skipped[layer.name] = str(error)
+            on_layer(layer.name)
         self._skipped |= self._spool.skipped
 
     def rdms(self, plan: Plan) -> NetworkRdms:

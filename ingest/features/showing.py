@@ -40,13 +40,18 @@ class Showing:
         self.batch = options["batch"] or devices.parts_of_a_call(options["device"], network.takes)
         self._makers: dict[InputKey, InputMaker] = {}
         self._bytes_of_stimulus = 0
+        # Of one stimulus: frames that are decoded, and calls of one part.
+        self.frames = self.parts = 1
 
     def measure(self, video: Video, recipes: Sequence[Recipe]) -> None:
         """Measure the widths of the layers that recipes read, with one frame or clip."""
         import torch
 
+        self._options["doing"]("measuring the layers")
         prepared = self._reader(recipes)((0, video))
         self._bytes_of_stimulus = sum(part.nbytes for inputs in prepared.values() for part in inputs.parts)
+        self.frames = max(inputs.frames_sampled for inputs in prepared.values())
+        self.parts = max(len(inputs.parts) for inputs in prepared.values())
         stackable = True
         for (key, _, _), sharing in _by_input(recipes, prepared).items():
             inputs = prepared[key]
@@ -69,9 +74,13 @@ class Showing:
         reader = self._reader(recipes)
         stimuli = inputs_ahead(reader, videos, self._bytes_of_stimulus, self._options)
         with devices.cores_left_to_readers(self._options["device"]), closing(stimuli):
+            doing = self._options["doing"]
+            doing("decoding")
             for index, prepared in enumerate(stimuli):
+                doing("running the network")
                 self._show(stimulus_name(videos[index], index), prepared, recipes)
                 on_stimulus(index + 1)
+                doing("decoding")
 
     def _reader(self, recipes: Sequence[Recipe]) -> StimulusReader:
         """The reader of what these recipes show; sets up each transform once."""

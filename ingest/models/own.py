@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from alignhouse.ingest.models.catalog import PAPER_92, STUDY_99, catalog
 from alignhouse.ingest.models.declaration import KEYS_OF_SOURCES, UNKNOWN, Declaration
@@ -32,7 +33,8 @@ class OwnNetwork(Declaration):
     @classmethod
     def _source_is_known(cls, source: str) -> str:
         if source not in SOURCES:
-            raise ValueError(f"unknown source of networks {source!r} ({near_names(source, SOURCES)})")
+            context = {"expected": " or ".join(SOURCES), "hint": near_names(source, SOURCES)}
+            raise PydanticCustomError("unknown_source", "{expected}", context)
         return source
 
     @model_validator(mode="after")

@@ -105,6 +105,7 @@ def _inspect_all(
 ) -> tuple[dict[str, StimulusInfo], dict[str, str]]:
     """Stimulus -> its properties, and stimulus -> why it does not decode."""
     infos, damaged = {}, {}
+    reporter.doing("decoding")
     with ThreadPoolExecutor(cores()) as pool:
         decoding = [pool.submit(inspect, stimulus) for stimulus in stimuli]
         try:

@@ -6,7 +6,7 @@
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $resampled varchar = 'stimuli': what the interval generalises over: stimuli, subjects or both
 -- $method varchar = null: expanded_percentile, percentile, bias_corrected, or dual; by default dual for both
--- Example: alignhouse ask network_versus_network --a AlexNet --b ResNet50
+-- Example: alignhouse ask network_versus_network --a AlexNet-random0 --b ResNet34-random0
 with
 
 ones as (

@@ -6,7 +6,7 @@
 -- $roi varchar in roi.roi = null: numbers of this region only
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $table varchar = null: numbers of this table only, such as alignment or layer_choice
--- Example: alignhouse ask provenance --model AlexNet --roi V1
+-- Example: alignhouse ask provenance --model AlexNet-random0 --roi V1
 with recursive
 
 numbers as (

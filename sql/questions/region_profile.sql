@@ -4,7 +4,7 @@
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $model varchar in model.model = null: compare with this network; by default, with the mean of all
 -- $roi_group varchar in roi.roi_group = null: regions of this group only
--- Example: alignhouse ask region_profile --model AlexNet
+-- Example: alignhouse ask region_profile --model AlexNet-random0
 with
 
 best as (

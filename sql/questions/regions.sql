@@ -2,7 +2,7 @@
 -- One row: a region of a data set. voxels are the lowest and highest number over subjects (NULL if betas are
 -- not known). absent lists the subjects that lack the region, and why.
 -- $dataset varchar in dataset.dataset = null: this data set only
--- Example: alignhouse ask regions --dataset bmd
+-- Example: alignhouse ask regions --dataset bmd-demo
 with
 
 parts as (

@@ -9,6 +9,7 @@ select
     version,
     python,
     host,
-    jobs
+    jobs,
+    failed
 from run
 order by run

@@ -3,5 +3,6 @@ update run
 set
     finished_at = $finished_at::timestamptz,
     status = $status,
-    jobs = $jobs
+    jobs = $jobs,
+    failed = $failed
 where run = $run

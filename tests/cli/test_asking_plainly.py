@@ -10,7 +10,7 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alignhouse.cli import commands
+from alignhouse.cli import commands, querying
 from alignhouse.cli.asking import Asking, Format, plainly_asked
 
 WORDS = (
@@ -37,7 +37,7 @@ def test_a_command_line_that_is_parsed_without_typer_means_the_same_to_typer(
     passed: list[Asking] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ALIGNHOUSE_WAREHOUSE", variable)
-        patch.setattr(commands, "answer", passed.append)
+        patch.setattr(querying, "answer", passed.append)
         typer_command.main(words, standalone_mode=False)
     assert passed == [plainly]
 
@@ -93,7 +93,7 @@ def test_an_interrupted_question_ends_like_every_interrupted_command(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(asking, "answer", interrupted)
-    monkeypatch.setattr(commands, "answer", interrupted)
+    monkeypatch.setattr(querying, "answer", interrupted)
     codes = []
     for words in (["ask", "networks"], ["ask", "networks", "-fcsv"]):
         monkeypatch.setattr("sys.argv", ["alignhouse", *words])

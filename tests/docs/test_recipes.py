@@ -1,7 +1,7 @@
 """Tests of the documentation: recipes run, and other pages show only existing commands and names.
 
-If a block cannot run in a test (it needs real data, weights or a network), an invisible comment precedes it:
-`<!-- not run: reason -->`. All other blocks of the recipes run, in the order of the page.
+All blocks of the recipes run in the order of the page, except those that `<!-- not run: reason -->` precedes.
+Commands of other pages run in tests/end_to_end/test_documented_commands.py.
 """
 
 from __future__ import annotations
@@ -10,109 +10,21 @@ import ast
 import importlib
 import re
 import shlex
-import sys
 import tomllib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import typer
-from typer.core import TyperGroup
+from documentation import COMMANDS, ROOT, blocks, check_command, run_blocks
 
-from alignhouse.cli.answers import options
-from alignhouse.cli.app import main
-from alignhouse.cli.commands import app
 from alignhouse.study.file import Study
 from alignhouse.warehouse import BadInput
 
-ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "recipes.md"
-COMMANDS = ""
-NOT_RUN = re.compile(r"<!-- not run: (\S.*) -->")
-FENCE = re.compile(r"^( *)```(\w*)$")
-# The text before a study file contains the file name that later blocks use.
-FILE_NAME = re.compile(r"`(\w+\.toml)`:$")
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fenced block. `not_run`: why a test cannot run it, or "". `before`: the line of text before it."""
-
-    language: str
-    text: str
-    line: int
-    not_run: str
-    before: str
-
-
-def blocks(markdown: str) -> list[Block]:
-    """The fenced blocks of a page."""
-    lines = markdown.splitlines()
-    found = []
-    start: int | None = None
-    indent, language = "", ""
-    for number, line in enumerate(lines):
-        fence = FENCE.match(line)
-        if start is None and fence:
-            indent, language = fence.groups()
-            start = number
-        elif start is not None and line == f"{indent}```":
-            text = "".join(f"{each.removeprefix(indent)}\n" for each in lines[start + 1 : number])
-            before = [each.strip() for each in lines[:start] if each.strip()] or [""]
-            reason = NOT_RUN.fullmatch(lines[start - 1].strip()) if start else None
-            found.append(Block(language, text, start + 1, reason[1] if reason else "", before[-1]))
-            start = None
-    assert start is None, f"the block of line {start} has no end"
-    return found
-
-
-def run_blocks(page: str, folder: Path, patch: pytest.MonkeyPatch) -> int:
-    """Run every unmarked block of a page in `folder`, in order; returns their number."""
-    patch.chdir(folder)
-    run: dict[str, Callable[[Block], None]] = {
-        COMMANDS: lambda block: run_commands(block, patch),
-        "python": run_python,
-        "toml": write_study_file,
-    }
-    number = 0
-    for block in blocks(page):
-        if block.not_run:
-            continue
-        try:
-            run[block.language](block)
-        except BaseException as error:
-            error.add_note(f"in the block of line {block.line}:\n{block.text}")
-            raise
-        number += 1
-    return number
-
-
-def run_commands(block: Block, patch: pytest.MonkeyPatch) -> None:
-    for line in block.text.splitlines():
-        words = shlex.split(line, comments=True)
-        assert words[0] == "alignhouse", line
-        patch.setattr(sys, "argv", words)
-        assert exit_code() == 0, line
-
-
-def exit_code() -> int:
-    try:
-        main()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    return 0
-
-
-def run_python(block: Block) -> None:
-    exec(compile(block.text, f"block of line {block.line}", "exec"), {"__name__": "__main__"})
-
-
-def write_study_file(block: Block) -> None:
-    named = FILE_NAME.search(block.before)
-    assert named, f"the study file of line {block.line} needs a name in the words before it"
-    Path(named[1]).write_text(block.text, encoding="utf-8")
+# A command in a line of text.
+INLINE = re.compile(r"`(alignhouse [^`\n]+)`")
 
 
 @pytest.fixture
@@ -177,8 +89,20 @@ def test_what_a_page_shows_exists(page: Path) -> None:
             for line in block.text.splitlines():
                 if line.startswith(("alignhouse", "make")):
                     check_command(shlex.split(line, comments=True))
+    for command in INLINE.findall(text):
+        if not any(word.isupper() for word in command.split()):  # a placeholder, such as FOLDER
+            check_named_command(shlex.split(command))
     links = [link for link in LINK.findall(text) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def check_named_command(words: list[str]) -> None:
+    """As `check_command`; what the command needs may be left out, as in "`alignhouse run` continues"."""
+    try:
+        check_command(words)
+    except typer.BadParameter as error:
+        if type(error).__name__ != "MissingParameter":
+            raise
 
 
 def imported(code: str) -> list[str]:
@@ -205,25 +129,10 @@ def check_study(text: str) -> None:
     Study.model_validate({**needed, **tomllib.loads(text)}).resolved_protocols()
 
 
-def check_command(words: list[str]) -> None:
-    """Raise unless a command of alignhouse and its options, or a target of make, exist."""
-    if words[0] == "make":
-        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-        assert {word for word in words[1:] if "=" not in word} <= set(targets), words
-        return
-    command, arguments = typer.main.get_command(app), words[1:]
-    while isinstance(command, TyperGroup):
-        name, found, arguments = command.resolve_command(typer.Context(command), arguments)
-        assert found is not None, name
-        command = found
-    context = command.make_context(command.name, arguments)
-    if command.name == "ask" and context.params["question"]:
-        options(context.params["question"], context.args)
-
-
 USAGE_ERROR = typer.BadParameter.__mro__[1]
 WRONG_COMMANDS = {
     "no such command": "alignhouse aks",
+    "no such option of all commands": "alignhouse --verson",
     "no such option": "alignhouse report out --grup-by family",
     "no such question": "alignhouse ask best_layers",
     "no such parameter": "alignhouse ask best_layer --region V1",
@@ -233,5 +142,6 @@ WRONG_COMMANDS = {
 
 @pytest.mark.parametrize("line", WRONG_COMMANDS.values(), ids=WRONG_COMMANDS)
 def test_a_command_that_does_not_exist_is_noticed(line: str) -> None:
-    with pytest.raises((USAGE_ERROR, BadInput, AssertionError)):
-        check_command(line.split())
+    for check in (check_command, check_named_command):
+        with pytest.raises((USAGE_ERROR, BadInput, AssertionError)):
+            check(line.split())

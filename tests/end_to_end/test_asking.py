@@ -14,7 +14,7 @@ from command_line import alignhouse_process
 
 from alignhouse.cli.shell import Shell
 from alignhouse.warehouse import Warehouse
-from alignhouse.warehouse.store import SNAPSHOT
+from alignhouse.warehouse.reader import SNAPSHOT
 
 
 @pytest.fixture
@@ -68,8 +68,10 @@ def test_the_prompt_answers_from_a_pipe_and_goes_on_after_an_error(done: Any) ->
     assert "image-in1k" in told.stdout
     assert "ended by a semicolon" in told.stdout
     assert told.stdout.splitlines()[-1].strip() == "42"
-    errors = told.stderr.splitlines()
-    assert [line for line in errors if line.startswith("alignhouse: ")] == errors
+    lines = told.stderr.splitlines()
+    assert lines[1:3] == ["line 1: select nonsense;", "               ^^^^^^^^"]
+    errors = [line for line in lines if line.startswith("alignhouse: ")]
+    assert errors == [lines[0], *lines[3:]]
     assert len(errors) == 3
     assert "V99" in errors[1]
 

@@ -19,7 +19,7 @@ from alignhouse.analysis.figures.theme import is_empty
 from alignhouse.analysis.statistics.mds import classical_mds
 from alignhouse.warehouse import BadInput, Warehouse
 from alignhouse.warehouse.errors import BrokenWarehouse
-from alignhouse.warehouse.store import SNAPSHOT
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.vectors import read_vectors
 
 SIDES = '["V1", "EBA", "lV1", "rV1", "lEBA", "rEBA"]'

@@ -116,7 +116,7 @@ def test_limits_on_the_command_line_override_those_of_the_study(networks: Callab
     assert "passes over groups of layers" in parted.stderr
     wrong = study.alignhouse(*EXTRACT, "--memory", "much")
     assert wrong.returncode == 2
-    assert "memory: expected 'much' is not a size" in wrong.stderr
+    assert "memory: expected a size such as 8GB or 512MB, found 'much'" in wrong.stderr
 
 
 def test_a_name_that_is_not_a_device_is_refused(networks: Callable[[str], Any], tmp_path: Path) -> None:

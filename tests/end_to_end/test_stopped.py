@@ -14,7 +14,7 @@ import pytest
 
 from alignhouse.cli.app import TERMINATED
 from alignhouse.warehouse import Warehouse
-from alignhouse.warehouse.store import SNAPSHOT
+from alignhouse.warehouse.reader import SNAPSHOT
 
 SEEDS = "select distinct seed from significance union select distinct seed from group_comparison"
 

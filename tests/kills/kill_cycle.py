@@ -26,8 +26,8 @@ from mini_study import RUN, MiniStudy, mini_study
 
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.errors import AlignhouseError
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.rebuild import rebuild
-from alignhouse.warehouse.store import SNAPSHOT
 
 # So many times in a row, at most, the same command is killed before it may run to its end.
 MOST_IN_A_ROW = 3

@@ -13,8 +13,9 @@ import polars as pl
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.checks import broken_artifacts, broken_rules, stale_summaries
 from alignhouse.warehouse.files import sha256_of
+from alignhouse.warehouse.logs import LOGS
 from alignhouse.warehouse.progress import Silent
-from alignhouse.warehouse.store import SNAPSHOT
+from alignhouse.warehouse.reader import SNAPSHOT
 
 # Columns in which a killed and repeated study may differ from an undisturbed one, and why.
 MAY_DIFFER = {
@@ -84,16 +85,16 @@ def files(warehouse: Path) -> Counter[str]:
 
     A file that was set aside has its former name, and does not count twice once it was made again.
     """
-    found = {path.relative_to(warehouse).as_posix() for path in warehouse.rglob("*") if path.is_file()}
+    found = contents(warehouse)
     return Counter(KEY.sub("", name) for name in {each.removesuffix(".damaged") for each in found})
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Path -> sha256 of each file; {} for a folder that is not there."""
+    """Path -> sha256 of each file, without logs; {} for a folder that is not there."""
     return {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.parent.name != LOGS
     }
 
 

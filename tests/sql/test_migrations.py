@@ -8,8 +8,9 @@ import duckdb
 import pytest
 
 from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.schema import migrate
-from alignhouse.warehouse.store import SNAPSHOT, Writer
+from alignhouse.warehouse.store import Writer
 
 FIRST_RELEASE = Path(__file__).with_name("first_release.sql")
 

@@ -48,12 +48,12 @@ class Outer(Section):
             "it: unknown key 'many.x.y' (known: size, shape)",
         ),
         ({"title": "t", "inner": {"size": 1, "sise": 1}}, "it: unknown key 'inner.sise'"),
-        ({"title": "t", "table": {"size": "x"}}, "it: table.size: expected Input should be a valid integer"),
+        ({"title": "t", "table": {"size": "x"}}, "it: table.size: expected a whole number, found 'x'"),
         (
             {"title": "t", "table": {"size": 0}},
-            "it: table.size: expected Input should be greater than or equal",
+            "it: table.size: expected a number of at least 1, found 0",
         ),
-        ({"title": 3}, "it: title: expected Input should be a valid string, found 3"),
+        ({"title": 3}, "it: title: expected a text in quotes, found 3"),
         (
             {"title": "t", "table": {"size": 1, "shape": "oval"}},
             "it: table.shape: expected round or square, found 'oval'",

@@ -16,8 +16,8 @@ from alignhouse.warehouse.journal import JOURNAL, entries_of
 from alignhouse.warehouse.merge_plan import Merged
 from alignhouse.warehouse.merging import merge_warehouses
 from alignhouse.warehouse.progress import Silent
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.rebuild import rebuild
-from alignhouse.warehouse.store import SNAPSHOT
 
 A, B = Lab(("n1", "n2")), Lab(("n3", "n4"))
 # Tables that say when and how something was registered.

@@ -78,12 +78,12 @@ class MiniStudy:
         return self.alignhouse(*RUN)
 
     def state(self) -> dict[str, bytes]:
-        """Every file of the warehouse with its content, except the lock and the cache of hashes."""
+        """Every file of the warehouse with its content, except the lock, the cache of hashes and logs."""
         passing = {"lock", "hashes.json"}
         return {
             path.relative_to(self.warehouse).as_posix(): path.read_bytes()
             for path in sorted(self.warehouse.rglob("*"))
-            if path.is_file() and path.name not in passing
+            if path.is_file() and path.name not in passing and path.parent.name != "logs"
         }
 
 

@@ -13,8 +13,9 @@ from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.runs import Run
-from alignhouse.warehouse.store import SNAPSHOT, Writer
+from alignhouse.warehouse.store import Writer
 
 SLOT = ("dataset", "subject")
 FACTS = ("facts", "table=subject")

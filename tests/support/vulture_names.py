@@ -25,6 +25,7 @@ Torchvision
 # For users: notebooks and tests may register a data set again; a caller may set the folder of features.
 unregister
 features_on
+on_step
 
 # For users, in a notebook; tests and docs/notebook.md use them. Notebooks call `_repr_html_`.
 add_results

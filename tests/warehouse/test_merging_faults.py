@@ -21,7 +21,8 @@ from alignhouse.warehouse.artifacts import files
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, WarehouseLocked
 from alignhouse.warehouse.journal import JOURNAL, Journal
 from alignhouse.warehouse.merging import merge_warehouses, to_merge
-from alignhouse.warehouse.store import SNAPSHOT, Writer
+from alignhouse.warehouse.reader import SNAPSHOT
+from alignhouse.warehouse.store import Writer
 from alignhouse.warehouse.vacuum import vacuum
 
 

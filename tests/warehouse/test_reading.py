@@ -13,8 +13,9 @@ from made_up_warehouse import made_up_tables, write_tables
 
 from alignhouse.warehouse import BadInput, Warehouse
 from alignhouse.warehouse.errors import BrokenWarehouse
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.schema import table_names, views
-from alignhouse.warehouse.store import SNAPSHOT, WORKING, Writer
+from alignhouse.warehouse.store import WORKING, Writer
 
 REFUSED = (
     "select * from read_text('{secret}')",

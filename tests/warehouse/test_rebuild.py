@@ -24,9 +24,10 @@ from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.journal import JOURNAL, Journal, entries_of
 from alignhouse.warehouse.progress import Silent
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.rebuild import rebuild
 from alignhouse.warehouse.runs import Run
-from alignhouse.warehouse.store import REBUILT, SNAPSHOT, UNPUBLISHED, WORKING, Writer
+from alignhouse.warehouse.store import REBUILT, UNPUBLISHED, WORKING, Writer
 
 WORKING_FILES = (WORKING, WORKING.with_suffix(".duckdb.wal"))
 

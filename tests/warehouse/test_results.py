@@ -19,9 +19,10 @@ from alignhouse.warehouse.checks import altered_rows, broken_artifacts, broken_r
 from alignhouse.warehouse.copies import copy_warehouse
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, WarehouseLocked
 from alignhouse.warehouse.progress import Silent
+from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.rebuild import rebuild
 from alignhouse.warehouse.results import AddedResult, add_result, sha256_of_rows
-from alignhouse.warehouse.store import SNAPSHOT, Writer
+from alignhouse.warehouse.store import Writer
 from alignhouse.warehouse.vacuum import vacuum
 
 ROWS = pl.DataFrame(

@@ -6,12 +6,14 @@ import importlib.metadata
 import platform
 import socket
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from small_batches import batch_of, made
+from working_batches import numbers
 
 from alignhouse.warehouse import Warehouse, runs
 from alignhouse.warehouse.artifacts import Artifact, files
@@ -29,18 +31,26 @@ class Noted:
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
+        self.work: list[tuple[str, float | None]] = []
+        self.does: list[str] = []
 
-    def stage(self, title: str, todo: int, done_before: int) -> None:
+    def stage(self, title: str, todo: int, done_before: int, work: float | None = None) -> None:
         self.events.append(("stage", title, todo, done_before))
+        self.work.append(("stage", work))
 
-    def job(self, label: str) -> None:
+    def job(self, label: str, work: float = 1.0) -> None:
         self.events.append(("job", label))
+        self.work.append(("job", work))
+
+    def doing(self, what: str) -> None:
+        self.does.append(what)
 
     def step(self, done: int, total: int) -> None:
         self.events.append(("step", done, total))
 
-    def job_done(self) -> None:
+    def job_done(self, work: float = 1.0) -> None:
         self.events.append(("done",))
+        self.work.append(("done", work))
 
     def say(self, line: str) -> None:
         self.events.append(("say", line))
@@ -296,3 +306,50 @@ def test_the_same_job_in_two_batches_is_done_by_the_first(tmp_path: Path) -> Non
     with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
         run.do("twice", [subject("a"), subject("a"), subject("b")])
     assert noted.events.count(("done",)) == 2
+
+
+def test_progress_hears_of_work_and_of_what_is_done(tmp_path: Path) -> None:
+    noted = Noted()
+    three = replace(numbers(0, 3), work=(5.0, 1.0, 2.0))
+    unequal = replace(numbers(3, 2), sizes=(30, 40), preparing="getting ready", prepare=None)
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+        run.do("all", [three, unequal])
+    assert noted.work == [
+        ("stage", 78.0),
+        ("job", 8.0),
+        ("done", 5.0),
+        ("job", 3.0),
+        ("done", 1.0),
+        ("job", 2.0),
+        ("done", 2.0),
+        ("job", 70.0),
+        ("done", 30.0),
+        ("job", 40.0),
+        ("done", 40.0),
+    ]
+    assert [event[1] for event in noted.events if event[0] == "job"] == [
+        "number 0 and 2 more",
+        "number 1 and 1 more",
+        "number 2",
+        "number 3 and 1 more",
+        "number 4",
+    ]
+    assert noted.does[:2] == ["computing", "writing"]
+    assert {"registering", "publishing"} <= set(noted.does)
+
+
+def test_what_is_prepared_is_named(tmp_path: Path) -> None:
+    def call(jobs: Sequence[Job], reporter: Reporter, prepared: str) -> Iterator[list[Output]]:
+        yield []
+
+    noted = Noted()
+    jobs = (Job("p", 1, {}, {}, "p"),)
+    batch = Batch(jobs, call, prepare=lambda: "x", preparing="building the network")
+    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+        run.do("all", [batch])
+    assert noted.does[:3] == ["building the network", "computing", "writing"]
+
+
+def test_work_of_another_number_of_jobs_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="work of a batch: expected 2, found 1"):
+        replace(numbers(0, 2), work=(1.0,))

@@ -30,9 +30,8 @@ def test_a_size_has_a_decimal_or_a_binary_unit(text: str | int, n_bytes: int) ->
 
 @pytest.mark.parametrize("text", ["", "GB", "8 XB", "-8GB", "8GB!", "eight", "8GB 2", "1.2.3MB", "x8GB"])
 def test_a_text_that_is_not_a_size_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a size; write for example 8GB or 512MB") as error:
+    with pytest.raises(ValueError, match="a size such as 8GB or 512MB"):
         parse_bytes(text)
-    assert repr(text) in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ matter how many workers there are.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
@@ -17,7 +18,13 @@ from alignhouse.warehouse.artifacts import Artifact, write
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.faults import faults_at
+from alignhouse.warehouse.history import now
 from alignhouse.warehouse.jobs import Job, Output
+
+# What a job does, unless its call says more.
+COMPUTING, WRITING = "computing", "writing"
+# The oldest of several batches that run at a time.
+RUNNING = "running beside others"
 
 Value = TypeVar("Value")
 
@@ -25,6 +32,29 @@ Result = tuple[Job, list[Artifact] | Exception]
 """A job and its artifacts, or the error that it failed with."""
 Starting = Callable[[Job], Reporter]
 """Called when a job begins; returns the reporter of its steps."""
+
+
+class Spent:
+    """Measures the jobs of a batch that runs elsewhere: when each started and how many seconds it took."""
+
+    def __init__(self) -> None:
+        self.of_jobs: list[tuple[str, str, float]] = []
+
+    def of(self, results: Iterable[Result]) -> Generator[Result, None, None]:
+        """Pass on results, and note the time before each."""
+        results = iter(results)
+        while True:
+            started_at, began = now(), time.monotonic()
+            result = next(results, None)
+            if result is None:
+                return
+            self.of_jobs.append((result[0].key, started_at, time.monotonic() - began))
+            yield result
+
+    def report(self, reporter: Reporter) -> None:
+        """Report the times of all jobs."""
+        for job, started_at, seconds in self.of_jobs:
+            reporter.took(job, started_at, seconds)
 
 
 class Executor(Protocol):
@@ -82,10 +112,16 @@ def outputs_of(
     left = deque(batch.jobs)
     try:
         reporter = starting(left[0])
-        for outputs in batch.outputs(reporter, prepared()):
+        if batch.prepare is not None:
+            reporter.doing(batch.preparing)
+        made = prepared()
+        reporter.doing(COMPUTING)
+        for outputs in batch.outputs(reporter, made):
+            reporter.doing(WRITING)
             yield left.popleft(), list(outputs)
             if left:
                 reporter = starting(left[0])
+                reporter.doing(COMPUTING)
     except Exception as error:
         if batch.divisible and isinstance(error, BadInput) and len(left) > 1:
             rest = {job.key for job in left}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import traceback
 from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -14,13 +15,13 @@ from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import AlignhouseError, error_in_words
-from alignhouse.warehouse.executors.executor import Result, Starting, in_order
+from alignhouse.warehouse.executors.executor import RUNNING, Result, Spent, Starting, in_order
 from alignhouse.warehouse.executors.local import local
 from alignhouse.warehouse.executors.pool import WorkerPool
 from alignhouse.warehouse.kept import forget
 
-_Done = tuple[list[list[Artifact] | Exception], list[str]]
-"""The results of a batch, in the order of its jobs, and the lines that it printed."""
+_Done = tuple[list[list[Artifact] | Exception], list[str], Spent]
+"""The results of a batch, in the order of its jobs, the lines that it printed, and how long jobs took."""
 
 
 class Processes:
@@ -59,9 +60,11 @@ class Processes:
 
         def results_of(batch: Batch, future: Future[_Done]) -> list[Result]:
             reporter = starting(batch.jobs[0])
-            made, lines = _result(batch, future)
+            reporter.doing(RUNNING)
+            made, lines, spent = _result(batch, future)
             for line in lines:
                 reporter.say(line)
+            spent.report(reporter)
             return list(zip(batch.jobs, made, strict=True))
 
         return in_order(
@@ -86,7 +89,7 @@ def _result(batch: Batch, future: Future[_Done]) -> _Done:
         ) from None
     except Exception as error:
         # The batch or its result could not be sent between the processes.
-        return [error] * len(batch.jobs), []
+        return [error] * len(batch.jobs), [], Spent()
 
 
 class _Lines:
@@ -97,6 +100,12 @@ class _Lines:
 
     def step(self, done: int, total: int) -> None:
         """Ignored: the parent process counts whole jobs only."""
+
+    def doing(self, what: str) -> None:
+        """Ignored: several jobs run at a time."""
+
+    def took(self, job: str, started_at: str, seconds: float) -> None:
+        """Ignored: the worker measures its jobs itself."""
 
     def say(self, line: str) -> None:
         self.lines.append(line)
@@ -111,18 +120,21 @@ def _work(stage: int, root: Path, batch: Batch) -> _Done:
     if stage != _stage:
         forget()
         _stage = stage
-    said = _Lines()
+    said, spent = _Lines(), Spent()
     made = [
         _sendable(result) if isinstance(result, Exception) else result
-        for _, result in local(root, [batch], lambda job: said, keep_going=True)
+        for _, result in spent.of(local(root, [batch], lambda job: said, keep_going=True))
     ]
-    return made, said.lines
+    return made, said.lines, spent
 
 
 def _sendable(error: Exception) -> Exception:
-    """The error itself, or an error with its message if it cannot be pickled."""
+    """The error itself, or an error with its message if it cannot be pickled; its traceback is a note."""
+    trace = "".join(traceback.format_exception(error))
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
-        return AlignhouseError(error_in_words(error))
+        error = AlignhouseError(error_in_words(error))
+    # Tracebacks cannot be pickled.
+    error.add_note(f"In a worker process:\n{trace}")
     return error

@@ -10,7 +10,7 @@ from pathlib import Path
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import Stopped
-from alignhouse.warehouse.executors.executor import Result, Starting, in_order
+from alignhouse.warehouse.executors.executor import RUNNING, Result, Spent, Starting, in_order
 from alignhouse.warehouse.executors.local import local
 
 
@@ -30,12 +30,17 @@ def threaded(
     workers = threads()
     stop = threading.Event()
 
-    def work(batch: Batch) -> list[Result]:
-        return list(local(root, [batch], lambda job: _Stoppable(stop), keep_going=keep_going))
+    def work(batch: Batch) -> tuple[list[Result], Spent]:
+        spent = Spent()
+        doing = local(root, [batch], lambda job: _Stoppable(stop), keep_going=keep_going)
+        return list(spent.of(doing)), spent
 
-    def results_of(batch: Batch, future: Future[list[Result]]) -> list[Result]:
-        starting(batch.jobs[0])
-        return future.result()
+    def results_of(batch: Batch, future: Future[tuple[list[Result], Spent]]) -> list[Result]:
+        reporter = starting(batch.jobs[0])
+        reporter.doing(RUNNING)
+        results, spent = future.result()
+        spent.report(reporter)
+        return results
 
     with ThreadPoolExecutor(workers) as pool:
         try:
@@ -61,5 +66,11 @@ class _Stoppable:
         if self._stop.is_set():
             raise Stopped("stopped")
 
+    def doing(self, what: str) -> None:
+        """Ignored: several jobs run at a time."""
+
     def say(self, line: str) -> None:
         """Ignored: jobs in threads print no lines."""
+
+    def took(self, job: str, started_at: str, seconds: float) -> None:
+        """Ignored: the thread measures its jobs itself."""

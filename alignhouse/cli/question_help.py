@@ -1,0 +1,74 @@
+"""What a question is: its help, and why an answer may be empty."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from alignhouse.warehouse.questions import Parameter, Question
+
+if TYPE_CHECKING:
+    from alignhouse.warehouse.reader import Warehouse
+
+_WIDTH = 100
+_KINDS = {"str": "NAME", "int": "NUMBER", "float": "NUMBER"}
+
+
+def option(name: str) -> str:
+    """The option of a parameter: `--roi-group` for roi_group."""
+    return f"--{name.replace('_', '-')}"
+
+
+def help_of(asked: Question) -> str:
+    """What a question asks, what its rows are, its parameters, the options of every question, an example."""
+    lines = [f"alignhouse ask {asked.name} [OPTIONS]", "", *_wrapped(asked.asks), ""]
+    lines += [*_wrapped(asked.rows), ""] if asked.rows else []
+    named = [
+        (f"{option(each.name)} {_KINDS.get(each.type.__name__, 'NAMES')}", each) for each in asked.parameters
+    ]
+    width = max((len(name) for name, _ in named), default=0)
+    if named:
+        lines.append("Parameters of this question:")
+        for name, each in named:
+            text = f"{each.help}{_default(each)}"
+            lines += _wrapped(text, first=f"  {name:{width}}  ", rest=" " * (width + 4))
+        lines.append("")
+    lines += [
+        "Options of every question:",
+        "  --warehouse, -w FOLDER  the warehouse; default: the only *.alignhouse folder here",
+        "  --format, -f FORMAT     table, csv, json, parquet or markdown",
+        "  --out, -o FILE          write to a file, in the format of its suffix",
+    ]
+    if asked.example:
+        lines += ["", f"Example: {asked.example}"]
+    return "\n".join(lines)
+
+
+def nothing_found(warehouse: Warehouse, asked: Question, given: Mapping[str, Any]) -> str:
+    """Why an answer may be empty, in one line: a default that is not in the warehouse, or what a row is."""
+    for each in asked.parameters:
+        if each.known_in is None or each.default is None or each.name in given:
+            continue
+        column = each.known_in[1]
+        known = [str(name) for name in warehouse.known(*each.known_in)]
+        if str(each.default) not in known:
+            there = (
+                f"it has {', '.join(known)}, try {option(each.name)} {known[0]}" if known else "it has none"
+            )
+            return f"Nothing found: this warehouse has no {column} {each.default!r}; {there}."
+    asking = "".join(f" {option(name)} {value}" for name, value in given.items())
+    row = f" A row would be: {asked.rows.removeprefix('One row: ').partition('. ')[0]}" if asked.rows else ""
+    return f"Nothing found{' for' + asking if asking else ''}.{row}"
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.required:
+        return " (required)"
+    if parameter.default is not None:
+        return f" (default: {parameter.default})"
+    return "" if "default" in parameter.help else " (default: all)"
+
+
+def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
