@@ -31,8 +31,7 @@ def whole(content: Content) -> Results:
             .head(1)
             .with_columns(group_by=pl.lit("model_type")),
             layer_choice=best.select("protocol", "dataset", "split").head(1),
-        ),
-        "",
+        )
     )
     return results
 
