@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from alignhouse.cli.mixing import COLUMNS, mixing_line
 from alignhouse.console import plain_console
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.exports import csv_text, printable
 from alignhouse.warehouse.files import replacing
-from alignhouse.warehouse.questions import question, questions
+from alignhouse.warehouse.questions import Question, question, questions
 from alignhouse.warehouse.reading import refusals
 
 if TYPE_CHECKING:
@@ -74,12 +75,18 @@ def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None) -> None:
+def write_answer(
+    answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None, asked: Question | None = None
+) -> None:
     """Write an answer to a file or to the terminal.
+
+    An answer that mixes protocols, data sets, splits or weights says so above the table, and on standard error
+    in the other formats, which programs read.
 
     Parameters
     ----------
     format : "table", "csv", "json", "parquet" or "markdown"; None: by the suffix of `out`, or a table.
+    asked : the question that is answered; None for SQL.
 
     Raises
     ------
@@ -94,10 +101,13 @@ def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path 
                 hint="or give --format",
             )
     if format == "table":
-        _write_table(answer, out)
+        _write_table(answer, out, asked)
         return
     with refusals():
         frame = answer.pl()
+    told = [name for name in COLUMNS if name in frame.columns]
+    if told and (line := mixing_line(told, frame.select(told).unique().iter_rows(), asked)):
+        print(line, file=sys.stderr)
     if out is None:
         if format == "parquet":
             if sys.stdout.isatty():
@@ -133,20 +143,25 @@ def _markdown_cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> None:
+def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None, asked: Question | None) -> None:
     """Print a table, or write it to a file; without polars, which takes a tenth of a second to load."""
     with refusals():
         rows = answer.fetchall()
+    line = mixing_line(answer.columns, rows, asked)
     if out is None:
-        _print_table(answer, rows, table_console())
+        _print_table(answer, rows, table_console(), line)
         return
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        _print_table(answer, rows, plain_console(file=file, width=240))
+        _print_table(answer, rows, plain_console(file=file, width=240), line)
 
 
-def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console) -> None:
+def _print_table(
+    answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console, line: str
+) -> None:
     from rich.table import Table
 
+    if line:
+        console.print(line, style="bold", highlight=False, soft_wrap=True)
     # A column that says the same of every row is said once, above the table.
     constant = {
         index: rows[0][index]

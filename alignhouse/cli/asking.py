@@ -87,8 +87,10 @@ def answer(asking: Asking) -> None:
     BadInput : an unknown question, parameter, value or warehouse; as `write_answer`.
     """
     from alignhouse.cli.answers import options, write_answer
+    from alignhouse.warehouse.questions import question
     from alignhouse.warehouse.store import Warehouse
 
     given = options(asking.question, asking.arguments)
     with Warehouse.open(which_warehouse(asking.warehouse)) as opened:
-        write_answer(opened.ask(asking.question, **given), asking.format, asking.out)
+        answered = opened.ask(asking.question, **given)
+        write_answer(answered, asking.format, asking.out, question(asking.question))

@@ -13,6 +13,7 @@ import duckdb
 
 from alignhouse.cli.answers import list_questions, options, write_answer
 from alignhouse.warehouse.errors import AlignhouseError
+from alignhouse.warehouse.questions import question
 from alignhouse.warehouse.store import Warehouse
 
 HISTORY = Path("~/.alignhouse_history")
@@ -94,7 +95,8 @@ class Shell(cmd.Cmd):
             elif name == "ask":
                 with contextlib.suppress(SystemExit):  # after a question's --help
                     given = options(arguments[0], arguments[1:])
-                    write_answer(self._warehouse.ask(arguments[0], **given), "table", None)
+                    answer = self._warehouse.ask(arguments[0], **given)
+                    write_answer(answer, "table", None, question(arguments[0]))
             else:
                 print(HELP)
         return False

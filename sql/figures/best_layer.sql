@@ -19,7 +19,7 @@ best as (
             when 'training_dataset' then training_dataset
             when 'weights' then weights
             when 'protocol' then protocol
-            else error('--by must be one of model_type, arch_type, family, training_dataset, weights, protocol')
+            else error('--by is model_type, arch_type, family, training_dataset, weights or protocol')
         end as group_name
     from best_layer
     where

@@ -20,7 +20,7 @@ best as (
             when 'family' then family
             when 'training_dataset' then training_dataset
             when 'weights' then weights
-            else error('--by must be one of model_type, arch_type, family, training_dataset, weights')
+            else error('--by is model_type, arch_type, family, training_dataset or weights')
         end as group_name
     from best_layer
     where

@@ -3,7 +3,7 @@
 -- n_models networks have a depth; of n_without_depth, the order of layers is not known.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
--- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset, weights
+-- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset or weights
 -- Example: alignhouse ask depth_of_best_layer --by arch_type
 with
 
@@ -16,7 +16,7 @@ layers as (
             when 'family' then family
             when 'training_dataset' then training_dataset
             when 'weights' then weights
-            else error('--by must be one of model_type, arch_type, family, training_dataset, weights')
+            else error('--by is model_type, arch_type, family, training_dataset or weights')
         end as group_name
     from best_layer
     where

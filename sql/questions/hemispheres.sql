@@ -3,7 +3,7 @@
 -- over the best layers of a group of networks. difference is left - right, network by network.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar = null: this region only, without its side: V1
--- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset, weights
+-- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset or weights
 -- Example: alignhouse ask hemispheres --by arch_type
 with
 
@@ -19,7 +19,7 @@ best as (
             when 'family' then best_layer.family
             when 'training_dataset' then best_layer.training_dataset
             when 'weights' then best_layer.weights
-            else error('--by must be one of model_type, arch_type, family, training_dataset, weights')
+            else error('--by is model_type, arch_type, family, training_dataset or weights')
         end as group_name
     from best_layer
     inner join hemisphere

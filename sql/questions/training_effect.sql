@@ -1,13 +1,13 @@
 -- How much better does a network align with each region once it is trained?
--- One row: a network in one region that was scored with pretrained and with random weights: the best layer of
--- each self, the difference rho_trained - rho_untrained and its interval. The interval is NULL if no study with
--- both selves had bootstraps and compare_networks. Differences of two networks have no p; p_trained and
--- p_untrained test each self against chance.
+-- One row: a network in one region that was scored with pretrained and random weights: the best layer of
+-- each self, the difference rho_trained - rho_untrained and its interval. The interval is NULL unless the
+-- last study under the protocol had both selves, bootstraps and compare_networks. Differences of two networks
+-- have no p; p_trained and p_untrained test each self against chance.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $network varchar in model.network = null: this network only
 -- $resampled varchar = 'stimuli': what the interval generalises over: stimuli, subjects or both
--- $method varchar = 'percentile': the interval's method: percentile, bias_corrected or dual (only for both)
+-- $method varchar = null: the interval's method; by default dual for both, otherwise that of percentiles
 -- Example: alignhouse ask training_effect --roi V1
 with
 
@@ -33,6 +33,18 @@ untrained as (
     where weights = 'random'
 ),
 
+stored as (
+    select * from difference_interval
+    where
+        group_by = 'model'
+        and resampled = $resampled
+        and ($method is null or method = $method)
+    qualify row_number() over (
+        partition by protocol, dataset, split, roi, group_a, group_b
+        order by list_position(['dual', 'expanded_percentile', 'percentile'], method)
+    ) = 1
+),
+
 -- each pair is stored once, in one direction
 intervals as (
     select
@@ -44,12 +56,9 @@ intervals as (
         unnest([group_b, group_a]) as untrained,
         unnest([lower, -upper]) as lower,
         unnest([upper, -lower]) as upper,
-        level
-    from difference_interval
-    where
-        group_by = 'model'
-        and resampled = $resampled
-        and method = $method
+        level,
+        method
+    from stored
 ),
 
 final as (
@@ -69,6 +78,7 @@ final as (
         intervals.lower,
         intervals.upper,
         intervals.level,
+        intervals.method,
         trained.p_value as p_trained,
         untrained.p_value as p_untrained,
         -- that one self is untrained is not worth a remark here
