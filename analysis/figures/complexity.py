@@ -133,7 +133,10 @@ def _plot(
         .join(of_region, on="roi")
         .with_columns(
             label=pl.Series(
-                [_words(row) for row in panels.with_columns(has_interval=_has_interval()).iter_rows(named=True)],
+                [
+                    _words(row)
+                    for row in panels.with_columns(has_interval=_has_interval()).iter_rows(named=True)
+                ],
                 dtype=pl.String,
             ),
             at=pl.col("left").fill_null(_place()),

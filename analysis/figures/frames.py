@@ -12,6 +12,7 @@ from alignhouse.warehouse.errors import BadInput, near_names
 
 RANDOM_WEIGHTS = "random weights"  # the part of a remark that says a network is untrained
 
+
 @dataclass(frozen=True)
 class Rows:
     """The rows that one figure draws, with the facts for its title and subtitle.

@@ -117,4 +117,3 @@ def _of(frame: pl.DataFrame, protocol: str, dataset: str, split: str) -> pl.Data
         return frame
     wanted = zip(KEYS, (protocol, dataset, split), strict=True)
     return frame.filter(pl.col(key).cast(pl.String) == value for key, value in wanted)
-

@@ -141,7 +141,9 @@ def best_layer_table(best_layer: pl.DataFrame) -> Table:
         texts = [_best_layer_cell(value, name) for value, name in zip(values, names, strict=True)]
         rows.append(texts)
         keys.append([sort_key(value, text) for value, text in zip(values, texts, strict=True)])
-    filters = _filters(columns, rows, ["protocol", "region group", "region", "model type", "architecture", "weights"])
+    filters = _filters(
+        columns, rows, ["protocol", "region group", "region", "model type", "architecture", "weights"]
+    )
     hints = "; ".join(f"{each.title}: {each.hint}" for each in columns if each.hint)
     return Table(caption, columns, rows, keys=keys, filters=filters, note=f"{hints[0].upper()}{hints[1:]}.")
 

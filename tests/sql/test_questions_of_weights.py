@@ -125,7 +125,8 @@ def test_alignment_by_weights(warehouse: Warehouse, best: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "column"), [("alignment_by_model_type", "model_type"), ("alignment_by_architecture", "arch_type")]
+    ("question", "column"),
+    [("alignment_by_model_type", "model_type"), ("alignment_by_architecture", "arch_type")],
 )
 def test_a_group_says_how_many_of_its_networks_are_untrained(
     warehouse: Warehouse, tables: Any, question: str, column: str
