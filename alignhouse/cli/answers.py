@@ -80,8 +80,8 @@ def write_answer(
 ) -> None:
     """Write an answer to a file or to the terminal.
 
-    An answer that mixes protocols, data sets, splits or weights says so above the table, and on standard error
-    in the other formats, which programs read.
+    An answer that mixes protocols, data sets, splits or weights says so above the table, and on standard
+    error in the other formats, which programs read.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from alignhouse.study.file import Study
 
 
 def weighted_networks(study: Study, *, own: bool = True) -> list[tuple[Network, WeightsKind]]:
-    """The networks of a study with their weights: those that it includes, then the untrained ones beside them.
+    """The networks of a study with their weights: those included, then the untrained ones beside them.
 
     Parameters and errors as in `Study.chosen_networks` and `Study.untrained_networks`.
     """

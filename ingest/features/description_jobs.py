@@ -41,8 +41,8 @@ class NetworkLayersSettings(JobSettings):
 def model_batch(name: str, network: Network | str, weights: str, remark: str) -> Batch:
     """The row that describes a network; missing facts are "unknown".
 
-    An untrained network has no accuracy, and its training data set is "none": those of the record belong to the
-    published weights.
+    An untrained network has no accuracy, and its training data set is "none": those of the record belong to
+    the published weights.
 
     Parameters
     ----------
