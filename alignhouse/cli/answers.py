@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from alignhouse.cli.mixing import COLUMNS, mixing_line
 from alignhouse.cli.question_help import help_of, nothing_found
 from alignhouse.console import plain_console
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.exports import csv_text, printable
 from alignhouse.warehouse.files import replacing
-from alignhouse.warehouse.questions import question, questions
+from alignhouse.warehouse.questions import Question, question, questions
 from alignhouse.warehouse.reading import refusals
 
 if TYPE_CHECKING:
@@ -80,16 +81,23 @@ def answer_question(
 ) -> None:
     """Write the answer to a question; an empty one is explained on standard error."""
     given = options(name, arguments)
-    if write_answer(warehouse.ask(name, **given), format, out) == 0:
-        print(nothing_found(warehouse, question(name), given), file=sys.stderr)
+    asked = question(name)
+    if write_answer(warehouse.ask(name, **given), format, out, asked) == 0:
+        print(nothing_found(warehouse, asked, given), file=sys.stderr)
 
 
-def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None) -> int:
+def write_answer(
+    answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None, asked: Question | None = None
+) -> int:
     """Write an answer to a file or to the terminal.
+
+    An answer that mixes protocols, data sets, splits or weights says so above the table, and on standard
+    error in the other formats, which programs read.
 
     Parameters
     ----------
     format : "table", "csv", "json", "parquet" or "markdown"; None: by the suffix of `out`, or a table.
+    asked : the question that is answered; None for SQL.
 
     Raises
     ------
@@ -104,9 +112,12 @@ def write_answer(answer: duckdb.DuckDBPyRelation, format: str | None, out: Path 
                 hint="or give --format",
             )
     if format == "table":
-        return _write_table(answer, out)
+        return _write_table(answer, out, asked)
     with refusals():
         frame = answer.pl()
+    told = [name for name in COLUMNS if name in frame.columns]
+    if told and (line := mixing_line(told, frame.select(told).unique().iter_rows(), asked)):
+        print(line, file=sys.stderr)
     _write_frame(frame, format, out)
     return len(frame)
 
@@ -147,21 +158,26 @@ def _markdown_cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None) -> int:
+def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None, asked: Question | None) -> int:
     """Print a table, or write it to a file; without polars, which takes a tenth of a second to load."""
     with refusals():
         rows = answer.fetchall()
+    line = mixing_line(answer.columns, rows, asked)
     if out is None:
-        _print_table(answer, rows, table_console())
+        _print_table(answer, rows, table_console(), line)
         return len(rows)
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        _print_table(answer, rows, plain_console(file=file, width=240))
+        _print_table(answer, rows, plain_console(file=file, width=240), line)
     return len(rows)
 
 
-def _print_table(answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console) -> None:
+def _print_table(
+    answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console, line: str
+) -> None:
     from rich.table import Table
 
+    if line:
+        console.print(line, style="bold", highlight=False, soft_wrap=True)
     # A column that says the same of every row is said once, above the table.
     constant = {
         index: rows[0][index]

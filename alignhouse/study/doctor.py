@@ -124,12 +124,12 @@ def available_memory(
 
 
 def _networks(study: Study, free: int, progress: Progress, *, own: bool) -> Iterator[Finding]:
-    from alignhouse.ingest.models.weights import check_weights
     from alignhouse.study.dry_run import what_is_needed
+    from alignhouse.study.networks import check_weights_of, weighted_networks
 
     try:
-        networks = study.chosen_networks(own=own)
-        check_weights(networks, study.networks.weights)
+        networks = weighted_networks(study, own=own)
+        check_weights_of(networks)
         yield Finding("weights", f"of {len(networks)} networks: there, or their hub answers")
         rows, _ = what_is_needed(study, None, progress, own=own)
     except (AlignhouseError, ImportError) as error:

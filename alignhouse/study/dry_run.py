@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.table import Table
 
 from alignhouse.console import plain_console
 from alignhouse.ingest.datasets.dataset import data_set
+from alignhouse.ingest.features.jobs import model_name
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.study.file import Study
+from alignhouse.study.networks import weighted_networks
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.progress import Progress
 from alignhouse.warehouse.sizes import size_in_words
@@ -54,18 +56,23 @@ def what_is_needed(
     """
     protocols = study.resolved_protocols()
     settings = list(dict.fromkeys(each.extraction for each in protocols.values()))
-    networks = study.chosen_networks(own=own)
+    networks = weighted_networks(study, own=own)
     known = data_set(study.brain.kind)
     stimuli = [each.path for each in known.find_stimuli(study.stimuli.path, study.brain.split)]
     videos = stimuli if n_stimuli is None else stimuli[:1] * n_stimuli
     progress.stage("Measuring networks", len(networks), 0)
-    rows = []
-    for network in networks:
+    rows: dict[str, Needed] = {}
+    for network, kind in networks:
         progress.job(network.name)
-        rows.append(_needed(network, videos, settings, study))
+        # A network that is included needs the same without its weights.
+        if known_row := rows.get(network.name):
+            name = model_name(network.name, kind, study.networks.seed)
+            rows[name] = replace(known_row, network=name)
+        else:
+            rows[network.name] = _needed(network, videos, settings, study)
         progress.job_done()
         gc.collect()  # networks contain reference cycles
-    return rows, len(videos)
+    return list(rows.values()), len(videos)
 
 
 def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.datasets.dataset import data_set
@@ -18,7 +18,7 @@ from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog, select_names
 from alignhouse.ingest.models.own import OwnNetwork, network_of
 from alignhouse.ingest.models.sources.registry import get_source
-from alignhouse.ingest.models.weights import refuse_trained_functions
+from alignhouse.ingest.models.weights import refuse_trained_functions, weights_kind
 from alignhouse.study.brain_section import BrainSection
 from alignhouse.study.section import Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
@@ -28,7 +28,7 @@ from alignhouse.warehouse.sizes import parse_bytes
 MOST_BYTES = 2**20
 MOST_DOTS = 1000
 
-FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset"]
+FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset", "weights"]
 
 
 def _as_list(value: Any) -> Any:
@@ -56,6 +56,9 @@ class NetworksSection(Section):
     weights: Literal["pretrained", "random"] = Field(
         "pretrained", description="random: untrained networks, and every result says so"
     )
+    random: Names = Field(
+        [], description="names and globs: networks to run untrained too, beside their pretrained selves"
+    )
     seed: int = Field(0, ge=0, description="seed of random weights")
     skip_bad: bool = Field(
         False,
@@ -67,6 +70,20 @@ class NetworksSection(Section):
     own: dict[str, OwnNetwork] = Field(
         {}, description="networks of your own, [networks.own.NAME] each; all are included unless excluded"
     )
+
+    @field_validator("random")
+    @classmethod
+    def _random_adds_to_pretrained(cls, random: list[str], info: ValidationInfo) -> list[str]:
+        if random and info.data.get("weights") == "random":
+            raise ValueError('no such key beside weights = "random", with which all networks are untrained')
+        return random
+
+    @field_validator("rdms")
+    @classmethod
+    def _rdms_replace_networks(cls, rdms: Path | None, info: ValidationInfo) -> Path | None:
+        if rdms is not None and info.data.get("random"):
+            raise ValueError("no such key beside random, for which networks are run")
+        return rdms
 
 
 class AnalysisSection(Section):
@@ -146,6 +163,8 @@ class Study(Section):
     def chosen_networks(self, *, own: bool = True) -> list[Network]:
         """The networks that the study asks for: of the catalog, in its order, then its own, in the file's.
 
+        Those of `networks.random` are not among them, unless they are included too: see `untrained_networks`.
+
         Parameters
         ----------
         own : False leaves out the study's own networks, and runs none of their code.
@@ -156,16 +175,41 @@ class Study(Section):
             `network_of`), or, in a study of random weights, a function that is not said to
             give some.
         """
-        asked, known = self.networks, catalog()
+        asked = self.networks
         names = select_names(asked.include, asked.exclude, asked.own)
         if not own:
             names = [name for name in names if name not in asked.own]
             if not names:
                 raise BadInput("no network is left", expected="one of the catalog, without own networks")
-        made = {name: network_of(name, asked.own[name]) for name in asked.own if name in names}
+        found = self._networks_of(names)
         if asked.weights == "random":
-            refuse_trained_functions(list(made.values()))
-        return [made[name] if name in made else known[name] for name in names]
+            refuse_trained_functions([each for each in found if each.own is not None])
+        return found
+
+    def untrained_networks(self, *, own: bool = True) -> list[Network]:
+        """The networks of `networks.random`, in the order of `chosen_networks`.
+
+        An own network that is declared with random weights is left out: it is untrained already.
+
+        Parameters
+        ----------
+        own : as in `chosen_networks`.
+
+        Raises
+        ------
+        BadInput : as `chosen_networks`; a function that is not said to give random weights.
+        """
+        asked = self.networks
+        if not asked.random:
+            return []
+        names = select_names(asked.random, asked.exclude, asked.own, every_own=False)
+        found = self._networks_of([name for name in names if own or name not in asked.own])
+        refuse_trained_functions(found, "networks.random")
+        return [each for each in found if weights_kind(each, "pretrained") != "random"]
+
+    def _networks_of(self, names: Sequence[str]) -> list[Network]:
+        known, declared = catalog(), self.networks.own
+        return [network_of(name, declared[name]) if name in declared else known[name] for name in names]
 
     def own_code(self) -> list[str]:
         """The study's own networks whose code `chosen_networks` runs: "name (what, in which folder)"."""

@@ -19,10 +19,11 @@ from alignhouse.ingest.features.jobs import (
 )
 from alignhouse.ingest.features.work import with_work
 from alignhouse.ingest.models.catalog import Network
-from alignhouse.ingest.models.weights import WeightsKind, check_weights, weights_kind
+from alignhouse.ingest.models.weights import WeightsKind, weights_kind
 from alignhouse.study.analyse import RANDOM, joined, run_analysis
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
+from alignhouse.study.networks import check_weights_of, weighted_networks
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, near_names
@@ -78,7 +79,7 @@ def run_study(
     """
     until = _stage(until)
     protocols = study.resolved_protocols()
-    networks = [] if study.networks.rdms else study.chosen_networks()
+    networks = [] if study.networks.rdms else weighted_networks(study)
     folder = study.study.warehouse
     with (
         _executor(study) as (executor, workers),
@@ -96,13 +97,13 @@ def run_study(
             # does not need its weights.
             jobs = {name: each.jobs.values() for name, each in planned.items()}
             missing = run.missing(job for of_network in jobs.values() for job in of_network)
-            wanted = [
-                each.network
-                for name, each in planned.items()
-                if not missing.isdisjoint(job.key for job in jobs[name])
-            ]
-            if wanted:
-                check_weights(wanted, study.networks.weights)
+            check_weights_of(
+                [
+                    (each.network, each.weights)
+                    for name, each in planned.items()
+                    if not missing.isdisjoint(job.key for job in jobs[name])
+                ]
+            )
         hashes.save()
         failed: dict[str, str] = {}
         if until.includes(Until.NETWORKS):
@@ -145,7 +146,7 @@ def _planned(
     run: Run,
     study: Study,
     protocols: Mapping[str, Protocol],
-    networks: Sequence[Network],
+    networks: Sequence[tuple[Network, WeightsKind]],
     inputs: StudyInputs,
     memory: int,
 ) -> dict[str, _Planned]:
@@ -161,28 +162,36 @@ def _planned(
         scratch=study.compute.scratch * memory // study.compute.memory,
     )
     settings = [each.extraction for each in protocols.values()]
+    # An own network of random weights is untrained in a study of pretrained ones too.
+    named = {
+        model_name(network.name, weights_kind(network, kind), extraction.seed): (
+            network,
+            replace(extraction, weights=kind),
+        )
+        for network, kind in networks
+    }
     jobs = {
-        network.name: extraction_jobs(extraction, network, settings, skip_bad=False) for network in networks
+        name: extraction_jobs(its, network, settings, skip_bad=False)
+        for name, (network, its) in named.items()
     }
     if study.networks.skip_bad:
         # What was extracted with all layers is what it would be if bad ones were left out.
         missing = run.missing(job for of_network in jobs.values() for job in of_network)
-        for network in networks:
-            strict = jobs[network.name]
-            lenient = extraction_jobs(extraction, network, settings, skip_bad=True)
-            jobs[network.name] = [
+        for name, (network, its) in named.items():
+            strict = jobs[name]
+            lenient = extraction_jobs(its, network, settings, skip_bad=True)
+            jobs[name] = [
                 other if job.key in missing else job for job, other in zip(strict, lenient, strict=True)
             ]
-    planned = {}
-    for network in networks:
-        weights = weights_kind(network, extraction.weights)
-        planned[model_name(network.name, weights, extraction.seed)] = _Planned(
+    return {
+        name: _Planned(
             network,
-            weights,
-            dict(zip(protocols, jobs[network.name], strict=True)),
-            extraction_batch(extraction, network, jobs[network.name]),
+            weights_kind(network, its.weights),
+            dict(zip(protocols, jobs[name], strict=True)),
+            extraction_batch(its, network, jobs[name]),
         )
-    return planned
+        for name, (network, its) in named.items()
+    }
 
 
 def _with_work(

@@ -19,6 +19,7 @@ from alignhouse.analysis.figures.theme import (
     panel_titles,
     percent_of,
 )
+from alignhouse.analysis.statistics.complexity import FEWEST_OF_AN_INTERVAL
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -42,7 +43,8 @@ def alignment_against_complexity(
 ) -> ggplot:
     """A row of panels per region and a column per figure: a point per network, the regression line, r.
 
-    A panel says so if no figures are known or there are too few networks for a correlation.
+    A panel says so if no figures are known, or if there are too few networks for an interval of the
+    correlation. Then it has neither r nor a line.
 
     Parameters
     ----------
@@ -89,7 +91,7 @@ def alignment_against_complexity(
 
 def _notes(table: pl.DataFrame, group_by: str) -> list[str]:
     notes = [f"A point is the best layer of a network, coloured by {heading(group_by)}."]
-    known = table.drop_nulls("correlation")
+    known = table.filter(_has_interval())
     if not known.is_empty():
         notes.append(
             f"Line: least squares. r: Pearson, with {percent_of(known['level'][0])} bootstrap interval "
@@ -102,6 +104,11 @@ def _notes(table: pl.DataFrame, group_by: str) -> list[str]:
     return notes
 
 
+def _has_interval() -> pl.Expr:
+    enough = pl.col("n_networks") >= FEWEST_OF_AN_INTERVAL
+    return enough & pl.all_horizontal(pl.col("correlation", "lower", "upper").is_not_null())
+
+
 def _place() -> pl.Expr:
     return pl.col("figure").to_physical().cast(pl.Float64) * APART
 
@@ -112,8 +119,10 @@ def _plot(
     import plotnine as p9
 
     panels = table.unique(["roi", "figure"], maintain_order=True, keep="first")
-    lines = panels.drop_nulls(["x_from", "x_to", "rho_from", "rho_to"]).with_columns(
-        start=pl.col("x_from") + _place(), end=pl.col("x_to") + _place()
+    lines = (
+        panels.filter(_has_interval())
+        .drop_nulls(["x_from", "x_to", "rho_from", "rho_to"])
+        .with_columns(start=pl.col("x_from") + _place(), end=pl.col("x_to") + _place())
     )
     of_region = table.group_by("roi").agg(
         pl.col("rho").max().alias("high"), (pl.col("rho").max() - pl.col("rho").min()).alias("range")
@@ -123,7 +132,13 @@ def _plot(
         panels.join(points.group_by("figure").agg(pl.col("at").min().alias("left")), on="figure", how="left")
         .join(of_region, on="roi")
         .with_columns(
-            label=pl.Series([_words(row) for row in panels.iter_rows(named=True)], dtype=pl.String),
+            label=pl.Series(
+                [
+                    _words(row)
+                    for row in panels.with_columns(has_interval=_has_interval()).iter_rows(named=True)
+                ],
+                dtype=pl.String,
+            ),
             at=pl.col("left").fill_null(_place()),
             rho=pl.col("high") + WORDS * pl.when(pl.col("range") > 0).then("range").otherwise(0.1),
         )
@@ -169,12 +184,14 @@ def _words(row: dict[str, Any]) -> str:
     """The text of a panel: r, its interval and the number of networks, or why there is no r."""
     if row["n_networks"] is None:
         return "no correlation\nwas computed"
-    if row["correlation"] is None:
-        if row["n_networks"] == 0:
-            return "unknown for\nall networks"
+    if row["n_networks"] == 0:
+        return "no network\nhas one"
+    if row["n_networks"] < FEWEST_OF_AN_INTERVAL:
         return f"too few networks\nfor r (n = {row['n_networks']})"
-    text = f"r = {row['correlation']:.2f}, n = {row['n_networks']}"
-    return text if row["lower"] is None else text + f"\n[{row['lower']:.2f}, {row['upper']:.2f}]"
+    if not row["has_interval"]:
+        return f"no r with an\ninterval (n = {row['n_networks']})"
+    numbers = f"r = {row['correlation']:.2f}, n = {row['n_networks']}"
+    return f"{numbers}\n[{row['lower']:.2f}, {row['upper']:.2f}]"
 
 
 def _breaks(most: int) -> Any:

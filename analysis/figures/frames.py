@@ -10,6 +10,8 @@ import polars as pl
 from alignhouse.analysis.figures.labels import PROTOCOL, group_label
 from alignhouse.warehouse.errors import BadInput, near_names
 
+RANDOM_WEIGHTS = "random weights"  # the part of a remark that says a network is untrained
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -36,6 +38,38 @@ def joined_remarks(remarks: Iterable[str | None]) -> str:
     distinct = list(dict.fromkeys(remark.strip() for remark in remarks if remark and remark.strip()))
     kept = [each for each in distinct if not any(each != other and each in other for other in distinct)]
     return "; ".join(kept)
+
+
+def remark_of(frame: pl.DataFrame) -> str:
+    """The remark on all rows of a frame; untrained networks are counted if others are trained."""
+    remarks = frame["remark"].cast(pl.String).unique().sort().to_list()
+    untrained, total = untrained_of(frame)
+    if not 0 < untrained < total:
+        return joined_remarks(remarks)
+    counted = f"{RANDOM_WEIGHTS} of {untrained:,} of {how_many(total, 'network')}"
+    return ", ".join(filter(None, (joined_remarks(map(without_random, remarks)), counted)))
+
+
+def untrained_of(frame: pl.DataFrame) -> tuple[int, int]:
+    """The numbers of untrained networks, by their remarks or the column n_random, and of all networks."""
+    if frame.is_empty():
+        return 0, 0
+    if "model" in frame.columns:
+        untrained = pl.col("remark").cast(pl.String).str.split(", ").list.contains(RANDOM_WEIGHTS)
+        of_models = frame.drop_nulls("model").group_by("model").agg(untrained.any())
+        return int(of_models["remark"].sum()), of_models.height
+    if "n_random" in frame.columns:
+        # The groups of one protocol have no network in common.
+        groups = frame.group_by("protocol", "group_name").agg(pl.col("n_random", "n_models").max())
+        sums = groups.group_by("protocol").agg(pl.col("n_random", "n_models").sum())
+        random, total = sums.sort("n_models", "n_random").select("n_random", "n_models").row(-1)
+        return int(random), int(total)
+    return 0, 0
+
+
+def without_random(remark: str | None) -> str:
+    """A remark without the part that says a network is untrained."""
+    return ", ".join(part for part in (remark or "").split(", ") if part != RANDOM_WEIGHTS)
 
 
 def need_columns(frame: pl.DataFrame, name: str, columns: Sequence[str]) -> None:
@@ -80,7 +114,7 @@ def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str | None, *, values
     return Rows(
         frame=drawn,
         source=sources[0] if len(sources) else "",
-        remark=joined_remarks(rows["remark"].cast(pl.String).unique().sort().to_list()),
+        remark=remark_of(rows),
         left_out=rows.height - drawn.height,
     )
 

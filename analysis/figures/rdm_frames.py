@@ -200,7 +200,10 @@ def map_frames(warehouse: Warehouse, scope: FigureScope, request: Request, tick:
     labels = [str(row["name"]) for row in rows]
     place = classical_mds(second_order_distances(np.stack(rdms), labels))
     tick(total, total)
-    fields = {name: best[name][0] for name in FIELDS} | {"remark": scope.remark}
+    # A region has no remark of a network's own.
+    remarks = dict(best.select("model", "remark").iter_rows())
+    rows = [{**row, "remark": remarks.get(row.get("model"), scope.remark)} for row in rows]
+    fields = {name: best[name][0] for name in FIELDS if name != "remark"}
     schema = {"layer_index": pl.Int64, "n_layers": pl.Int64, "model": pl.String, "layer": pl.String}
     frame = pl.DataFrame(rows, infer_schema_length=None)
     missing = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]

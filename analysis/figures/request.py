@@ -15,7 +15,7 @@ from alignhouse.warehouse.questions import question
 if TYPE_CHECKING:
     from alignhouse.warehouse.reader import Warehouse
 
-GROUPINGS = ("model_type", "arch_type", "training_dataset", "family", PROTOCOL)
+GROUPINGS = ("model_type", "arch_type", "training_dataset", "family", "weights", PROTOCOL)
 DEFAULT_PROTOCOL = "sound"
 
 

@@ -10,7 +10,7 @@ from alignhouse.analysis.statistics.complexity import complexity_correlations
 from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.jobs import Job, Output
 
-VERSION = 1
+VERSION = 2
 
 
 class ComplexitySettings(Scope):

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import joined_remarks
+from alignhouse.analysis.figures.frames import joined_remarks, untrained_of, without_random
 
 KEYS = ["protocol", "dataset", "split"]
 
@@ -19,7 +19,8 @@ class ReportContent:
 
     Each frame is the answer to the query of the same name in `sql/report`. Without rows it may lack columns.
 
-    remark : why the numbers are not findings ("random weights"); shown at the top and in every caption.
+    remark : why the numbers are not findings ("random weights"); shown at the top and in every caption, so
+        without what is true of some networks only.
     group_answers : question name -> the table that answers it.
     settings : settings of the study, nested. protocols : settings of each protocol, nested.
     stimuli : "102 videos", in words; "" if unknown.
@@ -65,23 +66,32 @@ class Results:
 
 
 def page_remark(content: ReportContent) -> str:
-    """All distinct remarks of the content and of the rows of its frames."""
+    """All distinct remarks of the content and of the rows of its frames.
+
+    "random weights" is left out if some networks are trained: their rows and figures say which.
+    """
     remarks = [content.remark]
     for frame in (content.best_layer, content.noise_ceiling, content.depth_profile, content.networks):
         if "remark" in frame.columns:
             remarks += frame["remark"].cast(pl.String).unique().sort().to_list()
-    return joined_remarks(remarks)
+    return joined_remarks(map(without_random, remarks) if has_both_weights(content.best_layer) else remarks)
 
 
-def results_by_protocol(content: ReportContent, remark: str) -> list[Results]:
-    """The results of each protocol, data set and split: `sound` first, then by name, including empty ones.
+def has_both_weights(best_layer: pl.DataFrame) -> bool:
+    """Whether some networks are untrained and others are not, by the remarks of their rows."""
+    if best_layer.is_empty() or "remark" not in best_layer.columns:
+        return False
+    untrained, total = untrained_of(best_layer)
+    return 0 < untrained < total
 
-    Every row gets the page's `remark`, because a figure must show it outside the page too.
-    """
-    frames = {name: _marked(getattr(content, name), remark) for name in ("best_layer", "noise_ceiling")} | {
-        name: getattr(content, name)
-        for name in ("leaderboard", "group_comparison", "layer_choice", "complexity")
-    }
+
+def results_by_protocol(content: ReportContent) -> list[Results]:
+    """The results of each protocol, data set and split: `sound` first, then by name, including empty ones."""
+    names = (
+        *("best_layer", "noise_ceiling", "leaderboard"),
+        *("group_comparison", "layer_choice", "complexity"),
+    )
+    frames = {name: getattr(content, name) for name in names}
     return [
         Results(
             protocol=protocol,
@@ -107,7 +117,3 @@ def _of(frame: pl.DataFrame, protocol: str, dataset: str, split: str) -> pl.Data
         return frame
     wanted = zip(KEYS, (protocol, dataset, split), strict=True)
     return frame.filter(pl.col(key).cast(pl.String) == value for key, value in wanted)
-
-
-def _marked(frame: pl.DataFrame, remark: str) -> pl.DataFrame:
-    return frame if frame.is_empty() or not remark else frame.with_columns(remark=pl.lit(remark))

@@ -140,9 +140,11 @@ def choices_gap(choices: pl.DataFrame) -> str:
 
 
 def figure_gap(networks: pl.DataFrame, best: pl.DataFrame, figure: str) -> str:
-    """Which networks lack a figure that alignment is correlated with."""
+    """Which networks lack a figure that alignment is correlated with. Untrained ones have no accuracy."""
     if figure not in networks.columns:
         return ""
+    if figure == "top1" and "weights" in networks.columns:
+        networks = networks.filter(pl.col("weights") != "random")
     scored = best["model"].cast(pl.String).unique()
     lacking = networks.filter(
         pl.col("model").cast(pl.String).is_in(scored.implode()) & pl.col(figure).is_null()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import how_many, joined_remarks
-from alignhouse.analysis.report.content import ReportContent
+from alignhouse.analysis.figures.frames import how_many
+from alignhouse.analysis.report.content import ReportContent, has_both_weights
 from alignhouse.analysis.report.page import write_report
 from alignhouse.analysis.report.publish import PAGE, is_up_to_date
 from alignhouse.warehouse.errors import BadInput
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 QUESTIONS = ("alignment_by_model_type", "alignment_by_architecture", "alignment_by_layer_depth")
 # Raise this when the page changes for the same results. Up-to-date reports are then written again.
-VERSION = 4
+VERSION = 5
+# A page with trained and untrained networks groups them by this column too.
+WEIGHTS = "weights"
 FRAMES = (
     "best_layer",
     "noise_ceiling",
@@ -56,6 +58,7 @@ def write_report_of(
     ----------
     dataset, split : required if the warehouse has several.
     group_by : columns of `best_layer` by which figures group networks; default: model type and architecture.
+        If there are trained and untrained networks, figures also group them by weights.
     progress : receives every figure.
 
     Raises
@@ -78,6 +81,9 @@ def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[st
     scope = {"dataset": dataset, "split": split}
     frames = {name: warehouse.sql(queries[name], scope).pl() for name in FRAMES}
     best, networks = frames["best_layer"], frames["networks"]
+    groups = list(group_by)
+    if has_both_weights(best) and WEIGHTS not in groups:
+        groups.append(WEIGHTS)
     protocols = {name: json.loads(text) for name, text in warehouse.sql(queries["protocols"]).fetchall()}
     used = set(best["protocol"].unique())
     protocols = {name: settings for name, settings in protocols.items() if name in used}
@@ -94,14 +100,15 @@ def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[st
             f"{dataset}: alignment of {how_many(len(networks), 'network')} with "
             f"{how_many(best['roi'].n_unique(), 'region')}"
         ),
-        remark=joined_remarks(best["remark"].unique().sort().to_list()),
+        # The page joins the remarks of the rows.
+        remark="",
         **frames,
         group_answers=answers,
         settings=json.loads(run["study"]),
         protocols=protocols,
         inputs=warehouse.sql(queries["inputs"], {"dataset": dataset}).pl(),
         run={key: _shown(value) for key, value in run.items() if key != "study"},
-        group_by=list(group_by),
+        group_by=groups,
         runs=warehouse.sql(queries["runs"]).pl(),
         stimuli=_stimuli(warehouse.sql(queries["stimuli"], scope).fetchall()),
     )

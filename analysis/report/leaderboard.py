@@ -58,7 +58,10 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
     groups = regions["roi_group"].cast(pl.String).unique(maintain_order=True).to_list()
     groups = groups if len(groups) > 1 else []
     protocols = _in_order(leaderboard["protocol"])
-    columns = _leaderboard_columns(regions, groups, with_protocol=len(protocols) > 1)
+    with_weights = _has_several(leaderboard, "weights")
+    columns = _leaderboard_columns(
+        regions, groups, with_protocol=len(protocols) > 1, with_weights=with_weights
+    )
     significant = _significant(best_layer)
     ranges = {
         (protocol, roi): (low, high)
@@ -80,6 +83,7 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
             marks = ["*" if (protocol, model, roi) in significant else "" for roi in regions["roi"]]
             names = [str(model), *([protocol] if len(protocols) > 1 else [])]
             names += [cell(first["model_type"]), cell(first["arch_type"])]
+            names += [cell(first["weights"])] if with_weights else []
             texts = [MISSING if each is None else f"{each:.1f}" for each in places]
             scored = [
                 MISSING if rho is None else f"{rho:.3f}{mark}" for rho, mark in zip(rhos, marks, strict=True)
@@ -94,7 +98,7 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
                 ]
             )
     foot = _ceiling_rows(ceiling, regions, protocols, columns)
-    filters = _filters(columns, rows, ["protocol", "model type", "architecture"])
+    filters = _filters(columns, rows, ["protocol", "model type", "architecture", "weights"])
     if groups:
         filters.insert(0, Filter("region group", None, [ALL_REGIONS, *groups], ALL_REGIONS))
     return Table(
@@ -123,14 +127,16 @@ def best_layer_table(best_layer: pl.DataFrame) -> Table:
     ]
     protocols = _in_order(best_layer["protocol"])
     text = [Column("network"), *([Column("protocol")] if len(protocols) > 1 else [])]
+    weights = ["weights"] if _has_several(best_layer, "weights") else []
     text += [
         Column("model type"),
         Column("architecture"),
+        *map(Column, weights),
         Column("region"),
         Column("region group"),
         Column("layer"),
     ]
-    names = ["model", *(["protocol"] if len(protocols) > 1 else []), "model_type", "arch_type"]
+    names = ["model", *(["protocol"] if len(protocols) > 1 else []), "model_type", "arch_type", *weights]
     names += ["roi", "roi_group", "layer", "depth", "rho", *known]
     columns = [
         *text,
@@ -155,14 +161,19 @@ def best_layer_table(best_layer: pl.DataFrame) -> Table:
         ]
         rows.append(texts)
         keys.append([sort_key(value, text) for value, text in zip(values, texts, strict=True)])
-    filters = _filters(columns, rows, ["protocol", "region group", "region", "model type", "architecture"])
+    filters = _filters(
+        columns, rows, ["protocol", "region group", "region", "model type", "architecture", "weights"]
+    )
     hints = "; ".join(f"{each.title}: {each.hint}" for each in columns if each.hint)
     return Table(caption, columns, rows, keys=keys, filters=filters, note=f"{hints[0].upper()}{hints[1:]}.")
 
 
-def _leaderboard_columns(regions: pl.DataFrame, groups: list[str], *, with_protocol: bool) -> list[Column]:
+def _leaderboard_columns(
+    regions: pl.DataFrame, groups: list[str], *, with_protocol: bool, with_weights: bool
+) -> list[Column]:
     columns = [Column("network"), *([Column("protocol")] if with_protocol else [])]
     columns += [Column("model type"), Column("architecture")]
+    columns += [Column("weights")] if with_weights else []
     columns.append(Column("mean rank", numeric=True, sets=(ALL_REGIONS,) if groups else ()))
     columns += [Column(f"mean rank, {group}", numeric=True, sets=(group,)) for group in groups]
     for roi, group in regions.select("roi", pl.col("roi_group").cast(pl.String)).iter_rows():
@@ -243,6 +254,11 @@ def _filters(columns: list[Column], rows: list[list[str]], titles: Iterable[str]
             initial = options[0] if title == "protocol" else ""
             filters.append(Filter(title, places[title], ordered, initial))
     return filters
+
+
+def _has_several(frame: pl.DataFrame, column: str) -> bool:
+    """Whether the frame has the column, with more than one value."""
+    return column in frame.columns and frame[column].n_unique() > 1
 
 
 def _in_order(protocols: pl.Series) -> list[str]:

@@ -100,7 +100,13 @@ def _network_sentences(networks: Mapping[str, Any]) -> list[str]:
         return ["RDMs of the networks' layers were given as files."]
     if networks.get("weights") == "random":
         return [f"Networks were untrained: random weights, seed {networks.get('seed')}."]
-    return ["The table of networks lists the weights of each network."] if networks else []
+    sentences = ["The table of networks lists the weights of each network."] if networks else []
+    if networks.get("random"):
+        sentences.append(
+            f"Networks named NAME-random{networks.get('seed')} were untrained: random weights, "
+            f"seed {networks.get('seed')}."
+        )
+    return sentences
 
 
 def _chance_sentences(chance: Mapping[str, Any]) -> list[str]:

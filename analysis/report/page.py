@@ -146,7 +146,7 @@ def _sections(
     # Import plotnine only when there are figures to draw.
     from alignhouse.analysis.report.pictures import FOLDER, drawn
 
-    found = results_by_protocol(content, remark)
+    found = results_by_protocol(content)
     progress.stage("Writing the report", sum(map(len, figures.values())) + 1, 0)
     sections = []
     for number, results in enumerate(found, start=1):

@@ -37,9 +37,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure in the page: `image` is a data URI, `files` maps formats to links from the page."""
+    """A figure in the page: `image` is a data URI, `files` maps formats to links from the page.
+
+    remark : of what the figure shows, as under its title.
+    """
 
     caption: str
+    remark: str
     alternative: str
     image: str
     width: int
@@ -82,6 +86,7 @@ def drawn(figure: Planned, folder: Path, progress: Progress) -> Picture | None:
     width, height = plot.theme.getp("figure_size")
     return Picture(
         caption=f"{title}.",
+        remark=" ".join((plot.labels.subtitle or "").split()),
         alternative=f"{figure.about} {caption}",
         image=data_uri(paths["svg"], "image/svg+xml") if is_small else data_uri(paths["png"], "image/png"),
         width=round(width * DPI),

@@ -13,6 +13,7 @@ from alignhouse.analysis.figures.frames import how_many
 from alignhouse.analysis.figures.labels import heading
 from alignhouse.analysis.figures.theme import percent_of
 from alignhouse.analysis.report.tables import decimal, p_equals
+from alignhouse.analysis.statistics.complexity import FEWEST_OF_AN_INTERVAL
 
 SIGNIFICANT = 0.05
 CORRECTIONS = {"holm": "Holm", "bonferroni": "Bonferroni"}
@@ -99,12 +100,17 @@ def layer_choices(choices: pl.DataFrame) -> str:
 
 
 def complexity_in_words(complexity: pl.DataFrame) -> list[str]:
-    """A sentence per figure of networks: in how many regions alignment rises or falls with it."""
+    """A sentence per figure of networks: in how many regions alignment rises or falls with it.
+
+    Figures of fewer networks than an interval needs share a sentence that says so.
+    """
     if complexity.is_empty():
         return []
-    plain = complexity.filter((pl.col("given") == "") & (pl.col("method") == "spearman")).drop_nulls(
-        ["correlation", "lower", "upper"]
-    )
+    plain = complexity.filter(
+        (pl.col("given") == "")
+        & (pl.col("method") == "spearman")
+        & (pl.col("n_networks") >= FEWEST_OF_AN_INTERVAL)
+    ).drop_nulls(["correlation", "lower", "upper"])
     sentences = []
     for figure, name in FIGURES.items():
         rows = plain.filter(figure=figure)
@@ -120,6 +126,21 @@ def complexity_in_words(complexity: pl.DataFrame) -> list[str]:
         sentences.append(
             f"Networks with {name} align {found} ({percent_of(rows['level'][0])} intervals of Spearman's "
             f"correlation over {rows['n_networks'][0]} networks)."
+        )
+    return [*sentences, *_too_few_networks(complexity)]
+
+
+def _too_few_networks(complexity: pl.DataFrame) -> list[str]:
+    few = complexity.filter(
+        (pl.col("given") == "") & pl.col("n_networks").is_between(1, FEWEST_OF_AN_INTERVAL - 1)
+    )
+    of_figures = dict(few.group_by("figure").agg(pl.col("n_networks").max()).iter_rows())
+    sentences = []
+    for number in sorted(set(of_figures.values()), reverse=True):
+        names = [name for figure, name in FIGURES.items() if of_figures.get(figure) == number]
+        sentences.append(
+            f"Whether networks with {' or '.join(names)} align better is not said: too few networks "
+            f"({number}) for an interval."
         )
     return sentences
 

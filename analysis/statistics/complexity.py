@@ -19,6 +19,8 @@ from alignhouse.warehouse.errors import BadInput
 LOGARITHMIC = ("parameters", "gflops")
 # With three networks any correlation is near 1 in size.
 FEWEST_NETWORKS = 4
+# Resamples of fewer networks repeat a handful of points, and their percentiles are not an interval.
+FEWEST_OF_AN_INTERVAL = 8
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class ComplexityCorrelation:
     given : the figures that are held constant; () for a plain correlation.
     method : "pearson" (figures of `LOGARITHMIC` as their logarithm) or "spearman".
     correlation, lower, upper : the value and its percentile interval; None if too few networks have the
-        figures, or a figure does not vary.
+        figures (`FEWEST_NETWORKS` for the value, `FEWEST_OF_AN_INTERVAL` for the interval, and one more for
+        each figure that is held constant), or a figure does not vary.
     n_networks, n_left_out : numbers of networks that have all the figures, and that lack one.
     draws : number of bootstrap samples behind the interval; samples with a constant column are not used.
     """
@@ -105,12 +108,15 @@ def _estimate(
 ) -> tuple[float | None, tuple[float | None, float | None], int]:
     n_networks, n_columns = table.shape
     # Each figure that is held constant takes one degree of freedom of the residuals.
-    fewest = FEWEST_NETWORKS + n_columns - 2
+    held = n_columns - 2
+    fewest = FEWEST_NETWORKS + held
     if n_networks < fewest:
         return None, (None, None), 0
     observed = _partial(_ranked(table[None], method))[0]
     if np.isnan(observed):
         return None, (None, None), 0
+    if n_networks < FEWEST_OF_AN_INTERVAL + held:
+        return float(observed), (None, None), 0
     counts = resample_counts(n_networks, draws, seed, NETWORKS, fewest=fewest)
     rows = np.stack([np.repeat(np.arange(n_networks), each) for each in counts])
     samples = _partial(_ranked(table[rows], method))

@@ -21,6 +21,7 @@ MODEL_VERSION = 1
 LAYERS_VERSION = 1
 NETWORK_LAYERS_VERSION = 1
 UNKNOWN = "unknown"
+NO_TRAINING = "none"
 # The size of a typical clip; its content does not affect the names or widths of layers.
 CLIP_FRAMES, FRAME_SHAPE = 90, (268, 268, 3)
 
@@ -40,9 +41,13 @@ class NetworkLayersSettings(JobSettings):
 def model_batch(name: str, network: Network | str, weights: str, remark: str) -> Batch:
     """The row that describes a network; missing facts are "unknown".
 
+    An untrained network has no accuracy, and its training data set is "none": those of the record belong to
+    the published weights.
+
     Parameters
     ----------
     network : its record, or its name if only its RDMs are known.
+    weights : "pretrained", "random", or "precomputed" if only its RDMs are known.
     """
     known = catalog().get(network) if isinstance(network, str) else network
     row: dict[str, object] = {
@@ -60,6 +65,8 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
         "weights": weights,
         "remark": remark,
     }
+    if weights == "random":
+        row |= {"training_dataset": NO_TRAINING, "top1": None}
     return single(
         Job(method="model", version=MODEL_VERSION, settings=row, inputs={}, label=name), describe_model
     )

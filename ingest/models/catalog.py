@@ -102,13 +102,20 @@ def select(include: Sequence[str], exclude: Sequence[str] = ()) -> list[Network]
     return [known[name] for name in select_names(include, exclude)]
 
 
-def select_names(include: Sequence[str], exclude: Sequence[str] = (), own: Iterable[str] = ()) -> list[str]:
+def select_names(
+    include: Sequence[str],
+    exclude: Sequence[str] = (),
+    own: Iterable[str] = (),
+    *,
+    every_own: bool = True,
+) -> list[str]:
     """Names of networks in the catalog's order, then the names in `own`, each once.
 
     Parameters
     ----------
     include, exclude : names, globs such as "TSN_*", "all" (the study's 99) or "default" (its 92).
-    own : names of networks that a study declares; all of them are selected, unless excluded.
+    own : names of networks that a study declares.
+    every_own : whether all of `own` are selected, unless excluded; otherwise only those that `include` names.
 
     Raises
     ------
@@ -116,7 +123,7 @@ def select_names(include: Sequence[str], exclude: Sequence[str] = (), own: Itera
     """
     own = list(own)
     known = [*_catalog(), *own]
-    chosen = (_names(include, known) | set(own)) - _names(exclude, known)
+    chosen = (_names(include, known) | set(own if every_own else ())) - _names(exclude, known)
     if not chosen:
         raise BadInput("the selection of networks is empty", found=f"include {list(include)}")
     return [name for name in known if name in chosen]

@@ -37,8 +37,12 @@ def weights_kind(network: Network, weights: WeightsKind) -> WeightsKind:
     return "random" if declared_random else weights
 
 
-def refuse_trained_functions(networks: Sequence[Network]) -> None:
-    """Check the networks of a study with random weights.
+def refuse_trained_functions(networks: Sequence[Network], key: str = 'networks.weights = "random"') -> None:
+    """Check the networks that a study asks for with random weights.
+
+    Parameters
+    ----------
+    key : what in the study file asks for them; for the error.
 
     Raises
     ------
@@ -48,7 +52,7 @@ def refuse_trained_functions(networks: Sequence[Network]) -> None:
     for network in networks:
         if not source_of(network).has_random_weights and weights_kind(network, "pretrained") != "random":
             raise BadInput(
-                f'networks.weights = "random", but network {network.name} is what a {network.source} gives',
+                f"{key}, but network {network.name} is what a {network.source} gives",
                 expected='weights = "random" in its declaration, if they are random',
                 hint="declare it so, or exclude the network",
             )

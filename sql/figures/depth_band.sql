@@ -6,7 +6,7 @@
 -- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
--- $by varchar = 'model_type': model_type, arch_type, family, training_dataset or protocol
+-- $by varchar = 'model_type': model_type, arch_type, family, training_dataset, weights or protocol
 -- $rois varchar[] = null: these regions only
 -- $models varchar[] = null: these networks only
 with
@@ -58,8 +58,9 @@ profiles as (
             when 'arch_type' then arch_type
             when 'family' then family
             when 'training_dataset' then training_dataset
+            when 'weights' then weights
             when 'protocol' then protocol
-            else error('--by must be one of model_type, arch_type, family, training_dataset, protocol')
+            else error('--by is model_type, arch_type, family, training_dataset, weights or protocol')
         end as group_name
     from depth_profile
     where
@@ -81,11 +82,12 @@ groups as (
         profiles.group_name,
         profiles.depth,
         count(*) as n_models,
+        count(*) filter (where profiles.weights = 'random') as n_random,
         min(subjects.n_subjects) as n_subjects,
         avg(profiles.rho) as rho,
         stddev_samp(profiles.rho) / sqrt(count(*)) as sem,
-        -- the longest remark includes the others: a group may have untrained and trained networks
-        arg_max(profiles.remark, length(profiles.remark)) as remark
+        -- the shortest remark is true of all networks; n_random of them are untrained
+        arg_min(profiles.remark, length(profiles.remark)) as remark
     from profiles
     left join subjects
         on

@@ -6,7 +6,7 @@ select
     alignments.split,
     count(distinct alignments.model) as n_networks,
     count(distinct alignments.subject) as n_subjects,
-    arg_max(alignments.remark, length(alignments.remark)) as remark
+    arg_min(alignments.remark, length(alignments.remark)) as remark
 from alignment as alignments
 group by alignments.protocol, alignments.dataset, alignments.split
 -- the default first

@@ -2,7 +2,7 @@
 -- One row: a relative depth (0 is the first layer, 1 the last) in one region, over all networks of a group.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
--- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
+-- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset or weights
 -- Example: alignhouse ask alignment_by_layer_depth --roi V1 --by arch_type
 with
 
@@ -14,7 +14,8 @@ profiles as (
             when 'arch_type' then arch_type
             when 'family' then family
             when 'training_dataset' then training_dataset
-            else error('--by must be one of model_type, arch_type, family, training_dataset')
+            when 'weights' then weights
+            else error('--by is model_type, arch_type, family, training_dataset or weights')
         end as group_name
     from depth_profile
     where
@@ -33,10 +34,11 @@ final as (
         group_name,
         depth,
         count(*) as n_models,
+        count(*) filter (where weights = 'random') as n_random,
         avg(rho) as mean_rho,
         median(rho) as median_rho,
-        -- the longest remark includes the others: a group may have untrained and trained networks
-        arg_max(remark, length(remark)) as remark
+        -- the shortest remark is true of all networks; n_random of them are untrained
+        arg_min(remark, length(remark)) as remark
     from profiles
     group by all
 )

@@ -11,6 +11,7 @@ select
     roi,
     group_name as model_type,
     n_models,
+    n_random,
     median_rho,
     lower_quartile,
     upper_quartile,

@@ -11,6 +11,7 @@ select
     roi,
     group_name as training_dataset,
     n_models,
+    n_random,
     median_rho,
     lower_quartile,
     upper_quartile,

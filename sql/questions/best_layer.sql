@@ -13,6 +13,7 @@ select
     model,
     model_type,
     arch_type,
+    weights,
     layer,
     depth,
     rho,

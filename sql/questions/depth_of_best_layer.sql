@@ -3,7 +3,7 @@
 -- n_models networks have a depth; of n_without_depth, the order of layers is not known.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
--- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
+-- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset or weights
 -- Example: alignhouse ask depth_of_best_layer --by arch_type
 with
 
@@ -15,7 +15,8 @@ layers as (
             when 'arch_type' then arch_type
             when 'family' then family
             when 'training_dataset' then training_dataset
-            else error('--by must be one of model_type, arch_type, family, training_dataset')
+            when 'weights' then weights
+            else error('--by is model_type, arch_type, family, training_dataset or weights')
         end as group_name
     from best_layer
     where
@@ -34,12 +35,13 @@ final as (
         group_name,
         count(depth) as n_models,
         count(*) - count(depth) as n_without_depth,
+        count(depth) filter (where weights = 'random') as n_random,
         median(depth) as median_depth,
         quantile_cont(depth, 0.25) as lower_quartile,
         quantile_cont(depth, 0.75) as upper_quartile,
         avg(depth) as mean_depth,
-        -- the longest remark includes the others: a group may have untrained and trained networks
-        arg_max(remark, length(remark)) as remark
+        -- the shortest remark is true of all networks; n_random of them are untrained
+        arg_min(remark, length(remark)) as remark
     from layers
     group by all
 )

@@ -3,7 +3,7 @@
 -- over the best layers of a group of networks. difference is left - right, network by network.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar = null: this region only, without its side: V1
--- $by varchar = 'model_type': what to group by, one of model_type, arch_type, family, training_dataset
+-- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset or weights
 -- Example: alignhouse ask hemispheres --by arch_type
 with
 
@@ -18,7 +18,8 @@ best as (
             when 'arch_type' then best_layer.arch_type
             when 'family' then best_layer.family
             when 'training_dataset' then best_layer.training_dataset
-            else error('--by must be one of model_type, arch_type, family, training_dataset')
+            when 'weights' then best_layer.weights
+            else error('--by is model_type, arch_type, family, training_dataset or weights')
         end as group_name
     from best_layer
     inner join hemisphere
@@ -39,11 +40,13 @@ final as (
         lefts.region as roi,
         lefts.group_name,
         count(*) as n_models,
+        count(*) filter (where lefts.weights = 'random') as n_random,
         median(lefts.rho) as median_left,
         median(rights.rho) as median_right,
         median(lefts.rho - rights.rho) as median_difference,
         count(*) filter (where lefts.rho > rights.rho) as n_left_higher,
-        arg_max(lefts.remark, length(lefts.remark)) as remark,
+        -- the shortest remark is true of all networks; n_random of them are untrained
+        arg_min(lefts.remark, length(lefts.remark)) as remark,
         lefts.region_order
     from best as lefts
     inner join best as rights

@@ -54,6 +54,7 @@ final as (
         model,
         model_type,
         arch_type,
+        weights,
         count(*) as n_regions,
         -- fewer than three regions have no meaningful order
         case when count(*) > 2 then corr(own_place, their_place) end as agreement,

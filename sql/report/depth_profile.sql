@@ -8,6 +8,7 @@ select
     arch_type,
     family,
     training_dataset,
+    weights,
     roi,
     roi_group,
     roi_order,

@@ -17,6 +17,7 @@ final as (
         model,
         model_type,
         arch_type,
+        weights,
         roi,
         roi_group,
         roi_order,

@@ -34,6 +34,7 @@ final as (
         models.arch_type,
         models.family,
         models.training_dataset,
+        models.weights,
         ranked.roi,
         ranked.roi_group,
         ranked.roi_order,

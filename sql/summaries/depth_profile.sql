@@ -47,6 +47,7 @@ final as (
         models.arch_type,
         models.family,
         models.training_dataset,
+        models.weights,
         segments.roi,
         segments.roi_group,
         segments.roi_order,

@@ -206,6 +206,12 @@ CHANGES_OF_NETWORKS = [
     ),
     # A function whose weights are random is untrained in any study.
     Change("networks.weights", 'weights = "random"\n[analysis]', "[analysis]", NOTHING),
+    Change(
+        "networks.random",
+        'include = []\nweights = "random"',
+        'include = []\nrandom = ["AlexNet"]',
+        EXTRACTED | {"model"},
+    ),
     Change("networks.seed", "include = []", "include = []\nseed = 1", EXTRACTED | {"model"}),
     # RDMs that were extracted with all layers stay valid.
     Change("networks.skip_bad", "include = []", "include = []\nskip_bad = true", NOTHING),

@@ -25,6 +25,7 @@ def facts(n: int) -> dict[str, str]:
         "arch_type": "CNNs" if n % 2 else "Transformers",
         "family": f"family{n // 3}",
         "training_dataset": "K400" if n % 3 else "SSv2",
+        "weights": "random" if n % 5 == 0 else "pretrained",
     }
 
 
@@ -95,7 +96,7 @@ TESTS = group_tests(
 )
 
 
-@pytest.mark.parametrize("by", ["model_type", "arch_type", "family", "training_dataset"])
+@pytest.mark.parametrize("by", ["model_type", "arch_type", "family", "training_dataset", "weights"])
 def test_medians_of_groups_are_of_their_networks_under_one_protocol(by: str) -> None:
     found = ask("best_layer", {"best_layer": best_layers(), "group_comparison": TESTS}, by=by)
     assert found.height == len(RHO) * 2
@@ -129,7 +130,7 @@ def test_protocols_as_groups_take_all_protocols() -> None:
     found = ask("best_layer", tables, by="protocol", rois=["MT"])
     medians = dict(found.select("group_name", "group_median").unique().iter_rows())
     assert medians == {name: pytest.approx(np.median(RHO[:, 1, p])) for p, name in enumerate(PROTOCOLS)}
-    with pytest.raises(duckdb.Error, match="--by must be one of"):
+    with pytest.raises(duckdb.Error, match="--by is model_type"):
         ask("best_layer", tables, by="colour")
 
 
@@ -153,6 +154,7 @@ def test_bands_are_students_intervals_of_the_mean() -> None:
         values = RHO[members, 0 if row["roi"] == "V1" else 1, 0] * (1 + row["depth"])
         assert (row["n_models"], row["rho"]) == (len(members), pytest.approx(values.mean()))
         assert row["n_subjects"] == (9 if row["roi"] == "V1" else 10)
+        assert row["n_random"] == sum(facts(n)["weights"] == "random" for n in members)
         if len(members) == 1:
             assert row["lower"] is row["upper"] is None
             continue

@@ -144,7 +144,7 @@ def test_alignment_by_layer_depth(warehouse: Warehouse, by: str, place: int) -> 
 
 
 def test_a_grouping_that_does_not_exist_is_refused(warehouse: Warehouse) -> None:
-    with pytest.raises(Exception, match="--by must be one of"):
+    with pytest.raises(Exception, match="--by is model_type"):
         warehouse.ask("alignment_by_layer_depth", by="colour").fetchall()
 
 

@@ -19,6 +19,7 @@ from alignhouse.study.file import (
     shipped_protocols,
     with_compute,
 )
+from alignhouse.study.networks import weighted_networks
 from alignhouse.study.section import Section
 from alignhouse.warehouse.errors import BadInput
 
@@ -46,6 +47,7 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "include": ["default"],
             "exclude": [],
             "weights": "pretrained",
+            "random": [],
             "seed": 0,
             "skip_bad": False,
             "rdms": None,
@@ -202,6 +204,44 @@ def test_ones_own_networks_come_after_those_of_the_catalog(tmp_path: Path) -> No
         study_of(tmp_path, untrained + tables).chosen_networks()
     said = tables.replace(':make"', ':make"\nweights = "random"')
     assert len(study_of(tmp_path, untrained + said).chosen_networks()) == 3
+
+
+def test_networks_run_untrained_beside_their_pretrained_selves(tmp_path: Path) -> None:
+    (tmp_path / "made_here_mine.py").write_text("def make(): ...\n")
+    mine = OWN.replace("NAME", "mine")
+    text = (
+        '[networks]\ninclude = "AlexNet"\nexclude = "ResNet50"\nrandom = ["ResNet34", "AlexN*", "ResNet50"]\n'
+    )
+    found = weighted_networks(study_of(tmp_path, text + mine))
+    assert [(each.name, weights) for each, weights in found] == [
+        ("AlexNet", "pretrained"),
+        ("mine", "pretrained"),
+        ("AlexNet", "random"),
+        ("ResNet34", "random"),
+    ]
+    # What a function returns cannot be made random; if it is declared random, it is already.
+    text = '[networks]\ninclude = []\nrandom = "mine"\n'
+    with pytest.raises(BadInput, match=r"networks.random, but network mine is what a function gives"):
+        weighted_networks(study_of(tmp_path, text + mine))
+    already = weighted_networks(study_of(tmp_path, text + mine + 'weights = "random"\n'))
+    assert [(each.name, weights) for each, weights in already] == [("mine", "pretrained")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('weights = "random"\nrandom = "AlexNet"', r"networks\.random: .*beside weights = \"random\""),
+        ('rdms = "models"\nrandom = "AlexNet"', r"networks\.rdms: .*beside random"),
+    ],
+)
+def test_random_contradicts_other_keys(tmp_path: Path, keys: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        study_of(tmp_path, f"[networks]\n{keys}\n")
+
+
+def test_an_unknown_name_of_random_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="unknown network 'AlexNt'"):
+        study_of(tmp_path, '[networks]\nrandom = "AlexNt"\n').untrained_networks()
 
 
 def test_a_protocol_of_ones_own_is_its_base_with_changes(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 -- networks are grouped by; a network is in one group of each kind.
 with
 
+-- unpivoting takes the column weights away
 best as (
-    select * from best_layer
+    select
+        *,
+        weights = 'random' as is_random
+    from best_layer
 ),
 
 labelled as (
     unpivot best
-    on model_type, arch_type, family, training_dataset
+    on model_type, arch_type, family, training_dataset, weights
     into
     name group_by
     value group_name
@@ -25,14 +29,15 @@ final as (
         group_by,
         group_name,
         count(*) as n_models,
+        count(*) filter (where is_random) as n_random,
         median(rho) as median_rho,
         quantile_cont(rho, 0.25) as lower_quartile,
         quantile_cont(rho, 0.75) as upper_quartile,
         arg_max(model, rho) as best_model,
         max(rho) as best_rho,
         count(*) filter (where p_value < 0.05) as n_significant,
-        -- the longest remark includes the others: a group may have untrained and trained networks
-        arg_max(remark, length(remark)) as remark
+        -- the shortest remark is true of all networks; n_random of them are untrained
+        arg_min(remark, length(remark)) as remark
     from labelled
     group by protocol, dataset, split, roi, roi_group, roi_order, group_by, group_name
 )

@@ -5,7 +5,13 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from alignhouse.analysis.figures.frames import joined_remarks, ordered_regions, rows_to_draw, with_group
+from alignhouse.analysis.figures.frames import (
+    joined_remarks,
+    ordered_regions,
+    remark_of,
+    rows_to_draw,
+    with_group,
+)
 from alignhouse.warehouse.errors import BadInput
 
 Build = Callable[..., pl.DataFrame]
@@ -77,3 +83,33 @@ def test_groups_are_sorted_by_their_lowest_order_and_stay_together() -> None:
 )
 def test_remarks_are_joined_without_repetition(remarks: list[str | None], joined: str) -> None:
     assert joined_remarks(remarks) == joined
+
+
+@pytest.mark.parametrize(
+    ("remarks", "remark"),
+    [
+        (["", "random weights"], "random weights of 1 of 2 networks"),
+        (["made up", "made up, random weights"], "made up, random weights of 1 of 2 networks"),
+        (["made up, random weights"] * 2, "made up, random weights"),
+        (["made up"] * 2, "made up"),
+    ],
+)
+def test_untrained_networks_beside_trained_ones_are_counted(remarks: list[str], remark: str) -> None:
+    rows = pl.DataFrame({"model": ["a", "b", "a", "b"], "remark": remarks * 2})
+    assert remark_of(rows) == remark
+    # A map has rows of regions, too, which are no networks.
+    regions = pl.DataFrame({"model": [None], "remark": [remarks[0]]}, schema_overrides={"model": pl.String})
+    assert remark_of(pl.concat([rows, regions])) == remark
+
+
+def test_untrained_networks_of_groups_are_counted() -> None:
+    rows = pl.DataFrame(
+        {
+            "protocol": "sound",
+            "group_name": ["CNNs", "CNNs", "other"],
+            "n_models": [3, 3, 2],
+            "n_random": [1, 1, 2],
+            "remark": ["", "", "random weights"],
+        }
+    )
+    assert remark_of(rows) == "random weights of 3 of 5 networks"

@@ -109,7 +109,7 @@ def complexity(n_networks: int, *, gflops: bool = True) -> pl.DataFrame:
 
 
 def test_points_line_and_r_are_those_that_are_given(drawn: Drawn) -> None:
-    frame = complexity(5)
+    frame = complexity(8)
     plot: Any = alignment_against_complexity(frame, protocol="sound")
     keys = ["model", "figure", "value", "rho"]
     shown = plot.data.with_columns(pl.col("figure").cast(pl.String)).select(keys).sort(keys)
@@ -119,25 +119,28 @@ def test_points_line_and_r_are_those_that_are_given(drawn: Drawn) -> None:
     # Each column of panels has its own position on the axis; the length of the line is the same.
     assert (line["end"] - line["start"]).to_list() == [4.0] * 3
     (words,) = drawn(plot, "geom_text")
-    assert words["label"].to_list() == ["r = 0.90, n = 5\n[0.50, 0.95]"] * 3
+    assert words["label"].to_list() == ["r = 0.90, n = 8\n[0.50, 0.95]"] * 3
 
 
 def test_networks_without_gflops_leave_a_panel_that_says_so(drawn: Drawn, said: Said) -> None:
-    plot = alignment_against_complexity(complexity(5, gflops=False), protocol="sound")
+    plot = alignment_against_complexity(complexity(8, gflops=False), protocol="sound")
     (words,) = drawn(plot, "geom_text")
     by_figure = dict(
         words.with_columns(pl.col("figure").cast(pl.String)).select("figure", "label").iter_rows()
     )
-    assert by_figure["gflops"] == "unknown for\nall networks"
+    assert by_figure["gflops"] == "no network\nhas one"
     assert by_figure["top1"].startswith("r = ")
-    assert "GFLOPs: 5" in said(plot)
+    assert "GFLOPs: 8" in said(plot)
 
 
-def test_too_few_networks_have_no_line_and_no_r(drawn: Drawn, tmp_path: Any) -> None:
-    plot = alignment_against_complexity(complexity(1), protocol="sound")
+@pytest.mark.parametrize("number", [1, 5, 7])
+def test_too_few_networks_have_no_line_and_no_r(drawn: Drawn, said: Said, tmp_path: Any, number: int) -> None:
+    """Nor if an older version stored an interval for them."""
+    plot = alignment_against_complexity(complexity(number), protocol="sound")
     assert drawn(plot, "geom_segment") == []
     (words,) = drawn(plot, "geom_text")
-    assert set(words["label"]) == {"too few networks\nfor r (n = 1)"}
+    assert set(words["label"]) == {f"too few networks\nfor r (n = {number})"}
+    assert "r: Pearson" not in said(plot)
     assert save_figure(plot, tmp_path, "one", formats=["svg"])["svg"].stat().st_size > 0
 
 
@@ -154,7 +157,7 @@ def test_a_network_of_one_layer_is_a_point(
     ("power", "label"), [(-1.0, "0.1"), (0.0, "1"), (1.0, "10"), (2.0, "100"), (6.5, "3.2M"), (9.0, "1G")]
 )
 def test_axes_of_logarithms_are_labelled_with_what_they_mean(power: float, label: str) -> None:
-    plot: Any = alignment_against_complexity(complexity(5), protocol="sound")
+    plot: Any = alignment_against_complexity(complexity(8), protocol="sound")
     scale = next(each for each in plot.scales if "x" in each.aesthetics)
     assert scale.labels([power, 1000 + power, 2000 + 71.5]) == [label, label, "71.5"]
 
@@ -275,7 +278,7 @@ def test_drawing_at_the_width_of_a_column_warns_of_nothing(
     frame = best_layers().with_columns(model_mean=pl.col("rho"))
     plots = (
         depth_of_networks(layer_scores(), protocol="sound", width=width),
-        alignment_against_complexity(complexity(5, gflops=False), protocol="sound", width=width),
+        alignment_against_complexity(complexity(8, gflops=False), protocol="sound", width=width),
         ranking(subjects(3), ceilings(), protocol="sound", width=width),
         by_training_dataset(trained(several=True), protocol="sound", width=width),
         region_profile(frame, protocol="sound", width=width),

@@ -341,7 +341,7 @@ def test_complexity_is_correlated_with_best_layer_scores(stored: Stored, scope: 
     batch = complexity_batch(scope, scores, figures, "simulated", draws=20, level=LEVEL, seed=SEED)
     [job] = batch.jobs
     own = {"figures": figures, "draws": 20, "level": LEVEL, "seed": SEED, "remark": "simulated"}
-    assert (job.method, job.version, job.label) == ("complexity", 1, "complexity, protocol sound")
+    assert (job.method, job.version, job.label) == ("complexity", 2, "complexity, protocol sound")
     assert job.settings == {**common(scope), **own}
     assert isinstance(job.settings["figures"]["parameters"]["a"], int), "1 and 1.0 are two keys"
     assert job.inputs == {name: artifacts[0].job for name, artifacts in scores.items()}

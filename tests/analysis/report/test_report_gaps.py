@@ -31,8 +31,7 @@ def whole(content: Content) -> Results:
             .head(1)
             .with_columns(group_by=pl.lit("model_type")),
             layer_choice=best.select("protocol", "dataset", "split").head(1),
-        ),
-        "",
+        )
     )
     return results
 
@@ -130,3 +129,12 @@ def test_networks_without_figures_are_named(whole: Results) -> None:
         assert said(whole, networks=lacking) == [sentence]
     nothing = whole.networks.with_columns(gflops=pl.lit(None))
     assert said(whole, networks=nothing) == ["The GFLOPs of all networks are unknown."]
+
+
+def test_untrained_networks_lack_no_accuracy(whole: Results) -> None:
+    networks = whole.networks.with_columns(
+        top1=pl.lit(None, pl.Float64),
+        weights=pl.when(pl.col("model") == "TSN").then(pl.lit("pretrained")).otherwise(pl.lit("random")),
+    )
+    assert said(whole, networks=networks) == ["The top-1 accuracy of TSN is unknown."]
+    assert said(whole, networks=networks.with_columns(weights=pl.lit("random"))) == []

@@ -120,6 +120,19 @@ def test_without_a_remark_there_is_no_banner(written: Callable[..., Any]) -> Non
     assert not [given for _, given in page.elements if given.get("class") in ("banner", "remark")]
 
 
+def test_a_page_with_both_kinds_of_weights_marks_rows_only(
+    content: Content, written: Callable[..., Any]
+) -> None:
+    remark = pl.when(pl.col("model") == "TSN").then(pl.lit("made up, random weights"))
+    best = content().best_layer.with_columns(
+        remark=remark.otherwise(pl.lit("made up")),
+        weights=pl.when(pl.col("model") == "TSN").then(pl.lit("random")).otherwise(pl.lit("pretrained")),
+    )
+    page = written(best_layer=best)
+    assert set(page.texts["strong"]) == {"made up"}
+    assert {"random", "pretrained"} <= set(page.texts["td"])
+
+
 def test_a_remark_that_only_rows_have_is_also_shown(content: Content, written: Callable[..., Any]) -> None:
     best = content().best_layer.with_columns(remark=pl.lit("random weights"))
     assert set(written(best_layer=best).texts["strong"]) == {"random weights"}

@@ -324,3 +324,23 @@ def test_correlations_with_complexity_in_words() -> None:
     ]
     assert statistics_words.complexity_in_words(rows.with_columns(lower=pl.lit(None, pl.Float64))) == []
     assert statistics_words.complexity_in_words(pl.DataFrame()) == []
+
+
+def test_too_few_networks_say_nothing_of_complexity() -> None:
+    rows = pl.DataFrame(
+        {
+            "figure": ["gflops", "parameters", "top1"],
+            "given": "",
+            "method": "spearman",
+            "correlation": [0.9, -0.99, None],
+            # As an older version stored them.
+            "lower": [0.2, -1.0, None],
+            "upper": [1.0, -0.9, None],
+            "level": 0.95,
+            "n_networks": [5, 5, 0],
+        }
+    )
+    assert statistics_words.complexity_in_words(rows) == [
+        "Whether networks with more parameters or more GFLOPs align better is not said: "
+        "too few networks (5) for an interval."
+    ]

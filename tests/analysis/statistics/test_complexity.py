@@ -108,6 +108,19 @@ def test_too_few_networks_have_no_correlation_but_are_counted() -> None:
     assert (row.correlation, row.lower, row.upper, row.n_networks, row.draws) == (None, None, None, 4, 0)
 
 
+@pytest.mark.parametrize(
+    ("count", "plain", "given_one"), [(7, False, False), (8, True, False), (9, True, True)]
+)
+def test_fewer_than_eight_networks_have_no_interval(count: int, plain: bool, given_one: bool) -> None:
+    random = np.random.default_rng(3)
+    figures = {name: random.uniform(1, 9, count).tolist() for name in ("gflops", "top1")}
+    for row in complexity_correlations(random.normal(size=count), figures, draws=50):
+        assert row.correlation is not None
+        has_interval = given_one if row.given else plain
+        assert [each is not None for each in (row.lower, row.upper)] == [has_interval] * 2
+        assert (row.draws > 0) == has_interval
+
+
 def test_a_figure_that_does_not_vary_has_no_correlation_and_does_not_hide_the_others() -> None:
     alignment, figures = networks(n=20)
     figures["top1"] = [70.1] * 20
