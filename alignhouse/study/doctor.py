@@ -19,8 +19,10 @@ from alignhouse.warehouse.sizes import size_in_words
 
 PACKAGES = ("alignhouse", "duckdb", "numpy", "polars", "pyarrow")
 OF_NETWORKS = ("torch", "torchvision", "timm", "mmaction2", "av")
-# Measured on a tiny study without networks: `run --no-report` takes 280 MB, `report` 441 MB.
+# Peaks of tiny studies (benchmarks/README.md). Without networks: `run --no-report` 280 MB, `report` 441 MB.
+# The smallest network of each source: function 490 MB, timm 580 MB, torchvision 621 MB, mmaction2 777 MB.
 BASE_MEMORY = 450 * 10**6
+BASE_MEMORY_OF_NETWORKS = 800 * 10**6
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,11 @@ def _memory(study: Study | None) -> Finding:
     words = f"{size_in_words(free)} available"
     if study is None:
         return Finding("memory", words)
-    need = study.compute.memory + BASE_MEMORY
-    buffers, base = size_in_words(study.compute.memory), size_in_words(BASE_MEMORY)
-    words += f"; buffers may take {buffers}, programs {base}, a network its own"
+    with_networks = study.networks.rdms is None
+    base = BASE_MEMORY_OF_NETWORKS if with_networks else BASE_MEMORY
+    words += f"; buffers may take {size_in_words(study.compute.memory)}, programs {size_in_words(base)}"
+    words += ", a network its weights and one call" if with_networks else ""
+    need = study.compute.memory + base
     return Finding("memory", words, "lower compute.memory, or --memory" if need > free else "")
 
 

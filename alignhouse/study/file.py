@@ -113,7 +113,7 @@ class ComputeSection(Section):
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")
     memory: Bytes = Field(
         8 * 10**9,
-        description="memory for buffers, e.g. 8GB; beside it: programs 0.5 GB, networks",
+        description="memory for buffers, e.g. 8GB; beside it: programs 0.8 GB, network, brain RDMs",
     )
     scratch: Bytes = Field(100 * 10**9, description="disk for temporary files, e.g. 100GB")
     executor: Literal["local", "processes"] = Field(
