@@ -53,7 +53,7 @@ def figure(
     `alignhouse figure ranking --roi V1 --roi MT --width 89`
     """
     from alignhouse.analysis.figures.catalog import figure as known
-    from alignhouse.analysis.figures.catalog import make
+    from alignhouse.analysis.figures.catalog import make, refuse_empty
     from alignhouse.analysis.figures.request import Request
     from alignhouse.analysis.figures.save import format_of, write_figure
     from alignhouse.warehouse.reader import Warehouse
@@ -80,6 +80,7 @@ def figure(
         shown.stage(asked.title, 1, 0)
         shown.job("reading and drawing")
         drawn = make(opened, name, request, tick=shown.step)
+        refuse_empty(drawn)
         shown.job(f"writing {target.name}")
         write_figure(drawn.plot, target, height=height / MILLIMETRES if height else None, dpi=dpi)
         shown.job_done()

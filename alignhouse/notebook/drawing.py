@@ -7,7 +7,6 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from alignhouse.notebook.choices import chosen, options_as_parameters
-from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.reader import Warehouse
 
 if TYPE_CHECKING:
@@ -19,9 +18,8 @@ _LISTS = {"roi": "rois", "model": "models", "layer": "layers"}
 
 def plot_of(warehouse: Warehouse, name: str, options: dict[str, Any]) -> ggplot:
     """A figure of the catalog; see `OpenWarehouse.figure`."""
-    from alignhouse.analysis.figures.catalog import OPTIONS, figures, make
+    from alignhouse.analysis.figures.catalog import OPTIONS, figures, make, refuse_empty
     from alignhouse.analysis.figures.request import Request
-    from alignhouse.analysis.figures.theme import is_empty, why_empty
 
     figure = figures()[chosen("figure", name, figures())]
     short = {value: key for key, value in _LISTS.items()}
@@ -34,10 +32,7 @@ def plot_of(warehouse: Warehouse, name: str, options: dict[str, Any]) -> ggplot:
         given[_LISTS.get(key, key)] = _as_list(value) if key in _LISTS else value
     with options_as_parameters():
         drawn = make(warehouse, name, Request(**given))
-    if is_empty(drawn.plot):
-        raise BadInput(
-            f"figure {name} has nothing to show", found=why_empty(drawn.plot), hint=f"it shows: {figure.help}"
-        )
+    refuse_empty(drawn)
     return drawn.plot
 
 

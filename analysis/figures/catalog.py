@@ -21,7 +21,7 @@ from alignhouse.analysis.figures.request import (
     chosen_scope,
     scopes,
 )
-from alignhouse.analysis.figures.theme import is_empty
+from alignhouse.analysis.figures.theme import is_empty, why_empty
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.questions import question
 
@@ -47,7 +47,7 @@ class Figure:
     draw : "module:name" of the function that draws the figure; imported when it is called.
     queries : names in `sql/figures`; `draw` takes their answers as its first arguments.
     options : the names in OPTIONS that the figure takes.
-    one_region_a_group : without requested regions, the figure shows the first region of each region group.
+    few_regions : without requested regions, the figure shows only some of many; see `chosen_regions`.
     by_protocol : networks can also be grouped by protocol.
     of_sides : regions are named without their hemisphere: V1 stands for lV1 and rV1.
     frames : "module:name" of a function of (warehouse, scope, request, tick) that returns the frames to draw.
@@ -63,7 +63,7 @@ class Figure:
     draw: str
     queries: tuple[str, ...] = ()
     options: tuple[str, ...] = ("group_by", "rois", "models")
-    one_region_a_group: bool = False
+    few_regions: bool = False
     by_protocol: bool = False
     of_sides: bool = False
     frames: str | None = None
@@ -121,7 +121,7 @@ _FIGURES = (
         "alignhouse.analysis.figures.ranking:ranking",
         ("ranking", "noise_ceiling"),
         ("group_by", "rois", "models", "most"),
-        one_region_a_group=True,
+        few_regions=True,
     ),
     Figure(
         "depth_networks",
@@ -130,7 +130,7 @@ _FIGURES = (
         "alignhouse.analysis.figures.depth_networks:depth_of_networks",
         ("layer_score",),
         ("rois", "models", "most"),
-        one_region_a_group=True,
+        few_regions=True,
     ),
     Figure(
         "training_dataset",
@@ -146,7 +146,7 @@ _FIGURES = (
         "alignhouse.analysis.figures.complexity:alignment_against_complexity",
         ("complexity",),
         ("group_by", "rois"),
-        one_region_a_group=True,
+        few_regions=True,
     ),
     Figure(
         "protocol_difference",
@@ -172,7 +172,7 @@ _FIGURES = (
         "alignhouse.analysis.figures.rdms:rdm_pictures",
         (),
         ("rois", "models", "layers"),
-        one_region_a_group=True,
+        few_regions=True,
         frames="alignhouse.analysis.figures.rdm_frames:picture_frames",
     ),
     Figure(
@@ -229,7 +229,7 @@ def make(
             warehouse,
             scope,
             request.rois,
-            one_a_group=asked.one_region_a_group,
+            few=asked.few_regions,
             of_sides=asked.of_sides,
         ),
         models=chosen_networks(warehouse, scope, request.models),
@@ -254,6 +254,16 @@ def make(
         for text, instead in ((plot.labels.title, asked.title), (plot.labels.caption, asked.help))
     )
     return Drawn(asked.name, title, caption, plot)
+
+
+def refuse_empty(drawn: Drawn) -> None:
+    """Raise BadInput, with the reason that the figure gives, if it has nothing to show."""
+    if is_empty(drawn.plot):
+        raise BadInput(
+            f"figure {drawn.name} has nothing to show",
+            found=why_empty(drawn.plot),
+            hint=f"it shows: {figure(drawn.name).help}",
+        )
 
 
 def planned(

@@ -15,6 +15,8 @@ from alignhouse.warehouse.questions import question
 if TYPE_CHECKING:
     from alignhouse.warehouse.reader import Warehouse
 
+# Figures with a panel for each region show all regions up to this number.
+MOST_REGIONS = 4
 GROUPINGS = ("model_type", "arch_type", "training_dataset", "family", "weights", PROTOCOL)
 DEFAULT_PROTOCOL = "sound"
 
@@ -107,11 +109,13 @@ def chosen_regions(
     scope: FigureScope,
     wanted: Sequence[str] | None,
     *,
-    one_a_group: bool,
+    few: bool,
     of_sides: bool,
 ) -> list[str] | None:
-    """Names of the regions to draw: `wanted`, else the first of each group with `one_a_group`, else None
-    (all).
+    """Names of the regions to draw: `wanted`, else None (all).
+
+    With `few`, a data set of more than MOST_REGIONS regions is shown by one region of each group: the one in
+    which networks align best, by the median over networks.
 
     With `of_sides`, a region with a left and a right part (lV1, rV1) is named without the side (V1).
 
@@ -123,7 +127,7 @@ def chosen_regions(
     rows = warehouse.sql(asked.sql, asked.bind(_place(scope))).fetchall()
     names = [roi for roi, *_ in rows]
     if wanted is None:
-        return [roi for roi, _, _, place in rows if place == 1] if one_a_group else None
+        return [roi for roi, _, _, place in rows if place == 1] if few and len(rows) > MOST_REGIONS else None
     if of_sides:
         names = [name[1:] for name in names if name.startswith("l") and f"r{name[1:]}" in names]
     for name in wanted:

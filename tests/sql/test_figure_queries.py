@@ -382,3 +382,16 @@ def test_networks_that_are_best_in_a_group_of_regions_are_named() -> None:
     )
     regions = ask("drawn_regions", {"best_layer": best_layers()})
     assert regions.rows() == [("V1", "early", 10, 1), ("MT", "lateral", 160, 1)]
+
+
+def test_the_region_of_a_group_with_the_highest_median_comes_first() -> None:
+    """V2 has the highest median; V3 has the highest single network."""
+    rho = {"V1": [0.1, 0.1, 0.5], "V2": [0.2, 0.3, 0.3], "V3": [0.0, 0.0, 0.9], "MT": [0.0, 0.0, 0.0]}
+    rows = [
+        scope("sound")
+        | {"roi": roi, "roi_group": "lateral" if roi == "MT" else "early", "roi_order": order, "rho": value}
+        for order, (roi, values) in enumerate(rho.items())
+        for value in values
+    ]
+    found = ask("drawn_regions", {"best_layer": pl.DataFrame(rows)})
+    assert found.select("roi", "place").rows() == [("V1", 2), ("V2", 1), ("V3", 3), ("MT", 1)]
