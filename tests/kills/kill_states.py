@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from alignhouse.warehouse import Warehouse
-from alignhouse.warehouse.checks import broken_artifacts, broken_rules, stale_summaries
+from alignhouse.warehouse.checks import altered_rows, broken_artifacts, broken_rules, stale_summaries
 from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.progress import Silent
 from alignhouse.warehouse.store import SNAPSHOT
@@ -26,6 +26,8 @@ MAY_DIFFER = {
     # Entries of the journal that were not committed are void, so the numbers go on after them.
     "journal": ("last_entry",),
 }
+# Tables that say where rows come from; the others have facts or are made from them.
+LINEAGE = frozenset(MAY_DIFFER)
 # Names and hashes follow the bits of what a job read. The last bits of resampled values depend on which
 # networks are computed together (docs/statistics.md), and a kill can divide a batch of networks.
 FOLLOW_BITS = {"artifact", "job", "path", "sha256", "bytes", "inputs"}
@@ -89,18 +91,19 @@ def files(warehouse: Path) -> Counter[str]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Path -> sha256 of each file; {} for a folder that is not there."""
+    """Path -> sha256 of each file, without the lock; {} for a folder that is not there."""
     return {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "lock"
     }
 
 
-def faults(warehouse: Path) -> list[str]:
-    """What `alignhouse check` says."""
+def faults(warehouse: Path, *, of_rows: bool = True) -> list[str]:
+    """What `alignhouse check` says; `of_rows=False` does not compare rows with Parquet files, which is slow."""
     with Warehouse.open(warehouse) as opened:
-        return [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, Silent())]
+        found = [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, Silent())]
+        return found + (altered_rows(opened, Silent()) if of_rows else [])
 
 
 def lose_the_duckdb_files(warehouse: Path) -> None:
