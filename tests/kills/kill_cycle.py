@@ -24,6 +24,7 @@ from kill_states import (
     lose_the_duckdb_files,
     rows,
     statuses,
+    wrong_commits,
 )
 from kill_steps import SAID, STEPS, Step, landed, steps_of
 from mini_study import RUN, MiniStudy, mini_study
@@ -274,6 +275,8 @@ def _state(stage: Stage, study: MiniStudy, *, at_end: bool = True) -> State:
 
 def _after_a_kill(stage: Stage, study: MiniStudy, start: State, end: State) -> Iterator[str]:
     """What readers find wrong directly after a kill."""
+    if stage.writes and not stage.then:
+        yield from wrong_commits(study.warehouse)
     had_snapshot = SNAPSHOT in start.files
     if not (study.warehouse / SNAPSHOT).exists():
         if had_snapshot:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import polars as pl
 
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.checks import altered_rows, broken_artifacts, broken_rules, stale_summaries
 from alignhouse.warehouse.files import sha256_of
+from alignhouse.warehouse.journal import entries_of
 from alignhouse.warehouse.progress import Silent
-from alignhouse.warehouse.store import SNAPSHOT
+from alignhouse.warehouse.store import SNAPSHOT, WORKING
 
 # Columns in which a killed and repeated study may differ from an undisturbed one, and why.
 MAY_DIFFER = {
@@ -100,10 +103,43 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def faults(warehouse: Path, *, of_rows: bool = True) -> list[str]:
-    """What `alignhouse check` says; `of_rows=False` does not compare rows with Parquet files, which is slow."""
+    """What `alignhouse check` says. of_rows : whether to compare rows with Parquet files, which is slow."""
     with Warehouse.open(warehouse) as opened:
         found = [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, Silent())]
         return found + (altered_rows(opened, Silent()) if of_rows else [])
+
+
+def wrong_commits(warehouse: Path) -> list[str]:
+    """Artifacts that the writer has committed without their file or their entry of the journal.
+
+    Readers may not see them yet, and a repetition would hide the fault: it makes missing files again.
+    """
+    registered = {
+        (path, sha256) for entry in entries_of(warehouse) for _, path, sha256 in entry.get("registered", ())
+    }
+    return [
+        line
+        for path, sha256 in _committed(warehouse)
+        for line in (
+            f"{path} is committed, but not in the journal" if (path, sha256) not in registered else "",
+            f"{path} is committed, but its file is missing" if not (warehouse / path).is_file() else "",
+        )
+        if line
+    ]
+
+
+def _committed(warehouse: Path) -> list[tuple[str, str]]:
+    """Path and sha256 of the artifacts in the writer's file; opens a copy, because opening changes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        copied = Path(folder) / WORKING.name
+        for suffix in ("", ".wal"):
+            if (file := warehouse / f"{WORKING}{suffix}").exists():
+                shutil.copyfile(file, f"{copied}{suffix}")
+        if not copied.exists():
+            return []
+        with duckdb.connect(str(copied)) as connection:
+            has_table = connection.execute("from duckdb_tables() where table_name = 'artifact'").fetchall()
+            return connection.execute("select path, sha256 from artifact").fetchall() if has_table else []
 
 
 def lose_the_duckdb_files(warehouse: Path) -> None:
