@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -83,29 +84,87 @@ class Undisturbed:
     steps: list[str]
 
 
-class Kills:
-    """Kills the commands of stages, half of the times at moments that are spread evenly over the time that
-    they take, half at steps (`kill_steps`).
+class Starts:
+    """The finished studies that stages start from, each made when it is first needed.
 
     folder : an empty folder for all studies.
-    stop_at_first : end a stage when something is wrong.
     """
 
-    def __init__(self, folder: Path, seed: int = 0, *, stop_at_first: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.chance = random.Random(seed)
-        self.stop_at_first = stop_at_first
-        self._made = 0
-        self._undisturbed: dict[str, Undisturbed] = {}
+        self._numbers = itertools.count(1)
+        self._making = threading.Lock()
 
-    def kill(self, stage: Stage, kills: int) -> Count:
-        """Kill `stage` so many times."""
+    def copied(self, name: str) -> MiniStudy:
+        """A copy of a finished study."""
+        with self._making:
+            study = self._finished(name)
+        return self._copy(study, f"study-{next(self._numbers)}")
+
+    def _finished(self, name: str) -> MiniStudy:
+        match name:
+            case "nothing":
+                return self._nothing
+            case "one study":
+                return self._one
+            case "two studies":
+                return self._two
+            case "two studies and a report":
+                return self._reported
+        raise ValueError(name)
+
+    @cached_property
+    def _nothing(self) -> MiniStudy:
+        study = mini_study(self.folder / "nothing")
+        study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20')
+        study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]')
+        return study
+
+    @cached_property
+    def _one(self) -> MiniStudy:
+        study = self._copy(self._nothing, "one")
+        _to_the_end(study, RUN)
+        return study
+
+    @cached_property
+    def _two(self) -> MiniStudy:
+        """The second study replaced rows of the first."""
+        study = self._copy(self._one, "two")
+        other_study(study)
+        _to_the_end(study, RUN)
+        return study
+
+    @cached_property
+    def _reported(self) -> MiniStudy:
+        """Two studies beside the report of the first."""
+        study = self._copy(self._two, "reported")
+        _to_the_end(self._one, REPORT)
+        (self._one.folder / "report").rename(study.folder / "report")
+        return study
+
+    def _copy(self, study: MiniStudy, name: str) -> MiniStudy:
+        return MiniStudy(Path(shutil.copytree(study.folder, self.folder / name)))
+
+
+class Kills:
+    """Kills the command of a stage, half of the times at moments that are spread evenly over the time that it
+    takes, half at steps (`kill_steps`).
+
+    stop_at_first : end when something is wrong.
+    """
+
+    def __init__(self, stage: Stage, starts: Starts, seed: int = 0, *, stop_at_first: bool = False) -> None:
+        self.stage, self.starts, self.stop_at_first = stage, starts, stop_at_first
+        self.chance = random.Random(f"{stage.name} {seed}")
+
+    def kill(self, kills: int) -> Count:
+        """Kill so many times."""
         count = Count()
-        undisturbed = self._end_of(stage)
+        undisturbed = self._undisturbed()
         moments = self._moments(undisturbed.steps, kills)
         while moments and not (self.stop_at_first and count.wrong):
             in_a_row = self.chance.randint(1, MOST_IN_A_ROW)
-            wrong = self._cycle(stage, undisturbed, moments[:in_a_row], count)
+            wrong = self._cycle(undisturbed, moments[:in_a_row], count)
             del moments[:in_a_row]
             count.repeated += 1
             count.equal += not wrong
@@ -127,58 +186,21 @@ class Kills:
         self.chance.shuffle(moments)
         return moments
 
-    @cached_property
-    def _nothing(self) -> MiniStudy:
-        study = mini_study(self.folder / "nothing")
-        study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20')
-        study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]')
+    def _undisturbed(self) -> Undisturbed:
+        stage, study = self.stage, self._start()
+        seconds = _to_the_end(study, stage.command)
+        steps = steps_of(study.folder)
+        if stage.then:
+            _to_the_end(study, stage.then)
+        assert faults(_result(stage, study)) == []
+        end = _state(stage, study)
+        shutil.rmtree(study.folder)
+        return Undisturbed(end, seconds, steps)
+
+    def _start(self) -> MiniStudy:
+        study = self.starts.copied(self.stage.start)
+        self.stage.change(study, self.chance)
         return study
-
-    @cached_property
-    def _one(self) -> MiniStudy:
-        study = self._copy(self._nothing, "one")
-        _to_the_end(study, RUN)
-        return study
-
-    @cached_property
-    def _two(self) -> MiniStudy:
-        """The second study replaced rows of the first."""
-        study = self._copy(self._one, "two")
-        other_study(study, self.chance)
-        _to_the_end(study, RUN)
-        return study
-
-    @cached_property
-    def _reported(self) -> MiniStudy:
-        """Two studies beside the report of the first."""
-        study = self._copy(self._two, "reported")
-        _to_the_end(self._one, REPORT)
-        (self._one.folder / "report").rename(study.folder / "report")
-        return study
-
-    def _finished(self, name: str) -> MiniStudy:
-        match name:
-            case "nothing":
-                return self._nothing
-            case "one study":
-                return self._one
-            case "two studies":
-                return self._two
-            case "two studies and a report":
-                return self._reported
-        raise ValueError(name)
-
-    def _end_of(self, stage: Stage) -> Undisturbed:
-        if stage.name not in self._undisturbed:
-            study = self._start(stage)
-            seconds = _to_the_end(study, stage.command)
-            steps = steps_of(study.folder)
-            if stage.then:
-                _to_the_end(study, stage.then)
-            assert faults(_result(stage, study)) == []
-            self._undisturbed[stage.name] = Undisturbed(_state(stage, study), seconds, steps)
-            self._remove(study)
-        return self._undisturbed[stage.name]
 
     def _cycle(
         self, stage: Stage, undisturbed: Undisturbed, moments: list[Moment], count: Count
@@ -192,8 +214,8 @@ class Kills:
             while not _killed(study, stage, moment, undisturbed.seconds):
                 # It ended before: the next one starts from the beginning and is killed a little earlier.
                 moment = self._earlier(moment) if is_fresh or isinstance(moment, float) else moment
-                self._remove(study)
-                study, is_fresh = self._start(stage), True
+                shutil.rmtree(study.folder)
+                study, is_fresh = self._start(), True
                 start = _state(stage, study, at_end=False)
             is_fresh = False
             count.kills += 1
@@ -208,7 +230,7 @@ class Kills:
             found = _state(stage, study)
             count.bit_for_bit += not different_tables(found.rows, undisturbed.end.rows)
             # A study with a fault stays, so that it can be looked at.
-            self._remove(study)
+            shutil.rmtree(study.folder)
         return [f"{stage.name}, {study.folder}: {each}" for each in wrong]
 
     def _earlier(self, moment: Moment) -> Moment:
@@ -218,18 +240,6 @@ class Kills:
             return moment._replace(delay=0.0)
         # Damage prevents some steps.
         return Step(moment.what, moment.number // 2) if moment.number > 1 else self.chance.random()
-
-    def _start(self, stage: Stage) -> MiniStudy:
-        self._made += 1
-        study = self._copy(self._finished(stage.start), f"study-{self._made}")
-        stage.change(study, self.chance)
-        return study
-
-    def _copy(self, study: MiniStudy, name: str) -> MiniStudy:
-        return MiniStudy(Path(shutil.copytree(study.folder, self.folder / name)))
-
-    def _remove(self, study: MiniStudy) -> None:
-        shutil.rmtree(study.folder)
 
 
 def _words(moment: Moment) -> str:

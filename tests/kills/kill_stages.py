@@ -41,7 +41,7 @@ class Stage:
     result: str | None = None
 
 
-def other_study(study: MiniStudy, chance: random.Random) -> None:
+def other_study(study: MiniStudy, chance: random.Random | None = None) -> None:
     """Settings that replace some of the rows."""
     study.change("permutations = 50", "permutations = 60")
 

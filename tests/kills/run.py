@@ -18,16 +18,21 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
 
-from kill_cycle import Count, Kills  # noqa: E402
-from kill_stages import STAGES  # noqa: E402
+from kill_cycle import Count, Kills, Starts  # noqa: E402
+from kill_stages import STAGES, Stage  # noqa: E402
 from kill_steps import LANDED  # noqa: E402
 
+from alignhouse.warehouse.cores import cores  # noqa: E402
+
 COLUMNS = ("stage", "kills", *LANDED, "repeated", "equal", "bit for bit", "mixed")
+MOST_LINES = 20
 
 
 def main() -> int:
@@ -37,6 +42,9 @@ def main() -> int:
         "--stage", action="append", help="only this stage, or all whose name begins so; can be repeated"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the moments and of the damaged bytes")
+    parser.add_argument(
+        "--at-once", type=int, default=cores(), help="so many stages (default: the number of cores)"
+    )
     parser.add_argument("--stop", action="store_true", help="end a stage at the first fault")
     parser.add_argument("--out", type=Path, help="the table as a CSV file")
     asked = parser.parse_args()
@@ -45,17 +53,25 @@ def main() -> int:
     if not stages:
         parser.error("no such stage; there are: " + "; ".join(each.name for each in STAGES))
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
-    kills = Kills(folder, asked.seed, stop_at_first=asked.stop)
-    counts: dict[str, Count] = {}
-    for number, stage in enumerate(stages):
-        share = asked.kills // len(stages) + (number < asked.kills % len(stages))
+    starts = Starts(folder)
+    shares = [asked.kills // len(stages) + (n < asked.kills % len(stages)) for n in range(len(stages))]
+
+    def counted(stage: Stage, kills: int) -> Count:
         began = time.monotonic()
-        counts[stage.name] = count = kills.kill(stage, share)
-        took = time.monotonic() - began
-        found = f"; first fault after {count.first_wrong}" if count.wrong else ""
-        _tell(f"{stage.name}: {count.kills} kills in {took:.0f} s{found}")
-        for line in count.wrong:
-            _tell(f"  {line}")
+        try:
+            count = Kills(stage, starts, asked.seed, stop_at_first=asked.stop).kill(kills)
+        except Exception:  # the other stages go on
+            count = Count(wrong=[traceback.format_exc()])
+        found = f"; the first fault after {count.first_wrong}" if count.wrong else ""
+        lines = [f"{stage.name}: {count.kills} kills in {time.monotonic() - began:.0f} s{found}"]
+        lines += [f"  {line}" for line in count.wrong[:MOST_LINES]]
+        print("\n".join(lines), file=sys.stderr, flush=True)
+        return count
+
+    # The commands run in their own processes.
+    with ThreadPoolExecutor(asked.at_once) as pool:
+        found = list(pool.map(counted, stages, shares))
+    counts = {stage.name: count for stage, count in zip(stages, found, strict=True)}
     table = [_row(name, each) for name, each in counts.items()]
     table.append(("all", *(sum(row[column] for row in table) for column in range(1, len(COLUMNS)))))
     for row in (COLUMNS, *table):
@@ -72,10 +88,6 @@ def main() -> int:
 def _row(name: str, count: Count) -> tuple[Any, ...]:
     places = [count.landed[place] for place in LANDED]
     return (name, count.kills, *places, count.repeated, count.equal, count.bit_for_bit, count.mixed)
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from kill_cycle import Kills
+from kill_cycle import Kills, Starts
 from kill_stages import STAGES
 from kill_states import contents, different_tables, files
 
@@ -14,8 +14,8 @@ NAMED = {stage.name: stage for stage in STAGES}
 
 
 @pytest.fixture(scope="module")
-def kills(tmp_path_factory: pytest.TempPathFactory) -> Kills:
-    return Kills(tmp_path_factory.mktemp("kills"), seed=5)
+def starts(tmp_path_factory: pytest.TempPathFactory) -> Starts:
+    return Starts(tmp_path_factory.mktemp("kills"))
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def kills(tmp_path_factory: pytest.TempPathFactory) -> Kills:
     ],
 )
 def test_after_kills_at_any_moment_a_repetition_ends_as_if_undisturbed(
-    kills: Kills, name: str, number: int
+    starts: Starts, name: str, number: int
 ) -> None:
-    count = kills.kill(NAMED[name], number)
+    count = Kills(NAMED[name], starts, seed=5).kill(number)
     assert count.wrong == []
     assert count.kills == number
     assert count.equal == count.repeated >= 1
