@@ -202,11 +202,9 @@ class Kills:
         self.stage.change(study, self.chance)
         return study
 
-    def _cycle(
-        self, stage: Stage, undisturbed: Undisturbed, moments: list[Moment], count: Count
-    ) -> list[str]:
+    def _cycle(self, undisturbed: Undisturbed, moments: list[Moment], count: Count) -> list[str]:
         """Kill at each of these moments, repeat to the end; returns what is wrong."""
-        study = self._start(stage)
+        stage, study = self.stage, self._start()
         start = _state(stage, study, at_end=False)
         wrong = []
         is_fresh = True
@@ -227,8 +225,8 @@ class Kills:
                 count.mixed += _is_mixed(study, start.report, undisturbed.end.report)
         wrong += _after_the_repetition(stage, study, undisturbed.end)
         if not wrong:
-            found = _state(stage, study)
-            count.bit_for_bit += not different_tables(found.rows, undisturbed.end.rows)
+            ended = _state(stage, study)
+            count.bit_for_bit += not different_tables(ended.rows, undisturbed.end.rows)
             # A study with a fault stays, so that it can be looked at.
             shutil.rmtree(study.folder)
         return [f"{stage.name}, {study.folder}: {each}" for each in wrong]
