@@ -27,7 +27,7 @@ class Stage:
     readers_see : which rows readers see at any moment of the command: "end", those of an undisturbed study at
         its end; "start or end", those of the start or of the end; "one study", the same for facts, but new
         artifacts and runs may be listed; "any", no promise.
-    writes : whether the command changes the warehouse.
+    writes : whether the command changes the warehouse. repairs : whether the start has faults that it repairs.
     result : the folder of the warehouse to compare at the end, if it is not that of the study.
     """
 
@@ -38,6 +38,7 @@ class Stage:
     then: tuple[str, ...] | None = None
     readers_see: Literal["end", "start or end", "one study", "any"] = "end"
     writes: bool = True
+    repairs: bool = False
     result: str | None = None
 
 
@@ -85,7 +86,7 @@ STAGES = (
     Stage("rebuild, no DuckDB file", ("rebuild",), "two studies", _lose),
     Stage("rebuild --skip-damaged", ("rebuild", "--skip-damaged"), "one study", _damage, RUN, "any"),
     Stage("check", ("check",), "two studies", writes=False),
-    Stage("check --repair", ("check", "--repair"), "two studies", _alter, None, "start or end"),
+    Stage("check --repair", ("check", "--repair"), "two studies", _alter, None, "start or end", repairs=True),
     Stage("vacuum", ("vacuum",), "two studies", _litter, None, "start or end"),
     Stage("copy", ("copy", "mini.alignhouse", COPY), "two studies", writes=False, result=COPY),
 )

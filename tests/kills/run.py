@@ -25,8 +25,9 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
 
-from kill_cycle import Count, Kills, Starts  # noqa: E402
+from kill_cycle import Count, Kills  # noqa: E402
 from kill_stages import STAGES, Stage  # noqa: E402
+from kill_starts import Starts  # noqa: E402
 from kill_steps import LANDED  # noqa: E402
 
 from alignhouse.warehouse.cores import cores  # noqa: E402

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from kill_cycle import Kills, Starts
+from kill_cycle import Kills
 from kill_stages import STAGES
+from kill_starts import Starts
 from kill_states import contents, different_tables, files
 
 NAMED = {stage.name: stage for stage in STAGES}
