@@ -83,7 +83,7 @@ def after_a_kill(stage: Stage, study: MiniStudy, start: State, end: State) -> It
         with Warehouse.open(study.warehouse) as opened:
             opened.ask("best_layer").fetchall()
         found = rows(study.warehouse)
-        yield from _wrong_rows(stage, found, start.rows, end.rows)
+        yield from wrong_rows(stage, found, start.rows, end.rows)
         is_unrepaired = stage.repairs and not different_tables(found, start.rows)
         if not stage.then and not is_unrepaired:
             # Otherwise the rows have been compared with known ones.
@@ -93,7 +93,8 @@ def after_a_kill(stage: Stage, study: MiniStudy, start: State, end: State) -> It
         yield f"reading failed: {type(error).__name__}: {error}"
 
 
-def _wrong_rows(stage: Stage, found: Rows, start: Rows, end: Rows) -> list[str]:
+def wrong_rows(stage: Stage, found: Rows, start: Rows, end: Rows) -> list[str]:
+    """What readers see although the stage promises that they do not."""
     match stage.readers_see:
         case "any":
             return []

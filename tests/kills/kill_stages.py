@@ -27,7 +27,8 @@ class Stage:
     readers_see : which rows readers see at any moment of the command: "end", those of an undisturbed study at
         its end; "start or end", those of the start or of the end; "one study", the same for facts, but new
         artifacts and runs may be listed; "any", no promise.
-    writes : whether the command changes the warehouse. repairs : whether the start has faults that it repairs.
+    writes : whether the command changes the warehouse.
+    repairs : whether the start has faults that the command repairs.
     result : the folder of the warehouse to compare at the end, if it is not that of the study.
     """
 
