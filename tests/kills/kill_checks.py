@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -22,11 +23,12 @@ from kill_states import (
     statuses,
     wrong_commits,
 )
-from kill_steps import SAID, STEPS
+from kill_steps import OPENED, SAID, STEPS
 from mini_study import MiniStudy
 
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.errors import AlignhouseError
+from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.rebuild import rebuild
 from alignhouse.warehouse.store import SNAPSHOT
 
@@ -40,6 +42,24 @@ class State:
     beside: set[str]
     warehouse: dict[str, str]
     report: dict[str, str]
+    opened: str
+
+
+def open_snapshot_of(study: MiniStudy) -> None:
+    """Keep the present snapshot by a hard link, as a reader does that has it open."""
+    if (study.warehouse / SNAPSHOT).exists():
+        os.link(study.warehouse / SNAPSHOT, study.folder / OPENED)
+
+
+def changed_while_open(study: MiniStudy, start: State) -> list[str]:
+    """A reader keeps the snapshot that it opened; writing in its place would change it."""
+    is_same = start.opened == _opened(study)
+    return [] if is_same else ["the snapshot that a reader had open has changed"]
+
+
+def _opened(study: MiniStudy) -> str:
+    file = study.folder / OPENED
+    return sha256_of(file) if file.exists() else ""
 
 
 def result_of(stage: Stage, study: MiniStudy) -> Path:
@@ -56,9 +76,10 @@ def state_of(stage: Stage, study: MiniStudy, *, at_end: bool = True) -> State:
     return State(
         rows(folder) if needs_rows else {},
         files(folder),
-        {path.name for path in study.folder.iterdir()} - {SAID, STEPS},
+        {path.name for path in study.folder.iterdir()} - {SAID, STEPS, OPENED},
         {} if stage.writes else contents(study.warehouse),
         contents(study.folder / "report"),
+        _opened(study),
     )
 
 

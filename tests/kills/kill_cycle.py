@@ -8,12 +8,21 @@ import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 
-from kill_checks import State, after_a_kill, after_the_repetition, is_mixed, result_of, state_of
+from kill_checks import (
+    State,
+    after_a_kill,
+    after_the_repetition,
+    changed_while_open,
+    is_mixed,
+    open_snapshot_of,
+    result_of,
+    state_of,
+)
 from kill_processes import Command
 from kill_stages import REPORT, Stage
 from kill_starts import Starts, to_the_end
 from kill_states import different_tables, faults
-from kill_steps import Step, landed, steps_of
+from kill_steps import Step, landed, place_of, steps_of
 from mini_study import MiniStudy
 
 # So many times in a row, at most, the same command is killed before it may run to its end.
@@ -81,14 +90,18 @@ class Kills:
         return count
 
     def _moments(self, steps: list[str], kills: int) -> list[Moment]:
-        """Rare steps are as likely as frequent ones."""
+        """Rare steps are as likely as frequent ones, and places with few kinds of steps as those with many."""
         at_steps = kills - kills // 2 if steps else 0
         at_times = kills - at_steps
         moments: list[Moment] = [(number + self.chance.random()) / at_times for number in range(at_times)]
         times = Counter(steps)
-        kinds = sorted(times)
-        self.chance.shuffle(kinds)
-        for kind in itertools.islice(itertools.cycle(kinds), at_steps):
+        of_place: dict[str, list[str]] = {}
+        for kind in sorted(times):
+            of_place.setdefault(place_of(kind), []).append(kind)
+        for kinds in of_place.values():
+            self.chance.shuffle(kinds)
+        places = itertools.cycle([itertools.cycle(kinds) for kinds in of_place.values()])
+        for kind in map(next, itertools.islice(places, at_steps)):
             delay = self.chance.choice((0.0, self.chance.uniform(0, MOST_DELAY)))
             moments.append(Step(kind, self.chance.randint(1, times[kind]), delay))
         self.chance.shuffle(moments)
@@ -108,6 +121,7 @@ class Kills:
     def _start(self) -> MiniStudy:
         study = self.starts.copied(self.stage.start)
         self.stage.change(study, self.chance)
+        open_snapshot_of(study)
         return study
 
     def _cycle(self, undisturbed: Undisturbed, moments: list[Moment], count: Count) -> list[str]:
@@ -132,6 +146,7 @@ class Kills:
             if stage.command == REPORT:
                 count.mixed += is_mixed(study, start.report, undisturbed.end.report)
         wrong += after_the_repetition(stage, study, undisturbed.end)
+        wrong += changed_while_open(study, start)
         if not wrong:
             ended = state_of(stage, study)
             count.bit_for_bit += not different_tables(ended.rows, undisturbed.end.rows)

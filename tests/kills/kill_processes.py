@@ -10,7 +10,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -54,6 +56,9 @@ LIBRARIES = (
 FIGURES = ("best_layer",)
 
 _context = multiprocessing.get_context("forkserver")
+# Starting a process reads the exit codes of all that have ended. If two threads read the same one at once,
+# the later finds nothing and takes it for 255.
+_reading = threading.Lock()
 
 
 class Command:
@@ -67,13 +72,16 @@ class Command:
         self.said = folder / SAID
         self.process: ForkServerProcess = _context.Process(target=_run, args=(folder, arguments, kill_at))
         self.started = time.monotonic()
-        self.process.start()
+        with _reading:
+            self.process.start()
 
     def wait(self) -> int:
         """The exit code; -9 after a kill."""
-        self.process.join()
-        assert self.process.exitcode is not None
-        return self.process.exitcode
+        wait([self.process.sentinel])
+        with _reading:
+            self.process.join()
+            assert self.process.exitcode is not None
+            return self.process.exitcode
 
     def was_killed(self) -> bool:
         """Wait for the end; whether it was a kill."""
@@ -81,7 +89,7 @@ class Command:
 
     def kill_after(self, seconds: float) -> bool:
         """Kill the process group at that time after the start; False if the command ended before."""
-        self.process.join(max(0.0, self.started + seconds - time.monotonic()))
+        wait([self.process.sentinel], max(0.0, self.started + seconds - time.monotonic()))
         pid = self.process.pid
         assert pid is not None
         try:

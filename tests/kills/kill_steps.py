@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 STEPS = "steps.txt"
 # The standard output and error of a command.
 SAID = "said.txt"
+# A hard link to the snapshot of the start: what a reader has open.
+OPENED = "opened.duckdb"
 # What differs from process to process in the names of files: keys of jobs and process numbers.
 VARIES = re.compile(r"[0-9a-f]{20}(-\d+)?|(?<=[.-])\d+(?=\.part|$)|(?<=scratch/)[^/]+$")
 # Statements that change a DuckDB file begin with these words.
@@ -54,7 +56,12 @@ def steps_of(folder: Path) -> list[str]:
 def landed(folder: Path) -> str:
     """Where the last command in `folder` was killed: one of `LANDED`."""
     steps = steps_of(folder)
-    return next(place for part, place in PLACES.items() if part in steps[-1]) if steps else NOWHERE
+    return place_of(steps[-1]) if steps else NOWHERE
+
+
+def place_of(what: str) -> str:
+    """Where a kill at this step lands: one of `LANDED`."""
+    return next(place for part, place in PLACES.items() if part in what)
 
 
 def watch(folder: Path, kill_at: Step | None) -> None:
@@ -97,7 +104,7 @@ def _watch_statements(step: Callable[[str], None]) -> None:
 
 
 def _watch_files(folder: Path, step: Callable[[str], None]) -> None:
-    ours = {STEPS, SAID}
+    ours = {STEPS, SAID, OPENED}
 
     def named(path: Any) -> str | None:
         """The name of a file in the folder."""
