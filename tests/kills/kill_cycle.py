@@ -90,7 +90,7 @@ class Kills:
         return count
 
     def _moments(self, steps: list[str], kills: int) -> list[Moment]:
-        """Rare steps are as likely as frequent ones, and places with few kinds of steps as those with many."""
+        """Rare steps are as likely as frequent ones; so are places with few kinds of steps."""
         at_steps = kills - kills // 2 if steps else 0
         at_times = kills - at_steps
         moments: list[Moment] = [(number + self.chance.random()) / at_times for number in range(at_times)]
