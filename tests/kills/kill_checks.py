@@ -137,10 +137,14 @@ def wrong_rows(stage: Stage, found: Rows, start: Rows, end: Rows) -> list[str]:
 
 def _copy_after_a_kill(target: Path, end: State) -> Iterator[str]:
     """What is wrong with a copy; it is either not there or complete. Removes it, for the next one."""
-    if target.exists():
+    if not target.exists():
+        return
+    if (target / SNAPSHOT).exists():
         yield from (f"the copy's {line}" for line in different_tables(rows(target), end.rows))
         yield from (f"check of the copy: {fault}" for fault in faults(target, of_rows=False))
-        shutil.rmtree(target)
+    else:
+        yield "the copy has no snapshot"
+    shutil.rmtree(target)
 
 
 def _different(found: dict[str, str], expected: dict[str, str]) -> Iterator[str]:
