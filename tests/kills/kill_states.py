@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,7 @@ from alignhouse.warehouse.checks import altered_rows, broken_artifacts, broken_r
 from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.journal import entries_of
 from alignhouse.warehouse.progress import Silent
-from alignhouse.warehouse.store import SNAPSHOT, WORKING
+from alignhouse.warehouse.store import REBUILT, SNAPSHOT, WORKING
 
 # Columns in which a killed and repeated study may differ from an undisturbed one, and why.
 MAY_DIFFER = {
@@ -112,37 +113,45 @@ def faults(warehouse: Path, *, of_rows: bool = True) -> list[str]:
 def wrong_commits(warehouse: Path) -> list[str]:
     """Artifacts that the writer has committed without their file or their entry of the journal.
 
-    Readers may not see them yet, and a repetition would hide the fault: it makes missing files again.
+    Readers may not see them yet, and a repetition would hide the fault: it makes missing files again. A file
+    that a rebuild has finished must list all that the journal does: the next writer takes it, whatever its
+    command is.
     """
-    registered = {
-        (path, sha256) for entry in entries_of(warehouse) for _, path, sha256 in entry.get("registered", ())
-    }
-    return [
-        line
-        for path, sha256 in _committed(warehouse)
-        for line in (
-            f"{path} is committed, but not in the journal" if (path, sha256) not in registered else "",
-            f"{path} is committed, but its file is missing" if not (warehouse / path).is_file() else "",
-        )
-        if line
-    ]
+    registered: dict[str, str] = {}
+    standing: set[str] = set()
+    for entry in entries_of(warehouse):
+        named = {path: sha256 for _, path, sha256 in entry.get("registered", ())}
+        registered |= named
+        standing = (standing | named.keys()) - {path for _, path in entry.get("removed", ())}
+    is_rebuilt = (warehouse / REBUILT).exists()
+    found = _committed(warehouse, (REBUILT,) if is_rebuilt else (WORKING, WORKING.with_suffix(".duckdb.wal")))
+    lines = []
+    for path, sha256 in found.items():
+        if registered.get(path) != sha256:
+            lines.append(f"{path} is committed, but not in the journal")
+        if not (warehouse / path).is_file():
+            lines.append(f"{path} is committed, but its file is missing")
+    if is_rebuilt:
+        lines += [f"{path} is in the journal, but not in {REBUILT}" for path in standing - found.keys()]
+    return lines
 
 
-def _committed(warehouse: Path) -> list[tuple[str, str]]:
-    """Path and sha256 of the artifacts in the writer's file; opens a copy, because opening changes it."""
+def _committed(warehouse: Path, names: Sequence[Path]) -> dict[str, str]:
+    """Path -> sha256 of the artifacts in a DuckDB file; opens a copy, because opening changes it."""
     with tempfile.TemporaryDirectory() as folder:
-        copied = Path(folder) / WORKING.name
-        for suffix in ("", ".wal"):
-            if (file := warehouse / f"{WORKING}{suffix}").exists():
-                shutil.copyfile(file, f"{copied}{suffix}")
+        for name in names:
+            if (warehouse / name).exists():
+                shutil.copyfile(warehouse / name, Path(folder) / name.name)
+        copied = Path(folder) / names[0].name
         if not copied.exists():
-            return []
+            return {}
         with duckdb.connect(str(copied)) as connection:
             has_table = connection.execute("from duckdb_tables() where table_name = 'artifact'").fetchall()
-            return connection.execute("select path, sha256 from artifact").fetchall() if has_table else []
+            query = "select path, sha256 from artifact"
+            return dict(connection.execute(query).fetchall()) if has_table else {}
 
 
 def lose_the_duckdb_files(warehouse: Path) -> None:
     """Remove the snapshot, and the folder of the writer."""
-    shutil.rmtree(warehouse / "working")
+    shutil.rmtree(warehouse / "working", ignore_errors=True)
     (warehouse / SNAPSHOT).unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from kill_checks import wrong_rows
@@ -15,6 +16,7 @@ from kill_states import Rows, contents, different_tables, files, wrong_commits
 from kill_steps import Step, landed, steps_of
 
 from alignhouse.warehouse.journal import JOURNAL
+from alignhouse.warehouse.store import REBUILT, WORKING
 
 NAMED = {stage.name: stage for stage in STAGES}
 
@@ -87,6 +89,15 @@ def test_commits_without_their_files_or_entries_are_found(starts: Starts) -> Non
             f"{unknown.relative_to(warehouse)} is committed, but not in the journal",
         ]
     )
+
+
+def test_a_finished_rebuild_lists_all_that_the_journal_does(starts: Starts) -> None:
+    warehouse = starts.copied("one study").warehouse
+    (warehouse / WORKING).rename(warehouse / REBUILT)
+    assert wrong_commits(warehouse) == []
+    with duckdb.connect(str(warehouse / REBUILT)) as connection:
+        [(lost,)] = connection.execute("delete from artifact where rowid = 0 returning path").fetchall()
+    assert wrong_commits(warehouse) == [f"{lost} is in the journal, but not in {REBUILT}"]
 
 
 ROWS = {name: pl.DataFrame({"rho": [value]}) for name, value in (("alignment", 0.5), ("run", 1.0))}
