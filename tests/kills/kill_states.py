@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import polars as pl
 
 from alignhouse.warehouse import Warehouse
-from alignhouse.warehouse.checks import broken_artifacts, broken_rules, stale_summaries
+from alignhouse.warehouse.checks import altered_rows, broken_artifacts, broken_rules, stale_summaries
 from alignhouse.warehouse.files import sha256_of
+from alignhouse.warehouse.journal import entries_of
 from alignhouse.warehouse.logs import LOGS
 from alignhouse.warehouse.progress import Silent
 from alignhouse.warehouse.reader import SNAPSHOT
+from alignhouse.warehouse.store import REBUILT, WORKING
 
 # Columns in which a killed and repeated study may differ from an undisturbed one, and why.
 MAY_DIFFER = {
@@ -27,6 +32,8 @@ MAY_DIFFER = {
     # Entries of the journal that were not committed are void, so the numbers go on after them.
     "journal": ("last_entry",),
 }
+# Tables that say where rows come from; the others have facts or are made from them.
+LINEAGE = frozenset(MAY_DIFFER)
 # Names and hashes follow the bits of what a job read. The last bits of resampled values depend on which
 # networks are computed together (docs/statistics.md), and a kill can divide a batch of networks.
 FOLLOW_BITS = {"artifact", "job", "path", "sha256", "bytes", "inputs"}
@@ -90,21 +97,63 @@ def files(warehouse: Path) -> Counter[str]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Path -> sha256 of each file, without logs; {} for a folder that is not there."""
+    """Path -> sha256 of each file, without the lock and logs; {} for a folder that is not there."""
     return {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.parent.name != LOGS
+        if path.is_file() and path.name != "lock" and path.parent.name != LOGS
     }
 
 
-def faults(warehouse: Path) -> list[str]:
-    """What `alignhouse check` says."""
+def faults(warehouse: Path, *, of_rows: bool = True) -> list[str]:
+    """What `alignhouse check` says. of_rows : whether to compare rows with Parquet files, which is slow."""
     with Warehouse.open(warehouse) as opened:
-        return [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, Silent())]
+        found = [*broken_rules(opened), *stale_summaries(opened), *broken_artifacts(opened, Silent())]
+        return found + (altered_rows(opened, Silent()) if of_rows else [])
+
+
+def wrong_commits(warehouse: Path) -> list[str]:
+    """Artifacts that the writer has committed without their file or their entry of the journal.
+
+    Readers may not see them yet, and a repetition would hide the fault: it makes missing files again. A file
+    that a rebuild has finished must list all that the journal does: the next writer takes it, whatever its
+    command is.
+    """
+    registered: dict[str, str] = {}
+    standing: set[str] = set()
+    for entry in entries_of(warehouse):
+        named = {path: sha256 for _, path, sha256 in entry.get("registered", ())}
+        registered |= named
+        standing = (standing | named.keys()) - {path for _, path in entry.get("removed", ())}
+    is_rebuilt = (warehouse / REBUILT).exists()
+    found = _committed(warehouse, (REBUILT,) if is_rebuilt else (WORKING, WORKING.with_suffix(".duckdb.wal")))
+    lines = []
+    for path, sha256 in found.items():
+        if registered.get(path) != sha256:
+            lines.append(f"{path} is committed, but not in the journal")
+        if not (warehouse / path).is_file():
+            lines.append(f"{path} is committed, but its file is missing")
+    if is_rebuilt:
+        lines += [f"{path} is in the journal, but not in {REBUILT}" for path in standing - found.keys()]
+    return lines
+
+
+def _committed(warehouse: Path, names: Sequence[Path]) -> dict[str, str]:
+    """Path -> sha256 of the artifacts in a DuckDB file; opens a copy, because opening changes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            if (warehouse / name).exists():
+                shutil.copyfile(warehouse / name, Path(folder) / name.name)
+        copied = Path(folder) / names[0].name
+        if not copied.exists():
+            return {}
+        with duckdb.connect(str(copied)) as connection:
+            has_table = connection.execute("from duckdb_tables() where table_name = 'artifact'").fetchall()
+            query = "select path, sha256 from artifact"
+            return dict(connection.execute(query).fetchall()) if has_table else {}
 
 
 def lose_the_duckdb_files(warehouse: Path) -> None:
     """Remove the snapshot, and the folder of the writer."""
-    shutil.rmtree(warehouse / "working")
+    shutil.rmtree(warehouse / "working", ignore_errors=True)
     (warehouse / SNAPSHOT).unlink()
