@@ -178,7 +178,7 @@ def test_a_link_that_leads_nowhere_is_named(finished: Any) -> None:
 
 
 def test_a_path_with_wildcards_is_a_path(make_study: Callable[..., Any]) -> None:
-    # Read as a pattern, each of these folders would not match itself or break a query.
+    # As a pattern, each of these names would match other folders only, or break a query.
     study = make_study("a[b/c*d/e'f")
     assert study.run().returncode == 0
     assert study.alignhouse("check").returncode == 0
