@@ -37,7 +37,7 @@ def test_the_study_of_all_networks_is_one_command_on_any_device(
 ) -> None:
     table = tmp_path / "table.csv"
     options = ["--device", "cpu", "--networks", "AlexNet,x3d_s", "--stimuli", "3", "--frames", "2"]
-    said = run("gpu_study/run.py", str(table), *options, "--compared", "AlexNet", "--compare", "2")
+    said = run("gpu_study/run.py", str(table), *options, "--compared", "AlexNet", "--compare", "3")
     with table.open(newline="") as file:
         rows = {row["network"]: row for row in csv.DictReader(file)}
     assert list(rows) == ["AlexNet", "x3d_s"]

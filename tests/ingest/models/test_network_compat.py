@@ -18,9 +18,9 @@ RECORD_FAILED_IMPORTS = """
 import importlib
 from alignhouse.ingest.models.sources import compat_torchvision as compat
 plain, failed = importlib.import_module, []
-def recorded(name):
+def recorded(name, package=None):
     try:
-        return plain(name)
+        return plain(name, package)
     except RuntimeError:
         failed.append(name)
         raise
