@@ -7,6 +7,8 @@ HAS_LOCK := import platform, sys; sys.exit(not ((sys.platform, platform.machine(
 # tests/conftest.py sets the number of processes and the order of files. The tests of a file share its fixtures,
 # so they stay in one process; by itself, pytest-xdist would start long files with few tests last.
 ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
+# Bytecode is kept even where the environment says otherwise: tests start many processes.
+test test-slow: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: demo test test-slow test-wheel test-networks fuzz kills mutants lint lock clean
 

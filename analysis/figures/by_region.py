@@ -120,21 +120,21 @@ def panels(
     if counts is None:
         counts = dict(points.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
     edges = pl.concat([regions.with_columns(pl.col("x") + side) for side in (-0.5, 0.5)])
-    plot = (
-        p9.ggplot(points, p9.aes(x="at", y=value))
-        + house_theme()
-        + p9.geom_blank(p9.aes(x="x"), data=edges.with_columns(pl.lit(0.0).alias(value)))
-        + list(layers)
-        + p9.facet_wrap("roi_group", ncol=n_columns, scales="free_x")
-        + p9.scale_x_continuous(
+    plot = p9.ggplot(points, p9.aes(x="at", y=value))
+    plot += [
+        house_theme(),
+        p9.geom_blank(p9.aes(x="x"), data=edges.with_columns(pl.lit(0.0).alias(value))),
+        *layers,
+        p9.facet_wrap("roi_group", ncol=n_columns, scales="free_x"),
+        p9.scale_x_continuous(
             breaks=regions["x"].to_list(), labels=[plain(roi) for roi in regions["roi"]], expand=(0, 0.05)
-        )
-        + group_scales(styles, counts, AESTHETICS, width)
-        + p9.theme(
+        ),
+        *group_scales(styles, counts, AESTHETICS, width),
+        p9.theme(
             axis_text_x=_region_text(regions, n_columns, width),
             panel_spacing_y=0.02 if n_columns > 1 else 0.04,
-        )
-    )
+        ),
+    ]
     return plot, 0.45 + PANEL * -(-n_panels // n_columns)
 
 

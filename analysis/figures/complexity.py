@@ -154,11 +154,11 @@ def _plot(
         layers.append(p9.geom_segment(ends, data=lines, color="#111111", size=0.7))
     narrow = width < NARROW
     titles = FIGURES | ({"top1": "top-1 (%)"} if narrow else {})
-    plot = (
-        p9.ggplot(points if not points.is_empty() else words, p9.aes(x="at", y="rho"))
-        + house_theme()
-        + layers
-        + p9.geom_text(
+    plot = p9.ggplot(points if not points.is_empty() else words, p9.aes(x="at", y="rho"))
+    plot += [
+        house_theme(),
+        *layers,
+        p9.geom_text(
             p9.aes(label="label"),
             data=words,
             size=6 if narrow else 7,
@@ -166,17 +166,17 @@ def _plot(
             va="top",
             color="#222222",
             lineheight=1.25,
-        )
-        + p9.facet_grid("roi", "figure", scales="free", labeller=panel_titles(titles))
-        + p9.scale_x_continuous(breaks=_breaks(3 if narrow else 4), labels=_labels)
-        + p9.labs(x="", y="Spearman rho of the best layer")
-        + group_scales(styles, counts, ["color", "shape", "fill"], width)
-        + p9.theme(
+        ),
+        p9.facet_grid("roi", "figure", scales="free", labeller=panel_titles(titles)),
+        p9.scale_x_continuous(breaks=_breaks(3 if narrow else 4), labels=_labels),
+        p9.labs(x="", y="Spearman rho of the best layer"),
+        *group_scales(styles, counts, ["color", "shape", "fill"], width),
+        p9.theme(
             strip_text_x=p9.element_text(size=7 if narrow else 9),
             strip_text_y=p9.element_text(ha="center", size=8),
             panel_spacing_x=0.05 if narrow else 0.02,
-        )
-    )
+        ),
+    ]
     return plot, 0.5 + max(1.8, PANEL * table["roi"].n_unique())
 
 

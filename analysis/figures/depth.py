@@ -143,13 +143,13 @@ def _panels(
         depth=pl.lit(0.0), rho=pl.lit(top + 0.03 * (top - low)), name=pl.Series(map(plain, regions["roi"]))
     )
     n_rows = regions["row"].n_unique()
-    plot = (
-        p9.ggplot(curves, p9.aes(x="depth", y="rho"))
-        + house_theme()
-        + p9.geom_hline(p9.aes(yintercept="guide"), data=guides, color="#E4E4E4", size=0.5)
-        + p9.geom_hline(p9.aes(yintercept=0), data=regions, color="#666666", size=0.4)
-        + layers
-        + p9.geom_text(
+    plot = p9.ggplot(curves, p9.aes(x="depth", y="rho"))
+    plot += [
+        house_theme(),
+        p9.geom_hline(p9.aes(yintercept="guide"), data=guides, color="#E4E4E4", size=0.5),
+        p9.geom_hline(p9.aes(yintercept=0), data=regions, color="#666666", size=0.4),
+        *layers,
+        p9.geom_text(
             p9.aes(label="name"),
             data=names,
             ha="left",
@@ -157,16 +157,16 @@ def _panels(
             size=8,
             fontweight="bold",
             color="#222222",
-        )
-        + p9.facet_grid("row", "column")
-        + p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"])
-        + p9.scale_y_continuous(breaks=breaks, expand=(0.03, 0, 0.14, 0))
-        + group_scales(styles, counts, ["color", "linetype", "fill"], width)
-        + p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects")
-        + p9.theme(
+        ),
+        p9.facet_grid("row", "column"),
+        p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"]),
+        p9.scale_y_continuous(breaks=breaks, expand=(0.03, 0, 0.14, 0)),
+        *group_scales(styles, counts, ["color", "linetype", "fill"], width),
+        p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects"),
+        p9.theme(
             strip_text_x=p9.element_blank(),
             strip_text_y=p9.element_text(ha="center", size=8),
             panel_grid_major_y=p9.element_blank(),
-        )
-    )
+        ),
+    ]
     return plot, 0.55 + max(2.2, PANEL * n_rows)

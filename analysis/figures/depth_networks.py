@@ -113,19 +113,19 @@ def _plot(
     look = p9.aes(color="group", linetype="group", group="group")
     lines = curves.filter(pl.len().over("panel", "group") > 1)  # a single layer is a point
     room = letters((width - 0.6) / abreast, STRIP, NAME_LETTER)
-    plot = (
-        p9.ggplot(curves, p9.aes(x="depth", y="rho"))
-        + house_theme()
-        + p9.geom_hline(yintercept=0, color="#666666", size=0.4)
-        + layers
-        + ([p9.geom_line(look, data=lines, size=0.6)] if not lines.is_empty() else [])
-        + p9.geom_point(p9.aes(color="group"), size=0.6, stroke=0)
-        + p9.facet_wrap(
+    plot = p9.ggplot(curves, p9.aes(x="depth", y="rho"))
+    plot += [
+        house_theme(),
+        p9.geom_hline(yintercept=0, color="#666666", size=0.4),
+        *layers,
+        *([p9.geom_line(look, data=lines, size=0.6)] if not lines.is_empty() else []),
+        p9.geom_point(p9.aes(color="group"), size=0.6, stroke=0),
+        p9.facet_wrap(
             "panel", ncol=abreast, labeller=panel_titles(lambda name: plain(shortened(name, room)))
-        )
-        + p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"])
-        + group_scales(styles, {}, ["color", "linetype", "fill"], width)
-        + p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects")
-        + p9.theme(strip_text=p9.element_text(size=STRIP, weight="bold"))
-    )
+        ),
+        p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"]),
+        *group_scales(styles, {}, ["color", "linetype", "fill"], width),
+        p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects"),
+        p9.theme(strip_text=p9.element_text(size=STRIP, weight="bold")),
+    ]
     return plot, 0.7 + max(1.6, PANEL * -(-n_panels // abreast))

@@ -13,6 +13,7 @@ from alignhouse.analysis.figures.theme import (
     POINTS,
     WIDTH,
     about,
+    colour_bar,
     dressed,
     group_scales,
     house_theme,
@@ -104,32 +105,32 @@ def _plot(
     )
     counts = dict(tiles.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
     narrow = width < NARROW
-    plot = (
-        p9.ggplot(tiles, p9.aes(x="roi", y="model"))
-        + house_theme()
-        + p9.geom_tile(p9.aes(fill="rho"))
-        + p9.geom_point(p9.aes(color="group", shape="group"), data=marks, size=1.6, stroke=0.2)
-        + p9.facet_grid(
+    plot = p9.ggplot(tiles, p9.aes(x="roi", y="model"))
+    plot += [
+        house_theme(),
+        p9.geom_tile(p9.aes(fill="rho")),
+        p9.geom_point(p9.aes(color="group", shape="group"), data=marks, size=1.6, stroke=0.2),
+        p9.facet_grid(
             cols="panel",
             scales="free_x",
             labeller=panel_titles(lambda name: name.partition("-")[0] if narrow else name),
             space={"x": _shares(tiles), "y": [1]},
-        )
-        + p9.scale_fill_cmap(COLOURS, name="rho", breaks=about(4))
-        + p9.scale_x_discrete(labels=lambda names: [plain(name) for name in names])
-        + p9.scale_y_discrete(labels=lambda names: [plain(name) for name in names])
-        + p9.labs(x="", y="")
-        + group_scales(styles, counts, ["color", "shape"], width - NAMES)
-        + p9.guides(fill=p9.guide_colorbar(theme=p9.theme(legend_key_width=1.4 * POINTS)))
-        + p9.theme(
+        ),
+        p9.scale_fill_cmap(COLOURS, name="rho", breaks=about(4)),
+        p9.scale_x_discrete(labels=lambda names: [plain(name) for name in names]),
+        p9.scale_y_discrete(labels=lambda names: [plain(name) for name in names]),
+        p9.labs(x="", y=""),
+        *group_scales(styles, counts, ["color", "shape"], width - NAMES),
+        colour_bar(legend_key_width=1.4 * POINTS),
+        p9.theme(
             axis_text_x=p9.element_text(rotation=90, ha="center", size=7),
             axis_text_y=p9.element_text(size=5.5 if narrow else 6.5),
             strip_text_x=p9.element_text(size=6 if narrow else 8, ha="left"),
             panel_grid_major_y=p9.element_blank(),
             panel_spacing_x=0.008,
             legend_title=p9.element_text(size=8, margin={"r": 5}),
-        )
-    )
+        ),
+    ]
     return plot, 1.45 + LINE * max(4, n_lines)
 
 

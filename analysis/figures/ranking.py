@@ -117,23 +117,23 @@ def _plot(
     counts = dict(drawn.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
     everywhere = {"ymin": -float("inf"), "ymax": float("inf")}
     look = p9.aes(x="rho", color="group", shape="group", fill="group")
-    plot = (
-        p9.ggplot(drawn, p9.aes(x="subject_rho", y="line"))
-        + house_theme()
-        + ceiling_bands(bounds, p9.aes(xmin="lower", xmax="upper"), **everywhere)
-        + p9.geom_vline(xintercept=0, color="#666666", size=0.4)
-        + p9.geom_point(size=1.1, alpha=0.8, stroke=0, color="#8A8A8A")
-        + p9.geom_point(look, data=means, size=1.7, stroke=0.2)
-        + p9.facet_wrap("roi", ncol=abreast, scales="free_y")
-        + p9.scale_y_discrete(
+    plot = p9.ggplot(drawn, p9.aes(x="subject_rho", y="line"))
+    plot += [
+        house_theme(),
+        *ceiling_bands(bounds, p9.aes(xmin="lower", xmax="upper"), **everywhere),
+        p9.geom_vline(xintercept=0, color="#666666", size=0.4),
+        p9.geom_point(size=1.1, alpha=0.8, stroke=0, color="#8A8A8A"),
+        p9.geom_point(look, data=means, size=1.7, stroke=0.2),
+        p9.facet_wrap("roi", ncol=abreast, scales="free_y"),
+        p9.scale_y_discrete(
             labels=lambda names: [plain(str(name).partition(SEPARATOR)[2]) for name in names]
-        )
-        + p9.labs(x="Spearman rho, best layer", y="")
-        + group_scales(styles, counts, AESTHETICS, width - NAMES)
-        + p9.theme(
+        ),
+        p9.labs(x="Spearman rho, best layer", y=""),
+        *group_scales(styles, counts, AESTHETICS, width - NAMES),
+        p9.theme(
             axis_text_y=p9.element_text(size=6.5),
             panel_grid_major_y=p9.element_line(color="#EEEEEE", size=0.4),
             panel_grid_major_x=p9.element_line(color="#E4E4E4", size=0.5),
-        )
-    )
+        ),
+    ]
     return plot, 0.45 + (0.35 + max(0.8, LINE * most)) * -(-n_panels // abreast)

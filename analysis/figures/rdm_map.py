@@ -127,26 +127,26 @@ def _plot(
         ]
     x_edges = (float(xs.min()) - MARGIN * span_x, float(xs.max()) + MARGIN * span_x)
     y_edges = (float(ys.min()) - MARGIN * span_y, float(ys.max()) + MARGIN * span_y)
-    plot = (
-        p9.ggplot(points, p9.aes(x="x", y="y"))
-        + house_theme()
-        + drawn
-        + p9.geom_point(data=regions, shape="s", size=1.6, color=REGION_COLOUR, fill=REGION_COLOUR)
-        + p9.geom_segment(
+    plot = p9.ggplot(points, p9.aes(x="x", y="y"))
+    plot += [
+        house_theme(),
+        *drawn,
+        p9.geom_point(data=regions, shape="s", size=1.6, color=REGION_COLOUR, fill=REGION_COLOUR),
+        p9.geom_segment(
             p9.aes(xend="end_x", yend="end_y"), data=names.filter("is_far"), size=0.3, color="#777777"
-        )
-        + p9.geom_text(
+        ),
+        p9.geom_text(
             p9.aes(x="label_x", y="label_y", label="label"),
             data=names,
             size=SIZE,
             color=REGION_COLOUR,
             fontweight="bold",
-        )
-        + p9.coord_fixed(xlim=x_edges, ylim=y_edges, expand=False)
-        + p9.labs(x="first dimension", y="second dimension")
-        + (group_scales(styles, counts, ["color", "shape", "fill"], width) if styles else [])
-        + p9.theme(panel_grid_major_x=p9.element_line(color="#E4E4E4", size=0.5))
-    )
+        ),
+        p9.coord_fixed(xlim=x_edges, ylim=y_edges, expand=False),
+        p9.labs(x="first dimension", y="second dimension"),
+        *(group_scales(styles, counts, ["color", "shape", "fill"], width) if styles else []),
+        p9.theme(panel_grid_major_x=p9.element_line(color="#E4E4E4", size=0.5)),
+    ]
     return plot, 0.6 + tall
 
 

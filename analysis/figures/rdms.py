@@ -12,6 +12,7 @@ from alignhouse.analysis.figures.theme import (
     NAME_LETTER,
     NARROW,
     WIDTH,
+    colour_bar,
     dressed,
     house_theme,
     letters,
@@ -87,25 +88,26 @@ def _plot(cells: pl.DataFrame, abreast: int, n_panels: int, width: float) -> tup
 
     room = letters(width / abreast - 0.1, STRIP, NAME_LETTER)
     edge = float(cells["row"].to_numpy().max())
-    plot = (
-        p9.ggplot(cells, p9.aes(x="column", y="row", fill="percentile"))
-        + house_theme()
-        + p9.geom_raster()
-        + p9.facet_wrap("key", ncol=abreast, labeller=panel_titles(lambda key: _title(key, room)))
-        + p9.scale_fill_cmap(COLOURS, limits=(0, 1), breaks=[0, 0.5, 1], na_value="white", name="rank")
-        + p9.scale_y_reverse(expand=(0, 0))
-        + p9.scale_x_continuous(expand=(0, 0))
-        + p9.coord_fixed(xlim=(-0.5, edge + 0.5), expand=False)
-        + p9.labs(x="", y="")
-        + p9.theme(
+    plot = p9.ggplot(cells, p9.aes(x="column", y="row", fill="percentile"))
+    plot += [
+        house_theme(),
+        p9.geom_raster(),
+        p9.facet_wrap("key", ncol=abreast, labeller=panel_titles(lambda key: _title(key, room))),
+        p9.scale_fill_cmap(COLOURS, limits=(0, 1), breaks=[0, 0.5, 1], na_value="white", name="rank"),
+        colour_bar(),
+        p9.scale_y_reverse(expand=(0, 0)),
+        p9.scale_x_continuous(expand=(0, 0)),
+        p9.coord_fixed(xlim=(-0.5, edge + 0.5), expand=False),
+        p9.labs(x="", y=""),
+        p9.theme(
             axis_text=p9.element_blank(),
             panel_grid_major_y=p9.element_blank(),
             strip_text=p9.element_text(size=STRIP, weight="bold", ha="left"),
             legend_title=p9.element_text(size=8),
             panel_spacing_x=0.01,
             panel_spacing_y=0.015,
-        )
-    )
+        ),
+    ]
     n_rows = -(-n_panels // abreast)
     return plot, 0.55 + n_rows * ((width - 0.15) / abreast + 0.13)
 

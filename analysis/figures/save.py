@@ -80,6 +80,7 @@ def _write(
 ) -> None:
     """Draw once, and lay out and write each format."""
     import matplotlib.pyplot as plt
+    import pandas as pd
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_pdf import FigureCanvasPdf
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -88,8 +89,12 @@ def _write(
     canvases = {"pdf": FigureCanvasPdf, "svg": FigureCanvasSVG, "png": FigureCanvasAgg}
     own_width, own_height = plot.theme.getp("figure_size")
     size = (width if width is not None else own_width, height if height is not None else own_height)
-    # Type 42 keeps the text of a PDF editable; a fixed salt keeps the ids of an SVG the same from run to run.
-    with plt.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "alignhouse"}):
+    with (
+        # Type 42 keeps the text of a PDF editable; a fixed salt keeps an SVG's ids the same from run to run.
+        plt.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "alignhouse"}),
+        # Figures have few rows, and pandas selects few rows of Python strings faster than of Arrow strings.
+        pd.option_context("mode.string_storage", "python"),
+    ):
         figure = (plot + theme(figure_size=size, dpi=dpi)).draw(show=False)
         try:
             layout = figure.get_layout_engine()

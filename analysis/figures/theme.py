@@ -21,6 +21,8 @@ BOLD_LETTER, LETTER = 0.6, 0.53
 NAME_LETTER = 0.7  # the same for bold names, which contain many digits and underscores
 POINTS = 72  # an inch
 LINE = 1.35  # height of a line of text, as a multiple of the type size
+# Colours between which a colour bar is interpolated. An SVG needs four triangles of 1.6 kB for each of them.
+COLOUR_STEPS = 50
 NOTHING = "no rows"
 
 
@@ -71,7 +73,9 @@ def dressed(
     height = body + texts_height(given) + (legend_height(styles, legend_width or width) if styles else 0)
     from plotnine import labs, theme
 
-    return plot + theme(figure_size=(width, height)) + labs(**given)
+    dressed_plot = plot + theme(figure_size=(width, height))
+    dressed_plot += labs(**given)
+    return dressed_plot
 
 
 def texts_height(given: Mapping[str, str]) -> float:
@@ -148,6 +152,13 @@ def group_scales(
 def legend_height(styles: Mapping[str, Style], width: float = WIDTH) -> float:
     """The height of the legend of these groups in inches."""
     return 0.1 + 0.2 * -(-len(styles) // _abreast(styles, width))
+
+
+def colour_bar(**look: Any) -> Any:
+    """The legend of a fill by number. `look` : elements of its theme."""
+    import plotnine as p9
+
+    return p9.guides(fill=p9.guide_colorbar(nbin=COLOUR_STEPS, theme=p9.theme(**look)))
 
 
 def about(number: int) -> Any:

@@ -133,25 +133,25 @@ def _plot(
         path = p9.aes(x="family_median", y="line", group="family")
         layers.append(p9.geom_path(path, data=families, color="#9A9A9A", size=0.4))
     bar = p9.aes(x="dataset_median", xend="dataset_median", y="low", yend="high")
-    plot = (
-        p9.ggplot(drawn, p9.aes(x="rho", y="at"))
-        + house_theme()
-        + p9.geom_vline(xintercept=0, color="#666666", size=0.4)
-        + layers
-        + p9.geom_point(p9.aes(color="group", shape="group", fill="group"), size=1.0, alpha=0.75, stroke=0.2)
-        + ([p9.geom_segment(bar, data=medians, color="#111111", size=0.9)] if len(medians) else [])
-        + p9.facet_wrap("roi", ncol=abreast)
-        + p9.scale_y_continuous(
+    plot = p9.ggplot(drawn, p9.aes(x="rho", y="at"))
+    plot += [
+        house_theme(),
+        p9.geom_vline(xintercept=0, color="#666666", size=0.4),
+        *layers,
+        p9.geom_point(p9.aes(color="group", shape="group", fill="group"), size=1.0, alpha=0.75, stroke=0.2),
+        *([p9.geom_segment(bar, data=medians, color="#111111", size=0.9)] if len(medians) else []),
+        p9.facet_wrap("roi", ncol=abreast),
+        p9.scale_y_continuous(
             breaks=list(range(len(labels))), labels=[plain(each) for each in labels], expand=(0, 0.5)
-        )
-        + p9.scale_x_continuous(breaks=about(3))
-        + p9.labs(x="Spearman rho, best layer", y="")
-        + group_scales(styles, counts, AESTHETICS, width - NAMES)
-        + p9.theme(
+        ),
+        p9.scale_x_continuous(breaks=about(3)),
+        p9.labs(x="Spearman rho, best layer", y=""),
+        *group_scales(styles, counts, AESTHETICS, width - NAMES),
+        p9.theme(
             axis_text_y=p9.element_text(size=7),
             axis_text_x=p9.element_text(size=7),
             panel_grid_major_y=p9.element_line(color="#EEEEEE", size=0.4),
             panel_grid_major_x=p9.element_line(color="#E4E4E4", size=0.5),
-        )
-    )
+        ),
+    ]
     return plot, 0.6 + (0.4 + max(0.6, LINE * len(labels))) * -(-n_panels // abreast)

@@ -23,21 +23,40 @@ CEILINGS = {
 PROTOCOLS = 'protocols = ["sound", "paper"]'
 IN_SMALL = {
     PROTOCOLS: f"{PROTOCOLS}\npermutations = 50\nbootstraps = 20\nhalvings = 2",
-    'include = ["AlexNet", "ResNet34", "seresnet50", "deit_small_patch16_224"]': 'include = ["AlexNet"]',
+    'include = ["AlexNet", "ResNet34", "seresnet50", "deit_small_patch16_224"]': "include = []",
 }
+SMALL_NETWORK = """
+[networks.own.small]
+source = "function"
+id = "small_network:small"
+weights = "random"
+"""
+FUNCTION = """
+import torch
+from torch import nn
+
+def transform(image):
+    return torch.frombuffer(bytearray(image.resize((8, 8)).tobytes()), dtype=torch.uint8).view(3, 64, 1) / 255
+
+def small():
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, 60), nn.ReLU(), nn.Linear(60, 40)), transform, "small"
+"""
 
 
 @pytest.fixture(scope="module", params=["in small", pytest.param("in full", marks=pytest.mark.slow)])
 def warehouse(
     test_data: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Path:
-    """The example's study: reduced to one network and few draws, or unchanged."""
+    """The example's study: reduced to one small network and few draws, or unchanged."""
     folder = tmp_path_factory.mktemp("cichy78")
     study = folder / "cichy78.toml"
     text = EXAMPLE.read_text(encoding="utf-8")
     for whole, small in IN_SMALL.items() if request.param == "in small" else ():
         assert whole in text
         text = text.replace(whole, small)
+    if request.param == "in small":
+        text += SMALL_NETWORK
+        (folder / "small_network.py").write_text(FUNCTION, encoding="utf-8")
     study.write_text(text, encoding="utf-8")
     environment = {"CICHY78": str(test_data / "cichy78")}
     done = alignhouse("run", str(study), "--no-report", folder=folder, environment=environment)
@@ -63,7 +82,8 @@ def test_every_network_is_scored_with_every_subject_and_says_that_it_is_untraine
         query = "select count(*), min(frames), max(frames), max(fps) from stimulus"
         stimuli = opened.sql(query).fetchall()
     study = tomllib.loads(warehouse.with_name("cichy78.toml").read_text(encoding="utf-8"))
-    models = {f"{network}-random0" for network in study["networks"]["include"]}
+    networks = [*study["networks"]["include"], *study["networks"].get("own", {})]
+    models = {f"{network}-random0" for network in networks}
     assert len(counts) == 2 * len(models) * 2
     assert {model for _, model, *_ in counts} == models
     assert {count for *_, count, _ in counts} == {15}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from one_format import one_format
 
 from alignhouse import Warehouse
+from alignhouse.analysis.report import pictures
 from alignhouse.ingest.features.layer_order import LayerOrder
 from alignhouse.study import inputs
 
 LAYERS = ("avgpool", "conv1", "fc")
+PROTOCOLS, GROUPS = ("sound", "paper"), ("model", "arch")
 DEPTHS = (
     "select layer, layer_index, depth from layer where model = 'my_own' and protocol = 'sound' order by 2"
 )
@@ -26,6 +30,20 @@ def unordered(study: Any) -> Any:
     return study
 
 
+@pytest.fixture
+def figures_of_layers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Draw only the figures that show layers, in a single format."""
+    plan = pictures.planned_figures
+
+    def planned(*asked: Any, **first: Any) -> list[pictures.Planned]:
+        return [each for each in plan(*asked, **first) if "depth" in each.name or "rdm map" in each.name]
+
+    monkeypatch.setattr(pictures, "planned_figures", planned)
+    with one_format():
+        yield
+
+
+@pytest.mark.usefixtures("figures_of_layers")
 def test_layers_without_an_order_have_no_depth_and_curves_say_so(unordered: Any) -> None:
     done = unordered.alignhouse("run", "study.toml")
     assert done.returncode == 0, done.stderr
@@ -46,10 +64,12 @@ def test_layers_without_an_order_have_no_depth_and_curves_say_so(unordered: Any)
     assert asked.returncode == 0, asked.stderr
     header, _first = (line.split(",") for line in asked.stdout.splitlines()[:2])
     assert "n_without_depth" in header
-    for figure in ("depth", "depth_networks", "rdm_map"):
-        drawn = unordered.alignhouse("figure", figure, "-w", "mini.alignhouse", "-o", f"{figure}.svg")
-        assert drawn.returncode == 0, drawn.stderr
-    assert "not known: 1 network" in (unordered.folder / "depth.svg").read_text(encoding="utf-8")
+    drawn = {
+        path.stem: path.read_text(encoding="utf-8") for path in unordered.folder.glob("report/figures/*")
+    }
+    shared = {f"{protocol}-mini-test-depth-by-{group}-type" for protocol in PROTOCOLS for group in GROUPS}
+    assert set(drawn) == shared | {"sound-mini-test-depth-networks", "sound-mini-test-rdm-map"}
+    assert all("not known: 1 network" in drawn[name] for name in shared)
 
 
 def test_a_guessed_depth_is_renewed_and_nothing_else(unordered: Any, monkeypatch: pytest.MonkeyPatch) -> None:

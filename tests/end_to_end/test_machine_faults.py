@@ -177,9 +177,9 @@ def test_a_link_that_leads_nowhere_is_named(finished: Any) -> None:
     assert finished.state() == before
 
 
-@pytest.mark.parametrize("name", ["a[b", "a*b", "a'b"])
-def test_a_path_with_wildcards_is_a_path(make_study: Callable[..., Any], name: str) -> None:
-    study = make_study(name)
+def test_a_path_with_wildcards_is_a_path(make_study: Callable[..., Any]) -> None:
+    # As a pattern, each of these names would match other folders only, or break a query.
+    study = make_study("a[b/c*d/e'f")
     assert study.run().returncode == 0
     assert study.alignhouse("check").returncode == 0
 

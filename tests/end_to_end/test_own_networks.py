@@ -32,7 +32,7 @@ from alignhouse.warehouse import Warehouse
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes.md"
-N_VIDEOS, N_FRAMES, SIDE = 4, 5, 64
+N_VIDEOS, N_FRAMES, SIDE = 4, 3, 64
 NAMES = ["my_resnet", "my_timm", "my_tsn", "my_hf-random0", "my_motion"]
 
 
@@ -103,9 +103,10 @@ class Done:
         frame = pl.read_parquet(file, hive_partitioning=False)
         return dict(zip(frame["layer"], frame["rdm"].to_numpy(), strict=True))
 
-    def expected(self, features: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """The RDM of the features that a function returns for each video."""
-        return pdist(np.stack([features(video) for video in self.videos]), "correlation")
+    def expected(self, features: Callable[[np.ndarray], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Layer -> the RDM of the features that a function returns for each video."""
+        rows = [features(video) for video in self.videos]
+        return {layer: pdist(np.stack([row[layer] for row in rows]), "correlation") for layer in rows[0]}
 
 
 @pytest.fixture(scope="module")
@@ -147,10 +148,12 @@ def put_into_torchs_hub(module: torch.nn.Module, home: Path, monkeypatch: pytest
     monkeypatch.setattr(weights, "_value_", dataclasses.replace(weights.value, url=url))
 
 
-def averaged(module: torch.nn.Module, layer: str, calls: list[torch.Tensor]) -> np.ndarray:
-    """Mean of a layer's output over all frames, one frame at a time, (width,)."""
-    rows = [outputs(module, [layer], lambda call=call: module(call))[layer] for call in calls]  # type: ignore[misc]
-    return np.mean([row.double().numpy().ravel() for row in rows], axis=0)
+def averaged(module: torch.nn.Module, layers: list[str], calls: list[torch.Tensor]) -> dict[str, np.ndarray]:
+    """Layer -> the mean of its output over all frames, one frame at a time, (width,)."""
+    shown = [outputs(module, layers, lambda call=call: module(call)) for call in calls]  # type: ignore[misc]
+    return {
+        layer: np.mean([frame[layer].double().numpy().ravel() for frame in shown], axis=0) for layer in layers
+    }
 
 
 def test_nothing_fails_and_only_the_declared_networks_are_done(done: Done) -> None:
@@ -188,13 +191,13 @@ def test_the_network_of_torchvision(done: Done) -> None:
     rdms, module = done.rdms("my_resnet"), plain_resnet()
     assert list(rdms) == ["conv1", "layer1.1", "layer2.1", "layer3.1", "layer4.1"]
     transform = ResNet18_Weights.IMAGENET1K_V1.transforms()
-    for layer in ("conv1", "layer3.1"):
-        expected = done.expected(
-            lambda video, layer=layer: averaged(  # type: ignore[misc]
-                module, layer, [transform(Image.fromarray(frame))[None] for frame in video]
-            )
+    expected = done.expected(
+        lambda video: averaged(
+            module, ["conv1", "layer3.1"], [transform(Image.fromarray(frame))[None] for frame in video]
         )
-        np.testing.assert_allclose(rdms[layer], expected, rtol=1e-4, atol=1e-7)
+    )
+    for layer, rdm in expected.items():
+        np.testing.assert_allclose(rdms[layer], rdm, rtol=1e-4, atol=1e-7)
 
 
 def test_the_network_of_timm(done: Done) -> None:
@@ -205,13 +208,13 @@ def test_the_network_of_timm(done: Done) -> None:
     assert [layer for layer in rdms if layer.endswith("conv2")] == second
     assert {"layer1", "layer2"} == set(rdms) - set(second)
     transform = create_transform(**resolve_data_config({}, model=module), is_training=False)
-    for layer in ("layer1", "layer4.0.conv2"):
-        expected = done.expected(
-            lambda video, layer=layer: averaged(  # type: ignore[misc]
-                module, layer, [transform(Image.fromarray(frame))[None] for frame in video]
-            )
+    expected = done.expected(
+        lambda video: averaged(
+            module, ["layer1", "layer4.0.conv2"], [transform(Image.fromarray(frame))[None] for frame in video]
         )
-        np.testing.assert_allclose(rdms[layer], expected, rtol=1e-4, atol=1e-7)
+    )
+    for layer, rdm in expected.items():
+        np.testing.assert_allclose(rdms[layer], rdm, rtol=1e-4, atol=1e-7)
 
 
 def test_the_network_of_mmaction2(done: Done) -> None:
@@ -221,15 +224,14 @@ def test_the_network_of_mmaction2(done: Done) -> None:
     assert list(rdms) == ["backbone.layer4", "cls_head.fc_cls"]
     mean, std = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 
-    def features(video: np.ndarray, layer: str) -> np.ndarray:
-        # The configuration's test pipeline: short edge 256, the middle 224 x 224; five frames, each a clip.
+    def features(video: np.ndarray) -> dict[str, np.ndarray]:
+        # The configuration's test pipeline: short edge 256, the middle 224 x 224; three frames, each a clip.
         cropped = np.stack([mmcv.imresize(frame, (256, 256))[16:240, 16:240] for frame in video])
         pixels = torch.from_numpy((cropped - mean) / std).float().permute(0, 3, 1, 2)
-        read = outputs(module, [layer], lambda: module(pixels[None], mode="tensor", stage="head"))
-        return read[layer].double().mean(0).numpy().ravel()
+        read = outputs(module, list(rdms), lambda: module(pixels[None], mode="tensor", stage="head"))
+        return {layer: output.double().mean(0).numpy().ravel() for layer, output in read.items()}
 
-    for layer in rdms:
-        expected = done.expected(lambda video, layer=layer: features(video, layer))  # type: ignore[misc]
+    for layer, expected in done.expected(features).items():
         np.testing.assert_allclose(rdms[layer], expected, rtol=1e-3, atol=1e-6)
 
 
@@ -242,15 +244,16 @@ def test_the_module_in_the_manner_of_hugging_face(done: Done) -> None:
     # No layers below a numbered block are read; a block returns a tuple of one.
     assert list(rdms) == ["embeddings", *(f"encoder.layer.{block}" for block in range(3)), "classifier"]
 
-    def features(video: np.ndarray) -> np.ndarray:
+    def features(video: np.ndarray) -> dict[str, np.ndarray]:
         calls = torch.stack([transform(Image.fromarray(frame)) for frame in video])
         with torch.no_grad():
             hidden = module.embeddings(calls).flatten(2).transpose(1, 2)
             for block in module.encoder.layer:
                 (hidden,) = block(hidden)
-        return hidden.double().mean(0).numpy().ravel()
+        return {"encoder.layer.2": hidden.double().mean(0).numpy().ravel()}
 
-    np.testing.assert_allclose(rdms["encoder.layer.2"], done.expected(features), rtol=1e-4, atol=1e-7)
+    for layer, expected in done.expected(features).items():
+        np.testing.assert_allclose(rdms[layer], expected, rtol=1e-4, atol=1e-7)
 
 
 def test_the_model_of_whole_videos(done: Done) -> None:
@@ -258,11 +261,11 @@ def test_the_model_of_whole_videos(done: Done) -> None:
     rdms = done.rdms("my_motion")
     assert list(rdms) == ["even_and_odd", "energy"]
 
-    def features(video: np.ndarray) -> np.ndarray:
+    def features(video: np.ndarray) -> dict[str, np.ndarray]:
         with torch.no_grad():
-            return module(transform(video)).double().mean(0).numpy().ravel()
+            return {"energy": module(transform(video)).double().mean(0).numpy().ravel()}
 
-    np.testing.assert_allclose(rdms["energy"], done.expected(features), rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(rdms["energy"], done.expected(features)["energy"], rtol=1e-4, atol=1e-7)
 
 
 def test_scores_of_the_untrained_network_say_so_and_comparisons_say_of_which(done: Done) -> None:

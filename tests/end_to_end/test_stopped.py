@@ -48,7 +48,7 @@ def test_readers_see_one_study_at_a_time(finished: Any, studies: int, readers: i
     def read() -> None:
         while not ended.is_set():
             opened.append(rows(finished, SEEDS))
-            time.sleep(0.01)
+            time.sleep(0.1)
 
     with ThreadPoolExecutor(readers) as pool:
         reading = [pool.submit(read) for _ in range(readers)]

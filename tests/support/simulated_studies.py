@@ -115,12 +115,20 @@ def distances(points: Float) -> Float:
 
 
 def coverage(
-    resampled: str, n_studies: int, *, n_stimuli: int, n_subjects: int, draws: int = 300, seed: int = 0
+    resampled: str,
+    n_studies: int,
+    *,
+    n_stimuli: int,
+    n_subjects: int,
+    draws: int = 300,
+    seed: int = 0,
+    rough: bool = False,
 ) -> dict[str, float]:
     """Share of studies whose 95 % intervals contain the truth, by method.
 
     The resampled units (stimuli, subjects or both) are drawn for each study, and all else is the same in all
-    studies. The truth is the value in the population of the drawn units.
+    studies. The truth is the value in the population of the drawn units. If `rough`, fewer subjects stand for
+    the population: the truth is known to a third of the error of a study or less.
     """
     people = population()
     rng = np.random.default_rng(seed)
@@ -130,9 +138,9 @@ def coverage(
     if resampled == "stimuli":
         truth = float(np.mean(list(_many(people, subjects, rng, 30))))
     elif resampled == "both":
-        truth = expected_score(people, n_stimuli)
+        truth = expected_score(people, n_stimuli, 1_000 if rough else 10_000)
     else:
-        others = np.stack([people.subject(rng) for _ in range(20_000)])
+        others = np.stack([people.subject(rng) for _ in range(2_000 if rough else 20_000)])
         truth = people.score(stimuli, others, rng)
     held: dict[str, int] = {}
     for study in range(n_studies):

@@ -121,9 +121,10 @@ def test_a_truncated_or_missing_artifact_leaves_the_snapshot(warehouse: Path, ho
     assert tables(warehouse) == before
 
 
-@pytest.mark.parametrize("name", ["star*", "[a]", "it's", "b{1,2}"])
-def test_any_name_of_a_folder_will_do(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / name
+def test_any_name_of_a_folder_will_do(tmp_path: Path) -> None:
+    # As a pattern, each of these names would match other folders only, or break a query.
+    folder = tmp_path / "star*" / "[a]" / "it's" / "b{1,2}"
+    folder.parent.mkdir(parents=True)
     for seed in (0, 1, 0):
         run(folder, seed)
     before = tables(folder)

@@ -20,15 +20,15 @@ values = st.one_of(st.integers(-3, 3).map(float), st.floats(allow_nan=False, all
 pairs_of_rdms = st.integers(6, 40).flatmap(lambda p: arrays(np.float64, (5, p), elements=values))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(pairs_of_rdms)
 def test_rho_equals_scipy_ties_included(rdms: NDArray[np.float64]) -> None:
     assume((rdms.min(axis=1) < rdms.max(axis=1)).all())
-    expected = [[spearmanr(a, b).statistic for b in rdms[2:]] for a in rdms[:2]]
-    np.testing.assert_allclose(spearman(rdms[:2], rdms[2:]), expected, rtol=0, atol=1e-12)
+    expected = spearmanr(rdms, axis=1).statistic
+    np.testing.assert_allclose(spearman(rdms[:2], rdms[2:]), expected[:2, 2:], rtol=0, atol=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pairs_of_rdms)
 def test_ranks_are_scipys_doubled_and_centred(rdms: NDArray[np.float64]) -> None:
     assume((rdms.min(axis=1) < rdms.max(axis=1)).all())

@@ -521,10 +521,10 @@ def fuzz(*arguments: str) -> dict:
 
 
 def test_thousands_of_mutated_pickles_run_nothing_and_crash_nothing():
-    result = fuzz("--cases", "4000", "--seed", "1")
+    result = fuzz("--cases", "2000", "--seed", "1")
     assert result["failure"] is None, result
-    assert result["cases"] == 4000
-    assert result["read"] > 100
+    assert result["cases"] == 2000
+    assert result["read"] > 50
 
 
 @pytest.mark.slow
