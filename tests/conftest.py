@@ -89,3 +89,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     if skipped:
         terminalreporter.write_sep("!", f"{len(skipped)} tests skipped: no browser", yellow=True, bold=True)
         terminalreporter.write_line(NO_CHROMIUM, yellow=True)
+
+
+def pytest_unconfigure() -> None:
+    """Collect at the end what was left out: otherwise DuckDB reports its objects as leaked."""
+    gc.unfreeze()
