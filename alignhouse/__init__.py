@@ -28,7 +28,7 @@ _HOMES = {
     "Finished": ("alignhouse.study.run", "Finished"),
     "OpenWarehouse": ("alignhouse.notebook.opened", "OpenWarehouse"),
     "Study": ("alignhouse.study.file", "Study"),
-    "Warehouse": ("alignhouse.warehouse.store", "Warehouse"),
+    "Warehouse": ("alignhouse.warehouse.reader", "Warehouse"),
     "WarehouseLocked": ("alignhouse.warehouse.errors", "WarehouseLocked"),
     "features": ("alignhouse.ingest.features.activations", "features"),
     "extract_rdms": ("alignhouse.ingest.features.extract", "extract_rdms"),

@@ -127,7 +127,7 @@ def unknown_key(study: Any) -> str:
 
 def value_out_of_range(study: Any) -> str:
     study.change("permutations = 50", "permutations = 0")
-    return "analysis.permutations.*greater than or equal to 1.*found 0"
+    return "analysis.permutations: expected a number of at least 1, found 0"
 
 
 def unknown_region(study: Any) -> str:

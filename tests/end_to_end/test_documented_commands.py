@@ -30,6 +30,8 @@ DEMO_NETWORKS = [model_name(name, "random", 0) for name in DEMO["networks"]["inc
 # Questions whose answer is empty in the demo, with the reason.
 EMPTY = {
     "hemispheres": "the demo merges the hemispheres",
+    "results": "nobody has added a statistic",
+    "training_effect": "the demo has untrained networks only",
     "unfinished": "nothing is",
 }
 

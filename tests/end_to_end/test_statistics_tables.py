@@ -18,6 +18,8 @@ from alignhouse.warehouse.artifacts import read_metadata
 from alignhouse.warehouse.vectors import read_vectors
 
 REGIONS = ("V1", "EBA")
+# Of intervals: three methods over stimuli, three over subjects, three over both.
+N_KINDS = 9
 UNCERTAIN = ("score_interval", "layer_choice", "layer_vote", "difference_interval", "complexity")
 
 
@@ -54,7 +56,9 @@ def bootstrapped(study: Any) -> dict[str, dict[str, BootstrapScores]]:
 
 def test_intervals_of_layers_and_of_the_best(done: Any) -> None:
     found = rows(done, "from score_interval where protocol = 'sound'")
-    assert len(found) == 3 * 2 * (4 + 1) * 7  # networks, regions, layers and the best, kinds of interval
+    assert (
+        len(found) == 3 * 2 * (4 + 1) * N_KINDS
+    )  # networks, regions, layers and the best, kinds of interval
     assert found.select("draws", "seed", "level").unique().rows() == [(40, 3, 0.95)]
     models, _ = stored(done)
     for name, regions in bootstrapped(done).items():
@@ -78,13 +82,13 @@ def test_statistics_of_intervals_are_the_scores(done: Any) -> None:
         "select i.statistic, s.rho from score_interval as i inner join layer_score as s"
         " using (protocol, dataset, split, model, layer, roi)",
     )
-    assert len(both) == 2 * 3 * 2 * 5 * 7
+    assert len(both) == 2 * 3 * 2 * 5 * N_KINDS
     np.testing.assert_allclose(both["statistic"], both["rho"], atol=1e-12)
 
 
 def test_differences_between_networks(done: Any) -> None:
     found = rows(done, "from difference_interval where group_by = 'model' and protocol = 'paper'")
-    assert len(found) == 3 * 2 * 7  # pairs of networks, regions, kinds of interval
+    assert len(found) == 3 * 2 * N_KINDS  # pairs of networks, regions, kinds of interval
     of_network = bootstrapped(done)
     for row in found.iter_rows(named=True):
         a, b = (of_network[row[group]][row["roi"]].best_layer() for group in ("group_a", "group_b"))
@@ -102,7 +106,7 @@ def test_groups_have_intervals_of_their_own_and_of_their_differences(done: Any) 
     key = ["roi", "group_a", "group_b", "n_a", "n_b"]
     assert sorted(found.select(key).unique().rows(), key=str) == sorted(tested.select(key).rows(), key=str)
     both = found.join(tested, on=key, nulls_equal=True)
-    assert len(both) == len(found) == 7 * len(tested)
+    assert len(both) == len(found) == N_KINDS * len(tested)
     np.testing.assert_allclose(both["statistic"], both["statistic_right"], atol=1e-12)
 
 

@@ -25,8 +25,8 @@ from alignhouse.warehouse.store import REBUILT, WORKING
 # Columns in which a killed and repeated study may differ from an undisturbed one, and why.
 MAY_DIFFER = {
     # A kill divides a run into several. Some of them were stopped and have no end, and each counts its own
-    # jobs. The study names its folder, which is another one here.
-    "run": ("run", "started_at", "finished_at", "status", "jobs", "host", "study"),
+    # jobs and failures. The study names its folder, which is another one here.
+    "run": ("run", "started_at", "finished_at", "status", "jobs", "failed", "host", "study"),
     # The run that registered an artifact, and when: after a kill, that is the repetition.
     "artifact": ("run", "registered_at"),
     # Entries of the journal that were not committed are void, so the numbers go on after them.
