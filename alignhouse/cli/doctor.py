@@ -37,5 +37,9 @@ def doctor(
             mark, advice = ("MISSING", f" ({each.advice})") if each.advice else ("ok", "")
             typer.echo(f"{mark:8}{each.what}: {each.found}{advice}")
     if faults:
-        raise AlignhouseError(f"{faults} things are missing", hint="the lines marked MISSING say what to do")
+        raise AlignhouseError(_missing(faults), hint="the lines marked MISSING say what to do")
     typer.echo("All is ready.")
+
+
+def _missing(faults: int) -> str:
+    return "1 thing is missing" if faults == 1 else f"{faults} things are missing"

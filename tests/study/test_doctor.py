@@ -16,7 +16,7 @@ from study_files import study_of
 from alignhouse.ingest.features import extract
 from alignhouse.ingest.models import build, weights
 from alignhouse.study import doctor
-from alignhouse.study.doctor import Finding, diagnosis
+from alignhouse.study.doctor import ON_TOP, Finding, diagnosis
 from alignhouse.warehouse.progress import Silent
 from alignhouse.warehouse.sizes import size_in_words
 
@@ -152,5 +152,5 @@ def test_memory_is_that_of_buffers_and_programs_with_or_without_networks(
     for free, advice in ((needed, ""), (needed - 1, "lower compute.memory, or --memory")):
         monkeypatch.setattr(doctor, "available_memory", lambda free=free: free)
         said = found(f'[networks]\n{networks}\n[compute]\nmemory = "1GB"\n')["memory"]
-        expected = f"{size_in_words(free)} available; buffers may take 1.0 GB, {words}"
+        expected = f"{size_in_words(free)} available; buffers may take 1.0 GB, {words}; {ON_TOP}"
         assert said == Finding("memory", expected, advice), free
