@@ -29,7 +29,7 @@ def reach_of_ceiling(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
         to_say = "to say" if sentences[0] else "to say whether a network reaches the noise ceiling"
         sentences.append(
             f"The brain data of {listed(weak)} are too unreliable {to_say}: the lower noise ceiling is not "
-            "reliably above 0."
+            "reliably above chance."
         )
     return " ".join(filter(None, sentences))
 

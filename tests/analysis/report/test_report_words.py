@@ -97,12 +97,12 @@ def test_how_far_the_ceiling_is(lower: dict[str, float | None], sentence: str) -
         (
             ("V1", "MT"),
             "The brain data of V1 and MT are too unreliable to say whether a network reaches the noise "
-            "ceiling: the lower noise ceiling is not reliably above 0.",
+            "ceiling: the lower noise ceiling is not reliably above chance.",
         ),
         (
             ("MT",),
             "The best network of V1 reaches its lower noise ceiling. The brain data of MT are too unreliable "
-            "to say: the lower noise ceiling is not reliably above 0.",
+            "to say: the lower noise ceiling is not reliably above chance.",
         ),
         # A region without scores is not the subject of a sentence about scores.
         (("V3",), "The best network reaches the lower noise ceiling in all 2 regions."),
