@@ -91,6 +91,7 @@ def bootstrap(
     each = [BootstrapSettings.of(job) for job in jobs]
     brain = read_brains(brains)
     networks = read_networks([settings.model for settings in each], rdms, brain)
+    reporter.doing("resampling")
     scores = bootstrap_scores(
         networks.rdms,
         brain.rdms,
@@ -99,6 +100,7 @@ def bootstrap(
         precision="float32",
         memory=memory,
         layer_names=networks.labels,
+        tick=reporter.step,
     )
     for settings in each:
         layers, part = networks.layers[settings.model], networks.rows[settings.model]

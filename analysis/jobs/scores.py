@@ -97,7 +97,16 @@ def score(
             settings.model, rdms[settings.model], brain
         )
     orders = stimulus_permutations(len(brain.conditions), common.permutations, common.seed)
-    scores = score_networks(vectors, ranked, orders, common.settings, memory=memory // 4, layer_names=layers)
+    reporter.doing("permuting")
+    scores = score_networks(
+        vectors,
+        ranked,
+        orders,
+        common.settings,
+        memory=memory // 4,
+        layer_names=layers,
+        tick=reporter.step,
+    )
     for settings in each:
         scored = NetworkScores(layers[settings.model], brain.subjects, scores[settings.model])
         yield [

@@ -19,25 +19,34 @@ from alignhouse.warehouse.cores import cores
 
 Part = TypeVar("Part")
 Array = NDArray[Any]
+# Called with the number of finished steps and of all steps.
+Tick = Callable[[int, int], object]
 
 # Below this number of multiplications, a matrix product is as fast on one core as on several.
 FEWEST_TO_SHARE = 2**23
 
 
-def in_threads(work: Callable[[Part], object], parts: Sequence[Part]) -> None:
+def untold(done: int, total: int) -> None:
+    """A `Tick` that nobody sees."""
+
+
+def in_threads(work: Callable[[Part], object], parts: Sequence[Part], tick: Tick = untold) -> None:
     """Call `work` on each of `parts`, in one thread a core. Each matrix product uses one core meanwhile.
+
+    `tick` is called in the calling thread, after each part, in the order of `parts`.
 
     The error of the first part that fails, or an interrupt, is raised when the running parts have ended.
     """
     workers = min(cores(), len(parts))
     if workers < 2:
-        for part in parts:
+        for done, part in enumerate(parts, 1):
             work(part)
+            tick(done, len(parts))
         return
     # BLAS has threads of its own; inside ours they would compete for the cores.
     with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(work, parts):
-            pass
+        for done, _ in enumerate(pool.map(work, parts), 1):
+            tick(done, len(parts))
 
 
 def product(a: Array, b: Array) -> Array:

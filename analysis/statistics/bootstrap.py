@@ -17,6 +17,7 @@ from alignhouse.analysis.kernels.similarity import (
     correlate,
     rank,
 )
+from alignhouse.analysis.kernels.threads import Tick, untold
 from alignhouse.analysis.statistics.resampling import resampled_scores
 from alignhouse.warehouse.errors import BadInput
 
@@ -102,6 +103,7 @@ def bootstrap_scores(
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
+    tick: Tick = untold,
 ) -> dict[str, BootstrapScores]:
     """Bootstrap distributions of the score R of every layer (L, P) in every region.
 
@@ -118,7 +120,7 @@ def bootstrap_scores(
     draws, seed : number of resamples of each kind, and their seed.
     precision : "float32" is accurate to 1e-6 and takes half the memory.
     memory : bytes for working buffers (see `resampling.resampled_scores`).
-    layer_names : (L), names of the layers for errors.
+    layer_names : (L), names of the layers for errors. tick : called as resamples are done.
 
     Raises BadInput as `resampled_scores` does.
     """
@@ -134,7 +136,14 @@ def bootstrap_scores(
     stimuli = resample_counts(n_stimuli, draws, seed, STIMULI, fewest=FEWEST_DISTINCT_STIMULI)
     subjects = {roi: resample_counts(len(each), draws, seed, SUBJECTS) for roi, each in rdms.items()}
     resampled = resampled_scores(
-        layers, rdms, stimuli, subjects, precision=precision, memory=memory, layer_names=layer_names
+        layers,
+        rdms,
+        stimuli,
+        subjects,
+        precision=precision,
+        memory=memory,
+        layer_names=layer_names,
+        tick=tick,
     )
     ranks = rank(layers, layer_names)
     found = {}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count
-from alignhouse.analysis.kernels.threads import in_threads, product, slices
+from alignhouse.analysis.kernels.threads import Tick, in_threads, product, slices, untold
 from alignhouse.analysis.kernels.weighted_ranks import (
     SortedRdms,
     Weights,
@@ -78,6 +78,7 @@ def null_rows_and_columns(
     permutations: ArrayLike,
     *,
     memory: int = DEFAULT_MEMORY,
+    tick: Tick = untold,
 ) -> NDArray[np.float32]:
     """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float32.
 
@@ -108,6 +109,7 @@ def null_rows_and_columns(
         in_threads(permute, slices(len(orders), -(-len(orders) // cores())))
         rho = product(models, permuted[:, : len(orders)].reshape(-1, n_pairs).T)
         null[:, :, block] = np.clip(rho, -1, 1, out=rho).reshape(n_layers, n_regions, -1)
+        tick(block.stop, n_permutations)
     return null
 
 
@@ -118,6 +120,7 @@ def null_rows_only(
     *,
     memory: int = DEFAULT_MEMORY,
     names: Sequence[str] | None = None,
+    tick: Tick = untold,
 ) -> NDArray[np.float32]:
     """Null of many layers in many regions, only the rows of the model RDM permuted: (L, R, K) float32.
 
@@ -152,7 +155,7 @@ def null_rows_only(
         rho = weighted_products(layers, weights, moved[:, :-1], memory=memory_a_thread // 2)
         null[:, :, block] = np.clip(rho, -1, 1, out=rho)
 
-    in_threads(correlate_with, slices(len(inverse), a_block))
+    in_threads(correlate_with, slices(len(inverse), a_block), tick)
     return null
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from alignhouse.analysis.kernels.devices import Precision
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
-from alignhouse.analysis.kernels.threads import in_threads, slices
+from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
 from alignhouse.analysis.kernels.weighted_ranks import (
     Array,
     Int32Array,
@@ -53,6 +53,7 @@ def resampled_scores(
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
+    tick: Tick = untold,
 ) -> dict[str, ResampledScores]:
     """Spearman's rho of layers with the subjects of a region, on resampled stimuli, averaged over subjects.
 
@@ -69,7 +70,7 @@ def resampled_scores(
     precision : of the matrix product: "float64" is accurate to 1e-12, "float32" to 1e-6.
     memory : bytes for working buffers, in addition to the inputs, eight bytes for each value of `brain`, and
         the result.
-    layer_names : (L), names of the layers for errors.
+    layer_names : (L), names of the layers for errors. tick : called as resamples are done.
 
     Returns region -> ResampledScores, in `precision`. Raises BadInput as `similarity.rank` does, for counts
     that do not fit, and for a resample in which an RDM is constant.
@@ -93,7 +94,8 @@ def resampled_scores(
     a_set = n_pairs * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_to_rank(n_pairs)
     batch = sets_a_batch(n_pairs, a_set, memory_a_thread // 2)
     scores = np.empty((len(rows), n_columns, len(counts)), dtype)
-    for block in slices(len(rows), max(1, memory // 2 // (8 * n_pairs))):
+    blocks = slices(len(rows), max(1, memory // 2 // (8 * n_pairs)))
+    for number, block in enumerate(blocks):
         layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
 
         def score(resamples: slice, block: slice = block, layers: SortedRdms = layers) -> None:
@@ -103,7 +105,10 @@ def resampled_scores(
                 layers, weights, brains, memory=memory_a_thread // 2
             )
 
-        in_threads(score, slices(len(counts), batch))
+        def told(done: int, total: int, number: int = number) -> None:
+            tick(number * total + done, len(blocks) * total)
+
+        in_threads(score, slices(len(counts), batch), told)
     np.clip(scores, -1, 1, out=scores)
     return {
         roi: ResampledScores(scores[:, index], None if drawn is None else scores[:, len(regions) + index])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, correlate, rank, real_rows
+from alignhouse.analysis.kernels.threads import Tick, untold
 from alignhouse.analysis.statistics.permutation import (
     DEFAULT_MEMORY,
     best_layer_null,
@@ -109,6 +110,7 @@ def score_networks(
     *,
     memory: int = DEFAULT_MEMORY,
     layer_names: Mapping[str, Sequence[str]] | None = None,
+    tick: Tick = untold,
 ) -> dict[str, dict[str, RoiScores]]:
     """Scores of all layers of many networks in every region; brain data are permuted once for all networks.
 
@@ -121,7 +123,7 @@ def score_networks(
     settings : the protocol: null, p-value, and the null of a best layer.
     memory : bytes for working buffers, in addition to the inputs, `BYTES_A_PAIR` for each value of all
         models, the ranks of the brain RDMs and the result.
-    layer_names : network -> (L), names of the layers for errors.
+    layer_names : network -> (L), names of the layers for errors. tick : called as permutations are done.
 
     Returns network -> region -> RoiScores. Each layer is ranked once for all regions. Raises BadInput, with
     network and layer or region, for RDMs that cannot be ranked or compared.
@@ -153,11 +155,16 @@ def score_networks(
             lengths = np.sqrt(ranks.sum_squares)[:, None]
             np.divide(ranks.centred, lengths, out=unit[block], casting="same_kind")
         else:
+
+            def told(done: int, total: int, block: slice = block) -> None:
+                n_layers = block.stop - block.start
+                tick(block.start * total + done * n_layers, len(labels) * total)
+
             null[block] = null_rows_only(
-                values, brains.averages, orders, memory=memory // 2, names=labels[block]
+                values, brains.averages, orders, memory=memory // 2, names=labels[block], tick=told
             )
     if together:
-        null = null_rows_and_columns(unit, brains.averages, orders, memory=memory)
+        null = null_rows_and_columns(unit, brains.averages, orders, memory=memory, tick=tick)
 
     scores: dict[str, dict[str, RoiScores]] = {}
     start = 0

@@ -331,7 +331,10 @@ def check_killed_at(folder: Path, step: int, target: Path) -> bool:
     return found == after
 
 
-@pytest.mark.parametrize("place", ["first", "second file", "before the commit", "after the commit", "last"])
+SLOW_PLACES = [pytest.param(place, marks=pytest.mark.slow) for place in ("first", "second file", "last")]
+
+
+@pytest.mark.parametrize("place", ["before the commit", "after the commit", *SLOW_PLACES])
 def test_killed_at_a_step_it_is_done_or_not_and_a_repetition_finishes(
     before_and_after: tuple[Path, list[str]], place: str, tmp_path: Path
 ) -> None:

@@ -250,3 +250,18 @@ def test_counts_of_subjects_that_do_not_fit_are_refused(simulated_rdms: Any, wro
     models, brain = simulated_rdms(2, 6, 0), {"V1": simulated_rdms(3, 6, 1)}
     with pytest.raises(BadInput, match="counts of subjects in region V1"):
         resampled_scores(models, brain, np.ones((1, 6), int), {"V1": wrong})
+
+
+def test_steps_rise_to_all_steps(simulated_rdms: Any) -> None:
+    """With little memory, layers and resamples are divided into blocks."""
+    told: list[tuple[int, int]] = []
+    bootstrap_scores(
+        simulated_rdms(5, 8, 0),
+        {"V1": simulated_rdms(3, 8, 1)},
+        draws=50,
+        memory=1000,
+        tick=lambda done, total: told.append((done, total)),
+    )
+    [total] = {total for _, total in told}
+    assert [done for done, _ in told] == list(range(1, total + 1))
+    assert total > 50

@@ -230,3 +230,20 @@ def test_an_alignment_that_exists_is_found(sound: AnalysisSettings) -> None:
     scores = score_network(models, {"V1": brain}, stimulus_permutations(24, 199, 0), sound)["V1"]
     assert scores.best_layer == 1
     assert scores.p_best == pytest.approx(1 / 200)
+
+
+@pytest.mark.parametrize("null", ["rows_and_columns", "rows_only"])
+def test_steps_rise_to_all_permutations(simulated_rdms: Any, null: Any) -> None:
+    told: list[tuple[int, int]] = []
+    score_networks(
+        {"a": simulated_rdms(3, 8, 0), "b": simulated_rdms(2, 8, 1)},
+        {"V1": simulated_rdms(3, 8, 2)},
+        stimulus_permutations(8, 300, 0),
+        AnalysisSettings(null=null),
+        memory=3000,
+        tick=lambda done, total: told.append((done, total)),
+    )
+    shares = [done / total for done, total in told]
+    assert len(shares) > 2
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
