@@ -92,7 +92,7 @@ class Contents:
 
     @cached_property
     def networks(self) -> Mapping[Scope, set[object]]:
-        """Protocol, data set and split -> the networks of which there are results."""
+        """Protocol, data set and split -> the networks that have results."""
         found: dict[Scope, set[object]] = {}
         for table in self._tables_of(SCOPE):
             for *scope, network in self.claims(table, SCOPE):

@@ -153,7 +153,7 @@ class _Planner:
     def _refuse_rows(
         self, source: Contents, claims: Mapping[tuple[str, Slot], Claims], incomparable: set[str]
     ) -> None:
-        """Name the rows of which both show others, one conflict for each pair of jobs."""
+        """Name the rows in which both differ, one conflict for each pair of jobs."""
         found: dict[tuple[str, str], dict[tuple[str, Slot], set[tuple[object, ...]]]] = {}
         sides: dict[tuple[str, str], tuple[conflicts.Side, conflicts.Side]] = {}
         for key, of_source in claims.items():
