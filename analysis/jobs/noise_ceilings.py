@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from alignhouse.analysis.jobs.scope import Scope
+from alignhouse.analysis.jobs.scope import Scope, read_brains
 from alignhouse.analysis.statistics.noise_ceiling import (
     FEWEST_SUBJECTS,
     FEWEST_SUBJECTS_OF_AN_INTERVAL,
@@ -18,6 +18,7 @@ from alignhouse.analysis.statistics.subject_agreement import agreement_tests
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.jobs import Job, Output
+from alignhouse.warehouse.kept import kept
 
 VERSION = 2
 
@@ -68,18 +69,26 @@ def compute_noise_ceilings(
 ) -> Iterator[Output]:
     """The rows of `noise_ceiling`; see `noise_ceiling_batch`."""
     settings = NoiseCeilingSettings.of(job)
-    rdms: dict[str, NDArray[Any]] = {}
-    names: dict[str, list[str]] = {}
-    for roi, artifact in brains.items():
-        rows, rdms[roi] = artifact.vectors("rdm")
-        names[roi] = [f"{roi}, {subject}" for subject in rows["subject"]]
-    several = {roi: each for roi, each in rdms.items() if len(each) >= FEWEST_SUBJECTS}
-    p_values = agreement_tests(
-        several, permutations=settings.permutations, seed=settings.seed, memory=memory, names=names
-    )
-    rows_of = [_row(settings, roi, each, names[roi], p_values.get(roi)) for roi, each in rdms.items()]
-    columns = {name: [row[name] for row in rows_of] for name in rows_of[0]}
+    rdms, names = read_brains(brains).rdms, _names(brains)
+    p_values = _agreement(brains, settings.permutations, settings.seed, memory)
+    rows = [_row(settings, roi, each, names[roi], p_values.get(roi)) for roi, each in rdms.items()]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
     yield settings.facts("noise_ceiling", columns, settings.remark, ("roi",))
+
+
+@kept
+def _agreement(brains: Mapping[str, Artifact], permutations: int, seed: int, memory: int) -> dict[str, float]:
+    """Region -> p of the test of its ceiling, which is the same in every protocol."""
+    several = {roi: each for roi, each in read_brains(brains).rdms.items() if len(each) >= FEWEST_SUBJECTS}
+    return agreement_tests(several, permutations=permutations, seed=seed, memory=memory, names=_names(brains))
+
+
+def _names(brains: Mapping[str, Artifact]) -> dict[str, list[str]]:
+    """Region -> names of its subjects' RDMs for errors."""
+    return {
+        roi: [f"{roi}, {subject}" for subject in subjects]
+        for roi, subjects in read_brains(brains).subjects.items()
+    }
 
 
 def _row(
