@@ -7,6 +7,7 @@ from typing import Any
 
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.contents import OF_ONE_NETWORK, Contents
+from alignhouse.warehouse.errors import some_names
 
 MOST_VALUES = 3
 MOST_CHARACTERS = 40
@@ -76,8 +77,7 @@ def _named(columns: Sequence[str], values: Iterable[Sequence[object]]) -> str:
     words = []
     for name, of_column in zip(columns, zip(*values, strict=True), strict=True):
         distinct = sorted({str(each) for each in of_column})
-        more = f" and {len(distinct) - MOST_VALUES} more" if len(distinct) > MOST_VALUES else ""
-        words.append(f"{name} {', '.join(distinct[:MOST_VALUES])}{more}")
+        words.append(f"{name} {some_names(distinct, MOST_VALUES)}")
     return ", ".join(words)
 
 

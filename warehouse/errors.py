@@ -110,6 +110,13 @@ def error_in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
+def some_names(names: Iterable[str], most: int) -> str:
+    """Names in a sentence: "a, b and 3 more" if there are more than `most`."""
+    known = list(names)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
+
+
 def near_names(name: str, known: Iterable[str], most: int = 4) -> str:
     """A hint that lists the known names most similar to `name`, or a few known names if none is similar."""
     known = list(known)

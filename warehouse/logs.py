@@ -37,8 +37,8 @@ _REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
 class RunLog:
     """The log of one run. It is opened by the first line that is worth a file: a job, a failure, an error.
 
-    If the file cannot be written, for example because `logs` is a link, the user is told once, and the run
-    goes on without a log.
+    A file that cannot be written, for example because `logs` is a link, does not stop the run. One line
+    then says that there is no log.
 
     Parameters
     ----------

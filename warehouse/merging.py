@@ -8,8 +8,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from alignhouse.warehouse import artifacts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.checks import FILES_AT_ONCE, rule_faults
@@ -27,7 +25,6 @@ from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.rebuild import not_as_registered, some_of
 from alignhouse.warehouse.received import open_named, open_source
 from alignhouse.warehouse.runs import run_facts
-from alignhouse.warehouse.schema import statement
 from alignhouse.warehouse.store import Writer, newest_file
 from alignhouse.warehouse.verified import content_hash, verify
 
@@ -207,7 +204,7 @@ def _to_copy(target: Path, new: Sequence[Artifact]) -> list[tuple[Artifact, Path
 def _register(writer: Writer, plan: MergePlan, facts: Mapping[str, str], progress: Progress) -> None:
     """Register all artifacts of a plan in one transaction, as one run."""
     loaded = _loaded(writer.folder, plan)
-    entries = _entries(writer.connection, plan, facts)
+    entries = _entries(writer.next_run(), plan, facts)
     progress.stage("Registering artifacts", sum(map(len, plan.in_order)), 0)
     with writer.committing(*entries):
         for entry in entries:
@@ -238,9 +235,8 @@ def _loaded(folder: Path, plan: MergePlan) -> dict[str, Artifact]:
     return loaded
 
 
-def _entries(connection: duckdb.DuckDBPyConnection, plan: MergePlan, facts: Mapping[str, str]) -> list[Entry]:
-    """The journal's entries of the merge: a run that registers all artifacts and ends."""
-    [(number,)] = connection.execute(statement("next_run")).fetchall()
+def _entries(number: int, plan: MergePlan, facts: Mapping[str, str]) -> list[Entry]:
+    """The journal's entries of the merge: run `number`, which registers all artifacts and ends."""
     jobs = len({each.job for each in plan.new})
     at = rising_times()
     began = next(at)

@@ -30,6 +30,11 @@ class Names(list[str]):
 _TYPES: dict[str, type] = {"varchar": str, "integer": int, "double": float, "varchar[]": Names}
 
 
+def option_of(name: str) -> str:
+    """The option of the command line for a parameter of that name."""
+    return f"--{name.replace('_', '-')}"
+
+
 @dataclass(frozen=True)
 class Parameter:
     """A parameter of a question; `default` is None if the default is null.
@@ -43,6 +48,11 @@ class Parameter:
     default: Any
     help: str
     known_in: tuple[str, str] | None = None
+
+    @property
+    def option(self) -> str:
+        """Its option on the command line: `--roi-group` for roi_group."""
+        return option_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -90,9 +100,7 @@ class Question:
             value = given.get(each.name)
             if value is None:
                 if each.required:
-                    raise BadInput(
-                        f"question {self.name} needs --{each.name.replace('_', '-')}", hint=each.help
-                    )
+                    raise BadInput(f"question {self.name} needs {each.option}", hint=each.help)
                 bound[each.name] = each.default
                 continue
             try:

@@ -94,7 +94,7 @@ def add_result(
     with Writer(folder, "add_results") as writer:
         known = {each for (each,) in writer.connection.execute(statement("result_names")).fetchall()}
         with Run(writer, f"add_results(name={name!r})", {}) as run:
-            is_new = bool(writer.finished([job])) is False
+            is_new = not writer.finished([job])
             if is_new and name in known and not replace:
                 raise BadInput(
                     f"there is a result {name!r} with other rows or another description",

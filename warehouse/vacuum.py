@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from alignhouse.warehouse import artifacts
+from alignhouse.warehouse.contents import rows_shown
 from alignhouse.warehouse.files import DAMAGED_SUFFIX, inside
 from alignhouse.warehouse.history import now
 from alignhouse.warehouse.journal import entries_of
@@ -17,7 +18,7 @@ from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.reading import open_snapshot
-from alignhouse.warehouse.schema import columns_of_tables, statement
+from alignhouse.warehouse.schema import statement
 from alignhouse.warehouse.store import REBUILT, Writer, making_rebuilt, newest_file, unfinished_parts
 
 # The DuckDB file is written again if more than this share of its blocks is free.
@@ -132,12 +133,7 @@ def _found(
 
 def _unneeded(folder: Path, connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, str], list[str]]:
     """Names and paths of artifacts that can go, and the paths of those that stay because of a link."""
-    shown = [
-        name
-        for table, columns in columns_of_tables().items()
-        if table != "artifact" and "artifact" in columns
-        for (name,) in connection.execute(f'select distinct artifact from "{table}"').fetchall()
-    ]
+    shown = [name for of_table in rows_shown(connection).values() for name in of_table]
     rows = connection.execute(statement("unneeded_artifacts"), {"shown": shown}).fetchall()
     outside = {job for _, job, path in rows if inside(folder, path) is None}
     names = {name: path for name, job, path in rows if job not in outside}

@@ -43,7 +43,7 @@ def list_questions() -> None:
     for column in ("question", "asks", "parameters"):
         table.add_column(column, overflow="fold")
     for each in questions().values():
-        parameters = " ".join(f"--{parameter.name.replace('_', '-')}" for parameter in each.parameters)
+        parameters = " ".join(parameter.option for parameter in each.parameters)
         table.add_row(each.name, each.help.splitlines()[0], parameters)
     table_console().print(table)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alignhouse.warehouse.errors import some_names
 from alignhouse.warehouse.exports import printable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def mixing_line(columns: Sequence[str], rows: Iterable[Sequence[Any]], asked: Qu
     values = _mixed_values(columns, list(rows))
     if not values:
         return ""
-    told = " and ".join(f"{MIXED[name]} ({_listed(each)})" for name, each in values.items())
+    told = " and ".join(f"{MIXED[name]} ({some_names(each, MOST_VALUES)})" for name, each in values.items())
     advice = _advice(values, asked)
     return printable(f"This answer mixes {told}{f': {advice}' if advice else ''}.")
 
@@ -53,11 +54,6 @@ def _mixed_values(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict
         if any(0 < random < models for models, random in sizes):
             found["weights"] = list(BOTH_WEIGHTS)
     return found
-
-
-def _listed(values: Sequence[str]) -> str:
-    more = f" and {len(values) - MOST_VALUES} more" if len(values) > MOST_VALUES else ""
-    return ", ".join(values[:MOST_VALUES]) + more
 
 
 def _advice(values: Mapping[str, Sequence[str]], asked: Question | None) -> str:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.warehouse.questions import Parameter, Question
+from alignhouse.warehouse.questions import Parameter, Question, option_of
 
 if TYPE_CHECKING:
     from alignhouse.warehouse.reader import Warehouse
@@ -15,18 +15,11 @@ _WIDTH = 100
 _KINDS = {"str": "NAME", "int": "NUMBER", "float": "NUMBER"}
 
 
-def option(name: str) -> str:
-    """The option of a parameter: `--roi-group` for roi_group."""
-    return f"--{name.replace('_', '-')}"
-
-
 def help_of(asked: Question) -> str:
     """What a question asks, what its rows are, its parameters, the options of every question, an example."""
     lines = [f"alignhouse ask {asked.name} [OPTIONS]", "", *_wrapped(asked.asks), ""]
     lines += [*_wrapped(asked.rows), ""] if asked.rows else []
-    named = [
-        (f"{option(each.name)} {_KINDS.get(each.type.__name__, 'NAMES')}", each) for each in asked.parameters
-    ]
+    named = [(f"{each.option} {_KINDS.get(each.type.__name__, 'NAMES')}", each) for each in asked.parameters]
     width = max((len(name) for name, _ in named), default=0)
     if named:
         lines.append("Parameters of this question:")
@@ -53,11 +46,9 @@ def nothing_found(warehouse: Warehouse, asked: Question, given: Mapping[str, Any
         column = each.known_in[1]
         known = [str(name) for name in warehouse.known(*each.known_in)]
         if str(each.default) not in known:
-            there = (
-                f"it has {', '.join(known)}, try {option(each.name)} {known[0]}" if known else "it has none"
-            )
+            there = f"it has {', '.join(known)}, try {each.option} {known[0]}" if known else "it has none"
             return f"Nothing found: this warehouse has no {column} {each.default!r}; {there}."
-    asking = "".join(f" {option(name)} {value}" for name, value in given.items())
+    asking = "".join(f" {option_of(name)} {value}" for name, value in given.items())
     row = f" A row would be: {asked.rows.removeprefix('One row: ').partition('. ')[0]}" if asked.rows else ""
     return f"Nothing found{' for' + asking if asking else ''}.{row}"
 

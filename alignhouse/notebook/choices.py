@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
-from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.errors import BadInput, near_names, some_names
 
 MOST_LISTED = 50
 Row = TypeVar("Row")
@@ -32,13 +32,15 @@ def chosen(what: str, wanted: str | None, known: Iterable[str], where: str = "")
         if not names:
             raise BadInput(f"there is no {what} yet{where}")
         raise BadInput(
-            f"no {what} was named{where}", expected=f"one of {name_list(names)}", hint=f"name it: {what}=..."
+            f"no {what} was named{where}",
+            expected=f"one of {some_names(names, MOST_LISTED)}",
+            hint=f"name it: {what}=...",
         )
     if wanted not in names:
         hint = near_names(wanted, names)
         raise BadInput(
             f"there is no {what} {wanted!r}{where}",
-            expected=f"one of {name_list(names)}" if names else None,
+            expected=f"one of {some_names(names, MOST_LISTED)}" if names else None,
             hint=hint if hint.startswith("did you mean") else None,
         )
     return wanted
@@ -72,13 +74,6 @@ def narrowed(
 def field_values(rows: Iterable[object], what: str) -> list[str]:
     """The values of one field without repetition and None."""
     return list(dict.fromkeys(value for row in rows if (value := getattr(row, what)) is not None))
-
-
-def name_list(names: Iterable[str]) -> str:
-    """Names in a sentence; at most 50."""
-    known = list(names)
-    more = f" and {len(known) - MOST_LISTED} more" if len(known) > MOST_LISTED else ""
-    return ", ".join(known[:MOST_LISTED]) + more
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
+from alignhouse.analysis.figures.frames import RANDOM_WEIGHTS
 from alignhouse.analysis.jobs.best_layer_tests import best_layer_batch
 from alignhouse.analysis.jobs.bootstraps import bootstrap_batch
 from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, difference_batch
@@ -24,7 +25,6 @@ from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.executors.local import writing_behind
 from alignhouse.warehouse.runs import Run
 
-RANDOM = "random weights"
 FIGURES = ("parameters", "gflops", "top1")
 # Larger buffers are not faster, for any number of stimuli.
 MOST_MEMORY = 3 * 2**29
@@ -221,7 +221,7 @@ def _remark_of_all(models: Iterable[Model]) -> str:
         return next(iter(remarks.values()))
     least = min(remarks.values(), key=len)
     untrained = [name for name, remark in remarks.items() if remark != least]
-    return joined(least, f"{RANDOM} of {', '.join(untrained)}")
+    return joined(least, f"{RANDOM_WEIGHTS} of {', '.join(untrained)}")
 
 
 def joined(*remarks: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from alignhouse.analysis.figures.frames import RANDOM_WEIGHTS
 from alignhouse.analysis.jobs.scope import Model
 from alignhouse.ingest.features.description_jobs import layers_batch, model_batch
 from alignhouse.ingest.features.jobs import (
@@ -20,7 +21,7 @@ from alignhouse.ingest.features.jobs import (
 from alignhouse.ingest.features.work import with_work
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_kind
-from alignhouse.study.analyse import RANDOM, joined, run_analysis
+from alignhouse.study.analyse import joined, run_analysis
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
 from alignhouse.study.networks import check_weights_of, weighted_networks
@@ -220,7 +221,7 @@ def _networks(
     else:
         stored, failed = _extracted(run, planned)
         done = {name: planned[name] for name in stored}
-        remarks = {name: RANDOM if each.weights == "random" else "" for name, each in done.items()}
+        remarks = {name: RANDOM_WEIGHTS if each.weights == "random" else "" for name, each in done.items()}
         rows = [model_batch(name, each.network, each.weights, remarks[name]) for name, each in done.items()]
     layers = [
         layers_batch(protocol, name, rdms, inputs.layer_orders.get(name))

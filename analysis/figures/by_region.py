@@ -164,7 +164,7 @@ def ceiling_bands(bounds: pl.DataFrame, edges: Any, **fixed: float) -> list[Any]
 
     if bounds.is_empty():
         return []
-    weak = bounds["is_reliable"].fill_null(True).not_()
+    weak = _weak(bounds)
     looks: list[tuple[pl.DataFrame, dict[str, Any]]] = [
         (bounds.filter(~weak), {"fill": "#DADADA"}),
         (bounds.filter(weak), {"fill": "#00000000", "color": "#8C8C8C", "linetype": "dashed", "size": 0.35}),
@@ -180,11 +180,16 @@ def ceiling_note(bounds: pl.DataFrame, grey: str) -> str:
     """What the bands of noise ceilings mean; `grey` describes a reliable one."""
     if bounds.is_empty():
         return "There is no noise ceiling."
-    weak = bounds["is_reliable"].fill_null(True).not_()
+    weak = _weak(bounds)
     dashed = "noise ceiling that is not reliably above chance"
     if weak.all():
         return f"Dashed: {dashed}."
     return f"Grey: {grey}." + (f" Dashed: {dashed}." if weak.any() else "")
+
+
+def _weak(bounds: pl.DataFrame) -> pl.Series:
+    """Whether each ceiling was tested and is not reliable."""
+    return bounds["is_reliable"].fill_null(True).not_()
 
 
 def zero_line() -> Any:
