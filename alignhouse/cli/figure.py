@@ -21,7 +21,8 @@ def figure(
     ] = None,
     warehouse: WarehouseOption = None,
     group_by: Annotated[
-        str, typer.Option(help="model_type, arch_type, training_dataset, family, weights or protocol.")
+        str,
+        typer.Option(help="model_type, arch_type, training_dataset, objective, family, weights or protocol."),
     ] = "model_type",
     protocol: Annotated[str | None, typer.Option(help="Results of this protocol; default: sound.")] = None,
     other: Annotated[

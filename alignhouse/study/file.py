@@ -28,7 +28,7 @@ from alignhouse.warehouse.sizes import parse_bytes
 MOST_BYTES = 2**20
 MOST_DOTS = 1000
 
-FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset", "weights"]
+FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset", "objective", "weights"]
 
 
 def _as_list(value: Any) -> Any:

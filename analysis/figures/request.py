@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Figures with a panel for each region show all regions up to this number.
 MOST_REGIONS = 4
-GROUPINGS = ("model_type", "arch_type", "training_dataset", "family", "weights", PROTOCOL)
+GROUPINGS = ("model_type", "arch_type", "training_dataset", "objective", "family", "weights", PROTOCOL)
 DEFAULT_PROTOCOL = "sound"
 
 

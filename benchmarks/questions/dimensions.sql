@@ -42,6 +42,7 @@ select
     ['CNNs', 'Transformers'][1 + number % 2] as arch_type,
     'family-' || number % 20 as family,
     'data-' || number % 5 as training_dataset,
+    'objective-' || number % 3 as objective,
     1e6 * (1 + number) as parameters,
     1.0 + number as gflops,
     50 + number % 40 as top1,

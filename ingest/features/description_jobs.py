@@ -17,7 +17,7 @@ from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.tables import rows_output
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 LAYERS_VERSION = 1
 NETWORK_LAYERS_VERSION = 1
 UNKNOWN = "unknown"
@@ -41,8 +41,8 @@ class NetworkLayersSettings(JobSettings):
 def model_batch(name: str, network: Network | str, weights: str, remark: str) -> Batch:
     """The row that describes a network; missing facts are "unknown".
 
-    An untrained network has no accuracy, and its training data set is "none": those of the record belong to
-    the published weights.
+    An untrained network has no accuracy, and its training data set and objective are "none": those of the
+    record belong to the published weights.
 
     Parameters
     ----------
@@ -59,6 +59,7 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
         "arch_type": known.arch_type if known else UNKNOWN,
         "family": known.family if known else UNKNOWN,
         "training_dataset": known.training_dataset if known else UNKNOWN,
+        "objective": known.objective if known else UNKNOWN,
         "parameters": known.parameters_counted or known.parameters_published if known else None,
         "gflops": known.gflops_published or known.gflops_counted if known else None,
         "top1": known.top1 if known else None,
@@ -66,7 +67,7 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
         "remark": remark,
     }
     if weights == "random":
-        row |= {"training_dataset": NO_TRAINING, "top1": None}
+        row |= {"training_dataset": NO_TRAINING, "objective": NO_TRAINING, "top1": None}
     return single(
         Job(method="model", version=MODEL_VERSION, settings=row, inputs={}, label=name), describe_model
     )

@@ -87,6 +87,10 @@ class Declaration(BaseModel):
     arch_type: str = Field(UNKNOWN, description="for tables and figures: CNNs, Transformers, or another")
     family: str = Field(UNKNOWN, description="for tables and figures")
     training_dataset: str = Field(UNKNOWN, description="for tables and figures")
+    objective: str = Field(
+        UNKNOWN,
+        description="for tables and figures: of the last training, such as supervised or masked",
+    )
     parameters: int | None = Field(None, gt=0, description="for tables: number of parameters")
     gflops: float | None = Field(None, gt=0, description="for tables: 1e9 multiply-adds of one call")
     top1: float | None = Field(None, gt=0, le=100, description="for tables: accuracy in per cent")

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 WeightsKind = Literal["pretrained", "random"]
 _ARCHITECTURES = ("CNNs", "Transformers")
+_OBJECTIVES = ("supervised", "contrastive", "masked", "distillation", "predictive")
 # How a video is cut into clips, for networks that are shown clips.
 CLIP_FIELDS = (
     "clip_len",
@@ -55,6 +56,10 @@ class Network(BaseModel):
     arch_type: str = Field(description="CNNs or Transformers; networks of a study's own may have any other")
     family: str
     training_dataset: str
+    objective: str = Field(
+        description="of the last training of the weights; in the catalog: supervised, contrastive, masked, "
+        "distillation or predictive"
+    )
     time_as: str | None = Field(description="how the architecture treats time; none for image networks")
     pretraining: Literal["none", "image", "video"] | None = Field(
         description="training before the last one; none where it is unknown or does not apply"
@@ -112,11 +117,11 @@ class Network(BaseModel):
     def identity(self) -> dict[str, Any]:
         """What job keys hold of the network.
 
-        A network of the catalog: every column. A network of the study's own: what its features depend on,
-        apart from its weights, but neither its descriptions nor the place of its files.
+        A network of the catalog: every column but the objective. A network of the study's own: what its
+        features depend on, apart from its weights, but neither its descriptions nor the place of its files.
         """
         if self.own is None:
-            return self.model_dump(mode="json", exclude={"own"})
+            return self.model_dump(mode="json", exclude={"own", "objective"})
         own = self.own.model_dump(mode="json", include={"takes", "transform", "code"}, exclude_none=True)
         return {**self.model_dump(mode="json", include=set(_FEATURE_FIELDS)), "own": own}
 
@@ -124,6 +129,8 @@ class Network(BaseModel):
     def _is_consistent(self) -> Network:
         if self.own is None and self.arch_type not in _ARCHITECTURES:
             raise ValueError(f"a network of the catalog is one of {' or '.join(_ARCHITECTURES)}")
+        if self.own is None and self.objective not in _OBJECTIVES:
+            raise ValueError(f"the objective of a network of the catalog is one of {', '.join(_OBJECTIVES)}")
         if self.layers and (self.skips or self.not_tapped):
             raise ValueError("explicit layers and skips exclude each other")
         return self

@@ -20,6 +20,8 @@ from alignhouse.warehouse.errors import BadInput, near_names
 # A name becomes the name of a folder. It must not look like a glob, or like another network, untrained.
 _NAME = re.compile(r"[\w.+@-]+")
 _UNTRAINED = re.compile(r"-random\d+$")
+# Facts for tables and figures, which the record takes as they are declared.
+_FACTS = {"model_type", "arch_type", "family", "training_dataset", "objective", "top1"}
 
 
 class OwnNetwork(Declaration):
@@ -76,7 +78,7 @@ def network_of(name: str, declared: OwnNetwork) -> Network:
     network = Network.model_validate(
         {
             **nothing,
-            **declared.model_dump(include={"model_type", "arch_type", "family", "training_dataset", "top1"}),
+            **declared.model_dump(include=_FACTS),
             "name": name,
             "source": declared.source,
             "source_id": declared.id,

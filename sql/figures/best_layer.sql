@@ -4,7 +4,7 @@
 -- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
--- $by varchar = 'model_type': model_type, arch_type, family, training_dataset, weights or protocol
+-- $by varchar = 'model_type': model_type, arch_type, family, training_dataset, objective, weights or protocol
 -- $rois varchar[] = null: these regions only
 -- $models varchar[] = null: these networks only
 with
@@ -17,9 +17,10 @@ best as (
             when 'arch_type' then arch_type
             when 'family' then family
             when 'training_dataset' then training_dataset
+            when 'objective' then objective
             when 'weights' then weights
             when 'protocol' then protocol
-            else error('--by is model_type, arch_type, family, training_dataset, weights or protocol')
+            else error('--by is model_type, arch_type, family, training_dataset, objective, weights or protocol')
         end as group_name
     from best_layer
     where

@@ -35,6 +35,7 @@ final as (
         best.arch_type,
         best.family,
         best.training_dataset,
+        best.objective,
         best.weights,
         paired.region as roi,
         best.roi as side_roi,

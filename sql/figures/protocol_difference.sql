@@ -6,7 +6,7 @@
 -- $other varchar = 'paper': the second protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
--- $by varchar = 'model_type': model_type, arch_type, family, training_dataset, weights
+-- $by varchar = 'model_type': model_type, arch_type, family, training_dataset, objective, weights
 -- $rois varchar[] = null: these regions only
 -- $models varchar[] = null: these networks only
 with
@@ -19,8 +19,9 @@ best as (
             when 'arch_type' then arch_type
             when 'family' then family
             when 'training_dataset' then training_dataset
+            when 'objective' then objective
             when 'weights' then weights
-            else error('--by is model_type, arch_type, family, training_dataset or weights')
+            else error('--by is model_type, arch_type, family, training_dataset, objective or weights')
         end as group_name
     from best_layer
     where

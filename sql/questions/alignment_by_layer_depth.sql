@@ -2,7 +2,7 @@
 -- One row: a relative depth (0 is the first layer, 1 the last) in one region, over all networks of a group.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
--- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset or weights
+-- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset, objective or weights
 -- Example: alignhouse ask alignment_by_layer_depth --roi V1 --by arch_type
 with
 
@@ -14,8 +14,9 @@ profiles as (
             when 'arch_type' then arch_type
             when 'family' then family
             when 'training_dataset' then training_dataset
+            when 'objective' then objective
             when 'weights' then weights
-            else error('--by is model_type, arch_type, family, training_dataset or weights')
+            else error('--by is model_type, arch_type, family, training_dataset, objective or weights')
         end as group_name
     from depth_profile
     where

@@ -3,7 +3,7 @@
 -- n_models networks have a depth; of n_without_depth, the order of layers is not known.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
--- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset or weights
+-- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset, objective or weights
 -- Example: alignhouse ask depth_of_best_layer --by arch_type
 with
 
@@ -15,8 +15,9 @@ layers as (
             when 'arch_type' then arch_type
             when 'family' then family
             when 'training_dataset' then training_dataset
+            when 'objective' then objective
             when 'weights' then weights
-            else error('--by is model_type, arch_type, family, training_dataset or weights')
+            else error('--by is model_type, arch_type, family, training_dataset, objective or weights')
         end as group_name
     from best_layer
     where

@@ -3,7 +3,7 @@
 -- over the best layers of a group of networks. difference is left - right, network by network.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar = null: this region only, without its side: V1
--- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset or weights
+-- $by varchar = 'model_type': group by model_type, arch_type, family, training_dataset, objective or weights
 -- Example: alignhouse ask hemispheres --by arch_type
 with
 
@@ -18,8 +18,9 @@ best as (
             when 'arch_type' then best_layer.arch_type
             when 'family' then best_layer.family
             when 'training_dataset' then best_layer.training_dataset
+            when 'objective' then best_layer.objective
             when 'weights' then best_layer.weights
-            else error('--by is model_type, arch_type, family, training_dataset or weights')
+            else error('--by is model_type, arch_type, family, training_dataset, objective or weights')
         end as group_name
     from best_layer
     inner join hemisphere

@@ -38,6 +38,7 @@ final as (
         placed.arch_type,
         placed.family,
         placed.training_dataset,
+        placed.objective,
         placed.weights,
         count(*) as n_regions,
         avg(placed.rho) as mean_rho,

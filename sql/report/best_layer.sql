@@ -73,6 +73,7 @@ final as (
         best.arch_type,
         best.family,
         best.training_dataset,
+        best.objective,
         best.weights,
         best.roi,
         best.roi_group,

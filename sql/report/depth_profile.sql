@@ -8,6 +8,7 @@ select
     arch_type,
     family,
     training_dataset,
+    objective,
     weights,
     roi,
     roi_group,

@@ -34,6 +34,8 @@ final as (
         models.arch_type,
         models.family,
         models.training_dataset,
+        -- NULL in rows of an older version
+        coalesce(models.objective, 'unknown') as objective,
         models.weights,
         ranked.roi,
         ranked.roi_group,

@@ -47,6 +47,8 @@ final as (
         models.arch_type,
         models.family,
         models.training_dataset,
+        -- NULL in rows of an older version
+        coalesce(models.objective, 'unknown') as objective,
         models.weights,
         segments.roi,
         segments.roi_group,

@@ -25,6 +25,7 @@ def facts(n: int) -> dict[str, str]:
         "arch_type": "CNNs" if n % 2 else "Transformers",
         "family": f"family{n // 3}",
         "training_dataset": "K400" if n % 3 else "SSv2",
+        "objective": "masked" if n % 2 else "supervised",
         "weights": "random" if n % 5 == 0 else "pretrained",
     }
 
@@ -96,7 +97,9 @@ TESTS = group_tests(
 )
 
 
-@pytest.mark.parametrize("by", ["model_type", "arch_type", "family", "training_dataset", "weights"])
+@pytest.mark.parametrize(
+    "by", ["model_type", "arch_type", "family", "training_dataset", "objective", "weights"]
+)
 def test_medians_of_groups_are_of_their_networks_under_one_protocol(by: str) -> None:
     found = ask("best_layer", {"best_layer": best_layers(), "group_comparison": TESTS}, by=by)
     assert found.height == len(RHO) * 2

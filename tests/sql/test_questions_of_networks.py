@@ -93,7 +93,7 @@ def best(tables: Any) -> pl.DataFrame:
         .group_by("protocol", "model", "roi", maintain_order=True)
         .first()
         .join(layers, on=["protocol", "model", "layer"])
-        .join(models.select("model", "model_type", "arch_type", "training_dataset"), on="model")
+        .join(models.select("model", "model_type", "arch_type", "training_dataset", "objective"), on="model")
         .join(tests.select("protocol", "model", "roi", "p_value"), on=["protocol", "model", "roi"])
     )
 
@@ -129,11 +129,18 @@ def test_leaderboard(warehouse: Warehouse, best: pl.DataFrame, selection: dict[s
     assert_frame_equal(answer.select(expected.columns), expected, check_dtypes=False, abs_tol=1e-12)
 
 
-def test_alignment_by_training_data(warehouse: Warehouse, best: pl.DataFrame) -> None:
-    answer = warehouse.ask("alignment_by_training_data").pl()
-    assert len(answer) == 2 * len(REGIONS)
+@pytest.mark.parametrize(
+    ("question", "column", "groups"),
+    [("alignment_by_training_data", "training_dataset", 2), ("alignment_by_objective", "objective", 3)],
+)
+def test_alignment_by_a_fact_of_networks(
+    warehouse: Warehouse, best: pl.DataFrame, question: str, column: str, groups: int
+) -> None:
+    answer = warehouse.ask(question).pl()
+    assert len(answer) == groups * len(REGIONS)
+    known = best.with_columns(pl.col("objective").fill_null("unknown"))
     for row in answer.iter_rows(named=True):
-        group = best.filter(protocol="sound", roi=row["roi"], training_dataset=row["training_dataset"])
+        group = known.filter(protocol="sound", roi=row["roi"]).filter(pl.col(column) == row[column])
         assert row["n_models"] == len(group)
         assert row["median_rho"] == pytest.approx(group["rho"].median())
         assert row["best_model"] == group.sort("rho")["model"][-1]

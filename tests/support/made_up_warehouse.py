@@ -36,6 +36,8 @@ NETWORKS = {
     "d": ("video", "CNNs", "U", 1, 4.0),
     "e": ("video", "Transformers", "U", 4, 3.0),
 }
+# d and e are rows of an older version, which knew no objective.
+OBJECTIVES = {"a": "supervised", "b": "masked", "c": "supervised"}
 SUBJECTS = ("s1", "s2", "s3")
 PROTOCOLS = ("sound", "paper")
 SLOTS = {"roi": ("dataset",), "model": ("model",), "layer": ("protocol", "model"), "protocol": ("protocol",)}
@@ -83,6 +85,7 @@ def made_up_tables(seed: int = 0) -> dict[str, Rows]:
                 "arch_type": architecture,
                 "family": "F",
                 "training_dataset": training,
+                "objective": OBJECTIVES.get(model),
                 "gflops": gflops,
                 "weights": "pretrained",
                 "remark": "",

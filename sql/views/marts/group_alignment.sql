@@ -12,7 +12,7 @@ best as (
 
 labelled as (
     unpivot best
-    on model_type, arch_type, family, training_dataset, weights
+    on model_type, arch_type, family, training_dataset, objective, weights
     into
     name group_by
     value group_name

@@ -21,6 +21,8 @@ final as (
         models.arch_type,
         models.family,
         models.training_dataset,
+        -- NULL in rows of an older version
+        coalesce(models.objective, 'unknown') as objective,
         models.parameters,
         models.gflops,
         models.top1,

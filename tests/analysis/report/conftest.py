@@ -53,7 +53,7 @@ def content() -> Content:
             | {"model": names.get(model, model), "model_type": model_type, "arch_type": arch_type}
             | {"layer": "fc" if place["protocol"] == "sound" else "conv", "depth": 0.75, "p_value": 0.0004}
             | {"rho": 0.1 * (n + 1) - 0.01 * ["V1", "V2", "MT"].index(place["roi"])}
-            | {"family": "f", "training_dataset": "d", "sem": 0.01}
+            | {"family": "f", "training_dataset": "d", "objective": "o", "sem": 0.01}
             | {"rho_lower": 0.0, "rho_upper": 0.4, "q_value": 0.04, "p_family": 0.06}
             | {"share_of_ceiling": 0.5, "chosen_layer": "fc", "chosen_rho": 0.05}
             for place in places

@@ -6,19 +6,20 @@ from alignhouse.ingest.features.description_jobs import model_batch
 from alignhouse.ingest.models.catalog import catalog
 
 
-def test_an_untrained_network_has_no_accuracy_and_no_training_set() -> None:
+def test_an_untrained_network_has_no_accuracy_and_no_training() -> None:
     network = catalog()["AlexNet"]
     rows = {
         weights: model_batch("name", network, weights, "").jobs[0].settings
         for weights in ("pretrained", "random")
     }
     trained, untrained = rows["pretrained"], rows["random"]
-    assert (trained["top1"], trained["training_dataset"]) == (network.top1, "ImageNet-1k")
-    assert (untrained["top1"], untrained["training_dataset"]) == (None, "none")
+    facts = ("top1", "training_dataset", "objective")
+    assert [trained[fact] for fact in facts] == [network.top1, "ImageNet-1k", "supervised"]
+    assert [untrained[fact] for fact in facts] == [None, "none", "none"]
     differing = {key for key in trained if trained[key] != untrained[key]}
-    assert differing == {"top1", "training_dataset", "weights"}
+    assert differing == {*facts, "weights"}
 
 
-def test_the_key_of_a_trained_network_is_that_of_earlier_versions() -> None:
+def test_the_key_of_a_networks_row_changes_only_with_its_facts() -> None:
     [job] = model_batch("AlexNet", catalog()["AlexNet"], "pretrained", "").jobs
-    assert job.key == "25425e0e754e338a31043ae77d7919ff20419fa074ca0d7f5ca9dc85d66e5ebf"
+    assert job.key == "484bbf9383c697be6374512ce9216b97e42695ab63f93e624b198e968bea95ce"

@@ -127,8 +127,8 @@ def test_importing_the_light_modules_loads_no_deep_learning_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_job_keys_hold_every_column_of_the_catalog_and_nothing_else() -> None:
+def test_job_keys_hold_the_columns_that_features_may_depend_on() -> None:
     with CATALOG.open(newline="", encoding="utf-8") as file:
-        columns = next(csv.reader(file))
+        columns = [column for column in next(csv.reader(file)) if column != "objective"]
     for network in catalog().values():
         assert list(network.identity()) == columns, "more columns would extract every network again"
