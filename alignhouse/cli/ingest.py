@@ -158,7 +158,7 @@ def ingest_fetch(
 @ingest_app.command("models")
 def ingest_models_of_catalog(
     networks: Annotated[
-        list[str] | None, typer.Argument(help="Names, globs, default (the 92) or all (the 99).")
+        list[str] | None, typer.Argument(help="Names, globs, default (the 92), all (the 99) or modern.")
     ] = None,
     warehouse: WarehouseOption = None,
     protocols: Annotated[str, typer.Option(help="Whose layers: protocols that ship.")] = "sound,paper",
@@ -170,7 +170,8 @@ def ingest_models_of_catalog(
 
     Example: `alignhouse ingest models all -w bmd.alignhouse`
     """
-    from alignhouse.ingest.models.catalog import PAPER_92, select
+    from alignhouse.ingest.models.catalog import PAPER_92
+    from alignhouse.ingest.models.selection import select
     from alignhouse.study.file import shipped
     from alignhouse.study.models import ingest_models
     from alignhouse.warehouse.errors import PartlyFailed
@@ -187,7 +188,7 @@ def ingest_models_of_catalog(
 @ingest_app.command("weights")
 def ingest_weights(
     networks: Annotated[
-        list[str] | None, typer.Argument(help="Names, globs, default (the 92) or all (the 99).")
+        list[str] | None, typer.Argument(help="Names, globs, default (the 92), all (the 99) or modern.")
     ] = None,
     to: Annotated[
         Path | None,
@@ -200,7 +201,8 @@ def ingest_weights(
     Example: `alignhouse ingest weights "slowfast*" tanet_r50`
     """
     from alignhouse.cli.fetching import fetch_weights
-    from alignhouse.ingest.models.catalog import PAPER_92, select
+    from alignhouse.ingest.models.catalog import PAPER_92
+    from alignhouse.ingest.models.selection import select
     from alignhouse.ingest.models.weights import weights_folder
 
     with stoppable():

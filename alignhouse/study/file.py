@@ -15,8 +15,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.ingest.models.catalog import Network, catalog, select_names
+from alignhouse.ingest.models.catalog import Network, select_names
 from alignhouse.ingest.models.own import OwnNetwork, network_of
+from alignhouse.ingest.models.selection import known_network
 from alignhouse.ingest.models.sources.registry import get_source
 from alignhouse.ingest.models.weights import refuse_trained_functions, weights_kind
 from alignhouse.study.brain_section import BrainSection
@@ -51,7 +52,9 @@ class StimuliSection(Section):
 
 
 class NetworksSection(Section):
-    include: Names = Field(["default"], description="names, globs, 'default' (the 92) or 'all' (the 99)")
+    include: Names = Field(
+        ["default"], description="names, globs, 'default' (the 92), 'all' (the 99) or 'modern'"
+    )
     exclude: Names = Field([], description="names and globs to leave out")
     weights: Literal["pretrained", "random"] = Field(
         "pretrained", description="random: untrained networks, and every result says so"
@@ -208,8 +211,10 @@ class Study(Section):
         return [each for each in found if weights_kind(each, "pretrained") != "random"]
 
     def _networks_of(self, names: Sequence[str]) -> list[Network]:
-        known, declared = catalog(), self.networks.own
-        return [network_of(name, declared[name]) if name in declared else known[name] for name in names]
+        declared = self.networks.own
+        return [
+            network_of(name, declared[name]) if name in declared else known_network(name) for name in names
+        ]
 
     def own_code(self) -> list[str]:
         """The study's own networks whose code `chosen_networks` runs: "name (what, in which folder)"."""

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from alignhouse.ingest.models.catalog import select
+from alignhouse.ingest.models.selection import select
 
 COLUMNS = (
     "network",

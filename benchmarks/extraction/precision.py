@@ -21,7 +21,7 @@ from alignhouse.ingest.features.extract import extract_rdms_together
 from alignhouse.ingest.features.recipe import NetworkRdms
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.build import build
-from alignhouse.ingest.models.catalog import select
+from alignhouse.ingest.models.selection import select
 from alignhouse.ingest.stimuli.videos import find_stimuli
 
 NETWORKS = "AlexNet,ResNet50,deit_small_patch16_224,swin_tiny_patch4_window7_224,tsm_r50,x3d_s"

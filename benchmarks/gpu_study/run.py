@@ -39,7 +39,8 @@ from alignhouse.ingest.features.inputs import InputMaker  # noqa: E402
 from alignhouse.ingest.features.prefetch import made_ahead  # noqa: E402
 from alignhouse.ingest.features.settings import ExtractionSettings  # noqa: E402
 from alignhouse.ingest.models.build import build  # noqa: E402
-from alignhouse.ingest.models.catalog import Network, select  # noqa: E402
+from alignhouse.ingest.models.network import Network  # noqa: E402
+from alignhouse.ingest.models.selection import select  # noqa: E402
 from alignhouse.ingest.stimuli.videos import media_files  # noqa: E402
 
 Video = Path | Callable[[], np.ndarray]

@@ -21,8 +21,8 @@ from alignhouse.ingest.features.recipe import Features, Recipe
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.showing import Showing
 from alignhouse.ingest.models.build import build_network
-from alignhouse.ingest.models.catalog import catalog
 from alignhouse.ingest.models.network import Network, WeightsKind
+from alignhouse.ingest.models.selection import known_network
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.sizes import size_in_words
 
@@ -202,10 +202,7 @@ def _tensors_of(wanted: str, names: Iterable[str]) -> set[str]:
 def _network(network: str | Network) -> Network:
     if isinstance(network, Network):
         return network
-    known = catalog()
-    if network not in known:
-        raise BadInput(f"no network is called {network!r}", hint=near_names(network, known))
-    return known[network]
+    return known_network(network)
 
 
 def _stimuli(images: Any) -> tuple[list[Video], tuple[str, ...]]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from alignhouse.ingest.features.layer_order import LayerOrder
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.network import Network
+from alignhouse.ingest.models.selection import known_facts
 from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
@@ -49,7 +50,7 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
     network : its record, or its name if only its RDMs are known.
     weights : "pretrained", "random", or "precomputed" if only its RDMs are known.
     """
-    known = catalog().get(network) if isinstance(network, str) else network
+    known = known_facts(network) if isinstance(network, str) else network
     row: dict[str, object] = {
         "model": name,
         "network": network if isinstance(network, str) else network.name,
@@ -63,6 +64,8 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
         "parameters": known.parameters_counted or known.parameters_published if known else None,
         "gflops": known.gflops_published or known.gflops_counted if known else None,
         "top1": known.top1 if known else None,
+        "resolution": _resolution(known) if known else None,
+        "licence": known.licence if known else None,
         "weights": weights,
         "remark": remark,
     }
@@ -71,6 +74,10 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
     return single(
         Job(method="model", version=MODEL_VERSION, settings=row, inputs={}, label=name), describe_model
     )
+
+
+def _resolution(network: Network) -> int | None:
+    return network.resolution or (network.input_shape[-1] if network.input_shape else None)
 
 
 def describe_model(job: Job, reporter: Reporter) -> Iterator[Output]:

@@ -1,4 +1,4 @@
-"""The networks known to alignhouse: `catalog.csv` beside this file.
+"""The networks of the study that alignhouse reproduces: `catalog.csv` beside this file.
 
 Importing this module loads no deep-learning library.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from alignhouse.ingest.models.modern import MODERN, modern
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.registry import check_record
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
@@ -25,7 +26,6 @@ __all__ = [
     "catalog",
     "layer_order",
     "read_catalog",
-    "select",
     "select_names",
 ]
 
@@ -93,15 +93,6 @@ def _layer_orders() -> dict[str, tuple[str, ...]]:
         return {row["network"]: tuple(row["layers"].split()) for row in csv.DictReader(file)}
 
 
-def select(include: Sequence[str], exclude: Sequence[str] = ()) -> list[Network]:
-    """The catalog's networks that `include` names and `exclude` does not, in its order, each once.
-
-    Parameters and errors as in `select_names`.
-    """
-    known = _catalog()
-    return [known[name] for name in select_names(include, exclude)]
-
-
 def select_names(
     include: Sequence[str],
     exclude: Sequence[str] = (),
@@ -109,11 +100,11 @@ def select_names(
     *,
     every_own: bool = True,
 ) -> list[str]:
-    """Names of networks in the catalog's order, then the names in `own`, each once.
+    """Names of networks in the order of the catalog, of `modern.toml` and of `own`, each once.
 
     Parameters
     ----------
-    include, exclude : names, globs such as "TSN_*", "all" (the study's 99) or "default" (its 92).
+    include, exclude : names, globs such as "TSN_*", "all" (the study's 99), "default" (its 92) or "modern".
     own : names of networks that a study declares.
     every_own : whether all of `own` are selected, unless excluded; otherwise only those that `include` names.
 
@@ -122,7 +113,7 @@ def select_names(
     BadInput : an unknown name (lists close matches), a glob that matches nothing, or an empty selection.
     """
     own = list(own)
-    known = [*_catalog(), *own]
+    known = [*_catalog(), *modern(), *own]
     chosen = (_names(include, known) | set(own if every_own else ())) - _names(exclude, known)
     if not chosen:
         raise BadInput("the selection of networks is empty", found=f"include {list(include)}")
@@ -140,6 +131,8 @@ def _names(patterns: Iterable[str], known: Sequence[str]) -> set[str]:
             matching = {network.name for network in of_catalog if network.in_study_99}
         elif pattern == PAPER_92:
             matching = {network.name for network in of_catalog if network.default}
+        elif pattern == MODERN:
+            matching = set(modern())
         else:
             matching = {name for name in known if fnmatchcase(name, pattern)}
         if not matching:

@@ -94,6 +94,10 @@ class Declaration(BaseModel):
     parameters: int | None = Field(None, gt=0, description="for tables: number of parameters")
     gflops: float | None = Field(None, gt=0, description="for tables: 1e9 multiply-adds of one call")
     top1: float | None = Field(None, gt=0, le=100, description="for tables: accuracy in per cent")
+    resolution: int | None = Field(
+        None, gt=0, description="for tables: pixels of a side of the network's square input"
+    )
+    licence: str | None = Field(None, description="for tables: licence of the weights")
 
     @property
     def origin(self) -> Literal["source", "checkpoint", "random"]:

@@ -24,6 +24,8 @@ CLIP_FIELDS = (
     "frame_multiple",
     "frames_per_call",
 )
+# Fields that job keys do not hold.
+_DESCRIPTIONS = {"own", "objective", "resolution", "licence"}
 # The fields that features depend on, apart from the weights.
 _FEATURE_FIELDS = ("source", "source_id", *CLIP_FIELDS, "features_only", "layers")
 
@@ -81,6 +83,12 @@ class Network(BaseModel):
     gflops_published: float | None = Field(gt=0)
     gflops_counted: float | None = Field(gt=0, description="1e9 multiply-adds of one call, input_shape")
     top1: float | None = Field(gt=0, le=100, description="per cent, as published")
+    resolution: int | None = Field(
+        default=None,
+        gt=0,
+        description="pixels of a side of the square input; none in the catalog, which has input_shape",
+    )
+    licence: str | None = Field(default=None, description="of the weights; none where it is not known")
     clip_len: int | None = Field(gt=0, description="frames of a clip; none: the network is not shown clips")
     frame_interval: int | None = Field(gt=0, description="frames between two frames of a clip")
     clips_for_90_frames: int | None = Field(gt=0)
@@ -117,11 +125,11 @@ class Network(BaseModel):
     def identity(self) -> dict[str, Any]:
         """What job keys hold of the network.
 
-        A network of the catalog: every column but the objective. A network of the study's own: what its
+        A network of the catalog: every column of its file but the objective. Any other network: what its
         features depend on, apart from its weights, but neither its descriptions nor the place of its files.
         """
         if self.own is None:
-            return self.model_dump(mode="json", exclude={"own", "objective"})
+            return self.model_dump(mode="json", exclude=_DESCRIPTIONS)
         own = self.own.model_dump(mode="json", include={"takes", "transform", "code"}, exclude_none=True)
         return {**self.model_dump(mode="json", include=set(_FEATURE_FIELDS)), "own": own}
 

@@ -1,4 +1,4 @@
-"""Networks of a study's own: what a study declares about one, and the record made from it.
+"""Networks of a study's own and of `modern.toml`: what is declared about one, and the record made from it.
 
 Importing this module loads no deep-learning library.
 """
@@ -6,6 +6,7 @@ Importing this module loads no deep-learning library.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
@@ -13,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from alignhouse.ingest.models.catalog import PAPER_92, STUDY_99, catalog
 from alignhouse.ingest.models.declaration import KEYS_OF_SOURCES, UNKNOWN, Declaration
+from alignhouse.ingest.models.modern import MODERN, modern
 from alignhouse.ingest.models.network import Network, Own
 from alignhouse.ingest.models.sources.registry import SOURCES, check_record, get_source
 from alignhouse.warehouse.errors import BadInput, near_names
@@ -21,7 +23,16 @@ from alignhouse.warehouse.errors import BadInput, near_names
 _NAME = re.compile(r"[\w.+@-]+")
 _UNTRAINED = re.compile(r"-random\d+$")
 # Facts for tables and figures, which the record takes as they are declared.
-_FACTS = {"model_type", "arch_type", "family", "training_dataset", "objective", "top1"}
+_FACTS = {
+    "model_type",
+    "arch_type",
+    "family",
+    "training_dataset",
+    "objective",
+    "top1",
+    "resolution",
+    "licence",
+}
 
 
 class OwnNetwork(Declaration):
@@ -64,6 +75,30 @@ def network_of(name: str, declared: OwnNetwork) -> Network:
         or neither the configuration nor the study says how clips are made.
     """
     _check_name(name)
+    return _record(name, declared)
+
+
+def modern_network(name: str) -> Network:
+    """The record of a network of `modern.toml`; this imports its library.
+
+    Raises
+    ------
+    BadInput : the installed library does not know the network.
+    """
+    return _record(name, _modern(name))
+
+
+def modern_facts(name: str) -> Network:
+    """What `modern.toml` says about a network. No library is imported, so nothing can be built from it."""
+    facts = _declared_fields(name, _modern(name))
+    return Network.model_validate({**facts, "own": Own(origin="source", folder=Path())})
+
+
+def _modern(name: str) -> OwnNetwork:
+    return OwnNetwork.model_validate(modern()[name])
+
+
+def _record(name: str, declared: OwnNetwork) -> Network:
     found = get_source(declared.source).record(name, declared)
     own = Own(
         origin=declared.origin,
@@ -74,36 +109,36 @@ def network_of(name: str, declared: OwnNetwork) -> Network:
         transform=found.pop("transform", None),
         code=found.pop("code", None),
     )
-    nothing: dict[str, Any] = dict.fromkeys(Network.model_fields)
-    network = Network.model_validate(
-        {
-            **nothing,
-            **declared.model_dump(include=_FACTS),
-            "name": name,
-            "source": declared.source,
-            "source_id": declared.id,
-            "in_study_99": False,
-            "default": False,
-            "weights": declared.weights or UNKNOWN,
-            "parameters_published": declared.parameters,
-            "gflops_published": declared.gflops,
-            "layers": tuple(declared.layers),
-            "layers_paper": (),
-            "skips": (),
-            "skips_paper": (),
-            "not_tapped": (),
-            **found,
-            "own": own,
-        }
-    )
+    network = Network.model_validate({**_declared_fields(name, declared), **found, "own": own})
     check_record(network)
     return network
 
 
+def _declared_fields(name: str, declared: OwnNetwork) -> dict[str, Any]:
+    nothing: dict[str, Any] = dict.fromkeys(Network.model_fields)
+    return {
+        **nothing,
+        **declared.model_dump(include=_FACTS),
+        "name": name,
+        "source": declared.source,
+        "source_id": declared.id,
+        "in_study_99": False,
+        "default": False,
+        "weights": declared.weights or UNKNOWN,
+        "parameters_published": declared.parameters,
+        "gflops_published": declared.gflops,
+        "layers": tuple(declared.layers),
+        "layers_paper": (),
+        "skips": (),
+        "skips_paper": (),
+        "not_tapped": (),
+    }
+
+
 def _check_name(name: str) -> None:
     place = f"[networks.own.{name}]"
-    if name in catalog() or name in (STUDY_99, PAPER_92):
-        raise BadInput(place, found="a network of the catalog has that name", hint="choose another name")
+    if name in catalog() or name in modern() or name in (STUDY_99, PAPER_92, MODERN):
+        raise BadInput(place, found="a network of a catalog has that name", hint="choose another name")
     if not _NAME.fullmatch(name) or _UNTRAINED.search(name) or name.startswith("."):
         raise BadInput(
             place,

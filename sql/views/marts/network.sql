@@ -27,6 +27,8 @@ final as (
         models.gflops,
         models.top1,
         models.weights,
+        models.resolution,
+        models.licence,
         layers.n_layers,
         models.remark
     from models

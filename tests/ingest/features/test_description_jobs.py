@@ -22,4 +22,4 @@ def test_an_untrained_network_has_no_accuracy_and_no_training() -> None:
 
 def test_the_key_of_a_networks_row_changes_only_with_its_facts() -> None:
     [job] = model_batch("AlexNet", catalog()["AlexNet"], "pretrained", "").jobs
-    assert job.key == "484bbf9383c697be6374512ce9216b97e42695ab63f93e624b198e968bea95ce"
+    assert job.key == "42caccc1a698bffea094c5e794c9baa1e11a80a5c0c1abdac1c935925dbfd5ca"

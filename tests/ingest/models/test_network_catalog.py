@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from alignhouse.ingest.models.catalog import CATALOG, catalog, read_catalog, select
+from alignhouse.ingest.models.catalog import CATALOG, catalog, read_catalog
+from alignhouse.ingest.models.selection import select
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alignhouse.ingest.models.catalog import catalog, select
+from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.selection import select
 from alignhouse.ingest.models.weights import check_weights, checkpoint_file, weights_folder, weights_identity
 from alignhouse.warehouse.errors import BadInput
 
