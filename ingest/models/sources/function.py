@@ -21,6 +21,7 @@ from alignhouse.ingest.models.declaration import RANDOM, Declaration
 from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.seeding import seeded
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
+from alignhouse.ingest.models.sources.compat_torchvision import mend_imports
 from alignhouse.ingest.models.sources.source import Built, ImageTransform, MissingWeights, TransformStyle
 from alignhouse.warehouse.errors import BadInput, error_in_words, near_names
 from alignhouse.warehouse.files import sha256_of
@@ -160,6 +161,7 @@ def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callabl
     where, colon, name = address.partition(":")
     if not (where and colon and name):
         raise BadInput(f"network {network}, id", expected="package.module:function", found=repr(address))
+    mend_imports()
     try:
         with _importable(folder):
             module = importlib.import_module(where)
