@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 RANDOM = "random"
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".tar")
 # Keys that only some sources read: `Source.keys` says which.
-KEYS_OF_SOURCES = (*CLIP_FIELDS, "features_only", "transform", "takes")
+KEYS_OF_SOURCES = (*CLIP_FIELDS, "features_only", "transform", "takes", "arguments")
 
 
 def _as_list(value: Any) -> Any:
@@ -35,7 +35,7 @@ class Declaration(BaseModel):
     id: str = Field(
         min_length=1,
         description="builder of torchvision; identifier of timm; configuration of mmaction2, a file or one "
-        "of its wheel; package.module:function, which returns (module, transform, name)",
+        "of its wheel; package.module:function, which returns (module, transform)",
     )
     weights: str | None = Field(
         None,
@@ -59,6 +59,9 @@ class Declaration(BaseModel):
         None,
         description="function: the transform takes a frame (PIL image -> (3, H, W); the default) or a video "
         "((T, H, W, 3) uint8 -> (clips, ...))",
+    )
+    arguments: dict[str, Any] | None = Field(
+        None, description="function: its arguments by name, e.g. { width = 2 }; one function, many networks"
     )
     features_only: bool | None = Field(None, description="timm: build only the part that makes feature maps")
     transform: str | None = Field(

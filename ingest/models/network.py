@@ -39,6 +39,7 @@ class Own(BaseModel):
     checkpoint: Path | None = None
     sha256: str | None = Field(default=None, description="expected sha256 of the checkpoint file")
     takes: Literal["frames", "video"] = Field(default="frames", description="input of a function's transform")
+    arguments: dict[str, Any] | None = Field(default=None, description="arguments of a function, by name")
     transform: str | None = Field(default=None, description="torchvision weights whose transform is used")
     code: str | None = Field(
         default=None, description="sha256 of the configuration or of the function's file"
@@ -117,7 +118,8 @@ class Network(BaseModel):
         """
         if self.own is None:
             return self.model_dump(mode="json", exclude={"own"})
-        own = self.own.model_dump(mode="json", include={"takes", "transform", "code"}, exclude_none=True)
+        fields = {"takes", "arguments", "transform", "code"}
+        own = self.own.model_dump(mode="json", include=fields, exclude_none=True)
         return {**self.model_dump(mode="json", include=set(_FEATURE_FIELDS)), "own": own}
 
     @model_validator(mode="after")

@@ -69,6 +69,7 @@ def network_of(name: str, declared: OwnNetwork) -> Network:
         checkpoint=declared.folder / str(declared.weights) if declared.has_checkpoint else None,
         sha256=declared.sha256,
         takes=declared.takes or "frames",
+        arguments=declared.arguments or None,
         transform=found.pop("transform", None),
         code=found.pop("code", None),
     )

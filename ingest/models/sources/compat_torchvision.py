@@ -31,7 +31,7 @@ def load_torchvision() -> Any:
 
 
 def mend_imports() -> None:
-    """From now on, any `import torchvision` in this process declares missing operators; also one in user code.
+    """From now on, `import torchvision` declares missing operators, wherever in this process it is written.
 
     Imports nothing itself: code that does not use torchvision does not pay for it.
     """
