@@ -71,10 +71,10 @@ class Declaration(BaseModel):
     clip_len: int | None = Field(
         None,
         gt=0,
-        description="mmaction2: frames of a clip; default of this and the next keys: the configuration's",
+        description="networks of videos: frames of a clip; default of this and the next keys: the published",
     )
     frame_interval: int | None = Field(
-        None, gt=0, description="mmaction2: frames between two frames of a clip"
+        None, gt=0, description="networks of videos: from one frame of a clip to the next; 1: every frame"
     )
     dense: bool | None = Field(None, description="mmaction2: dense sampling instead of uniform sampling")
     format_shape: Literal["NCHW", "NCTHW"] | None = Field(None, description="mmaction2: format of its input")

@@ -38,7 +38,7 @@ class Own(BaseModel):
     folder: Path = Field(description="folder to search for the study's own files and modules")
     checkpoint: Path | None = None
     sha256: str | None = Field(default=None, description="expected sha256 of the checkpoint file")
-    takes: Literal["frames", "video"] = Field(default="frames", description="input of a function's transform")
+    takes: Literal["frames", "video"] = Field(default="frames", description="input of the transform")
     arguments: dict[str, Any] | None = Field(default=None, description="arguments of a function, by name")
     transform: str | None = Field(default=None, description="torchvision weights whose transform is used")
     code: str | None = Field(
@@ -106,9 +106,9 @@ class Network(BaseModel):
     @property
     def takes(self) -> Literal["frames", "clips", "video"]:
         """What the network is shown: single frames, sampled clips, or what its transform makes of a video."""
-        if self.clip_len is not None:
-            return "clips"
-        return self.own.takes if self.own is not None else "frames"
+        if self.own is not None and self.own.takes == "video":
+            return "video"
+        return "frames" if self.clip_len is None else "clips"
 
     def identity(self) -> dict[str, Any]:
         """What job keys hold of the network.
