@@ -1,4 +1,4 @@
-"""Functions for networks of your own: each takes no arguments and returns (module, transform, name).
+"""Functions for networks of your own: each returns (module, transform).
 
 `own_networks.toml` names the functions. Before each call, torch's generator is seeded with `networks.seed`.
 """
@@ -69,23 +69,23 @@ def image_transform(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1
 
 
-def hugging_face() -> tuple[nn.Module, object, str]:
+def hugging_face() -> tuple[nn.Module, object]:
     """A module like those of transformers. With that package: `AutoModel.from_pretrained("...")`."""
-    return TinyVisionModel(), image_transform, "my_hf"
+    return TinyVisionModel(), image_transform
 
 
 class MotionEnergy(nn.Module):
-    """Motion energy in eight directions (after Adelson & Bergen, 1985); nothing is trained."""
+    """Motion energy in several directions (after Adelson & Bergen, 1985); nothing is trained."""
 
-    def __init__(self) -> None:
+    def __init__(self, directions: int) -> None:
         super().__init__()
         time, row, column = torch.meshgrid(*(torch.linspace(-1, 1, n) for n in (5, 9, 9)), indexing="ij")
         window = torch.exp(-2 * (time**2 + row**2 + column**2))
         waves = []
-        for angle in torch.arange(8) * torch.pi / 4:
+        for angle in torch.arange(directions) * (2 * torch.pi / directions):
             phase = 4 * (column * torch.cos(angle) + row * torch.sin(angle) - time)
             waves += [torch.cos(phase) * window, torch.sin(phase) * window]
-        self.even_and_odd = nn.Conv3d(1, 16, (5, 9, 9), stride=(1, 4, 4), bias=False)
+        self.even_and_odd = nn.Conv3d(1, len(waves), (5, 9, 9), stride=(1, 4, 4), bias=False)
         self.even_and_odd.weight.data = torch.stack([wave - wave.mean() for wave in waves])[:, None]
         self.energy = PairwiseEnergy()
 
@@ -108,6 +108,6 @@ def clips(video: np.ndarray) -> torch.Tensor:
     return frames.unflatten(0, (-1, CLIP)).transpose(1, 2)
 
 
-def motion_energy() -> tuple[nn.Module, object, str]:
-    """A hand-made model of videos."""
-    return MotionEnergy(), clips, "my_motion"
+def motion_energy(directions: int) -> tuple[nn.Module, object]:
+    """A hand-made model of videos. directions : an argument that the study file sets."""
+    return MotionEnergy(directions), clips

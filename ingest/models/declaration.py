@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 RANDOM = "random"
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".tar")
 # Keys that only some sources read: `Source.keys` says which.
-KEYS_OF_SOURCES = (*CLIP_FIELDS, "features_only", "transform", "takes")
+KEYS_OF_SOURCES = (*CLIP_FIELDS, "features_only", "transform", "takes", "arguments")
 
 
 def _as_list(value: Any) -> Any:
@@ -35,7 +35,7 @@ class Declaration(BaseModel):
     id: str = Field(
         min_length=1,
         description="builder of torchvision; identifier of timm; configuration of mmaction2, a file or one "
-        "of its wheel; package.module:function, which returns (module, transform, name)",
+        "of its wheel; package.module:function, which returns (module, transform)",
     )
     weights: str | None = Field(
         None,
@@ -60,6 +60,9 @@ class Declaration(BaseModel):
         description="function: the transform takes a frame (PIL image -> (3, H, W); the default) or a video "
         "((T, H, W, 3) uint8 -> (clips, ...))",
     )
+    arguments: dict[str, Any] | None = Field(
+        None, description="function: its arguments by name, e.g. { width = 2 }; one function, many networks"
+    )
     features_only: bool | None = Field(None, description="timm: build only the part that makes feature maps")
     transform: str | None = Field(
         None,
@@ -68,10 +71,10 @@ class Declaration(BaseModel):
     clip_len: int | None = Field(
         None,
         gt=0,
-        description="mmaction2: frames of a clip; default of this and the next keys: the configuration's",
+        description="networks of videos: frames of a clip; default of this and the next keys: the published",
     )
     frame_interval: int | None = Field(
-        None, gt=0, description="mmaction2: frames between two frames of a clip"
+        None, gt=0, description="networks of videos: from one frame of a clip to the next; 1: every frame"
     )
     dense: bool | None = Field(None, description="mmaction2: dense sampling instead of uniform sampling")
     format_shape: Literal["NCHW", "NCTHW"] | None = Field(None, description="mmaction2: format of its input")

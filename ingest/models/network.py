@@ -41,7 +41,8 @@ class Own(BaseModel):
     folder: Path = Field(description="folder to search for the study's own files and modules")
     checkpoint: Path | None = None
     sha256: str | None = Field(default=None, description="expected sha256 of the checkpoint file")
-    takes: Literal["frames", "video"] = Field(default="frames", description="input of a function's transform")
+    takes: Literal["frames", "video"] = Field(default="frames", description="input of the transform")
+    arguments: dict[str, Any] | None = Field(default=None, description="arguments of a function, by name")
     transform: str | None = Field(default=None, description="torchvision weights whose transform is used")
     code: str | None = Field(
         default=None, description="sha256 of the configuration or of the function's file"
@@ -118,9 +119,9 @@ class Network(BaseModel):
     @property
     def takes(self) -> Literal["frames", "clips", "video"]:
         """What the network is shown: single frames, sampled clips, or what its transform makes of a video."""
-        if self.clip_len is not None:
-            return "clips"
-        return self.own.takes if self.own is not None else "frames"
+        if self.own is not None and self.own.takes == "video":
+            return "video"
+        return "frames" if self.clip_len is None else "clips"
 
     def identity(self) -> dict[str, Any]:
         """What job keys hold of the network.
@@ -130,7 +131,8 @@ class Network(BaseModel):
         """
         if self.own is None:
             return self.model_dump(mode="json", exclude=_DESCRIPTIONS)
-        own = self.own.model_dump(mode="json", include={"takes", "transform", "code"}, exclude_none=True)
+        fields = {"takes", "arguments", "transform", "code"}
+        own = self.own.model_dump(mode="json", include=fields, exclude_none=True)
         return {**self.model_dump(mode="json", include=set(_FEATURE_FIELDS)), "own": own}
 
     @model_validator(mode="after")

@@ -105,7 +105,8 @@ def _record(name: str, declared: OwnNetwork) -> Network:
         folder=declared.folder,
         checkpoint=declared.folder / str(declared.weights) if declared.has_checkpoint else None,
         sha256=declared.sha256,
-        takes=declared.takes or "frames",
+        takes=found.pop("takes", declared.takes or "frames"),
+        arguments=declared.arguments or None,
         transform=found.pop("transform", None),
         code=found.pop("code", None),
     )

@@ -238,7 +238,7 @@ def test_the_network_of_mmaction2(done: Done) -> None:
 def test_the_module_in_the_manner_of_hugging_face(done: Done) -> None:
     functions = plain_functions()
     torch.manual_seed(0)
-    module, transform, _ = functions.hugging_face()
+    module, transform = functions.hugging_face()
     module.eval()
     rdms = done.rdms("my_hf-random0")
     # No layers below a numbered block are read; a block returns a tuple of one.
@@ -257,7 +257,7 @@ def test_the_module_in_the_manner_of_hugging_face(done: Done) -> None:
 
 
 def test_the_model_of_whole_videos(done: Done) -> None:
-    module, transform, _ = plain_functions().motion_energy()
+    module, transform = plain_functions().motion_energy(8)
     rdms = done.rdms("my_motion")
     assert list(rdms) == ["even_and_odd", "energy"]
 

@@ -8,6 +8,11 @@ use none of these operators, so declaring their schemas is enough. Calling one s
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 _MISSING = "operator torchvision::nms does not exist"
@@ -21,13 +26,48 @@ _declared: list[Any] = []
 
 def load_torchvision() -> Any:
     """The torchvision package. If its import fails because of missing operators, they are declared first."""
+    mend_imports()
+    return importlib.import_module("torchvision")
+
+
+def mend_imports() -> None:
+    """From now on, `import torchvision` declares missing operators, wherever in this process it is written.
+
+    Imports nothing itself: code that does not use torchvision does not pay for it.
+    """
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+
+
+class _Finder:
+    """Finds torchvision as Python would, and mends its execution."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != "torchvision":
+            return None
+        others = [finder for finder in sys.meta_path if finder is not self]
+        found = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((each for each in found if each is not None), None)
+        if spec is not None and spec.loader is not None:
+            # The loader belongs to this spec alone, and keeps everything else that it can do.
+            vars(spec.loader)["exec_module"] = partial(_execute, spec.loader.exec_module)
+        return spec
+
+
+_finder: Any = _Finder()
+
+
+def _execute(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
     try:
-        return importlib.import_module("torchvision")
+        execute(module)
+        return
     except RuntimeError as error:
         if _MISSING not in str(error) or _declared:
             raise
     _declare_operators()
-    return importlib.import_module("torchvision")
+    execute(module)
 
 
 def _declare_operators() -> None:

@@ -1,7 +1,7 @@
 """Networks that a function of the study's own returns: `package.module:function`.
 
-The function is called without arguments and returns (module, transform, name). Importing this module loads no
-deep-learning library.
+The function is called with the arguments of the declaration. It returns (module, transform), or (module,
+transform, name). Importing this module loads no deep-learning library.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import hashlib
 import importlib
 import importlib.metadata
 import inspect
+import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ from alignhouse.ingest.models.declaration import RANDOM, Declaration
 from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.seeding import seeded
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
+from alignhouse.ingest.models.sources.compat_torchvision import mend_imports
 from alignhouse.ingest.models.sources.source import Built, ImageTransform, MissingWeights, TransformStyle
 from alignhouse.warehouse.errors import BadInput, error_in_words, near_names
 from alignhouse.warehouse.files import sha256_of
@@ -28,7 +30,8 @@ from alignhouse.warehouse.files import sha256_of
 if TYPE_CHECKING:
     import torch
 
-_RETURNS = "(module, transform, name)"
+_RETURNS = "(module, transform) or (module, transform, name)"
+_PLAIN = "text, finite numbers, true, false, lists and tables"
 # File -> sha256 when this process first used it. Python imports a module only once, so this process would
 # not run later changes of the file.
 _imported: dict[Path, str] = {}
@@ -38,7 +41,7 @@ class FunctionSource:
     """Networks of any library or of none, with their transforms."""
 
     name = "function"
-    keys = frozenset({"takes"})
+    keys = frozenset({"takes", "arguments"})
     has_random_weights = False
     uses_transform_setting = False
     runs_code_of_declaration = True
@@ -51,16 +54,20 @@ class FunctionSource:
             raise ValueError(
                 "weights of a function: leave them out, since it returns them; or random, if they are"
             )
+        for name, value in (declared.arguments or {}).items():
+            if not _is_plain(value):
+                raise ValueError(f"arguments of a function: {_PLAIN}; {name} holds another value")
 
     def record(self, name: str, declared: Declaration) -> dict[str, Any]:
         """The sha256 of the file that defines the function.
 
         Raises
         ------
-        BadInput : no such module or function, its import fails, another module of that name is loaded, or the
-            file has changed since this process imported it.
+        BadInput : no such module or function, its import fails, another module of that name is loaded, the
+            file has changed since this process imported it, or the function does not take these arguments.
         """
         module, function = _find(name, declared.id, declared.folder)
+        _check_arguments(_what(name, declared.id), function, declared.arguments or {})
         return {"code": _file_sha256(name, module, function)}
 
     def check_record(self, network: Network) -> None:
@@ -79,7 +86,7 @@ class FunctionSource:
         code = _file_sha256(network.name, found, function)
         try:
             with _importable(network.own.folder):
-                returned = function()
+                returned = function(**(network.own.arguments or {}))
         except Exception as error:
             raise BadInput(
                 _what(network.name, network.source_id), expected=_RETURNS, found=error_in_words(error)
@@ -156,10 +163,11 @@ class _CheckedTransform:
         return tensor
 
 
-def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callable[[], Any]]:
+def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callable[..., Any]]:
     where, colon, name = address.partition(":")
     if not (where and colon and name):
         raise BadInput(f"network {network}, id", expected="package.module:function", found=repr(address))
+    mend_imports()
     try:
         with _importable(folder):
             module = importlib.import_module(where)
@@ -183,6 +191,33 @@ def _find(network: str, address: str, folder: Path) -> tuple[ModuleType, Callabl
     return module, function
 
 
+def _check_arguments(what: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some compiled functions have none; the call itself then shows what does not fit
+        return
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        names = [name for name in arguments if name not in signature.parameters]
+        shown = signature.replace(return_annotation=inspect.Signature.empty)
+        raise BadInput(
+            what,
+            expected=f"arguments that fit its parameters {shown}",
+            found=str(error),
+            hint=near_names(names[0], signature.parameters) if names and signature.parameters else None,
+        ) from error
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON, and so a job key, can hold the value."""
+    if isinstance(value, Mapping):
+        return all(_is_plain(each) for each in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(each) for each in value)
+    return isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
+
+
 def _refuse_another(network: str, module: ModuleType, folder: Path) -> None:
     """BadInput where the folder has the module, but another one of the same name is already loaded."""
     stem = folder.joinpath(*module.__name__.split("."))
@@ -197,7 +232,7 @@ def _refuse_another(network: str, module: ModuleType, folder: Path) -> None:
             )
 
 
-def _file_sha256(network: str, module: ModuleType, function: Callable[[], Any]) -> str:
+def _file_sha256(network: str, module: ModuleType, function: Callable[..., Any]) -> str:
     source = _source(module, function)
     if source is None:
         raise BadInput(
@@ -216,7 +251,7 @@ def _file_sha256(network: str, module: ModuleType, function: Callable[[], Any]) 
     return digest
 
 
-def _source(module: ModuleType, function: Callable[[], Any]) -> Path | None:
+def _source(module: ModuleType, function: Callable[..., Any]) -> Path | None:
     plain = inspect.unwrap(function)
     source = _file(module)
     # Other callables, such as a partial function, do not know their file; the module does.
@@ -234,17 +269,19 @@ def _checked(network: Network, returned: Any) -> tuple[torch.nn.Module, Callable
     import torch
 
     what = _what(network.name, network.source_id)
-    if not isinstance(returned, (tuple, list)) or len(returned) != 3:
+    if not isinstance(returned, (tuple, list)) or len(returned) not in (2, 3):
         length = f" of {len(returned)}" if isinstance(returned, (tuple, list)) else ""
         raise BadInput(what, expected=_RETURNS, found=f"{type(returned).__name__}{length}")
-    module, transform, name = returned
+    module, transform, *named = returned
     if not isinstance(module, torch.nn.Module):
         raise BadInput(what, expected="a torch.nn.Module first", found=type(module).__name__)
     if not callable(transform):
         raise BadInput(what, expected="a transform that can be called second", found=type(transform).__name__)
-    if name != network.name:
+    if named not in ([], [network.name]):
         raise BadInput(
-            what, expected=f"the name {network.name!r} third, as the study has it", found=repr(name)
+            what,
+            expected=f"the name {network.name!r} third, as the study has it, or no name",
+            found=repr(named[0]),
         )
     return module, transform
 

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 
 from alignhouse.ingest.models.sources import compat_mmaction, compat_torchvision
 from alignhouse.warehouse.errors import BadInput
 
-RECORD_FAILED_IMPORTS = """
-import importlib
-from alignhouse.ingest.models.sources import compat_torchvision as compat
-plain, failed = importlib.import_module, []
-def recorded(name, package=None):
-    try:
-        return plain(name, package)
-    except RuntimeError:
-        failed.append(name)
-        raise
-importlib.import_module = recorded
+# Imports torchvision in a file of the user, whose function imports more of it when it is called.
+USERS_FILE = """
+import torchvision
+from torch import nn
+
+def give():
+    from torchvision.transforms import functional
+    return nn.Linear(3, 3), functional.pil_to_tensor, "mine"
+"""
+USERS_NETWORK = """
+import sys
+from alignhouse.ingest.models.build import build
+from alignhouse.ingest.models.own import OwnNetwork, network_of
+from alignhouse.ingest.models.sources import compat_torchvision
+{before}
+assert "torchvision" not in sys.modules, "nothing imports it before the user does"
+network = network_of("mine", OwnNetwork(source="function", id="users_file:give", folder={folder!r}))
+print(type(build(network, weights="pretrained")).__name__, sys.modules["torchvision"].__spec__.name)
 """
 
 
@@ -32,28 +38,55 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
 
 
-def test_torchvision_loads_and_operators_are_declared_only_where_its_import_fails() -> None:
-    done = run(
-        RECORD_FAILED_IMPORTS
-        + "compat.load_torchvision().models.alexnet; print(len(compat._declared), failed)"
-    )
-    assert done.stdout.strip() in ("0 []", "1 ['torchvision']"), done.stderr
+def users_network(folder: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+    (folder / "users_file.py").write_text(USERS_FILE)
+    return run(USERS_NETWORK.format(folder=str(folder), before=before))
 
 
-def test_a_torchvision_that_imports_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = ModuleType("torchvision")
+def test_a_users_file_may_import_torchvision(tmp_path: Path) -> None:
+    done = users_network(tmp_path)
+    assert done.stdout.strip() == "Linear torchvision", done.stderr
+
+
+def test_without_the_declared_operators_a_users_file_may_only_import_a_torchvision_that_fits(
+    tmp_path: Path,
+) -> None:
+    plainly = run("import torchvision")
+    done = users_network(tmp_path, "compat_torchvision._declare_operators = lambda: None")
+    assert (done.returncode == 0) == (plainly.returncode == 0), done.stderr
+    assert done.returncode == 0 or compat_torchvision._MISSING in done.stderr
+
+
+def package(folder: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up package in front of sys.path, in place of a loaded one."""
+    (folder / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setattr(compat_torchvision, "_declared", [])
-    monkeypatch.setattr(importlib, "import_module", lambda name: whole)
-    assert compat_torchvision.load_torchvision() is whole
+
+
+def test_a_torchvision_that_imports_is_left_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package(tmp_path, "torchvision", "whole = True\n", monkeypatch)
+    assert compat_torchvision.load_torchvision().whole
     assert not compat_torchvision._declared
 
 
-def test_another_failure_of_torchvision_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(name: str) -> ModuleType:
-        raise RuntimeError("the library is damaged")
+def test_operators_are_declared_only_for_the_import_that_lacks_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared: list[Any] = []
+    monkeypatch.setattr(compat_torchvision, "_declare_operators", lambda: declared.append("all"))
+    missing = f"import sys\nif not sys.declared:\n    raise RuntimeError({compat_torchvision._MISSING!r})\n"
+    package(tmp_path, "torchvision", missing, monkeypatch)
+    monkeypatch.setattr(sys, "declared", declared, raising=False)
+    assert compat_torchvision.load_torchvision().__name__ == "torchvision"
+    assert declared == ["all"]
 
-    monkeypatch.setattr(compat_torchvision, "_declared", [])
-    monkeypatch.setattr(importlib, "import_module", broken)
+
+def test_another_failure_of_torchvision_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path, "torchvision", "raise RuntimeError('the library is damaged')\n", monkeypatch)
     with pytest.raises(RuntimeError, match="damaged"):
         compat_torchvision.load_torchvision()
     assert not compat_torchvision._declared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pydantic import ValidationError
 from torch import nn
 
 from alignhouse.ingest.features.taps import Taps
@@ -125,12 +127,16 @@ def test_every_kind_of_tensor_counts_in_the_identity() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("nn.Linear(2, 2)", r"expected \(module, transform, name\), found Linear"),
-        ("(nn.Linear(2, 2), transform)", r"expected \(module, transform, name\), found tuple of 2"),
+        ("nn.Linear(2, 2)", r"expected \(module, transform\) or \(module, transform, name\), found Linear"),
+        ("(nn.Linear(2, 2),)", r"expected \(module, transform\) or .*, found tuple of 1"),
+        ("(nn.Linear(2, 2), transform, 'mine', 1)", "found tuple of 4"),
         ("('net', transform, 'mine')", "expected a torch.nn.Module first, found str"),
         ("(nn.Linear, transform, 'mine')", "expected a torch.nn.Module first, found type"),
         ("(nn.Linear(2, 2), None, 'mine')", "expected a transform that can be called second, found NoneType"),
-        ("(nn.Linear(2, 2), transform, 'yours')", "expected the name 'mine' third.* found 'yours'"),
+        (
+            "(nn.Linear(2, 2), transform, 'yours')",
+            "the name 'mine' third.* or no name, found 'yours'",
+        ),
         ("1 / 0", "found ZeroDivisionError: division by zero"),
     ],
 )
@@ -138,6 +144,59 @@ def test_the_result_of_a_function_is_checked(declare: Declare, given: str, messa
     network = declare(GOOD + f"\ndef other():\n    return {given}\n", "other")
     with pytest.raises(BadInput, match=rf"function own_\w+:other of network mine: .*{message}"):
         build_network(network, weights="pretrained")
+
+
+MANY = """
+import torch
+from torch import nn
+
+def transform(image):
+    return torch.zeros(3, 4, 4)
+
+def give(width, *, depth: int = 1, names=()):
+    return nn.Sequential(*(nn.Linear(width, width) for _ in range(depth))), transform
+"""
+
+
+def test_one_function_gives_many_networks_without_naming_them(declare: Declare) -> None:
+    declared = [{"width": 2}, {"width": 2, "depth": 3}, {"width": 2, "names": ["a", {"b": 1.5}]}]
+    networks = [declare(MANY, arguments=arguments) for arguments in declared]
+    shapes = [
+        [tuple(each.shape) for each in build_network(network, weights="pretrained").module.parameters()]
+        for network in networks
+    ]
+    assert shapes == [[(2, 2), (2,)], [(2, 2), (2,)] * 3, [(2, 2), (2,)]]
+    identities = [network.identity() for network in networks]
+    assert [each["own"]["arguments"] for each in identities] == declared, "they are in job keys"
+    assert weights_identity(networks[0], "pretrained") == weights_identity(networks[2], "pretrained")
+
+
+def test_a_function_without_arguments_keeps_the_identity_of_earlier_versions(declare: Declare) -> None:
+    plain, empty = declare(), declare(arguments={})
+    code = hashlib.sha256(GOOD.encode()).hexdigest()
+    assert plain.identity()["own"] == {"takes": "frames", "code": code}
+    assert empty.identity() == plain.identity()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"widht": 2}, r"parameters \(width, \*, depth: int = 1, names=\(\)\), found .*did you mean width"),
+        (None, r"parameters \(width, .*found missing a required argument: 'width'"),
+        ({"width": 2, "depth": 1, "name": "x"}, r"unexpected keyword argument 'name' \(did you mean names"),
+    ],
+)
+def test_arguments_that_a_function_does_not_take_are_refused_before_it_is_called(
+    declare: Declare, arguments: dict[str, Any] | None, message: str
+) -> None:
+    with pytest.raises(BadInput, match=rf"function own_\w+:give of network mine: expected .*{message}"):
+        declare(MANY, arguments=arguments)
+
+
+@pytest.mark.parametrize("value", [datetime.date(2026, 1, 1), float("nan"), [{"deep": float("inf")}]])
+def test_arguments_that_a_job_key_cannot_hold_are_refused(declare: Declare, value: Any) -> None:
+    with pytest.raises(ValidationError, match="finite numbers, .*; width holds another value"):
+        declare(MANY, arguments={"width": value})
 
 
 @pytest.mark.parametrize(

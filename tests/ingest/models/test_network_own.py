@@ -46,7 +46,7 @@ def timm_checkpoint(folder: Path, **changed: torch.Tensor) -> Network:
             "torchvision or timm or mmaction2 or function",
         ),
         ({"source": "timm"}, "Field required"),
-        ({"source": "timm", "id": "resnet18", "clip_len": 8}, "clip_len only with source = 'mmaction2'"),
+        ({"source": "timm", "id": "resnet18", "clip_len": 8}, "clip_len only with source = .*'mmaction2'"),
         (
             {"source": "torchvision", "id": "resnet18", "takes": "video"},
             "takes only with source = 'function'",
@@ -107,8 +107,14 @@ def test_torchvisions_own_choice_of_weights_is_named() -> None:
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
-        ({"id": "resnet19"}, "torchvision has no image classifier 'resnet19'.*did you mean .*resnet1"),
-        ({"id": "r3d_18"}, "torchvision has no image classifier 'r3d_18'.*comes through a function"),
+        (
+            {"id": "resnet19"},
+            "has no classifier of images or videos 'resnet19'.*did you mean .*resnet1",
+        ),
+        ({"id": "raft_small"}, "torchvision has no classifier .* 'raft_small'.*comes through a function"),
+        ({"id": "resnet18", "clip_len": 8}, "torchvision's resnet18 takes images: expected no clip_len"),
+        ({"id": "mvit_v2_s", "clip_len": 8}, "clip_len of torchvision's mvit_v2_s: expected 16, found 8"),
+        ({"id": "s3d", "clip_len": 8}, "clip_len of torchvision's s3d: expected at least 14, found 8"),
         (
             {"id": "resnet18", "weights": "ResNet50_Weights.IMAGENET1K_V2"},
             "resnet18 has no weights 'ResNet50_.*expected ResNet18_Weights.IMAGENET1K_V1, a checkpoint",
