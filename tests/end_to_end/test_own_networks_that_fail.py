@@ -61,7 +61,7 @@ def run(study: Any, until: str = "networks") -> Any:
         ("mine", 'source = "function"\nid = "MODULE:god"', "expected a function god .*did you mean good"),
         ("mine", 'source = "function"\nid = "nowhere:good"', "a module nowhere that can be imported"),
         ("other", 'source = "function"\nid = "MODULE:good"', "expected the name 'other' third"),
-        ("AlexNet", 'source = "function"\nid = "MODULE:good"', "a network of the catalog has that name"),
+        ("AlexNet", 'source = "function"\nid = "MODULE:good"', "a network of a catalog has that name"),
         (
             "mine",
             'source = "timm"\nid = "resnet18"\nlayer = "x"',

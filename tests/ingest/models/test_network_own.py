@@ -72,8 +72,8 @@ def test_a_declaration_that_contradicts_itself_is_refused(declared: dict[str, An
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("AlexNet", "a network of the catalog has that name"),
-        ("default", "a network of the catalog has that name"),
+        ("AlexNet", "a network of a catalog has that name"),
+        ("default", "a network of a catalog has that name"),
         ("my net", "expected a name of letters"),
         ("../mine", "expected a name of letters"),
         ("mine*", "expected a name of letters"),
