@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 RANDOM = "random"
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".tar")
 # Keys that only some sources read: `Source.keys` says which.
-KEYS_OF_SOURCES = (*CLIP_FIELDS, "features_only", "transform", "takes", "arguments")
+KEYS_OF_SOURCES = (*CLIP_FIELDS, "features_only", "transform", "takes", "arguments", "untrained")
 
 
 def _as_list(value: Any) -> Any:
@@ -62,6 +62,11 @@ class Declaration(BaseModel):
     )
     arguments: dict[str, Any] | None = Field(
         None, description="function: its arguments by name, e.g. { width = 2 }; one function, many networks"
+    )
+    untrained: dict[str, Any] | None = Field(
+        None,
+        description="function: arguments that give the network untrained, e.g. { trained = false }; with them, "
+        "networks.random may name the network",
     )
     features_only: bool | None = Field(None, description="timm: build only the part that makes feature maps")
     transform: str | None = Field(

@@ -43,6 +43,9 @@ class Own(BaseModel):
     sha256: str | None = Field(default=None, description="expected sha256 of the checkpoint file")
     takes: Literal["frames", "video"] = Field(default="frames", description="input of the transform")
     arguments: dict[str, Any] | None = Field(default=None, description="arguments of a function, by name")
+    untrained: dict[str, Any] | None = Field(
+        default=None, description="arguments that replace these for the untrained network"
+    )
     transform: str | None = Field(default=None, description="torchvision weights whose transform is used")
     code: str | None = Field(
         default=None, description="sha256 of the configuration or of the function's file"

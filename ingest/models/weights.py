@@ -47,13 +47,17 @@ def refuse_trained_functions(networks: Sequence[Network], key: str = 'networks.w
     Raises
     ------
     BadInput : a source returns its networks as they are, and a declaration does not say that the weights are
-        random.
+        random, nor which arguments give them.
     """
     for network in networks:
-        if not source_of(network).has_random_weights and weights_kind(network, "pretrained") != "random":
+        has_arguments = network.own is not None and network.own.untrained is not None
+        if source_of(network).has_random_weights or has_arguments:
+            continue
+        if weights_kind(network, "pretrained") != "random":
             raise BadInput(
                 f"{key}, but network {network.name} is what a {network.source} gives",
-                expected='weights = "random" in its declaration, if they are random',
+                expected='weights = "random" in its declaration, if they are random, or untrained = { ... }, '
+                "arguments that give it untrained",
                 hint="declare it so, or exclude the network",
             )
 

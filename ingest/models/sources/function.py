@@ -41,7 +41,7 @@ class FunctionSource:
     """Networks of any library or of none, with their transforms."""
 
     name = "function"
-    keys = frozenset({"takes", "arguments"})
+    keys = frozenset({"takes", "arguments", "untrained"})
     has_random_weights = False
     uses_transform_setting = False
     runs_code_of_declaration = True
@@ -54,7 +54,12 @@ class FunctionSource:
             raise ValueError(
                 "weights of a function: leave them out, since it returns them; or random, if they are"
             )
-        for name, value in (declared.arguments or {}).items():
+        if declared.untrained is not None and declared.weights == RANDOM:
+            raise ValueError(
+                'untrained = { ... } beside weights = "random", with which it is untrained already'
+            )
+        given = [*(declared.arguments or {}).items(), *(declared.untrained or {}).items()]
+        for name, value in given:
             if not _is_plain(value):
                 raise ValueError(f"arguments of a function: {_PLAIN}; {name} holds another value")
 
@@ -67,7 +72,9 @@ class FunctionSource:
             file has changed since this process imported it, or the function does not take these arguments.
         """
         module, function = _find(name, declared.id, declared.folder)
-        _check_arguments(_what(name, declared.id), function, declared.arguments or {})
+        arguments = declared.arguments or {}
+        for given in (arguments, {**arguments, **(declared.untrained or {})}):
+            _check_arguments(_what(name, declared.id), function, given)
         return {"code": _file_sha256(name, module, function)}
 
     def check_record(self, network: Network) -> None:
@@ -75,7 +82,7 @@ class FunctionSource:
             raise ValueError("a network of the catalog comes from a library, not from a function")
 
     def build(self, network: Network, weights: WeightsKind, folder: Path | None) -> Built:
-        """What the function returns, whichever weights are asked for.
+        """What the function returns; with random weights, for the arguments that give it untrained, if any.
 
         Raises
         ------
@@ -84,9 +91,12 @@ class FunctionSource:
         assert network.own is not None
         found, function = _find(network.name, network.source_id, network.own.folder)
         code = _file_sha256(network.name, found, function)
+        arguments = dict(network.own.arguments or {})
+        if weights == "random":
+            arguments |= network.own.untrained or {}
         try:
             with _importable(network.own.folder):
-                returned = function(**(network.own.arguments or {}))
+                returned = function(**arguments)
         except Exception as error:
             raise BadInput(
                 _what(network.name, network.source_id), expected=_RETURNS, found=error_in_words(error)

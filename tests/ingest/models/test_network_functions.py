@@ -273,6 +273,27 @@ def test_in_a_study_of_random_weights_a_function_must_declare_random_weights(dec
         refuse_trained_functions([declare()])
 
 
+def test_arguments_give_the_untrained_self_of_a_network(declare: Declare) -> None:
+    network = declare(MANY, arguments={"width": 5}, untrained={"width": 7})
+    refuse_trained_functions([network])
+    widths = {
+        weights: build_network(network, weights=weights).module[0].out_features
+        for weights in ("pretrained", "random")
+    }
+    assert widths == {"pretrained": 5, "random": 7}
+    assert network.identity() == declare(MANY, arguments={"width": 5}).identity(), (
+        "the trained self is the same"
+    )
+    assert weights_identity(network, "pretrained") != weights_identity(network, "random")
+
+
+def test_arguments_of_an_untrained_self_are_checked(declare: Declare) -> None:
+    with pytest.raises(BadInput, match=r"arguments that fit its parameters.*wide"):
+        declare(MANY, arguments={"width": 5}, untrained={"wide": 7})
+    with pytest.raises(ValidationError, match="untrained already"):
+        declare(MANY, untrained={}, weights="random")
+
+
 class Mapped(nn.Module):
     """Returns a mapping with some values that are not tensors."""
 
