@@ -65,8 +65,8 @@ class Declaration(BaseModel):
     )
     untrained: dict[str, Any] | None = Field(
         None,
-        description="function: arguments that give the network untrained, e.g. { trained = false }; with them, "
-        "networks.random may name the network",
+        description="function: arguments for the untrained network, e.g. { trained = false }, so that random may "
+        "name it",
     )
     features_only: bool | None = Field(None, description="timm: build only the part that makes feature maps")
     transform: str | None = Field(

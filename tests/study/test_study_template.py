@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def test_the_study_is_that_of_the_defaults(tmp_path: Path) -> None:
     assert study.brain.path == Path("/data/bmd")
     assert study.analysis.protocols == ["sound"]
     uncommented = "\n".join(
-        line.removeprefix("# ") if " = " in line and "..." not in line else line
+        line.removeprefix("# ") if re.match(r"# \w+ = (?!\.\.\.)", line) else line
         for line in study_template().splitlines()
     )
     file.write_text(uncommented, encoding="utf-8")
