@@ -109,6 +109,11 @@ class Network(BaseModel):
             return "clips"
         return self.own.takes if self.own is not None else "frames"
 
+    @property
+    def tries_layers(self) -> bool:
+        """Whether a dry pass decides which of the named layers are read; those of the catalog are known."""
+        return self.own is not None
+
     def identity(self) -> dict[str, Any]:
         """What job keys hold of the network.
 
