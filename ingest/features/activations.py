@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.ingest.features import devices
+from alignhouse.ingest.features.dry_pass import choose_by_dry_pass
 from alignhouse.ingest.features.inputs import Frames, NetworkInputs
 from alignhouse.ingest.features.options import DEFAULTS, How, Video
 from alignhouse.ingest.features.recipe import Features, Recipe
@@ -126,6 +127,8 @@ def features(
     devices.convolutions_last(module)
     recipe = _Collecting(network, module, settings or ExtractionSettings(), options, layers)
     showing = Showing(network, module, options)
+    if layers is None:
+        choose_by_dry_pass(network, showing, [recipe], shown[0], options)
     with recipe:
         showing.measure(shown[0], [recipe])
         shapes = recipe.chosen_shapes()
@@ -152,12 +155,16 @@ class _Collecting(Recipe):
         self._wanted = None if layers is None else list(dict.fromkeys(layers))
         if self._wanted is not None:
             modules = [name for name, _ in module.named_modules() if name]
-            given = [name for name in self._wanted if name in modules]
-            # A layer that returns several tensors has names such as "blocks.3_0", which are not of modules.
+            # Names of single calls, "act@2", and of single tensors, "blocks.3_0", are not of modules.
+            called = [name if name in modules else name.partition("@")[0] for name in self._wanted]
+            given = [name for name in called if name in modules]
             tapped = {*given, *(self._layers if len(given) < len(self._wanted) else ())}
             self._layers = [name for name in modules if name in tapped]
         self._arrays: Mapping[str, NDArray[np.float32]] = {}
         self._row = 0
+
+    def _check_seen(self) -> None:
+        """Accept modules that cannot be read: `chosen_shapes` refuses those that are wanted."""
 
     def chosen_shapes(self) -> dict[str, tuple[int, ...]]:
         """Layer -> the shape of its activations for one image; call it after `Showing.measure`."""
@@ -168,7 +175,7 @@ class _Collecting(Recipe):
             found = _tensors_of(wanted, self.shapes)
             if not found:
                 known = dict.fromkeys(
-                    [*self.shapes, *(name for name, _ in self._module.named_modules() if name)]
+                    [*self.shapes, *(name for name, _ in self.module.named_modules() if name)]
                 )
                 raise BadInput(f"there is no layer {wanted!r}", hint=near_names(wanted, known))
             chosen |= found
@@ -194,9 +201,13 @@ class _Collecting(Recipe):
 
 
 def _tensors_of(wanted: str, names: Iterable[str]) -> set[str]:
-    """The layer of that name, or else the layers of all tensors that the module of that name returns."""
+    """The layer of that name, or else the layers of all calls and tensors of the module of that name."""
     known = set(names)
-    return {wanted} if wanted in known else {name for name in known if name.rpartition("_")[0] == wanted}
+    return (
+        {wanted}
+        if wanted in known
+        else {name for name in known if name.startswith(f"{wanted}@") or name.rpartition("_")[0] == wanted}
+    )
 
 
 def _network(network: str | Network) -> Network:

@@ -21,6 +21,8 @@ from alignhouse.warehouse.tables import rows_output
 MODEL_VERSION = 2
 LAYERS_VERSION = 1
 NETWORK_LAYERS_VERSION = 1
+# Networks whose layers a dry pass decides.
+_TRIED_LAYERS_VERSION = 2
 UNKNOWN = "unknown"
 NO_TRAINING = "none"
 # The size of a typical clip; its content does not affect the names or widths of layers.
@@ -139,7 +141,7 @@ def network_layers_batch(network: Network, extractions: Mapping[str, ExtractionS
     )
     job = Job(
         method="network_layers",
-        version=NETWORK_LAYERS_VERSION,
+        version=_TRIED_LAYERS_VERSION if network.tries_layers else NETWORK_LAYERS_VERSION,
         settings=settings.as_json(),
         inputs={},
         label=network.name,

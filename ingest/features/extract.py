@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from alignhouse.ingest.features import devices
+from alignhouse.ingest.features.dry_pass import choose_by_dry_pass
 from alignhouse.ingest.features.options import DEFAULTS, How, Video
 from alignhouse.ingest.features.passes import Plan, features_bytes, plan_passes
 from alignhouse.ingest.features.recipe import NetworkRdms, Recipe
@@ -70,7 +71,7 @@ def extract_rdms_together(
     if len(videos) < FEWEST_STIMULI:
         raise BadInput("stimuli for RDMs", expected=f"at least {FEWEST_STIMULI}", found=len(videos))
     options = cast(How, DEFAULTS | how)
-    showing, recipes = _set_up(network, module, settings, options)
+    showing, recipes = _set_up(network, module, videos[0], settings, options)
     with ExitStack() as stack:
         for recipe in recipes:
             stack.enter_context(recipe)
@@ -101,10 +102,11 @@ def measure_widths(
 ) -> list[dict[str, int]]:
     """Layer -> number of features, in the network's order, under each of several settings.
 
-    Runs one forward pass for each kind of input, and keeps no features.
+    Runs one forward pass for each kind of input, and keeps no features; a network of the study's own is also
+    tried on two made-up stimuli, see `dry_pass`.
     """
     options = cast(How, DEFAULTS | {"device": device, "transform": transform})
-    showing, recipes = _set_up(network, module, settings, options)
+    showing, recipes = _set_up(network, module, video, settings, options)
     with ExitStack() as stack:
         for recipe in recipes:
             stack.enter_context(recipe)
@@ -118,12 +120,18 @@ def bytes_of_values(settings: Sequence[ExtractionSettings]) -> list[int]:
 
 
 def _set_up(
-    network: Network, module: torch.nn.Module, settings: Sequence[ExtractionSettings], options: How
+    network: Network,
+    module: torch.nn.Module,
+    video: Video,
+    settings: Sequence[ExtractionSettings],
+    options: How,
 ) -> tuple[Showing, list[Recipe]]:
     module = module.to(options["device"])
     devices.convolutions_last(module)
     recipes = [Recipe(network, module, each, options) for each in settings]
-    return Showing(network, module, options), recipes
+    showing = Showing(network, module, options)
+    choose_by_dry_pass(network, showing, recipes, video, options)
+    return showing, recipes
 
 
 def _plan(network: Network, recipes: Sequence[Recipe], n_stimuli: int, options: How) -> Plan:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 EXTRACTION_VERSION = 2
 # Networks of single frames under the published rule: before, their frames were dealt into too few calls.
 _DEALT_VERSION = 3
+# Networks of the study's own under the automatic rule: before, no dry pass tried their layers.
+_TRIED_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,8 @@ def extraction_jobs(
 
 
 def _version(network: Network, settings: ExtractionSettings) -> int:
+    if network.tries_layers and not network.layers:
+        return _TRIED_VERSION
     return _DEALT_VERSION if deals_as_published(network, settings.frame_count) else EXTRACTION_VERSION
 
 

@@ -37,9 +37,13 @@ class StimulusReader:
 
     def __call__(self, item: tuple[int, Video]) -> Inputs:
         """The inputs of a stimulus. item : its position, for error messages, and where it comes from."""
-        index, video = item
-        frames = check_frames(self._frames(video), stimulus_name(video, index))
+        frames = self.frames(item)
         return {key: make(frames) for key, make in self.makers.items()}
+
+    def frames(self, item: tuple[int, Video]) -> Frames:
+        """The decoded frames of a stimulus; `item` as in a call."""
+        index, video = item
+        return check_frames(self._frames(video), stimulus_name(video, index))
 
     def _frames(self, video: Video) -> Frames:
         if callable(video):

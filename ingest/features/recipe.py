@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from alignhouse.ingest.features import gram
 from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
+from alignhouse.ingest.features.fingerprints import ROUNDING
 from alignhouse.ingest.features.inputs import NetworkInputs
+from alignhouse.ingest.features.layer_choice import LayerChoice, refuse_unreadable
 from alignhouse.ingest.features.options import How
 from alignhouse.ingest.features.passes import Plan
 from alignhouse.ingest.features.projection import project
 from alignhouse.ingest.features.reading import InputKey
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.spool import Spool, SpooledLayer
-from alignhouse.ingest.features.taps import Taps
-from alignhouse.ingest.models.layers import layers_of
+from alignhouse.ingest.features.taps import Measure, Taps
+from alignhouse.ingest.models.layers import key_of_layers, layers_of
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.errors import BadInput
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
 # Layer -> (width,) float32, on the device.
 Features = dict[str, "torch.Tensor"]
-# Rounding to float32 (relative step 1.2e-7) makes a share of variance of about the square of that step.
-_ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,9 @@ class NetworkRdms:
 class Recipe:
     """The taps, spool and notes of one set of settings; a context manager.
 
+    module : the network.
+    candidates : names of the modules that may be read.
+    choice : which of their outputs are read, if a dry pass has decided that; else all.
     widths : layer -> number of features, in the network's order; filled by `Showing.measure`.
     shapes : layer -> shape of these features; filled at the same time.
     input_key : equal for settings that show the network the same input.
@@ -75,7 +78,9 @@ class Recipe:
             network.takes != "frames" and settings.clip_average == "running_pairwise"
         )
         self.input_key = _input_key(network, settings, options)
-        self._module, self._layers = module, layers_of(module, network, settings.layer_list)
+        self._network, self.module = network, module
+        self.candidates = self._layers = layers_of(module, network, settings.layer_list)
+        self.choice: LayerChoice | None = None
         self.widths: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._inputs: dict[str, tuple[int, int, int]] = {}
@@ -84,12 +89,48 @@ class Recipe:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.taps = stack.enter_context(Taps(self._module, self._layers, self.settings.tap, muted=True))
+            taps = Taps(self.module, self._layers, self.settings.tap, muted=True)
+            self.taps = stack.enter_context(taps)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
+
+    def choose(self, choice: LayerChoice) -> None:
+        """Read only these layers; call it before the taps are set."""
+        self.choice, self._layers = choice, list(choice.modules)
+
+    def measured(self, measures: Mapping[str, Measure]) -> None:
+        """Set the sizes of the layers.
+
+        Raises
+        ------
+        AlignhouseError : a layer is never called, or returns no tensor.
+        BadInput : the layers differ from those of the dry pass.
+        """
+        if self.choice is None:
+            self._check_seen()
+            chosen = dict(measures)
+        else:
+            self._check_choice(self.choice, measures)
+            chosen = {name: measures[name] for name in self.choice.layers}
+        self.taps.keep_only(frozenset(chosen))
+        self.widths = {name: measure.width for name, measure in chosen.items()}
+        self.shapes = {name: measure.shape for name, measure in chosen.items()}
+
+    def _check_seen(self) -> None:
+        refuse_unreadable(self._network, self.taps.seen)
+
+    def _check_choice(self, choice: LayerChoice, measures: Mapping[str, Measure]) -> None:
+        differing = [name for name in choice.modules if choice.calls[name] != self.taps.seen.calls[name]]
+        if differing or not measures.keys() >= set(choice.layers):
+            raise BadInput(
+                f"layers of network {self._network.name}",
+                expected="the same calls for every stimulus",
+                found="other calls of " + ", ".join(differing or set(choice.layers) - measures.keys()),
+                hint=f"list other layers in {key_of_layers(self._network)}",
+            )
 
     @contextmanager
     def keeping(self, layers: frozenset[str], *, on_device: bool) -> Iterator[Self]:
@@ -136,7 +177,12 @@ class Recipe:
             if name in self._rdms
         ]
         if not layers:
-            raise BadInput("RDMs of a network", expected="a layer that can be correlated", found="none")
+            raise BadInput(
+                f"RDMs of network {self._network.name}",
+                expected="a layer that can be correlated",
+                found="none",
+                hint=f"list other layers in {key_of_layers(self._network)}",
+            )
         sampled, parts, added = zip(*self._inputs.values(), strict=True)
         fitted = {name: of_stimulus[2] for name, of_stimulus in self._inputs.items() if of_stimulus[2]}
         notes: dict[str, Any] = {
@@ -146,6 +192,8 @@ class Recipe:
             "frames_added": fitted,
             "skipped_layers": {name: self._skipped[name] for name in self.widths if name in self._skipped},
         }
+        if self.choice is not None:
+            notes["dropped_layers"] = dict(self.choice.dropped)
         if self.settings.reduction == "pca":
             notes["pca_components"] = {
                 layer.name: effective_components(self.settings, plan.n_stimuli, layer.width)
@@ -172,7 +220,7 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
     """
     means = layer.means
     products = gram.row_centred_gram(layer.blocks(memory), means)
-    if gram.share_between_stimuli(products) < _ROUNDING:
+    if gram.share_between_stimuli(products) < ROUNDING:
         raise BadInput(
             f"layer {layer.name}",
             expected="features that differ between stimuli",

@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from alignhouse.ingest.features import devices
-from alignhouse.ingest.features.inputs import Caller, InputMaker, NetworkInputs
+from alignhouse.ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs
 from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.precision import at_precision
 from alignhouse.ingest.features.reading import (
@@ -45,8 +45,6 @@ class Showing:
 
     def measure(self, video: Video, recipes: Sequence[Recipe]) -> None:
         """Measure the widths of the layers that recipes read, with one frame or clip."""
-        import torch
-
         self._options["doing"]("measuring the layers")
         prepared = self._reader(recipes)((0, video))
         self._bytes_of_stimulus = sum(part.nbytes for inputs in prepared.values() for part in inputs.parts)
@@ -54,18 +52,31 @@ class Showing:
         self.parts = max(len(inputs.parts) for inputs in prepared.values())
         stackable = True
         for (key, _, _), sharing in _by_input(recipes, prepared).items():
-            inputs = prepared[key]
-            tensor, _ = self._caller(sharing[0]).tensor(inputs.parts[:1], inputs.values)
-            with torch.inference_mode(), ExitStack() as measuring:
+            with ExitStack() as measuring:
                 found = [measuring.enter_context(recipe.taps.measuring()) for recipe in sharing]
-                self._forward(tensor)
+                self._show_first_part(prepared[key], sharing[0])
             for recipe, measures in zip(sharing, found, strict=True):
-                recipe.widths = {name: measure.width for name, measure in measures.items()}
-                recipe.shapes = {name: measure.shape for name, measure in measures.items()}
-                stackable = stackable and all(measure.rows == 1 for measure in measures.values())
+                recipe.measured(measures)
+                stackable = stackable and all(measures[name].rows == 1 for name in recipe.widths)
         if not stackable:
             # Rows may be crops or tokens. With several parts in a call, their rows could not be separated.
             self.batch = 1
+
+    def frames_of(self, video: Video, recipe: Recipe) -> Frames:
+        """The decoded frames of a stimulus."""
+        return self._reader([recipe]).frames((0, video))
+
+    def show_alone(self, frames: Frames, recipe: Recipe) -> None:
+        """Show the network the first frame or clip of these frames, as the recipe does, and keep nothing."""
+        prepared = self._reader([recipe])((0, lambda: frames))
+        self._show_first_part(prepared[recipe.input_key], recipe)
+
+    def _show_first_part(self, inputs: NetworkInputs, recipe: Recipe) -> None:
+        import torch
+
+        tensor, _ = self._caller(recipe).tensor(inputs.parts[:1], inputs.values)
+        with torch.inference_mode():
+            self._forward(tensor)
 
     def pass_over(
         self, videos: Sequence[Video], recipes: Sequence[Recipe], on_stimulus: Callable[[int], None]

@@ -7,16 +7,18 @@ tokens (UniFormerV2), and is averaged in all cases.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from alignhouse.warehouse.errors import AlignhouseError, BadInput, near_names
 
 if TYPE_CHECKING:
     import torch
+
+Looked = TypeVar("Looked")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,26 @@ class Measure:
         return math.prod(self.shape)
 
 
+@dataclass
+class Seen(Generic[Looked]):
+    """What one forward pass showed of the tapped layers.
+
+    found : layer -> what was asked of its output, in the order in which outputs were made.
+    calls : module -> number of its calls, 0 if it was never called. layers_of : module -> its layers.
+    wordless : call that returned no tensor -> the type of what it returned.
+    """
+
+    found: dict[str, Looked] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+    layers_of: dict[str, list[str]] = field(default_factory=dict)
+    wordless: dict[str, str] = field(default_factory=dict)
+
+
 class Taps:
-    """Taps on the named layers of a module; a context manager, which removes them.
+    """Taps on the named modules of a network; a context manager, which removes them.
+
+    A module that is called several times in a forward pass gives a layer for each call: "name@1", "name@2".
+    A call that returns several tensors gives a layer for each: "name_0", "name_1" (or "name_key").
 
     Parameters
     ----------
@@ -60,6 +80,7 @@ class Taps:
     Attributes
     ----------
     weights : weight of each part of the next call in the stimulus' average.
+    seen : what the forward pass of `measuring` showed.
 
     Raises
     ------
@@ -74,17 +95,22 @@ class Taps:
         *,
         muted: bool = False,
     ) -> None:
-        modules = dict(module.named_modules())
+        self._modules = dict(module.named_modules())
         for layer in layers:
-            if layer not in modules:
-                raise BadInput(f"layer {layer!r} is not in the network", hint=near_names(layer, modules))
+            if layer not in self._modules:
+                raise BadInput(
+                    f"layer {layer!r} is not in the network", hint=near_names(layer, self._modules)
+                )
         self._layers, self._when = tuple(layers), when
-        self._kept: dict[str, list[tuple[str, Any]]] = {}
+        self._kept: dict[str, list[list[tuple[str, Any]]]] = {}
+        self.seen: Seen[Measure] = Seen()
         self._listens = not muted
         self._only: frozenset[str] | None = None
-        self._measures: dict[str, dict[str, Measure]] | None = None
+        self._idle: frozenset[str] = frozenset()
+        self._outputs: list[tuple[str, list[tuple[str, Any]], str]] | None = None
+        self._look: Callable[[torch.Tensor], Any] | None = None
         self.weights: Sequence[float] = (1.0,)
-        self._hooks = [modules[layer].register_forward_hook(self._hook(layer)) for layer in layers]
+        self._hooks = [self._modules[layer].register_forward_hook(self._hook(layer)) for layer in layers]
 
     def __enter__(self) -> Taps:
         return self
@@ -107,40 +133,59 @@ class Taps:
             self._kept.clear()
 
     @contextmanager
-    def measuring(self) -> Iterator[dict[str, Measure]]:
-        """Only measure the forward passes inside the block: layer -> sizes, in the network's order."""
-        self._measures = {}
-        measures: dict[str, Measure] = {}
+    def inspecting(self, look: Callable[[torch.Tensor], Looked]) -> Iterator[Seen[Looked]]:
+        """Only look at the outputs of the one forward pass inside the block; filled when the block ends.
+
+        look : called with each tensor that a layer returns, as soon as `when` says; its results are kept.
+        """
+        seen: Seen[Looked] = Seen()
+        self._outputs, self._look = [], look
         try:
             with self.listening():
-                yield measures
-            # Networks may call layers in another order than `named_modules`.
-            for layer in self._layers:
-                measures.update(self._measures.get(layer, {}))
+                yield seen
+            self._name(seen, look)
         finally:
-            self._measures = None
+            self._outputs = self._look = None
+
+    @contextmanager
+    def measuring(self) -> Iterator[dict[str, Measure]]:
+        """Only measure the forward pass inside the block: layer -> sizes, in the network's order.
+
+        From then on, `seen` says what the pass showed, and `collect` expects these calls.
+        """
+        measures: dict[str, Measure] = {}
+        with self.inspecting(measure) as seen:
+            yield measures
+        self.seen = seen
+        # Networks may call layers in another order than `named_modules`.
+        for layer in self._layers:
+            measures.update({name: seen.found[name] for name in seen.layers_of[layer]})
 
     def keep_only(self, names: frozenset[str]) -> None:
         """From now on, sum only these of the layers that `collect` returns."""
         self._only = names
+        of_modules = self.seen.layers_of.items()
+        self._idle = frozenset(module for module, its in of_modules if names.isdisjoint(its))
 
     def collect(self) -> dict[str, LeadingSum]:
         """The sums of the last forward pass by layer, in the network's order; empties the taps.
 
-        A layer that returns several tensors becomes several layers: "name_0", "name_1", ... (or "name_key").
-
         Raises
         ------
-        AlignhouseError : a tapped layer was not called.
+        AlignhouseError : a module was not called as often as it is known to be.
         """
         read: dict[str, LeadingSum] = {}
         for layer in self._layers:
-            if layer not in self._kept:
+            if layer in self._idle:
+                continue
+            kept, expected = self._kept.get(layer, []), self.seen.calls.get(layer, 1)
+            if len(kept) < expected:
                 raise AlignhouseError(
-                    f"layer {layer!r} was tapped, but the network's forward pass does not call it",
-                    hint="leave it out of the network's layers (not_tapped in the catalog)",
+                    f"layer {layer!r} was tapped, but the network's forward pass does not call it"
+                    + (f" {expected} times" if expected > 1 else ""),
+                    hint="leave it out of the network's layers",
                 )
-            for name, value in self._kept[layer]:
+            for name, value in (each for of_call in kept for each in of_call):
                 read[name] = value if isinstance(value, LeadingSum) else leading_sum(value, self.weights)
         self._kept.clear()
         return read
@@ -149,22 +194,66 @@ class Taps:
         def keep(module: torch.nn.Module, arguments: Any, output: Any) -> None:
             if not self._listens:
                 return
-            if layer in self._kept:
-                raise AlignhouseError(f"layer {layer!r} is called more than once in a forward pass")
-            named = _named_tensors(layer, output)
-            if self._measures is not None:
-                self._measures[layer] = {
-                    name: Measure(tuple(tensor.shape[1:]), len(tensor)) for name, tensor in named
-                }
-                named = []
-            elif self._only is not None:
+            if self._outputs is not None:
+                self._outputs.append((layer, *self._looked_at(output)))
+                return
+            if layer in self._idle:
+                return
+            kept, times = self._kept.setdefault(layer, []), self.seen.calls.get(layer, 1)
+            if len(kept) >= times:
+                often = "once" if times == 1 else f"{times} times"
+                raise AlignhouseError(f"layer {layer!r} is called more than {often} in a forward pass")
+            call = call_name(layer, len(kept) + 1, times)
+            named = [(f"{call}{suffix}", tensor) for suffix, tensor in _tensors(output)]
+            if not named:
+                raise AlignhouseError(
+                    f"layer {call!r} was tapped, but returns no tensor", found=type(output).__name__
+                )
+            if self._only is not None:
                 named = [(name, tensor) for name, tensor in named if name in self._only]
             if self._when == "output":
-                self._kept[layer] = [(name, leading_sum(tensor, self.weights)) for name, tensor in named]
+                kept.append([(name, leading_sum(tensor, self.weights)) for name, tensor in named])
             else:
-                self._kept[layer] = list(named)
+                kept.append(named)
 
         return keep
+
+    def _looked_at(self, output: Any) -> tuple[list[tuple[str, Any]], str]:
+        assert self._look is not None
+        tensors = _tensors(output)
+        if self._when == "output":
+            tensors = [(suffix, self._look(tensor)) for suffix, tensor in tensors]
+        return tensors, type(output).__name__
+
+    def _name(self, seen: Seen[Any], look: Callable[[torch.Tensor], Any]) -> None:
+        assert self._outputs is not None
+        seen.calls = {layer: 0 for layer in self._layers}
+        seen.layers_of = {layer: [] for layer in self._layers}
+        for layer, *_ in self._outputs:
+            seen.calls[layer] += 1
+        done = dict.fromkeys(self._layers, 0)
+        for layer, values, kind in self._outputs:
+            done[layer] += 1
+            call = call_name(layer, done[layer], seen.calls[layer])
+            if call != layer and call in self._modules:
+                raise AlignhouseError(
+                    f"layer {layer!r} is called several times, and a module has the name of a call: {call}"
+                )
+            if not values:
+                seen.wordless[call] = kind
+            for suffix, value in values:
+                seen.found[f"{call}{suffix}"] = value if self._when == "output" else look(value)
+                seen.layers_of[layer].append(f"{call}{suffix}")
+
+
+def call_name(module: str, call: int, calls: int) -> str:
+    """The name of a module's call, from 1: that of the module if it is the only one, else "module@call"."""
+    return f"{module}@{call}" if calls > 1 else module
+
+
+def measure(output: torch.Tensor) -> Measure:
+    """The sizes of a layer's output."""
+    return Measure(tuple(output.shape[1:]), len(output))
 
 
 def leading_sum(output: torch.Tensor, weights: Sequence[float]) -> LeadingSum:
@@ -208,22 +297,20 @@ def _sum(output: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
     return flat.reshape(as_it_lies.shape[1:]).permute(back)
 
 
-def _named_tensors(layer: str, output: Any) -> list[tuple[str, torch.Tensor]]:
-    """The tensors that a layer returns; several are named "layer_0", ..., those of a mapping "layer_key"."""
+def _tensors(output: Any) -> list[tuple[str, torch.Tensor]]:
+    """The tensors that a call returns, each with what its name adds to that of the layer: "", "_0", "_key".
+
+    Single numbers and empty tensors are no activations, and are left out.
+    """
     import torch
 
-    if isinstance(output, torch.Tensor):
-        return [(layer, output)]
+    def is_pattern(part: Any) -> bool:
+        return isinstance(part, torch.Tensor) and part.ndim > 0 and part.numel() > 0
+
     if isinstance(output, Mapping):
-        of_keys = [(f"{layer}_{key}", part) for key, part in output.items() if isinstance(part, torch.Tensor)]
-    else:
-        parts = output if isinstance(output, (tuple, list)) else ()
-        tensors = [part for part in parts if isinstance(part, torch.Tensor)]
-        if len(tensors) == 1:
-            return [(layer, tensors[0])]
-        of_keys = [(f"{layer}_{place}", tensor) for place, tensor in enumerate(tensors)]
-    if not of_keys:
-        raise AlignhouseError(
-            f"layer {layer!r} was tapped, but returns no tensor", found=type(output).__name__
-        )
-    return of_keys
+        return [(f"_{key}", part) for key, part in output.items() if is_pattern(part)]
+    parts = output if isinstance(output, (tuple, list)) else (output,)
+    tensors = [part for part in parts if is_pattern(part)]
+    if len(tensors) == 1:
+        return [("", tensors[0])]
+    return [(f"_{place}", tensor) for place, tensor in enumerate(tensors)]

@@ -55,6 +55,13 @@ def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sou
     ]
 
 
+def key_of_layers(network: Network) -> str:
+    """Where a user changes which layers of a network are read."""
+    if network.own is None:
+        return f"not_tapped of {network.name} in the catalog"
+    return f"layers of [networks.own.{network.name}]"
+
+
 def _matching(wanted: Iterable[str], names: Sequence[str], network: Network) -> list[str]:
     """The names that are wanted, or match a wanted glob, in the network's order."""
     found: set[str] = set()

@@ -126,6 +126,11 @@ class Network(BaseModel):
             return "video"
         return "frames" if self.clip_len is None else "clips"
 
+    @property
+    def tries_layers(self) -> bool:
+        """Whether a dry pass decides which of the named layers are read; those of the catalog are known."""
+        return self.own is not None
+
     def identity(self) -> dict[str, Any]:
         """What job keys hold of the network.
 

@@ -33,10 +33,11 @@ id = "good_and_flat:good"
 [networks.own.flat]
 source = "function"
 id = "good_and_flat:flat"
+layers = ["*"]
 """,
     good="good",
     bad="flat",
-    first_layer="3",
+    first_layer="3 of network flat",
     layers=("3", "4"),
 )
 IN_FULL = Fails(

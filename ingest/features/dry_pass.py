@@ -1,0 +1,80 @@
+"""The dry pass: shows a network two made-up stimuli, and finds out which layers can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alignhouse.ingest.features.fingerprints import Fingerprint, fingerprint
+from alignhouse.ingest.features.inputs import Frames
+from alignhouse.ingest.features.layer_choice import LayerChoice, choose_layers
+from alignhouse.ingest.features.options import How, Video
+from alignhouse.ingest.features.recipe import Recipe
+from alignhouse.ingest.features.showing import Showing
+from alignhouse.ingest.features.taps import Seen, Taps
+from alignhouse.ingest.models.network import Network
+
+_SEEDS = (0, 1)
+_COARSE = 8
+
+
+def choose_by_dry_pass(
+    network: Network, showing: Showing, recipes: Sequence[Recipe], video: Video, options: How
+) -> None:
+    """Decide which layers each recipe reads. Nothing is done for networks whose layers are known.
+
+    The made-up stimuli have the shape of `video`, and pass through the network's own transform.
+
+    Raises
+    ------
+    BadInput : see `layer_choice.choose_layers`.
+    """
+    if not network.tries_layers:
+        return
+    options["doing"]("trying the layers")
+    shape = showing.frames_of(video, recipes[0]).shape
+    choices: dict[tuple[object, ...], LayerChoice] = {}
+    for recipe in recipes:
+        key = (recipe.input_key, recipe.settings.tap, tuple(recipe.candidates))
+        if key not in choices:
+            choices[key] = _choice(network, showing, recipe, shape, skip_bad=options["skip_bad"])
+        recipe.choose(choices[key])
+    if options["say"] is not None:
+        for line in dict.fromkeys(choice.said(network.name) for choice in choices.values()):
+            if line:
+                options["say"](line)
+
+
+def noise(shape: Sequence[int], seed: int) -> Frames:
+    """Made-up frames, (frames, height, width, 3) uint8: patches of random colours below random pixels.
+
+    Patches survive the blurring of a resize, and differ more than pixels after an average over space.
+    """
+    random = np.random.default_rng(seed)
+    n_frames, height, width, channels = shape
+    patches = random.integers(0, 128, (n_frames, _COARSE, _COARSE, channels), dtype=np.uint8)
+    rows, columns = (np.arange(size) * _COARSE // size for size in (height, width))
+    pixels = random.integers(0, 128, tuple(shape), dtype=np.uint8)
+    pixels += patches[:, rows][:, :, columns]
+    return pixels
+
+
+def _choice(
+    network: Network, showing: Showing, recipe: Recipe, shape: Sequence[int], *, skip_bad: bool
+) -> LayerChoice:
+    seen: list[Seen[Fingerprint]] = []
+    with Taps(recipe.module, recipe.candidates, recipe.settings.tap, muted=True) as taps:
+        for seed in _SEEDS:
+            with taps.inspecting(fingerprint) as found:
+                showing.show_alone(noise(shape, seed), recipe)
+            seen.append(found)
+    first, second = seen
+    return choose_layers(
+        network,
+        first,
+        second,
+        listed=frozenset(network.layers),
+        automatic=not network.layers,
+        skip_bad=skip_bad,
+    )
