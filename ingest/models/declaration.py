@@ -65,8 +65,8 @@ class Declaration(BaseModel):
     )
     untrained: dict[str, Any] | None = Field(
         None,
-        description="function: arguments for the untrained network, e.g. { trained = false }, so that random may "
-        "name it",
+        description="function: arguments for the untrained network, such as { trained = false }; random then "
+        "may name it",
     )
     features_only: bool | None = Field(None, description="timm: build only the part that makes feature maps")
     transform: str | None = Field(
