@@ -87,7 +87,12 @@ def answer_question(
 
 
 def write_answer(
-    answer: duckdb.DuckDBPyRelation, format: str | None, out: Path | None, asked: Question | None = None
+    answer: duckdb.DuckDBPyRelation,
+    format: str | None,
+    out: Path | None,
+    asked: Question | None = None,
+    *,
+    most: int = MOST_ROWS_ON_A_TERMINAL,
 ) -> int:
     """Write an answer to a file or to the terminal.
 
@@ -97,7 +102,7 @@ def write_answer(
     Parameters
     ----------
     format : "table", "csv", "json", "parquet" or "markdown"; None: by the suffix of `out`, or a table.
-    asked : the question that is answered; None for SQL.
+    asked : the question that is answered; None for SQL. most : rows of a table.
 
     Raises
     ------
@@ -112,7 +117,7 @@ def write_answer(
                 hint="or give --format",
             )
     if format == "table":
-        return _write_table(answer, out, asked)
+        return _write_table(answer, out, asked, most)
     with refusals():
         frame = answer.pl()
     told = [name for name in COLUMNS if name in frame.columns]
@@ -158,21 +163,25 @@ def _markdown_cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None, asked: Question | None) -> int:
+def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None, asked: Question | None, most: int) -> int:
     """Print a table, or write it to a file; without polars, which takes a tenth of a second to load."""
     with refusals():
         rows = answer.fetchall()
     line = mixing_line(answer.columns, rows, asked)
     if out is None:
-        _print_table(answer, rows, table_console(), line)
+        _print_table(answer, rows, table_console(), line, most)
         return len(rows)
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        _print_table(answer, rows, plain_console(file=file, width=240), line)
+        _print_table(answer, rows, plain_console(file=file, width=240), line, most)
     return len(rows)
 
 
 def _print_table(
-    answer: duckdb.DuckDBPyRelation, rows: Sequence[tuple[Any, ...]], console: Console, line: str
+    answer: duckdb.DuckDBPyRelation,
+    rows: Sequence[tuple[Any, ...]],
+    console: Console,
+    line: str,
+    most: int,
 ) -> None:
     from rich.table import Table
 
@@ -197,11 +206,11 @@ def _print_table(
         table.add_column(
             printable(answer.columns[index]), justify="right" if is_number else "left", overflow="fold"
         )
-    for row in rows[:MOST_ROWS_ON_A_TERMINAL]:
+    for row in rows[:most]:
         table.add_row(*(_cell(row[index]) for index in shown))
     console.print(table)
-    if len(rows) > MOST_ROWS_ON_A_TERMINAL:
-        console.print(f"... and {len(rows) - MOST_ROWS_ON_A_TERMINAL} more rows; --format csv gives all")
+    if len(rows) > most:
+        console.print(f"... and {len(rows) - most} more rows; --format csv gives all")
     if _is_too_wide(table, console):
         console.print("Too wide for one line per row; --format csv or --format json gives whole rows.")
 

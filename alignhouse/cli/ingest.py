@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from alignhouse.cli.layers import ingest_layers
 from alignhouse.cli.terminal import (
     DeviceOption,
     MemoryLimit,
@@ -183,6 +184,9 @@ def ingest_models_of_catalog(
         failed = ingest_models(run, chosen, of_protocols, layers=layers)
     if failed:
         raise PartlyFailed(f"networks whose layers are not known: {len(failed)}", found=", ".join(failed))
+
+
+ingest_app.command("layers")(ingest_layers)
 
 
 @ingest_app.command("weights")

@@ -159,8 +159,7 @@ def find_network_layers(job: Job, reporter: Reporter, network: Network) -> Itera
         for protocol, each in NetworkLayersSettings.of(job).extraction.items()
     }
     built = build_network(network, weights="random")
-    frames = 1 if network.takes == "frames" else CLIP_FRAMES
-    clip = np.zeros((frames, *FRAME_SHAPE), np.uint8)
+    clip = np.zeros((frames_of_a_clip(network), *FRAME_SHAPE), np.uint8)
     measured = measure_widths(
         network, built.module, lambda: clip, list(extractions.values()), transform=built.transform
     )
@@ -176,6 +175,11 @@ def find_network_layers(job: Job, reporter: Reporter, network: Network) -> Itera
                 "width": list(widths.values()),
             }
         )
+
+
+def frames_of_a_clip(network: Network) -> int:
+    """How many frames of a typical clip a network needs to be tried."""
+    return 1 if network.takes == "frames" else CLIP_FRAMES
 
 
 def _layer_rows(columns: Mapping[str, Sequence[Any]]) -> Output:

@@ -8,8 +8,8 @@ import numpy as np
 
 from alignhouse.ingest.features.fingerprints import Fingerprint, fingerprint
 from alignhouse.ingest.features.inputs import Frames
-from alignhouse.ingest.features.layer_choice import LayerChoice, choose_layers
 from alignhouse.ingest.features.options import How, Video
+from alignhouse.ingest.features.readable_layers import ReadableLayers, readable_layers
 from alignhouse.ingest.features.recipe import Recipe
 from alignhouse.ingest.features.showing import Showing
 from alignhouse.ingest.features.taps import Seen, Taps
@@ -28,17 +28,18 @@ def choose_by_dry_pass(
 
     Raises
     ------
-    BadInput : see `layer_choice.choose_layers`.
+    BadInput : see `readable_layers.readable_layers`.
     """
     if not network.tries_layers:
         return
     options["doing"]("trying the layers")
     shape = showing.frames_of(video, recipes[0]).shape
-    choices: dict[tuple[object, ...], LayerChoice] = {}
+    choices: dict[tuple[object, ...], ReadableLayers] = {}
     for recipe in recipes:
         key = (recipe.input_key, recipe.settings.tap, tuple(recipe.candidates))
         if key not in choices:
-            choices[key] = _choice(network, showing, recipe, shape, skip_bad=options["skip_bad"])
+            listed, skip_bad = frozenset(network.layers), options["skip_bad"]
+            choices[key] = try_layers(network, showing, recipe, shape, listed=listed, skip_bad=skip_bad)
         recipe.choose(choices[key])
     if options["say"] is not None:
         for line in dict.fromkeys(choice.said(network.name) for choice in choices.values()):
@@ -60,21 +61,26 @@ def noise(shape: Sequence[int], seed: int) -> Frames:
     return pixels
 
 
-def _choice(
-    network: Network, showing: Showing, recipe: Recipe, shape: Sequence[int], *, skip_bad: bool
-) -> LayerChoice:
+def try_layers(
+    network: Network,
+    showing: Showing,
+    recipe: Recipe,
+    shape: Sequence[int],
+    *,
+    listed: frozenset[str],
+    skip_bad: bool,
+) -> ReadableLayers:
+    """The layers that a recipe can read, from two made-up stimuli.
+
+    Parameters
+    ----------
+    shape : of the stimuli, (frames, height, width, 3). listed, skip_bad : see `readable_layers`.
+    """
     seen: list[Seen[Fingerprint]] = []
     with Taps(recipe.module, recipe.candidates, recipe.settings.tap, muted=True) as taps:
         for seed in _SEEDS:
             with taps.inspecting(fingerprint) as found:
                 showing.show_alone(noise(shape, seed), recipe)
             seen.append(found)
-    first, second = seen
-    return choose_layers(
-        network,
-        first,
-        second,
-        listed=frozenset(network.layers),
-        automatic=not network.layers,
-        skip_bad=skip_bad,
-    )
+    automatic = not network.layers
+    return readable_layers(network, *seen, listed=listed, automatic=automatic, skip_bad=skip_bad)

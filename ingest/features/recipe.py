@@ -14,10 +14,10 @@ from alignhouse.ingest.features import gram
 from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
 from alignhouse.ingest.features.fingerprints import ROUNDING
 from alignhouse.ingest.features.inputs import NetworkInputs
-from alignhouse.ingest.features.layer_choice import LayerChoice, refuse_unreadable
 from alignhouse.ingest.features.options import How
 from alignhouse.ingest.features.passes import Plan
 from alignhouse.ingest.features.projection import project
+from alignhouse.ingest.features.readable_layers import ReadableLayers, refuse_unreadable
 from alignhouse.ingest.features.reading import InputKey
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.features.spool import Spool, SpooledLayer
@@ -80,7 +80,7 @@ class Recipe:
         self.input_key = _input_key(network, settings, options)
         self._network, self.module = network, module
         self.candidates = self._layers = layers_of(module, network, settings.layer_list)
-        self.choice: LayerChoice | None = None
+        self.choice: ReadableLayers | None = None
         self.widths: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._inputs: dict[str, tuple[int, int, int]] = {}
@@ -97,7 +97,7 @@ class Recipe:
     def __exit__(self, *exception: object) -> None:
         self._stack.close()
 
-    def choose(self, choice: LayerChoice) -> None:
+    def choose(self, choice: ReadableLayers) -> None:
         """Read only these layers; call it before the taps are set."""
         self.choice, self._layers = choice, list(choice.modules)
 
@@ -122,7 +122,7 @@ class Recipe:
     def _check_seen(self) -> None:
         refuse_unreadable(self._network, self.taps.seen)
 
-    def _check_choice(self, choice: LayerChoice, measures: Mapping[str, Measure]) -> None:
+    def _check_choice(self, choice: ReadableLayers, measures: Mapping[str, Measure]) -> None:
         differing = [name for name in choice.modules if choice.calls[name] != self.taps.seen.calls[name]]
         if differing or not measures.keys() >= set(choice.layers):
             raise BadInput(

@@ -154,7 +154,7 @@ class Taps:
         From then on, `seen` says what the pass showed, and `collect` expects these calls.
         """
         measures: dict[str, Measure] = {}
-        with self.inspecting(measure) as seen:
+        with self.inspecting(measure_of) as seen:
             yield measures
         self.seen = seen
         # Networks may call layers in another order than `named_modules`.
@@ -251,7 +251,7 @@ def call_name(module: str, call: int, calls: int) -> str:
     return f"{module}@{call}" if calls > 1 else module
 
 
-def measure(output: torch.Tensor) -> Measure:
+def measure_of(output: torch.Tensor) -> Measure:
     """The sizes of a layer's output."""
     return Measure(tuple(output.shape[1:]), len(output))
 

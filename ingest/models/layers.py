@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from alignhouse.ingest.models.network import Network
+from alignhouse.ingest.models.sources.automatic_layers import numbered_block
 from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.errors import BadInput, near_names
 
@@ -53,6 +54,31 @@ def layers_of(module: torch.nn.Module, network: Network, style: LayerList = "sou
         for name, flat in zip(default, underscored, strict=True)
         if name not in network.not_tapped and not any(fnmatchcase(flat, skip) for skip in skips)
     ]
+
+
+def left_out(module: torch.nn.Module, network: Network, style: LayerList = "sound") -> dict[str, str]:
+    """Each module that is not among `layers_of` -> why, in the network's order."""
+    names = [name for name, _ in module.named_modules() if name]
+    chosen = set(layers_of(module, network, style))
+    by_source = set(source_of(network).default_layers(module))
+    listed = network.layers_paper if style == "paper" and network.layers_paper else network.layers
+    reasons = {}
+    for name in names:
+        if name in chosen:
+            continue
+        if listed:
+            reasons[name] = "not in the list of layers"
+        elif name in network.not_tapped:
+            reasons[name] = "not tapped, says the catalog"
+        elif name in by_source:
+            reasons[name] = "skipped by the catalog"
+        elif block := numbered_block(name):
+            reasons[name] = f"inside {block}"
+        elif any(each.startswith(f"{name}.") for each in names):
+            reasons[name] = "its parts are read instead"
+        else:
+            reasons[name] = f"not a layer by the rule of {network.source}"
+    return reasons
 
 
 def key_of_layers(network: Network) -> str:

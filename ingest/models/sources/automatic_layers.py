@@ -20,3 +20,9 @@ def automatic_layers(module: torch.nn.Module) -> list[str]:
     outer = [name for name in names if not _INSIDE_A_NUMBERED_BLOCK.search(name)]
     following = [*outer[1:], ""]
     return [name for name, after in zip(outer, following, strict=True) if not after.startswith(f"{name}.")]
+
+
+def numbered_block(name: str) -> str:
+    """The numbered block that a module is in: "blocks.0" for "blocks.0.attn"; "" if it is in none."""
+    found = _INSIDE_A_NUMBERED_BLOCK.search(name)
+    return name[: found.end() - 1] if found else ""

@@ -262,8 +262,8 @@ def test_activations_of_all_layers_are_those_of_a_study_and_calls_can_be_named()
         (
             "test_vit3",
             "patch_embed.proj pos_drop blocks.0 blocks.1 blocks.2 blocks.3 blocks.4 blocks.5 blocks.6 "
-            "blocks.7 blocks.8 norm attn_pool.kv attn_pool.k_norm attn_pool.proj attn_pool.norm attn_pool.mlp.fc1 "
-            "attn_pool.mlp.act attn_pool.mlp.fc2 fc_norm head",
+            "blocks.7 blocks.8 norm attn_pool.kv attn_pool.k_norm attn_pool.proj attn_pool.norm "
+            "attn_pool.mlp.fc1 attn_pool.mlp.act attn_pool.mlp.fc2 fc_norm head",
             "patch_embed.norm patch_drop norm_pre attn_pool.q attn_pool.q_norm attn_pool.proj_drop "
             "attn_pool.mlp.drop1 attn_pool.mlp.norm attn_pool.mlp.drop2 head_drop",
         ),

@@ -23,7 +23,7 @@ EQUAL = "equal to "
 
 
 @dataclass(frozen=True)
-class LayerChoice:
+class ReadableLayers:
     """The layers of a network that are read.
 
     layers : their names, in order. modules : those that return them. calls : module -> number of its calls.
@@ -48,7 +48,7 @@ class LayerChoice:
         return f"{network}: {len(self.layers)} layers are read. Not read: {told}"
 
 
-def choose_layers(
+def readable_layers(
     network: Network,
     first: Seen[Fingerprint],
     second: Seen[Fingerprint],
@@ -56,7 +56,7 @@ def choose_layers(
     listed: frozenset[str],
     automatic: bool,
     skip_bad: bool,
-) -> LayerChoice:
+) -> ReadableLayers:
     """The layers that are read, from two forward passes over different stimuli.
 
     Parameters
@@ -104,7 +104,7 @@ def choose_layers(
         )
     wanted = set(layers)
     modules = tuple(name for name, its in first.layers_of.items() if wanted.intersection(its))
-    return LayerChoice(tuple(layers), modules, {name: first.calls[name] for name in modules}, dropped)
+    return ReadableLayers(tuple(layers), modules, {name: first.calls[name] for name in modules}, dropped)
 
 
 def _fault(one: Fingerprint, other: Fingerprint) -> str:
