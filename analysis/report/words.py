@@ -69,7 +69,8 @@ def best_mean_rank(leaderboard: pl.DataFrame) -> str:
     if networks == 1:
         return f"There is a single network, {means['model'][0]}: it cannot be ranked."
     if means.height == 1:
-        return f"Only {means['model'][0]} has a score in all {means['n_regions'][0]} regions: mean ranks cannot be compared."
+        only, regions = means["model"][0], means["n_regions"][0]
+        return f"Only {only} has a score in all {regions} regions: mean ranks cannot be compared."
     first = means.filter(pl.col("mean_place") == means["mean_place"][0])["model"].cast(pl.String).to_list()
     place = f"{means['mean_place'][0]:.1f} of {networks}"
     over = (
