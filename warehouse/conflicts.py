@@ -13,7 +13,7 @@ MOST_VALUES = 3
 MOST_CHARACTERS = 40
 # A sha256 is shown by its first digits.
 HASH_LENGTH, HASH_DIGITS = 64, 8
-_NAMING = ("protocol", "dataset", "version", "split", "model", "subject", "part", "roi")
+_NAMING = ("protocol", "dataset", "version", "split", "model", "subject", "part", "roi", "result")
 _NOTHING = object()
 
 # Which warehouse an artifact is in, and its record.
@@ -36,6 +36,11 @@ def of_analyses(method: str, scope: Mapping[str, object], here: Side, there: Sid
     """Networks of one scope were analysed in different ways."""
     what = f"{method} ({_named(list(scope), [list(scope.values())])}), networks analysed differently"
     return _line(what, here, there, OF_ONE_NETWORK)
+
+
+def of_words(here: Side, there: Side) -> str:
+    """Both have the same rows of a user's statistic, described in other words: no conflict."""
+    return f"{_line(_what(there[1]), here, there)}: left out, because the rows are the same"
 
 
 def of_content(here: Side, there: Side) -> str:

@@ -10,6 +10,7 @@ import duckdb
 
 from alignhouse.warehouse.artifacts import Artifact, from_row
 from alignhouse.warehouse.jobs import canonical
+from alignhouse.warehouse.result_names import described_tables, quoted
 from alignhouse.warehouse.schema import columns_of_tables, statement
 from alignhouse.warehouse.summaries import SCOPE
 
@@ -62,6 +63,10 @@ class Contents:
         }
 
     @cached_property
+    def _stored(self) -> Mapping[str, str]:
+        return tables_of_artifacts(self._connection)
+
+    @cached_property
     def rows(self) -> Mapping[str, Mapping[str, int]]:
         """Table -> artifact -> number of its rows that the table shows."""
         return rows_shown(self._connection)
@@ -80,12 +85,18 @@ class Contents:
         return found
 
     def claims(self, table: str, columns: Slot) -> Claims:
-        """Values of these columns -> the artifacts that show rows with them."""
-        assert columns_of_tables()[table].issuperset(columns)
-        names = ", ".join(f'"{column}"' for column in columns)
+        """Values of these columns -> the artifacts that show rows with them.
+
+        A statistic of a user is one unit: it has no columns, so its artifact claims the empty tuple.
+        """
+        stored = self._stored.get(table)
+        if stored is None:
+            return {}
+        assert not columns or columns_of_tables()[table].issuperset(columns)
+        names = "".join(f'"{column}", ' for column in columns)
         found: Claims = {}
         for *values, artifact in self._connection.execute(
-            f'select distinct {names}, artifact from "{table}"'
+            f"select distinct {names}artifact from {stored}"
         ).fetchall():
             found.setdefault(tuple(values), set()).add(artifact)
         return found
@@ -152,11 +163,20 @@ def rows_shown(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int
     """Table -> artifact -> number of its rows that the table shows."""
     return {
         table: dict(
-            connection.execute(f'select artifact, count(*) from "{table}" group by artifact').fetchall()
+            connection.execute(f"select artifact, count(*) from {stored} group by artifact").fetchall()
         )
+        for table, stored in tables_of_artifacts(connection).items()
+    }
+
+
+def tables_of_artifacts(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The tables whose rows artifacts have, statistics of users included -> their quoted names for SQL."""
+    facts = {
+        table: quoted(table)
         for table, columns in columns_of_tables().items()
         if table != "artifact" and "artifact" in columns
     }
+    return facts | described_tables(connection)
 
 
 def _way(artifact: Artifact) -> str:

@@ -10,11 +10,17 @@ from typing import Any, Generic, ParamSpec, TypeVar
 Parameters = ParamSpec("Parameters")
 Value = TypeVar("Value")
 
+# An argument of this name shows progress. It changes no result, so it is not compared.
+TICK = "tick"
+
 _everything: list[Kept[Any, Any]] = []
 
 
 class Kept(Generic[Parameters, Value]):
-    """A function that caches its last result until other arguments are passed or `forget` is called."""
+    """A function that caches its last result until other arguments are passed or `forget` is called.
+
+    A named argument `tick` may differ: it only shows the progress of a computation.
+    """
 
     def __init__(self, function: Callable[Parameters, Value]) -> None:
         self._function = function
@@ -24,7 +30,7 @@ class Kept(Generic[Parameters, Value]):
         _everything.append(self)
 
     def __call__(self, *arguments: Parameters.args, **named: Parameters.kwargs) -> Value:
-        asked = (arguments, named)
+        asked = (arguments, {name: value for name, value in named.items() if name != TICK})
         with self._lock:
             if self._last is None or self._last[0] != asked:
                 # Drop the old result first: two at once could take twice the memory.

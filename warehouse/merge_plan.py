@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from alignhouse.warehouse import conflicts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.contents import ANALYSIS, Claims, Contents, Scope, Slot
+from alignhouse.warehouse.results import RESULT
 from alignhouse.warehouse.schema import columns_of_tables
 
 
@@ -23,6 +24,7 @@ class MergePlan:
     rows : table -> artifact -> number of rows that tables show after the merge.
     hidden : new artifacts whose rows are not shown, because the target's own are.
     left_out : artifacts that are not added. conflicts : what keeps the warehouses from being merged.
+    notes : one line for each statistic of a user that is left out, because the target has the same rows.
     """
 
     new: list[Artifact] = field(default_factory=list)
@@ -31,6 +33,7 @@ class MergePlan:
     hidden: list[Artifact] = field(default_factory=list)
     left_out: list[Artifact] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Merged:
     Attributes
     ----------
     kinds : table, or folder of vectors -> number of added artifacts, and their bytes.
-    notes : one line for each group of comparisons of networks that are not shown or not added.
+    notes : one line for each group of comparisons of networks that are not shown or not added, and for each
+        statistic of a user whose rows are stored already.
     conflicts : one line for each contradiction; a merge with one is refused, so only a dry run has some.
     """
 
@@ -67,6 +71,8 @@ def plan_merge(target: Contents, sources: Sequence[Contents]) -> MergePlan:
     Comparisons of networks (see `Contents.comparisons`) are no conflict if they compare other networks. All
     that are shown of one protocol, data set and split compare the same networks: those of the target stay.
     Those of a source are kept without being shown where the target has the same kind, and left out elsewhere.
+    Statistics of users conflict if they have one name and other rows. With the same rows but another
+    description or author, those of the target stay.
     """
     planner = _Planner(target, sources)
     for source in sources:
@@ -92,11 +98,12 @@ class _Planner:
 
     def add(self, source: Contents) -> None:
         """Plan to add one more warehouse."""
-        new = [each for name, each in source.kept.items() if name not in self.have]
         claims = {key: source.claims(*key) for key in self._keys()}
+        repeated = self._repeated_results(source, claims)
+        new = [each for name, each in source.kept.items() if name not in self.have.keys() | repeated]
         incomparable = {name for name in source.comparisons if not self._is_comparable(source, name)}
         self._refuse_other_content(source)
-        self._refuse_rows(source, claims, incomparable)
+        self._refuse_rows(source, claims, incomparable | repeated)
         self._refuse_other_analyses(source)
         self._refuse_other_vectors(source)
         hidden, left_out, again = self._set_apart(new, claims, incomparable)
@@ -107,15 +114,19 @@ class _Planner:
         added = [each for each in new if each.artifact not in apart]
         added_names = {each.artifact for each in added}
         replaces = _replaces(source, added_names)
-        replayed = added_names | (replaces.keys() - apart - incomparable)
+        replayed = added_names | (replaces.keys() - apart - incomparable - repeated)
         last = {each.artifact for each in again}
         in_order = [each for name, each in source.kept.items() if name in replayed - last]
         self.plan.in_order += [*_apart_in_time(in_order, replaces), hidden, again]
         self.plan.new += [*added, *hidden]
         self.plan.hidden += hidden
         self.plan.left_out += left_out
+        for each in added:
+            if each.table is not None:
+                self.plan.rows.setdefault(each.table, {})
         for table, of_table in source.rows.items():
-            self.plan.rows[table] |= {name: count for name, count in of_table.items() if name in added_names}
+            new_rows = {name: count for name, count in of_table.items() if name in added_names}
+            self.plan.rows.setdefault(table, {}).update(new_rows)
         for key, of_source in claims.items():
             for value, names in of_source.items():
                 if names & added_names:
@@ -132,6 +143,21 @@ class _Planner:
         for name, scope in contents.comparisons.items():
             if name in added:
                 self.compared.setdefault(scope, set()).add(frozenset(contents.every[name].inputs))
+
+    def _repeated_results(self, source: Contents, claims: Mapping[tuple[str, Slot], Claims]) -> set[str]:
+        """Artifacts of users' statistics with the same rows as the target, but other words about them."""
+        jobs = set()
+        key = (RESULT, (RESULT,))
+        for value, names in claims.get(key, {}).items():
+            for name in names & source.kept.keys():
+                theirs = source.kept[name]
+                for one in (self.shown[key].get(value, set()) & self.have.keys()) - {name}:
+                    ours = self.have[one].every[one]
+                    if ours.settings.get("rows_sha256") == theirs.settings["rows_sha256"]:
+                        jobs.add(theirs.job)
+                        sides = (self.have[one], ours), (source, theirs)
+                        self.plan.notes.append(conflicts.of_words(*sides))
+        return {name for name, each in source.kept.items() if each.job in jobs}
 
     def _keys(self) -> list[tuple[str, Slot]]:
         return [(table, slot) for table, slots in sorted(self.slots.items()) for slot in sorted(slots)]
@@ -250,7 +276,7 @@ def _slots(warehouses: Iterable[Contents]) -> dict[str, set[Slot]]:
             found.setdefault(table, set()).update(slots)
     for table, slots in found.items():
         # Two splits of a data set have different slots, but the name of a stimulus occurs once in both.
-        if {"dataset", table} <= columns_of_tables()[table]:
+        if {"dataset", table} <= columns_of_tables().get(table, frozenset()):
             slots.add(tuple(dict.fromkeys(("dataset", table))))
     return found
 
@@ -265,6 +291,7 @@ def merged_by(plan: MergePlan) -> Merged:
     notes = [
         *_notes(plan.hidden, "kept, but not shown"),
         *_notes(plan.left_out, "left out"),
+        *plan.notes,
     ]
     return Merged(kinds, notes, plan.conflicts)
 

@@ -24,6 +24,7 @@ from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.reading import open_snapshot
 from alignhouse.warehouse.rebuild import not_as_registered, some_of
 from alignhouse.warehouse.received import open_named, open_source
+from alignhouse.warehouse.results import fault_of_content, is_of_result
 from alignhouse.warehouse.runs import run_facts
 from alignhouse.warehouse.store import Writer, newest_file
 from alignhouse.warehouse.verified import content_hash, verify
@@ -232,6 +233,13 @@ def _loaded(folder: Path, plan: MergePlan) -> dict[str, Artifact]:
                 found="others in the file's metadata",
                 hint="`alignhouse rebuild` in that warehouse makes its records again from the files",
             )
+        if is_of_result(each) and (fault := fault_of_content(each)) is not None:
+            raise BrokenWarehouse(
+                f"artifact {each.file}",
+                expected="a result as add_results stores it",
+                found=fault,
+                hint="remove the result there, or add its rows again with add_results(..., replace=True)",
+            )
     return loaded
 
 
@@ -257,7 +265,7 @@ def _refuse_other_rows(writer: Writer, plan: MergePlan) -> None:
     """Raise BrokenWarehouse unless the tables show what was planned and keep all rules of `sql/checks`."""
     found = rows_shown(writer.connection)
     for table, of_table in plan.rows.items():
-        if different := dict(found[table].items() ^ of_table.items()):
+        if different := dict(found.get(table, {}).items() ^ of_table.items()):
             name = min(different)
             raise BrokenWarehouse(
                 f"nothing was merged into {writer.folder}: table {table}, artifact {name}",

@@ -19,8 +19,8 @@ import duckdb
 from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse
 from alignhouse.warehouse.faults import fault_of_file
 from alignhouse.warehouse.older import show_as_current
-from alignhouse.warehouse.result_names import SCHEMA, quoted, result_table, result_tables
-from alignhouse.warehouse.schema import is_current, sql_files, statement, table_names, views
+from alignhouse.warehouse.result_names import SCHEMA, described_tables, quoted
+from alignhouse.warehouse.schema import is_current, sql_files, table_names, views
 from alignhouse.warehouse.sql_errors import query_error
 
 _NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
@@ -210,14 +210,12 @@ def _show(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
 
 def _show_results(connection: duckdb.DuckDBPyConnection) -> None:
     """Create a view in memory for each statistic that users have added, with the columns that they gave."""
-    named = {result_table(name) for (name,) in connection.execute(statement("result_names")).fetchall()}
-    if not named:
+    described = described_tables(connection)
+    if not described:
         return
     connection.execute(f"create schema if not exists {SCHEMA}")
-    for table in result_tables(connection, "warehouse"):
-        if table in named:
-            columns = "select * exclude (artifact)"
-            connection.execute(f"create view {quoted(table)} as {columns} from warehouse.{quoted(table)}")
+    for table, stored in described.items():
+        connection.execute(f"create view {quoted(table)} as select * exclude (artifact) from {stored}")
 
 
 @cache

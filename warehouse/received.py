@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from alignhouse.warehouse.journal import entries_of
 from alignhouse.warehouse.older import column_types
 from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.rebuild import not_as_registered
+from alignhouse.warehouse.result_names import described_tables
+from alignhouse.warehouse.results import fault_of_record, is_of_result
 from alignhouse.warehouse.schema import columns_of_tables, empty_tables
 
 
@@ -38,7 +40,8 @@ def open_source(folder: Path) -> Iterator[Contents]:
         try:
             order = [path for entry in entries for _, path, _ in entry.get("registered", ())]
             contents = Contents(folder, opened.connection, order)
-            found = {str(each.path): _fault(each) for each in contents.every.values()}
+            tables = [name for name, _ in opened.tables().fetchall()]
+            found = {str(each.path): _fault(each, tables) for each in contents.every.values()}
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise BrokenWarehouse(
                 f"warehouse {folder}",
@@ -69,6 +72,10 @@ def _refuse_other_types(opened: Warehouse) -> None:
     with empty_tables() as empty:
         known = column_types(empty, "memory")
     found = column_types(opened.connection, "warehouse")
+    for table, stored in described_tables(opened.connection).items():
+        rows = opened.connection.sql(f"from {stored}")
+        known[table] = {"artifact": "VARCHAR"}
+        found[table] = dict(zip(rows.columns, map(str, rows.types), strict=True))
     for table, columns in known.items():
         for column, kind in columns.items():
             if (other := found.get(table, {}).get(column, kind)) != kind:
@@ -80,8 +87,8 @@ def _refuse_other_types(opened: Warehouse) -> None:
                 )
 
 
-def _fault(artifact: Artifact) -> str | None:
-    """What makes a record unlike those of alignhouse."""
+def _fault(artifact: Artifact, tables: Sequence[str]) -> str | None:
+    """What makes a record unlike those of alignhouse. tables : the names of tables and views."""
     each = artifact
     if not isinstance(each.settings, dict) or not isinstance(each.inputs, dict):
         return "settings or inputs are not names with values"
@@ -96,6 +103,8 @@ def _fault(artifact: Artifact) -> str | None:
         return "the path is not that of an artifact"
     if inside(Path(), each.path, links=True) is None:
         return "the path leads out of the warehouse"
+    if is_of_result(each):
+        return fault_of_record(each, tables)
     if each.table is not None and not each.slot:
         return "no slot"
     if each.table is not None and not columns_of_tables().get(each.table, frozenset()).issuperset(each.slot):

@@ -38,6 +38,20 @@ def result_tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[
     return [result_table(name) for place, name in rows if place == database and is_plain(name)]
 
 
+def described_tables(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The tables `results.NAME` that the table `result` describes -> their quoted names with their database.
+
+    In a snapshot, views without the column `artifact` hide them from their plain names.
+    """
+    described = {result_table(name) for (name,) in connection.execute(statement("result_names")).fetchall()}
+    rows = connection.execute(statement("result_tables")).fetchall()
+    return {
+        result_table(name): f'"{place}".{quoted(result_table(name))}'
+        for place, name in rows
+        if is_plain(name) and result_table(name) in described
+    }
+
+
 def quoted(table: str) -> str:
     """The name of a table, `NAME` or `results.NAME`, with quotes for a statement."""
     schema, name = (_PREFIX, table.removeprefix(_PREFIX)) if is_result(table) else ("", table)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.warehouse.artifacts import hive
+from alignhouse.warehouse.artifacts import Artifact, hive
 from alignhouse.warehouse.batches import Reporter, single
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.questions import questions
 from alignhouse.warehouse.reader import Warehouse
-from alignhouse.warehouse.result_names import SCHEMA, is_plain, result_table
+from alignhouse.warehouse.result_names import SCHEMA, is_plain, is_result, result_table
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.schema import statement
 from alignhouse.warehouse.settings import JobSettings
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-RESULT_VERSION = 1
+RESULT, RESULT_VERSION = "result", 1
 # Registration adds a column of this name.
 _OWN_COLUMN = "artifact"
 
@@ -90,7 +90,7 @@ def add_result(
     with Warehouse(folder) as warehouse:
         check_result_name(name, (table for table, _ in warehouse.tables().fetchall()))
     table = result_table(name)
-    job = Job("result", RESULT_VERSION, settings.as_json(), {}, table)
+    job = Job(RESULT, RESULT_VERSION, settings.as_json(), {}, table)
     with Writer(folder, "add_results") as writer:
         known = {each for (each,) in writer.connection.execute(statement("result_names")).fetchall()}
         with Run(writer, f"add_results(name={name!r})", {}) as run:
@@ -110,7 +110,7 @@ def store_result(job: Job, reporter: Reporter, rows: pa.Table) -> Iterator[Outpu
     from alignhouse.warehouse.tables import rows_output
 
     settings = ResultSettings.of(job)
-    yield rows_output("result", {key: [value] for key, value in settings.as_json().items()}, ("result",))
+    yield rows_output(RESULT, {key: [value] for key, value in settings.as_json().items()}, (RESULT,))
     table = result_table(settings.result)
     yield Output(("facts", hive("table", table)), rows, table=table)
 
@@ -136,6 +136,48 @@ def check_result_name(name: str, tables: Iterable[str]) -> None:
     for kind, names in kinds.items():
         if name in names:
             raise BadInput(f"name of a result {name!r}", expected="a new name", found=f"the name of {kind}")
+
+
+def is_of_result(artifact: Artifact) -> bool:
+    """Whether an artifact says that it is one of the two files of a result."""
+    return artifact.method == RESULT or artifact.table == RESULT or is_result(artifact.table or "")
+
+
+def fault_of_record(artifact: Artifact, tables: Iterable[str]) -> str | None:
+    """What makes a received record of a result unlike those that `add_result` makes.
+
+    tables : as for `check_result_name`.
+    """
+    settings = artifact.settings
+    if artifact.method != RESULT or artifact.inputs or settings.keys() != ResultSettings.model_fields.keys():
+        return "it is not of a job that adds a result"
+    if not all(isinstance(value, str) for value in settings.values()):
+        return "the description of the result is no text"
+    try:
+        check_result_name(settings["result"], tables)
+    except BadInput as error:
+        return str(error)
+    files = {0: (RESULT, (RESULT,)), 1: (result_table(settings["result"]), ())}
+    if artifact.of != len(files) or (artifact.table, artifact.slot) != files.get(artifact.position):
+        return "it is none of the two files of its result"
+    return None
+
+
+def fault_of_content(artifact: Artifact) -> str | None:
+    """What makes the file of a received result unlike those that `add_result` writes.
+
+    Columns of rows must have plain types, and names that SQL can use. The hash of the rows is not compared,
+    because it may depend on the version of polars.
+    """
+    rows = artifact.rows()
+    if artifact.table == RESULT:
+        described = rows.to_dicts() == [artifact.settings]
+        return None if described else "it is not the one row that describes its result"
+    try:
+        _check_rows(rows)
+    except BadInput as error:
+        return str(error)
+    return None
 
 
 def sha256_of_rows(rows: pl.DataFrame) -> str:

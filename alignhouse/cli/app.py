@@ -33,7 +33,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if _debug() or error.name is None or error.name.split(".")[0] == "alignhouse":
             raise
-        hint = "networks and videos need: pip install 'alignhouse[networks]'"
+        hint = "networks and videos need: pip install 'alignhouse[networks]'; README.md: with pipx or uv"
         _fail(f"the package {error.name} is not installed ({hint})", 2)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -101,7 +101,7 @@ def choose_layers(
     chosen_on: ChosenOn = "train" if each[0].train else "halves"
     brain = read_brains(brains)
     networks = read_networks([settings.model for settings in each], rdms, brain)
-    resampled = _scores(networks, brain, each[0], memory)
+    resampled = _scores(networks, brain, each[0], memory, reporter)
     ranks = rank(networks.rdms, networks.labels)
     plain = {roi: correlate(ranks, rank(of)).mean(axis=1) for roi, of in brain.rdms.items()}
     for settings in each:
@@ -117,7 +117,7 @@ def choose_layers(
 
 
 def _scores(
-    networks: StackedRdms, brain: Brains, settings: LayerChoiceSettings, memory: int
+    networks: StackedRdms, brain: Brains, settings: LayerChoiceSettings, memory: int, reporter: Reporter
 ) -> Mapping[str, ChoosingAndScoring]:
     if settings.train:
         train = set(settings.train)
@@ -140,6 +140,7 @@ def _scores(
         precision="float32",
         memory=memory,
         layer_names=networks.labels,
+        tick=reporter.step,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from alignhouse.analysis.jobs.scope import Scope, read_brains
+from alignhouse.analysis.kernels.threads import Tick
 from alignhouse.analysis.statistics.noise_ceiling import (
     FEWEST_SUBJECTS,
     FEWEST_SUBJECTS_OF_AN_INTERVAL,
@@ -70,17 +71,21 @@ def compute_noise_ceilings(
     """The rows of `noise_ceiling`; see `noise_ceiling_batch`."""
     settings = NoiseCeilingSettings.of(job)
     rdms, names = read_brains(brains).rdms, _names(brains)
-    p_values = _agreement(brains, settings.permutations, settings.seed, memory)
+    p_values = _agreement(brains, settings.permutations, settings.seed, memory, tick=reporter.step)
     rows = [_row(settings, roi, each, names[roi], p_values.get(roi)) for roi, each in rdms.items()]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     yield settings.facts("noise_ceiling", columns, settings.remark, ("roi",))
 
 
 @kept
-def _agreement(brains: Mapping[str, Artifact], permutations: int, seed: int, memory: int) -> dict[str, float]:
+def _agreement(
+    brains: Mapping[str, Artifact], permutations: int, seed: int, memory: int, *, tick: Tick
+) -> dict[str, float]:
     """Region -> p of the test of its ceiling, which is the same in every protocol."""
     several = {roi: each for roi, each in read_brains(brains).rdms.items() if len(each) >= FEWEST_SUBJECTS}
-    return agreement_tests(several, permutations=permutations, seed=seed, memory=memory, names=_names(brains))
+    return agreement_tests(
+        several, permutations=permutations, seed=seed, memory=memory, names=_names(brains), tick=tick
+    )
 
 
 def _names(brains: Mapping[str, Artifact]) -> dict[str, list[str]]:

@@ -73,7 +73,10 @@ def _reach(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
         if reached:
             return f"The best network of {roi} reaches its lower noise ceiling."
         return f"The best network of {roi} stays {decimal(farthest['short'])} below its lower noise ceiling."
+    regions = f"{known} regions"
+    if known < top.height:
+        regions = f"{known} regions with a reliable ceiling"
     if reached == known:
-        return f"The best network reaches the lower noise ceiling in all {known} regions."
-    of = f"in {reached} of {known} regions" if reached else f"in none of the {known} regions"
+        return f"The best network reaches the lower noise ceiling in all {regions}."
+    of = f"in {reached} of {regions}" if reached else f"in none of the {regions}"
     return f"The best network reaches the lower noise ceiling {of}; it stays farthest below it {where}."

@@ -36,10 +36,13 @@ def study_methods(settings: Mapping[str, Any], stimuli: str) -> list[str]:
         where = " ".join(filter(None, (stimuli, str(own.get("split", "")))))
         sentences.append(f"Brains and networks were shown {where}.")
     sentences += [*_brain_sentences(brain, own), *_network_sentences(networks)]
+    of_whom = "that of each subject, over all pairs of stimuli, averaged over subjects"
+    if brain.get("average_subjects"):
+        of_whom = "the average of the subjects' RDMs, over all pairs of stimuli"
     sentences.append(
         "The score of a layer in a region is Spearman's rank correlation (rho) of its representational "
-        "dissimilarity matrix (RDM) with that of each subject, over all pairs of stimuli, averaged over "
-        "subjects. The best layer of a network is the layer with the highest score in that region."
+        f"dissimilarity matrix (RDM) with {of_whom}. The best layer of a network is the layer with the "
+        "highest score in that region."
     )
     return sentences
 

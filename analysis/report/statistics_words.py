@@ -40,27 +40,32 @@ def significant_layers(best: pl.DataFrame) -> str:
     tested = best.drop_nulls("q_value")
     if tested.is_empty():
         return ""
-    found = tested.filter(pl.col("q_value") < SIGNIFICANT).height
+    is_found = pl.col("q_value") < SIGNIFICANT
+    found = tested.filter(is_found).height
+    includes = _intervals_with_zero(tested.filter(is_found))
     kind = f"false discovery rate {SIGNIFICANT}, Benjamini-Hochberg"
     if tested.height == 1:
         verb = "is" if found else "is not"
         only = tested.row(0, named=True)
-        p = p_equals(only["p_value"], only.get("permutations"))
-        return f"The only best layer {verb} significant ({p})."
+        p = p_equals(only["q_value"], only.get("permutations"))
+        which = "best layer" if best.height == 1 else "tested best layer"
+        return f"The only {which} {verb} significant ({p}){includes}."
     sentence = f"{_of(found, tested.height, 'best layer')} significant after correction ({kind})"
     sentence = sentence[0].upper() + sentence[1:]
     family = tested.drop_nulls("p_family") if "p_family" in best.columns else pl.DataFrame()
     if family.is_empty():
-        return f"{sentence}."
-    strict = family.filter(pl.col("p_family") < SIGNIFICANT).height
-    still = (
-        "all still are"
-        if strict == family.height
-        else f"{strict:,} still {_are(strict)}"
-        if strict
-        else "none is"
-    )
-    return f"{sentence}; against the maximum of the nulls over all networks and regions, {still}."
+        return f"{sentence}{includes}."
+    strict = family.filter(pl.col("p_family") < SIGNIFICANT)
+    # The two corrections may find different layers.
+    still = " still" if strict.filter(is_found).height == strict.height else ""
+    if strict.is_empty():
+        are = "none is"
+    elif strict.height == tested.height:
+        are = f"all{still} are"
+    else:
+        are = f"{strict.height:,}{still} {_are(strict.height)}"
+    maximum = "against the maximum of the nulls over all networks and regions"
+    return f"{sentence}; {maximum}, {are}{includes}."
 
 
 def group_differences(comparison: pl.DataFrame) -> list[str]:
@@ -72,7 +77,7 @@ def group_differences(comparison: pl.DataFrame) -> list[str]:
     """
     if comparison.is_empty():
         return []
-    pairs = comparison.filter(pl.col("group_b").is_not_null())
+    pairs = comparison.filter(pl.col("group_b").is_not_null()).drop_nulls(["statistic", "p_adjusted"])
     return [
         _differences(str(group_by), rows)
         for (group_by,), rows in pairs.group_by("group_by", maintain_order=True)
@@ -83,6 +88,9 @@ def layer_choices(choices: pl.DataFrame) -> str:
     """How much lower rho is when a layer is scored on other stimuli than it was chosen on."""
     if choices.is_empty():
         return ""
+    choices = choices.drop_nulls(["rho", "highest_rho"])
+    if choices.is_empty():
+        return ""
     fair, plain = float(choices["rho"].to_numpy().mean()), float(choices["highest_rho"].to_numpy().mean())
     [chosen_on, *others] = choices["chosen_on"].unique().sort().to_list()
     how = "Chosen and scored on different stimuli" if others else CHOSEN_ON[chosen_on]
@@ -90,6 +98,8 @@ def layer_choices(choices: pl.DataFrame) -> str:
     word = "lower" if fair <= plain else "higher"
     rhos = f"{decimal(fair)} against {decimal(plain)}"
     amount = f"{decimal(abs(plain - fair))} {word} than the plain maximum ({rhos})"
+    if fair == plain:
+        amount = f"equal to the plain maximum ({decimal(plain)})"
     if choices.height == 1:
         layers = "the same layer" if same else "different layers"
         return f"{how}, the best layer's rho is {amount}; both name {layers}."
@@ -123,18 +133,20 @@ def complexity_in_words(complexity: pl.DataFrame) -> list[str]:
             if rises or falls
             else f"neither better nor worse, in any of {regions}"
         )
+        numbers = rows["n_networks"].unique().sort().to_list()
+        networks = " to ".join(dict.fromkeys([str(numbers[0]), str(numbers[-1])]))
         sentences.append(
             f"Networks with {name} align {found} ({percent_of(rows['level'][0])} intervals of Spearman's "
-            f"correlation over {rows['n_networks'][0]} networks)."
+            f"correlation over {networks} networks)."
         )
     return [*sentences, *_too_few_networks(complexity)]
 
 
 def _too_few_networks(complexity: pl.DataFrame) -> list[str]:
-    few = complexity.filter(
-        (pl.col("given") == "") & pl.col("n_networks").is_between(1, FEWEST_OF_AN_INTERVAL - 1)
-    )
-    of_figures = dict(few.group_by("figure").agg(pl.col("n_networks").max()).iter_rows())
+    """Figures that no region has enough networks for."""
+    most = complexity.filter(pl.col("given") == "").group_by("figure").agg(pl.col("n_networks").max())
+    few = most.filter(pl.col("n_networks").is_between(1, FEWEST_OF_AN_INTERVAL - 1))
+    of_figures = dict(few.iter_rows())
     sentences = []
     for number in sorted(set(of_figures.values()), reverse=True):
         names = [name for figure, name in FIGURES.items() if of_figures.get(figure) == number]
@@ -166,6 +178,7 @@ def _differences(group_by: str, rows: pl.DataFrame) -> str:
 
 
 def _largest(row: dict[str, Any]) -> str:
+    """The difference of a pair of groups, the higher group first."""
     first, second = row["group_a"], row["group_b"]
     n_first, n_second = row["n_a"], row["n_b"]
     if row["statistic"] < 0:
@@ -179,11 +192,23 @@ def _largest(row: dict[str, Any]) -> str:
         over = RESAMPLED.get(row.get("resampled", ""), "")
         bounds = f"; {percent_of(row['level'])} interval{over} {decimal(lower)} to {decimal(upper)}{includes}"
     p = p_equals(row["p_adjusted"], row.get("permutations"), row.get("n_pairs") or 1)
+    above = f"is {decimal(abs(row['statistic']))} above" if row["statistic"] else "equals"
     return (
-        f"in {row['roi']} the median rho of {first} ({how_many(n_first, 'network')}) is "
-        f"{decimal(abs(row['statistic']))} above that of {second} ({how_many(n_second, 'network')}) "
+        f"in {row['roi']} the median rho of {first} ({how_many(n_first, 'network')}) "
+        f"{above} that of {second} ({how_many(n_second, 'network')}) "
         f"({p} against networks unrelated to the brains{bounds})"
     )
+
+
+def _intervals_with_zero(significant: pl.DataFrame) -> str:
+    """The end of a sentence: how many significant layers have an interval that says less than their test."""
+    if "rho_lower" not in significant.columns:
+        return ""
+    number = significant.filter(pl.col("rho_lower") <= 0, pl.col("rho_upper") >= 0).height
+    if not number:
+        return ""
+    of = f"the interval of {number:,} of these" if significant.height > 1 else "its interval"
+    return f"; {of} over other stimuli or subjects includes 0"
 
 
 def _of(found: int, total: int, noun: str) -> str:

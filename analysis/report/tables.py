@@ -182,7 +182,8 @@ def decimal(value: float) -> str:
     """Three decimals; a non-zero value that would round to 0.000 has three significant digits."""
     if not math.isfinite(value):
         return str(value)
-    return f"{value:.3g}" if value != 0 and abs(value) < 0.0005 else f"{value:,.3f}"
+    # Adding 0 turns -0.0 into 0.0.
+    return f"{value:.3g}" if value != 0 and abs(value) < 0.0005 else f"{value + 0.0:,.3f}"
 
 
 def p_text(value: float, permutations: int | None = None, tests: int = 1) -> str:

@@ -68,6 +68,9 @@ def best_mean_rank(leaderboard: pl.DataFrame) -> str:
     networks = leaderboard["model"].n_unique()
     if networks == 1:
         return f"There is a single network, {means['model'][0]}: it cannot be ranked."
+    if means.height == 1:
+        only, regions = means["model"][0], means["n_regions"][0]
+        return f"Only {only} has a score in all {regions} regions: mean ranks cannot be compared."
     first = means.filter(pl.col("mean_place") == means["mean_place"][0])["model"].cast(pl.String).to_list()
     place = f"{means['mean_place'][0]:.1f} of {networks}"
     over = (
@@ -81,8 +84,12 @@ def best_mean_rank(leaderboard: pl.DataFrame) -> str:
 
 
 def highest(best: pl.DataFrame) -> str:
-    """The network, region and layer of the highest rho."""
-    top = best.sort("rho", "model", "roi", descending=[True, False, False]).row(0, named=True)
+    """The network, region and layer of the highest rho, or the networks and regions that share it."""
+    first = best.filter(pl.col("rho") == pl.col("rho").max()).sort("model", "roi")
+    top = first.row(0, named=True)
+    if first.height > 1:
+        pairs = [f"{each['model']} with {each['roi']}" for each in first.iter_rows(named=True)]
+        return f"The highest alignment is shared by {listed(pairs)} (rho = {decimal(top['rho'])})."
     return (
         f"The highest alignment is that of {top['model']} with {top['roi']}, at layer "
         f"{top['layer']} (rho = {decimal(top['rho'])}{_p(top)})."
@@ -113,20 +120,24 @@ def depths(best: pl.DataFrame) -> str:
         .with_columns(pl.col("roi").cast(pl.String))
         .join(groups, on="roi")
         .group_by("group")
-        .agg(pl.col("depth").median())
+        # Depths that are printed alike are equal to a reader.
+        .agg(pl.col("depth").median().round(2))
         .sort("depth", "group")
     )
     if medians.is_empty():
         return ""
-    first, last = medians.row(0, named=True), medians.row(-1, named=True)
+    first, last = medians["depth"][0], medians["depth"][-1]
     scale = "on a scale from 0, the first layer, to 1, the last"
     if medians.height == 1:
-        return f"The median depth of best layers is {first['depth']:.2f}, {scale}."
-    if first["depth"] == last["depth"]:
-        return f"The median depth of best layers is {first['depth']:.2f} in every region group, {scale}."
+        return f"The median depth of best layers is {first:.2f}, {scale}."
+    if first == last:
+        return f"The median depth of best layers is {first:.2f} in every region group, {scale}."
+    earliest, latest = (
+        listed(medians.filter(pl.col("depth") == depth)["group"].to_list()) for depth in (first, last)
+    )
     return (
-        f"Best layers lie earliest for {first['group']} regions (median depth {first['depth']:.2f}) and "
-        f"latest for {last['group']} regions ({last['depth']:.2f}), {scale}."
+        f"Best layers lie earliest for {earliest} regions (median depth {first:.2f}) and "
+        f"latest for {latest} regions ({last:.2f}), {scale}."
     )
 
 
@@ -147,16 +158,18 @@ def change_between(best_layer: pl.DataFrame, protocol: str, other: str) -> str:
     difference = float((both["rho"] - both["rho_other"]).to_numpy().mean())
     same = (both["layer"] == both["layer_other"]).sum()
     amount = "less than 0.001" if abs(difference) < 0.001 else decimal(abs(difference))
-    word = "higher" if difference >= 0 else "lower"
+    change = f"{amount} {'higher' if difference > 0 else 'lower'} under {protocol} than under {other}"
+    if difference == 0:
+        change = f"the same under {protocol} as under {other}"
     if both.height == 1:
         return (
             f"For the only pair of a network and a region that both protocols scored, rho of the best layer "
-            f"is {amount} {word} under {protocol} than under {other}; the best layer is "
+            f"is {change}; the best layer is "
             f"{'the same' if same else 'another'}."
         )
     return (
         f"Over the {both.height:,} pairs of a network and a region that both protocols scored, rho of the "
-        f"best layer is on average {amount} {word} under {protocol} than under {other}; "
+        f"best layer is on average {change}; "
         f"the best layer is the same in {same:,} of them.{_same_winners(both)}"
     )
 
@@ -195,26 +208,31 @@ def _best_of_group(group: str, regions: list[str], best: pl.DataFrame, noise_cei
         return f"{subject}: no network has a score in all {len(regions)}."
     over = f"mean rho over {len(regions)} regions" if len(regions) > 1 else "rho"
     rho = means["rho"][0]
-    aligns = "aligns best" if best["model"].n_unique() > 1 else "aligns"
-    ceiling = ceiling_of_group(regions, noise_ceiling, rho)
-    return f"{subject}: {means['model'][0]} {aligns} ({over} {decimal(rho)}{ceiling})."
+    first = means.filter(pl.col("rho") == rho)["model"].to_list()
+    several = best["model"].n_unique() > 1
+    found = f"({over} {decimal(rho)}{ceiling_of_group(regions, noise_ceiling, rho)})."
+    if rho <= 0:
+        come = "comes" if len(first) == 1 else "come"
+        who = (
+            f"no network aligns; {listed(first)} {come} closest" if several else f"{first[0]} does not align"
+        )
+        return f"{subject}: {who} {found}"
+    if len(first) > 1:
+        return f"{subject}: {listed(first)} align equally well {found}"
+    return f"{subject}: {first[0]} {'aligns best' if several else 'aligns'} {found}"
 
 
 def _same_winners(both: pl.DataFrame) -> str:
     """In how many regions two protocols have the same best network; "" for a single network."""
     if both["model"].n_unique() < 2:
         return ""
-    winners = [
-        both.sort(rho, "model", descending=[True, False])
-        .unique("roi", keep="first", maintain_order=True)
-        .select("roi", winner="model")
-        for rho in ("rho", "rho_other")
-    ]
-    pairs = winners[0].join(winners[1], on="roi", suffix="_other")
-    same = (pairs["winner"] == pairs["winner_other"]).sum()
-    if pairs.height == 1:
+    # A network that shares the first place under one protocol is no other winner.
+    regions = both["roi"].n_unique()
+    wins = [pl.col(rho) == pl.col(rho).max().over("roi") for rho in ("rho", "rho_other")]
+    same = both.filter(*wins)["roi"].n_unique()
+    if regions == 1:
         return f" The best network of the region is {'the same' if same else 'another'}."
-    return f" The best network is the same in {same} of {pairs.height} regions."
+    return f" The best network is the same in {same} of {regions} regions."
 
 
 def _p(row: Mapping[str, Any]) -> str:

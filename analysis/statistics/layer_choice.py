@@ -16,6 +16,7 @@ from alignhouse.analysis.kernels.similarity import (
     FloatArray,
     condition_count,
 )
+from alignhouse.analysis.kernels.threads import Tick, untold
 from alignhouse.analysis.statistics.bootstrap import HALVES
 from alignhouse.analysis.statistics.resampling import resampled_scores
 from alignhouse.warehouse.errors import BadInput
@@ -79,17 +80,18 @@ def scores_on_halves(
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
+    tick: Tick = untold,
 ) -> dict[str, ChoosingAndScoring]:
     """Region -> R of each layer on each half of the stimuli, and on the other half.
 
     Halves have half of the stimuli, so the score of a choice is unbiased for layers chosen on halves, and a
     little below the best layer's true score. Rows of `models` (L, P) may belong to several networks; `brain`
-    is region -> (S, P). The RDM of a half is a sub-matrix, ranked on its own. Raises BadInput as
-    `resampled_scores` does, and for fewer than 8 stimuli.
+    is region -> (S, P). The RDM of a half is a sub-matrix, ranked on its own. `tick` is called as halves are
+    done. Raises BadInput as `resampled_scores` does, and for fewer than 8 stimuli.
     """
     halves = random_halves(_n_stimuli(models), halvings, seed)
     scores = resampled_scores(
-        models, brain, halves, precision=precision, memory=memory, layer_names=layer_names
+        models, brain, halves, precision=precision, memory=memory, layer_names=layer_names, tick=tick
     )
     return {roi: (each.all_subjects, _other_half(each.all_subjects)) for roi, each in scores.items()}
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, condition_count, rank
-from alignhouse.analysis.kernels.threads import in_threads, slices
+from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
 from alignhouse.analysis.statistics.permutation import p_value_greater, permute_condensed
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import BadInput
@@ -44,6 +44,7 @@ def agreement_tests(
     seed: int,
     memory: int = DEFAULT_MEMORY,
     names: Mapping[str, Sequence[str]] | None = None,
+    tick: Tick = untold,
 ) -> dict[str, float]:
     """p that the subjects of a region agree as far as they do although their RDMs are unrelated: region -> p.
 
@@ -57,7 +58,7 @@ def agreement_tests(
     permutations, seed : number of random orders of each subject, and their seed.
     memory : bytes for working buffers, in addition to eight bytes for each value of `brain`. One permutation
         takes 28 bytes for each subject and pair, whatever the limit.
-    names : region -> (S), names of the rows for errors.
+    names : region -> (S), names of the rows for errors. tick : called as permutations are done.
 
     Raises BadInput for a single subject, no permutations, a negative seed, and as `similarity.rank` does.
     """
@@ -75,12 +76,12 @@ def agreement_tests(
         ranks[roi] = rank(rdms, names[roi] if names else None).unit().astype(np.float32)
     if not ranks:
         return {}
-    nulls = _nulls(ranks, permutations, seed, memory)
+    nulls = _nulls(ranks, permutations, seed, memory, tick)
     return {roi: float(p_value_greater(agreement(each), nulls[roi])) for roi, each in ranks.items()}
 
 
 def _nulls(
-    ranks: Mapping[str, NDArray[np.float32]], permutations: int, seed: int, memory: int
+    ranks: Mapping[str, NDArray[np.float32]], permutations: int, seed: int, memory: int, tick: Tick
 ) -> dict[str, FloatArray]:
     """The agreement of each region (S, P) under each permutation: region -> (K,)."""
     n_pairs = next(iter(ranks.values())).shape[1]
@@ -103,7 +104,10 @@ def _nulls(
                 moved = np.take_along_axis(each[None], index[:, : len(each)], axis=2)
                 nulls[roi][place] = agreement(moved)
 
-        in_threads(permute, slices(len(drawn), a_block))
+        def told(done: int, total: int, wave: slice = wave) -> None:
+            tick(min(wave.start + done * a_block, wave.stop), permutations)
+
+        in_threads(permute, slices(len(drawn), a_block), told)
     return nulls
 
 

@@ -60,8 +60,11 @@ def unchanged(folder: Path) -> Iterator[None]:
     """The block changes no row of any table, no artifact, and adds no valid entry to the journal."""
 
     def state() -> tuple[Any, ...]:
-        stored = {name: digest for name, digest in contents(folder).items() if not name.startswith("working")}
-        del stored[SNAPSHOT], stored[JOURNAL]
+        stored = {
+            name: digest
+            for name, digest in contents(folder).items()
+            if not name.startswith("working") and name not in (SNAPSHOT, JOURNAL)
+        }
         return rows_of(folder), stored, entries_of(folder)
 
     before = state()

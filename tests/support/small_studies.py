@@ -14,6 +14,7 @@ from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.reader import SNAPSHOT
+from alignhouse.warehouse.result_names import quoted
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import Writer
 
@@ -50,14 +51,13 @@ def do(folder: Path, batches: list[Batch]) -> int:
 
 
 def rows_of(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of the published snapshot."""
+    """Every row of every table of the published snapshot; tables of results as `results.NAME`."""
     with Warehouse(folder) as warehouse:
         names = warehouse.sql(
-            "select table_name from duckdb_tables() where database_name = 'warehouse' order by all"
+            "select if(schema_name = 'main', '', schema_name || '.') || table_name from duckdb_tables()"
+            " where database_name = 'warehouse' order by all"
         ).fetchall()
-        return {
-            name: sorted(warehouse.sql(f'select * from "{name}"').fetchall(), key=repr) for (name,) in names
-        }
+        return {name: sorted(warehouse.sql(f"from {quoted(name)}").fetchall(), key=repr) for (name,) in names}
 
 
 def lose_the_duckdb_files(folder: Path) -> None:

@@ -28,8 +28,8 @@ def numbers(start: int, count: int) -> Batch:
     return Batch(jobs, _square)
 
 
-def number_batch(kind: str, number: int) -> Batch:
-    """A batch of one job; its kind selects what it does, see `_one`."""
+def number_batch(kind: str, number: int | str) -> Batch:
+    """A batch of one job; its kind selects what it does, see `_one`. For "steps", `number` is a path."""
     return single(Job("number", 1, {"kind": kind, "number": number}, {}, f"{kind} {number}"), _one)
 
 
@@ -49,6 +49,12 @@ def _one(job: Job, reporter: Reporter) -> list[Output]:
         os._exit(9)
     if kind == "slow":
         time.sleep(0.05)
+    if kind == "steps":
+        reporter.step(1, 4)
+        # Until the coordinator has seen the step, and has made this file.
+        ends = time.monotonic() + 60
+        while not os.path.exists(number) and time.monotonic() < ends:
+            time.sleep(0.01)
     if kind == "say":
         reporter.say(f"{number} says something")
     about = {"pid": os.getpid()} if kind == "process" else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -256,6 +256,19 @@ def test_a_result_is_kept_for_the_same_named_arguments_only() -> None:
     assert [power(2, exponent=3), power(2, exponent=3), power(2, exponent=4)] == [8, 8, 16]
     assert computed == [(2, 3), (2, 4)]
     assert (power.__name__, power.__doc__) == ("power", "A power.")
+
+
+def test_a_result_is_kept_whoever_sees_its_progress() -> None:
+    told: list[str] = []
+
+    @kept
+    def slow(number: int, *, tick: Callable[[int, int], object]) -> int:
+        tick(1, 1)
+        return number
+
+    for number, name in ((2, "first"), (2, "second"), (3, "third")):
+        assert slow(number, tick=lambda done, total, name=name: told.append(name)) == number
+    assert told == ["first", "third"]
 
 
 def test_the_former_result_is_dropped_before_the_next_is_computed() -> None:

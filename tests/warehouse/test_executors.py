@@ -303,6 +303,24 @@ def test_lines_of_a_batch_in_another_process_are_shown(tmp_path: Path, processes
     assert said == ["7 says something"]
 
 
+def test_steps_of_the_oldest_batch_in_another_process_are_shown(tmp_path: Path, processes: Processes) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    class Listening(Silent):
+        def __init__(self, path: Path) -> None:
+            self.path = path
+
+        def step(self, done: int, total: int) -> None:
+            told.append((self.path.name, done, total))
+            self.path.touch()
+
+    # The worker waits for the file that is made when its step is seen; more batches than places.
+    batches = [number_batch("steps", str(tmp_path / str(number))) for number in range(6)]
+    results = list(processes(tmp_path / "w", batches, lambda job: Listening(Path(number_of(job)))))
+    assert told == [(str(number), 250, 1000) for number in range(6)]
+    assert not [made for _, made in results if isinstance(made, Exception)]
+
+
 def test_an_error_in_another_process_comes_back_whole(tmp_path: Path, processes: Processes) -> None:
     batches = [number_batch("fail", 0), number_batch("odd", 1), number_batch("number", 2)]
     (_, bad), (_, odd), (_, good) = processes(tmp_path, batches, starting, keep_going=True)

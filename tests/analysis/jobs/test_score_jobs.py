@@ -26,6 +26,7 @@ from alignhouse.analysis.statistics.subject_agreement import agreement_tests
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.kept import forget
+from alignhouse.warehouse.progress import Silent
 
 K, SEED, MEMORY = 19, 5, 10**8
 CEILING: dict[str, Any] = {"permutations": K, "seed": SEED, "level": 0.9, "memory": MEMORY}
@@ -222,6 +223,20 @@ def test_noise_ceilings_of_regions(stored: Stored, scope: Scope) -> None:
     assert {row["n_subjects"] for row in wanted} >= {1, 2, 3}
     assert rows(artifact) == [{**place(scope), **tested, **row, "remark": "simulated"} for row in wanted]
     assert artifact.slot == ("protocol", "dataset", "split", "roi")
+
+
+def test_the_test_of_ceilings_tells_its_steps_and_is_done_once(stored: Stored, scope: Scope) -> None:
+    told: list[tuple[int, int]] = []
+
+    class Listening(Silent):
+        def step(self, done: int, total: int) -> None:
+            told.append((done, total))
+
+    forget()
+    for remark in ("one protocol", "another"):
+        batch = noise_ceiling_batch(scope, stored.brains, remark, **CEILING)
+        list(batch.outputs(Listening()))
+    assert [each for each in told if each == (K, K)] == [(K, K)]
 
 
 def test_an_rdm_that_cannot_be_ranked_is_named_by_region_and_subject(stored: Stored, scope: Scope) -> None:

@@ -197,7 +197,7 @@ def test_lists_in_words(found: list[str], text: str) -> None:
             [0.01, 0.02],
             "All 2 best layers are significant after correction ({}); {}, all still are.",
         ),
-        ([0.01], [0.01], "The only best layer is significant (p = 0.020)."),
+        ([0.01], [0.01], "The only best layer is significant (p = 0.010)."),
     ],
 )
 def test_how_many_best_layers_are_significant(q: list[float], family: list[float], sentence: str) -> None:

@@ -15,6 +15,7 @@ from alignhouse.analysis.kernels.similarity import spearman
 from alignhouse.analysis.statistics.layer_choice import (
     choice_from_scores,
     random_halves,
+    scores_on_halves,
 )
 from alignhouse.warehouse.errors import BadInput
 
@@ -153,3 +154,14 @@ def test_a_bad_layer_is_named(simulated_rdms: Any) -> None:
 def test_scores_that_do_not_fit_are_refused(choosing: Any, scoring: Any) -> None:
     with pytest.raises(BadInput, match="choice of a layer"):
         choice_from_scores(choosing, scoring, "train")
+
+
+def test_steps_of_halves_rise_to_all_halves(simulated_rdms: Any) -> None:
+    told: list[tuple[int, int]] = []
+    models, brain = simulated_rdms(2, 8, 0), {"V1": simulated_rdms(3, 8, 1)}
+    scores_on_halves(
+        models, brain, halvings=3, seed=0, memory=1, tick=lambda done, total: told.append((done, total))
+    )
+    [total] = {total for _, total in told}
+    assert [done for done, _ in told] == list(range(1, total + 1))
+    assert total > 1

@@ -100,3 +100,17 @@ def test_what_cannot_be_tested_is_refused(simulated_rdms: Any) -> None:
     damaged[1, 3] = np.nan
     with pytest.raises(BadInput, match="V1, sub-02"):
         agreement_tests({"V1": damaged}, permutations=9, seed=0, names={"V1": ["V1, sub-01", "V1, sub-02"]})
+
+
+def test_steps_rise_to_all_permutations(simulated_rdms: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the last wave and the last block of each wave are shorter."""
+    monkeypatch.setattr("alignhouse.analysis.statistics.subject_agreement.MOST_PERMUTATIONS_A_BLOCK", 3)
+    monkeypatch.setattr("alignhouse.analysis.statistics.subject_agreement.cores", lambda: 2)
+    told: list[tuple[int, int]] = []
+    agreement_tests(
+        {"V1": simulated_rdms(3, 8, 1)},
+        permutations=11,
+        seed=0,
+        tick=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(3, 11), (6, 11), (9, 11), (11, 11)]
