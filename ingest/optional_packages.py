@@ -15,10 +15,11 @@ _SYSTEMS = {"darwin": "macOS", "win32": "Windows"}
 
 
 def is_installed(package: str) -> bool:
-    """Whether a package of `ON_LINUX_X86_64` can be imported."""
-    module = ON_LINUX_X86_64[package]
-    # An entry None makes the import fail, and find_spec too, but with another error.
-    return module in sys.modules and sys.modules[module] is not None or bool(_spec(module))
+    """Whether a package of `ON_LINUX_X86_64` is there."""
+    try:
+        return importlib.util.find_spec(ON_LINUX_X86_64[package]) is not None
+    except ValueError:  # its entry in sys.modules is None
+        return False
 
 
 def this_platform() -> str:
@@ -37,10 +38,3 @@ def how_to_get(package: str) -> str:
     if has_wheels_here():
         return "pip install 'alignhouse[networks]'"
     return f"{package} has wheels for Linux x86_64 only, and this is {this_platform()}"
-
-
-def _spec(module: str) -> object:
-    try:
-        return importlib.util.find_spec(module)
-    except ValueError:  # sys.modules[module] is None
-        return None

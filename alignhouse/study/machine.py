@@ -44,18 +44,18 @@ def missing_packages(
     """For each package that is missing here: what needs it, and what to do, in one sentence."""
     of_mmaction2 = [network.name for network in networks if network.source == "mmaction2"]
     if of_mmaction2 and not is_installed("mmaction2"):
-        more = f" and {len(of_mmaction2) - _NAMED_AT_MOST} more" if len(of_mmaction2) > _NAMED_AT_MOST else ""
+        others = len(of_mmaction2) - _NAMED_AT_MOST
+        more = f" and {others} more" if others > 0 else ""
         yield (
-            f"networks {', '.join(of_mmaction2[:_NAMED_AT_MOST])}{more} need mmaction2, which is not installed "
-            f'({how_to_get("mmaction2")}; or leave them out: exclude = ["mmaction2"] in [networks])'
+            f"networks {', '.join(of_mmaction2[:_NAMED_AT_MOST])}{more} need mmaction2, which is not "
+            f'installed ({how_to_get("mmaction2")}; or leave them out: exclude = ["mmaction2"] in [networks])'
         )
     with_decord = [name for name, each in protocols.items() if each.extraction.decoder == "decord"]
     if with_decord and not is_installed("decord") and _shows_videos(study):
         yield (
             f"protocol {', '.join(with_decord)} reads videos with decord, which is not installed "
-            f"({how_to_get('decord')}; or use protocol sound, or one of your own: [protocols.NAME] with "
-            f'base = "{with_decord[0]}" and extraction = {{ decoder = "av" }}, of which most videos have the '
-            "same frames)"
+            f'({how_to_get("decord")}; or use protocol sound, or set extraction = {{ decoder = "av" }} in a '
+            'protocol of your own, base = "paper": frames of most videos are the same)'
         )
 
 

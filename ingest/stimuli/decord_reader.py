@@ -1,14 +1,19 @@
 """Frames from decord, the reader of the published code. It has wheels for few platforms.
 
-It works around two of its faults: some narrow videos come with the padding of their rows, and its errors have
-many lines and name files of its source.
+It works around three of its faults. It offers its old codecs to all libraries of the process, so that PyAV
+would call them. Some narrow videos come with the padding of their rows. Its errors have many lines, and name
+files of its source.
 """
 
 from __future__ import annotations
 
+import ctypes
+import importlib
+import sys
+import threading
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +21,8 @@ from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     from decord import VideoReader
+
+_LOADING = threading.Lock()
 
 
 def read_by_decord(path: Path) -> np.ndarray:
@@ -36,7 +43,7 @@ def open_by_decord(path: Path) -> VideoReader:
     ------
     BadInput : the file is missing, or decord cannot read it.
     """
-    decord = _decord()
+    decord = load_decord()
     if not path.is_file():
         raise BadInput(f"there is no file {path}", expected="a video")
     try:
@@ -48,16 +55,28 @@ def open_by_decord(path: Path) -> VideoReader:
     return reader
 
 
-def _decord() -> ModuleType:
-    import decord
+def load_decord() -> ModuleType:
+    """The package decord, its libraries loaded for itself alone.
 
-    return cast("ModuleType", decord)
+    Raises
+    ------
+    ModuleNotFoundError : it is not installed.
+    """
+    with _LOADING:
+        if "decord" not in sys.modules:
+            for_all = ctypes.RTLD_GLOBAL
+            vars(ctypes)["RTLD_GLOBAL"] = ctypes.RTLD_LOCAL
+            try:
+                return importlib.import_module("decord")
+            finally:
+                vars(ctypes)["RTLD_GLOBAL"] = for_all
+    return importlib.import_module("decord")
 
 
 def _frame(reader: VideoReader, index: int, path: Path) -> np.ndarray:
     try:
         frame = reader[index].asnumpy()
-    except (RuntimeError, _decord().DECORDError) as error:
+    except (RuntimeError, load_decord().DECORDError) as error:
         raise _not_by_decord(path, f"it stops at frame {index + 1} of {len(reader)}") from error
     height, width, _ = frame.shape
     # For some narrow videos (8, 16 or 48 pixels wide), decord returns row padding as extra channels.

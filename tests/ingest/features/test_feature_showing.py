@@ -16,6 +16,7 @@ from PIL import Image
 
 from alignhouse.ingest.features import devices
 from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.inputs import InputMaker
 from alignhouse.ingest.features.jobs import Extraction, extract, extraction_jobs
 from alignhouse.ingest.features.options import DEFAULTS, How
 from alignhouse.ingest.features.prefetch import made_ahead
