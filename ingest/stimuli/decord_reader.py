@@ -1,16 +1,13 @@
 """Frames from decord, the reader of the published code. It has wheels for few platforms.
 
-It works around three of its faults. It offers its old codecs to all libraries of the process, so that PyAV
+It works around three of its faults. It offers its old codecs to all libraries that are loaded later, and PyAV
 would call them. Some narrow videos come with the padding of their rows. Its errors have many lines, and name
 files of its source.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import sys
-import threading
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -21,8 +18,6 @@ from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     from decord import VideoReader
-
-_LOADING = threading.Lock()
 
 
 def read_by_decord(path: Path) -> np.ndarray:
@@ -56,20 +51,14 @@ def open_by_decord(path: Path) -> VideoReader:
 
 
 def load_decord() -> ModuleType:
-    """The package decord, its libraries loaded for itself alone.
+    """The package decord.
 
     Raises
     ------
     ModuleNotFoundError : it is not installed.
     """
-    with _LOADING:
-        if "decord" not in sys.modules:
-            for_all = ctypes.RTLD_GLOBAL
-            vars(ctypes)["RTLD_GLOBAL"] = ctypes.RTLD_LOCAL
-            try:
-                return importlib.import_module("decord")
-            finally:
-                vars(ctypes)["RTLD_GLOBAL"] = for_all
+    # Loaded first, PyAV keeps its own codecs.
+    importlib.import_module("av")
     return importlib.import_module("decord")
 
 
