@@ -21,7 +21,7 @@ test: $(INSTALLED)
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest $(ON_ALL_CORES) -m "not networks"
 
-# The wheel in an empty environment, with its base dependencies only.
+# The wheel in an empty environment, with its base dependencies only; and the dependencies for ARM machines.
 test-wheel: $(INSTALLED)
 	$(BIN)/python -m pytest tests/packaging -m slow
 

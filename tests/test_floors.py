@@ -40,7 +40,7 @@ ROOMS = ("sql", "warehouse", "ingest", "analysis")
 STACKS: dict[str, list[tuple[str, ...]]] = {
     "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",)],
     "ingest": [
-        ("downloads", "stimuli", "rdm"),
+        ("downloads", "optional_packages", "stimuli", "rdm"),
         ("betas",),
         ("datasets",),
         ("models",),
@@ -192,10 +192,10 @@ def test_what_needs_a_missing_package_says_which_and_how_to_get_it(tmp_path: Pat
     )
     np.save(tmp_path / "V1.npy", np.random.default_rng(0).random((3, 6)))
     code = (
-        "import sys\nsys.modules['decord'] = None\nfrom alignhouse.cli.app import main\n"
+        "import sys\nsys.modules['av'] = None\nfrom alignhouse.cli.app import main\n"
         f"sys.argv[1:] = ['run', {str(tmp_path / 'study.toml')!r}]\nmain()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].startswith("alignhouse: the package decord is not installed")
+    assert done.stderr.splitlines()[-1].startswith("alignhouse: the package av is not installed")
     assert "alignhouse[networks]" in done.stderr

@@ -36,7 +36,7 @@ WarehouseOption = Annotated[
 ]
 
 DeviceOption = Annotated[
-    str | None, typer.Option(help="cpu, cuda or cuda:1; overrides the study file.", metavar="DEVICE")
+    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; overrides the study file.", metavar="DEVICE")
 ]
 MemoryLimit = Annotated[
     str | None,

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from alignhouse.ingest.features.devices import check_device, usable_devices
+from alignhouse.ingest.optional_packages import ON_LINUX_X86_64, how_to_get, is_installed
 from alignhouse.study.file import Study
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import AlignhouseError, BadInput
@@ -18,7 +20,7 @@ from alignhouse.warehouse.progress import Progress
 from alignhouse.warehouse.sizes import size_in_words
 
 PACKAGES = ("alignhouse", "duckdb", "numpy", "polars", "pyarrow")
-OF_NETWORKS = ("torch", "torchvision", "timm", "mmaction2", "av")
+OF_NETWORKS = ("torch", "torchvision", "timm", "av")
 # Peaks of tiny studies (benchmarks/README.md). Without networks: `run --no-report` 280 MB, `report` 441 MB.
 # The smallest network of each source: function 490 MB, timm 580 MB, torchvision 621 MB, mmaction2 777 MB.
 BASE_MEMORY = 450 * 10**6
@@ -48,6 +50,9 @@ def diagnosis(study: Study | None, progress: Progress, *, own: bool = True) -> I
     yield Finding("Python", platform.python_version())
     yield from (_package(name, needed=True) for name in PACKAGES)
     yield from (_package(name, needed=wants_networks) for name in OF_NETWORKS)
+    yield from (_of_one_platform(name) for name in ON_LINUX_X86_64)
+    if study is not None and wants_networks:
+        yield _decoders(study)
     yield _device(study.compute.device if study else "cpu")
     folder = _existing(study.study.warehouse if study else Path())
     free = shutil.disk_usage(folder).free
@@ -66,20 +71,31 @@ def _package(name: str, *, needed: bool) -> Finding:
         return Finding(name, "not installed", advice)
 
 
+def _of_one_platform(name: str) -> Finding:
+    """A package that only some networks and protocols need; `_networks` says whether this study does."""
+    found = _package(name, needed=False)
+    return found if is_installed(name) else Finding(name, f"not installed ({how_to_get(name)})")
+
+
+def _decoders(study: Study) -> Finding:
+    names = {"av": "PyAV", "decord": "decord"}
+    used = {name: names[each.extraction.decoder] for name, each in study.resolved_protocols().items()}
+    return Finding("videos", ", ".join(f"protocol {name} reads them with {used[name]}" for name in used))
+
+
 def _device(wanted: str) -> Finding:
     words = f"{cores()} cores"
     try:
         import torch
     except ImportError:
-        count = 0
-    else:
-        count = torch.cuda.device_count()
-        words += "".join(f", cuda:{each} {torch.cuda.get_device_name(each)}" for each in range(count))
-    number = int(wanted.partition(":")[2] or 0)
-    lacks = wanted != "cpu" and number >= count
-    return Finding(
-        "devices", words, f"{wanted} is not there: set compute.device, or --device" if lacks else ""
-    )
+        return Finding("devices", words)  # The line of the package says that torch is missing.
+    names = {each: f" {torch.cuda.get_device_name(each)}" for each in usable_devices() if "cuda" in each}
+    words += "".join(f", {each}{names.get(each, '')}" for each in usable_devices() if each != "cpu")
+    try:
+        check_device(wanted)
+    except BadInput as error:
+        return Finding("devices", words, f"{wanted} is not there: {error.hint}")
+    return Finding("devices", words)
 
 
 def _existing(folder: Path) -> Path:
@@ -132,10 +148,12 @@ def available_memory(
 
 def _networks(study: Study, free: int, progress: Progress, *, own: bool) -> Iterator[Finding]:
     from alignhouse.study.dry_run import what_is_needed
+    from alignhouse.study.machine import check_packages
     from alignhouse.study.networks import check_weights_of, weighted_networks
 
     try:
         networks = weighted_networks(study, own=own)
+        check_packages(study, study.resolved_protocols(), [network for network, _ in networks])
         check_weights_of(networks)
         yield Finding("weights", f"of {len(networks)} networks: there, or their hub answers")
         rows, _ = what_is_needed(study, None, progress, own=own)

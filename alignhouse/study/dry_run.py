@@ -15,6 +15,7 @@ from alignhouse.ingest.features.jobs import model_name
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.study.file import Study
+from alignhouse.study.machine import check_machine
 from alignhouse.study.networks import weighted_networks
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.progress import Progress
@@ -57,6 +58,7 @@ def what_is_needed(
     protocols = study.resolved_protocols()
     settings = list(dict.fromkeys(each.extraction for each in protocols.values()))
     networks = weighted_networks(study, own=own)
+    check_machine(study, protocols, [network for network, _ in networks])
     known = data_set(study.brain.kind)
     stimuli = [each.path for each in known.find_stimuli(study.stimuli.path, study.brain.split)]
     videos = stimuli if n_stimuli is None else stimuli[:1] * n_stimuli

@@ -53,9 +53,10 @@ class StimuliSection(Section):
 
 class NetworksSection(Section):
     include: Names = Field(
-        ["default"], description="names, globs, 'default' (the 92), 'all' (the 99) or 'modern'"
+        ["default"],
+        description="names, globs, sources ('timm'), 'default' (the 92), 'all' (the 99) or 'modern'",
     )
-    exclude: Names = Field([], description="names and globs to leave out")
+    exclude: Names = Field([], description="names, globs and sources to leave out")
     weights: Literal["pretrained", "random"] = Field(
         "pretrained", description="random: untrained networks, and every result says so"
     )
@@ -113,7 +114,9 @@ class ReportSection(Section):
 
 
 class ComputeSection(Section):
-    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")
+    device: str = Field(
+        "cpu", pattern=r"^(cpu|cuda(:\d+)?|mps)$", description="cpu, cuda, cuda:1, or mps (Apple chips)"
+    )
     memory: Bytes = Field(
         8 * 10**9,
         description="memory for buffers, e.g. 8GB; beside it: programs 0.8 GB, network, brain RDMs",

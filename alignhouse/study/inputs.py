@@ -34,7 +34,8 @@ from alignhouse.warehouse.runs import Run
 class StudyInputs:
     """What the later stages read.
 
-    stimuli : in the order of every RDM's conditions; sha256 : stimulus -> hash of its file.
+    stimuli : in the order of every RDM's conditions; sha256 : stimulus -> hash of its file; unlike_decord :
+    stimulus -> why decord may show other frames of it than PyAV.
     training : names of the stimuli that the data set has for training.
     brain_rdms : region -> artifact. model_rdms : network -> artifact, if the user gave them; layer_orders :
     network -> the order of its layers, for these networks.
@@ -44,6 +45,7 @@ class StudyInputs:
     stimuli: Sequence[Stimulus]
     training: frozenset[str]
     sha256: Mapping[str, str]
+    unlike_decord: Mapping[str, str]
     brain_rdms: Mapping[str, Artifact]
     model_rdms: Mapping[str, Artifact]
     layer_orders: Mapping[str, LayerOrder]
@@ -68,7 +70,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
         brain = _from_rdm_files(run, study, hashes, conditions, known.rdms, regions)
     else:
         brain = _from_betas(run, study, hashes, conditions, regions)
-    sha256 = register_stimuli(run, study.brain.dataset, stimuli, hashes)
+    registered = register_stimuli(run, study.brain.dataset, stimuli, hashes)
     if (annotations := _annotations(study, known)) is not None:
         register_annotations(run, study.brain.kind, study.brain.dataset, annotations, hashes)
     remark = _remark(study)
@@ -86,7 +88,16 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     training = frozenset(each.name for each in stimuli if each.split == known.training_split)
     model_rdms = _model_rdms(run, study, hashes, conditions)
     orders = _layer_orders(run, study, model_rdms)
-    return StudyInputs(stimuli, training, sha256, brain.rdms, model_rdms, orders, remark)
+    return StudyInputs(
+        stimuli,
+        training,
+        registered.sha256,
+        registered.unlike_decord,
+        brain.rdms,
+        model_rdms,
+        orders,
+        remark,
+    )
 
 
 @dataclass(frozen=True)

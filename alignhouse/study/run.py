@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -24,6 +24,7 @@ from alignhouse.ingest.models.weights import WeightsKind, weights_kind
 from alignhouse.study.analyse import joined, run_analysis
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
+from alignhouse.study.machine import check_machine, check_packages
 from alignhouse.study.networks import check_weights_of, weighted_networks
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
@@ -82,6 +83,8 @@ def run_study(
     protocols = study.resolved_protocols()
     networks = [] if study.networks.rdms else weighted_networks(study)
     folder = study.study.warehouse
+    if until.includes(Until.NETWORKS):
+        _check_machine_first(study, protocols, networks)
     with (
         _executor(study) as (executor, workers),
         Writer(folder, command, memory=study.compute.memory) as writer,
@@ -95,16 +98,15 @@ def run_study(
             if until.includes(Until.NETWORKS):
                 planned = _planned(run, study, protocols, networks, inputs, memory)
             # Checked before hours of extraction, and before any input is accepted. A network with stored RDMs
-            # does not need its weights.
-            jobs = {name: each.jobs.values() for name, each in planned.items()}
-            missing = run.missing(job for of_network in jobs.values() for job in of_network)
-            check_weights_of(
-                [
-                    (each.network, each.weights)
-                    for name, each in planned.items()
-                    if not missing.isdisjoint(job.key for job in jobs[name])
-                ]
+            # needs neither its weights nor its library.
+            jobs = [job for each in planned.values() for job in each.jobs.values()]
+            missing = run.missing(jobs)
+            to_do = [each for each in planned.values() if each.protocols_among(missing)]
+            asked = {name for each in to_do for name in each.protocols_among(missing)}
+            check_machine(
+                study, {name: protocols[name] for name in sorted(asked)}, [each.network for each in to_do]
             )
+            check_weights_of([(each.network, each.weights) for each in to_do])
         hashes.save()
         failed: dict[str, str] = {}
         if until.includes(Until.NETWORKS):
@@ -142,6 +144,24 @@ class _Planned:
     jobs: Mapping[str, Job]
     batch: Batch
 
+    def protocols_among(self, keys: Container[str]) -> list[str]:
+        """The protocols whose job has one of these keys."""
+        return [name for name, job in self.jobs.items() if job.key in keys]
+
+
+def _check_machine_first(
+    study: Study, protocols: Mapping[str, Protocol], networks: Sequence[tuple[Network, WeightsKind]]
+) -> None:
+    """Check what can be checked before the stimuli are read.
+
+    A warehouse that exists may have the RDMs of some networks already; they need nothing of this machine. But
+    the key of random weights holds the version of their library.
+    """
+    if not study.study.warehouse.exists():
+        check_machine(study, protocols, [network for network, _ in networks])
+    random = [network for network, kind in networks if weights_kind(network, kind) == "random"]
+    check_packages(study, {}, random)
+
 
 def _planned(
     run: Run,
@@ -161,6 +181,8 @@ def _planned(
         device=study.compute.device,
         memory=memory,
         scratch=study.compute.scratch * memory // study.compute.memory,
+        unlike_decord=frozenset(inputs.unlike_decord),
+        decord_asked=any(each.extraction.decoder == "decord" for each in protocols.values()),
     )
     settings = [each.extraction for each in protocols.values()]
     # An own network of random weights is untrained in a study of pretrained ones too.

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from alignhouse.ingest.datasets.dataset import DEFAULT_KIND, annotation_sources, data_set
-from alignhouse.ingest.stimuli.jobs import damaged_stimuli, stimuli_batch
+from alignhouse.ingest.stimuli.jobs import damaged_stimuli, stimuli_batch, unlike_decord
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.hashing import hash_files
+from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.runs import Run
 
 NAMED_AT_MOST = 12
+
+
+@dataclass(frozen=True)
+class RegisteredStimuli:
+    """Stimuli that are in the warehouse.
+
+    sha256 : stimulus -> hash of its file. unlike_decord : stimulus -> why decord may show other frames of it.
+    """
+
+    sha256: Mapping[str, str]
+    unlike_decord: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -76,8 +88,8 @@ def ingest_stimulus_set(run: Run, request: StimuliRequest) -> None:
 
 def register_stimuli(
     run: Run, dataset: str, stimuli: Sequence[Stimulus], hashes: Hashes, *, skip_damaged: bool = False
-) -> Mapping[str, str]:
-    """Decode and register stimuli, one job a split; returns the sha256 of each by its name.
+) -> RegisteredStimuli:
+    """Decode and register stimuli, one job a split.
 
     Parameters
     ----------
@@ -90,19 +102,24 @@ def register_stimuli(
     digests = {each.name: sha256[each.path] for each in stimuli}
     batches = {split: stimuli_batch(dataset, some, digests) for split, some in by_split.items()}
     if not skip_damaged:
-        run.do_named("Decoding stimuli", batches)
-        return digests
+        return _registered(digests, run.do_named("Decoding stimuli", batches).values())
     # A study does the same job for an intact split, so it finds that one done.
-    _, failures = run.try_each("Decoding stimuli", batches.values())
+    intact, failures = run.try_each("Decoding stimuli", batches.values())
     without_damaged = {
         split: stimuli_batch(dataset, some, digests, skip_damaged=True)
         for split, some in by_split.items()
         if batches[split].jobs[0].key in failures
     }
-    for described in run.do_named("Decoding stimuli that are intact", without_damaged).values():
+    done = run.do_named("Decoding stimuli that are intact", without_damaged).values()
+    for described in done:
         for reason in damaged_stimuli(described).values():
             run.progress.say(f"Left out: {reason}")
-    return digests
+    return _registered(digests, [*(each for [each] in intact.values()), *done])
+
+
+def _registered(sha256: Mapping[str, str], described: Iterable[Artifact]) -> RegisteredStimuli:
+    unlike = {name: reason for each in described for name, reason in unlike_decord(each).items()}
+    return RegisteredStimuli(sha256, unlike)
 
 
 def register_annotations(run: Run, kind: str, dataset: str, folder: Path, hashes: Hashes) -> None:

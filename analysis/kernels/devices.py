@@ -32,12 +32,12 @@ def to_device(values: NDArray[Any], device: str | None, precision: Precision) ->
 
     try:
         return torch.from_numpy(array).to(torch.device(device))
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:  # TypeError: an Apple GPU has no float64.
         raise BadInput(
             f"device {device!r}",
-            expected="one that torch can use here",
+            expected=f"one that torch can use here, for {precision}",
             found=str(error).splitlines()[0],
-            hint="cpu, or cuda where a GPU and its driver are",
+            hint="cpu, or cuda where a GPU and its driver are; mps takes float32 only",
         ) from error
 
 

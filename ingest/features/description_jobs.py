@@ -134,9 +134,7 @@ def network_layers_batch(network: Network, extractions: Mapping[str, ExtractionS
     """
     settings = NetworkLayersSettings(
         network=network.identity(),
-        extraction={
-            name: each.model_dump(mode="json", exclude_defaults=True) for name, each in extractions.items()
-        },
+        extraction={name: each.in_keys() for name, each in extractions.items()},
         versions=source_of(network).versions(),
     )
     job = Job(

@@ -7,23 +7,76 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from alignhouse.warehouse.cores import cores
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     import torch
 
-# More frames in a call do not fit a CPU's caches and make it slower; a GPU needs many to be busy.
-_FRAMES_OF_A_CALL = {"cpu": 8, "cuda": 96}
-_CLIPS_OF_A_CALL = {"cpu": 1, "cuda": 4}
+# More frames in a call do not fit a CPU's caches and make it slower; a GPU needs many to be busy. Those for
+# "mps", the GPU of an Apple chip, are not measured.
+_FRAMES_OF_A_CALL = {"cpu": 8, "cuda": 96, "mps": 32}
+_CLIPS_OF_A_CALL = {"cpu": 1, "cuda": 4, "mps": 1}
 _MOST_READERS = 8
 # Shares of the available memory; the rest is for forward passes, blocks of features and stimuli read ahead.
-_SHARE_FOR_FEATURES = {"cpu": 0.25, "cuda": 0.5}
-_SHARE_FOR_ONE_STIMULUS = {"cpu": 0.75, "cuda": 0.25}
+# An Apple GPU shares the memory of the machine.
+_SHARE_FOR_FEATURES = {"cpu": 0.25, "cuda": 0.5, "mps": 0.25}
+_SHARE_FOR_ONE_STIMULUS = {"cpu": 0.75, "cuda": 0.25, "mps": 0.25}
 _SHARE_FOR_READING_AHEAD = 0.125
 
 
 def kind_of(device: str) -> str:
-    """The kind of a device, "cpu" or "cuda", from torch's name for it, such as "cuda:1"."""
+    """The kind of a device, "cpu", "cuda" or "mps", from torch's name for it, such as "cuda:1"."""
     return device.partition(":")[0]
+
+
+def check_device(device: str) -> None:
+    """Check that torch can use a device here.
+
+    Raises
+    ------
+    BadInput : it cannot; says which devices it can use.
+    """
+    if device == "cpu":
+        return
+    there = usable_devices()
+    if device not in there and not (device == "cuda" and "cuda:0" in there):
+        raise BadInput(
+            f"device {device}",
+            expected=f"one that torch can use here: {', '.join(there)}",
+            found="no such GPU, or a build of torch without support for it",
+            hint="set compute.device, or --device",
+        )
+
+
+def usable_devices() -> list[str]:
+    """The devices that torch can use here: "cpu", "cuda:0", ..., "mps"."""
+    import torch
+
+    gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return ["cpu", *gpus, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def where_float64_is(values: torch.Tensor) -> torch.Tensor:
+    """`values` on a device that has float64: their own, or the CPU for those on an Apple GPU."""
+    return values.cpu() if values.device.type == "mps" else values
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device has run out of memory; for an Apple GPU, torch raises no error of that kind."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
+
+
+def free_cache(device: str) -> None:
+    """Give the memory that torch keeps for reuse back to the GPU."""
+    import torch
+
+    kind = kind_of(device)
+    if kind == "cuda":
+        torch.cuda.empty_cache()
+    elif kind == "mps":
+        torch.mps.empty_cache()
 
 
 def parts_of_a_call(device: str, takes: str) -> int:
@@ -72,10 +125,13 @@ def cores_left_to_readers(device: str) -> Iterator[None]:
 def convolutions_last(module: torch.nn.Module) -> None:
     """Convert the weights of convolutions in place to channels last, their fastest memory layout.
 
-    The network computes the same values, up to rounding.
+    The network computes the same values, up to rounding. On an Apple GPU, torch has fewer kernels for this
+    layout, so a network that is there stays as it is.
     """
     import torch
 
+    if next((each.device.type for each in module.parameters()), "cpu") == "mps":
+        return
     for part in module.modules():
         if isinstance(part, torch.nn.Conv2d):
             part.to(memory_format=torch.channels_last)
@@ -84,8 +140,8 @@ def convolutions_last(module: torch.nn.Module) -> None:
 
 
 def _memory(device: str, memory: float) -> float:
-    """Available bytes: the user's limit on a CPU, the free memory of a GPU."""
-    if kind_of(device) == "cpu":
+    """Available bytes: the user's limit on the machine's memory, or the free memory of a GPU of its own."""
+    if kind_of(device) != "cuda":
         return memory
     import torch
 

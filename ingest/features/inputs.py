@@ -52,6 +52,10 @@ class InputMaker:
     Parameters
     ----------
     transform : replaces the published transform; see `options.How`.
+
+    Attributes
+    ----------
+    decoder : what decodes the videos that this maker receives.
     """
 
     def __init__(
@@ -60,7 +64,7 @@ class InputMaker:
         settings: ExtractionSettings,
         transform: Callable[[Any], torch.Tensor] | None = None,
     ) -> None:
-        self.network, self._settings = network, settings
+        self.network, self._settings, self.decoder = network, settings, settings.decoder
         self._transform = transform
         if transform is None and network.takes == "frames":
             self._transform = source_of(network).transform(network, settings.torchvision_transform)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from alignhouse.ingest.features.devices import kind_of
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
-from alignhouse.ingest.stimuli.videos import Stimulus, read_inspected_frames
+from alignhouse.ingest.stimuli.videos import Decoder, Stimulus, read_inspected_frames
 from alignhouse.warehouse.artifacts import SCRATCH, Artifact, hive
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.errors import BadInput
@@ -45,7 +45,10 @@ class Extraction:
     root : the warehouse.
     stimuli, sha256 : the stimuli in the order of the RDMs, and the hash of each file.
     weights, seed : pretrained, or random with this seed; a user's own network may be random in any case.
-    device : "cpu", "cuda" or "cuda:1". memory : bytes for buffers. scratch : bytes of disk for features.
+    device : "cpu", "cuda", "cuda:1" or "mps". memory : bytes for buffers. scratch : bytes of disk for
+        features.
+    unlike_decord : the stimuli of which PyAV and decord may show different frames.
+    decord_asked : whether a protocol of the study reads videos with decord.
     """
 
     root: Path
@@ -56,6 +59,21 @@ class Extraction:
     device: str
     memory: int
     scratch: int
+    unlike_decord: frozenset[str] = frozenset()
+    decord_asked: bool = False
+
+    def decoder_in_key(self, settings: ExtractionSettings) -> Literal["av"] | None:
+        """The decoder as the job names it: PyAV where it matters.
+
+        None stands for decord's frames, since earlier versions knew no other decoder, and so for the frames
+        of any decoder where all show the same.
+        """
+        return "av" if settings.decoder == "av" and self.unlike_decord else None
+
+    @property
+    def reader_of_unnamed(self) -> Decoder:
+        """The decoder of jobs that name none."""
+        return "decord" if self.decord_asked else "av"
 
 
 class ExtractionJobSettings(JobSettings):
@@ -63,6 +81,7 @@ class ExtractionJobSettings(JobSettings):
 
     model : its name in the warehouse. network, weights : the identity of its code and of its weights.
     skip_bad : leave out layers that cannot be correlated; the artifact says which, and why.
+    decoder : see `Extraction.decoder_in_key`.
     """
 
     model: str
@@ -70,16 +89,16 @@ class ExtractionJobSettings(JobSettings):
     weights: str
     extraction: ExtractionSettings
     skip_bad: bool = False
+    decoder: Literal["av"] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        # Defaults are omitted, so settings that later versions add do not change the keys of finished jobs.
-        # A changed default needs a new method version.
         return {
             "model": self.model,
             "network": self.network,
             "weights": self.weights,
-            "extraction": self.extraction.model_dump(mode="json", exclude_defaults=True),
+            "extraction": self.extraction.in_keys(),
             **({"skip_bad": True} if self.skip_bad else {}),
+            **({"decoder": self.decoder} if self.decoder else {}),
         }
 
 
@@ -109,6 +128,7 @@ def extraction_jobs(
                 weights=identity,
                 extraction=each,
                 skip_bad=skip_bad,
+                decoder=extraction.decoder_in_key(each),
             ).as_json(),
             inputs={stimulus.name: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli},
             label=name,
@@ -176,7 +196,10 @@ def extract(
             network,
             prepared.module,
             [stimulus.path for stimulus in extraction.stimuli],
-            [each.extraction for each in settings],
+            [
+                each.extraction.model_copy(update={"decoder": each.decoder or extraction.reader_of_unnamed})
+                for each in settings
+            ],
             device=extraction.device,
             reader_processes=kind_of(extraction.device) != "cpu",
             scratch=scratch,
@@ -197,8 +220,8 @@ def extract(
         yield [_rdm_output(name, rdms, conditions)]
 
 
-def _inspected_frames(sha256: Mapping[Path, str], path: Path) -> np.ndarray:
-    return read_inspected_frames(path, sha256[path])
+def _inspected_frames(sha256: Mapping[Path, str], path: Path, decoder: Decoder) -> np.ndarray:
+    return read_inspected_frames(path, sha256[path], decoder)
 
 
 def skipped_layers(rdms: Artifact) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
 from alignhouse.ingest.features.inputs import Frames
+from alignhouse.ingest.stimuli.videos import Decoder
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,7 @@ class How(TypedDict, total=False):
         a layer counts as many steps as stimuli could be shown meanwhile.
     say : called with a line of text before an extraction that needs several passes.
     doing : called with what is done from now on, such as "decoding".
-    read_frames : decodes a path; None: `stimuli.videos.read_frames`. Called in other threads.
+    read_frames : decodes a path with a decoder; None: `stimuli.videos.read_frames`. Called in other threads.
     """
 
     device: str
@@ -54,7 +55,7 @@ class How(TypedDict, total=False):
     on_step: Callable[[int, int], None] | None
     say: Callable[[str], None] | None
     doing: Callable[[str], None]
-    read_frames: Callable[[Path], Frames] | None
+    read_frames: Callable[[Path, Decoder], Frames] | None
 
 
 def _ignore(what: str) -> None:

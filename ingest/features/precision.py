@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Literal
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
@@ -22,10 +22,13 @@ def at_precision(precision: Precision, device: str) -> Iterator[None]:
     before = products.allow_tf32, convolutions.allow_tf32
     products.allow_tf32 = convolutions.allow_tf32 = precision == "tf32"
     halves = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    autocast = (
+        torch.autocast(device.partition(":")[0], dtype=halves[precision])
+        if precision in halves
+        else nullcontext()
+    )
     try:
-        with torch.autocast(
-            device.partition(":")[0], dtype=halves.get(precision), enabled=precision in halves
-        ):
+        with autocast:
             yield
     finally:
         products.allow_tf32, convolutions.allow_tf32 = before

@@ -18,6 +18,7 @@ from alignhouse.ingest.features.inputs import Frames, InputMaker, NetworkInputs,
 from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.prefetch import made_ahead, reader_processes
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.stimuli.videos import Decoder, is_image, read_frames
 from alignhouse.warehouse.errors import AlignhouseError
 
 # Settings with equal keys show the network the same input.
@@ -27,32 +28,37 @@ Inputs = dict[InputKey, NetworkInputs]
 
 @dataclass(frozen=True)
 class StimulusReader:
-    """Decodes a stimulus once, and makes each distinct kind of input of it.
+    """Decodes a stimulus once with each decoder, and makes each distinct kind of input of it.
 
     makers : one for each kind. read_frames : see `options.How`.
     """
 
     makers: Mapping[InputKey, InputMaker]
-    read_frames: Callable[[Path], Frames] | None
+    read_frames: Callable[[Path, Decoder], Frames] | None
 
     def __call__(self, item: tuple[int, Video]) -> Inputs:
         """The inputs of a stimulus. item : its position, for error messages, and where it comes from."""
-        frames = self.frames(item)
-        return {key: make(frames) for key, make in self.makers.items()}
+        _, video = item
+        by_decoder: dict[Decoder, list[InputKey]] = {}
+        for key, make in self.makers.items():
+            # Arrays and images need no decoder, so one reading serves all makers.
+            needs_one = not callable(video) and not is_image(video)
+            by_decoder.setdefault(make.decoder if needs_one else "av", []).append(key)
+        made: Inputs = {}
+        for decoder, keys in by_decoder.items():
+            frames = self.frames(item, decoder)
+            made |= {key: self.makers[key](frames) for key in keys}
+        return made
 
-    def frames(self, item: tuple[int, Video]) -> Frames:
+    def frames(self, item: tuple[int, Video], decoder: Decoder) -> Frames:
         """The decoded frames of a stimulus; `item` as in a call."""
         index, video = item
-        return check_frames(self._frames(video), stimulus_name(video, index))
+        return check_frames(self._frames(video, decoder), stimulus_name(video, index))
 
-    def _frames(self, video: Video) -> Frames:
+    def _frames(self, video: Video, decoder: Decoder) -> Frames:
         if callable(video):
             return video()
-        if self.read_frames is not None:
-            return self.read_frames(video)
-        from alignhouse.ingest.stimuli import videos
-
-        return videos.read_frames(video)
+        return (self.read_frames or read_frames)(video, decoder)
 
 
 def inputs_ahead(

@@ -247,6 +247,7 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
 
 def _input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:
     if network.takes != "frames":
-        return (settings.frame_count,) if network.format_shape == "NCHW" else ()
+        return (settings.decoder, *((settings.frame_count,) if network.format_shape == "NCHW" else ()))
     depends_on_style = options["transform"] is None and source_of(network).uses_transform_setting
-    return (settings.channel_order, settings.torchvision_transform if depends_on_style else "")
+    style = settings.torchvision_transform if depends_on_style else ""
+    return (settings.decoder, settings.channel_order, style)

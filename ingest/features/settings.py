@@ -5,11 +5,12 @@ Importing this module loads no deep-learning library.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from alignhouse.ingest.features.dealing import FrameCount
+from alignhouse.ingest.stimuli.videos import Decoder
 
 
 class ExtractionSettings(BaseModel):
@@ -17,6 +18,11 @@ class ExtractionSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    decoder: Decoder = Field(
+        default="av",
+        description="what reads videos: PyAV, which turns and mirrors frames as the file says, or decord, "
+        "which the published code used; their frames of ordinary videos are equal",
+    )
     channel_order: Literal["rgb", "bgr"] = Field(
         default="rgb",
         description="order of the colour channels that image networks receive; video networks always get RGB",
@@ -75,3 +81,12 @@ class ExtractionSettings(BaseModel):
         default="sound",
         description="default layers with today's libraries, or the layers of the published lists",
     )
+
+    def in_keys(self) -> dict[str, Any]:
+        """The settings as they stand in keys of jobs, without the decoder.
+
+        Defaults are omitted, so settings that later versions add do not change the keys of finished jobs. A
+        changed default needs a new method version. Most videos give equal frames with every decoder, so the
+        job of an extraction names the decoder itself where they differ.
+        """
+        return self.model_dump(mode="json", exclude_defaults=True, exclude={"decoder"})

@@ -64,7 +64,7 @@ class Showing:
 
     def frames_of(self, video: Video, recipe: Recipe) -> Frames:
         """The decoded frames of a stimulus."""
-        return self._reader([recipe]).frames((0, video))
+        return self._reader([recipe]).frames((0, video), recipe.settings.decoder)
 
     def show_alone(self, frames: Frames, recipe: Recipe) -> None:
         """Show the network the first frame or clip of these frames, as the recipe does, and keep nothing."""
@@ -113,18 +113,15 @@ class Showing:
         self, inputs: NetworkInputs, recipes: Sequence[Recipe]
     ) -> tuple[list[dict[str, torch.Tensor]], int]:
         """The features of one stimulus, with smaller batches whenever the device runs out of memory."""
-        import torch
-
         while True:
             try:
                 return self._features(inputs, recipes)
-            except torch.OutOfMemoryError:
-                if self.batch == 1:
+            except RuntimeError as error:
+                if self.batch == 1 or not devices.is_out_of_memory(error):
                     raise
             # Outside the except block: its error still references the tensors that did not fit.
             self.batch //= 2
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            devices.free_cache(self._options["device"])
             if self._options["say"] is not None:
                 what = "frames" if self._network.takes == "frames" else "clips"
                 self._options["say"](
@@ -198,6 +195,6 @@ def _add(average: dict[str, torch.Tensor], name: str, read: LeadingSum, *, once:
     if once:
         average[name] = read.total if read.scale == 1.0 else read.total * read.scale
     elif name in average:
-        average[name].add_(read.total, alpha=read.scale)
+        average[name].add_(devices.where_float64_is(read.total), alpha=read.scale)
     else:
-        average[name] = read.total.double().mul_(read.scale)
+        average[name] = devices.where_float64_is(read.total).double().mul_(read.scale)

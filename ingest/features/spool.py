@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from alignhouse.ingest.features.devices import where_float64_is
 from alignhouse.ingest.features.gram import Block
 from alignhouse.warehouse.errors import BadInput
 
@@ -157,12 +158,13 @@ class Spool:
         return list(self._layers.values())
 
     def append(self, features: Mapping[str, torch.Tensor], stimulus: str) -> None:
-        """Append a row to every layer.
+        """Append a row to every layer. Rows go to the CPU if their device has no float64, which RDMs need.
 
         Raises
         ------
         BadInput : as in `SpooledLayer.append`, or the layers differ from those of the first stimulus.
         """
+        features = {name: where_float64_is(row) for name, row in features.items()}
         if not self._layers:
             for index, (name, row) in enumerate(features.items()):
                 self._layers[name] = self._new_layer(index, name, row)

@@ -104,7 +104,8 @@ def select_names(
 
     Parameters
     ----------
-    include, exclude : names, globs such as "TSN_*", "all" (the study's 99), "default" (its 92) or "modern".
+    include, exclude : names, globs such as "TSN_*", "all" (the study's 99), "default" (its 92), "modern", or
+        the source of networks of the catalog, such as "timm".
     own : names of networks that a study declares.
     every_own : whether all of `own` are selected, unless excluded; otherwise only those that `include` names.
 
@@ -133,6 +134,8 @@ def _names(patterns: Iterable[str], known: Sequence[str]) -> set[str]:
             matching = {network.name for network in of_catalog if network.default}
         elif pattern == MODERN:
             matching = set(modern())
+        elif pattern in {network.source for network in of_catalog}:
+            matching = {network.name for network in of_catalog if network.source == pattern}
         else:
             matching = {name for name in known if fnmatchcase(name, pattern)}
         if not matching:

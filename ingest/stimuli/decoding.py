@@ -1,11 +1,13 @@
-"""Decodes videos strictly, so that a damaged one is refused instead of repaired.
+"""Decodes videos with PyAV, strictly: a damaged one is refused instead of repaired.
 
 libav repairs damage in silence: it guesses lost parts from other frames. Here its decoder must stop at any
-error, in one thread, so that the same file gives the same message each time.
+error, in one thread, so that the same file gives the same message each time. This is the only module that
+opens videos with PyAV.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,86 +30,120 @@ _STRICTER = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _NOTICES_DAMAGE = ("h264", "libvpx-vp9", "libdav1d", "av1", "ffv1", "png")
 
 
-def check_video(path: Path) -> str | None:
-    """Decode a whole video strictly; keeps one frame in memory.
+class StrictVideo:
+    """One strict pass over a video. Every packet must decode without an error.
 
-    Every packet must decode without an error, and the frames must be as many as the container declares.
-    Packets may show no frame where an edit list cuts it out, or where the codec hides it.
+    The frames must be as many as the container declares. Packets may show no frame where an edit list cuts it
+    out, or where the codec hides it.
 
-    Returns
-    -------
-    The name of the codec if its decoder is known to miss more than one in a hundred files in which five bytes
-    were changed, or is unknown; else None.
-
-    Raises
-    ------
-    BadInput : the file is damaged, cut short, or no video; the message names the first damaged frame.
-    """
-    import av
-
-    if not path.is_file():
-        raise BadInput(f"there is no file {path}", expected="a video")
-    fault: BadInput | None = None
-    try:
-        check_container(path)
-    except BadInput as found:
-        fault = found
-    try:
-        # Titles and comments need not be UTF-8.
-        with av.open(str(path), options=_STRICT, metadata_errors="replace") as container:
-            stream = container.streams.best("video")
-            if not isinstance(stream, av.VideoStream) or stream.codec_context is None:
-                raise fault or does_not_decode(path, "no video in the file, or of an unknown codec")
-            decoder = _strict_decoder(stream)
-            _Decoding(path, decoder).run(container, stream, fault)
-            return None if decoder.name in _NOTICES_DAMAGE else stream.codec_context.name
-    except av.FFmpegError as error:
-        raise fault or does_not_decode(path) from error
-
-
-def does_not_decode(path: Path, found: str = "a damaged file, or not a video") -> BadInput:
-    """The error for a video that is damaged, or of an unknown format."""
-    return BadInput(f"{path} does not decode", expected="a video", found=found, hint=HINT)
-
-
-def _strict_decoder(stream: VideoStream) -> av.VideoCodecContext:
-    import av
-
-    decoder = stream.codec_context
-    stricter = _STRICTER.get(decoder.name)
-    if stricter in av.codecs_available:
-        decoder = av.VideoCodecContext.create(stricter, "r")
-    # The options of the container do not reach the decoder.
-    decoder.options = _STRICT
-    decoder.thread_type, decoder.thread_count = "NONE", 1
-    return decoder
-
-
-class _Decoding:
-    """One pass over the packets of a video.
-
-    packets : that have content. times : presentation times of those that may show a frame. hidden : how many
-    of these show none. frames : that were decoded. damage : time and reason of the first error.
+    Attributes
+    ----------
+    codec : its name, once the pass has begun. decoder : libav's name of the decoder.
+    fps : frames per second; None if the file declares none.
+    is_cut : whether an edit list cuts frames out; complete after the pass.
+    display_matrix : see `pictures`; None if the file has none, or if each frame holds its own.
     """
 
-    def __init__(self, path: Path, decoder: av.VideoCodecContext) -> None:
-        self._path, self._decoder = path, decoder
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._packets = self._hidden = self._frames = 0
+        # Presentation times of the packets that may show a frame.
         self._times: list[int | None] = []
+        # Time and reason of the first error.
         self._damage: tuple[int | None, str] | None = None
+        self.codec = self.decoder = ""
+        self.fps: float | None = None
+        self.is_cut = False
+        self.display_matrix: bytes | None = None
 
-    def run(self, container: InputContainer, stream: VideoStream, fault: BadInput | None) -> None:
-        """Decode all packets, and raise BadInput for damage. fault : of the container, if it has one."""
+    @property
+    def blind_codec(self) -> str | None:
+        """The codec, if its decoder is known to miss more than one in a hundred damaged files, or is unknown.
+
+        Damaged means that five bytes were changed.
+        """
+        return None if self.decoder in _NOTICES_DAMAGE else self.codec
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """The frames in the order of presentation; keeps one in memory.
+
+        Raises
+        ------
+        BadInput : the file is damaged, cut short, or no video; the message names the first damaged frame.
+            Most faults are raised after the last intact frame.
+        """
+        import av
+
+        if not self._path.is_file():
+            raise BadInput(f"there is no file {self._path}", expected="a video")
+        fault: BadInput | None = None
+        try:
+            check_container(self._path)
+        except BadInput as found:
+            fault = found
+        try:
+            # Titles and comments need not be UTF-8.
+            with av.open(str(self._path), options=_STRICT, metadata_errors="replace") as container:
+                stream = container.streams.best("video")
+                if not isinstance(stream, av.VideoStream) or stream.codec_context is None:
+                    raise fault or does_not_decode(self._path, "no video in the file, or of an unknown codec")
+                yield from self._decoded(container, stream)
+                self._refuse_faults(stream.frames, fault)
+        except av.FFmpegError as error:
+            raise fault or does_not_decode(self._path) from error
+
+    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
+        decoder = self._strict_decoder(stream)
+        self.codec, self.decoder = stream.codec_context.name, decoder.name
+        self.fps = None if stream.average_rate is None else float(stream.average_rate)
         for packet in container.demux(stream):
-            self._count(packet, stream.codec_context.name)
+            if packet.size:
+                self._packets += 1
+                self.is_cut |= packet.is_discard
+                if not packet.is_discard:
+                    self._times.append(packet.pts)
+                    self._hidden += hides_its_frame(self.codec, bytes(packet))
             # After an error, the rest is read only to tell the place of the frame among all.
             if self._damage is None:
-                self._decode(packet)
+                yield from self._decoded_packet(decoder, packet)
+
+    def _strict_decoder(self, stream: VideoStream) -> av.VideoCodecContext:
+        import av
+
+        decoder = stream.codec_context
+        stricter = _STRICTER.get(decoder.name)
+        if stricter in av.codecs_available:
+            # libav gives the matrix of the file to the frames of its own decoder only.
+            self.display_matrix = _matrix_of_first_frame(self._path)
+            decoder = av.VideoCodecContext.create(stricter, "r")
+        # The options of the container do not reach the decoder.
+        decoder.options = _STRICT
+        decoder.thread_type, decoder.thread_count = "NONE", 1
+        return decoder
+
+    def _decoded_packet(self, decoder: av.VideoCodecContext, packet: av.Packet) -> Iterator[av.VideoFrame]:
+        import av
+
+        if packet.is_corrupt:
+            self._damage = packet.pts, "its packet is incomplete"
+            return
+        try:
+            for frame in decoder.decode(packet if packet.size else None):
+                self._frames += 1
+                if frame.is_corrupt:
+                    self._damage = frame.pts, "parts of it are lost"
+                    return
+                yield frame
+        except av.FFmpegError as error:
+            self._damage = packet.pts, error.strerror
+
+    def _refuse_faults(self, declared: int, fault: BadInput | None) -> None:
+        """Raise BadInput for what was wrong. declared : number of frames. fault : of the container."""
         n = len(self._times)
-        if self._packets < stream.frames:
+        if self._packets < declared:
             raise BadInput(
                 f"{self._path} is cut short",
-                expected=f"{stream.frames} frames",
+                expected=f"{declared} frames",
                 found=f"{self._packets}",
                 hint=HINT,
             )
@@ -119,32 +155,43 @@ class _Decoding:
             raise does_not_decode(self._path, f"frame {min(earlier + 1, n)} of {n} is damaged: {reason}")
         if fault is not None:
             raise fault
-        if n == 0:
+        if n == 0 or self._frames == 0:
             raise BadInput(f"{self._path} has no frames", expected="a video")
         if self._frames < n - self._hidden:
             raise does_not_decode(self._path, f"{self._frames} frames in {n} packets")
 
-    def _count(self, packet: av.Packet, codec: str) -> None:
-        if packet.size:
-            self._packets += 1
-            if not packet.is_discard:
-                self._times.append(packet.pts)
-                self._hidden += hides_its_frame(codec, bytes(packet))
 
-    def _decode(self, packet: av.Packet) -> None:
-        import av
+def check_video(path: Path) -> None:
+    """Decode a whole video strictly; keeps one frame in memory.
 
-        if packet.is_corrupt:
-            self._damage = packet.pts, "its packet is incomplete"
-            return
-        try:
-            for frame in self._decoder.decode(packet if packet.size else None):
-                self._frames += 1
-                if frame.is_corrupt:
-                    self._damage = frame.pts, "parts of it are lost"
-                    return
-        except av.FFmpegError as error:
-            self._damage = packet.pts, error.strerror
+    Raises
+    ------
+    BadInput : see `StrictVideo.frames`.
+    """
+    for _ in StrictVideo(path).frames():
+        pass
+
+
+def display_matrix_of(frame: av.VideoFrame) -> bytes | None:
+    """The display matrix that a frame holds, 9 integers of 32 bits; None if it has none."""
+    found = frame.side_data.get("DISPLAYMATRIX")
+    return None if found is None else bytes(found)
+
+
+def _matrix_of_first_frame(path: Path) -> bytes | None:
+    import av
+
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            frame = next(container.decode(video=0), None)
+    except av.FFmpegError:
+        return None  # The strict pass names the damage.
+    return None if frame is None else display_matrix_of(frame)
+
+
+def does_not_decode(path: Path, found: str = "a damaged file, or not a video") -> BadInput:
+    """The error for a video that is damaged, or of an unknown format."""
+    return BadInput(f"{path} does not decode", expected="a video", found=found, hint=HINT)
 
 
 def hides_its_frame(codec: str, packet: bytes) -> bool:

@@ -19,6 +19,8 @@ from alignhouse.warehouse.tables import rows_output
 
 # 2: videos are decoded strictly. The rows of intact files are the same as before.
 VERSION = 2
+# 3: says which videos decord shows differently. Rows are by PyAV, which leaves out what an edit list cuts.
+VERSION_OF_VIDEOS = 3
 _NAMED_AT_MOST = 12
 _OF_INFO = ("sha256", "bytes", "frames", "fps", "width", "height")
 
@@ -57,7 +59,7 @@ def stimuli_batch(
     )
     job = Job(
         method="stimuli",
-        version=VERSION,
+        version=VERSION_OF_VIDEOS if any(each.media == "video" for each in stimuli) else VERSION,
         settings=settings.as_json(),
         inputs={each.name: sha256[each.name] for each in stimuli},
         label=f"{len(stimuli)} stimuli decoded",
@@ -80,7 +82,9 @@ def describe_stimuli(job: Job, reporter: Reporter, stimuli: Sequence[Stimulus]) 
     for _, each, info in rows:
         if info.sha256 != job.inputs[each.name]:
             raise changed(each.path, job.inputs[each.name], info.sha256)
+    unlike_decord = {each.name: info.unlike_decord for _, each, info in rows if info.unlike_decord}
     _say_blind_codecs(infos.values(), reporter)
+    _say_unlike_decord(unlike_decord, reporter)
     columns: dict[str, Sequence[object]] = {
         "dataset": [settings.dataset] * len(rows),
         "stimulus": [each.name for _, each, _ in rows],
@@ -91,13 +95,20 @@ def describe_stimuli(job: Job, reporter: Reporter, stimuli: Sequence[Stimulus]) 
         **{name: [getattr(info, name) for _, _, info in rows] for name in _OF_INFO},
     }
     output = rows_output("stimulus", columns, ("dataset", "split"))
-    yield replace(output, about={"damaged": damaged}) if damaged else output
+    about = {"damaged": damaged, "unlike_decord": unlike_decord}
+    yield replace(output, about={name: found for name, found in about.items() if found})
 
 
 def damaged_stimuli(described: Artifact) -> Mapping[str, str]:
     """Stimulus -> why it was left out."""
     damaged: dict[str, str] = described.about.get("damaged", {})
     return damaged
+
+
+def unlike_decord(described: Artifact) -> Mapping[str, str]:
+    """Stimulus -> why decord may show other frames of it than PyAV."""
+    found: dict[str, str] = described.about.get("unlike_decord", {})
+    return found
 
 
 def _inspect_all(
@@ -137,3 +148,8 @@ def _say_blind_codecs(infos: Iterable[StimulusInfo], reporter: Reporter) -> None
             f"Videos in {codec}: {count:,}. Its decoder misses many kinds of damage inside frames: "
             f"compare the files' checksums with those of their source"
         )
+
+
+def _say_unlike_decord(found: Mapping[str, str], reporter: Reporter) -> None:
+    for reason, count in sorted(Counter(found.values()).items()):
+        reporter.say(f"Videos of which PyAV and decord show different frames: {count:,}, {reason}")

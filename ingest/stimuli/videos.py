@@ -1,7 +1,8 @@
 """Finds and decodes stimuli on disk, for any data set.
 
-Frames of videos come from decord, which repairs damage in silence; so a video is first decoded strictly, see
-`decoding`. Images are decoded with Pillow; an image is a stimulus of one frame.
+Frames of videos come from PyAV, decoded strictly (see `decoding`), or from decord, which repairs damage in
+silence; so decord reads only what was decoded strictly before. Images are decoded with Pillow; an image is a
+stimulus of one frame.
 """
 
 from __future__ import annotations
@@ -10,19 +11,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
 import numpy as np
 
-from alignhouse.ingest.stimuli.decoding import check_video, does_not_decode
+from alignhouse.ingest.stimuli.decoding import StrictVideo, check_video
+from alignhouse.ingest.stimuli.decord_reader import read_by_decord
 from alignhouse.ingest.stimuli.names import natural_key
+from alignhouse.ingest.stimuli.pictures import Pictures, read_pictures, require_one_size
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import sha256_of
-
-if TYPE_CHECKING:
-    from decord import VideoReader
-
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -31,6 +29,8 @@ ALL = "all"
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr")
 
 Media = Literal["video", "image"]
+Decoder = Literal["av", "decord"]
+"""What reads videos: PyAV, or decord, which the published code used."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class StimulusInfo:
 
     frames : number of frames. fps : frames per second, None for an image. width, height : pixels.
     sha256, bytes : hash and size of the file. blind_codec : the codec of the video if its decoder misses many
-    kinds of damage, else None; see `check_video`.
+    kinds of damage, else None; see `decoding.StrictVideo`. unlike_decord : why decord may show other frames
+    than PyAV, "" if they are equal; see `pictures`.
     """
 
     frames: int
@@ -59,6 +60,7 @@ class StimulusInfo:
     sha256: str
     bytes: int
     blind_codec: str | None = None
+    unlike_decord: str = ""
 
 
 def find_stimuli(folder: Path, split: str, splits: Sequence[str] = ("train", "test")) -> list[Stimulus]:
@@ -140,26 +142,41 @@ def select_stimuli(listing: Sequence[Stimulus], folder: Path, split: str) -> lis
 
 
 def inspect(stimulus: Stimulus) -> StimulusInfo:
-    """Decode a whole stimulus strictly and return its properties.
+    """Decode a whole stimulus strictly and return its properties; keeps one frame in memory.
 
     Raises
     ------
-    BadInput : the file is damaged, has no frames, or has fewer frames or bytes than it declares.
+    BadInput : the file is damaged, has no frames, or has fewer frames or bytes than it declares; or its
+        frames cannot be shown, see `pictures.Pictures.read`.
     """
     path = stimulus.path
-    fps: float | None = None
-    blind_codec = None
     if stimulus.media == "image":
         height, width, _ = _read_image(path).shape
-        frames = 1
-    else:
-        _decord()  # So that a missing package is named before videos are decoded.
-        blind_codec = check_video(path)
-        frames, height, width, fps = _decode_all(path)
-    return StimulusInfo(frames, fps, width, height, sha256_of(path), path.stat().st_size, blind_codec)
+        return StimulusInfo(1, None, width, height, sha256_of(path), path.stat().st_size)
+    video = StrictVideo(path)
+    pictures = Pictures(path, video)
+    frames, sizes = 0, set()
+    for frame in video.frames():
+        if not frames:
+            pictures.read(frame)
+        sizes.add(pictures.note(frame))
+        frames += 1
+    height, width = require_one_size(path, sizes)
+    if video.fps is None or not (math.isfinite(video.fps) and video.fps > 0):
+        raise BadInput(f"{path} declares no frame rate", expected="frames per second", found=video.fps)
+    return StimulusInfo(
+        frames,
+        video.fps,
+        width,
+        height,
+        sha256_of(path),
+        path.stat().st_size,
+        video.blind_codec,
+        pictures.unlike_decord,
+    )
 
 
-def read_frames(path: Path) -> np.ndarray:
+def read_frames(path: Path, decoder: Decoder = "av") -> np.ndarray:
     """All frames of a video or image, (T, H, W, 3) uint8, RGB.
 
     Raises
@@ -167,13 +184,13 @@ def read_frames(path: Path) -> np.ndarray:
     BadInput : the file is damaged.
     """
     path = Path(path)
-    if not _is_image(path):
+    if decoder == "decord" and not is_image(path):
         check_video(path)
-    return _read_frames(path)
+    return _read_frames(path, decoder)
 
 
-def read_inspected_frames(path: Path, sha256: str) -> np.ndarray:
-    """Like `read_frames`, for a file that `inspect` has accepted: its hash replaces the strict decoding.
+def read_inspected_frames(path: Path, sha256: str, decoder: Decoder = "av") -> np.ndarray:
+    """Like `read_frames`, for a file that `inspect` has accepted: decord needs no strict decoding before.
 
     Parameters
     ----------
@@ -188,7 +205,7 @@ def read_inspected_frames(path: Path, sha256: str) -> np.ndarray:
     found = sha256_of(path)
     if found != sha256:
         raise changed(path, sha256, found)
-    return _read_frames(path)
+    return _read_frames(path, decoder)
 
 
 def changed(path: Path, expected: str, found: str) -> BadInput:
@@ -201,15 +218,15 @@ def changed(path: Path, expected: str, found: str) -> BadInput:
     )
 
 
-def _is_image(path: Path) -> bool:
+def is_image(path: Path) -> bool:
+    """Whether a stimulus is an image, by its suffix."""
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
-def _read_frames(path: Path) -> np.ndarray:
-    if _is_image(path):
+def _read_frames(path: Path, decoder: Decoder) -> np.ndarray:
+    if is_image(path):
         return _read_image(path)[None]
-    reader = _open_video(path)
-    return np.stack([_frame(reader, i, path) for i in range(len(reader))])
+    return read_by_decord(path) if decoder == "decord" else read_pictures(path)
 
 
 def _refuse_duplicates(stimuli: list[Stimulus]) -> None:
@@ -222,50 +239,6 @@ def _refuse_duplicates(stimuli: list[Stimulus]) -> None:
                 expected="one file each",
                 found=" and ".join(sorted((str(other.path), str(stimulus.path)))),
             )
-
-
-def _decode_all(path: Path) -> tuple[int, int, int, float]:
-    """Number of frames, height, width and frames per second of a video; keeps one frame in memory."""
-    reader = _open_video(path)
-    shapes = {_frame(reader, i, path).shape[:2] for i in range(len(reader))}
-    if len(shapes) > 1:
-        raise BadInput(f"{path} changes its size", expected="one size", found=sorted(shapes))
-    height, width = shapes.pop()
-    fps = float(reader.get_avg_fps())
-    if not (math.isfinite(fps) and fps > 0):
-        raise BadInput(f"{path} declares no frame rate", expected="frames per second", found=fps)
-    return len(reader), height, width, fps
-
-
-def _decord() -> ModuleType:
-    import decord
-
-    return cast("ModuleType", decord)
-
-
-def _open_video(path: Path) -> VideoReader:
-    decord = _decord()
-    if not path.is_file():
-        raise BadInput(f"there is no file {path}", expected="a video")
-    try:
-        reader = decord.VideoReader(str(path), num_threads=1)
-    except RuntimeError as error:
-        raise does_not_decode(path) from error
-    except decord.DECORDError as error:
-        raise does_not_decode(path) from error
-    if len(reader) == 0:
-        raise BadInput(f"{path} has no frames", expected="a video")
-    return reader
-
-
-def _frame(reader: VideoReader, index: int, path: Path) -> np.ndarray:
-    try:
-        frame = reader[index].asnumpy()
-    except (RuntimeError, _decord().DECORDError) as error:
-        raise does_not_decode(path, f"it stops at frame {index + 1} of {len(reader)}") from error
-    height, width, _ = frame.shape
-    # For some narrow videos (8, 16 or 48 pixels wide), decord returns row padding as extra channels.
-    return frame.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3)
 
 
 def _read_image(path: Path) -> np.ndarray:

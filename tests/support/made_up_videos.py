@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from alignhouse.ingest.stimuli.decord_reader import load_decord
 
 RATE = 24
 
@@ -33,10 +35,11 @@ def write_texture(
     muxer: dict[str, str] | None = None,
     ticks: list[int] | None = None,
     seed: int = 0,
+    pictures: Sequence[np.ndarray] | None = None,
     metadata: dict[str, str] | None = None,
     **properties: Any,
 ) -> Path:
-    """A video of `moving_texture`; `size` is width, height.
+    """A video of `moving_texture`, or of `pictures`; `size` is width, height.
 
     Parameters
     ----------
@@ -54,7 +57,7 @@ def write_texture(
             setattr(stream.codec_context, name, value)
         if ticks is not None:
             stream.codec_context.time_base = Fraction(1, 10 * RATE)
-        for index, picture in enumerate(moving_texture(frames, *size, seed)):
+        for index, picture in enumerate(pictures or moving_texture(frames, *size, seed)):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             for name, value in properties.items():
                 setattr(frame, name, value)
@@ -67,9 +70,7 @@ def write_texture(
 
 def decord_frames(path: Path) -> np.ndarray:
     """The frames that decord gives in one batch, (frames, height, width, 3) uint8."""
-    import decord
-
-    reader = decord.VideoReader(str(path), num_threads=1)
+    reader = load_decord().VideoReader(str(path), num_threads=1)
     return reader.get_batch(range(len(reader))).asnumpy()
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.optional_packages import how_to_get
 from alignhouse.warehouse.errors import BadInput
 
 _PACKAGE = "mmaction.models.localizers.drn"
@@ -52,7 +53,7 @@ def package_folder() -> Path:
             "networks of mmaction2",
             expected="the package mmaction2 1.2",
             found="none installed",
-            hint="pip install 'mmaction2==1.2.0' mmcv-lite",
+            hint=how_to_get("mmaction2"),
         )
     return Path(next(iter(spec.submodule_search_locations)))
 

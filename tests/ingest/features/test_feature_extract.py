@@ -154,7 +154,8 @@ def test_progress_is_told_after_each_stimulus_and_scratch_is_empty_in_the_end(
 def test_paths_are_decoded_and_name_the_stimulus_in_errors(
     alexnet: torch.nn.Module, noise_videos: list[np.ndarray], tmp_path: Path
 ) -> None:
-    def decode(path: Path) -> np.ndarray:
+    def decode(path: Path, decoder: str) -> np.ndarray:
+        assert decoder == "av"
         return noise_videos[int(path.stem)] if path.stem != "2" else noise_videos[2].astype(np.float32)
 
     paths = [Path(f"{index}.mp4") for index in range(3)]

@@ -16,6 +16,7 @@ from PIL import Image
 
 from alignhouse.ingest.features import devices
 from alignhouse.ingest.features.extract import extract_rdms
+from alignhouse.ingest.features.inputs import InputMaker
 from alignhouse.ingest.features.jobs import Extraction, extract, extraction_jobs
 from alignhouse.ingest.features.options import DEFAULTS, How
 from alignhouse.ingest.features.prefetch import made_ahead
@@ -193,7 +194,7 @@ def test_processes_read_the_same_as_threads(tmp_path: Path) -> None:
 
 
 def test_an_error_in_a_reader_process_names_the_file(tmp_path: Path) -> None:
-    reader = StimulusReader({}, None)
+    reader = StimulusReader({(): InputMaker(catalog()["AlexNet"], ExtractionSettings())}, None)
     (tmp_path / "broken.png").write_bytes(b"no photograph")
     options = cast(How, DEFAULTS | {"readers": 1, "reader_processes": True, "scratch": tmp_path})
     with pytest.raises(BadInput, match=r"broken\.png does not decode"):
@@ -210,7 +211,9 @@ def test_frames_of_functions_cannot_be_sent_and_are_read_in_threads(tmp_path: Pa
         seen.append(threading.get_ident())
         return frames
 
-    assert list(inputs_ahead(StimulusReader({}, None), [video, video], 1, options)) == [{}, {}]
+    reader = StimulusReader({(): InputMaker(catalog()["AlexNet"], ExtractionSettings())}, None)
+    shown = [inputs[()].frames_sampled for inputs in inputs_ahead(reader, [video, video], 1, options)]
+    assert shown == [2, 2]
     assert len(seen) == 2
     assert here not in seen
 
@@ -229,6 +232,6 @@ def test_for_a_gpu_a_study_reads_in_processes(tmp_path: Path, monkeypatch: pytes
     jobs = extraction_jobs(shared, network, [ExtractionSettings()], skip_bad=False)
     assert list(extract(jobs, Silent(), network, shared, Built(torch.nn.Identity()))) == []
     assert seen["reader_processes"]
-    reader = StimulusReader({}, pickle.loads(pickle.dumps(seen["read_frames"])))
+    read = pickle.loads(pickle.dumps(seen["read_frames"]))
     with pytest.raises(BadInput, match=r"there is no file .*a\.png"):
-        reader((0, stimulus.path))
+        read(stimulus.path, "av")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import re
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from made_up_videos import decord_frames, frames_repaired_in_silence, write_texture
+from made_up_videos import frames_repaired_in_silence, write_texture
 
 from alignhouse.ingest.stimuli.containers import CutShort, check_container
 from alignhouse.ingest.stimuli.decoding import check_video, hides_its_frame
@@ -21,9 +20,7 @@ from alignhouse.warehouse.files import sha256_of
 LARGE: dict[str, Any] = {"size": (240, 192), "frames": 5}
 FAST_VP9 = {"cpu-used": "8", "deadline": "realtime"}
 CHANGED_BYTES = 5
-ONE = 1 << 16
 B_FRAMES = {"bf": "3", "g": "8"}
-ALTERNATE = {"auto-alt-ref": "1", "lag-in-frames": "16"}
 
 
 def refusal(path: Path) -> str | None:
@@ -87,84 +84,6 @@ def test_damaged_videos_are_refused_with_the_same_message_twice(
     assert len(passed) <= may_pass
 
 
-KINDS: dict[str, dict[str, Any]] = {
-    "plain.mp4": {},
-    "b_frames.mp4": {"encoder": B_FRAMES, "frames": 20},
-    "open_gop.mp4": {"encoder": {"x264-params": "open-gop=1:keyint=8:bframes=3"}, "frames": 20},
-    "b_frames.mkv": {"encoder": B_FRAMES, "frames": 20},
-    "quicktime.mov": {},
-    "fragments.mp4": {"muxer": {"movflags": "frag_keyframe+empty_moov"}, "encoder": {"g": "3"}},
-    "one_frame.mp4": {"frames": 1},
-    "interlaced.mp4": {"encoder": {"x264-params": "interlaced=1"}},
-    "variable.mp4": {"ticks": [0, 10, 14, 40, 41, 70]},
-    "variable.mkv": {"ticks": [0, 10, 14, 40, 41, 70], "encoder": {"bf": "2"}},
-    "odd.mp4": {"size": (63, 47), "pixels": "yuv444p"},
-    "odd.webm": {"codec": "libvpx-vp9", "encoder": FAST_VP9, "size": (63, 47)},
-    "ten_bits.mp4": {"pixels": "yuv420p10le"},
-    "ten_bits.mkv": {"pixels": "yuv422p10le"},
-    "full_range.mp4": {"color_range": 2},
-    "bt709.mp4": {"colorspace": 1, "color_range": 2},
-    "bt2020.mp4": {"colorspace": 9, "pixels": "yuv420p10le"},
-    "vp8.webm": {"codec": "libvpx", "encoder": ALTERNATE, "frames": 30},
-    "vp9.webm": {"codec": "libvpx-vp9", "encoder": FAST_VP9},
-    "hevc.mp4": {"codec": "libx265", "encoder": {"x265-params": "log-level=none"}},
-    "mpeg4.avi": {"codec": "mpeg4", "encoder": {"bf": "2"}},
-    "h264.avi": {"encoder": {"bf": "2"}},
-    "mjpeg.avi": {"codec": "mjpeg", "pixels": "yuvj420p"},
-    "ffv1.mkv": {"codec": "ffv1"},
-    "prores.mov": {"codec": "prores_ks", "pixels": "yuv422p10le"},
-}
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_an_intact_video_of_any_kind_is_accepted_with_the_frames_that_decord_gives(tmp_path, name):
-    path = write_texture(tmp_path / name, **KINDS[name])
-    frames = read_frames(path)
-    np.testing.assert_array_equal(frames, decord_frames(path))
-    info = inspect(Stimulus(path.stem, "test", path, "video"))
-    assert (info.frames, info.height, info.width, 3) == frames.shape
-    assert len(frames) == KINDS[name].get("frames", 6)
-
-
-def with_matrix(path: Path, matrix: tuple[int, ...]) -> Path:
-    """Write the display matrix of the first track of an mp4 file, whose header has version 0."""
-    content = bytearray(path.read_bytes())
-    start = content.find(b"tkhd") + 4 + 4 + 20 + 16
-    content[start : start + 36] = struct.pack(">9i", *matrix)
-    path.write_bytes(content)
-    return path
-
-
-def test_rotated_and_flipped_videos_keep_their_frames(tmp_path):
-    size = width, height = 96, 64
-    plain = read_frames(write_texture(tmp_path / "a.mp4", size=size))
-    turned = {
-        "right": ((0, ONE, 0, -ONE, 0, 0, height * ONE, 0, 1 << 30), np.rot90(plain, -1, axes=(1, 2))),
-        "half": ((-ONE, 0, 0, 0, -ONE, 0, width * ONE, height * ONE, 1 << 30), plain[:, ::-1, ::-1]),
-        "left": ((0, -ONE, 0, ONE, 0, 0, 0, width * ONE, 1 << 30), np.rot90(plain, 1, axes=(1, 2))),
-        # decord applies only rotations, and takes a mirrored video for one that is turned by half.
-        "upside_down": ((ONE, 0, 0, 0, -ONE, 0, 0, height * ONE, 1 << 30), plain),
-        "mirrored": ((-ONE, 0, 0, 0, ONE, 0, width * ONE, 0, 1 << 30), plain[:, ::-1, ::-1]),
-    }
-    for name, (matrix, expected) in turned.items():
-        path = with_matrix(write_texture(tmp_path / f"{name}.mp4", size=size), matrix)
-        frames = read_frames(path)
-        np.testing.assert_array_equal(frames, decord_frames(path))
-        assert frames.shape == expected.shape
-        # Chroma is enlarged after the rotation, so colours differ a little.
-        assert np.abs(frames.astype(int) - expected).mean() < 8
-
-
-def test_frames_that_an_edit_list_cuts_out_are_no_damage(tmp_path):
-    path = write_texture(tmp_path / "a.mp4", encoder=B_FRAMES, frames=20)
-    content = bytearray(path.read_bytes())
-    start = content.find(b"elst") + 12
-    [duration] = struct.unpack(">I", content[start : start + 4])
-    content[start : start + 4] = struct.pack(">I", duration // 2)
-    path.write_bytes(content)
-    np.testing.assert_array_equal(read_frames(path), decord_frames(path))
-
-
 def test_titles_in_any_encoding_are_accepted(tmp_path):
     path = write_texture(tmp_path / "a.mp4", metadata={"title": "Gabelstapler"})
     content = path.read_bytes()
@@ -217,7 +136,7 @@ def test_a_file_is_cut_short_wherever_it_ends(tmp_path, name):
     kind: dict[str, Any] = {
         "a.webm": {"codec": "libvpx-vp9", "encoder": FAST_VP9},
         "a.avi": {"codec": "mpeg4"},
-        "fragments.mp4": KINDS["fragments.mp4"],
+        "fragments.mp4": {"muxer": {"movflags": "frag_keyframe+empty_moov"}, "encoder": {"g": "3"}},
     }.get(name, {})
     path = write_texture(tmp_path / name, **kind)
     content = path.read_bytes()

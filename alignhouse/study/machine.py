@@ -1,0 +1,64 @@
+"""Checks that this machine has what the networks of a study need, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from alignhouse.ingest.datasets.dataset import data_set
+from alignhouse.ingest.features.devices import check_device
+from alignhouse.ingest.models.catalog import Network
+from alignhouse.ingest.optional_packages import how_to_get, is_installed
+from alignhouse.study.file import Protocol, Study
+from alignhouse.warehouse.errors import BadInput
+
+_NAMED_AT_MOST = 5
+
+
+def check_machine(study: Study, protocols: Mapping[str, Protocol], networks: Sequence[Network]) -> None:
+    """Check the device, and the packages that some platforms lack.
+
+    Parameters
+    ----------
+    protocols, networks : those that are to be extracted; without any network, nothing is checked.
+
+    Raises
+    ------
+    BadInput : torch cannot use the device; or decord or mmaction2 is missing. It names the networks or
+        protocols that need it, and the keys to change.
+    """
+    if networks:
+        check_packages(study, protocols, networks)
+        check_device(study.compute.device)
+
+
+def check_packages(study: Study, protocols: Mapping[str, Protocol], networks: Sequence[Network]) -> None:
+    """The part of `check_machine` about packages."""
+    faults = list(missing_packages(study, protocols, networks))
+    if faults:
+        raise BadInput("; ".join(faults))
+
+
+def missing_packages(
+    study: Study, protocols: Mapping[str, Protocol], networks: Sequence[Network]
+) -> Iterator[str]:
+    """For each package that is missing here: what needs it, and what to do, in one sentence."""
+    of_mmaction2 = [network.name for network in networks if network.source == "mmaction2"]
+    if of_mmaction2 and not is_installed("mmaction2"):
+        others = len(of_mmaction2) - _NAMED_AT_MOST
+        more = f" and {others} more" if others > 0 else ""
+        yield (
+            f"networks {', '.join(of_mmaction2[:_NAMED_AT_MOST])}{more} need mmaction2, which is not "
+            f'installed ({how_to_get("mmaction2")}; or leave them out: exclude = ["mmaction2"] in [networks])'
+        )
+    with_decord = [name for name, each in protocols.items() if each.extraction.decoder == "decord"]
+    if with_decord and not is_installed("decord") and _shows_videos(study):
+        yield (
+            f"protocol {', '.join(with_decord)} reads videos with decord, which is not installed "
+            f'({how_to_get("decord")}; or use protocol sound, or set extraction = {{ decoder = "av" }} in a '
+            'protocol of your own, base = "paper": frames of most videos are the same)'
+        )
+
+
+def _shows_videos(study: Study) -> bool:
+    stimuli = data_set(study.brain.kind).find_stimuli(study.stimuli.path, study.brain.split)
+    return any(each.media == "video" for each in stimuli)
