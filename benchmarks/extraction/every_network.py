@@ -1,9 +1,10 @@
-"""A table of the 99 networks: layers, features, seconds and peak memory, with one process per network.
+"""A table of networks: layers, features, seconds and peak memory, with one process per network.
 
-    python benchmarks/extraction/every_network.py TABLE.csv [--stimuli 4] [--frames 8] [--plain] [NAME ...]
+    python benchmarks/extraction/every_network.py TABLE.csv [--stimuli 4] [--frames 8] [--plain]
+                                                  [--protocols sound,paper] [NAME ...]
 
-Networks that are already in the table are skipped, so the script can be stopped and continued. The widths of
-all layers are written to TABLE.jsonl.
+NAME : names, globs, all (the 99; the default) or modern. Networks that are already in the table are skipped, so
+the script can be stopped and continued. The widths of all layers are written to TABLE.jsonl.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ COLUMNS = (
     "peak_megabytes",
     "difference_from_plain",
     "skipped_sound",
+    "not_read",
 )
 
 
@@ -36,10 +38,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=["all"])
     parser.add_argument("--stimuli", default="4")
     parser.add_argument("--frames", default="8")
+    parser.add_argument("--protocols", default="sound,paper")
     parser.add_argument("--plain", action="store_true")
     arguments = parser.parse_args()
     done = _done(arguments.table)
     options = ["--stimuli", arguments.stimuli, "--frames", arguments.frames]
+    options += ["--protocols", arguments.protocols]
     options += ["--plain"] if arguments.plain else []
     failed = []
     for network in select(arguments.names):
@@ -62,17 +66,20 @@ def main() -> None:
 
 
 def _row(found: dict) -> dict[str, object]:
-    sound, paper = found["layers"]["sound"], found["layers"]["paper"]
+    sound = found["layers"]["sound"]
+    counts = {name: len(layers) + len(found["skipped"][name]) for name, layers in found["layers"].items()}
+    not_read = [line.partition("Not read: ")[2] for line in found["said"] if "Not read: " in line]
     return {
         "network": found["network"],
-        "layers_sound": len(sound) + len(found["skipped"]["sound"]),
-        "layers_paper": len(paper) + len(found["skipped"]["paper"]),
+        "layers_sound": counts["sound"],
+        "layers_paper": counts.get("paper", ""),
         "features_sound": sum(sound.values()),
         "seconds_to_build": found["seconds_to_build"],
         "seconds_to_extract": found["seconds_to_extract"],
         "peak_megabytes": found["peak_megabytes"],
         "difference_from_plain": f"{found.get('difference_from_plain', float('nan')):.1e}",
         "skipped_sound": " ".join(found["skipped"]["sound"]),
+        "not_read": "; ".join(not_read),
     }
 
 

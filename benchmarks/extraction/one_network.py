@@ -1,4 +1,4 @@
-"""Measures one untrained network of the catalog on short clips: layers, seconds and peak memory, as JSON.
+"""Measures one untrained network of a catalog on short clips: layers, seconds and peak memory, as JSON.
 
     python benchmarks/extraction/one_network.py NAME [--stimuli 4] [--frames 8] [--protocols sound,paper]
                                                 [--memory 4e9] [--scratch 20e9] [--plain]
@@ -13,7 +13,6 @@ import argparse
 import gc
 import json
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -42,28 +41,30 @@ def main() -> None:
 
 def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     from alignhouse.ingest.features.extract import extract_rdms_together
-    from alignhouse.ingest.models.build import build
-    from alignhouse.ingest.models.catalog import catalog
+    from alignhouse.ingest.models.build import build_network
+    from alignhouse.ingest.models.selection import known_network
 
-    network = catalog()[arguments.name]
+    network = known_network(arguments.name)
     protocols = tuple(arguments.protocols.split(","))
     settings = [each.extraction for each in shipped(protocols).values()]
     videos = [clip(seed, arguments.frames) for seed in range(arguments.stimuli)]
     began = time.perf_counter()
-    module = build(network, weights="random")
+    given = build_network(network, weights="random")
     built = time.perf_counter()
+    said: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         found = extract_rdms_together(
             network,
-            module,
+            given.module,
             videos,
             settings,
+            transform=given.transform,
             device=arguments.device,
             scratch=Path(scratch),
             memory=arguments.memory,
             scratch_bytes=arguments.scratch,
             skip_bad=True,
-            say=lambda text: print(text, file=sys.stderr, flush=True),
+            say=said.append,
         )
     done = time.perf_counter()
     result: dict[str, Any] = {
@@ -71,6 +72,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
         "seconds_to_build": round(built - began, 2),
         "seconds_to_extract": round(done - built, 2),
         "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
+        "said": said,
         "skipped": {
             protocol: list(each.notes["skipped_layers"])
             for protocol, each in zip(protocols, found, strict=True)
@@ -82,7 +84,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     if arguments.plain:
         rdms = {layer.name: layer.rdm for layer in found[0].layers}
-        del module, found
+        del given, found
         gc.collect()
         result["difference_from_plain"] = difference(network, videos, settings[0], rdms)
     return result
@@ -94,13 +96,19 @@ def difference(network: Any, videos: list[Any], settings: Any, rdms: dict[str, n
     from straightforward import outputs_of_call
 
     from alignhouse.ingest.features.inputs import Caller, InputMaker
-    from alignhouse.ingest.models.build import build
+    from alignhouse.ingest.models.build import build_network
     from alignhouse.ingest.models.layers import layers_of
 
-    module = build(network, weights="random")
+    given = build_network(network, weights="random")
+    module, make = given.module, InputMaker(network, settings, given.transform)
     layers = layers_of(module, network, "sound")
-    make, caller = InputMaker(network, settings), Caller(network, module, "cpu", settings.frame_count)
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in rdms}
+    if network.tries_layers:
+        # The plain way reads no layer that is called several times, or returns several tensors.
+        layers = [name for name in layers if name in rdms]
+    caller = Caller(network, module, "cpu", settings.frame_count)
+    rows: dict[str, list[np.ndarray]] = {
+        name: [] for name in rdms if name in layers or not network.tries_layers
+    }
     for video in videos:
         inputs = make(video())
         sums: dict[str, np.ndarray] = {}
@@ -112,7 +120,7 @@ def difference(network: Any, videos: list[Any], settings: Any, rdms: dict[str, n
         for name, row in sums.items():
             rows[name].append(row)
     plain = {name: pdist(np.stack(each), "correlation") for name, each in rows.items()}
-    return float(max(np.abs(plain[name] - rdm).max() for name, rdm in rdms.items()))
+    return float(max(np.abs(rdm - rdms[name]).max() for name, rdm in plain.items()))
 
 
 def clip(seed: int, n_frames: int) -> Callable[[], np.ndarray]:
