@@ -3,8 +3,8 @@
     python benchmarks/extraction/every_network.py TABLE.csv [--stimuli 4] [--frames 8] [--plain]
                                                   [--protocols sound,paper] [NAME ...]
 
-NAME : names, globs, all (the 99; the default) or modern. Networks that are already in the table are skipped, so
-the script can be stopped and continued. The widths of all layers are written to TABLE.jsonl.
+NAME : names, globs, all (the 99; the default) or modern. Networks that are already in the table are skipped,
+so the script can be stopped and continued. The widths of all layers are written to TABLE.jsonl.
 """
 
 from __future__ import annotations
