@@ -25,7 +25,7 @@ test-slow: $(INSTALLED)
 test-wheel: $(INSTALLED)
 	$(BIN)/python -m pytest tests/packaging -m slow
 
-# All 99 networks, built and shown short clips, one process each.
+# All networks of both catalogs, built and shown short clips, one process each.
 test-networks: $(INSTALLED)
 	$(BIN)/python -m pytest tests/networks -m networks
 

@@ -69,6 +69,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     done = time.perf_counter()
     result: dict[str, Any] = {
         "network": network.name,
+        "parameters": sum(each.numel() for each in given.module.parameters()),
         "seconds_to_build": round(built - began, 2),
         "seconds_to_extract": round(done - built, 2),
         "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,

@@ -62,6 +62,12 @@ def test_facts_are_known_to_rdms_from_elsewhere_and_to_the_networks_row() -> Non
         assert facts == ["CNNs", "supervised", 26_545_096, 224, "apache-2.0"]
 
 
+def test_the_libraries_know_every_modern_network_and_its_weights() -> None:
+    found = select(["modern"])
+    assert [network.name for network in found] == list(modern())
+    assert all(network.weights != UNKNOWN for network in found)
+
+
 @pytest.mark.parametrize("name", ["MambaOut-T", "PE-Core-T16"])
 def test_a_modern_network_is_built_as_stated(name: str) -> None:
     [network] = select([name])
