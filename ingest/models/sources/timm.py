@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.base import HubSource
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.ingest.models.sources.source import ImageTransform, TransformStyle
-from alignhouse.ingest.models.states import check_sha256, load_strictly
+from alignhouse.ingest.models.states import check_cached_blob, load_strictly
 from alignhouse.warehouse.errors import BadInput, near_names
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 # The files that timm looks for in a repository of the hub, best first.
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Timm(HubSource):
@@ -156,11 +154,7 @@ def _check_cached(network: Network) -> bool:
     cached = _cached_file(network)
     if cached is None:
         return False
-    # The cache holds links to files that are named by their sha256, if they are large, as weights are.
-    content = cached.resolve()
-    if _SHA256.fullmatch(content.name):
-        hint = "delete the file, and timm downloads it again from the hub"
-        check_sha256(network.name, content, content.name, hint)
+    check_cached_blob(network.name, cached, "delete the file, and timm downloads it again from the hub")
     return True
 
 
