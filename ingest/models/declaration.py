@@ -40,8 +40,8 @@ class Declaration(BaseModel):
     )
     weights: str | None = Field(
         None,
-        description="name of the hub's weights, a checkpoint file, or random; default: the hub's own choice, what "
-        "the function returns",
+        description="name of the hub's weights, a checkpoint file, or random; default: the hub's own choice, "
+        "what the function returns",
     )
     sha256: str | None = Field(
         None,
@@ -67,8 +67,7 @@ class Declaration(BaseModel):
     features_only: bool | None = Field(None, description="timm: build only the part that makes feature maps")
     transform: str | None = Field(
         None,
-        description="torchvision: weights whose transform to use; transformers: a model whose transform to use; "
-        "default: its own",
+        description="torchvision: weights, transformers: a model, whose transform to use; default: its own",
     )
     clip_len: int | None = Field(
         None,
