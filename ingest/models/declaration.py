@@ -34,13 +34,14 @@ class Declaration(BaseModel):
     source: str
     id: str = Field(
         min_length=1,
-        description="builder of torchvision; identifier of timm; configuration of mmaction2, a file or one "
-        "of its wheel; package.module:function, which returns (module, transform)",
+        description="builder of torchvision; identifier of timm; name of the hub, folder, or config:<model "
+        "type> of transformers; model/tag of open_clip; configuration of mmaction2, a file or one of its "
+        "wheel; package.module:function, which returns (module, transform)",
     )
     weights: str | None = Field(
         None,
-        description="name of the hub's weights, a checkpoint file, or random; default: the hub's own choice "
-        "(torchvision, timm), what the function returns",
+        description="name of the hub's weights, a checkpoint file, or random; default: the hub's own choice, "
+        "what the function returns",
     )
     sha256: str | None = Field(
         None,
@@ -71,7 +72,7 @@ class Declaration(BaseModel):
     features_only: bool | None = Field(None, description="timm: build only the part that makes feature maps")
     transform: str | None = Field(
         None,
-        description="torchvision: weights whose transform to use; default: the weights', else the builder's",
+        description="torchvision: weights, transformers: a model, whose transform to use; default: its own",
     )
     clip_len: int | None = Field(
         None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 _AT_MOST_NAMED = 5
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAFETENSORS = ".safetensors"
 # Where training scripts put the network's tensors in a checkpoint.
 _PARTS = ("state_dict", "model")
@@ -35,6 +37,27 @@ def check_sha256(network: str, file: Path, expected: str, hint: str) -> str:
             hint=hint,
         )
     return found
+
+
+def sha256_of_blob(file: Path) -> str | None:
+    """The sha256 that a cache of the hub gives a file as its name; None for other files, and small ones.
+
+    The cache holds links to files that are named by their sha256, if they are large, as weights are.
+    """
+    name = file.resolve().name
+    return name if _SHA256.fullmatch(name) else None
+
+
+def check_cached_blob(network: str, file: Path, hint: str) -> None:
+    """Check a file of the hub's cache against its name there; other files are not checked.
+
+    Raises
+    ------
+    BadInput : the content has another sha256. The hub's client checks only sizes.
+    """
+    expected = sha256_of_blob(file)
+    if expected is not None:
+        check_sha256(network, file.resolve(), expected, hint)
 
 
 def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:

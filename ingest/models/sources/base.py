@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from alignhouse.ingest.models.declaration import Declaration
 from alignhouse.ingest.models.network import Network, WeightsKind
@@ -124,6 +125,11 @@ class HubSource(LibrarySource):
     def build_from_hub(self, network: Network) -> torch.nn.Module:
         """The network with the hub's weights, downloaded if they are not cached."""
 
+    def server(self, network: Network) -> str:
+        """The server of the network's weights: that of their address, else the hub."""
+        parts = urlsplit(network.weights_url or self.hub)
+        return f"{parts.scheme}://{parts.netloc}"
+
     def build_pretrained(self, network: Network, folder: Path | None) -> torch.nn.Module:
         try:
             return self.build_from_hub(network)
@@ -139,9 +145,10 @@ class HubSource(LibrarySource):
         self, network: Network, folder: Path | None, answers: Callable[[str], bool]
     ) -> MissingWeights | None:
         of_hub = network.own is None or network.own.origin == "source"
-        if not of_hub or self.is_cached(network) or answers(self.hub):
+        server = self.server(network)
+        if not of_hub or self.is_cached(network) or answers(server):
             return None
-        reason = f"{network.name}: {network.weights} not cached and {self.hub} does not answer"
+        reason = f"{network.name}: {network.weights} not cached and {server} does not answer"
         return MissingWeights(reason, "connect to the hubs")
 
 

@@ -13,6 +13,8 @@ from alignhouse.warehouse.errors import BadInput, near_names
 SOURCES = {
     "torchvision": "alignhouse.ingest.models.sources.torchvision:Torchvision",
     "timm": "alignhouse.ingest.models.sources.timm:Timm",
+    "transformers": "alignhouse.ingest.models.sources.transformers:Transformers",
+    "open_clip": "alignhouse.ingest.models.sources.open_clip:OpenClip",
     "mmaction2": "alignhouse.ingest.models.sources.mmaction2:MMAction2",
     "function": "alignhouse.ingest.models.sources.function:FunctionSource",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,8 @@ from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.base import HubSource
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.ingest.models.sources.source import ImageTransform, TransformStyle
-from alignhouse.ingest.models.states import check_sha256, load_strictly
+from alignhouse.ingest.models.states import check_cached_blob, check_sha256, load_strictly
+from alignhouse.ingest.models.weights_files import sha_prefix_in_name, torch_hub_file
 from alignhouse.warehouse.errors import BadInput, near_names
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 # The files that timm looks for in a repository of the hub, best first.
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Timm(HubSource):
@@ -53,7 +52,8 @@ class Timm(HubSource):
                 hint='give a checkpoint file, or "random"',
             )
         identifier = published.identifier
-        return found | {"source_id": identifier, "weights": identifier, "weights_url": published.address}
+        found |= {"source_id": identifier, "weights": identifier, "weights_url": published.address}
+        return found | {"weights_sha_prefix": sha_prefix_in_name(published.address)}
 
     def check_record(self, network: Network) -> None:
         if network.features_only is None:
@@ -126,7 +126,8 @@ def published_as(identifier: str) -> Published | None:
     if config is None:
         return None
     full = f"{config.architecture}.{config.tag}" if config.tag else config.architecture
-    address = f"{Timm.hub}/{config.hf_hub_id}" if config.hf_hub_id else None
+    # Some weights are not on the hub, but on other servers.
+    address = f"{Timm.hub}/{config.hf_hub_id}" if config.hf_hub_id else config.url or None
     return Published(full, config.architecture, address)
 
 
@@ -144,6 +145,9 @@ def _identifiers(architecture: str | None = None) -> list[str]:
 def _cached_file(network: Network) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
+    if network.weights_url is not None and not network.weights_url.startswith(Timm.hub):
+        file = torch_hub_file(network.weights_url)
+        return file if file.is_file() else None
     repository = f"timm/{network.weights}"
     if network.weights_url is not None:
         repository = network.weights_url.removeprefix(f"{Timm.hub}/")
@@ -152,15 +156,13 @@ def _cached_file(network: Network) -> Path | None:
 
 
 def _check_cached(network: Network) -> bool:
-    """Whether the weights are cached; BadInput where the file's sha256 is not its name in the cache."""
+    """Whether the weights are cached; BadInput where the file's sha256 is not that in its name."""
     cached = _cached_file(network)
     if cached is None:
         return False
-    # The cache holds links to files that are named by their sha256, if they are large, as weights are.
-    content = cached.resolve()
-    if _SHA256.fullmatch(content.name):
-        hint = "delete the file, and timm downloads it again from the hub"
-        check_sha256(network.name, content, content.name, hint)
+    hint = "delete the file, and timm downloads it again"
+    check_cached_blob(network.name, cached, hint)
+    check_sha256(network.name, cached, network.weights_sha_prefix or "", hint)
     return True
 
 

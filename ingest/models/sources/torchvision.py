@@ -15,13 +15,12 @@ from alignhouse.ingest.models.sources.clips import ClipTransform
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.ingest.models.sources.source import Built, ImageTransform, TransformStyle
 from alignhouse.ingest.models.states import check_sha256
+from alignhouse.ingest.models.weights_files import sha_prefix_in_name, torch_hub_file
 from alignhouse.warehouse.errors import BadInput, near_names
 
 if TYPE_CHECKING:
     import torch
 
-# torch's hub writes the first digits of a file's sha256 at the end of its name.
-_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.pth$")
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 _SQUASHED = (224, 224)
@@ -69,9 +68,8 @@ class Torchvision(HubSource):
             )
         if from_hub:
             address = published[weights]
-            digits = _HASH_IN_NAME.search(address)
             found |= {"weights": weights, "weights_url": address}
-            found["weights_sha_prefix"] = digits[1] if digits else None
+            found["weights_sha_prefix"] = sha_prefix_in_name(address)
         return found
 
     def build(self, network: Network, weights: WeightsKind, folder: Path | None) -> Built:
@@ -162,11 +160,8 @@ def _published_weights(builder: str) -> dict[str, str]:
 
 
 def _cached_file(network: Network) -> Path:
-    """Where torch's hub keeps the file of the weights after the download."""
-    from torch.hub import get_dir
-
     assert network.weights_url is not None
-    return Path(get_dir()) / "checkpoints" / network.weights_url.rsplit("/", 1)[1]
+    return torch_hub_file(network.weights_url)
 
 
 def _squash() -> ImageTransform:

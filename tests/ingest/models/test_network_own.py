@@ -43,7 +43,7 @@ def timm_checkpoint(folder: Path, **changed: torch.Tensor) -> Network:
     [
         (
             {"source": "torchvison", "id": "resnet18"},
-            "torchvision or timm or mmaction2 or function",
+            "torchvision or timm or transformers or open_clip or mmaction2 or function",
         ),
         ({"source": "timm"}, "Field required"),
         ({"source": "timm", "id": "resnet18", "clip_len": 8}, "clip_len only with source = .*'mmaction2'"),
@@ -174,6 +174,36 @@ def test_timm_identifiers_get_the_tag_of_their_weights() -> None:
 def test_what_timm_does_not_have_names_what_it_has(declared: dict[str, Any], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         own(source="timm", **declared)
+
+
+def test_every_tag_of_timm_is_known_and_has_weights() -> None:
+    load_torchvision()
+    import timm
+
+    from alignhouse.ingest.models.sources.timm import published_as
+
+    found = {tag: published_as(tag) for tag in timm.list_pretrained()}
+    assert len(found) > 1500
+    assert [tag for tag, known in found.items() if known is None or known.address is None] == []
+    assert {tag for tag, known in found.items() if known and known.identifier != tag} == set()
+
+
+def test_weights_of_timm_that_are_not_on_the_hub_have_the_hash_of_their_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = own(source="timm", id="legacy_seresnet18.in1k")
+    assert str(network.weights_url).endswith("/seresnet18-4bb0ce65.pth")
+    assert weights_identity(network, "pretrained").endswith(":sha256-prefix=4bb0ce65")
+    asked: list[str] = []
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path))
+    with pytest.raises(BadInput, match="not cached and https://"):
+        check_weights([network], "pretrained", reachable=lambda address: bool(asked.append(address)))
+    assert asked == ["/".join(str(network.weights_url).split("/")[:3])]
+    file = tmp_path / "checkpoints" / "seresnet18-4bb0ce65.pth"
+    file.parent.mkdir()
+    file.write_bytes(b"damaged")
+    with pytest.raises(BadInput, match=r"expected sha256 4bb0ce65..., found .*delete the file"):
+        build(network, weights="pretrained")
 
 
 def test_timm_without_published_weights_needs_other_weights() -> None:
