@@ -71,6 +71,8 @@ def network_of(name: str, declared: OwnNetwork) -> Network:
         takes=declared.takes or "frames",
         transform=found.pop("transform", None),
         code=found.pop("code", None),
+        pooling=declared.pooling,
+        time=declared.time,
     )
     nothing: dict[str, Any] = dict.fromkeys(Network.model_fields)
     network = Network.model_validate(
