@@ -18,6 +18,7 @@ from alignhouse.analysis.jobs.scope import Model, Scope
 from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS
 from alignhouse.analysis.statistics.layer_choice import FEWEST_STIMULI_OF_HALVES
+from alignhouse.ingest.features.settings import ADDED_SETTINGS
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs
 from alignhouse.warehouse.artifacts import Artifact
@@ -211,7 +212,16 @@ class _Stages:
 
 def protocol_batches(protocols: Mapping[str, Protocol]) -> list[Batch]:
     """The rows that describe protocols."""
-    return [protocol_batch(name, each.model_dump(mode="json")) for name, each in protocols.items()]
+    return [protocol_batch(name, _described(each)) for name, each in protocols.items()]
+
+
+def _described(protocol: Protocol) -> dict[str, Any]:
+    settings = protocol.model_dump(mode="json")
+    defaults = type(protocol.extraction)().model_dump(mode="json", include=set(ADDED_SETTINGS))
+    for name, default in defaults.items():
+        if settings["extraction"][name] == default:
+            del settings["extraction"][name]
+    return settings
 
 
 def _remark_of_all(models: Iterable[Model]) -> str:

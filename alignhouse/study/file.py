@@ -16,6 +16,7 @@ from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, select_names
+from alignhouse.ingest.models.network import PoolingKind
 from alignhouse.ingest.models.own import OwnNetwork, network_of
 from alignhouse.ingest.models.selection import known_network
 from alignhouse.ingest.models.sources.registry import get_source
@@ -67,6 +68,14 @@ class NetworksSection(Section):
     skip_bad: bool = Field(
         False,
         description="leave out layers that are constant, not finite or equal for all stimuli, and say which",
+    )
+    pooling: PoolingKind = Field(
+        "none",
+        description="of a layer's output: none, mean or max over tokens or space, or cls, the class token; "
+        "none: as the protocol says",
+    )
+    time: Literal["none", "mean"] = Field(
+        "none", description="networks of clips: mean over the time of a clip; none: as the protocol says"
     )
     rdms: Path | None = Field(
         None, description="folder of precomputed model RDMs, <network>/<layer>.npz, used instead of networks"
@@ -246,7 +255,12 @@ class Study(Section):
                 resolved[name] = Protocol.model_validate(shipped[name])
             else:
                 raise BadInput(f"no protocol is called {name!r}", hint=near_names(name, known))
-        return resolved
+        asked = {"pooling": self.networks.pooling, "time": self.networks.time}
+        pooled = {key: value for key, value in asked.items() if value != "none"}
+        return {
+            name: each.model_copy(update={"extraction": each.extraction.model_copy(update=pooled)})
+            for name, each in resolved.items()
+        }
 
 
 def shipped(names: Sequence[str]) -> dict[str, Protocol]:

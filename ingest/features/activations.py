@@ -127,8 +127,7 @@ def features(
     devices.convolutions_last(module)
     recipe = _Collecting(network, module, settings or ExtractionSettings(), options, layers)
     showing = Showing(network, module, options)
-    if layers is None:
-        choose_by_dry_pass(network, showing, [recipe], shown[0], options)
+    choose_by_dry_pass(network, showing, [recipe], shown[0], options, choosing=layers is None)
     with recipe:
         showing.measure(shown[0], [recipe])
         shapes = recipe.chosen_shapes()

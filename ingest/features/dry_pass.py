@@ -9,6 +9,7 @@ import numpy as np
 from alignhouse.ingest.features.fingerprints import Fingerprint, fingerprint
 from alignhouse.ingest.features.inputs import Frames
 from alignhouse.ingest.features.options import How, Video
+from alignhouse.ingest.features.pooling import Pooling, finding_layouts, pools
 from alignhouse.ingest.features.readable_layers import ReadableLayers, readable_layers
 from alignhouse.ingest.features.recipe import Recipe
 from alignhouse.ingest.features.showing import Showing
@@ -20,23 +21,41 @@ _COARSE = 8
 
 
 def choose_by_dry_pass(
-    network: Network, showing: Showing, recipes: Sequence[Recipe], video: Video, options: How
+    network: Network,
+    showing: Showing,
+    recipes: Sequence[Recipe],
+    video: Video,
+    options: How,
+    *,
+    choosing: bool = True,
 ) -> None:
-    """Decide which layers each recipe reads. Nothing is done for networks whose layers are known.
+    """Decide which layers each recipe reads, and find out how their outputs are pooled.
 
-    The made-up stimuli have the shape of `video`, and pass through the network's own transform.
+    Nothing is done for networks whose layers are known, if nothing is pooled. The made-up stimuli have the
+    shape of `video`, and pass through the network's own transform.
+
+    Parameters
+    ----------
+    choosing : False: the layers are known, and only pooling is prepared.
 
     Raises
     ------
     BadInput : see `readable_layers.readable_layers`.
     """
-    if not network.tries_layers:
+    choosing = choosing and network.tries_layers
+    pooled = [recipe for recipe in recipes if pools(network, recipe.settings)]
+    if not choosing and not pooled:
         return
     options["doing"]("trying the layers")
     shape = showing.frames_of(video, recipes[0]).shape
+    for recipe in pooled:
+        prepare_pooling(network, showing, recipe, shape)
+    if not choosing:
+        return
     choices: dict[tuple[object, ...], ReadableLayers] = {}
     for recipe in recipes:
-        key = (recipe.input_key, recipe.settings.tap, tuple(recipe.candidates))
+        how = recipe.settings
+        key = (recipe.input_key, how.tap, how.pooling, how.time, tuple(recipe.candidates))
         if key not in choices:
             listed, skip_bad = frozenset(network.layers), options["skip_bad"]
             choices[key] = try_layers(network, showing, recipe, shape, listed=listed, skip_bad=skip_bad)
@@ -45,6 +64,13 @@ def choose_by_dry_pass(
         for line in dict.fromkeys(choice.said(network.name) for choice in choices.values()):
             if line:
                 options["say"](line)
+
+
+def prepare_pooling(network: Network, showing: Showing, recipe: Recipe, shape: Sequence[int]) -> None:
+    """Find the layouts of the network's outputs, which the recipe's pooling needs."""
+    with finding_layouts(recipe.module) as layouts:
+        showing.show_alone(noise(shape, _SEEDS[0]), recipe)
+    recipe.pool = Pooling(network, recipe.settings, layouts)
 
 
 def noise(shape: Sequence[int], seed: int) -> Frames:
@@ -77,10 +103,16 @@ def try_layers(
     shape : of the stimuli, (frames, height, width, 3). listed, skip_bad : see `readable_layers`.
     """
     seen: list[Seen[Fingerprint]] = []
-    with Taps(recipe.module, recipe.candidates, recipe.settings.tap, muted=True) as taps:
+    with Taps(recipe.module, recipe.candidates, recipe.settings.tap, muted=True, pool=recipe.pool) as taps:
         for seed in _SEEDS:
             with taps.inspecting(fingerprint) as found:
                 showing.show_alone(noise(shape, seed), recipe)
             seen.append(found)
-    automatic = not network.layers
-    return readable_layers(network, *seen, listed=listed, automatic=automatic, skip_bad=skip_bad)
+    return readable_layers(
+        network,
+        *seen,
+        listed=listed,
+        automatic=not network.layers,
+        skip_bad=skip_bad,
+        rounded=recipe.pool is not None,
+    )

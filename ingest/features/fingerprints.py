@@ -52,6 +52,13 @@ def are_alike(one: Fingerprint, other: Fingerprint) -> bool:
     return between <= ROUNDING * total
 
 
+def are_equal(one: Fingerprint, other: Fingerprint, *, rounded: bool) -> bool:
+    """Whether two layers have the same values, in any order. rounded : or, in one order, up to rounding."""
+    return one.digest == other.digest or (
+        rounded and one.digest[0] == other.digest[0] and are_alike(one, other) and one.varies
+    )
+
+
 def _sum_of_hashes(values: NDArray[np.floating]) -> int:
     """A hash of a multiset of values: the sum of the values' hashes by splitmix64 (Steele et al. 2014)."""
     hashes = values.view(np.dtype(f"u{values.itemsize}")).astype(np.uint64)

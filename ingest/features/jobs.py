@@ -14,7 +14,7 @@ import numpy as np
 
 from alignhouse.ingest.features.dealing import deals_as_published
 from alignhouse.ingest.features.devices import kind_of
-from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.features.settings import ExtractionSettings, settings_for
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
 from alignhouse.ingest.stimuli.videos import Decoder, Stimulus, read_inspected_frames
@@ -116,6 +116,7 @@ def extraction_jobs(
     ------
     BadInput : see `models.weights.weights_identity`.
     """
+    settings = [settings_for(network, each) for each in settings]
     name = model_name(network.name, weights_kind(network, extraction.weights), extraction.seed)
     identity = weights_identity(network, extraction.weights, extraction.seed)
     return [

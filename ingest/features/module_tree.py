@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from alignhouse.ingest.features.description_jobs import FRAME_SHAPE, frames_of_a_clip
-from alignhouse.ingest.features.dry_pass import noise, try_layers
+from alignhouse.ingest.features.dry_pass import noise, prepare_pooling, try_layers
 from alignhouse.ingest.features.options import DEFAULTS, How
+from alignhouse.ingest.features.pooling import pools
 from alignhouse.ingest.features.readable_layers import NEVER_CALLED, ReadableLayers
 from alignhouse.ingest.features.recipe import Recipe
 from alignhouse.ingest.features.settings import ExtractionSettings
@@ -50,6 +51,8 @@ def module_tree(network: Network, built: Built, settings: ExtractionSettings) ->
     with Taps(built.module, names, settings.tap, muted=True) as taps, taps.inspecting(measure_of) as seen:
         showing.show_alone(noise(shape, 0), recipe)
     choice = None
+    if pools(network, recipe.settings):
+        prepare_pooling(network, showing, recipe, shape)
     if network.tries_layers:
         choice = try_layers(network, showing, recipe, shape, listed=frozenset(), skip_bad=True)
     reasons = left_out(built.module, network, settings.layer_list)

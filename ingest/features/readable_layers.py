@@ -6,10 +6,11 @@ or return what an earlier one has returned. These are left out. What a study lis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alignhouse.ingest.features.fingerprints import Fingerprint, are_alike
+from alignhouse.ingest.features.fingerprints import Fingerprint, are_alike, are_equal
+from alignhouse.ingest.features.pooling import key_of_pooling
 from alignhouse.ingest.features.taps import Measure, Seen, call_name
 from alignhouse.ingest.models.layers import key_of_layers
 from alignhouse.ingest.models.network import Network
@@ -37,15 +38,18 @@ class ReadableLayers:
 
     def said(self, network: str) -> str:
         """One line about the candidates that are not read, by reason; "" if all are read."""
-        groups: dict[str, list[str]] = {}
-        for name, reason in self.dropped.items():
-            same = reason.startswith(EQUAL)
-            shown = f"{name} (= {reason.removeprefix(EQUAL)})" if same else name
-            groups.setdefault("equal to an earlier layer" if same else reason, []).append(shown)
-        if not groups:
-            return ""
-        told = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in groups.items())
-        return f"{network}: {len(self.layers)} layers are read. Not read: {told}"
+        return said_of_dropped(network, len(self.layers), self.dropped) if self.dropped else ""
+
+
+def said_of_dropped(network: str, n_layers: int, dropped: Mapping[str, str]) -> str:
+    """One line about candidates that are not read, by reason. dropped : name -> reason."""
+    groups: dict[str, list[str]] = {}
+    for name, reason in dropped.items():
+        same = reason.startswith(EQUAL)
+        shown = f"{name} (= {reason.removeprefix(EQUAL)})" if same else name
+        groups.setdefault("equal to an earlier layer" if same else reason, []).append(shown)
+    told = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in groups.items())
+    return f"{network}: {n_layers} layers are read. Not read: {told}"
 
 
 def readable_layers(
@@ -56,6 +60,7 @@ def readable_layers(
     listed: frozenset[str],
     automatic: bool,
     skip_bad: bool,
+    rounded: bool = False,
 ) -> ReadableLayers:
     """The layers that are read, from two forward passes over different stimuli.
 
@@ -64,6 +69,7 @@ def readable_layers(
     first, second : the same candidates in each pass.
     listed : candidates that the study lists by their full names. automatic : the study lists none.
     skip_bad : accept listed layers without an RDM; the extraction skips them.
+    rounded : layers are equal if they differ by rounding; for outputs that are pooled.
 
     Raises
     ------
@@ -80,14 +86,13 @@ def readable_layers(
         )
     dropped = {name: NEVER_CALLED for name, calls in first.calls.items() if calls == 0}
     dropped |= {call: f"{NO_TENSOR} ({kind})" for call, kind in first.wordless.items()}
-    known: dict[tuple[object, object], str] = {}
-    layers = []
+    dropped |= first.unpoolable
+    layers: list[str] = []
     for name, one in first.found.items():
         fault = _fault(one, second.found[name])
-        equal = known.setdefault((one.digest, second.found[name].digest), name)
         if fault and (automatic or not skip_bad):
             dropped[name] = fault
-        elif automatic and equal != name:
+        elif automatic and (equal := _equal(name, layers, first, second, rounded=rounded)):
             dropped[name] = f"{EQUAL}{equal}"
         else:
             layers.append(name)
@@ -107,6 +112,22 @@ def readable_layers(
     return ReadableLayers(tuple(layers), modules, {name: first.calls[name] for name in modules}, dropped)
 
 
+def _equal(
+    name: str,
+    earlier: Sequence[str],
+    first: Seen[Fingerprint],
+    second: Seen[Fingerprint],
+    *,
+    rounded: bool,
+) -> str:
+    """The first of the earlier layers with the same values for both stimuli; "" if there is none."""
+    for other in earlier:
+        pairs = [(seen.found[name], seen.found[other]) for seen in (first, second)]
+        if all(are_equal(one, two, rounded=rounded) for one, two in pairs):
+            return other
+    return ""
+
+
 def _fault(one: Fingerprint, other: Fingerprint) -> str:
     if not one.varies and not other.varies:
         return NO_PATTERN
@@ -119,16 +140,20 @@ def _refuse_listed(
     """BadInput for a listed layer that cannot be read; globs may match some that are not called."""
     for module, calls in seen.calls.items():
         names = [call_name(module, call, calls) for call in range(1, calls + 1)] or [module]
-        for name in dict.fromkeys([*names, *seen.layers_of[module]]):
+        prefixes = tuple(f"{name}_" for name in names)
+        pooled = [name for name in seen.unpoolable if name in names or name.startswith(prefixes)]
+        for name in dict.fromkeys([*names, *seen.layers_of[module], *pooled]):
             reason = dropped.get(name)
             if reason is None or (module not in listed and reason not in (CONSTANT, NO_PATTERN)):
                 continue
-            skipped = ", or set networks.skip_bad = true" if reason in (CONSTANT, NO_PATTERN) else ""
+            other = ", or set networks.skip_bad = true" if reason in (CONSTANT, NO_PATTERN) else ""
+            if name in seen.unpoolable:
+                other = f', or set pooling = "none" in {key_of_pooling(network)}'
             raise BadInput(
                 f"layer {name} of network {network.name}",
                 expected="features that differ between stimuli",
                 found=reason,
-                hint=f"take it out of {key_of_layers(network)}{skipped}",
+                hint=f"take it out of {key_of_layers(network)}{other}",
             )
 
 

@@ -16,10 +16,11 @@ from alignhouse.ingest.features.fingerprints import ROUNDING
 from alignhouse.ingest.features.inputs import NetworkInputs
 from alignhouse.ingest.features.options import How
 from alignhouse.ingest.features.passes import Plan
+from alignhouse.ingest.features.pooling import Pooling, key_of_pooling
 from alignhouse.ingest.features.projection import project
-from alignhouse.ingest.features.readable_layers import ReadableLayers, refuse_unreadable
+from alignhouse.ingest.features.readable_layers import ReadableLayers, refuse_unreadable, said_of_dropped
 from alignhouse.ingest.features.reading import InputKey
-from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.ingest.features.settings import ExtractionSettings, settings_for
 from alignhouse.ingest.features.spool import Spool, SpooledLayer
 from alignhouse.ingest.features.taps import Measure, Taps
 from alignhouse.ingest.models.layers import key_of_layers, layers_of
@@ -65,6 +66,7 @@ class Recipe:
     module : the network.
     candidates : names of the modules that may be read.
     choice : which of their outputs are read, if a dry pass has decided that; else all.
+    pool : how outputs are pooled, if they are.
     widths : layer -> number of features, in the network's order; filled by `Showing.measure`.
     shapes : layer -> shape of these features; filled at the same time.
     input_key : equal for settings that show the network the same input.
@@ -73,6 +75,7 @@ class Recipe:
     def __init__(
         self, network: Network, module: torch.nn.Module, settings: ExtractionSettings, options: How
     ) -> None:
+        settings = settings_for(network, settings)
         self.settings, self.options = settings, options
         self.averages_clips_pairwise = (
             network.takes != "frames" and settings.clip_average == "running_pairwise"
@@ -81,15 +84,17 @@ class Recipe:
         self._network, self.module = network, module
         self.candidates = self._layers = layers_of(module, network, settings.layer_list)
         self.choice: ReadableLayers | None = None
+        self.pool: Pooling | None = None
         self.widths: dict[str, int] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._inputs: dict[str, tuple[int, int, int]] = {}
         self._rdms: dict[str, NDArray[np.float64]] = {}
         self._skipped: dict[str, str] = {}
+        self._dropped: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            taps = Taps(self.module, self._layers, self.settings.tap, muted=True)
+            taps = Taps(self.module, self._layers, self.settings.tap, muted=True, pool=self.pool)
             self.taps = stack.enter_context(taps)
             self._stack = stack.pop_all()
         return self
@@ -112,9 +117,20 @@ class Recipe:
         if self.choice is None:
             self._check_seen()
             chosen = dict(measures)
+            self._dropped = dict(self.taps.seen.unpoolable)
+            if self._dropped and self.options["say"] is not None:
+                self.options["say"](said_of_dropped(self._network.name, len(chosen), self._dropped))
         else:
             self._check_choice(self.choice, measures)
+            self._dropped = dict(self.choice.dropped)
             chosen = {name: measures[name] for name in self.choice.layers}
+        if not chosen and self._dropped:
+            raise BadInput(
+                f"layers of network {self._network.name}",
+                expected=f'some that pooling = "{self.settings.pooling}" fits',
+                found="; ".join(f"{name}: {reason}" for name, reason in self._dropped.items()),
+                hint=f"choose another pooling in {key_of_pooling(self._network)}",
+            )
         self.taps.keep_only(frozenset(chosen))
         self.widths = {name: measure.width for name, measure in chosen.items()}
         self.shapes = {name: measure.shape for name, measure in chosen.items()}
@@ -192,8 +208,8 @@ class Recipe:
             "frames_added": fitted,
             "skipped_layers": {name: self._skipped[name] for name in self.widths if name in self._skipped},
         }
-        if self.choice is not None:
-            notes["dropped_layers"] = dict(self.choice.dropped)
+        if self.choice is not None or self._dropped:
+            notes["dropped_layers"] = self._dropped
         if self.settings.reduction == "pca":
             notes["pca_components"] = {
                 layer.name: effective_components(self.settings, plan.n_stimuli, layer.width)

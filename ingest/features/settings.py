@@ -10,7 +10,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from alignhouse.ingest.features.dealing import FrameCount
+from alignhouse.ingest.models.network import Network, PoolingKind
 from alignhouse.ingest.stimuli.videos import Decoder
+
+# Settings that came later. Descriptions of protocols leave out their defaults, and so stay the same.
+ADDED_SETTINGS = ("pooling", "time")
 
 
 class ExtractionSettings(BaseModel):
@@ -77,6 +81,15 @@ class ExtractionSettings(BaseModel):
         description="type of features on disk: fp16 halves their size, rounds them to three digits and "
         "refuses values beyond 65,504",
     )
+    pooling: PoolingKind = Field(
+        default="none",
+        description="a layer's features: all of them, their mean or maximum over tokens or space, or those "
+        "of the class token",
+    )
+    time: Literal["none", "mean"] = Field(
+        default="none",
+        description="networks of clips: all features, or their mean over the time of a clip, before pooling",
+    )
     layer_list: Literal["sound", "paper"] = Field(
         default="sound",
         description="default layers with today's libraries, or the layers of the published lists",
@@ -90,3 +103,11 @@ class ExtractionSettings(BaseModel):
         job of an extraction names the decoder itself where they differ.
         """
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"decoder"})
+
+
+def settings_for(network: Network, settings: ExtractionSettings) -> ExtractionSettings:
+    """The settings with the pooling that the declaration of a network of the study's own asks for."""
+    if network.own is None:
+        return settings
+    asked = {"pooling": network.own.pooling, "time": network.own.time}
+    return settings.model_copy(update={key: value for key, value in asked.items() if value is not None})

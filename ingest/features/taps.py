@@ -56,12 +56,14 @@ class Seen(Generic[Looked]):
     found : layer -> what was asked of its output, in the order in which outputs were made.
     calls : module -> number of its calls, 0 if it was never called. layers_of : module -> its layers.
     wordless : call that returned no tensor -> the type of what it returned.
+    unpoolable : layer that cannot be pooled as asked -> why.
     """
 
     found: dict[str, Looked] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
     layers_of: dict[str, list[str]] = field(default_factory=dict)
     wordless: dict[str, str] = field(default_factory=dict)
+    unpoolable: dict[str, str] = field(default_factory=dict)
 
 
 class Taps:
@@ -76,6 +78,7 @@ class Taps:
     when : "output", read a layer's output before the next layer can overwrite it; "memory", read the content
         of its memory after the forward pass.
     muted : read only inside `listening` blocks; for several taps on one module.
+    pool : what is read instead of the whole output of a module, or why there is no such thing; see `pooling`.
 
     Attributes
     ----------
@@ -94,6 +97,7 @@ class Taps:
         when: Literal["output", "memory"],
         *,
         muted: bool = False,
+        pool: Callable[[str, torch.Tensor], torch.Tensor | str] | None = None,
     ) -> None:
         self._modules = dict(module.named_modules())
         for layer in layers:
@@ -104,7 +108,7 @@ class Taps:
         self._layers, self._when = tuple(layers), when
         self._kept: dict[str, list[list[tuple[str, Any]]]] = {}
         self.seen: Seen[Measure] = Seen()
-        self._listens = not muted
+        self._listens, self._pool = not muted, pool
         self._only: frozenset[str] | None = None
         self._idle: frozenset[str] = frozenset()
         self._outputs: list[tuple[str, list[tuple[str, Any]], str]] | None = None
@@ -143,7 +147,7 @@ class Taps:
         try:
             with self.listening():
                 yield seen
-            self._name(seen, look)
+            self._name(seen)
         finally:
             self._outputs = self._look = None
 
@@ -186,7 +190,7 @@ class Taps:
                     hint="leave it out of the network's layers",
                 )
             for name, value in (each for of_call in kept for each in of_call):
-                read[name] = value if isinstance(value, LeadingSum) else leading_sum(value, self.weights)
+                read[name] = value if isinstance(value, LeadingSum) else self._leading_sum(name, value)
         self._kept.clear()
         return read
 
@@ -195,7 +199,7 @@ class Taps:
             if not self._listens:
                 return
             if self._outputs is not None:
-                self._outputs.append((layer, *self._looked_at(output)))
+                self._outputs.append((layer, *self._looked_at(layer, output)))
                 return
             if layer in self._idle:
                 return
@@ -212,20 +216,30 @@ class Taps:
             if self._only is not None:
                 named = [(name, tensor) for name, tensor in named if name in self._only]
             if self._when == "output":
-                kept.append([(name, leading_sum(tensor, self.weights)) for name, tensor in named])
+                kept.append([(name, self._leading_sum(name, tensor)) for name, tensor in named])
             else:
                 kept.append(named)
 
         return keep
 
-    def _looked_at(self, output: Any) -> tuple[list[tuple[str, Any]], str]:
-        assert self._look is not None
-        tensors = _tensors(output)
+    def _leading_sum(self, layer: str, output: torch.Tensor) -> LeadingSum:
+        pooled = output if self._pool is None else self._pool(layer, output)
+        if isinstance(pooled, str):
+            raise AlignhouseError(f"layer {layer!r} cannot be pooled", found=pooled)
+        return leading_sum(pooled, self.weights)
+
+    def _looked_at(self, layer: str, output: Any) -> tuple[list[tuple[str, Any]], str]:
+        tensors: list[tuple[str, Any]] = _tensors(output)
         if self._when == "output":
-            tensors = [(suffix, self._look(tensor)) for suffix, tensor in tensors]
+            tensors = [(suffix, self._look_at(layer, tensor)) for suffix, tensor in tensors]
         return tensors, type(output).__name__
 
-    def _name(self, seen: Seen[Any], look: Callable[[torch.Tensor], Any]) -> None:
+    def _look_at(self, layer: str, output: torch.Tensor) -> Any:
+        assert self._look is not None
+        pooled = output if self._pool is None else self._pool(layer, output)
+        return pooled if isinstance(pooled, str) else self._look(pooled)
+
+    def _name(self, seen: Seen[Any]) -> None:
         assert self._outputs is not None
         seen.calls = {layer: 0 for layer in self._layers}
         seen.layers_of = {layer: [] for layer in self._layers}
@@ -242,7 +256,11 @@ class Taps:
             if not values:
                 seen.wordless[call] = kind
             for suffix, value in values:
-                seen.found[f"{call}{suffix}"] = value if self._when == "output" else look(value)
+                looked = value if self._when == "output" else self._look_at(layer, value)
+                if isinstance(looked, str):
+                    seen.unpoolable[f"{call}{suffix}"] = looked
+                    continue
+                seen.found[f"{call}{suffix}"] = looked
                 seen.layers_of[layer].append(f"{call}{suffix}")
 
 

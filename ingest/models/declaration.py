@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from alignhouse.ingest.models.network import CLIP_FIELDS
+from alignhouse.ingest.models.network import CLIP_FIELDS, PoolingKind
 
 UNKNOWN = "unknown"
 RANDOM = "random"
@@ -55,6 +55,14 @@ class Declaration(BaseModel):
         [],
         description="names of modules, or globs (* within a part of a name, ** across dots); default: the "
         "automatic rule",
+    )
+    pooling: PoolingKind | None = Field(
+        None,
+        description="of a layer's output: none, mean or max over tokens or space, or cls, the class token; "
+        "default: that of [networks]",
+    )
+    time: Literal["none", "mean"] | None = Field(
+        None, description="networks of clips: mean over the time of a clip; default: that of [networks]"
     )
     takes: Literal["frames", "video"] | None = Field(
         None,

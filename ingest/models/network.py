@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 WeightsKind = Literal["pretrained", "random"]
+PoolingKind = Literal["none", "mean", "cls", "max"]
 _ARCHITECTURES = ("CNNs", "Transformers")
 _OBJECTIVES = ("supervised", "contrastive", "masked", "distillation", "predictive")
 # How a video is cut into clips, for networks that are shown clips.
@@ -50,6 +51,8 @@ class Own(BaseModel):
     code: str | None = Field(
         default=None, description="sha256 of the configuration or of the function's file"
     )
+    pooling: PoolingKind | None = Field(default=None, description="none: that of the study")
+    time: Literal["none", "mean"] | None = Field(default=None, description="none: that of the study")
 
 
 class Network(BaseModel):

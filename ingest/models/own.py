@@ -110,6 +110,8 @@ def _record(name: str, declared: OwnNetwork) -> Network:
         untrained=declared.untrained,
         transform=found.pop("transform", None),
         code=found.pop("code", None),
+        pooling=declared.pooling,
+        time=declared.time,
     )
     network = Network.model_validate({**_declared_fields(name, declared), **found, "own": own})
     check_record(network)
