@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alignhouse.warehouse.artifacts import FOLDERS, NAME_DIGITS, Artifact
@@ -65,11 +66,16 @@ def open_named(folder: Path) -> Warehouse:
         ) from error
 
 
-def _refuse_other_types(opened: Warehouse) -> None:
+@cache
+def _known_types() -> dict[str, dict[str, str]]:
+    """Table of `sql/schema` -> column -> type."""
     with empty_tables() as empty:
-        known = column_types(empty, "memory")
+        return column_types(empty, "memory")
+
+
+def _refuse_other_types(opened: Warehouse) -> None:
     found = column_types(opened.connection, "warehouse")
-    for table, columns in known.items():
+    for table, columns in _known_types().items():
         for column, kind in columns.items():
             if (other := found.get(table, {}).get(column, kind)) != kind:
                 raise BrokenWarehouse(

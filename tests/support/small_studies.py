@@ -52,12 +52,15 @@ def do(folder: Path, batches: list[Batch]) -> int:
 def rows_of(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table of the published snapshot."""
     with Warehouse(folder) as warehouse:
-        names = warehouse.sql(
+        names = warehouse.connection.execute(
             "select table_name from duckdb_tables() where database_name = 'warehouse' order by all"
         ).fetchall()
-        return {
-            name: sorted(warehouse.sql(f'select * from "{name}"').fetchall(), key=repr) for (name,) in names
-        }
+        # One statement finds the few tables with rows, because each statement takes milliseconds.
+        filled = " union all ".join(f"select '{name}' from \"{name}\" having count(*) > 0" for (name,) in names)
+        rows: dict[str, list[tuple[Any, ...]]] = {name: [] for (name,) in names}
+        for (name,) in warehouse.connection.execute(filled).fetchall():
+            rows[name] = sorted(warehouse.connection.execute(f'select * from "{name}"').fetchall(), key=repr)
+        return rows
 
 
 def lose_the_duckdb_files(folder: Path) -> None:
