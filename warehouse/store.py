@@ -86,6 +86,7 @@ class Writer:
                 with replacing(working) as temporary:
                     shutil.copyfile(snapshot, temporary)
             _remove_unfinished(self.folder)
+            # Nobody else can have put views or macros into a new file.
             is_new_file = not working.exists()
             self._keep_open = opening.enter_context(ExitStack())
             self.connection = duckdb.connect(str(working))
@@ -208,7 +209,6 @@ class Writer:
 
         Once rows have been replaced, readers keep the older study until the writer ends without an error, so
         that they never see rows of two studies side by side. If it is stopped, the next writer publishes.
-
         """
         if not (self.folder / UNPUBLISHED).exists() or (self._is_between and not force):
             return

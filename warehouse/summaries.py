@@ -13,7 +13,13 @@ from functools import cache
 
 import duckdb
 
-from alignhouse.warehouse.schema import columns_of_tables, in_order_of_need, sql_files, tables_read_by, transaction
+from alignhouse.warehouse.schema import (
+    columns_of_tables,
+    in_order_of_need,
+    sql_files,
+    tables_read_by,
+    transaction,
+)
 
 SCOPE = ("protocol", "dataset", "split", "model")
 # If more than this share of all scopes has changed, recomputing whole summaries is faster.

@@ -58,7 +58,7 @@ def few_stimuli(study: Any) -> None:
 
 @pytest.fixture
 def networks(study: Any, tmp_path: Path) -> Any:
-    """A study of two small networks and few stimuli; each test has its own module, as a process keeps modules."""
+    """A study of two small networks and few stimuli. A process keeps modules, so each test has its own."""
     few_stimuli(study)
     study.change('rdms = "models"', 'include = []\nweights = "random"')
     (study.folder / f"{tmp_path.name}.py").write_text(FUNCTIONS, encoding="utf-8")

@@ -56,7 +56,9 @@ def rows_of(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
             "select table_name from duckdb_tables() where database_name = 'warehouse' order by all"
         ).fetchall()
         # One statement finds the few tables with rows, because each statement takes milliseconds.
-        filled = " union all ".join(f"select '{name}' from \"{name}\" having count(*) > 0" for (name,) in names)
+        filled = " union all ".join(
+            f"select '{name}' from \"{name}\" having count(*) > 0" for (name,) in names
+        )
         rows: dict[str, list[tuple[Any, ...]]] = {name: [] for (name,) in names}
         for (name,) in warehouse.connection.execute(filled).fetchall():
             rows[name] = sorted(warehouse.connection.execute(f'select * from "{name}"').fetchall(), key=repr)
