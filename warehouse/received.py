@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alignhouse.warehouse.artifacts import FOLDERS, NAME_DIGITS, Artifact
@@ -68,10 +69,16 @@ def open_named(folder: Path) -> Warehouse:
         ) from error
 
 
-def _refuse_other_types(opened: Warehouse) -> None:
+@cache
+def _known_types() -> dict[str, dict[str, str]]:
+    """Table of `sql/schema` -> column -> type."""
     with empty_tables() as empty:
-        known = column_types(empty, "memory")
+        return column_types(empty, "memory")
+
+
+def _refuse_other_types(opened: Warehouse) -> None:
     found = column_types(opened.connection, "warehouse")
+    known = dict(_known_types())
     for table, stored in described_tables(opened.connection).items():
         rows = opened.connection.sql(f"from {stored}")
         known[table] = {"artifact": "VARCHAR"}

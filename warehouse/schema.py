@@ -20,6 +20,11 @@ VIEW_STEPS = ("staging", "marts")
 
 def sql_files(*folders: str) -> dict[str, str]:
     """Name -> text of each .sql file in folders of `sql/`, sorted by name."""
+    return dict(_read(folders))
+
+
+@cache
+def _read(folders: tuple[str, ...]) -> Mapping[str, str]:
     folder: Traversable = files("alignhouse.sql").joinpath(*folders)
     found = {each.name[:-4]: each for each in folder.iterdir() if each.name.endswith(".sql")}
     return {name: found[name].read_text(encoding="utf-8") for name in sorted(found)}

@@ -7,10 +7,8 @@ snapshot that it opened, the next reader opens the newer one, and nobody waits.
 
 from __future__ import annotations
 
-import os
+import io
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -43,6 +41,7 @@ REBUILT = Path("working") / "rebuilt.duckdb"
 PUBLISHING_SHARE = 0.1
 # Bytes with which DuckDB still works without much use of the disk.
 LEAST_MEMORY = 500 * 10**6
+COPIED_AT_ONCE = 2**20
 
 
 class Writer:
@@ -65,6 +64,7 @@ class Writer:
         self.purpose = purpose
         self._memory = memory
         self._stack = ExitStack()
+        self._handle: io.FileIO | None = None
         self._published_at = 0.0
         self._publishing_took = 0.0
         self._orphans: dict[str, list[Path]] = {}
@@ -75,6 +75,7 @@ class Writer:
         check_folder_name(self.folder)
         self._is_new = not self.folder.exists()
         self._has_committed = False
+        self._handle = None
         # Between two studies: some rows of the older one are replaced, others not yet.
         self._is_between = (self.folder / UNPUBLISHED).exists()
         with ExitStack() as opening:
@@ -85,15 +86,20 @@ class Writer:
                 with replacing(working) as temporary:
                     shutil.copyfile(snapshot, temporary)
             _remove_unfinished(self.folder)
+            # Nobody else can have put views or macros into a new file.
+            is_new_file = not working.exists()
+            self._keep_open = opening.enter_context(ExitStack())
             self.connection = duckdb.connect(str(working))
             opening.callback(self.connection.close)
             if self._memory is not None:
                 self.connection.execute(f"set memory_limit = '{max(self._memory, LEAST_MEMORY)}B'")
-            drop_macros(self.connection)
+            if not is_new_file:
+                drop_macros(self.connection)
             if migrate(self.connection):
                 self.mark_changed()
             self._journal = journal_in_step(self.folder, self.connection)
-            use_own_views(self.connection)
+            if not is_new_file:
+                use_own_views(self.connection)
             known = self.connection.execute("select path, job from artifact").fetchall()
             self._orphans = artifacts.orphans(self.folder, [path for path, _ in known])
             self._registered_jobs = {job for _, job in known}
@@ -203,9 +209,6 @@ class Writer:
 
         Once rows have been replaced, readers keep the older study until the writer ends without an error, so
         that they never see rows of two studies side by side. If it is stopped, the next writer publishes.
-
-        Another process copies the file. POSIX locks belong to the process: if this process opened and closed
-        the DuckDB file itself, it would lose its lock.
         """
         if not (self.folder / UNPUBLISHED).exists() or (self._is_between and not force):
             return
@@ -216,35 +219,24 @@ class Writer:
         bring_up_to_date(self.connection)
         self.connection.execute("checkpoint")
         with replacing(self.folder / SNAPSHOT) as temporary:
-            _copy_in_a_process(self.folder / WORKING, temporary)
+            self._copy_working_file(temporary)
         (self.folder / UNPUBLISHED).unlink()
         self._published_at = time.monotonic()
         self._publishing_took = self._published_at - started
 
+    def _copy_working_file(self, target: Path) -> None:
+        """Copy the writer's file, and leave it open until DuckDB has closed it.
+
+        DuckDB's lock is a POSIX lock: this process would lose it by closing any other handle of the file.
+        """
+        if self._handle is None:
+            self._handle = self._keep_open.enter_context((self.folder / WORKING).open("rb", buffering=0))
+        self._handle.seek(0)
+        with target.open("wb") as copied:
+            shutil.copyfileobj(self._handle, copied, COPIED_AT_ONCE)
+
     def _is_there(self, artifact: Artifact) -> bool:
         return artifact.file.is_file() and artifact.file.stat().st_size == artifact.bytes
-
-
-# Its exit code is the system's error number. Importing shutil would take longer than copying a small file.
-_COPY = """
-import sys
-try:
-    with open(sys.argv[1], "rb") as source, open(sys.argv[2], "wb") as target:
-        while part := source.read(1 << 20):
-            target.write(part)
-except OSError as error:
-    sys.exit(error.errno)
-"""
-
-
-def _copy_in_a_process(source: Path, target: Path) -> None:
-    copied = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(target)], capture_output=True, text=True
-    )
-    if copied.returncode > 1:
-        raise OSError(copied.returncode, os.strerror(copied.returncode), str(target))
-    if copied.returncode:
-        raise RuntimeError(f"the copy of {source} failed: {copied.stderr or copied.returncode}")
 
 
 @contextmanager

@@ -13,7 +13,13 @@ from functools import cache
 
 import duckdb
 
-from alignhouse.warehouse.schema import in_order_of_need, sql_files, tables_read_by, transaction
+from alignhouse.warehouse.schema import (
+    columns_of_tables,
+    in_order_of_need,
+    sql_files,
+    tables_read_by,
+    transaction,
+)
 
 SCOPE = ("protocol", "dataset", "split", "model")
 # If more than this share of all scopes has changed, recomputing whole summaries is faster.
@@ -38,7 +44,7 @@ def note_change(connection: duckdb.DuckDBPyConnection, table: str, rows: str) ->
     """
     if table not in _sources():
         return
-    there = [name for name in SCOPE if name in _columns(connection, table)]
+    there = [name for name in SCOPE if name in columns_of_tables()[table]]
     if there:
         names = ", ".join(there)
         connection.execute(f"insert into stale_scope by name select distinct {names} from {rows}")

@@ -6,50 +6,68 @@ import pickle
 import shutil
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from made_once import made_once, session_folder
 from PIL import Image
 
-NETWORKS = ('rdms = "models"', 'include = ["AlexNet", "cait_xxs24_224"]\nweights = "random"')
 EXTRACT = ("ingest", "networks", "study.toml")
 FEW = 4
 EXTRACTING = "Extracting RDMs of networks"
+# While there is a file `hold` in the working folder, the second network waits for a kill.
+FUNCTIONS = """
+import os
+import time
+
+import torch
+from torch import nn
+
+
+class Held(nn.Flatten):
+    def forward(self, images):
+        while os.path.exists("hold"):
+            time.sleep(0.01)
+        return super().forward(images)
+
+
+def transform(image):
+    return torch.frombuffer(bytearray(image.resize((4, 4)).tobytes()), dtype=torch.uint8).view(3, 16, 1) / 255
+
+
+def first():
+    return nn.Sequential(nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 5)), transform, "first"
+
+
+def second():
+    return nn.Sequential(Held(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 5)), transform, "second"
+"""
+OWN = '[networks.own.NAME]\nsource = "function"\nid = "MODULE:NAME"\nweights = "random"\n'
+
+
+def few_stimuli(study: Any) -> None:
+    shutil.rmtree(study.folder / "models")
+    for picture in sorted((study.folder / "stimuli").iterdir())[FEW:]:
+        picture.unlink()
+    for path in (study.folder / "betas").rglob("*.pkl"):
+        betas = pickle.loads(path.read_bytes())
+        betas["test_data_allvoxel"] = betas["test_data_allvoxel"][:FEW]
+        path.write_bytes(pickle.dumps(betas))
 
 
 @pytest.fixture
-def networks(make_study: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Makes a study of two untrained networks and few stimuli."""
-
-    def make(name: str) -> Any:
-        study = make_study(name)
-        shutil.rmtree(study.folder / "models")
-        study.change(*NETWORKS)
-        for picture in sorted((study.folder / "stimuli").iterdir())[FEW:]:
-            picture.unlink()
-        for path in (study.folder / "betas").rglob("*.pkl"):
-            betas = pickle.loads(path.read_bytes())
-            betas["test_data_allvoxel"] = betas["test_data_allvoxel"][:FEW]
-            path.write_bytes(pickle.dumps(betas))
-        return study
-
-    return make
-
-
-@pytest.fixture
-def extracted(networks: Callable[[str], Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of that study after its networks were extracted; tests copy it or leave it as it is."""
-
-    def make(folder: Path) -> None:
-        study = networks("undisturbed")
-        assert f"{EXTRACTING}: 4 to do" in extract(study)
-        shutil.copytree(study.folder, folder)
-
-    return made_once(session_folder(tmp_path_factory) / "networks_resumed", make)
+def networks(study: Any, tmp_path: Path) -> Any:
+    """A study of two small networks and few stimuli. A process keeps modules, so each test has its own."""
+    few_stimuli(study)
+    study.change('rdms = "models"', 'include = []\nweights = "random"')
+    (study.folder / f"{tmp_path.name}.py").write_text(FUNCTIONS, encoding="utf-8")
+    own = "".join(
+        OWN.replace("MODULE:NAME", f"{tmp_path.name}:{name}").replace("NAME", name)
+        for name in ("first", "second")
+    )
+    study.file.write_text(study.file.read_text(encoding="utf-8") + own, encoding="utf-8")
+    return study
 
 
 def stored(study: Path) -> dict[str, bytes]:
@@ -69,29 +87,28 @@ def extract(study: Any) -> str:
     return said
 
 
-def test_a_killed_extraction_goes_on_at_the_next_network(
-    networks: Callable[[str], Any], extracted: Path
-) -> None:
-    study = networks("killed")
-    process = study.start(*EXTRACT)
-    while not any("model=AlexNet" in path for path in stored(study.folder)):
+def test_a_killed_extraction_goes_on_at_the_next_network(networks: Any) -> None:
+    assert f"{EXTRACTING}: 4 to do" in extract(networks)
+    undisturbed = stored(networks.folder)
+    shutil.rmtree(networks.warehouse)
+    (networks.folder / "hold").touch()
+    process = networks.start(*EXTRACT)
+    while len(stored(networks.folder)) < len(undisturbed) / 2:
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    said = extract(study)
-    assert f"{EXTRACTING}: 4 to do" not in said, "what is done is not done again"
-    assert EXTRACTING in said
-    assert stored(study.folder) == stored(extracted), "the same bytes, whether or not it was killed"
-    assert list((study.warehouse / "scratch").rglob("*")) == []
-    assert "Nothing to do" in study.alignhouse(*EXTRACT).stdout
+    assert all("model=first" in path for path in stored(networks.folder))
+    (networks.folder / "hold").unlink()
+    assert f"{EXTRACTING}: 2 to do" in extract(networks), "what is done is not done again"
+    assert stored(networks.folder) == undisturbed, "the same bytes, whether or not it was killed"
+    assert list((networks.warehouse / "scratch").rglob("*")) == []
+    assert "Nothing to do" in networks.alignhouse(*EXTRACT).stdout
 
 
-def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_done(
-    networks: Callable[[str], Any], extracted: Path
-) -> None:
-    study = networks("changed")
-    shutil.copytree(extracted, study.folder, dirs_exist_ok=True)
+def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_done(networks: Any) -> None:
+    study = networks
+    extract(study)
     before = stored(study.folder)
     picture = sorted((study.folder / "stimuli").iterdir())[0]
     noise = np.random.default_rng(9).integers(0, 256, (40, 40, 3), dtype=np.uint8)
@@ -103,9 +120,9 @@ def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_do
     assert f"{EXTRACTING}: 2 to do, 2 done before" in extract(study)
 
 
-def test_limits_on_the_command_line_override_those_of_the_study(networks: Callable[[str], Any]) -> None:
-    study = networks("limited")
-    study.change('"AlexNet", "cait_xxs24_224"', '"AlexNet"')
+def test_limits_on_the_command_line_override_those_of_the_study(study: Any) -> None:
+    few_stimuli(study)
+    study.change('rdms = "models"', 'include = ["AlexNet"]\nweights = "random"')
     refused = study.alignhouse(*EXTRACT, "--scratch", "1MB", "--memory", "4MB")
     assert refused.returncode == 1
     assert "at most 1.0 MB of scratch" in refused.stdout
@@ -119,8 +136,7 @@ def test_limits_on_the_command_line_override_those_of_the_study(networks: Callab
     assert "memory: expected a size such as 8GB or 512MB, found 'much'" in wrong.stderr
 
 
-def test_a_name_that_is_not_a_device_is_refused(networks: Callable[[str], Any], tmp_path: Path) -> None:
-    study = networks("device")
-    refused = study.alignhouse(*EXTRACT, "--device", "gpu")
+def test_a_name_that_is_not_a_device_is_refused(networks: Any) -> None:
+    refused = networks.alignhouse(*EXTRACT, "--device", "gpu")
     assert refused.returncode == 2
     assert "device" in refused.stderr

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,12 +25,15 @@ def alignhouse(
     Exit code, standard output and standard error equal those of a process: an unexpected error gives exit
     code 1 and a traceback.
     """
+    import typer.main
+
     from alignhouse.cli.app import main
 
     command = ["alignhouse", *arguments]
     with _streams(stdin) as (stdout, stderr), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(sys, "argv", command)
+        patch.setattr(typer.main, "get_command", _once(typer.main.get_command))
         for name, value in (environment or {}).items():
             patch.setenv(name, value)
         try:
@@ -69,6 +74,12 @@ def start_alignhouse(
         # A test run that was started in the background may ignore interrupts; this process must not.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+@cache
+def _once(get_command: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Make the parsers of all commands once, as a process does: many commands take less time."""
+    return cache(get_command)
 
 
 @contextlib.contextmanager

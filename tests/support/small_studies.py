@@ -57,7 +57,15 @@ def rows_of(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
             "select if(schema_name = 'main', '', schema_name || '.') || table_name from duckdb_tables()"
             " where database_name = 'warehouse' order by all"
         ).fetchall()
-        return {name: sorted(warehouse.sql(f"from {quoted(name)}").fetchall(), key=repr) for (name,) in names}
+        # One statement finds the few tables with rows, because each statement takes milliseconds.
+        filled = " union all ".join(
+            f"select '{name}' from {quoted(name)} having count(*) > 0" for (name,) in names
+        )
+        rows: dict[str, list[tuple[Any, ...]]] = {name: [] for (name,) in names}
+        for (name,) in warehouse.connection.execute(filled).fetchall():
+            found = warehouse.connection.execute(f"from {quoted(name)}").fetchall()
+            rows[name] = sorted(found, key=repr)
+        return rows
 
 
 def lose_the_duckdb_files(folder: Path) -> None:

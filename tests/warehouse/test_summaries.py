@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,22 @@ def tables() -> dict[str, Rows]:
     return made_up_tables()
 
 
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("summaries") / "w"
+    write_tables(folder, made_up_tables())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before(made_up: Path) -> dict[str, Any]:
+    """The summaries of the warehouse that `folder` copies."""
+    return stored(made_up)
+
+
 @pytest.fixture
-def folder(tmp_path: Path, tables: dict[str, Rows]) -> Path:
-    write_tables(tmp_path / "w", tables)
-    return tmp_path / "w"
+def folder(made_up: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made_up, tmp_path / "w"))
 
 
 def change(folder: Path, table: str, rows: Rows) -> None:
@@ -72,31 +85,31 @@ def stored(folder: Path) -> dict[str, Any]:
 def test_a_change_is_in_the_summaries_that_the_next_reader_sees(
     folder: Path,
     tables: dict[str, Rows],
+    before: dict[str, Any],
     changed: Any,
     most_piecemeal: float,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(summaries, "MOST_PIECEMEAL", most_piecemeal)
-    before = stored(folder)
     change(folder, *changed(tables))
     assert stored(folder)["best_layer"] != before["best_layer"]
 
 
-def test_a_network_that_comes_later_changes_no_others_rows(folder: Path, tables: dict[str, Rows]) -> None:
-    before = stored(folder)["layer_score"]
+def test_a_network_that_comes_later_changes_no_others_rows(
+    folder: Path, tables: dict[str, Rows], before: dict[str, Any]
+) -> None:
     new = [{**row, "model": "f"} for name in ("model",) for row in tables[name] if row["model"] == "a"]
     change(folder, "model", new)
     change(folder, "layer", [{**row, "model": "f"} for row in tables["layer"] if row["model"] == "a"])
     change(folder, "alignment", [{**row, "model": "f"} for row in tables["alignment"] if row["model"] == "a"])
     after = stored(folder)["layer_score"]
-    assert [row for row in after if "f" not in row] == before
-    assert len(after) - len(before) == 2 * 5 * 3
+    assert [row for row in after if "f" not in row] == before["layer_score"]
+    assert len(after) - len(before["layer_score"]) == 2 * 5 * 3
 
 
 def test_after_a_writer_is_killed_the_next_one_publishes_its_commits(
-    folder: Path, tables: dict[str, Rows], monkeypatch: pytest.MonkeyPatch
+    folder: Path, tables: dict[str, Rows], before: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = stored(folder)
     with monkeypatch.context() as killed:
         killed.setattr(Writer, "publish", lambda self, force=False: None)
         change(folder, *new_rho(tables))
@@ -112,9 +125,8 @@ def test_after_a_writer_is_killed_the_next_one_publishes_its_commits(
 
 
 def test_a_refresh_that_fails_changes_nothing_and_is_done_later(
-    folder: Path, tables: dict[str, Rows], monkeypatch: pytest.MonkeyPatch
+    folder: Path, tables: dict[str, Rows], before: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = stored(folder)
     with monkeypatch.context() as broken:
         queries = {**definitions(), "depth_profile": "select error('no')"}
         broken.setattr(summaries, "definitions", lambda: queries)
@@ -126,8 +138,7 @@ def test_a_refresh_that_fails_changes_nothing_and_is_done_later(
     assert stored(folder)["depth_profile"] != before["depth_profile"]
 
 
-def test_stale_summaries_are_found_and_recomputed(folder: Path) -> None:
-    before = stored(folder)
+def test_stale_summaries_are_found_and_recomputed(folder: Path, before: dict[str, Any]) -> None:
     with Writer(folder, "test") as writer:
         writer.connection.execute("update best_layer set rho = rho + 0.1 where model = 'a'")
         writer.connection.execute("delete from layer_score where model = 'b' and protocol = 'sound'")
