@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.devices import check_device
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.optional_packages import how_to_get, is_installed
+from alignhouse.ingest.stimuli.decord_reader import open_by_decord
+from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.file import Protocol, Study
 from alignhouse.warehouse.errors import BadInput
 
@@ -36,6 +38,18 @@ def check_packages(study: Study, protocols: Mapping[str, Protocol], networks: Se
     faults = list(missing_packages(study, protocols, networks))
     if faults:
         raise BadInput("; ".join(faults))
+
+
+def check_decord_reads(stimuli: Sequence[Stimulus], unlike_decord: Container[str]) -> None:
+    """Check that decord can open the videos of which it may show other frames than PyAV.
+
+    Raises
+    ------
+    BadInput : it cannot open one; its codec is newer than decord, for example.
+    """
+    for stimulus in stimuli:
+        if stimulus.name in unlike_decord:
+            open_by_decord(stimulus.path)
 
 
 def missing_packages(

@@ -21,10 +21,11 @@ from alignhouse.ingest.features.jobs import (
 from alignhouse.ingest.features.work import with_work
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_kind
+from alignhouse.ingest.optional_packages import is_installed
 from alignhouse.study.analyse import joined, run_analysis
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
-from alignhouse.study.machine import check_machine, check_packages
+from alignhouse.study.machine import check_decord_reads, check_machine, check_packages
 from alignhouse.study.networks import check_weights_of, weighted_networks
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
@@ -102,10 +103,14 @@ def run_study(
             jobs = [job for each in planned.values() for job in each.jobs.values()]
             missing = run.missing(jobs)
             to_do = [each for each in planned.values() if each.protocols_among(missing)]
-            asked = {name for each in to_do for name in each.protocols_among(missing)}
-            check_machine(
-                study, {name: protocols[name] for name in sorted(asked)}, [each.network for each in to_do]
-            )
+            asked = {
+                name: protocols[name]
+                for name in protocols
+                if any(name in each.protocols_among(missing) for each in to_do)
+            }
+            check_machine(study, asked, [each.network for each in to_do])
+            if any(each.extraction.decoder == "decord" for each in asked.values()):
+                check_decord_reads(inputs.stimuli, inputs.unlike_decord)
             check_weights_of([(each.network, each.weights) for each in to_do])
         hashes.save()
         failed: dict[str, str] = {}
@@ -182,7 +187,8 @@ def _planned(
         memory=memory,
         scratch=study.compute.scratch * memory // study.compute.memory,
         unlike_decord=frozenset(inputs.unlike_decord),
-        decord_asked=any(each.extraction.decoder == "decord" for each in protocols.values()),
+        decord_asked=is_installed("decord")
+        and any(each.extraction.decoder == "decord" for each in protocols.values()),
     )
     settings = [each.extraction for each in protocols.values()]
     # An own network of random weights is untrained in a study of pretrained ones too.

@@ -48,7 +48,7 @@ class Extraction:
     device : "cpu", "cuda", "cuda:1" or "mps". memory : bytes for buffers. scratch : bytes of disk for
         features.
     unlike_decord : the stimuli of which PyAV and decord may show different frames.
-    decord_asked : whether a protocol of the study reads videos with decord.
+    decord_asked : whether a protocol of the study reads videos with decord, and decord is installed.
     """
 
     root: Path
@@ -72,8 +72,8 @@ class Extraction:
 
     @property
     def reader_of_unnamed(self) -> Decoder:
-        """The decoder of jobs that name none."""
-        return "decord" if self.decord_asked else "av"
+        """The decoder of jobs that name none: decord, unless the frames are equal and nobody asks for it."""
+        return "decord" if self.decord_asked or self.unlike_decord else "av"
 
 
 class ExtractionJobSettings(JobSettings):

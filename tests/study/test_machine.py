@@ -6,15 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_up_videos import write_texture
 from PIL import Image
 from study_files import study_of
 
 from alignhouse.ingest import optional_packages
 from alignhouse.ingest.models.sources.compat_mmaction import package_folder
+from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.doctor import Finding, diagnosis
 from alignhouse.study.dry_run import what_is_needed
 from alignhouse.study.file import Study
-from alignhouse.study.machine import check_machine
+from alignhouse.study.machine import check_decord_reads, check_machine
 from alignhouse.study.networks import weighted_networks
 from alignhouse.study.run import run_study
 from alignhouse.warehouse.errors import BadInput
@@ -96,6 +98,17 @@ def test_where_wheels_exist_the_hint_is_to_install_them(
     monkeypatch.setitem(sys.modules, "mmaction", None)
     monkeypatch.setattr(optional_packages, "has_wheels_here", lambda: True)
     assert "(pip install 'alignhouse[networks]'; or leave them out" in fault(study(tmp_path, '"TSN_r50_8"'))
+
+
+def test_a_video_that_decord_cannot_open_is_refused_before_any_network(tmp_path: Path) -> None:
+    paths = [
+        write_texture(tmp_path / "old.mp4", "libx264", frames=1),
+        write_texture(tmp_path / "new.mp4", "libsvtav1", frames=1),
+    ]
+    stimuli = [Stimulus(path.stem, "test", path, "video") for path in paths]
+    check_decord_reads(stimuli, {"old"})
+    with pytest.raises(BadInput, match=r"new\.mp4 does not decode with decord"):
+        check_decord_reads(stimuli, {"old", "new"})
 
 
 def test_a_device_that_is_not_there_is_refused_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

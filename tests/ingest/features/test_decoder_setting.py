@@ -81,6 +81,8 @@ def test_keys_name_pyav_where_frames_differ(ordinary: Extraction) -> None:
         ((), True, ["av", "decord"], ["decord", "decord"]),
         (("b",), True, ["av", "decord"], ["av", "decord"]),
         (("b",), False, ["av"], ["av"]),
+        # The job of a study without decord may not take PyAV's frames for decord's.
+        (("b",), False, ["decord"], ["decord"]),
     ],
 )
 def test_each_job_is_read_with_the_decoder_of_its_protocol(
