@@ -173,15 +173,16 @@ def test_nothing_fails_and_only_the_declared_networks_are_done(done: Done) -> No
     )
 
 
-def test_what_is_not_declared_of_a_network_is_unknown(done: Done) -> None:
+def test_what_is_not_declared_of_a_network_is_unknown_or_counted(done: Done) -> None:
+    size_of_timm = sum(parameter.numel() for parameter in plain_timm().parameters())
     with Warehouse.open(done.study.study.warehouse) as opened:
         rows = opened.sql(
             "select network, source_id, model_type, arch_type, family, parameters, top1 from model "
             "where network in ('my_resnet', 'my_timm') order by network"
         ).fetchall()
     assert rows == [
-        ("my_resnet", "resnet18", "image-in1k", "CNNs", "ResNet", None, None),
-        ("my_timm", "test_resnet", "unknown", "unknown", "unknown", None, None),
+        ("my_resnet", "resnet18", "image-in1k", "CNNs", "ResNet", 11_689_512, None),
+        ("my_timm", "test_resnet", "unknown", "unknown", "unknown", size_of_timm, None),
     ]
 
 
