@@ -23,8 +23,10 @@ from PIL import Image
 from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.own import OwnNetwork
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.models.sources.registry import SOURCES
 from alignhouse.ingest.stimuli.videos import find_stimuli, read_frames
 from alignhouse.study.file import Study, read_study
 from alignhouse.study.run import Finished, run_study
@@ -346,9 +348,11 @@ def test_what_the_recipes_declare_stands_in_the_example() -> None:
     shown = re.findall(r"```toml\n(\[networks\.own\..*?)```", RECIPES.read_text(encoding="utf-8"), re.DOTALL)
     declared = tomllib.loads("\n".join(shown))["networks"]["own"]
     example = tomllib.loads((EXAMPLES / "own_networks.toml").read_text(encoding="utf-8"))["networks"]["own"]
-    assert list(declared) == list(example)
+    assert [name for name in declared if name in example] == list(example)
     for name, keys in declared.items():
-        assert all(example[name][key] == value for key, value in keys.items())
+        OwnNetwork.model_validate(keys)
+        assert name not in example or all(example[name][key] == value for key, value in keys.items())
+    assert {keys["source"] for keys in declared.values()} == set(SOURCES)
 
 
 def test_a_declared_network_is_not_in_the_catalog() -> None:
