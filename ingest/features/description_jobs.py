@@ -14,6 +14,7 @@ from alignhouse.ingest.models.selection import known_facts
 from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
+from alignhouse.warehouse.errors import error_in_words
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.tables import rows_output
@@ -25,6 +26,9 @@ NETWORK_LAYERS_VERSION = 1
 _TRIED_LAYERS_VERSION = 2
 UNKNOWN = "unknown"
 NO_TRAINING = "none"
+# The columns of `model` that can be counted.
+COUNTED = ("parameters", "gflops")
+_COUNTED = "counted"
 # The size of a typical clip; its content does not affect the names or widths of layers.
 CLIP_FRAMES, FRAME_SHAPE = 90, (268, 268, 3)
 
@@ -43,6 +47,8 @@ class NetworkLayersSettings(JobSettings):
 
 def model_batch(name: str, network: Network | str, weights: str, remark: str) -> Batch:
     """The row that describes a network; missing facts are "unknown".
+
+    Parameters and multiply-adds of a study's own network are counted where the study does not declare them.
 
     An untrained network has no accuracy, and its training data set and objective are "none": those of the
     record belong to the published weights.
@@ -73,18 +79,43 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
     }
     if weights == "random":
         row |= {"training_dataset": NO_TRAINING, "objective": NO_TRAINING, "top1": None}
-    return single(
-        Job(method="model", version=MODEL_VERSION, settings=row, inputs={}, label=name), describe_model
-    )
+    counted = [figure for figure in COUNTED if row[figure] is None]
+    if isinstance(network, str) or network.own is None or not counted:
+        job = Job(method="model", version=MODEL_VERSION, settings=row, inputs={}, label=name)
+        return single(job, describe_model)
+    # Counting depends on the code that builds the network, so that is part of the key too.
+    counting = {"figures": counted, "network": network.identity(), "versions": source_of(network).versions()}
+    settings = {**row, _COUNTED: counting}
+    job = Job(method="model", version=MODEL_VERSION, settings=settings, inputs={}, label=name)
+    return single(job, describe_model, network=network)
 
 
 def _resolution(network: Network) -> int | None:
     return network.resolution or (network.input_shape[-1] if network.input_shape else None)
 
 
-def describe_model(job: Job, reporter: Reporter) -> Iterator[Output]:
-    """The row of `model`; see `model_batch`."""
-    yield rows_output("model", {name: [value] for name, value in job.settings.items()}, ("model",))
+def describe_model(job: Job, reporter: Reporter, network: Network | None = None) -> Iterator[Output]:
+    """The row of `model`; see `model_batch`.
+
+    Parameters
+    ----------
+    network : its figures are counted, as far as the settings say. A figure that cannot be counted is reported
+        and stays unknown: the features do not depend on it.
+    """
+    row = dict(job.settings)
+    counting = row.pop(_COUNTED, None)
+    if counting is not None and network is not None:
+        from alignhouse.ingest.features.counts import count
+
+        reporter.doing("counting parameters and multiply-adds")
+        try:
+            counts = count(network)
+        except Exception as error:  # the network's own code can raise anything
+            figures = " and ".join(counting["figures"])
+            reporter.say(f"{network.name}: {figures} could not be counted: {error_in_words(error)}")
+        else:
+            row |= {figure: getattr(counts, figure) for figure in counting["figures"]}
+    yield rows_output("model", {name: [value] for name, value in row.items()}, ("model",))
 
 
 def layers_batch(protocol: str, model: str, rdms: Artifact, order: LayerOrder | None = None) -> Batch:

@@ -23,8 +23,10 @@ from PIL import Image
 from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.models.catalog import catalog
+from alignhouse.ingest.models.own import OwnNetwork
 from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction, package_folder
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+from alignhouse.ingest.models.sources.registry import SOURCES
 from alignhouse.ingest.stimuli.videos import find_stimuli, read_frames
 from alignhouse.study.file import Study, read_study
 from alignhouse.study.run import Finished, run_study
@@ -173,15 +175,16 @@ def test_nothing_fails_and_only_the_declared_networks_are_done(done: Done) -> No
     )
 
 
-def test_what_is_not_declared_of_a_network_is_unknown(done: Done) -> None:
+def test_what_is_not_declared_of_a_network_is_unknown_or_counted(done: Done) -> None:
+    size_of_timm = sum(parameter.numel() for parameter in plain_timm().parameters())
     with Warehouse.open(done.study.study.warehouse) as opened:
         rows = opened.sql(
             "select network, source_id, model_type, arch_type, family, parameters, top1 from model "
             "where network in ('my_resnet', 'my_timm') order by network"
         ).fetchall()
     assert rows == [
-        ("my_resnet", "resnet18", "image-in1k", "CNNs", "ResNet", None, None),
-        ("my_timm", "test_resnet", "unknown", "unknown", "unknown", None, None),
+        ("my_resnet", "resnet18", "image-in1k", "CNNs", "ResNet", 11_689_512, None),
+        ("my_timm", "test_resnet", "unknown", "unknown", "unknown", size_of_timm, None),
     ]
 
 
@@ -345,9 +348,11 @@ def test_what_the_recipes_declare_stands_in_the_example() -> None:
     shown = re.findall(r"```toml\n(\[networks\.own\..*?)```", RECIPES.read_text(encoding="utf-8"), re.DOTALL)
     declared = tomllib.loads("\n".join(shown))["networks"]["own"]
     example = tomllib.loads((EXAMPLES / "own_networks.toml").read_text(encoding="utf-8"))["networks"]["own"]
-    assert list(declared) == list(example)
+    assert [name for name in declared if name in example] == list(example)
     for name, keys in declared.items():
-        assert all(example[name][key] == value for key, value in keys.items())
+        OwnNetwork.model_validate(keys)
+        assert name not in example or all(example[name][key] == value for key, value in keys.items())
+    assert {keys["source"] for keys in declared.values()} == set(SOURCES)
 
 
 def test_a_declared_network_is_not_in_the_catalog() -> None:

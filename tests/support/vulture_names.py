@@ -21,6 +21,7 @@ RDMS
 FunctionSource
 MMAction2
 Torchvision
+Transformers
 
 # For users: notebooks and tests may register a data set again; a caller may set the folder of features.
 unregister

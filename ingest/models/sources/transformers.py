@@ -20,7 +20,7 @@ from alignhouse.ingest.models.sources.transformers_encoders import (
     NOT_THE_ENCODER,
     clips_of,
     encoder_of,
-    in_order,
+    patches_in_order,
     pixels_of,
     with_frames,
 )
@@ -156,7 +156,7 @@ class Transformers(HubSource):
         return [name for name in automatic_layers(module) if name.split(".")[0] not in NOT_THE_ENCODER]
 
     def forward(self, module: torch.nn.Module, call: torch.Tensor) -> None:
-        module(**{pixels_of(type(module)): call}, **in_order(module, call))
+        module(**{pixels_of(type(module)): call}, **patches_in_order(module, call))
 
 
 def _load(network: str) -> None:

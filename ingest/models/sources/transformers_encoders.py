@@ -105,7 +105,7 @@ def pixels_of(model: type[torch.nn.Module]) -> str:
     return next((key for key in PIXELS if key in parameters), "")
 
 
-def in_order(module: torch.nn.Module, call: torch.Tensor) -> dict[str, torch.Tensor]:
+def patches_in_order(module: torch.nn.Module, call: torch.Tensor) -> dict[str, torch.Tensor]:
     """ViTMAE sorts the patches by random noise, also where it masks none; this noise keeps their order."""
     import torch
 
