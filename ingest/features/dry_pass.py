@@ -8,7 +8,7 @@ import numpy as np
 
 from alignhouse.ingest.features.fingerprints import Fingerprint, fingerprint
 from alignhouse.ingest.features.inputs import Frames
-from alignhouse.ingest.features.naming import about
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.pooling import Pooling, finding_layouts, pools
 from alignhouse.ingest.features.readable_layers import ReadableLayers, readable_layers
@@ -105,7 +105,7 @@ def try_layers(
     """
     seen: list[Seen[Fingerprint]] = []
     taps = Taps(recipe.module, recipe.candidates, recipe.settings.tap, muted=True, pool=recipe.pool)
-    with about(network), taps:
+    with naming_network(network), taps:
         for seed in _SEEDS:
             with taps.inspecting(fingerprint) as found:
                 showing.show_alone(noise(shape, seed), recipe)

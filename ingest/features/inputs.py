@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.ingest.features.dealing import FrameCount, deal
-from alignhouse.ingest.features.naming import about
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.pixels import DividedTransform, divided, look_up
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.network import Network
@@ -74,7 +74,7 @@ class InputMaker:
         ------
         BadInput : the network's transform fails.
         """
-        with about(self.network, "transform"):
+        with naming_network(self.network, "transform"):
             return self._inputs(frames)
 
     def _inputs(self, frames: Frames) -> NetworkInputs:

@@ -12,7 +12,7 @@ from alignhouse.warehouse.faults import fault_of_machine
 
 
 @contextmanager
-def about(network: Network, doing: str = "") -> Iterator[None]:
+def naming_network(network: Network, doing: str = "") -> Iterator[None]:
     """A block whose errors get the name of the network, and those about layers the key that lists them.
 
     Parameters

@@ -14,7 +14,7 @@ from alignhouse.ingest.features import gram
 from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
 from alignhouse.ingest.features.fingerprints import ROUNDING
 from alignhouse.ingest.features.inputs import NetworkInputs
-from alignhouse.ingest.features.naming import about
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How
 from alignhouse.ingest.features.passes import Plan
 from alignhouse.ingest.features.pooling import Pooling, key_of_pooling
@@ -163,7 +163,7 @@ class Recipe:
 
     def keep(self, stimulus: str, inputs: NetworkInputs, added: int, features: Features) -> None:
         """Keep the features of one stimulus. added : frames added to `inputs` to fit the network."""
-        with about(self._network):
+        with naming_network(self._network):
             self._spool.append(features, stimulus)
         self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.parts), inputs.black_frames + added)
 
@@ -178,7 +178,7 @@ class Recipe:
             if layer.name in self._spool.skipped:
                 continue
             try:
-                with about(self._network):
+                with naming_network(self._network):
                     self._rdms[layer.name] = layer_rdm(layer, self.settings, self.options["memory"])
             except BadInput as error:
                 if not self.options["skip_bad"]:

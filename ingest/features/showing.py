@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alignhouse.ingest.features import devices
 from alignhouse.ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs
-from alignhouse.ingest.features.naming import about
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.precision import at_precision
 from alignhouse.ingest.features.reading import (
@@ -53,7 +53,7 @@ class Showing:
         self.parts = max(len(inputs.parts) for inputs in prepared.values())
         stackable = True
         for (key, _, _), sharing in _by_input(recipes, prepared).items():
-            with about(self._network), ExitStack() as measuring:
+            with naming_network(self._network), ExitStack() as measuring:
                 found = [measuring.enter_context(recipe.taps.measuring()) for recipe in sharing]
                 self._show_first_part(prepared[key], sharing[0])
             for recipe, measures in zip(sharing, found, strict=True):
@@ -155,7 +155,7 @@ class Showing:
                     recipe.taps.weights = each[parts]
                 self._forward(tensor)
                 for recipe, average in zip(recipes, averages, strict=True):
-                    with about(self._network):
+                    with naming_network(self._network):
                         collected = recipe.taps.collect()
                     for name, read in collected.items():
                         _add(average, name, read, once=n_parts <= self.batch)
@@ -165,7 +165,7 @@ class Showing:
         return Caller(self._network, self._module, self._options["device"], recipe.settings.frame_count)
 
     def _forward(self, call: torch.Tensor) -> None:
-        with about(self._network, "forward pass"):
+        with naming_network(self._network, "forward pass"):
             source_of(self._network).forward(self._module, call)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from alignhouse.ingest.features.extract import extract_rdms
-from alignhouse.ingest.features.naming import about
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.network import Own
@@ -125,9 +125,9 @@ def test_too_little_room(tmp_path: Path) -> None:
 
 def test_faults_of_the_machine_stay_what_they_are() -> None:
     for fault in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), OSError(28, "No space left")):
-        with pytest.raises(type(fault)), about(own(), "forward pass"):
+        with pytest.raises(type(fault)), naming_network(own(), "forward pass"):
             raise fault
-    with pytest.raises(ZeroDivisionError), about(own()):
+    with pytest.raises(ZeroDivisionError), naming_network(own()):
         raise ZeroDivisionError
-    with pytest.raises(BadInput, match=r"^a fault of network mine$"), about(own()):
+    with pytest.raises(BadInput, match=r"^a fault of network mine$"), naming_network(own()):
         raise BadInput("a fault")
