@@ -8,6 +8,7 @@ import numpy as np
 
 from alignhouse.ingest.features.fingerprints import Fingerprint, fingerprint
 from alignhouse.ingest.features.inputs import Frames
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.pooling import Pooling, finding_layouts, pools
 from alignhouse.ingest.features.readable_layers import ReadableLayers, readable_layers
@@ -103,7 +104,8 @@ def try_layers(
     shape : of the stimuli, (frames, height, width, 3). listed, skip_bad : see `readable_layers`.
     """
     seen: list[Seen[Fingerprint]] = []
-    with Taps(recipe.module, recipe.candidates, recipe.settings.tap, muted=True, pool=recipe.pool) as taps:
+    taps = Taps(recipe.module, recipe.candidates, recipe.settings.tap, muted=True, pool=recipe.pool)
+    with naming_network(network), taps:
         for seed in _SEEDS:
             with taps.inspecting(fingerprint) as found:
                 showing.show_alone(noise(shape, seed), recipe)

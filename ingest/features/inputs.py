@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.ingest.features.dealing import FrameCount, deal
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.pixels import DividedTransform, divided, look_up
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.network import Network
@@ -71,7 +72,16 @@ class InputMaker:
         self._divided: tuple[DividedTransform | None] | None = None
 
     def __call__(self, frames: Frames) -> NetworkInputs:
-        """Inputs of `frames`, (frames, height, width, 3) uint8 RGB."""
+        """Inputs of `frames`, (frames, height, width, 3) uint8 RGB.
+
+        Raises
+        ------
+        BadInput : the network's transform fails.
+        """
+        with naming_network(self.network, "transform"):
+            return self._inputs(frames)
+
+    def _inputs(self, frames: Frames) -> NetworkInputs:
         if self.network.takes == "clips":
             return self._clips(frames)
         assert self._transform is not None

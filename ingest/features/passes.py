@@ -72,8 +72,10 @@ def plan_passes(
     spooled = held = 0.0
     for _, number, name, width in sorted(places, key=lambda place: place[:2]):
         to_spool, to_hold = n_stimuli * width * value_bytes[number], width * HELD_BYTES
-        _refuse_too_much(f"layer {name} of {what}, {n_stimuli:,} stimuli", to_spool, scratch_bytes, "scratch")
-        _refuse_too_much(f"layer {name} of {what}, one stimulus", to_hold, memory, "memory")
+        _refuse_too_much(
+            f"layer {name} of network {what}, {n_stimuli:,} stimuli", to_spool, scratch_bytes, "scratch"
+        )
+        _refuse_too_much(f"layer {name} of network {what}, one stimulus", to_hold, memory, "memory")
         if not passes or spooled + to_spool > scratch_bytes or held + to_hold > memory:
             passes.append([set() for _ in widths])
             spooled = held = 0.0

@@ -14,6 +14,7 @@ from alignhouse.ingest.features import gram
 from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
 from alignhouse.ingest.features.fingerprints import ROUNDING
 from alignhouse.ingest.features.inputs import NetworkInputs
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How
 from alignhouse.ingest.features.passes import Plan
 from alignhouse.ingest.features.pooling import Pooling, key_of_pooling
@@ -162,7 +163,8 @@ class Recipe:
 
     def keep(self, stimulus: str, inputs: NetworkInputs, added: int, features: Features) -> None:
         """Keep the features of one stimulus. added : frames added to `inputs` to fit the network."""
-        self._spool.append(features, stimulus)
+        with naming_network(self._network):
+            self._spool.append(features, stimulus)
         self._inputs[stimulus] = (inputs.frames_sampled, len(inputs.parts), inputs.black_frames + added)
 
     def make_rdms(self, on_layer: Callable[[str], None]) -> None:
@@ -176,7 +178,8 @@ class Recipe:
             if layer.name in self._spool.skipped:
                 continue
             try:
-                self._rdms[layer.name] = layer_rdm(layer, self.settings, self.options["memory"])
+                with naming_network(self._network):
+                    self._rdms[layer.name] = layer_rdm(layer, self.settings, self.options["memory"])
             except BadInput as error:
                 if not self.options["skip_bad"]:
                     raise
@@ -241,7 +244,7 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
             f"layer {layer.name}",
             expected="features that differ between stimuli",
             found="the same pattern for all of them",
-            hint="list the layer under not_tapped in the catalog, or skip bad layers",
+            hint="set networks.skip_bad = true",
         )
     if settings.reduction == "pca":
         components = effective_components(settings, len(means), layer.width)

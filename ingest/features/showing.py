@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from alignhouse.ingest.features import devices
 from alignhouse.ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs
+from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How, Video
 from alignhouse.ingest.features.precision import at_precision
 from alignhouse.ingest.features.reading import (
@@ -52,7 +53,7 @@ class Showing:
         self.parts = max(len(inputs.parts) for inputs in prepared.values())
         stackable = True
         for (key, _, _), sharing in _by_input(recipes, prepared).items():
-            with ExitStack() as measuring:
+            with naming_network(self._network), ExitStack() as measuring:
                 found = [measuring.enter_context(recipe.taps.measuring()) for recipe in sharing]
                 self._show_first_part(prepared[key], sharing[0])
             for recipe, measures in zip(sharing, found, strict=True):
@@ -151,7 +152,9 @@ class Showing:
                     recipe.taps.weights = each[parts]
                 self._forward(tensor)
                 for recipe, average in zip(recipes, averages, strict=True):
-                    for name, read in recipe.taps.collect().items():
+                    with naming_network(self._network):
+                        collected = recipe.taps.collect()
+                    for name, read in collected.items():
                         _add(average, name, read, once=n_parts <= self.batch)
             return [{name: each.float() for name, each in average.items()} for average in averages], added
 
@@ -159,7 +162,8 @@ class Showing:
         return Caller(self._network, self._module, self._options["device"], recipe.settings.frame_count)
 
     def _forward(self, call: torch.Tensor) -> None:
-        source_of(self._network).forward(self._module, call)
+        with naming_network(self._network, "forward pass"):
+            source_of(self._network).forward(self._module, call)
 
 
 def part_weights(n_parts: int, *, pairwise: bool) -> list[float]:

@@ -97,7 +97,7 @@ class SpooledLayer:
                 where,
                 expected="values that differ, to correlate",
                 found=f"{found.least:g} in all {row.numel()}",
-                hint="the network may be untrained in this layer; list it under not_tapped in the catalog",
+                hint="the network may be untrained in this layer: set networks.skip_bad = true",
             )
         self._means.append(found.mean)
         self._store.append(row)

@@ -44,7 +44,7 @@ IN_FULL = Fails(
     networks='include = ["AlexNet", "repvgg_a2"]\nweights = "random"',
     good="AlexNet-random0",
     bad="repvgg_a2-random0",
-    first_layer="stages_2",
+    first_layer="stages_2 of network repvgg_a2",
     layers=("final_conv", "stages_2", "stages_3"),
 )
 FUNCTIONS = """

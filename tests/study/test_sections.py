@@ -11,6 +11,7 @@ from study_files import study_of
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.models.catalog import catalog, select_names
+from alignhouse.study.analyse import protocol_batches
 from alignhouse.study.file import (
     ProtocolSection,
     Study,
@@ -50,6 +51,8 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "random": [],
             "seed": 0,
             "skip_bad": False,
+            "pooling": "none",
+            "time": "none",
             "rdms": None,
             "own": {},
         },
@@ -312,3 +315,18 @@ def test_a_run_records_the_settings_and_the_data_set_in_words(tmp_path: Path) ->
     assert recorded == study.model_dump(mode="json")
     assert words["split"] == "of the test split"
     assert "version B" in words["methods"]
+
+
+def test_pooling_of_a_study_is_that_of_its_protocols_and_described_only_if_there_is_any(
+    tmp_path: Path,
+) -> None:
+    plain = study_of(tmp_path)
+    pooled = study_of(tmp_path, '[networks]\npooling = "mean"\ntime = "mean"\n')
+    extraction = pooled.resolved_protocols()["sound"].extraction
+    assert (extraction.pooling, extraction.time) == ("mean", "mean")
+    [described] = protocol_batches(pooled.resolved_protocols())
+    assert described.jobs[0].settings["extraction"]["pooling"] == "mean"
+    [before] = protocol_batches(plain.resolved_protocols())
+    assert not {"pooling", "time"} & before.jobs[0].settings["extraction"].keys(), (
+        "as in warehouses from before there was pooling"
+    )

@@ -76,7 +76,8 @@ def test_a_layer_that_alone_exceeds_the_scratch_is_refused_before_anything_is_sh
     told: list[int] = []
     most = {1: "1.0 MB", 8: "125.0 kB"}[thinner]
     with pytest.raises(
-        BadInput, match=f"layer features.0 of AlexNet, 4 stimuli.*at most {most} of scratch.*raise compute"
+        BadInput,
+        match=f"layer features.0 of network AlexNet, 4 stimuli.*at most {most} of scratch.*raise compute",
     ):
         extract_rdms(
             catalog()["AlexNet"],
