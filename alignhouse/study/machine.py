@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.devices import check_device
 from alignhouse.ingest.models.catalog import Network
-from alignhouse.ingest.optional_packages import how_to_get, is_installed
+from alignhouse.ingest.optional_packages import ON_LINUX_X86_64, how_to_get, is_installed
 from alignhouse.ingest.stimuli.decord_reader import open_by_decord
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.file import Protocol, Study
@@ -56,13 +56,17 @@ def missing_packages(
     study: Study, protocols: Mapping[str, Protocol], networks: Sequence[Network]
 ) -> Iterator[str]:
     """For each package that is missing here: what needs it, and what to do, in one sentence."""
-    of_mmaction2 = [network.name for network in networks if network.source == "mmaction2"]
-    if of_mmaction2 and not is_installed("mmaction2"):
-        others = len(of_mmaction2) - _NAMED_AT_MOST
+    of_sources: dict[str, list[str]] = {}
+    for network in networks:
+        of_sources.setdefault(network.source, []).append(network.name)
+    for source, names in of_sources.items():
+        if source not in ON_LINUX_X86_64 or is_installed(source):
+            continue
+        others = len(names) - _NAMED_AT_MOST
         more = f" and {others} more" if others > 0 else ""
         yield (
-            f"networks {', '.join(of_mmaction2[:_NAMED_AT_MOST])}{more} need mmaction2, which is not "
-            f'installed ({how_to_get("mmaction2")}; or leave them out: exclude = ["mmaction2"] in [networks])'
+            f"networks {', '.join(names[:_NAMED_AT_MOST])}{more} need {source}, which is not installed "
+            f'({how_to_get(source)}; or leave them out: exclude = ["{source}"] in [networks])'
         )
     with_decord = [name for name, each in protocols.items() if each.extraction.decoder == "decord"]
     if with_decord and not is_installed("decord") and _shows_videos(study):

@@ -123,6 +123,9 @@ def select_names(
 
 def _names(patterns: Iterable[str], known: Sequence[str]) -> set[str]:
     of_catalog = _catalog().values()
+    of_sources: dict[str, set[str]] = {}
+    for network in of_catalog:
+        of_sources.setdefault(network.source, set()).add(network.name)
     names: set[str] = set()
     for pattern in patterns:
         if pattern in known:
@@ -134,8 +137,8 @@ def _names(patterns: Iterable[str], known: Sequence[str]) -> set[str]:
             matching = {network.name for network in of_catalog if network.default}
         elif pattern == MODERN:
             matching = set(modern())
-        elif pattern in {network.source for network in of_catalog}:
-            matching = {network.name for network in of_catalog if network.source == pattern}
+        elif pattern in of_sources:
+            matching = of_sources[pattern]
         else:
             matching = {name for name in known if fnmatchcase(name, pattern)}
         if not matching:

@@ -133,7 +133,7 @@ def test_a_layer_that_does_not_fit_is_named_with_what_it_needs(
     found: Callable[[str], Findings], setting: str, what: str, kind: str
 ) -> None:
     said = found(f"{RANDOM}[compute]\n{setting}\n")["AlexNet"]
-    assert f"features of layer wide of AlexNet, {what}" in said.found
+    assert f"features of layer wide of network AlexNet, {what}" in said.found
     assert f"raise compute.{kind}" in said.found
     assert said.advice == "raise compute.memory or compute.scratch, or exclude it"
 
