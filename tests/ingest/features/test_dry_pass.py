@@ -143,6 +143,10 @@ def test_each_call_of_a_module_is_a_layer_of_its_own(tmp_path: Path) -> None:
 
 def test_the_content_of_memory_is_compared_where_that_is_read(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(72, 5)).eval()
+    # One channel is positive and one negative, so that the rectifier changes what is in memory.
+    with torch.no_grad():
+        module[0].weight.copy_(torch.tensor([1.0, -1.0])[:, None, None, None].expand(2, 3, 1, 1))
+        module[0].bias.zero_()
     given: Any = {"scratch": tmp_path, "transform": as_tensor}
     for tap, layers in (("output", ["0", "1", "3"]), ("memory", ["0", "3"])):
         settings = ExtractionSettings(tap=tap)
