@@ -6,6 +6,7 @@ Importing this module loads no deep-learning library.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -150,6 +151,17 @@ class HubSource(LibrarySource):
             return None
         reason = f"{network.name}: {network.weights} not cached and {server} does not answer"
         return MissingWeights(reason, "connect to the hubs")
+
+
+def need_package(network: str, module: str, distribution: str) -> None:
+    """BadInput where an optional package is not installed. network : what needs it, for the error."""
+    if importlib.util.find_spec(module) is None:
+        raise BadInput(
+            f"network {network}",
+            expected=f"the package {module}",
+            found="none installed",
+            hint=f"pip install {distribution}",
+        )
 
 
 def checkpoint_identity(network: Network) -> str:

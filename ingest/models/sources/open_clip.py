@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignhouse.ingest.models.declaration import Declaration
 from alignhouse.ingest.models.network import Network
-from alignhouse.ingest.models.sources.base import HubSource
+from alignhouse.ingest.models.sources.base import HubSource, need_package
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.ingest.models.sources.source import ImageTransform, TransformStyle
 from alignhouse.ingest.models.states import check_cached_blob, check_sha256
@@ -110,13 +109,7 @@ class OpenClip(HubSource):
 
 def _load(network: str) -> Any:
     load_torchvision()
-    if importlib.util.find_spec("open_clip") is None:
-        raise BadInput(
-            f"network {network}",
-            expected="the package open_clip",
-            found="none installed",
-            hint="pip install open_clip_torch",
-        )
+    need_package(network, "open_clip", "open_clip_torch")
     import open_clip
 
     return open_clip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alignhouse.ingest.models.declaration import RANDOM, Declaration
 from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
-from alignhouse.ingest.models.sources.base import HubSource
+from alignhouse.ingest.models.sources.base import HubSource, need_package
 from alignhouse.ingest.models.sources.clips import ClipTransform
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.ingest.models.sources.source import Built, ImageTransform, MissingWeights, TransformStyle
@@ -161,13 +160,7 @@ class Transformers(HubSource):
 
 def _load(network: str) -> None:
     load_torchvision()
-    if importlib.util.find_spec("transformers") is None:
-        raise BadInput(
-            f"network {network}",
-            expected="the package transformers",
-            found="none installed",
-            hint="pip install transformers",
-        )
+    need_package(network, "transformers", "transformers")
 
 
 def _described(network: str, identifier: str, folder: Path, revision: str = MAIN) -> tuple[Place | None, Any]:

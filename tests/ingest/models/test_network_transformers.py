@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from pydantic import ValidationError
-from tiny_transformers import MODELS, SIDE, TOKENS, frames, library, own, save
+from tiny_transformers import MODELS, SIDE, TOKENS, frames, library, own
 
 from alignhouse.ingest.features.extract import measure_widths
 from alignhouse.ingest.features.settings import ExtractionSettings
@@ -25,19 +25,6 @@ from alignhouse.ingest.models.sources.clips import uniform_clips
 from alignhouse.ingest.models.sources.registry import source_of
 from alignhouse.ingest.models.weights import weights_identity
 from alignhouse.warehouse.errors import BadInput
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    folders: dict[str, Path] = {}
-
-    def folder_of(name: str) -> Path:
-        if name not in folders:
-            folders[name] = save(tmp_path_factory.mktemp(name), name)
-        return folders[name]
-
-    return folder_of
-
 
 IMAGE_LAYERS = {
     "vit": [

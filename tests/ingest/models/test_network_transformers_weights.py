@@ -11,23 +11,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_transformers import SIDE, library, own, save
+from tiny_transformers import SIDE, library, own
 
 from alignhouse.ingest.models.build import build, build_network
 from alignhouse.ingest.models.weights import check_weights, weights_identity
 from alignhouse.warehouse.errors import BadInput
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    folders: dict[str, Path] = {}
-
-    def folder_of(name: str) -> Path:
-        if name not in folders:
-            folders[name] = save(tmp_path_factory.mktemp(name), name)
-        return folders[name]
-
-    return folder_of
 
 
 def test_the_identity_changes_with_any_weight_and_the_key_with_the_description(
