@@ -41,7 +41,7 @@ def check_packages(study: Study, protocols: Mapping[str, Protocol], networks: Se
 
 
 def check_decord_reads(stimuli: Sequence[Stimulus], unlike_decord: Container[str]) -> None:
-    """Check that decord can open the videos of which it may show other frames than PyAV.
+    """Check that decord can open the videos whose frames may differ between decord and PyAV.
 
     Raises
     ------

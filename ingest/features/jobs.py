@@ -47,7 +47,7 @@ class Extraction:
     weights, seed : pretrained, or random with this seed; a user's own network may be random in any case.
     device : "cpu", "cuda", "cuda:1" or "mps". memory : bytes for buffers. scratch : bytes of disk for
         features.
-    unlike_decord : the stimuli of which PyAV and decord may show different frames.
+    unlike_decord : the stimuli whose frames may differ between PyAV and decord.
     decord_asked : whether a protocol of the study reads videos with decord, and decord is installed.
     """
 

@@ -53,7 +53,7 @@ class Measure:
 class Seen(Generic[Looked]):
     """What one forward pass showed of the tapped layers.
 
-    found : layer -> what was asked of its output, in the order in which outputs were made.
+    found : layer -> what is known of its output, in the order in which outputs were made.
     calls : module -> number of its calls, 0 if it was never called. layers_of : module -> its layers.
     wordless : call that returned no tensor -> the type of what it returned.
     unpoolable : layer that cannot be pooled as asked -> why.

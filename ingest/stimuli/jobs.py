@@ -152,4 +152,4 @@ def _say_blind_codecs(infos: Iterable[StimulusInfo], reporter: Reporter) -> None
 
 def _say_unlike_decord(found: Mapping[str, str], reporter: Reporter) -> None:
     for reason, count in sorted(Counter(found.values()).items()):
-        reporter.say(f"Videos of which PyAV and decord show different frames: {count:,}, {reason}")
+        reporter.say(f"Videos whose frames differ between PyAV and decord: {count:,}, {reason}")
