@@ -5,7 +5,9 @@ Importing this module loads no deep-learning library.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,7 +75,7 @@ class LibrarySource(ABC):
             return Built(self._build_random(network))
         if network.own is not None and network.own.checkpoint is not None:
             identity = checkpoint_identity(network)
-            state = read_state(network.own.checkpoint)
+            state = read_state(network.own.checkpoint, network.name)
             module = self.build_from_state(network, state, network.own.checkpoint.name)
             return Built(module, found_weights=identity)
         return Built(self.build_pretrained(network, folder))
@@ -176,4 +178,8 @@ def _hub_errors() -> tuple[type[Exception], ...]:
     from safetensors import SafetensorError
 
     # torch.hub raises RuntimeError for a file with a wrong hash.
-    return (OSError, HfHubHTTPError, RuntimeError, SafetensorError)
+    known: list[type[Exception]] = [OSError, HfHubHTTPError, RuntimeError, SafetensorError]
+    if importlib.util.find_spec("httpx") is not None:
+        # The hub's client passes on the errors of this library, such as a lost connection.
+        known.append(importlib.import_module("httpx").HTTPError)
+    return tuple(known)

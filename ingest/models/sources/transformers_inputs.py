@@ -126,9 +126,7 @@ def _with_settings(network: str, processor: Any, settings: Mapping[str, Any]) ->
     try:
         return kind.from_dict({**described, **settings})
     except Exception as error:  # each processor checks its values in its own way
-        raise BadInput(
-            what, expected=f"values of {kind.__name__}", found=error_in_words(error)
-        ) from error
+        raise BadInput(what, expected=f"values of {kind.__name__}", found=error_in_words(error)) from error
 
 
 def _size(config: Any) -> int | None:
