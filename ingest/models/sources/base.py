@@ -24,6 +24,9 @@ from alignhouse.warehouse.errors import AlignhouseError, BadInput, error_in_word
 if TYPE_CHECKING:
     import torch
 
+# Those of the hub's client, by its version; it passes on their errors, such as a lost connection.
+_HTTP_LIBRARIES = ("httpx", "httpx2")
+
 
 class LibrarySource(ABC):
     """A `Source` of networks that an installed package, called like the source, builds and initialises."""
@@ -179,7 +182,7 @@ def _hub_errors() -> tuple[type[Exception], ...]:
 
     # torch.hub raises RuntimeError for a file with a wrong hash.
     known: list[type[Exception]] = [OSError, HfHubHTTPError, RuntimeError, SafetensorError]
-    if importlib.util.find_spec("httpx") is not None:
-        # The hub's client passes on the errors of this library, such as a lost connection.
-        known.append(importlib.import_module("httpx").HTTPError)
+    for library in _HTTP_LIBRARIES:
+        if importlib.util.find_spec(library) is not None:
+            known.append(importlib.import_module(library).HTTPError)
     return tuple(known)

@@ -103,7 +103,7 @@ class Transformers(HubSource):
             "transform": declared.transform,
             "processor": type(processor).__name__,
         }
-        if declared.transform is not None or declared.processor is not None or itself:
+        if declared.transform is not None or declared.processor or itself:
             shown["settings"] = _plain(processor)
         code = description_sha256(place, shown)
         return {**found, "transform": declared.transform, "code": code}

@@ -5,14 +5,15 @@ Importing this module loads no deep-learning library.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alignhouse.ingest.models.declaration import Declaration
 from alignhouse.ingest.models.network import Own
-from alignhouse.ingest.models.sources.transformers_files import MAIN, MODEL_TYPE, Place, find_place
+from alignhouse.ingest.models.sources.transformers_files import CONFIG, MAIN, MODEL_TYPE, Place, find_place
 from alignhouse.warehouse.errors import BadInput, error_in_words, near_names
 
 KIND = "model_type"
@@ -53,7 +54,8 @@ def described(
         place = find_place(network, identifier, folder, revision)
         config = _of_place(network, place)
         if untrained:
-            config = _changed(network, config, keys)
+            saved = json.loads((place.folder / CONFIG).read_text(encoding="utf-8"))
+            config = _changed(network, config, keys, type(config), _merged(saved, keys))
         else:
             _check_equal(network, place, config.to_dict(), keys)
     if hasattr(config, "mask_ratio"):
@@ -86,7 +88,8 @@ def _of_type(network: str, kind: str, keys: Mapping[str, Any]) -> Any:
             f"network {network}: transformers has no model type {kind!r}",
             hint=near_names(kind, list(CONFIG_MAPPING)),
         )
-    return _changed(network, CONFIG_MAPPING[kind](), keys)
+    # Made from scratch: other values may follow from those that are declared.
+    return _changed(network, CONFIG_MAPPING[kind](), keys, CONFIG_MAPPING[kind], keys)
 
 
 def _of_place(network: str, place: Place) -> Any:
@@ -97,21 +100,25 @@ def _of_place(network: str, place: Place) -> Any:
             return AutoConfig.from_pretrained(place.folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a configuration of the study's own may hold anything
         raise BadInput(
-            f"network {network}: {place.folder / 'config.json'}",
+            f"network {network}: {place.folder / CONFIG}",
             expected="a configuration of a model of transformers itself",
             found=error_in_words(error),
         ) from error
 
 
-def _changed(network: str, config: Any, keys: Mapping[str, Any]) -> Any:
-    """The configuration with other values."""
+def _changed(
+    network: str,
+    config: Any,
+    keys: Mapping[str, Any],
+    make: Callable[..., Any],
+    given: Mapping[str, Any],
+) -> Any:
+    """The configuration, or with declared keys what `make` makes of the values that are given."""
     if not keys:
         return config
-    described = config.to_dict()
-    _check_keys(network, config.model_type, described, keys, "")
+    _check_keys(network, config.model_type, config.to_dict(), keys, "")
     try:
-        # Parts, such as vision_config, keep what is not declared.
-        return type(config).from_dict(_merged(described, keys))
+        return make(**given)
     except Exception as error:  # each type checks its values in its own way
         raise BadInput(
             f"config of network {network}",
@@ -139,9 +146,11 @@ def _check_keys(
 def _merged(described: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(described)
     for key, value in keys.items():
-        old = merged[key]
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(old, value) if both else value
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[key] = _merged(old, value)
+        else:
+            merged[key] = value
     return merged
 
 
@@ -156,6 +165,6 @@ def _check_equal(
             raise BadInput(
                 f"config of network {network}",
                 expected=f"{inside}{key} = {value!r}, as declared",
-                found=f"{found!r} in {place.folder / 'config.json'}",
+                found=f"{found!r} in {place.folder / CONFIG}",
                 hint="correct the declaration",
             )
