@@ -31,12 +31,12 @@ KEYS_OF_SOURCES = (
 PLAIN = "text, finite numbers, true, false, lists and tables"
 
 
-def is_plain(value: Any) -> bool:
+def fits_job_key(value: Any) -> bool:
     """Whether JSON, and so a job key, can hold the value."""
     if isinstance(value, Mapping):
-        return all(is_plain(each) for each in value.values())
+        return all(fits_job_key(each) for each in value.values())
     if isinstance(value, (list, tuple)):
-        return all(is_plain(each) for each in value)
+        return all(fits_job_key(each) for each in value)
     return isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.ingest.models.declaration import PLAIN, RANDOM, Declaration, is_plain
+from alignhouse.ingest.models.declaration import PLAIN, RANDOM, Declaration, fits_job_key
 from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.seeding import seeded
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
@@ -58,7 +58,7 @@ class FunctionSource:
             )
         given = [*(declared.arguments or {}).items(), *(declared.untrained or {}).items()]
         for name, value in given:
-            if not is_plain(value):
+            if not fits_job_key(value):
                 raise ValueError(f"arguments of a function: {PLAIN}; {name} holds another value")
 
     def record(self, name: str, declared: Declaration) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.ingest.models.declaration import PLAIN, RANDOM, Declaration, is_plain
+from alignhouse.ingest.models.declaration import PLAIN, RANDOM, Declaration, fits_job_key
 from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
 from alignhouse.ingest.models.sources.base import HubSource
@@ -71,7 +71,7 @@ class Transformers(HubSource):
         if declared.id.startswith(MODEL_TYPE) and KIND in (declared.config or {}):
             raise ValueError(f"{KIND} in config and in id: leave it out of config")
         for key, value in [*(declared.config or {}).items(), *(declared.processor or {}).items()]:
-            if not is_plain(value):
+            if not fits_job_key(value):
                 raise ValueError(f"config and processor: {PLAIN}; {key} holds another value")
 
     def record(self, name: str, declared: Declaration) -> dict[str, Any]:
