@@ -1,8 +1,9 @@
 """Measures one untrained network of a catalog on short clips: layers, seconds and peak memory, as JSON.
 
     python benchmarks/extraction/one_network.py NAME [--stimuli 4] [--frames 8] [--protocols sound,paper]
-                                                [--memory 4e9] [--scratch 20e9] [--plain]
+                                                [--memory 4e9] [--scratch 20e9] [--clip-frames 4] [--plain]
 
+--clip-frames : of a clip, instead of the network's own number, which may take minutes.
 --plain : also read every layer in the straightforward way (one frame or clip per call, whole outputs, scipy)
 and print the largest difference between the RDMs of both ways.
 """
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--memory", type=float, default=4e9)
     parser.add_argument("--scratch", type=float, default=20e9)
+    parser.add_argument("--clip-frames", type=int)
     parser.add_argument("--plain", action="store_true")
     print(json.dumps(measured(parser.parse_args())))
 
@@ -45,6 +47,8 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     from alignhouse.ingest.models.selection import known_network
 
     network = known_network(arguments.name)
+    if arguments.clip_frames:
+        network = network.model_copy(update={"clip_len": arguments.clip_frames})
     protocols = tuple(arguments.protocols.split(","))
     settings = [each.extraction for each in shipped(protocols).values()]
     videos = [clip(seed, arguments.frames) for seed in range(arguments.stimuli)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +18,9 @@ from alignhouse.ingest.features.recipe import Recipe
 from alignhouse.ingest.features.showing import Showing
 from alignhouse.ingest.features.taps import Seen, Taps
 from alignhouse.ingest.models.network import Network
+
+if TYPE_CHECKING:
+    import torch
 
 _SEEDS = (0, 1)
 _COARSE = 8
@@ -62,7 +67,8 @@ def choose_by_dry_pass(
             choices[key] = try_layers(network, showing, recipe, shape, listed=listed, skip_bad=skip_bad)
         recipe.choose(choices[key])
     if options["say"] is not None:
-        for line in dict.fromkeys(choice.said(network.name) for choice in choices.values()):
+        name = options["model"] or network.name
+        for line in dict.fromkeys(choice.said(name) for choice in choices.values()):
             if line:
                 options["say"](line)
 
@@ -99,22 +105,83 @@ def try_layers(
 ) -> ReadableLayers:
     """The layers that a recipe can read, from two made-up stimuli.
 
+    A module may use its parts without calling them, as torch's attention does. The automatic rule names only
+    these parts; the module is then read in their place.
+
     Parameters
     ----------
     shape : of the stimuli, (frames, height, width, 3). listed, skip_bad : see `readable_layers`.
     """
+    automatic = not network.layers
+    candidates = list(recipe.candidates)
+    with _counting_calls(recipe.module) as calls:
+        seen = _look(network, showing, recipe, shape, candidates)
+    if automatic and (instead := _instead_of_parts(candidates, seen[0].calls, calls)):
+        names = [name for name, _ in recipe.module.named_modules()]
+        candidates = sorted([*candidates, *instead], key=names.index)
+        seen = _look(network, showing, recipe, shape, candidates)
+    return readable_layers(
+        network,
+        *seen,
+        listed=listed,
+        automatic=automatic,
+        skip_bad=skip_bad,
+        rounded=recipe.pool is not None,
+    )
+
+
+def _look(
+    network: Network, showing: Showing, recipe: Recipe, shape: Sequence[int], candidates: Sequence[str]
+) -> tuple[Seen[Fingerprint], Seen[Fingerprint]]:
+    """What two made-up stimuli show of the candidates."""
     seen: list[Seen[Fingerprint]] = []
-    taps = Taps(recipe.module, recipe.candidates, recipe.settings.tap, muted=True, pool=recipe.pool)
+    taps = Taps(recipe.module, candidates, recipe.settings.tap, muted=True, pool=recipe.pool)
     with naming_network(network), taps:
         for seed in _SEEDS:
             with taps.inspecting(fingerprint) as found:
                 showing.show_alone(noise(shape, seed), recipe)
             seen.append(found)
-    return readable_layers(
-        network,
-        *seen,
-        listed=listed,
-        automatic=not network.layers,
-        skip_bad=skip_bad,
-        rounded=recipe.pool is not None,
-    )
+    first, second = seen
+    return first, second
+
+
+def _instead_of_parts(
+    candidates: Sequence[str], of_candidates: Mapping[str, int], calls: Mapping[str, int]
+) -> list[str]:
+    """The innermost modules that are called themselves, but none of the candidates inside them.
+
+    Parameters
+    ----------
+    of_candidates : candidate -> number of its calls. calls : module -> number of its calls, if any.
+    """
+    found: set[str] = set()
+    for name in candidates:
+        outer = name.rpartition(".")[0]
+        while outer and not of_candidates[name]:
+            inside = [each for each in candidates if each.startswith(f"{outer}.")]
+            if any(of_candidates[each] for each in inside):
+                break
+            if calls.get(outer):
+                found.add(outer)
+                break
+            outer = outer.rpartition(".")[0]
+    return [name for name in found if not any(each.startswith(f"{name}.") for each in found)]
+
+
+@contextmanager
+def _counting_calls(module: torch.nn.Module) -> Iterator[dict[str, int]]:
+    """Counts the calls of a network's modules inside the block: name -> calls, without those never called."""
+    calls: dict[str, int] = {}
+
+    def count(name: str) -> Callable[..., None]:
+        def hook(inner: torch.nn.Module, arguments: Any) -> None:
+            calls[name] = calls.get(name, 0) + 1
+
+        return hook
+
+    hooks = [each.register_forward_pre_hook(count(name)) for name, each in module.named_modules()]
+    try:
+        yield calls
+    finally:
+        for hook in hooks:
+            hook.remove()

@@ -151,5 +151,6 @@ def _plan(network: Network, recipes: Sequence[Recipe], n_stimuli: int, options: 
         value_bytes=sizes,
     )
     if len(plan.passes) > 1 and options["say"] is not None:
-        options["say"](plan.described(network.name, room if on_device else options["scratch_bytes"]))
+        name = options["model"] or network.name
+        options["say"](plan.described(name, room if on_device else options["scratch_bytes"]))
     return replace(plan, on_device=on_device)

@@ -210,6 +210,7 @@ def extract(
             on_step=reporter.step,
             say=reporter.say,
             doing=reporter.doing,
+            model=name,
             transform=prepared.transform,
             # No lambda: it could not be sent to the processes that read for a GPU.
             read_frames=partial(_inspected_frames, sha256),

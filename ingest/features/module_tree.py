@@ -65,6 +65,9 @@ def _row(
 ) -> ModuleRow:
     returned = seen.layers_of[name]
     shapes = dict.fromkeys(_in_words(seen.found[each]) for each in returned)
+    if choice is not None and name in choice.modules:
+        # The dry pass may read a module in place of its parts.
+        not_named = None
     if not_named is not None:
         layers, why_not = [], not_named
     elif choice is None:

@@ -38,6 +38,7 @@ class How(TypedDict, total=False):
         a layer counts as many steps as stimuli could be shown meanwhile.
     say : called with a line of text before an extraction that needs several passes.
     doing : called with what is done from now on, such as "decoding".
+    model : the network's name in these lines; None: that of its record. An untrained network has another.
     read_frames : decodes a path with a decoder; None: `stimuli.videos.read_frames`. Called in other threads.
     """
 
@@ -55,6 +56,7 @@ class How(TypedDict, total=False):
     on_step: Callable[[int, int], None] | None
     say: Callable[[str], None] | None
     doing: Callable[[str], None]
+    model: str | None
     read_frames: Callable[[Path, Decoder], Frames] | None
 
 
@@ -76,5 +78,6 @@ DEFAULTS: dict[str, Any] = {
     "on_step": None,
     "say": None,
     "doing": _ignore,
+    "model": None,
     "read_frames": None,
 }

@@ -9,7 +9,8 @@ What the dimensions of an output mean, with channels first or last:
 - (B, C, T, H, W), (B, T, H, W, C): a map for each time. Pooling goes over H and W. `time = "mean"` averages
   over T before that.
 - (B, N, C) of a network of clips, where N = T H W of an output of five dimensions in the same forward pass:
-  `time = "mean"` averages over T, which is the slowest of the three.
+  `time = "mean"` averages over T, which is the slowest of the three. A class token and registers may come
+  before the T H W tokens; they stay.
 
 B is the leading dimension, which taps average over. It stays.
 
@@ -113,6 +114,8 @@ class Pooling:
         if self._pooling in ("cls", "max") and not leading <= self._layouts.batches:
             return f"tokens in the leading dimension of {_in_words(output)}"
         output = output.movedim(axis, -1)
+        if self._pooling == "cls":
+            return self._class_token(output)
         if self._time and output.ndim == 5:
             output = output.mean(dim=1)
         elif self._time and output.ndim == 3 and output.shape[1] > 1:
@@ -122,8 +125,6 @@ class Pooling:
             output = averaged
         if self._pooling == "none":
             return output
-        if self._pooling == "cls":
-            return self._class_token(output)
         space = tuple(range(output.ndim - 3, output.ndim - 1)) if output.ndim > 3 else (1,)
         return output.mean(dim=space) if self._pooling == "mean" else output.amax(dim=space)
 
@@ -135,12 +136,21 @@ class Pooling:
         return tokens[:, 0]
 
     def _mean_over_time(self, tokens: torch.Tensor) -> torch.Tensor | None:
+        """The tokens averaged over time; those before the tokens of space stay, and are first."""
+        import torch
+
         count = tokens.shape[1]
-        times = {grid[0] for grid in self._layouts.grids if math.prod(grid) == count}
-        if len(times) != 1:
+        found = {
+            (grid[0], prefix)
+            for prefix in {0, self._layouts.prefix}
+            for grid in self._layouts.grids
+            if math.prod(grid) == count - prefix
+        }
+        if len(found) != 1:
             return None
-        [steps] = times
-        return tokens.unflatten(1, (steps, count // steps)).mean(dim=1)
+        [(steps, prefix)] = found
+        averaged = tokens[:, prefix:].unflatten(1, (steps, (count - prefix) // steps)).mean(dim=1)
+        return torch.cat((tokens[:, :prefix], averaged), dim=1) if prefix else averaged
 
 
 def _in_words(output: torch.Tensor) -> str:

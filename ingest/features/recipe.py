@@ -120,7 +120,8 @@ class Recipe:
             chosen = dict(measures)
             self._dropped = dict(self.taps.seen.unpoolable)
             if self._dropped and self.options["say"] is not None:
-                self.options["say"](said_of_dropped(self._network.name, len(chosen), self._dropped))
+                name = self.options["model"] or self._network.name
+                self.options["say"](said_of_dropped(name, len(chosen), self._dropped))
         else:
             self._check_choice(self.choice, measures)
             self._dropped = dict(self.choice.dropped)

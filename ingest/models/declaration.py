@@ -5,6 +5,8 @@ Importing this module loads no deep-learning library.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +18,26 @@ UNKNOWN = "unknown"
 RANDOM = "random"
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".tar")
 # Keys that only some sources read: `Source.keys` says which.
-KEYS_OF_SOURCES = (*CLIP_FIELDS, "features_only", "transform", "takes", "arguments", "untrained")
+KEYS_OF_SOURCES = (
+    *CLIP_FIELDS,
+    "features_only",
+    "transform",
+    "config",
+    "processor",
+    "takes",
+    "arguments",
+    "untrained",
+)
+PLAIN = "text, finite numbers, true, false, lists and tables"
+
+
+def fits_job_key(value: Any) -> bool:
+    """Whether JSON, and so a job key, can hold the value."""
+    if isinstance(value, Mapping):
+        return all(fits_job_key(each) for each in value.values())
+    if isinstance(value, (list, tuple)):
+        return all(fits_job_key(each) for each in value)
+    return isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _as_list(value: Any) -> Any:
@@ -81,6 +102,14 @@ class Declaration(BaseModel):
     transform: str | None = Field(
         None,
         description="torchvision: weights, transformers: a model, whose transform to use; default: its own",
+    )
+    config: dict[str, Any] | None = Field(
+        None,
+        description="transformers: keys of config.json, e.g. { hidden_size = 192 }; untrained, they replace "
+        "those of the model, else they must equal them; with model_type, untrained needs no download",
+    )
+    processor: dict[str, Any] | None = Field(
+        None, description="transformers: settings that replace those of the transform's processor"
     )
     clip_len: int | None = Field(
         None,

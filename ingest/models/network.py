@@ -48,6 +48,8 @@ class Own(BaseModel):
         default=None, description="arguments that replace these for the untrained network"
     )
     transform: str | None = Field(default=None, description="torchvision weights whose transform is used")
+    config: dict[str, Any] | None = Field(default=None, description="declared keys of a configuration")
+    processor: dict[str, Any] | None = Field(default=None, description="declared settings of a processor")
     code: str | None = Field(
         default=None, description="sha256 of the configuration or of the function's file"
     )
@@ -142,7 +144,7 @@ class Network(BaseModel):
         """
         if self.own is None:
             return self.model_dump(mode="json", exclude=_DESCRIPTIONS)
-        fields = {"takes", "arguments", "transform", "code"}
+        fields = {"takes", "arguments", "transform", "config", "processor", "code"}
         own = self.own.model_dump(mode="json", include=fields, exclude_none=True)
         return {**self.model_dump(mode="json", include=set(_FEATURE_FIELDS)), "own": own}
 

@@ -107,6 +107,8 @@ def _record(name: str, declared: OwnNetwork) -> Network:
         sha256=declared.sha256,
         takes=found.pop("takes", declared.takes or "frames"),
         arguments=declared.arguments or None,
+        config=declared.config or None,
+        processor=declared.processor or None,
         untrained=declared.untrained,
         transform=found.pop("transform", None),
         code=found.pop("code", None),

@@ -60,13 +60,21 @@ def check_cached_blob(network: str, file: Path, hint: str) -> None:
         check_sha256(network, file.resolve(), expected, hint)
 
 
-def read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint by key. Only tensors and plain values are unpickled.
+def read_state(checkpoint: Path, network: str) -> dict[str, torch.Tensor]:
+    """The tensors of a network's checkpoint by key. Only tensors and plain values are unpickled.
 
     Raises
     ------
-    BadInput : the file cannot be read, holds other objects, or has no state_dict.
+    BadInput : the file cannot be read, holds other objects, or has no state_dict; names network and file.
     """
+    try:
+        return _read_state(checkpoint)
+    except BadInput as error:
+        error.failed += f" of network {network}"
+        raise
+
+
+def _read_state(checkpoint: Path) -> dict[str, torch.Tensor]:
     import torch
 
     if checkpoint.suffix == _SAFETENSORS:

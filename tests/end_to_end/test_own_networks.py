@@ -33,7 +33,7 @@ from alignhouse.study.run import Finished, run_study
 from alignhouse.warehouse import Warehouse
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RECIPES = Path(__file__).parents[2] / "docs" / "recipes.md"
+PAGE = Path(__file__).parents[2] / "docs" / "networks.md"
 N_VIDEOS, N_FRAMES, SIDE = 4, 3, 64
 NAMES = ["my_resnet", "my_timm", "my_tsn", "my_hf-random0", "my_motion"]
 
@@ -344,8 +344,8 @@ def test_random_weights_of_the_study_are_those_of_its_own_networks_too(done: Don
     assert said == [("my_hf-random5", "random weights"), ("my_resnet-random5", "random weights")]
 
 
-def test_what_the_recipes_declare_stands_in_the_example() -> None:
-    shown = re.findall(r"```toml\n(\[networks\.own\..*?)```", RECIPES.read_text(encoding="utf-8"), re.DOTALL)
+def test_what_the_page_declares_stands_in_the_example() -> None:
+    shown = re.findall(r"```toml\n(\[networks\.own\..*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     declared = tomllib.loads("\n".join(shown))["networks"]["own"]
     example = tomllib.loads((EXAMPLES / "own_networks.toml").read_text(encoding="utf-8"))["networks"]["own"]
     assert [name for name in declared if name in example] == list(example)

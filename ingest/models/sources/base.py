@@ -5,6 +5,7 @@ Importing this module loads no deep-learning library.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import importlib.util
 from abc import ABC, abstractmethod
@@ -22,6 +23,9 @@ from alignhouse.warehouse.errors import AlignhouseError, BadInput, error_in_word
 
 if TYPE_CHECKING:
     import torch
+
+# Those of the hub's client, by its version; it passes on their errors, such as a lost connection.
+_HTTP_LIBRARIES = ("httpx", "httpx2")
 
 
 class LibrarySource(ABC):
@@ -74,7 +78,7 @@ class LibrarySource(ABC):
             return Built(self._build_random(network))
         if network.own is not None and network.own.checkpoint is not None:
             identity = checkpoint_identity(network)
-            state = read_state(network.own.checkpoint)
+            state = read_state(network.own.checkpoint, network.name)
             module = self.build_from_state(network, state, network.own.checkpoint.name)
             return Built(module, found_weights=identity)
         return Built(self.build_pretrained(network, folder))
@@ -188,4 +192,8 @@ def _hub_errors() -> tuple[type[Exception], ...]:
     from safetensors import SafetensorError
 
     # torch.hub raises RuntimeError for a file with a wrong hash.
-    return (OSError, HfHubHTTPError, RuntimeError, SafetensorError)
+    known: list[type[Exception]] = [OSError, HfHubHTTPError, RuntimeError, SafetensorError]
+    for library in _HTTP_LIBRARIES:
+        if importlib.util.find_spec(library) is not None:
+            known.append(importlib.import_module(library).HTTPError)
+    return tuple(known)

@@ -10,7 +10,6 @@ import hashlib
 import importlib
 import importlib.metadata
 import inspect
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.ingest.models.declaration import RANDOM, Declaration
+from alignhouse.ingest.models.declaration import PLAIN, RANDOM, Declaration, fits_job_key
 from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.seeding import seeded
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     import torch
 
 _RETURNS = "(module, transform) or (module, transform, name)"
-_PLAIN = "text, finite numbers, true, false, lists and tables"
 # File -> sha256 when this process first used it. Python imports a module only once, so this process would
 # not run later changes of the file.
 _imported: dict[Path, str] = {}
@@ -60,8 +58,8 @@ class FunctionSource:
             )
         given = [*(declared.arguments or {}).items(), *(declared.untrained or {}).items()]
         for name, value in given:
-            if not _is_plain(value):
-                raise ValueError(f"arguments of a function: {_PLAIN}; {name} holds another value")
+            if not fits_job_key(value):
+                raise ValueError(f"arguments of a function: {PLAIN}; {name} holds another value")
 
     def record(self, name: str, declared: Declaration) -> dict[str, Any]:
         """The sha256 of the file that defines the function.
@@ -217,15 +215,6 @@ def _check_arguments(what: str, function: Callable[..., Any], arguments: Mapping
             found=str(error),
             hint=near_names(names[0], signature.parameters) if names and signature.parameters else None,
         ) from error
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether JSON, and so a job key, can hold the value."""
-    if isinstance(value, Mapping):
-        return all(_is_plain(each) for each in value.values())
-    if isinstance(value, (list, tuple)):
-        return all(_is_plain(each) for each in value)
-    return isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _refuse_another(network: str, module: ModuleType, folder: Path) -> None:

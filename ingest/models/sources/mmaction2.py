@@ -103,7 +103,7 @@ class MMAction2(LibrarySource):
         refuse_missing(_missing_checkpoint(network, folder))
         checkpoint = checkpoint_file(network, folder)
         _check_checkpoint(network, checkpoint)
-        return self.build_from_state(network, read_state(checkpoint), checkpoint.name)
+        return self.build_from_state(network, read_state(checkpoint, network.name), checkpoint.name)
 
     def missing_weights(
         self, network: Network, folder: Path | None, answers: Callable[[str], bool]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignhouse.ingest.models.declaration import RANDOM, Declaration
+from alignhouse.ingest.models.declaration import PLAIN, RANDOM, Declaration, fits_job_key
 from alignhouse.ingest.models.network import Network, WeightsKind
 from alignhouse.ingest.models.sources.automatic_layers import automatic_layers
 from alignhouse.ingest.models.sources.base import HubSource, need_package
 from alignhouse.ingest.models.sources.clips import ClipTransform
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.ingest.models.sources.source import Built, ImageTransform, MissingWeights, TransformStyle
+from alignhouse.ingest.models.sources.transformers_configs import (
+    KIND,
+    described,
+    describes_itself,
+    quietly,
+)
 from alignhouse.ingest.models.sources.transformers_encoders import (
     NOT_THE_ENCODER,
     clips_of,
@@ -31,7 +36,7 @@ from alignhouse.ingest.models.sources.transformers_files import (
     checked_weights,
     description_sha256,
     download_weights,
-    find_place,
+    is_here,
     no_weights,
     weights_sha256,
 )
@@ -41,7 +46,7 @@ from alignhouse.ingest.models.sources.transformers_inputs import (
     default_processor,
     saved_processor,
 )
-from alignhouse.warehouse.errors import BadInput, error_in_words, near_names
+from alignhouse.warehouse.errors import BadInput, error_in_words
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +56,7 @@ class Transformers(HubSource):
     """The encoders of images and videos of all models of transformers. No code of a repository is run."""
 
     name = "transformers"
-    keys = frozenset({"clip_len", "frame_interval", "transform"})
+    keys = frozenset({"clip_len", "frame_interval", "transform", "config", "processor"})
     hub = HUB
 
     def check_declaration(self, declared: Declaration) -> None:
@@ -62,9 +67,16 @@ class Transformers(HubSource):
             )
         if declared.id.startswith(MODEL_TYPE) and declared.weights != RANDOM:
             raise ValueError(f'{MODEL_TYPE}... has no weights: set weights = "random", or give another id')
+        if declared.id.startswith(MODEL_TYPE) and KIND in (declared.config or {}):
+            raise ValueError(f"{KIND} in config and in id: leave it out of config")
+        for key, value in [*(declared.config or {}).items(), *(declared.processor or {}).items()]:
+            if not fits_job_key(value):
+                raise ValueError(f"config and processor: {PLAIN}; {key} holds another value")
 
     def record(self, name: str, declared: Declaration) -> dict[str, Any]:
         """Reads the configuration and the description of the transform; builds nothing.
+
+        If the declaration has a configuration with its `model_type`, the hub is not asked.
 
         Raises
         ------
@@ -73,30 +85,41 @@ class Transformers(HubSource):
         """
         _load(name)
         revision = declared.weights if declared.origin == "source" and declared.weights else MAIN
-        place, config = _described(name, declared.id, declared.folder, revision)
+        itself = describes_itself(declared.id, declared)
+        untrained = itself or declared.origin == "random"
+        place, config = described(
+            name, declared.id, declared.folder, revision, declared=declared.config, untrained=untrained
+        )
         found: dict[str, Any] = {"weights": RANDOM if declared.origin == "random" else revision}
-        if place is not None and place.repository is not None:
+        if itself and not (declared.folder / declared.id).is_dir():
+            found["weights_url"] = f"{HUB}/{declared.id}"
+        elif place is not None and place.repository is not None:
             found["weights_url"] = f"{HUB}/{place.repository}"
         found |= clips_of(name, declared, config)
-        processor = _processor(name, declared, place, config, video=found["takes"] == "video")
-        described: dict[str, Any] = {
+        video = found["takes"] == "video"
+        processor = _processor(name, declared, place, config, video=video, untrained=untrained)
+        shown: dict[str, Any] = {
             "transform": declared.transform,
             "processor": type(processor).__name__,
         }
-        if declared.transform is not None:
-            described["settings"] = _plain(processor)
-        code = description_sha256(place, described)
+        if declared.transform is not None or declared.processor or itself:
+            shown["settings"] = _plain(processor)
+        code = description_sha256(place, shown)
         return {**found, "transform": declared.transform, "code": code}
 
     def build(self, network: Network, weights: WeightsKind, folder: Path | None) -> Built:
         built = super().build(network, weights, folder)
         if weights != "random":
             built = replace(built, found_weights=self.weights_identity(network, weights, 0))
-        if network.takes != "video":
+        assert network.own is not None
+        if network.takes != "video" and not describes_itself(network.source_id, network.own):
             return built
+        processor = _processor_of(network, untrained=weights == "random")
+        if network.takes != "video":
+            return replace(built, transform=ImageInput(processor, network.name))
         assert network.clip_len is not None
         assert network.frame_interval is not None
-        of_clip = ClipInput(_processor_of(network), network.name)
+        of_clip = ClipInput(processor, network.name)
         return replace(built, transform=ClipTransform(network.clip_len, network.frame_interval, of_clip))
 
     def build_random(self, network: Network) -> torch.nn.Module:
@@ -104,10 +127,15 @@ class Transformers(HubSource):
         import torch
         from transformers import AutoModel
 
-        _, config = _described_of(network)
-        with _quietly():
+        _, config = _described_of(network, untrained=True)
+        with quietly():
             model = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
-        return encoder_of(network.name, network.source_id, model)[1]
+        encoder = encoder_of(network.name, network.source_id, model)[1]
+        assert network.own is not None
+        if describes_itself(network.source_id, network.own):
+            # As in the trained encoder, whose weights often lack it.
+            vars(encoder)["_modules"].pop("pooler", None)
+        return encoder
 
     def build_from_hub(self, network: Network) -> torch.nn.Module:
         """The encoder with the safetensors of its folder; those of the hub are downloaded if need be.
@@ -117,7 +145,7 @@ class Transformers(HubSource):
         BadInput : a file is missing, damaged or not the published one, or the encoder is not complete.
         """
         _load(network.name)
-        place, config = _described_of(network)
+        place, config = _described_of(network, untrained=False)
         assert place is not None
         if place.repository is not None and not place.has_weights():
             download_weights(network.name, place)
@@ -125,13 +153,20 @@ class Transformers(HubSource):
         return _trained(network, place, config)
 
     def is_cached(self, network: Network) -> bool:
-        place, _ = _described_of(network)
+        place, _ = _described_of(network, untrained=False)
         return place is not None and place.has_weights()
 
     def missing_weights(
         self, network: Network, folder: Path | None, answers: Callable[[str], bool]
     ) -> MissingWeights | None:
-        place, _ = _described_of(network)
+        assert network.own is not None
+        if network.weights_url and not is_here(network.source_id, network.own.folder, network.weights):
+            # The declaration has the configuration, so the hub was not asked before.
+            server = self.server(network)
+            if network.own.origin == "source" and not answers(server):
+                reason = f"{network.name}: {network.source_id} not cached and {server} does not answer"
+                return MissingWeights(reason, "connect to the hubs")
+        place, _ = _described_of(network, untrained=network.own.origin == "random")
         if place is None or place.repository is not None:
             return super().missing_weights(network, folder, answers)
         if place.has_weights():
@@ -142,13 +177,24 @@ class Transformers(HubSource):
     def weights_identity(self, network: Network, weights: WeightsKind, seed: int) -> str:
         if weights == "random":
             return super().weights_identity(network, weights, seed)
-        place, _ = _described_of(network)
+        place, _ = _described_of(network, untrained=False)
         assert place is not None
-        return f"pretrained:{self.name}:sha256={weights_sha256(network.name, place)}"
+        assert network.own is not None
+        identity = f"pretrained:{self.name}:sha256={weights_sha256(network.name, place)}"
+        if describes_itself(network.source_id, network.own):
+            # The network's own identity holds only the declared configuration.
+            identity += f":described={description_sha256(place, {})}"
+        return identity
 
     def transform(self, network: Network, style: TransformStyle) -> ImageTransform:
-        """The model's own image processor, whatever the style."""
-        return ImageInput(_processor_of(network), network.name)
+        """The model's own image processor, whatever the style.
+
+        `build` gives that of the trained network where the declaration has the configuration.
+        """
+        assert network.own is not None
+        itself = describes_itself(network.source_id, network.own)
+        untrained = itself or network.own.origin == "random"
+        return ImageInput(_processor_of(network, untrained=untrained), network.name)
 
     def default_layers(self, module: torch.nn.Module) -> Sequence[str]:
         """Those of the automatic rule, without heads, poolers, predictors and decoders."""
@@ -163,72 +209,49 @@ def _load(network: str) -> None:
     need_package(network, "transformers", "transformers")
 
 
-def _described(network: str, identifier: str, folder: Path, revision: str = MAIN) -> tuple[Place | None, Any]:
-    """The place of a model, None for a model type, and its configuration."""
-    place, config = _found(network, identifier, folder, revision)
-    if hasattr(config, "mask_ratio"):
-        # Masked autoencoders hide parts of the image in training; here they are shown all of it.
-        config.mask_ratio = 0.0
-    return place, config
-
-
-def _found(network: str, identifier: str, folder: Path, revision: str) -> tuple[Place | None, Any]:
-    from transformers import CONFIG_MAPPING, AutoConfig
-
-    if identifier.startswith(MODEL_TYPE):
-        kind = identifier.removeprefix(MODEL_TYPE)
-        if kind not in CONFIG_MAPPING:
-            raise BadInput(
-                f"network {network}: transformers has no model type {kind!r}",
-                hint=near_names(kind, list(CONFIG_MAPPING)),
-            )
-        return None, CONFIG_MAPPING[kind]()
-    place = find_place(network, identifier, folder, revision)
-    try:
-        with _quietly():
-            config = AutoConfig.from_pretrained(place.folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # a configuration of the study's own may hold anything
-        raise BadInput(
-            f"network {network}: {place.folder / 'config.json'}",
-            expected="a configuration of a model of transformers itself",
-            found=error_in_words(error),
-        ) from error
-    return place, config
-
-
-def _described_of(network: Network) -> tuple[Place | None, Any]:
-    assert network.own is not None
-    revision = network.weights if network.own.origin == "source" else MAIN
-    return _described(network.name, network.source_id, network.own.folder, revision)
+def _described_of(network: Network, *, untrained: bool) -> tuple[Place | None, Any]:
+    own = network.own
+    assert own is not None
+    revision = network.weights if own.origin == "source" else MAIN
+    return described(
+        network.name, network.source_id, own.folder, revision, declared=own.config, untrained=untrained
+    )
 
 
 def _processor(
-    name: str, declared: Declaration | Network, place: Place | None, config: Any, *, video: bool
+    name: str,
+    declared: Declaration | Network,
+    place: Place | None,
+    config: Any,
+    *,
+    video: bool,
+    untrained: bool,
 ) -> Any:
     """The processor of the folder, of the model that `transform` names, or else the default of the type."""
     own = declared.own if isinstance(declared, Network) else declared
     assert own is not None
-    part = with_frames(config)
+    part, settings = with_frames(config), own.processor or {}
     model_type = config.model_type
     if own.transform is not None:
-        place, other = _described(name, own.transform, own.folder)
+        place, other = described(name, own.transform, own.folder, untrained=True)
         model_type = other.model_type
     if place is not None and place.processors():
-        return saved_processor(name, place, video=video)
-    origin = own.origin
-    if origin != "random" and own.transform is None:
+        return saved_processor(name, place, settings, video=video)
+    if not untrained and own.transform is None:
         raise BadInput(
             f"transform of network {name}",
             expected=f"preprocessor_config.json in {place.folder if place else own.folder}",
             found="none",
             hint=f'add it, or name a model whose transform it uses, such as transform = "{MODEL_TYPE}vit"',
         )
-    return default_processor(name, model_type, part, video=video)
+    return default_processor(name, model_type, part, settings, video=video)
 
 
-def _processor_of(network: Network) -> Any:
-    place, config = _described_of(network)
-    return _processor(network.name, network, place, config, video=network.takes == "video")
+def _processor_of(network: Network, *, untrained: bool) -> Any:
+    place, config = _described_of(network, untrained=untrained)
+    return _processor(
+        network.name, network, place, config, video=network.takes == "video", untrained=untrained
+    )
 
 
 def _plain(processor: Any) -> dict[str, Any]:
@@ -244,7 +267,7 @@ def _trained(network: Network, place: Place, config: Any) -> torch.nn.Module:
 
     what = f"weights of network {network.name} in {place.folder}"
     try:
-        with _quietly():
+        with quietly():
             model, report = AutoModel.from_pretrained(
                 place.folder,
                 config=config,
@@ -269,19 +292,3 @@ def _trained(network: Network, place: Place, config: Any) -> torch.nn.Module:
             what, expected=f"all tensors of {config.model_type}", found=f"no {', '.join(missing[:3])}{more}"
         )
     return encoder
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Silences progress bars and reports; what matters in them is checked."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

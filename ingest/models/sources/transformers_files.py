@@ -91,6 +91,11 @@ def find_place(network: str, identifier: str, folder: Path, revision: str) -> Pl
     return Place(snapshot, identifier)
 
 
+def is_here(identifier: str, folder: Path, revision: str) -> bool:
+    """Whether this machine has a model's configuration."""
+    return (folder / identifier).is_dir() or _cached(identifier, CONFIG, revision) is not None
+
+
 def description_sha256(place: Place | None, more: Any) -> str:
     """The sha256 of a model's configuration and of the description of its transform.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alignhouse.ingest.models.sources.transformers_files import MODEL_TYPE, Place
-from alignhouse.warehouse.errors import BadInput, error_in_words
+from alignhouse.warehouse.errors import BadInput, error_in_words, near_names
 
 if TYPE_CHECKING:
     import torch
@@ -62,32 +62,37 @@ class ClipInput:
         return pixels
 
 
-def saved_processor(network: str, place: Place, *, video: bool) -> Any:
-    """The processor that the files of a folder describe.
+def saved_processor(network: str, place: Place, settings: Mapping[str, Any], *, video: bool) -> Any:
+    """The processor that the files of a folder describe, with other settings where they are given.
 
     Raises
     ------
-    BadInput : transformers cannot read them.
+    BadInput : transformers cannot read them, or a setting does not exist.
     """
     from transformers import AutoImageProcessor, AutoVideoProcessor
 
     kind = AutoVideoProcessor if video else AutoImageProcessor
     try:
-        return kind.from_pretrained(place.folder, local_files_only=True, trust_remote_code=False)
+        found = kind.from_pretrained(place.folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a description of the study's own may hold anything
         raise BadInput(
             f"transform of network {network}",
             expected=f"a {'video' if video else 'image'} processor of transformers in {place.folder}",
             found=error_in_words(error),
         ) from error
+    return _with_settings(network, found, settings)
 
 
-def default_processor(network: str, model_type: str, config: Any, *, video: bool) -> Any:
+def default_processor(
+    network: str, model_type: str, config: Any, settings: Mapping[str, Any], *, video: bool
+) -> Any:
     """The default processor of a model type, at the size that the configuration of the network expects.
+
+    settings : replace those of the processor.
 
     Raises
     ------
-    BadInput : the type has none.
+    BadInput : the type has none, or a setting does not exist.
     """
     from transformers import CONFIG_MAPPING
     from transformers.models.auto.image_processing_auto import IMAGE_PROCESSOR_MAPPING
@@ -103,7 +108,25 @@ def default_processor(network: str, model_type: str, config: Any, *, video: bool
             found="none in transformers",
             hint=f'name a model whose transform it uses, such as transform = "{MODEL_TYPE}dinov2"',
         )
-    return kind(**_of_size(kind(), _size(config)))
+    return _with_settings(network, kind(**_of_size(kind(), _size(config))), settings)
+
+
+def _with_settings(network: str, processor: Any, settings: Mapping[str, Any]) -> Any:
+    """The processor with other settings."""
+    if not settings:
+        return processor
+    described, kind = processor.to_dict(), type(processor)
+    what = f"processor of network {network}"
+    known = {*described, *getattr(kind.valid_kwargs, "__annotations__", {})}
+    for key in settings:
+        if key not in known:
+            raise BadInput(
+                what, expected=f"settings of {kind.__name__}", found=key, hint=near_names(key, known)
+            )
+    try:
+        return kind.from_dict({**described, **settings})
+    except Exception as error:  # each processor checks its values in its own way
+        raise BadInput(what, expected=f"values of {kind.__name__}", found=error_in_words(error)) from error
 
 
 def _size(config: Any) -> int | None:

@@ -17,9 +17,10 @@ from alignhouse.ingest.features.dry_pass import noise
 from alignhouse.ingest.features.extract import extract_rdms, measure_widths
 from alignhouse.ingest.features.fingerprints import are_alike, fingerprint
 from alignhouse.ingest.features.jobs import Extraction, extraction_jobs
+from alignhouse.ingest.features.module_tree import module_tree
 from alignhouse.ingest.features.recipe import NetworkRdms
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.ingest.models.build import build_network
+from alignhouse.ingest.models.build import Built, build_network
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.layers import layers_of
 from alignhouse.ingest.models.network import Own
@@ -152,6 +153,45 @@ def test_the_content_of_memory_is_compared_where_that_is_read(tmp_path: Path) ->
         settings = ExtractionSettings(tap=tap)
         rdms = extract_rdms(own(), module, sources(VIDEOS), settings, **given)
         assert [layer.name for layer in rdms.layers] == layers, tap
+
+
+class Attends(nn.Module):
+    """torch's attention uses its projection without calling it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 4, 1)
+        self.mixer = nn.ModuleDict({"attn": nn.MultiheadAttention(4, 2, batch_first=True), "idle": nn.Tanh()})
+        self.spare = nn.ModuleDict({"attn": nn.MultiheadAttention(4, 2)})
+        self.head = nn.Linear(4, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        x, _ = self.mixer["attn"](x, x, x, need_weights=False)
+        return self.head(x)
+
+
+def test_a_module_that_uses_its_parts_without_calling_them_is_read_itself(tmp_path: Path) -> None:
+    module, network, said = seeded(Attends), own(layers=()), list[str]()
+    rdms = {layer.name: layer.rdm for layer in extracted(module, network, tmp_path, said).layers}
+    assert list(rdms) == ["stem", "mixer.attn", "head"]
+    assert said[0].endswith("Not read: never called: mixer.attn.out_proj, mixer.idle, spare.attn.out_proj")
+    rows = []
+    for video in VIDEOS:
+        shown = torch.stack([as_tensor(frame) for frame in video])
+        tokens = module.stem(shown).flatten(2).transpose(1, 2)
+        rows.append(module.mixer["attn"](tokens, tokens, tokens)[0].mean(0).numpy().ravel())
+    np.testing.assert_allclose(rdms["mixer.attn"], pdist(np.stack(rows), "correlation"), atol=1e-5)
+    given = Built(module, lambda image: as_tensor(image.resize((SIDE, SIDE))))
+    tree = {row.module: row for row in module_tree(network, given, ExtractionSettings())}
+    assert tree["mixer.attn"].is_read
+    assert [tree[name].is_read for name in ("mixer", "mixer.attn.out_proj", "spare.attn")] == [False] * 3
+
+
+def test_what_is_said_names_the_untrained_self(tmp_path: Path) -> None:
+    said: list[str] = []
+    extracted(seeded(Odd), own(), tmp_path, said, model="mine-random0")
+    assert said[0].startswith("mine-random0: 5 layers are read.")
 
 
 def test_what_a_study_lists_is_read_in_the_order_of_the_modules(tmp_path: Path) -> None:

@@ -181,6 +181,37 @@ TIME: dict[tuple[str, str], dict[str, Plain]] = {
 }
 
 
+class VideoWithClassToken(Video):
+    """A class token and a register come before the tokens of a clip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.randn(1, 1, CHANNELS))
+        self.reg_token = nn.Parameter(torch.randn(1, 1, CHANNELS))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.map(x).flatten(2).transpose(1, 2)
+        special = [each.expand(len(x), -1, -1) for each in (self.cls_token, self.reg_token)]
+        x = torch.cat([*special, x], dim=1)
+        return self.head(self.tokens(x * x.mean(dim=1, keepdim=True)).max(dim=1).values)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "pool"),
+    [
+        ("none", lambda x: np.concatenate([x[:2], (x[2 : N + 2] + x[N + 2 :]) / 2])),
+        ("mean", lambda x: np.concatenate([x[:2], (x[2 : N + 2] + x[N + 2 :]) / 2]).mean(0)),
+        ("cls", lambda x: x[0]),
+    ],
+)
+def test_tokens_before_those_of_a_clip_have_no_time(tmp_path: Path, pooling: str, pool: Plain) -> None:
+    module = built(VideoWithClassToken)
+    found = extracted(module, own(takes="video"), tmp_path, pooling=pooling, time="mean")
+    rdms = {layer.name: layer.rdm for layer in found.layers}
+    np.testing.assert_allclose(rdms["tokens"], plainly(module, "tokens", pool, as_clips), atol=1e-5)
+    assert ("map" in rdms) == (pooling != "cls"), "the class token joins later"
+
+
 @pytest.mark.parametrize(("pooling", "time"), TIME)
 def test_time_is_averaged_before_space_is_pooled(tmp_path: Path, pooling: str, time: str) -> None:
     module, network = built(Video), own(takes="video")

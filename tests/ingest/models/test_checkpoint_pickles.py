@@ -38,7 +38,7 @@ def legacy(pickle: bytes) -> bytes:
 def test_nested_tuples_are_refused_before_torch_hashes_them(tmp_path, packed, value, place):
     file = tmp_path / "w.pth"
     file.write_bytes(packed(place % value))
-    with pytest.raises(BadInput, match=r"weights file .*w\.pth: .*tuples in tuples that no checkpoint has"):
+    with pytest.raises(BadInput, match=r"weights file .*w\.pth.*: .*tuples in tuples that no checkpoint has"):
         check_pickles(file)
 
 
@@ -66,7 +66,7 @@ def test_checkpoints_of_torch_pass(tmp_path, old):
     content = {"meta": {"epoch": (3, (4, 5)), "name": "x"}, "state_dict": {"a": torch.ones(2, 3)}}
     torch.save(content, file, _use_new_zipfile_serialization=not old)
     check_pickles(file)
-    assert read_state(file)["a"].tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert read_state(file, "mine")["a"].tolist() == [[1, 1, 1], [1, 1, 1]]
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "\xff", "null"])
@@ -100,7 +100,7 @@ def test_a_junk_checkpoint_is_one_clear_line(tmp_path, content):
     file: Path = tmp_path / "w.pth"
     file.write_bytes(content)
     with pytest.raises(
-        BadInput, match=r"weights file .*w\.pth: expected a (checkpoint|state_dict)"
+        BadInput, match=r"weights file .*w\.pth of network mine: expected a (checkpoint|state_dict)"
     ) as refused:
-        read_state(file)
+        read_state(file, "mine")
     assert len(str(refused.value)) < 700

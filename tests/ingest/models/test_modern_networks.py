@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
+import torch
 
 from alignhouse.ingest.features.description_jobs import model_batch
+from alignhouse.ingest.features.extract import measure_widths
+from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.build import build_network
 from alignhouse.ingest.models.catalog import catalog, select_names
 from alignhouse.ingest.models.declaration import UNKNOWN
@@ -72,6 +79,51 @@ def test_the_libraries_know_every_modern_network_and_its_weights() -> None:
 def test_a_modern_network_is_built_as_stated(name: str) -> None:
     [network] = select([name])
     check_as_stated(network)
+
+
+def test_an_untrained_video_network_is_built_and_shown_clips_without_the_hub(no_hub: None) -> None:
+    network = smaller("V-JEPA2-ViT-L16", crop_size=32, frames_per_clip=4)
+    built = build_network(network, weights="random")
+    assert built.transform is not None
+    video = np.random.default_rng(0).integers(0, 256, (4, 40, 50, 3), dtype=np.uint8)
+    assert built.transform(video).shape == (1, 4, 3, 32, 32)
+    [widths] = measure_widths(
+        network, built.module, lambda: video, [ExtractionSettings()], transform=built.transform
+    )
+    # Two frames and 16 x 16 pixels are one token.
+    assert widths == dict.fromkeys(
+        ["embeddings.patch_embeddings.proj", "layer.0", "layer.1", "layernorm"], 2 * 4 * 16
+    )
+
+
+def test_an_untrained_self_has_the_published_transform_of_the_declaration(no_hub: None) -> None:
+    built = build_network(smaller("TimeSformer-B16", image_size=32, num_frames=2), weights="random")
+    assert built.transform is not None
+    grey = np.full((2, 40, 50, 3), 51, dtype=np.uint8)
+    shown = built.transform(grey)
+    torch.testing.assert_close(shown, torch.full((1, 2, 3, 32, 32), (0.2 - 0.45) / 0.225))
+
+
+def smaller(name: str, **config: Any) -> Network:
+    """A network of the catalog with two narrow layers."""
+    declared = dict(modern()[name])
+    few = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    more = {key: 32 for key in ("intermediate_size",) if key in declared["config"]}
+    declared["config"] = {**declared["config"], **few, **more, **config}
+    return network_of("mine", OwnNetwork.model_validate(declared))
+
+
+@pytest.fixture
+def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The hub fails whoever asks, and nothing is cached."""
+    import huggingface_hub.constants
+
+    def fail(*given: Any, **more: Any) -> None:
+        raise AssertionError("the hub was asked")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    for name in ("_listed", "_download"):
+        monkeypatch.setattr(f"alignhouse.ingest.models.sources.transformers_files.{name}", fail)
 
 
 def check_as_stated(network: Network) -> None:

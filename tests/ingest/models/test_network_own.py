@@ -270,7 +270,7 @@ def test_a_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path) -> None:
     for name in ("mine.pth", "mine.safetensors"):
         (tmp_path / name).write_bytes(b"no tensors at all" * 9)
         network = own(source="timm", id="test_resnet", weights=name, folder=tmp_path)
-        with pytest.raises(BadInput, match=f"weights file .*{name}: expected"):
+        with pytest.raises(BadInput, match=f"weights file .*{name} of network mine: expected"):
             build(network, weights="pretrained")
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from tiny_transformers import SIDE, library, own
 
 from alignhouse.ingest.models.build import build, build_network
+from alignhouse.ingest.models.own import OwnNetwork, network_of
 from alignhouse.ingest.models.weights import check_weights, weights_identity
 from alignhouse.warehouse.errors import BadInput
 
@@ -179,3 +180,19 @@ def test_weights_that_are_not_cached_need_the_hub(cached: Path, monkeypatch: pyt
     ):
         with pytest.raises(BadInput, match=r"mine: https://huggingface.co/tiny/.*no route to the hub"):
             use()
+
+
+def test_a_lost_connection_names_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub.utils import _http
+
+    from alignhouse.ingest.models.sources.timm import Timm
+
+    client: Any = next(vars(_http)[name] for name in ("httpx", "httpx2") if name in vars(_http))
+
+    def lost(*given: Any) -> None:
+        raise client.ConnectError("no route to the hub")
+
+    monkeypatch.setattr(Timm, "build_from_hub", lost)
+    network = network_of("mine", OwnNetwork(source="timm", id="test_vit"))
+    with pytest.raises(BadInput, match=r"weights of mine: .*found no route to the hub .*connect"):
+        build(network, weights="pretrained")
