@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 MEMORY_DISK = Path("/dev/shm")
-# Three processes at once held at most 1.2 GB; a failed test keeps its files.
+# The tests of warehouses hold 0.3 GB with three processes. A failed test keeps its files.
 NEEDED = 6_000_000_000
 
 
