@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from long_files import LONG_FILES
+from memory_disk import temporary_files_in_memory
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -56,6 +57,13 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=found)
         yield browser
         browser.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Put temporary files in memory, unless slow tests run, whose files are large."""
+    if "not slow" in config.option.markexpr:
+        temporary_files_in_memory()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -11,7 +11,6 @@ import torch
 from features_plainly import outputs, sources
 from pydantic import ValidationError
 from scipy.spatial.distance import pdist
-from sklearn.decomposition import PCA
 
 from alignhouse.ingest.features.extract import extract_rdms, extract_rdms_together
 from alignhouse.ingest.features.projection import project
@@ -58,6 +57,8 @@ def test_pca_is_scikit_learns_with_at_most_stimuli_minus_two_components(
     alexnet_features: dict[str, np.ndarray],
     tmp_path: Path,
 ) -> None:
+    from sklearn.decomposition import PCA
+
     settings = ExtractionSettings(reduction="pca")
     videos = [*sources(noise_videos), lambda: noise_videos[0][:, ::-1].copy()]
     result = extract_rdms(

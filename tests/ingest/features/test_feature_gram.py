@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
-from sklearn.decomposition import PCA
 
 from alignhouse.ingest.features.distances import rdm_of_rows
 from alignhouse.ingest.features.gram import (
@@ -76,6 +75,8 @@ def test_a_pattern_without_variance_is_an_error() -> None:
 
 @pytest.mark.parametrize(("n", "width", "components"), [(24, 700, 22), (12, 40, 5), (20, 9, 9)])
 def test_component_scores_are_scikit_learns_signs_included(n: int, width: int, components: int) -> None:
+    from sklearn.decomposition import PCA
+
     x = features(n, width, seed=n)
     means = x.mean(axis=1)
     gram = row_centred_gram([x], means)
@@ -86,6 +87,8 @@ def test_component_scores_are_scikit_learns_signs_included(n: int, width: int, c
 
 
 def test_signs_matter_to_the_rdm_of_scores() -> None:
+    from sklearn.decomposition import PCA
+
     scores = PCA(5, svd_solver="full").fit_transform(features(12, 40))
     flipped = scores * np.array([1, -1, 1, 1, 1])
     assert np.abs(rdm_of_rows(scores, "correlation") - rdm_of_rows(flipped, "correlation")).max() > 0.01

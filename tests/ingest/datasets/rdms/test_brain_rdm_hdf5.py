@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 import pytest
-from rsatoolbox.rdm import RDMs
 
 from alignhouse.ingest.datasets.rdms.files import read_rdm_file
 from alignhouse.warehouse.errors import BadInput
+
+if TYPE_CHECKING:
+    from rsatoolbox.rdm import RDMs
 
 NAMES = ["face", "house", "cat", "dog", "car"]
 
@@ -32,6 +34,9 @@ def assert_holds(rdms: np.ndarray, stack: np.ndarray) -> None:
 
 def save(path: Path, stack: np.ndarray, subjects: Any = None, conditions: Any = None) -> RDMs:
     """Save RDMs with rsatoolbox; `subjects` and `conditions` are descriptors."""
+    # Not at the top: every test process loads this file, and rsatoolbox takes seconds.
+    from rsatoolbox.rdm import RDMs
+
     rdms = RDMs(stack, "correlation", rdm_descriptors=subjects, pattern_descriptors=conditions)
     rdms.save(str(path), file_type="hdf5")
     return rdms
