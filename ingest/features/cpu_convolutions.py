@@ -10,7 +10,7 @@ The values are those of torch's own convolution, up to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -86,7 +86,7 @@ def _over_space(
     made = torch.nn.functional.conv2d(
         frames, weight[:, :, 0], bias, module.stride[1:], padding[1:], module.dilation[1:]
     )
-    return made.unflatten(0, (clips, times)).transpose(1, 2)
+    return _in_channels_last(made, (clips, times, *made.shape[2:]))
 
 
 def _over_time(
@@ -103,4 +103,13 @@ def _over_time(
         (padding[0], 0),
         (module.dilation[0], 1),
     )
-    return made.unflatten(3, shown.shape[3:])
+    return _in_channels_last(made, (len(made), made.shape[2], *shown.shape[3:]))
+
+
+def _in_channels_last(made: torch.Tensor, places: Sequence[int]) -> torch.Tensor:
+    """The result of a 2D convolution as (clips, channels, time, height, width).
+
+    places : clips, time, height and width. Views of other orders of the dimensions give a single clip a
+    stride that torch does not take for channels last, so that a concatenation would leave that layout.
+    """
+    return made.permute(0, 2, 3, 1).contiguous().view(*places, made.shape[1]).permute(0, 4, 1, 2, 3)
