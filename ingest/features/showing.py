@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from typing import TYPE_CHECKING
 
 from alignhouse.ingest.features import devices
+from alignhouse.ingest.features.cpu_convolutions import FastConvolutions
 from alignhouse.ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs
 from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How, Video
@@ -39,6 +40,8 @@ class Showing:
     def __init__(self, network: Network, module: torch.nn.Module, options: How) -> None:
         self._network, self._module, self._options = network, module, options
         self.batch = options["batch"] or devices.parts_of_a_call(options["device"], network.takes)
+        on_cpu = devices.kind_of(options["device"]) == "cpu"
+        self._convolutions = FastConvolutions(module) if on_cpu else None
         self._makers: dict[InputKey, InputMaker] = {}
         self._bytes_of_stimulus = 0
         # Of one stimulus: frames that are decoded, and calls of one part.
@@ -162,7 +165,8 @@ class Showing:
         return Caller(self._network, self._module, self._options["device"], recipe.settings.frame_count)
 
     def _forward(self, call: torch.Tensor) -> None:
-        with naming_network(self._network, "forward pass"):
+        fast = nullcontext() if self._convolutions is None else self._convolutions.installed()
+        with naming_network(self._network, "forward pass"), fast:
             source_of(self._network).forward(self._module, call)
 
 

@@ -289,18 +289,18 @@ def leading_sum(output: torch.Tensor, weights: Sequence[float]) -> LeadingSum:
     kind = torch.float64 if output.dtype == torch.float64 else torch.float32
     if rows == 1 or len(weights) == 1:
         # A single row needs no sum, but must be copied, since later layers may overwrite its memory.
-        total = output[0].to(kind, copy=True) if rows == 1 else _sum(output, kind)
-        return LeadingSum(total.reshape(-1), weights[0] / rows)
+        total = _copied(output[0], kind) if rows == 1 else _in_a_row(_sum(output, kind))
+        return LeadingSum(total, weights[0] / rows)
     if rows != len(weights):
         raise AlignhouseError(
             "a tapped layer of a call", expected=f"{len(weights)} rows, one a part", found=rows
         )
     if len(set(weights)) == 1:
-        return LeadingSum(_sum(output, kind).reshape(-1), weights[0])
+        return LeadingSum(_in_a_row(_sum(output, kind)), weights[0])
     weighted = output[0].to(kind) * weights[0]
     for row, weight in zip(output[1:], weights[1:], strict=True):
         weighted = weighted + row.to(kind) * weight
-    return LeadingSum(weighted.reshape(-1), 1.0)
+    return LeadingSum(_in_a_row(weighted), 1.0)
 
 
 def _sum(output: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
@@ -313,6 +313,20 @@ def _sum(output: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
     flat = as_it_lies.reshape(len(output), -1).sum(dim=0, dtype=kind)
     back = [order.index(place) for place in range(1, output.ndim)]
     return flat.reshape(as_it_lies.shape[1:]).permute(back)
+
+
+def _copied(values: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
+    """`values` as a row of another type, and always a copy."""
+    row = _in_a_row(values)
+    return row.to(kind, copy=row.data_ptr() == values.data_ptr())
+
+
+def _in_a_row(values: torch.Tensor) -> torch.Tensor:
+    """`values` of any layout as a row; a view where memory has that order.
+
+    torch transposes a matrix four times faster than it reorders three or more dimensions.
+    """
+    return (values.flatten(1).contiguous() if values.ndim > 2 else values).reshape(-1)
 
 
 def _tensors(output: Any) -> list[tuple[str, torch.Tensor]]:
