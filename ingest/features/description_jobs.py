@@ -83,8 +83,9 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
     if isinstance(network, str) or network.own is None or not counted:
         job = Job(method="model", version=MODEL_VERSION, settings=row, inputs={}, label=name)
         return single(job, describe_model)
-    # Counting depends on the code that builds the network, so that is part of the key too.
-    counting = {"figures": counted, "network": network.identity(), "versions": source_of(network).versions()}
+    # Counting depends on the code that builds the network, so that is part of the key too; layers are not.
+    built = {key: value for key, value in network.identity().items() if key != "layers"}
+    counting = {"figures": counted, "network": built, "versions": source_of(network).versions()}
     settings = {**row, _COUNTED: counting}
     job = Job(method="model", version=MODEL_VERSION, settings=settings, inputs={}, label=name)
     return single(job, describe_model, network=network)

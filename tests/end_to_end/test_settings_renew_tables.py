@@ -181,6 +181,8 @@ CHANGES = [
     in_networks("weights", '"random"', NOTHING),
     in_networks("seed", "1", NOTHING),
     in_networks("skip_bad", "true", NOTHING),
+    in_networks("pooling", '"mean"', frozenset({"protocol"})),
+    in_networks("time", '"mean"', frozenset({"protocol"})),
 ]
 
 FUNCTIONS = """
@@ -220,6 +222,13 @@ CHANGES_OF_NETWORKS = [
     Change("networks.seed", "include = []", "include = []\nseed = 1", EXTRACTED | {"model"}),
     # RDMs that were extracted with all layers stay valid.
     Change("networks.skip_bad", "include = []", "include = []\nskip_bad = true", NOTHING),
+    Change(
+        "networks.pooling",
+        "include = []",
+        'include = []\npooling = "mean"',
+        # Layers without space keep their names and widths.
+        (EXTRACTED - {"layer"}) | {"protocol"},
+    ),
     Change("networks.own", ':one"', ':one"\nlayers = ["1"]', EXTRACTED),
 ]
 
