@@ -132,9 +132,9 @@ class Transformers(HubSource):
             model = AutoModel.from_config(config, dtype=torch.float32, trust_remote_code=False)
         encoder = encoder_of(network.name, network.source_id, model)[1]
         assert network.own is not None
-        if describes_itself(network.source_id, network.own):
+        if describes_itself(network.source_id, network.own) and "pooler" in vars(encoder)["_modules"]:
             # As in the trained encoder, whose weights often lack it.
-            vars(encoder)["_modules"].pop("pooler", None)
+            vars(encoder)["_modules"]["pooler"] = None
         return encoder
 
     def build_from_hub(self, network: Network) -> torch.nn.Module:

@@ -96,6 +96,17 @@ def test_an_untrained_video_network_is_built_and_shown_clips_without_the_hub(no_
     )
 
 
+def test_the_time_of_an_untrained_network_with_a_class_token_can_be_averaged(no_hub: None) -> None:
+    network = smaller("ViViT-B-16x2", image_size=32, num_frames=4)
+    built = build_network(network, weights="random")
+    video = np.random.default_rng(0).integers(0, 256, (4, 40, 50, 3), dtype=np.uint8)
+    [widths] = measure_widths(
+        network, built.module, lambda: video, [ExtractionSettings(time="mean")], transform=built.transform
+    )
+    # The four tokens of a time, and the class token.
+    assert widths["layers.0"] == widths["layers.1"] == 5 * 16
+
+
 def test_an_untrained_self_has_the_published_transform_of_the_declaration(no_hub: None) -> None:
     built = build_network(smaller("TimeSformer-B16", image_size=32, num_frames=2), weights="random")
     assert built.transform is not None
