@@ -54,7 +54,8 @@ def main() -> None:
                 flush=True,
             )
     print(
-        f"| all | | {sums[WAYS[0]]:.1f} / {sums['engine']:.1f} | | | {sums[WAYS[0]] / sums['engine']:.2f} | | |"
+        f"| all | | {sums[WAYS[0]]:.1f} / {sums['engine']:.1f} "
+        f"| | | {sums[WAYS[0]] / sums['engine']:.2f} | | |"
     )
 
 
