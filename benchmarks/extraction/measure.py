@@ -33,7 +33,7 @@ def main() -> None:
     arguments = parser.parse_args()
     sums = dict.fromkeys(WAYS, 0.0)
     print(
-        "| network | way | seconds (all rounds) | of RDMs | peak MB | ratio | RDMs differ by | rank correlation |"
+        "| network | way | seconds (all rounds) | of RDMs | peak MB | ratio | RDMs differ by | ranks agree |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for network in arguments.networks.split(","):
