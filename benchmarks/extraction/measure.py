@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import spearmanr
 
 WAYS = ("straightforward", "engine")
 
@@ -31,10 +32,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="number of videos; default: all")
     arguments = parser.parse_args()
     sums = dict.fromkeys(WAYS, 0.0)
-    print("| network | way | seconds (all rounds) | of RDMs | peak MB | ratio | RDMs differ by |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| network | way | seconds (all rounds) | of RDMs | peak MB | ratio | RDMs differ by | ranks agree |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for network in arguments.networks.split(","):
-        runs, apart = _rounds(network, arguments)
+        runs, apart, ranks = _rounds(network, arguments)
         medians = {way: statistics.median(run["seconds"] for run in runs[way]) for way in WAYS}
         for way in WAYS:
             sums[way] += medians[way]
@@ -43,17 +46,23 @@ def main() -> None:
             peak = max(run["peak_megabytes"] for run in runs[way])
             ratio = f"{medians[WAYS[0]] / medians[way]:.2f}" if way == "engine" else ""
             difference = f"{apart:.1e}" if way == "engine" else ""
+            agreement = f"{ranks:.6f}" if way == "engine" else ""
             shown = f"{rdms:.1f}" if rdms else ""
             print(
-                f"| {network} | {way} | {seconds} | {shown} | {peak} | {ratio} | {difference} |", flush=True
+                f"| {network} | {way} | {seconds} | {shown} | {peak} | {ratio} | {difference} "
+                f"| {agreement} |",
+                flush=True,
             )
     print(
-        f"| all | | {sums[WAYS[0]]:.1f} / {sums['engine']:.1f} | | | {sums[WAYS[0]] / sums['engine']:.2f} | |"
+        f"| all | | {sums[WAYS[0]]:.1f} / {sums['engine']:.1f} "
+        f"| | | {sums[WAYS[0]] / sums['engine']:.2f} | | |"
     )
 
 
-def _rounds(network: str, arguments: argparse.Namespace) -> tuple[dict[str, list[dict[str, Any]]], float]:
-    """All runs of each way, and the largest difference between their RDMs."""
+def _rounds(
+    network: str, arguments: argparse.Namespace
+) -> tuple[dict[str, list[dict[str, Any]]], float, float]:
+    """All runs of each way; the largest difference between their RDMs, and the lowest rank correlation."""
     runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as name:
         for _ in range(arguments.rounds):
@@ -63,8 +72,10 @@ def _rounds(network: str, arguments: argparse.Namespace) -> tuple[dict[str, list
             if sorted(plain.files) != sorted(ours.files):
                 raise SystemExit(f"other layers: {sorted(set(plain.files) ^ set(ours.files))}")
             upper = np.triu_indices(len(plain[plain.files[0]]), 1)
-            apart = max(float(np.abs(plain[layer][upper] - ours[layer]).max()) for layer in plain.files)
-    return runs, apart
+            pairs = [(plain[layer][upper], ours[layer]) for layer in plain.files]
+        apart = max(float(np.abs(one - other).max()) for one, other in pairs)
+        ranks = min(float(spearmanr(one, other).statistic) for one, other in pairs)
+    return runs, apart, ranks
 
 
 def _run(way: str, network: str, out: Path, arguments: argparse.Namespace) -> dict[str, Any]:

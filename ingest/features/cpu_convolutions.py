@@ -1,9 +1,9 @@
 """Faster 3D convolutions on a CPU: as 2D convolutions where kernels allow, and in channels last elsewhere.
 
-Networks of clips mostly have kernels over space alone, (1, k, k), or over time alone, (t, 1, 1). With channels
-last in memory, frames are a leading dimension of images, and space is one long row, so that both are 2D
-convolutions of the same memory. A CPU has better kernels for those. Other kernels stay 3D convolutions, but
-read their input in channels last: several times faster for depthwise ones.
+Networks of clips mostly have kernels over space alone, (1, k, k), or over time alone, (t, 1, 1). With
+channels last in memory, frames are a leading dimension of images, and space is one long row, so that both are
+2D convolutions of the same memory. A CPU has better kernels for those. Other kernels stay 3D convolutions,
+but read their input in channels last: several times faster for depthwise ones.
 
 The values are those of torch's own convolution, up to rounding.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class FastConvolutions:
     """The 3D convolutions of a network on a CPU.
 
-    Only `_conv_forward` is replaced, and only inside `installed` blocks. So hooks, and classes that derive from
-    torch's and prepare the input or the weights, work as before. Modules whose class has its own
+    Only `_conv_forward` is replaced, and only inside `installed` blocks. So hooks work as before, and so do
+    classes that derive from torch's and prepare the input or the weights. Modules whose class has its own
     `_conv_forward`, another padding than zeros, or padding given by name, are left alone.
     """
 
