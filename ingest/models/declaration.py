@@ -109,7 +109,8 @@ class Declaration(BaseModel):
         "those of the model, else they must equal them; with model_type, untrained needs no download",
     )
     processor: dict[str, Any] | None = Field(
-        None, description="transformers: settings that replace those of the transform's processor"
+        None,
+        description="transformers: settings of the transform; with trained weights, the published",
     )
     clip_len: int | None = Field(
         None,

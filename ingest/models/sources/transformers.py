@@ -236,7 +236,7 @@ def _processor(
         place, other = described(name, own.transform, own.folder, untrained=True)
         model_type = other.model_type
     if place is not None and place.processors():
-        return saved_processor(name, place, settings, video=video)
+        return saved_processor(name, place, settings, video=video, untrained=untrained)
     if not untrained and own.transform is None:
         raise BadInput(
             f"transform of network {name}",

@@ -62,12 +62,17 @@ class ClipInput:
         return pixels
 
 
-def saved_processor(network: str, place: Place, settings: Mapping[str, Any], *, video: bool) -> Any:
-    """The processor that the files of a folder describe, with other settings where they are given.
+def saved_processor(
+    network: str, place: Place, settings: Mapping[str, Any], *, video: bool, untrained: bool
+) -> Any:
+    """The processor that the files of a folder describe.
+
+    settings : untrained, they replace those of the files. Trained weights go with the published transform, so
+        they must be equal.
 
     Raises
     ------
-    BadInput : transformers cannot read them, or a setting does not exist.
+    BadInput : transformers cannot read the files, or a setting does not exist or is not equal.
     """
     from transformers import AutoImageProcessor, AutoVideoProcessor
 
@@ -80,7 +85,18 @@ def saved_processor(network: str, place: Place, settings: Mapping[str, Any], *, 
             expected=f"a {'video' if video else 'image'} processor of transformers in {place.folder}",
             found=error_in_words(error),
         ) from error
-    return _with_settings(network, found, settings)
+    made = _with_settings(network, found, settings)
+    if not untrained:
+        published, declared = found.to_dict(), made.to_dict()
+        for key in settings:
+            if published.get(key) != declared.get(key):
+                raise BadInput(
+                    f"processor of network {network}",
+                    expected=f"{key} = {settings[key]!r}, as declared",
+                    found=f"{published.get(key)!r} in {place.folder}",
+                    hint="correct the declaration: trained weights go with the published transform",
+                )
+    return made
 
 
 def default_processor(

@@ -95,6 +95,14 @@ def test_trained_weights_of_another_configuration_are_an_error(saved: Path, conf
         build(own(saved, config=config), weights="pretrained")
 
 
+def test_trained_weights_with_another_transform_than_the_published_are_an_error(saved: Path) -> None:
+    file = next(saved.glob("*preprocessor*.json"))
+    mean = json.loads(file.read_text())["image_mean"]
+    build_network(own(saved, processor={"image_mean": mean}), weights="pretrained")
+    with pytest.raises(BadInput, match=r"processor of network mine: expected image_mean = \[0.0, 0.0, 0.0\]"):
+        build_network(own(saved, processor={"image_mean": [0.0] * 3}), weights="pretrained")
+
+
 def test_an_untrained_network_may_change_the_configuration_of_a_folder(saved: Path, tmp_path: Path) -> None:
     shutil.copy(saved / CONFIG, tmp_path)
     network = own(tmp_path, weights="random", config={"num_hidden_layers": 1})
