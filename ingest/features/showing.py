@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from alignhouse.ingest.features import devices
-from alignhouse.ingest.features.cpu_convolutions import FastConvolutions
 from alignhouse.ingest.features.inputs import Caller, Frames, InputMaker, NetworkInputs
 from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How, Video
@@ -40,8 +39,6 @@ class Showing:
     def __init__(self, network: Network, module: torch.nn.Module, options: How) -> None:
         self._network, self._module, self._options = network, module, options
         self.batch = options["batch"] or devices.parts_of_a_call(options["device"], network.takes)
-        on_cpu = devices.kind_of(options["device"]) == "cpu"
-        self._convolutions = FastConvolutions(module) if on_cpu else None
         self._makers: dict[InputKey, InputMaker] = {}
         self._bytes_of_stimulus = 0
         # Of one stimulus: frames that are decoded, and calls of one part.
@@ -165,8 +162,7 @@ class Showing:
         return Caller(self._network, self._module, self._options["device"], recipe.settings.frame_count)
 
     def _forward(self, call: torch.Tensor) -> None:
-        fast = nullcontext() if self._convolutions is None else self._convolutions.installed()
-        with naming_network(self._network, "forward pass"), fast:
+        with naming_network(self._network, "forward pass"):
             source_of(self._network).forward(self._module, call)
 
 
