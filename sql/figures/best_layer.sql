@@ -20,7 +20,9 @@ best as (
             when 'objective' then objective
             when 'weights' then weights
             when 'protocol' then protocol
-            else error('--by: model_type, arch_type, family, training_dataset, objective, weights or protocol')
+            else error(
+                '--by is model_type, arch_type, family, training_dataset, objective, weights or protocol'
+            )
         end as group_name
     from best_layer
     where
