@@ -12,7 +12,7 @@ from alignhouse.cli.querying import FormatOption, OutOption
 
 
 def ingest_layers(
-    network: Annotated[str, typer.Argument(help="Its name in the catalog, or in the study file.")],
+    network: Annotated[str, typer.Argument(help="Its name in a catalog, or in the study file.")],
     study: Annotated[
         Path | None,
         typer.Option(help="Study file that declares a network of your own, whose code this runs."),

@@ -1,4 +1,4 @@
-"""The modules of a network of the catalog or of a study, and which of them a protocol reads."""
+"""The modules of a network of a catalog or of a study, and which of them a protocol reads."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 
 from alignhouse.ingest.features.module_tree import ModuleRow, module_tree
 from alignhouse.ingest.models.build import build_network
-from alignhouse.ingest.models.catalog import Network, catalog
+from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.own import network_of
+from alignhouse.ingest.models.selection import known_network
 from alignhouse.study.file import Protocol, read_study, shipped
-from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.errors import BadInput
 
 
 def layers_of_network(name: str, study_file: Path | None, protocol: str | None) -> list[ModuleRow]:
@@ -17,7 +18,7 @@ def layers_of_network(name: str, study_file: Path | None, protocol: str | None) 
 
     Parameters
     ----------
-    study_file : a study that declares the network, whose code may run; None for the catalog.
+    study_file : a study that declares the network, whose code may run; None for the catalogs.
     protocol : its settings are used; default: the first of the study, or "sound".
 
     Raises
@@ -37,10 +38,9 @@ def _declared(name: str, study_file: Path | None) -> tuple[Network, dict[str, Pr
     protocols = {} if study is None else study.resolved_protocols()
     if name in declared:
         return network_of(name, declared[name]), protocols
-    known = catalog()
-    if name not in known:
-        hint = near_names(name, [*declared, *known])
+    try:
+        return known_network(name, others=declared), protocols
+    except BadInput as error:
         if study_file is None:
-            hint += " --study names the file that declares a network of your own."
-        raise BadInput(f"no network is called {name!r}", hint=hint)
-    return known[name], protocols
+            error.hint = f"{error.hint} --study names the file that declares a network of your own."
+        raise

@@ -11,7 +11,7 @@ from alignhouse.ingest.optional_packages import ON_LINUX_X86_64, how_to_get, is_
 from alignhouse.ingest.stimuli.decord_reader import open_by_decord
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.file import Protocol, Study
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, some_names
 
 _NAMED_AT_MOST = 5
 
@@ -62,10 +62,8 @@ def missing_packages(
     for source, names in of_sources.items():
         if source not in ON_LINUX_X86_64 or is_installed(source):
             continue
-        others = len(names) - _NAMED_AT_MOST
-        more = f" and {others} more" if others > 0 else ""
         yield (
-            f"networks {', '.join(names[:_NAMED_AT_MOST])}{more} need {source}, which is not installed "
+            f"networks {some_names(names, _NAMED_AT_MOST)} need {source}, which is not installed "
             f'({how_to_get(source)}; or leave them out: exclude = ["{source}"] in [networks])'
         )
     with_decord = [name for name, each in protocols.items() if each.extraction.decoder == "decord"]

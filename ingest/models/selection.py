@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from alignhouse.ingest.models.catalog import catalog, select_names
 from alignhouse.ingest.models.modern import modern
@@ -11,8 +11,10 @@ from alignhouse.ingest.models.own import modern_facts, modern_network
 from alignhouse.warehouse.errors import BadInput, near_names
 
 
-def known_network(name: str) -> Network:
+def known_network(name: str, others: Iterable[str] = ()) -> Network:
     """The network of that name in a catalog; for a modern network, this imports its library.
+
+    others : further names that the error may suggest.
 
     Raises
     ------
@@ -22,7 +24,7 @@ def known_network(name: str) -> Network:
         return modern_network(name)
     known = catalog()
     if name not in known:
-        raise BadInput(f"no network is called {name!r}", hint=near_names(name, [*known, *modern()]))
+        raise BadInput(f"no network is called {name!r}", hint=near_names(name, [*others, *known, *modern()]))
     return known[name]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from alignhouse.ingest.models.network import Network
@@ -26,6 +27,15 @@ def weights_folder() -> Path:
 def checkpoint_file(network: Network, folder: Path | None = None) -> Path:
     """The path of a network's checkpoint in `folder`, by default in `weights_folder()`."""
     return (folder or weights_folder()) / network.weights
+
+
+def cached_from_hub(repository: str, names: Iterable[str], revision: str | None = None) -> Path | None:
+    """The first of these files of a repository in the cache of the Hugging Face hub; None if it has none."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = (try_to_load_from_cache(repository, name, revision=revision) for name in names)
+    # A file that the hub is known to lack is no path either.
+    return next((Path(path) for path in found if isinstance(path, str)), None)
 
 
 def torch_hub_file(address: str) -> Path:

@@ -14,6 +14,7 @@ from alignhouse.ingest.models.sources.base import HubSource, need_package
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.ingest.models.sources.source import ImageTransform, TransformStyle
 from alignhouse.ingest.models.states import check_cached_blob, check_sha256
+from alignhouse.ingest.models.weights_files import cached_from_hub
 from alignhouse.warehouse.errors import BadInput, near_names
 
 if TYPE_CHECKING:
@@ -146,12 +147,9 @@ def _tower(network: Network, weights: Path | None) -> torch.nn.Module:
 
 def _cached_file(network: Network) -> Path | None:
     """The downloaded file of the weights, in the hub's cache or in open_clip's own; None if there is none."""
-    from huggingface_hub import try_to_load_from_cache
-
     assert network.weights_url is not None
     if not network.weights_url.startswith(OpenClip.hub):
         file = _DOWNLOADS / network.weights_url.rsplit("/", 1)[1]
         return file if file.is_file() else None
     repository, _, name = network.weights_url.removeprefix(f"{OpenClip.hub}/").rpartition("/")
-    found = (try_to_load_from_cache(repository, each) for each in ([name] if name else _HUB_FILES))
-    return next((Path(path) for path in found if isinstance(path, str)), None)
+    return cached_from_hub(repository, [name] if name else _HUB_FILES)

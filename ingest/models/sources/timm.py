@@ -12,7 +12,7 @@ from alignhouse.ingest.models.sources.base import HubSource
 from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
 from alignhouse.ingest.models.sources.source import ImageTransform, TransformStyle
 from alignhouse.ingest.models.states import check_cached_blob, check_sha256, load_strictly
-from alignhouse.ingest.models.weights_files import sha_prefix_in_name, torch_hub_file
+from alignhouse.ingest.models.weights_files import cached_from_hub, sha_prefix_in_name, torch_hub_file
 from alignhouse.warehouse.errors import BadInput, near_names
 
 if TYPE_CHECKING:
@@ -143,16 +143,13 @@ def _identifiers(architecture: str | None = None) -> list[str]:
 
 
 def _cached_file(network: Network) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-
     if network.weights_url is not None and not network.weights_url.startswith(Timm.hub):
         file = torch_hub_file(network.weights_url)
         return file if file.is_file() else None
     repository = f"timm/{network.weights}"
     if network.weights_url is not None:
         repository = network.weights_url.removeprefix(f"{Timm.hub}/")
-    found = (try_to_load_from_cache(repository, name) for name in _HUB_FILES)
-    return next((Path(path) for path in found if isinstance(path, str)), None)
+    return cached_from_hub(repository, _HUB_FILES)
 
 
 def _check_cached(network: Network) -> bool:

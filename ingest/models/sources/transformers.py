@@ -46,7 +46,7 @@ from alignhouse.ingest.models.sources.transformers_inputs import (
     default_processor,
     saved_processor,
 )
-from alignhouse.warehouse.errors import BadInput, error_in_words
+from alignhouse.warehouse.errors import BadInput, error_in_words, some_names
 
 if TYPE_CHECKING:
     import torch
@@ -287,8 +287,7 @@ def _trained(network: Network, place: Place, config: Any) -> torch.nn.Module:
         vars(encoder)["_modules"]["pooler"] = None
         missing = []
     if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise BadInput(
-            what, expected=f"all tensors of {config.model_type}", found=f"no {', '.join(missing[:3])}{more}"
+            what, expected=f"all tensors of {config.model_type}", found=f"no {some_names(missing, 3)}"
         )
     return encoder

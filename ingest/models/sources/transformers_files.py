@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alignhouse.ingest.models.states import check_cached_blob, sha256_of_blob
+from alignhouse.ingest.models.weights_files import cached_from_hub
 from alignhouse.warehouse.errors import BadInput, error_in_words
 from alignhouse.warehouse.files import sha256_of
 
@@ -224,10 +225,8 @@ def _download(repository: str, name: str, commit: str) -> Path:
 
 def _cached(repository: str, name: str, revision: str) -> Path | None:
     """The cached snapshot that holds the file."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(repository, name, revision=revision)
-    return Path(found).parent if isinstance(found, str) else None
+    file = cached_from_hub(repository, [name], revision)
+    return None if file is None else file.parent
 
 
 def _shards(index: Path) -> list[str]:

@@ -14,6 +14,8 @@ from alignhouse.cli.commands import app
 from alignhouse.ingest.models.build import build
 from alignhouse.ingest.models.catalog import catalog
 from alignhouse.ingest.models.layers import layers_of
+from alignhouse.study.layers import layers_of_network
+from alignhouse.warehouse.errors import BadInput
 
 STUDY = """
 [brain]
@@ -135,3 +137,11 @@ def test_listing_leaves_torchs_generator_alone() -> None:
     before = torch.get_rng_state()
     listed("AlexNet")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_networks_of_the_second_catalog_are_known_too() -> None:
+    rows = {row.module: row for row in layers_of_network("PE-Core-T16", None, None)}
+    assert (rows["rope"].is_read, rows["rope"].why_not) == (False, "never called")
+    assert rows["blocks.0"].is_read
+    with pytest.raises(BadInput, match=r"PE-Core-T17.*PE-Core-T16.*--study names the file"):
+        layers_of_network("PE-Core-T17", None, None)
