@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,11 @@ from alignhouse.analysis.jobs.scope import (
     Scope,
     find_layers,
     read_brains,
+)
+from alignhouse.analysis.statistics.partial_rsa import (
+    PartlySeenBrains,
+    rank_partly_seen,
+    score_partly_seen,
 )
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
 from alignhouse.analysis.statistics.rsa import (
@@ -98,15 +104,11 @@ def score(
         )
     orders = stimulus_permutations(len(brain.conditions), common.permutations, common.seed)
     reporter.doing("permuting")
-    scores = score_networks(
-        vectors,
-        ranked,
-        orders,
-        common.settings,
-        memory=memory // 4,
-        layer_names=layers,
-        tick=reporter.step,
-    )
+    how: dict[str, Any] = {"memory": memory // 4, "layer_names": layers, "tick": reporter.step}
+    if isinstance(ranked, PartlySeenBrains):
+        scores = score_partly_seen(vectors, ranked, orders, common.settings, **how)
+    else:
+        scores = score_networks(vectors, ranked, orders, common.settings, **how)
     for settings in each:
         scored = NetworkScores(layers[settings.model], brain.subjects, scores[settings.model])
         yield [
@@ -117,9 +119,9 @@ def score(
 
 
 @kept
-def _ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains]:
+def _ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains | PartlySeenBrains]:
     brain = read_brains(brains)
-    ranked = rank_brains(brain.rdms)
+    ranked = rank_brains(brain.rdms) if brain.seen is None else rank_partly_seen(brain.rdms, brain.seen)
     # Only the ranks are needed after this line.
     read_brains.forget()
     return brain.without_rdms(), ranked

@@ -111,14 +111,12 @@ def sharing(seen: Seen) -> list[SharedStimuli]:
     ]
 
 
-def on_shared_stimuli(
-    rdms: NDArray[Any], seen: NDArray[np.bool_]
-) -> tuple[NDArray[Any], NDArray[np.bool_]] | None:
-    """The RDMs (S, P) of one region among the stimuli that all of its subjects saw, and these stimuli (n,).
+def on_shared_stimuli(rdms: NDArray[Any], seen: NDArray[np.bool_]) -> NDArray[Any] | None:
+    """The RDMs (S, P) of one region among the stimuli that all of its subjects saw; `seen` is (S, n).
 
     None if there are fewer than 4 of them.
     """
     shared = np.asarray(seen.all(axis=0))
     if np.count_nonzero(shared) < FEWEST_CONDITIONS:
         return None
-    return (rdms if shared.all() else np.compress(pairs_of(shared), rdms, axis=1)), shared
+    return rdms if shared.all() else np.compress(pairs_of(shared), rdms, axis=1)
