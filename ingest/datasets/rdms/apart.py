@@ -20,8 +20,8 @@ from typing import IO
 
 import numpy as np
 
+from alignhouse.ingest.arrays.limits import MOST_BYTES, unpacked_bytes
 from alignhouse.ingest.betas.brain_rdms import RdmFile
-from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES, unpacked_bytes
 from alignhouse.ingest.datasets.rdms.files import NUMPY_SUFFIXES, read_rdm_file
 from alignhouse.warehouse.errors import AlignhouseError, BadInput
 from alignhouse.warehouse.sizes import size_in_words

@@ -11,19 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
+from alignhouse.ingest.arrays.hdf5 import members, opened_hdf5
+from alignhouse.ingest.arrays.limits import MOST_BYTES
+from alignhouse.ingest.arrays.mat5 import Mat5File
+from alignhouse.ingest.arrays.mat73 import Mat73File, is_matlab
+from alignhouse.ingest.arrays.numpy_files import UNNAMED, read_arrays
 from alignhouse.ingest.betas.brain_rdms import RdmFile
-from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES, StoredRdms, checked, subjects_first
-from alignhouse.ingest.datasets.rdms.hdf5 import (
-    is_rsatoolbox,
-    members,
-    opened_hdf5,
-    read_plain_rdms,
-    read_rsatoolbox_rdms,
-)
-from alignhouse.ingest.datasets.rdms.mat5 import Mat5File
-from alignhouse.ingest.datasets.rdms.mat73 import Mat73File, is_matlab
+from alignhouse.ingest.datasets.rdms.arrays import StoredRdms, checked, subjects_first
+from alignhouse.ingest.datasets.rdms.hdf5 import is_rsatoolbox, read_plain_rdms, read_rsatoolbox_rdms
 from alignhouse.ingest.datasets.rdms.matlab import rdms_of
-from alignhouse.ingest.datasets.rdms.numpy_files import UNNAMED, read_arrays, read_numpy_rdms
+from alignhouse.ingest.datasets.rdms.numpy_rdms import read_numpy_rdms
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.warehouse.errors import BadInput
 

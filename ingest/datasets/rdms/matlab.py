@@ -7,12 +7,11 @@ and refuses ambiguous arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from alignhouse.ingest.arrays.matlab_variables import NAME_FIELD, NUMERIC, RDM_FIELD, MatFile, Variable
 from alignhouse.ingest.datasets.rdms.arrays import (
     CONDITION_KEYS,
     SUBJECT_KEYS,
@@ -27,41 +26,8 @@ from alignhouse.ingest.datasets.rdms.arrays import (
 from alignhouse.ingest.rdm import n_conditions
 from alignhouse.warehouse.errors import BadInput
 
-NUMERIC = frozenset(
-    ("double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
-)
 _ARRAYS = NUMERIC | {"logical", "sparse"}
 _PLAIN = _ARRAYS | {"char", "cell", "struct"}
-# The RSA toolbox for MATLAB stores RDMs in a struct array: RDMs(i).RDM, RDMs(i).name.
-RDM_FIELD, NAME_FIELD = "RDM", "name"
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A variable of a MATLAB file: its MATLAB class and shape, and its fields if it is a struct."""
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    fields: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.name} ({'x'.join(map(str, self.shape))} {self.kind})"
-
-
-class MatFile(Protocol):
-    """The interface of each MATLAB format: variables, and their values with MATLAB's order of axes."""
-
-    def variables(self) -> Sequence[Variable]: ...
-
-    def numbers(self, name: str) -> np.ndarray:
-        """The values of a numeric variable."""
-
-    def strings(self, variable: Variable) -> list[object]:
-        """The strings of a cell array or a char matrix (one per row); the items of any other array."""
-
-    def structs(self, name: str) -> list[tuple[object, object]]:
-        """For each struct: its field RDM (an array, else the name of its class) and its field name."""
 
 
 def rdms_of(file: MatFile, path: Path, n: int | None = None) -> StoredRdms:

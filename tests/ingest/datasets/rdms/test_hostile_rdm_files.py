@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from alignhouse.ingest.datasets.rdms import apart, arrays
+from alignhouse.ingest.arrays import limits
+from alignhouse.ingest.datasets.rdms import apart
 from alignhouse.ingest.datasets.rdms.apart import read_rdm_file_apart
 from alignhouse.ingest.datasets.rdms.data_set import RDMS
 from alignhouse.ingest.datasets.rdms.files import read_rdm_file
@@ -50,7 +51,7 @@ def test_a_header_that_lies_is_refused(tmp_path: Path, shape: str, packed: bool)
 def test_arrays_that_unpack_to_far_more_than_their_file_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrays, "UNPACKED_BYTES", 2_000_000)
+    monkeypatch.setattr(limits, "UNPACKED_BYTES", 2_000_000)
     path = tmp_path / "V1.npz"
     np.savez_compressed(path, a=np.zeros((1, 100_128)), b=np.zeros((1, 100_128)), c=np.zeros((1, 100_128)))
     assert path.stat().st_size < 10_000

@@ -1,4 +1,4 @@
-"""Reads RDMs from .npz and .npy files; nothing is unpickled."""
+"""Reads .npz and .npy files; nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -11,43 +11,12 @@ from typing import IO
 
 import numpy as np
 
-from alignhouse.ingest.datasets.rdms.arrays import (
-    CONDITION_KEYS,
-    MOST_BYTES,
-    SUBJECT_KEYS,
-    StoredRdms,
-    check_size,
-    named_once,
-    subjects_first,
-    the_one,
-    unpacked_bytes,
-)
+from alignhouse.ingest.arrays.limits import MOST_BYTES, check_size, unpacked_bytes
 from alignhouse.warehouse.errors import BadInput
 
 UNNAMED = "arr_0"  # numpy's name for an array that was saved without one
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the only ones that numpy writes
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-
-
-def read_numpy_rdms(path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
-    """The only array of RDMs in a .npz or .npy file, with the names that a .npz may contain.
-
-    Raises BadInput unless there is exactly one array, with a shape of RDMs.
-    """
-    arrays = read_arrays(path, most_bytes)
-    conditions = named_once([key for key in CONDITION_KEYS if key in arrays], "conditions", path)
-    subjects = named_once([key for key in SUBJECT_KEYS if key in arrays], "subjects", path)
-    names = {key: arrays.pop(key).tolist() for key in (conditions, subjects) if key}
-    values = arrays[the_one(list(arrays), [], path)]
-    for key, name in names.items():
-        if not isinstance(name, list):
-            raise BadInput(f"{key} of {path}", expected="a list of names", found="a single value")
-    return StoredRdms(
-        subjects_first(values, str(path)),
-        str(path),
-        names[conditions] if conditions else None,
-        names[subjects] if subjects else None,
-    )
 
 
 def read_arrays(path: Path, most_bytes: int = MOST_BYTES) -> dict[str, np.ndarray]:
