@@ -25,12 +25,15 @@ class StoredRdms:
 
     stack : (S, n, n) or condensed (S, P), any dtype. label : name of the array in error messages.
     conditions, subjects : the names as stored, None if the file has none.
+    name : of the array in the file, "" for none. is_known : the layout of the file says that these are RDMs.
     """
 
     stack: np.ndarray
     label: str
     conditions: Sequence[object] | None = None
     subjects: Sequence[object] | None = None
+    name: str = ""
+    is_known: bool = False
 
 
 def subjects_first(values: np.ndarray, label: str) -> np.ndarray:

@@ -61,7 +61,7 @@ def read_rsatoolbox_rdms(found: Mapping[str, Any], path: Path, most_bytes: int =
             )
         conditions = next(iter(telling.values()), None)
     of_rdms = _descriptors(found["rdm_descriptors"], path, most_bytes)
-    return StoredRdms(stack, label, conditions, _first(of_rdms, _SUBJECT_DESCRIPTORS))
+    return StoredRdms(stack, label, conditions, _first(of_rdms, _SUBJECT_DESCRIPTORS), is_known=True)
 
 
 def read_plain_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
@@ -90,6 +90,7 @@ def read_plain_rdms(found: Mapping[str, Any], path: Path, most_bytes: int = MOST
         label,
         names[condition_key] if condition_key else None,
         names[subject_key] if subject_key else None,
+        name=key,
     )
 
 

@@ -60,13 +60,13 @@ def rdms_of(file: MatFile, path: Path, n: int | None = None) -> StoredRdms:
         stack, names = _from_structs(file.structs(chosen.name), chosen, path)
         if subjects and names:
             named_once([str(subject_key), f"{chosen.name}.{NAME_FIELD}"], "subjects", path)
-        return StoredRdms(stack, label, conditions, subjects or names)
+        return StoredRdms(stack, label, conditions, subjects or names, is_known=True)
     if chosen.kind not in NUMERIC:
         hint = f"save full({chosen.name})" if chosen.kind == "sparse" else None
         raise BadInput(label, expected="an RDM, of real numbers", found=f"class {chosen.kind}", hint=hint)
     n = n if conditions is None else len(conditions)
     stack = _oriented(file.numbers(chosen.name), label, path, n, None if subjects is None else len(subjects))
-    return StoredRdms(stack, label, conditions, subjects)
+    return StoredRdms(stack, label, conditions, subjects, name=chosen.name)
 
 
 def _choose(variables: Sequence[Variable], path: Path) -> str:

@@ -26,13 +26,14 @@ def read_numpy_rdms(path: Path, most_bytes: int = MOST_BYTES) -> StoredRdms:
     conditions = named_once([key for key in CONDITION_KEYS if key in arrays], "conditions", path)
     subjects = named_once([key for key in SUBJECT_KEYS if key in arrays], "subjects", path)
     names = {key: arrays.pop(key).tolist() for key in (conditions, subjects) if key}
-    values = arrays[the_one(list(arrays), [], path)]
+    array = the_one(list(arrays), [], path)
     for key, name in names.items():
         if not isinstance(name, list):
             raise BadInput(f"{key} of {path}", expected="a list of names", found="a single value")
     return StoredRdms(
-        subjects_first(values, str(path)),
+        subjects_first(arrays[array], str(path)),
         str(path),
         names[conditions] if conditions else None,
         names[subjects] if subjects else None,
+        name=array,
     )

@@ -89,10 +89,10 @@ def test_files_are_read_apart_as_they_are_read_here(tmp_path: Path) -> None:
         file["rdms"] = rdms()
         file["conditions"] = CONDITIONS
     savemat(tmp_path / "V1.mat", {"rdm": rdms(), "conditions": np.array(CONDITIONS, dtype=object)})
-    np.save(tmp_path / "V1.npy", rdms())
+    np.save(tmp_path / "V1_RDMs.npy", rdms())
     assert RDMS.rdms is not None
     assert RDMS.rdms.read is read_rdm_file_apart
-    for name in ("V1.h5", "V1.mat", "V1.npy"):
+    for name in ("V1.h5", "V1.mat", "V1_RDMs.npy"):
         here, there = read_rdm_file(tmp_path / name, 4), read_rdm_file_apart(tmp_path / name, 4)
         np.testing.assert_array_equal(there.rdms, here.rdms)
         assert (there.conditions, there.subjects) == (here.conditions, here.subjects)
