@@ -40,7 +40,7 @@ ROOMS = ("sql", "warehouse", "ingest", "analysis")
 STACKS: dict[str, list[tuple[str, ...]]] = {
     "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",)],
     "ingest": [
-        ("downloads", "optional_packages", "stimuli", "rdm"),
+        ("arrays", "downloads", "optional_packages", "stimuli", "rdm"),
         ("betas",),
         ("datasets",),
         ("models",),

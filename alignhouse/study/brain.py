@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class BrainRequest:
     split : one of the data set's, or "all". subjects : None for all that there are.
     stimuli : which of them a subject must have betas of; see `coverage.used_stimuli`.
     skip_bad : leave out voxels with NaN or infinite values. min_ncsnr : keep only voxels that reach it.
-    memory : bytes that may be used for betas and patterns.
+    memory : bytes that may be used for betas and patterns. options : as in `BetaFile`.
     """
 
     kind: str
@@ -56,6 +56,7 @@ class BrainRequest:
     average: bool = False
     memory: int = 8 * 10**9
     stimuli: StimuliOfSubjects = "all"
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -103,7 +104,8 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
     BadInput : a file is missing, damaged, or has bad values that are not to be skipped.
     """
     source = request.betas
-    files = source.find(root, request.version, request.parts, request.subjects)
+    found = source.find(root, request.version, request.parts, request.subjects)
+    files = [replace(file, options=request.options) for file in found]
     n_subjects = len({file.subject for file in files})
     run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
     paths = list(dict.fromkeys(path for file in files for path in file.paths))
@@ -187,12 +189,20 @@ def make_brain_rdms(
         )
         for region in request.regions
     }
+    spare = data_set(request.kind).has_spare_stimuli
     batches = {
         name: brain_rdm_batch(
-            each, request.split, conditions, average=request.average, of_subjects=request.stimuli
+            each,
+            request.split,
+            conditions,
+            average=request.average,
+            of_subjects=request.stimuli,
+            spare=spare,
         )
         for name, each in regions.items()
     }
+    for line in _spare_stimuli(betas, conditions):
+        run.progress.say(line)
     for line in _fewer_repetitions(betas, conditions.splits):
         run.progress.say(line)
     artifacts = run.do_named("Brain RDMs", batches, threaded)
@@ -224,7 +234,11 @@ def description_batch(
         version if known.versions else None,
         subjects,
         regions,
-        hemispheres={part: known.hemisphere_of(part) for region in regions for part in region.parts},
+        hemispheres={
+            part: region.hemisphere if region.hemisphere != "both" else known.hemisphere_of(part)
+            for region in regions
+            for part in region.parts
+        },
         absent=absent,
         synthetic=synthetic,
         remark=remark,
@@ -308,6 +322,16 @@ def _fewer_repetitions(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterat
             # 0: the subject has none of the regions, which is said elsewhere.
             if 0 < count < most:
                 yield f"Repetitions: {subject} has {count} in split {split}, other subjects have {most}"
+
+
+def _spare_stimuli(stored: BetasOfSubjects, conditions: Conditions) -> Iterator[str]:
+    """A line for each subject and split with betas of more stimuli than the study uses."""
+    for split in conditions.splits:
+        used = len(conditions.by_split[split])
+        for subject, parts in stored.items():
+            count = max(BetasAbout.of(of_part[split]).stimuli for of_part in parts.values())
+            if count > used:
+                yield f"Stimuli: {subject} has betas of {count} in split {split}, the study uses {used}"
 
 
 def _artifacts(stored: BetasOfSubjects, split: str) -> Iterator[Artifact]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from alignhouse.ingest.betas.conditions import Conditions
@@ -61,7 +62,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     BadInput : a file is missing, damaged, or does not fit the others.
     """
     known = data_set(study.brain.kind)
-    stimuli = known.find_stimuli(study.stimuli.path, study.brain.split)
+    stimuli = known.stimuli_of_study(study.stimuli.path, study.brain.split, study.brain.path)
     conditions = _conditions(stimuli, known)
     by_name = {each.name: each for each in stimuli}
     # Quick checks come before decoding and extraction.
@@ -146,6 +147,7 @@ def _from_betas(
         average=brain.average_subjects,
         memory=study.compute.memory,
         stimuli=brain.stimuli,
+        options=brain.options(),
     )
     if brain.path is None:
         betas = find_stored_betas(run, request)
@@ -168,6 +170,8 @@ def _from_rdm_files(
     if brain.path is None:
         raise BadInput("brain.path is missing", expected=f'a folder of RDMs, for kind = "{brain.kind}"')
     files = source.find(brain.path)
+    # It changes no result, only whether a file is accepted: so it is not in the key of the job.
+    read = source.read if brain.rdm_form is None else partial(source.read, rdm_form=brain.rdm_form)
     batches = {
         region.name: rdm_file_batch(
             brain.dataset,
@@ -176,7 +180,7 @@ def _from_rdm_files(
             files[region.name],
             hashes.of(files[region.name]),
             conditions.names,
-            read=source.read,
+            read=read,
             in_stimulus_order=brain.conditions == "stimulus_order",
             average=brain.average_subjects,
             wanted=brain.subjects,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
 from alignhouse.ingest.betas.reading import AbsentRegion, BetaFile, OpenRawBetas, open_betas
 from alignhouse.warehouse.artifacts import Artifact, hive
@@ -25,6 +27,7 @@ class BetaSettings(JobSettings):
 
     version : of the data set; None if it has no versions.
     skip_bad : leave out voxels that have a NaN or infinite value.
+    options : how the files are read, as `BetaFile.options`.
     """
 
     dataset: str
@@ -33,6 +36,11 @@ class BetaSettings(JobSettings):
     split: str
     version: str | None
     skip_bad: bool
+    options: dict[str, str] = Field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        # Data sets without options keep the keys that their jobs had before there were any.
+        return {key: value for key, value in super().as_json().items() if key != "options" or value}
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ def betas_batch(
         split=split,
         version=version,
         skip_bad=skip_bad,
+        options=dict(file.options),
     )
     job = Job(
         method="betas",
@@ -101,6 +110,7 @@ def convert_betas(
 ) -> Iterator[Output]:
     """The file of betas; see `betas_batch`."""
     settings = BetaSettings.of(job)
+    file = replace(file, options=settings.options)
     place = settings.model_dump(include={"dataset", "subject", "part", "split"})
     folder = ("betas", *(hive(*each) for each in place.items()))
     try:

@@ -5,9 +5,9 @@ A data set opens its own files and gives `RawBetas`; this module checks them and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -25,12 +25,14 @@ class BetaFile:
     """Where the betas of one part of a region (lV1v) in one subject (sub-01) are.
 
     also : further files that hold them, such as one file per split.
+    options : keys of `[brain]` that change how the files are read, and are not at their default.
     """
 
     subject: str
     part: str
     path: Path
     also: tuple[Path, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -14,16 +14,17 @@ from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import StoredBetas, open_region
 from alignhouse.ingest.rdm import RowNames, with_gaps
-from alignhouse.ingest.stimuli.names import first_names, match_stimuli
+from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, near_names, some_names
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.tables import rows_output
 
 RDM_VERSION = 2
 RELIABILITY_VERSION = 1
+_OTHER_STIMULI = 'if subjects saw different stimuli, set brain.stimuli = "shared" or "own"'
 StimuliOfSubjects = Literal["all", "shared", "own"]
 BetasOfSubjects = Mapping[str, Mapping[str, Mapping[str, Artifact]]]
 """Subject -> part -> split -> artifact of its betas."""
@@ -126,6 +127,7 @@ def brain_rdm_batch(
     *,
     average: bool,
     of_subjects: StimuliOfSubjects = "all",
+    spare: bool = False,
 ) -> Batch:
     """The RDMs of one region from stored betas: a row per subject, or one row with their average.
 
@@ -134,6 +136,7 @@ def brain_rdm_batch(
     Parameters
     ----------
     of_subjects : which stimuli a subject must have betas of; see `BrainRdmSettings`.
+    spare : betas of further stimuli are left out; otherwise they are an error. Only with "all".
     """
     settings = BrainRdmSettings(
         **region.settings,
@@ -149,12 +152,17 @@ def brain_rdm_batch(
         inputs=region.inputs,
         label=f"RDMs of {region.region.name}",
     )
-    batch = single(job, compute_brain_rdms, stimuli=stimuli, **region.shared)
+    batch = single(job, compute_brain_rdms, stimuli=stimuli, spare=spare, **region.shared)
     return replace(batch, work=(region.bytes,))
 
 
 def compute_brain_rdms(
-    job: Job, reporter: Reporter, stimuli: Conditions, betas: BetasOfSubjects, memory: int
+    job: Job,
+    reporter: Reporter,
+    stimuli: Conditions,
+    betas: BetasOfSubjects,
+    memory: int,
+    spare: bool = False,
 ) -> Iterator[Output]:
     """The RDMs; see `brain_rdm_batch`.
 
@@ -171,7 +179,7 @@ def compute_brain_rdms(
         if of_region.absent:
             absent[subject] = of_region.absent
             continue
-        rdms[subject], unseen_names = _rdm_of_subject(settings, stimuli, of_region, memory, subject)
+        rdms[subject], unseen_names = _rdm_of_subject(settings, stimuli, of_region, memory, subject, spare)
         if unseen_names:
             unseen[subject] = unseen_names
     if not rdms:
@@ -191,13 +199,21 @@ def compute_brain_rdms(
 
 
 def _rdm_of_subject(
-    settings: BrainRdmSettings, stimuli: Conditions, betas: StoredBetas, memory: int, subject: str
+    settings: BrainRdmSettings,
+    stimuli: Conditions,
+    betas: StoredBetas,
+    memory: int,
+    subject: str,
+    spare: bool,
 ) -> tuple[np.ndarray, list[str]]:
     """A subject's RDM of all conditions (P,), with NaN for pairs that it did not see; and what it did not."""
     whose = f"{subject}, {settings.roi}"
     if settings.stimuli == "all":
         for each in stimuli.splits:
-            _match(stimuli.by_split[each], betas.stimuli(each), each, whose)
+            expected = betas.stimuli(each)
+            if spare:
+                expected = _without_spare(stimuli.by_split[each], expected, whose)
+            _match(stimuli.by_split[each], expected, each, whose)
     wanted = [(each, name) for each in stimuli.splits for name in stimuli.by_split[each]]
     having = {each: frozenset(betas.stimuli(each)) for each in stimuli.splits}
     there = np.array([name in having[each] for each, name in wanted])
@@ -206,7 +222,7 @@ def _rdm_of_subject(
         raise BadInput(
             f"betas of {whose}",
             expected=f"all {len(wanted):,} stimuli of the study",
-            found=f"none of {first_names(unseen)}",
+            found=f"none of {some_names(unseen, 4)}",
         )
     rdm = betas.rdm([pair for pair, has in zip(wanted, there, strict=True) if has], memory, whose)
     return (with_gaps(rdm, there) if unseen else rdm), unseen
@@ -287,11 +303,25 @@ def _reliability(betas: StoredBetas, split: str, memory: int, whose: str) -> flo
     return rdm_reliability(betas.gram(split, memory), betas.repetitions(split), called)
 
 
+def _without_spare(wanted: Sequence[str], stored: Sequence[str], whose: str) -> list[str]:
+    """The stored stimuli that are wanted; raises BadInput, with near names, if one is missing."""
+    there, asked = set(stored), set(wanted)
+    missing = [name for name in wanted if name not in there]
+    if missing:
+        raise BadInput(
+            f"no betas of {whose}, stimulus {some_names(missing, 4)}",
+            expected=f"betas of all {len(wanted)} stimuli of the study",
+            found=f"betas of {len(stored)}",
+            hint=f"{near_names(missing[0], stored)}; {_OTHER_STIMULI}",
+        )
+    return [name for name in stored if name in asked]
+
+
 def _match(found: Sequence[str], expected: Sequence[str], split: str, whose: str) -> None:
     try:
         match_stimuli(found, expected)
     except BadInput as error:
         raise BadInput(
             f"stimuli of split {split} do not match the betas of {whose}: {error}",
-            hint='if subjects saw different stimuli, set brain.stimuli = "shared" or "own"',
+            hint=_OTHER_STIMULI,
         ) from error

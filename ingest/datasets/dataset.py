@@ -26,6 +26,7 @@ DEFAULT_KIND = "bmd"
 _SHIPPED = {
     "bmd": "alignhouse.ingest.datasets.bmd.data_set:BMD",
     "rdms": "alignhouse.ingest.datasets.rdms.data_set:RDMS",
+    "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
 }
 _registered: dict[str, DataSet] = {}
 
@@ -115,6 +116,8 @@ class DataSet(Protocol):
     default_split, default_regions : what a study uses if it names none.
     betas, rdms : where brain RDMs come from; one of the two is set.
     stimulus_set, annotations, remote_files : None if the data set has none.
+    options : the keys of `[brain]` that only some kinds have, and this one has.
+    has_spare_stimuli : betas of stimuli that a study does not use are left out; otherwise they are an error.
     """
 
     kind: str
@@ -131,6 +134,8 @@ class DataSet(Protocol):
     stimulus_set: StimulusSet | None = None
     annotations: AnnotationSource | None = None
     remote_files: SelectFiles | None = None
+    options: tuple[str, ...] = ()
+    has_spare_stimuli: bool = False
 
     def regions(self, selection: str | Sequence[str], version: str | None, root: Path | None) -> list[Region]:
         """The selected regions, in their order.
@@ -160,6 +165,10 @@ class DataSet(Protocol):
         BadInput : there are none, or the folder is ambiguous.
         """
         return find_stimuli(folder, split, self.splits)
+
+    def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
+        """As `find_stimuli`; the brain data, in `root`, may say which stimulus is in which split."""
+        return self.find_stimuli(folder, split)
 
     def recognises(self, folder: Path) -> bool:
         """Whether stimuli in `folder` are laid out as only this data set has them."""

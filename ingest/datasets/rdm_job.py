@@ -18,8 +18,10 @@ from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 
 RDM_FILE_VERSION = 2
-ReadRdms = Callable[[Path, int], RdmFile]
-"""Reads a file of ready RDMs, given the number of conditions to expect.
+ReadRdms = Callable[..., RdmFile]
+"""Reads a file of ready RDMs, given its path and the number of conditions to expect.
+
+A data set whose `options` have `rdm_form` is also given that key, `rdm_form=`, if it is set.
 
 A module-level function, so that it can be pickled. Raises BadInput for a file that is missing or damaged.
 """

@@ -24,6 +24,7 @@ class RdmFolder(DataSet):
     kind = "rdms"
     title = "a file of RDMs per region"
     rdms = RdmSource(find_rdm_files, read_rdm_file_apart)
+    options = ("rdm_form",)
 
     def regions(self, selection: str | Sequence[str], version: str | None, root: Path | None) -> list[Region]:
         if root is None:

@@ -11,19 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
+from alignhouse.ingest.arrays.hdf5 import members, opened_hdf5
+from alignhouse.ingest.arrays.limits import MOST_BYTES
+from alignhouse.ingest.arrays.mat5 import Mat5File
+from alignhouse.ingest.arrays.mat73 import Mat73File, is_matlab
+from alignhouse.ingest.arrays.numpy_files import UNNAMED, read_arrays
 from alignhouse.ingest.betas.brain_rdms import RdmFile
-from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES, StoredRdms, checked, subjects_first
-from alignhouse.ingest.datasets.rdms.hdf5 import (
-    is_rsatoolbox,
-    members,
-    opened_hdf5,
-    read_plain_rdms,
-    read_rsatoolbox_rdms,
-)
-from alignhouse.ingest.datasets.rdms.mat5 import Mat5File
-from alignhouse.ingest.datasets.rdms.mat73 import Mat73File, is_matlab
+from alignhouse.ingest.datasets.rdms.arrays import StoredRdms, checked, subjects_first
+from alignhouse.ingest.datasets.rdms.forms import check_form
+from alignhouse.ingest.datasets.rdms.hdf5 import is_rsatoolbox, read_plain_rdms, read_rsatoolbox_rdms
 from alignhouse.ingest.datasets.rdms.matlab import rdms_of
-from alignhouse.ingest.datasets.rdms.numpy_files import UNNAMED, read_arrays, read_numpy_rdms
+from alignhouse.ingest.datasets.rdms.numpy_rdms import read_numpy_rdms
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.warehouse.errors import BadInput
 
@@ -35,7 +33,9 @@ _PICKLE_HINT = 'pickles are not read: save as HDF5, in rsatoolbox rdms.save("V1.
 _ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
 
 
-def read_rdm_file(path: Path, n: int | None = None, *, most_bytes: int = MOST_BYTES) -> RdmFile:
+def read_rdm_file(
+    path: Path, n: int | None = None, *, most_bytes: int = MOST_BYTES, rdm_form: str | None = None
+) -> RdmFile:
     """Read brain RDMs from a numpy, HDF5 or MATLAB file. Nothing is unpickled, and no other file is opened.
 
     The array is (S, n, n), (n, n), or condensed, (S, P) or (P,), with the pairs of the upper triangle row by
@@ -48,14 +48,17 @@ def read_rdm_file(path: Path, n: int | None = None, *, most_bytes: int = MOST_BY
     ----------
     n : number of conditions, if known; needed for MATLAB arrays whose shape fits two numbers of conditions.
     most_bytes : limit of the declared size; a larger file is refused before it is read.
+    rdm_form : "condensed" if arrays (S, P) are RDMs although no name says so; see `forms.check_form`.
 
     Raises
     ------
     BadInput : an RDM is not finite, symmetric and zero on the diagonal (the error shows the entry); the file
-        is damaged or ambiguous; names do not fit the array.
+        is damaged or ambiguous; names do not fit the array; nothing says that a condensed array is RDMs.
     """
     path = Path(path)
-    return RdmFile(*checked(_stored(path, n, most_bytes), path))
+    stored = _stored(path, n, most_bytes)
+    check_form(stored, path, rdm_form)
+    return RdmFile(*checked(stored, path))
 
 
 def find_rdm_files(folder: Path) -> dict[str, Path]:

@@ -42,7 +42,7 @@ def test_every_form_gives_subjects_by_pairs(tmp_path, suffix, form):
         "condensed stack": condensed(stack),
         "condensed": condensed(stack)[0],
     }[form]
-    path = tmp_path / f"fmri_V1{suffix}"
+    path = tmp_path / f"fmri_V1_RDMs{suffix}"
     (np.savez if suffix == ".npz" else np.save)(path, stored)
     read = read_rdm_file(path)
     np.testing.assert_array_equal(read.rdms, condensed(stack) if "stack" in form else condensed(stack)[:1])
@@ -150,9 +150,9 @@ def test_a_broken_rdm_names_file_subject_and_pair(tmp_path, place, value, messag
 def test_nan_in_a_condensed_rdm_names_subject_and_pair(tmp_path):
     stack = condensed(squares())
     stack[1, 4] = np.nan  # pairs of 5 conditions: 12 13 14 15 23
-    np.save(tmp_path / "a.npy", stack)
+    np.save(tmp_path / "a_rdm.npy", stack)
     with pytest.raises(BadInput, match="subject 2, row 2, column 3: expected finite"):
-        read_rdm_file(tmp_path / "a.npy")
+        read_rdm_file(tmp_path / "a_rdm.npy")
 
 
 @pytest.mark.parametrize(
