@@ -10,7 +10,8 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from alignhouse.ingest.models.own import OwnNetwork
-from alignhouse.study.file import NetworksSection, Section, Study
+from alignhouse.study.file import Section, Study
+from alignhouse.study.networks_section import NetworksSection
 
 EXAMPLES = {("brain", "path"): "/data/bmd", ("stimuli", "path"): "/data/bmd/stimulus_set"}
 OWN_NETWORKS = ("networks", "own")

@@ -18,7 +18,7 @@ from alignhouse.ingest.arrays.limits import check_size, texts
 from alignhouse.ingest.arrays.mat5 import Mat5File
 from alignhouse.ingest.arrays.mat73 import Mat73File, is_matlab
 from alignhouse.ingest.arrays.matlab_variables import NUMERIC
-from alignhouse.ingest.arrays.matrices import FlatArray, StoredValues, WholeArray, real_numbers
+from alignhouse.ingest.arrays.matrices import FlatArray, InMemory, StoredValues, WholeArray, real_numbers
 from alignhouse.ingest.arrays.numpy_files import arrays_in_file
 from alignhouse.ingest.arrays.tables import parquet_content, read_number_table
 from alignhouse.warehouse.errors import BadInput
@@ -97,7 +97,9 @@ def _of_numpy(file: Any, path: Path, list_names: Sequence[str], memory: int) -> 
                     found="pickled objects, which are not read",
                     hint="save np.array(names, dtype=str)",
                 )
-            lists[name.lower()] = _list(_whole(array, f"{name} in {path}"), f"{name} in {path}")
+            lists[name.lower()] = _list(
+                read_whole(array, f"{name} in {path}", _LIST_BYTES), f"{name} in {path}"
+            )
         elif array is None:
             others[name] = "pickled objects"
         elif real_numbers(array.dtype):
@@ -164,17 +166,29 @@ def _check_chunks(dataset: Any, label: str, memory: int) -> None:
         check_size(dataset.chunks, dataset.dtype.itemsize, f"a chunk of {label}", memory)
 
 
-def _whole(array: StoredValues, label: str) -> np.ndarray:
-    check_size(array.shape, array.dtype.itemsize, label, _LIST_BYTES)
+def read_whole(array: StoredValues, label: str, most_bytes: int) -> np.ndarray:
+    """All values of an array, in the order of its axes.
+
+    Raises
+    ------
+    BadInput : it needs more than `most_bytes`.
+    """
+    check_size(array.shape, array.dtype.itemsize, label, most_bytes)
+    if isinstance(array, InMemory):
+        return array.values
     if isinstance(array, WholeArray):
         return array.read()
+    if isinstance(array, Hdf5Array):
+        values = np.asarray(array.dataset[()])
+        return values.T if array.is_reversed else values
     assert isinstance(array, FlatArray)
     flat = FlatArray(array.file, label, array.offset, (1, math.prod(array.shape)), array.dtype, False)
-    return flat.matrix(transposed=False).take(np.array([0])).reshape(array.shape)
+    values = flat.matrix(transposed=False).take(np.array([0]))
+    return values.reshape(array.shape, order="F" if array.in_columns else "C")
 
 
 def _list(values: np.ndarray, label: str) -> list[Any]:
-    if values.ndim != 1 and values.size != max(values.shape, default=0):
+    if values.ndim != 1 and values.size != max(values.shape, default=1):
         raise BadInput(label, expected="a list", found=f"shape {values.shape}")
     try:
         return texts(values.reshape(-1))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from alignhouse.ingest.betas.brain_rdms import RdmFile, rdm_output
-from alignhouse.ingest.rdm import n_conditions
+from alignhouse.ingest.rdm import n_conditions, reordered
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
@@ -154,7 +154,4 @@ def _reordered(rdms: np.ndarray, rows: Sequence[str], wanted: Sequence[str], pat
         raise BadInput(f"stimuli do not match the conditions of {path}: {error}") from error
     place = {name: index for index, name in enumerate(rows)}
     order = np.array([place[name] for name in wanted])
-    first, second = np.triu_indices(len(order), k=1)
-    low, high = np.minimum(order[first], order[second]), np.maximum(order[first], order[second])
-    n = len(order)
-    return rdms[:, low * n - low * (low + 1) // 2 + high - low - 1]
+    return reordered(rdms, len(rows), order)

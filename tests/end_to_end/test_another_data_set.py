@@ -49,6 +49,7 @@ split = "all"
 path = "pictures"
 [networks]
 rdms = "models"
+conditions = "stimulus_order"
 [analysis]
 permutations = 20
 bootstraps = 20
