@@ -76,7 +76,7 @@ def brain_rdm_files(study: Any) -> None:
     (study.folder / "brain_rdms").mkdir()
     random = np.random.default_rng(5)
     for roi in ("V1", "EBA"):
-        np.save(study.folder / "brain_rdms" / f"{roi}.npy", random.random((3, 66)))
+        np.save(study.folder / "brain_rdms" / f"{roi}_RDMs.npy", random.random((3, 66)))
 
 
 def training_stimuli(study: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignhouse.ingest.arrays.contents import Content, open_content
+from alignhouse.ingest.arrays.contents import FileContent, open_content
 from alignhouse.ingest.arrays.hdf5_matrix import Hdf5Array
 from alignhouse.ingest.arrays.matrices import Matrix, StoredValues, real_numbers, shape_in_words
 from alignhouse.ingest.betas.reading import BetaFile
@@ -134,7 +134,7 @@ def open_array_betas(file: BetaFile, memory: int) -> Iterator[ArrayBetas]:
         yield ArrayBetas(matrix, plans, averages, scale, f"{file.path}", memory)
 
 
-def array_of_region(content: Content, part: str) -> StoredValues:
+def array_of_region(content: FileContent, part: str) -> StoredValues:
     """The array of a region: named after it, or the only one, or the one that is called betas.
 
     Raises
@@ -155,7 +155,7 @@ def array_of_region(content: Content, part: str) -> StoredValues:
     )
 
 
-def _trials(content: Content, file: BetaFile, options: Options) -> Trials:
+def _trials(content: FileContent, file: BetaFile, options: Options) -> Trials:
     beside = read_trials([path for path in file.also if is_trial_file(path)], options.stimulus_column)
     inside = trials_in_file(content.lists, file.path)
     if inside is None and beside is None:
@@ -182,7 +182,7 @@ def _trials(content: Content, file: BetaFile, options: Options) -> Trials:
     return beside if inside.sessions is None else inside
 
 
-def _matrix(content: Content, file: BetaFile, trials: Trials, options: Options) -> Matrix:
+def _matrix(content: FileContent, file: BetaFile, trials: Trials, options: Options) -> Matrix:
     stored = array_of_region(content, file.part)
     label, shape, n_trials = f"{file.part} in {file.path}", stored.shape, len(trials.stimuli)
     if len(shape) != 2:
@@ -216,7 +216,7 @@ def _matrix(content: Content, file: BetaFile, trials: Trials, options: Options) 
     return matrix
 
 
-def _of_volume(content: Content, file: BetaFile, trials: Trials, mask: np.ndarray) -> Matrix:
+def _of_volume(content: FileContent, file: BetaFile, trials: Trials, mask: np.ndarray) -> Matrix:
     """The voxels of a mask in the betas of GLMsingle, (X, Y, Z, trials)."""
     named = [name for name in GLMSINGLE_ARRAYS if name in content.arrays]
     if len(named) != 1:
