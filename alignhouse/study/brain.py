@@ -23,7 +23,7 @@ from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.study.hashing import hash_files
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
-from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.errors import BadInput, near_names, some_names
 from alignhouse.warehouse.executors.threaded import threaded, threads
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.runs import Run
@@ -324,13 +324,17 @@ def _fewer_repetitions(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterat
 
 
 def _spare_stimuli(stored: BetasOfSubjects, conditions: Conditions) -> Iterator[str]:
-    """A line for each subject and split with betas of more stimuli than the study uses."""
+    """A line for each split with betas of more stimuli than the study uses, and for each number of them."""
     for split in conditions.splits:
         used = len(conditions.by_split[split])
+        by_count: dict[int, list[str]] = {}
         for subject, parts in stored.items():
             count = max(BetasAbout.of(of_part[split]).stimuli for of_part in parts.values())
+            by_count.setdefault(count, []).append(subject)
+        for count, subjects in by_count.items():
             if count > used:
-                yield f"Stimuli: {subject} has betas of {count} in split {split}, the study uses {used}"
+                who = some_names(subjects, 4)
+                yield f"Stimuli: betas of {count:,} in split {split}, the study uses {used:,} ({who})"
 
 
 def _artifacts(stored: BetasOfSubjects, split: str) -> Iterator[Artifact]:

@@ -21,7 +21,7 @@ class FolderSummary:
     stimuli: Sequence[str] = ()
 
 
-def counted(names: Sequence[str], what: str, most: int = 12) -> str:
+def names_in_line(names: Sequence[str], what: str, most: int = 12) -> str:
     """Names in a line: "regions: 3 (V1, V2, IT)", with the first ones and the last if there are many."""
     if not names:
         return f"{what}: none"

@@ -22,7 +22,7 @@ from alignhouse.ingest.datasets.arrays.trials import (
     stimulus_of,
     trials_in_file,
 )
-from alignhouse.ingest.datasets.folder import FolderSummary, counted
+from alignhouse.ingest.datasets.folder import FolderSummary, names_in_line
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -55,8 +55,8 @@ def look_at_arrays(folder: Path, shown: Collection[str]) -> FolderSummary | None
     subjects = [each.name for each in layout.people]
     taken = [
         f"layout: {FORMS[layout.form]}",
-        counted(subjects, "subjects"),
-        counted(layout.regions, "regions"),
+        names_in_line(subjects, "subjects"),
+        names_in_line(layout.regions, "regions"),
     ]
     files = find_array_files(folder, None, layout.regions)  # every person has every region
     firsts = list({file.subject: file for file in reversed(files)}.values())[::-1]
@@ -64,14 +64,14 @@ def look_at_arrays(folder: Path, shown: Collection[str]) -> FolderSummary | None
     unknown: list[str] = []
     columns = _columns(firsts)
     if len(columns) > 1:
-        named = [name for name, values in columns.items() if shown and set(values) <= set(shown)]
+        named = [name for name, values in columns.items() if shown and set(shown) <= set(values)]
         if len(named) != 1:
             line = (
                 f"which column of events.tsv names the stimuli: {' or '.join(columns)}; set stimulus_column"
             )
             return FolderSummary(keys, taken, [line])
         keys["stimulus_column"] = named[0]
-        taken.append(f"column of events.tsv: {named[0]}, whose names are those of the stimuli's files")
+        taken.append(f"column of events.tsv: {named[0]}, which has the names of the stimuli's files")
     seen = [_look(file, keys.get("stimulus_column")) for file in firsts]
     taken += [f"stimuli: {len(set(seen[0].trials.stimuli))}, named by {seen[0].trials.source}"]
     for line, found in _axis(layout, seen):

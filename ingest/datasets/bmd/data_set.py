@@ -15,7 +15,7 @@ from alignhouse.ingest.datasets.bmd.regions import LATEST_VERSION, VERSIONS, hem
 from alignhouse.ingest.datasets.bmd.stimulus_set import require_videos, unpack_stimuli
 from alignhouse.ingest.datasets.bmd.videos import SPLITS, find_videos, has_layout, missing_videos
 from alignhouse.ingest.datasets.dataset import AnnotationSource, BetaSource, DataSet, StimulusSet
-from alignhouse.ingest.datasets.folder import FolderSummary, counted
+from alignhouse.ingest.datasets.folder import FolderSummary, names_in_line
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.warehouse.errors import BadInput
 
@@ -55,13 +55,13 @@ class BoldMoments(DataSet):
             return None
         version = max(by_version)  # the latest
         subjects = by_version[version]
-        taken = [f"layout: BOLD Moments, version {version}", counted(subjects, "subjects")]
+        taken = [f"layout: BOLD Moments, version {version}", names_in_line(subjects, "subjects")]
         keys: dict[str, object] = {"version": version}
         regions = self.regions("study", version, folder)
         there = [each for each in regions if not _lacks(folder, version, each)]
         if len(there) < len(regions):
             keys["regions"] = [each.name for each in there]
-        taken.append(counted([each.name for each in there], "regions with all their files"))
+        taken.append(names_in_line([each.name for each in there], "regions with all their files"))
         unknown = [] if there else ["which regions to use: none of those of the study has all its files"]
         return FolderSummary(keys, taken, unknown)
 

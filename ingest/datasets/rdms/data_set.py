@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.datasets.dataset import DataSet, RdmSource, other_data_sets
-from alignhouse.ingest.datasets.folder import FolderSummary, counted
+from alignhouse.ingest.datasets.folder import FolderSummary, names_in_line
 from alignhouse.ingest.datasets.rdms.apart import read_rdm_file_apart
 from alignhouse.ingest.datasets.rdms.files import find_rdm_files
 from alignhouse.ingest.rdm import n_conditions
@@ -58,17 +58,17 @@ class RdmFolder(DataSet):
         first = next(iter(read.values()))
         keys: dict[str, object] = {}
         unknown = []
-        taken = ["layout: a file of RDMs for each region", counted(list(files), "regions")]
+        taken = ["layout: a file of RDMs for each region", names_in_line(list(files), "regions")]
         if first.subjects is None:
             taken.append(f"subjects: {len(first.rdms)}, called sub-01, sub-02, ...")
         else:
-            taken.append(counted(first.subjects, "subjects"))
+            taken.append(names_in_line(first.subjects, "subjects"))
         if first.conditions is None:
             n = n_conditions(first.rdms.shape[1])
             line = f'which stimuli the {n} conditions are; set conditions = "stimulus_order" if in order'
             unknown.append(line)
         else:
-            taken.append(counted(first.conditions, "stimuli"))
+            taken.append(names_in_line(first.conditions, "stimuli"))
         return FolderSummary(keys, taken, unknown, first.conditions or ())
 
     def methods(self, version: str | None) -> str:
