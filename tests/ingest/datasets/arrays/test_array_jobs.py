@@ -1,4 +1,4 @@
-"""Keys of `[brain]` that only some kinds have: those that are not at their default are in the keys of jobs."""
+"""Keys of `[brain]` that only some kinds have: those not at their default are in the keys of jobs."""
 
 from __future__ import annotations
 
