@@ -1,6 +1,6 @@
 """Every command of README.md and of the documentation runs, on a warehouse with names of the demo.
 
-docs/recipes.md has its own test, in tests/docs. Blocks that cannot run say why, `<!-- not run: reason -->`.
+docs/recipes.md and docs/own_data.md have tests of their own, in tests/docs. Blocks that cannot run say why, `<!-- not run: reason -->`.
 tests/docs checks that their commands and options exist.
 """
 
@@ -48,7 +48,8 @@ def has_commands(block: Block) -> bool:
 PAGES = [
     page
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    if page.name != "recipes.md" and any(map(has_commands, blocks(page.read_text(encoding="utf-8"))))
+    if page.name not in ("recipes.md", "own_data.md")
+    and any(map(has_commands, blocks(page.read_text(encoding="utf-8"))))
 ]
 
 
