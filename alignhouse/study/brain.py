@@ -92,8 +92,15 @@ class BrainRdms:
     absent: Mapping[str, Mapping[str, str]]
 
 
-def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> BetasOfSubjects:
+def store_betas(
+    run: Run, root: Path, request: BrainRequest, hashes: Hashes, conditions: Conditions | None = None
+) -> BetasOfSubjects:
     """Store the betas of the requested subjects, parts and splits, unless they are stored already.
+
+    Parameters
+    ----------
+    conditions : the stimuli of the study. If the data set may have betas of others too, only these are
+        stored. None: all are.
 
     Raises
     ------
@@ -101,7 +108,10 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
     """
     source = request.betas
     found = source.find(root, request.version, request.parts, request.subjects)
-    files = [replace(file, options=request.options) for file in found]
+    used: tuple[str, ...] = ()
+    if conditions is not None and data_set(request.kind).has_spare_stimuli:
+        used = tuple(sorted(conditions.names))
+    files = [replace(file, options=request.options, stimuli=used) for file in found]
     n_subjects = len({file.subject for file in files})
     run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
     paths = list(dict.fromkeys(path for file in files for path in file.paths))
@@ -123,7 +133,7 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
     stored: dict[str, dict[str, dict[str, Artifact]]] = {}
     for (subject, part, split), betas in run.do_named("Storing betas", batches, threaded).items():
         stored.setdefault(subject, {}).setdefault(part, {})[split] = betas
-    for line in _skipped_voxels(stored):
+    for line in (*_skipped_voxels(stored), *_spare_stimuli(stored, request.splits)):
         run.progress.say(line)
     return stored
 
@@ -202,13 +212,10 @@ def make_brain_rdms(
         )
         for region in request.regions
     }
-    spare = data_set(request.kind).has_spare_stimuli
     batches = {
-        name: brain_rdm_batch(each, request.split, conditions, average=request.average, spare=spare)
+        name: brain_rdm_batch(each, request.split, conditions, average=request.average)
         for name, each in regions.items()
     }
-    for line in _spare_stimuli(betas, conditions):
-        run.progress.say(line)
     for line in _fewer_repetitions(betas, conditions.splits):
         run.progress.say(line)
     artifacts = run.do_named("Brain RDMs", batches, threaded)
@@ -323,18 +330,18 @@ def _fewer_repetitions(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterat
                 yield f"Repetitions: {subject} has {count} in split {split}, other subjects have {most}"
 
 
-def _spare_stimuli(stored: BetasOfSubjects, conditions: Conditions) -> Iterator[str]:
+def _spare_stimuli(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterator[str]:
     """A line for each split with betas of more stimuli than the study uses, and for each number of them."""
-    for split in conditions.splits:
-        used = len(conditions.by_split[split])
-        by_count: dict[int, list[str]] = {}
+    for split in splits:
+        by_counts: dict[tuple[int, int], list[str]] = {}
         for subject, parts in stored.items():
-            count = max(BetasAbout.of(of_part[split]).stimuli for of_part in parts.values())
-            by_count.setdefault(count, []).append(subject)
-        for count, subjects in by_count.items():
-            if count > used:
-                who = some_names(subjects, 4)
-                yield f"Stimuli: betas of {count:,} in split {split}, the study uses {used:,} ({who})"
+            about = [BetasAbout.of(of_part[split]) for of_part in parts.values()]
+            used, spare = max((each.stimuli, each.spare_stimuli) for each in about)
+            if spare:
+                by_counts.setdefault((used, spare), []).append(subject)
+        for (used, spare), subjects in by_counts.items():
+            counts = f"{used + spare:,} in split {split}, {used:,} of them in the study"
+            yield f"Stimuli: betas of {counts} ({some_names(subjects, 4)})"
 
 
 def _artifacts(stored: BetasOfSubjects, split: str) -> Iterator[Artifact]:

@@ -147,7 +147,7 @@ def _from_betas(
     if brain.path is None:
         betas = find_stored_betas(run, request)
     else:
-        betas = store_betas(run, brain.path, request, hashes)
+        betas = store_betas(run, brain.path, request, hashes, conditions)
     made = make_brain_rdms(run, betas, request, conditions, _remark(study))
     return _Brain(list(betas), made.artifacts, made.absent)
 

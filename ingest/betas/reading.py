@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -26,6 +26,7 @@ class BetaFile:
 
     also : further files that hold them, such as one file per split.
     options : keys of `[brain]` that change how the files are read, and are not at their default.
+    stimuli : read only these; () for all. Only data sets with `has_spare_stimuli` are given some.
     """
 
     subject: str
@@ -33,6 +34,7 @@ class BetaFile:
     path: Path
     also: tuple[Path, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    stimuli: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -57,6 +59,14 @@ class RawBetas(Protocol):
 
         A block may be a buffer that the next one overwrites.
         """
+
+
+@runtime_checkable
+class WithSpareStimuli(Protocol):
+    """`RawBetas` that read some of the stimuli of their files only."""
+
+    def spare_stimuli(self, split: str) -> int:
+        """How many stimuli of a split are not read."""
 
 
 OpenRawBetas = Callable[[BetaFile, int], AbstractContextManager[RawBetas]]

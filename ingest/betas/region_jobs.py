@@ -17,7 +17,7 @@ from alignhouse.ingest.rdm import RowNames
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
-from alignhouse.warehouse.errors import BadInput, near_names, some_names
+from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.tables import rows_output
@@ -105,16 +105,10 @@ class RegionBetas:
         return sum(each.bytes for of_splits in stored for each in of_splits.values())
 
 
-def brain_rdm_batch(
-    region: RegionBetas, split: str, stimuli: Conditions, *, average: bool, spare: bool = False
-) -> Batch:
+def brain_rdm_batch(region: RegionBetas, split: str, stimuli: Conditions, *, average: bool) -> Batch:
     """The RDMs of one region from stored betas: a row per subject, or one row with their average.
 
     Subjects without the region have no row; the artifact records the reason for each.
-
-    Parameters
-    ----------
-    spare : betas of further stimuli are left out; otherwise they are an error.
     """
     settings = BrainRdmSettings(
         **region.settings, split=split, conditions=stimuli.names, average_subjects=average
@@ -126,17 +120,12 @@ def brain_rdm_batch(
         inputs=region.inputs,
         label=f"RDMs of {region.region.name}",
     )
-    batch = single(job, compute_brain_rdms, stimuli=stimuli, spare=spare, **region.shared)
+    batch = single(job, compute_brain_rdms, stimuli=stimuli, **region.shared)
     return replace(batch, work=(region.bytes,))
 
 
 def compute_brain_rdms(
-    job: Job,
-    reporter: Reporter,
-    stimuli: Conditions,
-    betas: BetasOfSubjects,
-    memory: int,
-    spare: bool = False,
+    job: Job, reporter: Reporter, stimuli: Conditions, betas: BetasOfSubjects, memory: int
 ) -> Iterator[Output]:
     """The RDMs; see `brain_rdm_batch`.
 
@@ -153,10 +142,7 @@ def compute_brain_rdms(
             absent[subject] = of_region.absent
             continue
         for each in stimuli.splits:
-            expected = of_region.stimuli(each)
-            if spare:
-                expected = _without_spare(stimuli.by_split[each], expected, f"{subject}, {settings.roi}")
-            _match(stimuli.by_split[each], expected, each, f"{subject}, {settings.roi}")
+            _match(stimuli.by_split[each], of_region.stimuli(each), each, f"{subject}, {settings.roi}")
         wanted = [(each, name) for each in stimuli.splits for name in stimuli.by_split[each]]
         rdms[subject] = of_region.rdm(wanted, memory, f"{subject}, {settings.roi}")
     if not rdms:
@@ -242,20 +228,6 @@ def _reliability(betas: StoredBetas, split: str, memory: int, whose: str) -> flo
         return None
     called = RowNames(f"half of the responses of {whose}, stimulus", betas.stimuli(split))
     return rdm_reliability(betas.gram(split, memory), betas.repetitions(split), called)
-
-
-def _without_spare(wanted: Sequence[str], stored: Sequence[str], whose: str) -> list[str]:
-    """The stored stimuli that are wanted; raises BadInput, with near names, if one is missing."""
-    there, asked = set(stored), set(wanted)
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        raise BadInput(
-            f"no betas of {whose}, stimulus {some_names(missing, 4)}",
-            expected=f"betas of all {len(wanted)} stimuli of the study",
-            found=f"betas of {len(stored)}",
-            hint=near_names(missing[0], stored),
-        )
-    return [name for name in stored if name in asked]
 
 
 def _match(found: Sequence[str], expected: Sequence[str], split: str, whose: str) -> None:

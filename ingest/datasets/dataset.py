@@ -118,7 +118,8 @@ class DataSet(Protocol):
     betas, rdms : where brain RDMs come from; one of the two is set.
     stimulus_set, annotations, remote_files : None if the data set has none.
     options : the keys of `[brain]` that only some kinds have, and this one has.
-    has_spare_stimuli : betas of stimuli that a study does not use are left out; otherwise they are an error.
+    has_spare_stimuli : there may be betas of stimuli that a study does not use; its reader reads only
+        `BetaFile.stimuli`. Otherwise, they are an error.
     """
 
     kind: str

@@ -39,11 +39,13 @@ class ArrayBetas:
     """The betas of one region in one person; see `RawBetas`.
 
     plans : split -> stimulus -> the rows of its repetitions, as many for each stimulus unless they are
-    averaged. scale : of each session; None if values are used as they are.
+    averaged. spare : split -> how many stimuli are not read.
+    scale : of each session; None if values are used as they are.
     """
 
     matrix: Matrix
     plans: Mapping[str, Mapping[str, Sequence[int]]]
+    spare: Mapping[str, int]
     averages: bool
     scale: SessionScale | None
     label: str
@@ -59,6 +61,9 @@ class ArrayBetas:
 
     def stimuli(self, split: str) -> list[str]:
         return list(self._plan(split))
+
+    def spare_stimuli(self, split: str) -> int:
+        return self.spare[split]
 
     def blocks(self, split: str, buffer_bytes: int) -> Iterator[np.ndarray]:
         plan = list(self._plan(split).values())
@@ -125,13 +130,14 @@ def open_array_betas(file: BetaFile, memory: int) -> Iterator[ArrayBetas]:
             matrix = _matrix(content, file, trials, options)
         if not real_numbers(matrix.dtype):
             raise BadInput(f"{whose} in {file.path}", expected="real numbers", found=f"dtype {matrix.dtype}")
-        splits = dict.fromkeys(trials.splits)
-        plans = {split: _plan(trials, split, options.repetitions, file) for split in splits}
+        rows = _rows_to_read(trials, file)
+        plans = {split: _plan(each, split, options.repetitions, file, trials) for split, each in rows.items()}
+        spare = {split: len(trials.rows(split)) - len(each) for split, each in rows.items()}
         scale = None
         if options.zscore == "session" and 0 not in matrix.shape:
             scale = scale_of_sessions(matrix, trials, memory, f"{whose} in {file.path}")
         averages = options.repetitions == "mean"
-        yield ArrayBetas(matrix, plans, averages, scale, f"{file.path}", memory)
+        yield ArrayBetas(matrix, plans, spare, averages, scale, f"{file.path}", memory)
 
 
 def array_of_region(content: FileContent, part: str) -> StoredValues:
@@ -264,8 +270,28 @@ def _refuse_rdm(matrix: Matrix, label: str) -> None:
         )
 
 
-def _plan(trials: Trials, split: str, repetitions: str, file: BetaFile) -> dict[str, list[int]]:
-    rows = trials.rows(split)
+def _rows_to_read(trials: Trials, file: BetaFile) -> dict[str, dict[str, list[int]]]:
+    """Split -> stimulus -> rows, of the stimuli of the study; raises BadInput if one has no betas."""
+    found = {split: trials.rows(split) for split in dict.fromkeys(trials.splits)}
+    if not file.stimuli:
+        return found
+    named, wanted = set(trials.stimuli), set(file.stimuli)
+    if missing := [name for name in file.stimuli if name not in named]:
+        raise BadInput(
+            f"no betas of {file.subject}, {file.part}, stimulus {some_names(missing, 4)}",
+            expected=f"betas of all {len(wanted):,} stimuli of the study, named by {trials.source}",
+            found=f"betas of {len(named):,}, {len(named & wanted):,} of them of the study",
+            hint=near_names(missing[0], list(dict.fromkeys(trials.stimuli))),
+        )
+    of_study = {
+        split: {name: each for name, each in rows.items() if name in wanted} for split, rows in found.items()
+    }
+    return {split: rows for split, rows in of_study.items() if rows}
+
+
+def _plan(
+    rows: dict[str, list[int]], split: str, repetitions: str, file: BetaFile, trials: Trials
+) -> dict[str, list[int]]:
     counts = {stimulus: len(each) for stimulus, each in rows.items()}
     fewest, most = min(counts.values()), max(counts.values())
     if repetitions == "first":
