@@ -190,7 +190,7 @@ def test_what_needs_a_missing_package_says_which_and_how_to_get_it(tmp_path: Pat
     (tmp_path / "study.toml").write_text(
         '[brain]\nkind = "rdms"\npath = "."\nconditions = "stimulus_order"\n[stimuli]\npath = "stimuli"\n'
     )
-    np.save(tmp_path / "V1.npy", np.random.default_rng(0).random((3, 6)))
+    np.save(tmp_path / "V1_RDMs.npy", np.random.default_rng(0).random((3, 6)))
     code = (
         "import sys\nsys.modules['av'] = None\nfrom alignhouse.cli.app import main\n"
         f"sys.argv[1:] = ['run', {str(tmp_path / 'study.toml')!r}]\nmain()"

@@ -25,7 +25,7 @@ from alignhouse.study.coverage import conditions_of, used_stimuli
 from alignhouse.study.hashing import hash_files
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
-from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.errors import BadInput, near_names, some_names
 from alignhouse.warehouse.executors.threaded import threaded, threads
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.runs import Run
@@ -96,8 +96,15 @@ class BrainRdms:
     absent: Mapping[str, Mapping[str, str]]
 
 
-def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> BetasOfSubjects:
+def store_betas(
+    run: Run, root: Path, request: BrainRequest, hashes: Hashes, conditions: Conditions | None = None
+) -> BetasOfSubjects:
     """Store the betas of the requested subjects, parts and splits, unless they are stored already.
+
+    Parameters
+    ----------
+    conditions : the stimuli of the study. If the data set may have betas of others too, only these are
+        stored. None: all are.
 
     Raises
     ------
@@ -105,7 +112,13 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
     """
     source = request.betas
     found = source.find(root, request.version, request.parts, request.subjects)
-    files = [replace(file, options=request.options) for file in found]
+    used: tuple[str, ...] = ()
+    if conditions is not None and data_set(request.kind).has_spare_stimuli:
+        used = tuple(sorted(conditions.names))
+    files = [
+        replace(file, options=request.options, stimuli=used, has_all_stimuli=request.stimuli == "all")
+        for file in found
+    ]
     n_subjects = len({file.subject for file in files})
     run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
     paths = list(dict.fromkeys(path for file in files for path in file.paths))
@@ -127,7 +140,7 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
     stored: dict[str, dict[str, dict[str, Artifact]]] = {}
     for (subject, part, split), betas in run.do_named("Storing betas", batches, threaded).items():
         stored.setdefault(subject, {}).setdefault(part, {})[split] = betas
-    for line in _skipped_voxels(stored):
+    for line in (*_skipped_voxels(stored), *_spare_stimuli(stored, request.splits)):
         run.progress.say(line)
     return stored
 
@@ -189,7 +202,6 @@ def make_brain_rdms(
         )
         for region in request.regions
     }
-    spare = data_set(request.kind).has_spare_stimuli
     batches = {
         name: brain_rdm_batch(
             each,
@@ -197,12 +209,9 @@ def make_brain_rdms(
             conditions,
             average=request.average,
             of_subjects=request.stimuli,
-            spare=spare,
         )
         for name, each in regions.items()
     }
-    for line in _spare_stimuli(betas, conditions):
-        run.progress.say(line)
     for line in _fewer_repetitions(betas, conditions.splits):
         run.progress.say(line)
     artifacts = run.do_named("Brain RDMs", batches, threaded)
@@ -324,14 +333,18 @@ def _fewer_repetitions(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterat
                 yield f"Repetitions: {subject} has {count} in split {split}, other subjects have {most}"
 
 
-def _spare_stimuli(stored: BetasOfSubjects, conditions: Conditions) -> Iterator[str]:
-    """A line for each subject and split with betas of more stimuli than the study uses."""
-    for split in conditions.splits:
-        used = len(conditions.by_split[split])
+def _spare_stimuli(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterator[str]:
+    """A line for each split with betas of more stimuli than the study uses, and for each number of them."""
+    for split in splits:
+        by_counts: dict[tuple[int, int], list[str]] = {}
         for subject, parts in stored.items():
-            count = max(BetasAbout.of(of_part[split]).stimuli for of_part in parts.values())
-            if count > used:
-                yield f"Stimuli: {subject} has betas of {count} in split {split}, the study uses {used}"
+            about = [BetasAbout.of(of_part[split]) for of_part in parts.values()]
+            used, spare = max((each.stimuli, each.spare_stimuli) for each in about)
+            if spare:
+                by_counts.setdefault((used, spare), []).append(subject)
+        for (used, spare), subjects in by_counts.items():
+            counts = f"{used + spare:,} in split {split}, {used:,} of them in the study"
+            yield f"Stimuli: betas of {counts} ({some_names(subjects, 4)})"
 
 
 def _artifacts(stored: BetasOfSubjects, split: str) -> Iterator[Artifact]:

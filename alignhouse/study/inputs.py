@@ -157,7 +157,7 @@ def _from_betas(
     if brain.path is None:
         betas = find_stored_betas(run, request)
     else:
-        betas = store_betas(run, brain.path, request, hashes)
+        betas = store_betas(run, brain.path, request, hashes, conditions)
     used = used_stimuli(run, betas, conditions, how=brain.stimuli, dataset=brain.dataset, split=brain.split)
     made = make_brain_rdms(run, betas, request, used, _remark(study))
     return _Brain(used, list(betas), made.artifacts, made.absent)

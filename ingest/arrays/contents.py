@@ -31,7 +31,7 @@ _LIST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
-class Content:
+class FileContent:
     """The content of a file, which is open.
 
     arrays : of real numbers, by name. lists : the lists that were asked for, by name.
@@ -45,7 +45,7 @@ class Content:
 
 
 @contextmanager
-def open_content(path: Path, list_names: Sequence[str], memory: int) -> Iterator[Content]:
+def open_content(path: Path, list_names: Sequence[str], memory: int) -> Iterator[FileContent]:
     """Open a numpy, HDF5, MATLAB, Parquet or CSV file. Nothing is unpickled, and no other file is opened.
 
     Parameters
@@ -66,10 +66,10 @@ def open_content(path: Path, list_names: Sequence[str], memory: int) -> Iterator
     elif suffix in PARQUET:
         with _opened_parquet(path) as file:
             array, lists = parquet_content(file, list_names, path)
-            yield Content(path, {"": array}, lists)
+            yield FileContent(path, {"": array}, lists)
     elif suffix in TEXT:
         values, others = read_number_table(path, list_names, memory)
-        yield Content(path, {"": values}, others)
+        yield FileContent(path, {"": values}, others)
     elif suffix in MATLAB and not _is_hdf5(path):
         yield _of_mat5(Mat5File(path, memory), path, list_names)
     elif suffix in HDF5 + MATLAB:
@@ -83,7 +83,7 @@ def open_content(path: Path, list_names: Sequence[str], memory: int) -> Iterator
         raise BadInput(f"{path} cannot be read", expected=", ".join(SUFFIXES), found=suffix or "no suffix")
 
 
-def _of_numpy(file: Any, path: Path, list_names: Sequence[str], memory: int) -> Content:
+def _of_numpy(file: Any, path: Path, list_names: Sequence[str], memory: int) -> FileContent:
     found = arrays_in_file(file, path, memory)
     arrays: dict[str, StoredValues] = {}
     lists: dict[str, list[Any]] = {}
@@ -106,10 +106,10 @@ def _of_numpy(file: Any, path: Path, list_names: Sequence[str], memory: int) -> 
             arrays[name] = array
         else:
             others[name] = f"dtype {array.dtype}"
-    return Content(path, arrays, lists, others)
+    return FileContent(path, arrays, lists, others)
 
 
-def _of_hdf5(found: Mapping[str, Any], path: Path, list_names: Sequence[str], memory: int) -> Content:
+def _of_hdf5(found: Mapping[str, Any], path: Path, list_names: Sequence[str], memory: int) -> FileContent:
     arrays: dict[str, StoredValues] = {}
     lists: dict[str, list[Any]] = {}
     others: dict[str, str] = {}
@@ -124,12 +124,12 @@ def _of_hdf5(found: Mapping[str, Any], path: Path, list_names: Sequence[str], me
             arrays[name] = Hdf5Array(member)
         else:
             others[name] = f"dtype {member.dtype}"
-    return Content(path, arrays, lists, others)
+    return FileContent(path, arrays, lists, others)
 
 
 def _of_mat73(
     file: Any, found: Mapping[str, Any], path: Path, list_names: Sequence[str], memory: int
-) -> Content:
+) -> FileContent:
     reader = Mat73File(file, found, path, _LIST_BYTES)
     arrays: dict[str, StoredValues] = {}
     lists: dict[str, list[Any]] = {}
@@ -143,10 +143,10 @@ def _of_mat73(
             arrays[variable.name] = Hdf5Array(found[variable.name], is_reversed=True)
         else:
             others[variable.name] = f"class {variable.kind}"
-    return Content(path, arrays, lists, others)
+    return FileContent(path, arrays, lists, others)
 
 
-def _of_mat5(reader: Mat5File, path: Path, list_names: Sequence[str]) -> Content:
+def _of_mat5(reader: Mat5File, path: Path, list_names: Sequence[str]) -> FileContent:
     arrays: dict[str, StoredValues] = {}
     lists: dict[str, list[Any]] = {}
     others: dict[str, str] = {}
@@ -158,7 +158,7 @@ def _of_mat5(reader: Mat5File, path: Path, list_names: Sequence[str]) -> Content
             arrays[variable.name] = WholeArray(variable.shape, np.dtype(np.float64), read)
         else:
             others[variable.name] = f"class {variable.kind}"
-    return Content(path, arrays, lists, others)
+    return FileContent(path, arrays, lists, others)
 
 
 def _check_chunks(dataset: Any, label: str, memory: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from alignhouse.ingest.betas.brain_rdms import rdm_output
 from alignhouse.ingest.betas.conditions import Conditions
+from alignhouse.ingest.betas.reading import OTHER_STIMULI
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import StoredBetas, open_region
@@ -17,14 +18,13 @@ from alignhouse.ingest.rdm import RowNames, with_gaps
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
-from alignhouse.warehouse.errors import BadInput, near_names, some_names
+from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.tables import rows_output
 
 RDM_VERSION = 2
 RELIABILITY_VERSION = 1
-_OTHER_STIMULI = 'if subjects saw different stimuli, set brain.stimuli = "shared" or "own"'
 StimuliOfSubjects = Literal["all", "shared", "own"]
 BetasOfSubjects = Mapping[str, Mapping[str, Mapping[str, Artifact]]]
 """Subject -> part -> split -> artifact of its betas."""
@@ -127,7 +127,6 @@ def brain_rdm_batch(
     *,
     average: bool,
     of_subjects: StimuliOfSubjects = "all",
-    spare: bool = False,
 ) -> Batch:
     """The RDMs of one region from stored betas: a row per subject, or one row with their average.
 
@@ -136,7 +135,6 @@ def brain_rdm_batch(
     Parameters
     ----------
     of_subjects : which stimuli a subject must have betas of; see `BrainRdmSettings`.
-    spare : betas of further stimuli are left out; otherwise they are an error. Only with "all".
     """
     settings = BrainRdmSettings(
         **region.settings,
@@ -152,17 +150,12 @@ def brain_rdm_batch(
         inputs=region.inputs,
         label=f"RDMs of {region.region.name}",
     )
-    batch = single(job, compute_brain_rdms, stimuli=stimuli, spare=spare, **region.shared)
+    batch = single(job, compute_brain_rdms, stimuli=stimuli, **region.shared)
     return replace(batch, work=(region.bytes,))
 
 
 def compute_brain_rdms(
-    job: Job,
-    reporter: Reporter,
-    stimuli: Conditions,
-    betas: BetasOfSubjects,
-    memory: int,
-    spare: bool = False,
+    job: Job, reporter: Reporter, stimuli: Conditions, betas: BetasOfSubjects, memory: int
 ) -> Iterator[Output]:
     """The RDMs; see `brain_rdm_batch`.
 
@@ -179,7 +172,7 @@ def compute_brain_rdms(
         if of_region.absent:
             absent[subject] = of_region.absent
             continue
-        rdms[subject], unseen_names = _rdm_of_subject(settings, stimuli, of_region, memory, subject, spare)
+        rdms[subject], unseen_names = _rdm_of_subject(settings, stimuli, of_region, memory, subject)
         if unseen_names:
             unseen[subject] = unseen_names
     if not rdms:
@@ -204,16 +197,12 @@ def _rdm_of_subject(
     betas: StoredBetas,
     memory: int,
     subject: str,
-    spare: bool,
 ) -> tuple[np.ndarray, list[str]]:
     """A subject's RDM of all conditions (P,), with NaN for pairs that it did not see; and what it did not."""
     whose = f"{subject}, {settings.roi}"
     if settings.stimuli == "all":
         for each in stimuli.splits:
-            expected = betas.stimuli(each)
-            if spare:
-                expected = _without_spare(stimuli.by_split[each], expected, whose)
-            _match(stimuli.by_split[each], expected, each, whose)
+            _match(stimuli.by_split[each], betas.stimuli(each), each, whose)
     wanted = [(each, name) for each in stimuli.splits for name in stimuli.by_split[each]]
     having = {each: frozenset(betas.stimuli(each)) for each in stimuli.splits}
     there = np.array([name in having[each] for each, name in wanted])
@@ -303,25 +292,11 @@ def _reliability(betas: StoredBetas, split: str, memory: int, whose: str) -> flo
     return rdm_reliability(betas.gram(split, memory), betas.repetitions(split), called)
 
 
-def _without_spare(wanted: Sequence[str], stored: Sequence[str], whose: str) -> list[str]:
-    """The stored stimuli that are wanted; raises BadInput, with near names, if one is missing."""
-    there, asked = set(stored), set(wanted)
-    missing = [name for name in wanted if name not in there]
-    if missing:
-        raise BadInput(
-            f"no betas of {whose}, stimulus {some_names(missing, 4)}",
-            expected=f"betas of all {len(wanted)} stimuli of the study",
-            found=f"betas of {len(stored)}",
-            hint=f"{near_names(missing[0], stored)}; {_OTHER_STIMULI}",
-        )
-    return [name for name in stored if name in asked]
-
-
 def _match(found: Sequence[str], expected: Sequence[str], split: str, whose: str) -> None:
     try:
         match_stimuli(found, expected)
     except BadInput as error:
         raise BadInput(
             f"stimuli of split {split} do not match the betas of {whose}: {error}",
-            hint=_OTHER_STIMULI,
+            hint=OTHER_STIMULI,
         ) from error

@@ -7,7 +7,7 @@ them can be pickled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Protocol
 
 from alignhouse.ingest.betas.reading import BetaFile, OpenRawBetas
 from alignhouse.ingest.betas.regions import Hemisphere, Region
+from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.datasets.rdm_job import ReadRdms
 from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.ingest.stimuli.videos import ALL, Stimulus, find_stimuli
@@ -117,7 +118,8 @@ class DataSet(Protocol):
     betas, rdms : where brain RDMs come from; one of the two is set.
     stimulus_set, annotations, remote_files : None if the data set has none.
     options : the keys of `[brain]` that only some kinds have, and this one has.
-    has_spare_stimuli : betas of stimuli that a study does not use are left out; otherwise they are an error.
+    has_spare_stimuli : there may be betas of stimuli that a study does not use; its reader reads only
+        `BetaFile.stimuli`. Otherwise, they are an error.
     """
 
     kind: str
@@ -173,6 +175,19 @@ class DataSet(Protocol):
     def recognises(self, folder: Path) -> bool:
         """Whether stimuli in `folder` are laid out as only this data set has them."""
         return False
+
+    def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
+        """What the brain data in `folder` are taken for; None if they are not of this kind.
+
+        Parameters
+        ----------
+        shown : names of the stimuli that there are; () if they are not known.
+
+        Raises
+        ------
+        BadInput : the folder is of this kind, but cannot be read.
+        """
+        return None
 
     def splits_of(self, split: str) -> tuple[str, ...]:
         """The splits that a study means by `split`, in the order of the data set."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from alignhouse.ingest.betas.regions import Region
@@ -12,11 +12,13 @@ from alignhouse.ingest.datasets.arrays.layout import (
     layout_of,
     splits_of_stimuli,
 )
+from alignhouse.ingest.datasets.arrays.looking import look_at_arrays
 from alignhouse.ingest.datasets.arrays.options import KEYS
 from alignhouse.ingest.datasets.arrays.reading import open_array_betas
 from alignhouse.ingest.datasets.arrays.regions import described_regions
 from alignhouse.ingest.datasets.arrays.trials import DEFAULT_SPLIT, SPLITS
 from alignhouse.ingest.datasets.dataset import BetaSource, DataSet
+from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.stimuli.videos import (
     ALL,
     Stimulus,
@@ -63,6 +65,9 @@ class OwnArrays(DataSet):
             for path, media in media_files(folder)
         ]
         return select_stimuli(listing, folder, split)
+
+    def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
+        return look_at_arrays(folder, shown)
 
     def methods(self, version: str | None) -> str:
         return (

@@ -21,7 +21,7 @@ from alignhouse.ingest.datasets.arrays.trials import (
     STIMULI_FILE,
     STIMULUS,
     is_trial_file,
-    stimulus_name,
+    stimulus_of,
     trial_files,
 )
 from alignhouse.ingest.datasets.arrays.volumes import VOLUMES, masks_beside, regions_of_masks
@@ -36,7 +36,9 @@ FORMS: dict[Form, str] = {
 }
 REGIONS_FILE = "regions.csv"
 _SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
+# Of GLMsingle's models, D is the last one; the others are steps on the way to it.
 _GLMSINGLE = re.compile(r"TYPED_.*", re.IGNORECASE)
+_STEPS_OF_GLMSINGLE = re.compile(r"TYPE[ABC]_.*|DESIGNINFO.*|RUNWISE.*", re.IGNORECASE)
 # Files beside betas that are no betas.
 _TABLES = (REGIONS_FILE, "labels.csv", "labels.tsv", "participants.tsv")
 _TO_HDF5 = (
@@ -206,6 +208,7 @@ def _data_files(folder: Path) -> list[Path]:
             and not is_trial_file(path)
             and path.name not in _TABLES
             and not path.name.endswith(VOLUMES)
+            and not _STEPS_OF_GLMSINGLE.fullmatch(path.stem)
         ),
         key=lambda path: natural_key(path.name),
     )
@@ -245,7 +248,7 @@ def splits_of_stimuli(layout: Layout) -> dict[str, str]:
             if STIMULUS not in table or SPLIT not in table:
                 continue
             for text, split in zip(table[STIMULUS], table[SPLIT], strict=True):
-                name = stimulus_name(text)
+                name = stimulus_of(text)
                 if found.setdefault(name, split) != split:
                     raise BadInput(f"the split of {name} in {path}", expected=found[name], found=split)
     return found

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignhouse.ingest.arrays.contents import Content, open_content
+from alignhouse.ingest.arrays.contents import FileContent, open_content
 from alignhouse.ingest.arrays.hdf5_matrix import Hdf5Array
 from alignhouse.ingest.arrays.matrices import Matrix, StoredValues, real_numbers, shape_in_words
-from alignhouse.ingest.betas.reading import BetaFile
+from alignhouse.ingest.betas.reading import OTHER_STIMULI, BetaFile
 from alignhouse.ingest.datasets.arrays.options import Options
 from alignhouse.ingest.datasets.arrays.sessions import SessionScale, scale_of_sessions
 from alignhouse.ingest.datasets.arrays.trials import (
@@ -39,11 +39,13 @@ class ArrayBetas:
     """The betas of one region in one person; see `RawBetas`.
 
     plans : split -> stimulus -> the rows of its repetitions, as many for each stimulus unless they are
-    averaged. scale : of each session; None if values are used as they are.
+    averaged. spare : split -> how many stimuli are not read.
+    scale : of each session; None if values are used as they are.
     """
 
     matrix: Matrix
     plans: Mapping[str, Mapping[str, Sequence[int]]]
+    spare: Mapping[str, int]
     averages: bool
     scale: SessionScale | None
     label: str
@@ -59,6 +61,9 @@ class ArrayBetas:
 
     def stimuli(self, split: str) -> list[str]:
         return list(self._plan(split))
+
+    def spare_stimuli(self, split: str) -> int:
+        return self.spare[split]
 
     def blocks(self, split: str, buffer_bytes: int) -> Iterator[np.ndarray]:
         plan = list(self._plan(split).values())
@@ -125,16 +130,17 @@ def open_array_betas(file: BetaFile, memory: int) -> Iterator[ArrayBetas]:
             matrix = _matrix(content, file, trials, options)
         if not real_numbers(matrix.dtype):
             raise BadInput(f"{whose} in {file.path}", expected="real numbers", found=f"dtype {matrix.dtype}")
-        splits = dict.fromkeys(trials.splits)
-        plans = {split: _plan(trials, split, options.repetitions, file) for split in splits}
+        rows = _rows_to_read(trials, file)
+        plans = {split: _plan(each, split, options.repetitions, file, trials) for split, each in rows.items()}
+        spare = {split: len(trials.rows(split)) - len(each) for split, each in rows.items()}
         scale = None
         if options.zscore == "session" and 0 not in matrix.shape:
             scale = scale_of_sessions(matrix, trials, memory, f"{whose} in {file.path}")
         averages = options.repetitions == "mean"
-        yield ArrayBetas(matrix, plans, averages, scale, f"{file.path}", memory)
+        yield ArrayBetas(matrix, plans, spare, averages, scale, f"{file.path}", memory)
 
 
-def array_of_region(content: Content, part: str) -> StoredValues:
+def array_of_region(content: FileContent, part: str) -> StoredValues:
     """The array of a region: named after it, or the only one, or the one that is called betas.
 
     Raises
@@ -155,7 +161,7 @@ def array_of_region(content: Content, part: str) -> StoredValues:
     )
 
 
-def _trials(content: Content, file: BetaFile, options: Options) -> Trials:
+def _trials(content: FileContent, file: BetaFile, options: Options) -> Trials:
     beside = read_trials([path for path in file.also if is_trial_file(path)], options.stimulus_column)
     inside = trials_in_file(content.lists, file.path)
     if inside is None and beside is None:
@@ -182,7 +188,7 @@ def _trials(content: Content, file: BetaFile, options: Options) -> Trials:
     return beside if inside.sessions is None else inside
 
 
-def _matrix(content: Content, file: BetaFile, trials: Trials, options: Options) -> Matrix:
+def _matrix(content: FileContent, file: BetaFile, trials: Trials, options: Options) -> Matrix:
     stored = array_of_region(content, file.part)
     label, shape, n_trials = f"{file.part} in {file.path}", stored.shape, len(trials.stimuli)
     if len(shape) != 2:
@@ -216,7 +222,7 @@ def _matrix(content: Content, file: BetaFile, trials: Trials, options: Options) 
     return matrix
 
 
-def _of_volume(content: Content, file: BetaFile, trials: Trials, mask: np.ndarray) -> Matrix:
+def _of_volume(content: FileContent, file: BetaFile, trials: Trials, mask: np.ndarray) -> Matrix:
     """The voxels of a mask in the betas of GLMsingle, (X, Y, Z, trials)."""
     named = [name for name in GLMSINGLE_ARRAYS if name in content.arrays]
     if len(named) != 1:
@@ -264,8 +270,29 @@ def _refuse_rdm(matrix: Matrix, label: str) -> None:
         )
 
 
-def _plan(trials: Trials, split: str, repetitions: str, file: BetaFile) -> dict[str, list[int]]:
-    rows = trials.rows(split)
+def _rows_to_read(trials: Trials, file: BetaFile) -> dict[str, dict[str, list[int]]]:
+    """Split -> stimulus -> rows, of the stimuli of the study; raises BadInput if one has no betas."""
+    found = {split: trials.rows(split) for split in dict.fromkeys(trials.splits)}
+    if not file.stimuli:
+        return found
+    named, wanted = set(trials.stimuli), set(file.stimuli)
+    missing = [name for name in file.stimuli if name not in named]
+    if missing and (file.has_all_stimuli or not named & wanted):
+        raise BadInput(
+            f"no betas of {file.subject}, {file.part}, stimulus {some_names(missing, 4)}",
+            expected=f"betas of all {len(wanted):,} stimuli of the study, named by {trials.source}",
+            found=f"betas of {len(named):,}, {len(named & wanted):,} of them of the study",
+            hint=f"{near_names(missing[0], list(dict.fromkeys(trials.stimuli)))}; {OTHER_STIMULI}",
+        )
+    of_study = {
+        split: {name: each for name, each in rows.items() if name in wanted} for split, rows in found.items()
+    }
+    return {split: rows for split, rows in of_study.items() if rows}
+
+
+def _plan(
+    rows: dict[str, list[int]], split: str, repetitions: str, file: BetaFile, trials: Trials
+) -> dict[str, list[int]]:
     counts = {stimulus: len(each) for stimulus, each in rows.items()}
     fewest, most = min(counts.values()), max(counts.values())
     if repetitions == "first":

@@ -22,8 +22,8 @@ STIMULUS, SPLIT, SESSION = "stimulus", "split", "session"
 STIMULUS_LISTS = ("stimuli", "stimulus", "conditions", "condition_names", "stimulus_names")
 LIST_NAMES = (*STIMULUS_LISTS, SPLIT, "splits", SESSION, "sessions")
 """Arrays, variables or columns of these names are no betas."""
-_EVENT_COLUMNS = ("stimulus", "stim_file", "trial_type")
-_NOTHING_SHOWN = ("n/a", "")
+EVENT_COLUMNS = ("stimulus", "stim_file", "trial_type")
+NOTHING_SHOWN = ("n/a", "")
 _SESSION_OF_FILE = re.compile(r"ses-[A-Za-z0-9]+")
 MEDIA_SUFFIXES = IMAGE_SUFFIXES + VIDEO_SUFFIXES
 
@@ -156,14 +156,14 @@ def trials_of(
     return Trials(tuple(names), tuple(named), of_sessions, source)
 
 
-def stimulus_name(text: str) -> str:
+def stimulus_of(text: str) -> str:
     """The name of a stimulus: of a file of an image or video, its name without folder and suffix."""
     path = PurePosixPath(text.replace("\\", "/"))
     return path.stem if path.suffix.lower() in MEDIA_SUFFIXES else text
 
 
 def _name(value: Any) -> str:
-    return stimulus_name(_text(value))
+    return stimulus_of(_text(value))
 
 
 def _text(value: Any) -> str:
@@ -185,17 +185,17 @@ def _of_events(files: Sequence[Path], column: str | None) -> Trials:
     asked = None if column is None else column.lower()
     for path in files:
         table = read_texts(path)
-        usual = [name for name in _EVENT_COLUMNS if name in table]
+        usual = [name for name in EVENT_COLUMNS if name in table]
         if asked is not None and asked not in table:
             raise BadInput(f"{path} has no column {column}", found=", ".join(table))
         if asked is None and len(usual) != 1:
             raise BadInput(
                 f"{path} does not say which column names the stimulus",
-                expected=f"one of {', '.join(_EVENT_COLUMNS)}, or brain.stimulus_column",
+                expected=f"one of {', '.join(EVENT_COLUMNS)}, or brain.stimulus_column",
                 found=" and ".join(usual) or f"columns {', '.join(table)}",
             )
         named = table[asked or usual[0]]
-        shown = [row for row, name in enumerate(named) if name not in _NOTHING_SHOWN]
+        shown = [row for row, name in enumerate(named) if name not in NOTHING_SHOWN]
         stimuli += [named[row] for row in shown]
         matched = _SESSION_OF_FILE.search(path.name) or _SESSION_OF_FILE.search(str(path.parent))
         of_file = matched[0] if matched else ""
