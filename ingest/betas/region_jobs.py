@@ -18,7 +18,7 @@ from alignhouse.ingest.rdm import RowNames, with_gaps
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, some_names
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.tables import rows_output

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from alignhouse.ingest.arrays.contents import Content, open_content, read_whole
+from alignhouse.ingest.arrays.contents import FileContent, open_content, read_whole
 from alignhouse.ingest.arrays.matrices import StoredValues
 from alignhouse.ingest.arrays.numpy_files import UNNAMED
 from alignhouse.ingest.datasets.rdms.arrays import StoredRdms, checked, subjects_first
@@ -188,7 +188,7 @@ def _layer_in_parts(
         return GivenLayer(layer, rdm, names is not None)
 
 
-def _layer_by_stimulus(layer: str, content: Content, path: Path, wanted: Wanted) -> GivenLayer:
+def _layer_by_stimulus(layer: str, content: FileContent, path: Path, wanted: Wanted) -> GivenLayer:
     by_stimulus = {
         identifier(name): features_of(array, _label(layer, path, wanted), wanted.memory)
         for name, array in content.arrays.items()
@@ -257,14 +257,14 @@ def _places(names: Sequence[str] | None, n_rows: int, label: str, wanted: Wanted
     return places_in_order(wanted.stimuli, n_rows, label)
 
 
-def _stimuli(content: Content) -> list[str] | None:
+def _stimuli(content: FileContent) -> list[str] | None:
     given = [name for name in CONDITION_LISTS if name in content.lists]
     if len(given) > 1:
         raise BadInput(f"{content.path} names its stimuli twice", expected="once", found=" and ".join(given))
     return [str(name) for name in content.lists[given[0]]] if given else None
 
 
-def _opened(path: Path, memory: int) -> AbstractContextManager[Content]:
+def _opened(path: Path, memory: int) -> AbstractContextManager[FileContent]:
     suffix = path.suffix.lower()
     if suffix in TORCH:
         return open_torch(path, _LISTS, memory)

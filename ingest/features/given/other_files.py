@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from alignhouse.ingest.arrays.contents import Content
+from alignhouse.ingest.arrays.contents import FileContent
 from alignhouse.ingest.arrays.matrices import InMemory, StoredValues, real_numbers
 from alignhouse.ingest.arrays.numpy_files import UNNAMED
 from alignhouse.warehouse.errors import BadInput
@@ -21,7 +21,7 @@ _BYTES_OF_TEXT = 25 // 8
 
 
 @contextmanager
-def open_torch(path: Path, list_names: Sequence[str], memory: int) -> Iterator[Content]:
+def open_torch(path: Path, list_names: Sequence[str], memory: int) -> Iterator[FileContent]:
     """The content of a file of torch.save: a tensor, or a dict of tensors, lists and texts.
 
     Only tensors and plain values are loaded: the file's code is not run.
@@ -64,11 +64,11 @@ def open_torch(path: Path, list_names: Sequence[str], memory: int) -> Iterator[C
                 others[name] = f"dtype {array.dtype}"
         else:
             others[name] = type(value).__name__
-    yield Content(path, arrays, lists, others)
+    yield FileContent(path, arrays, lists, others)
 
 
 @contextmanager
-def read_text(path: Path, memory: int) -> Iterator[Content]:
+def read_text(path: Path, memory: int) -> Iterator[FileContent]:
     """The table of numbers of np.savetxt, as an unnamed array.
 
     Raises
@@ -80,7 +80,7 @@ def read_text(path: Path, memory: int) -> Iterator[Content]:
         values = np.loadtxt(path, ndmin=2)
     except ValueError as error:
         raise BadInput(f"{path} cannot be read", expected="numbers", found=str(error)[:160]) from error
-    yield Content(path, {UNNAMED: InMemory(values)}, {})
+    yield FileContent(path, {UNNAMED: InMemory(values)}, {})
 
 
 def _check_size(path: Path, memory: int) -> None:
