@@ -34,6 +34,7 @@ N_USED = 6
 MORE = """
 [networks]
 rdms = "models"
+conditions = "stimulus_order"
 [analysis]
 permutations = 20
 bootstraps = 20
