@@ -142,8 +142,10 @@ def _put_rows(connection: duckdb.DuckDBPyConnection, table: str, slot: Sequence[
 
 def _put_result(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     """Make the table `results.NAME` of the incoming rows; returns the artifacts whose rows it replaces."""
-    name, replaced = quoted(table), set[str]()
-    [(database,)] = connection.execute("select current_database()").fetchall()
+    [(database,)] = connection.execute(
+        "select database_name from duckdb_databases() where not internal"
+    ).fetchall()
+    name, replaced = f'"{database}".{quoted(table)}', set[str]()
     if table in result_tables(connection, database):
         rows = connection.execute(f"select distinct artifact from {name}").fetchall()
         replaced = {artifact for (artifact,) in rows}

@@ -15,8 +15,8 @@ from alignhouse.ingest.models.build import build
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.sources.registry import get_source
 
-# The first layers read the frames, channels, clips, means and components of the published code, in a quarter of
-# the time that all layers need.
+# The first layers depend on the frames, channels, clips, means and components of the published code as all
+# layers do, and need a quarter of the time.
 first_or_all = pytest.mark.parametrize(
     "is_whole", [pytest.param(False, id="first layers"), pytest.param(True, id="all", marks=pytest.mark.slow)]
 )
