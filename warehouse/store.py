@@ -157,10 +157,12 @@ class Writer:
         """Register artifacts and insert their rows into their tables, in one transaction."""
         at = now()
         named = [[each.artifact, each.path, each.sha256] for each in written]
+        jobs = {each.job for each in written}
+        are_new = not jobs & self._registered_jobs and len({name for name, _, _ in named}) == len(named)
         with self.committing({"registered": named, "run": run, "at": at}):
-            replaced = register_rows(self.connection, written, run, at)
+            replaced = register_rows(self.connection, written, run, at, are_new=are_new)
         self._is_between |= replaced
-        self._registered_jobs |= {each.job for each in written}
+        self._registered_jobs |= jobs
 
     def begin_run(self, facts: Mapping[str, Any]) -> int:
         """Insert the row of a run and return its number. facts : the other columns of `run`."""

@@ -1,7 +1,7 @@
 """Imports torchvision without torch's compiler, and even if its compiled operators cannot be loaded.
 
-torchvision asks torch's compiler for one function, for detectors. Loading the compiler takes two seconds in each
-process, and nothing here compiles, so a stand-in takes its place until torchvision is imported.
+torchvision asks torch's compiler for one function, for detectors. Loading the compiler takes two seconds in
+each process, and nothing here compiles, so a stand-in takes its place until torchvision is imported.
 
 Importing a CUDA build of torchvision 0.28 next to a CPU build of torch fails: it registers shape functions
 for `torchvision::nms`, although the library that defines the operator was not loaded. The study's networks
