@@ -86,7 +86,6 @@ def _stand_in_for_compiler() -> Iterator[None]:
     utilities.is_compile_supported = _is_compile_supported  # type: ignore[attr-defined]
     package = ModuleType(_COMPILER, "replaces torch's compiler")
     package.__path__ = []
-    package.utils = utilities  # type: ignore[attr-defined]
     replaced = {each.__name__: each for each in (package, utilities)}
     sys.modules.update(replaced)
     try:
