@@ -21,7 +21,7 @@ from alignhouse.ingest.datasets.dataset import BetaSource, data_set
 from alignhouse.ingest.datasets.job import dataset_batch
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.study.hashing import hash_files
-from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.artifacts import SCRATCH, Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, near_names, some_names
 from alignhouse.warehouse.executors.threaded import threaded, threads
@@ -111,7 +111,8 @@ def store_betas(
     used: tuple[str, ...] = ()
     if conditions is not None and data_set(request.kind).has_spare_stimuli:
         used = tuple(sorted(conditions.names))
-    files = [replace(file, options=request.options, stimuli=used) for file in found]
+    scratch = run.writer.folder / SCRATCH
+    files = [replace(file, options=request.options, stimuli=used, scratch=scratch) for file in found]
     n_subjects = len({file.subject for file in files})
     run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
     paths = list(dict.fromkeys(path for file in files for path in file.paths))

@@ -18,7 +18,7 @@ from alignhouse.ingest.arrays.limits import check_size, texts
 from alignhouse.ingest.arrays.mat5 import Mat5File
 from alignhouse.ingest.arrays.mat73 import Mat73File, is_matlab
 from alignhouse.ingest.arrays.matlab_variables import NUMERIC
-from alignhouse.ingest.arrays.matrices import FlatArray, StoredValues, WholeArray, real_numbers
+from alignhouse.ingest.arrays.matrices import FlatArray, StoredValues, WholeArray, real_numbers, take
 from alignhouse.ingest.arrays.numpy_files import arrays_in_file
 from alignhouse.ingest.arrays.tables import parquet_content, read_number_table
 from alignhouse.warehouse.errors import BadInput
@@ -170,7 +170,7 @@ def _whole(array: StoredValues, label: str) -> np.ndarray:
         return array.read()
     assert isinstance(array, FlatArray)
     flat = FlatArray(array.file, label, array.offset, (1, math.prod(array.shape)), array.dtype, False)
-    return flat.matrix(transposed=False).take(np.array([0])).reshape(array.shape)
+    return take(flat.matrix(transposed=False), np.array([0])).reshape(array.shape)
 
 
 def _list(values: np.ndarray, label: str) -> list[Any]:

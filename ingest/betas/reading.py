@@ -27,6 +27,7 @@ class BetaFile:
     also : further files that hold them, such as one file per split.
     options : keys of `[brain]` that change how the files are read, and are not at their default.
     stimuli : read only these; () for all. Only data sets with `has_spare_stimuli` are given some.
+    scratch : folder for temporary files; None for the system's.
     """
 
     subject: str
@@ -35,6 +36,7 @@ class BetaFile:
     also: tuple[Path, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     stimuli: tuple[str, ...] = ()
+    scratch: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
