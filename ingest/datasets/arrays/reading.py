@@ -23,6 +23,7 @@ from alignhouse.ingest.arrays.matrices import (
 from alignhouse.ingest.arrays.on_disk import SomeRows, rows_on_disk
 from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.ingest.datasets.arrays.options import Options
+from alignhouse.ingest.datasets.arrays.plans import plan_of_repetitions, rows_to_read
 from alignhouse.ingest.datasets.arrays.sessions import SessionScale, scale_of_sessions
 from alignhouse.ingest.datasets.arrays.trials import (
     LIST_NAMES,
@@ -140,8 +141,11 @@ def open_array_betas(file: BetaFile, memory: int) -> Iterator[ArrayBetas]:
             matrix = _matrix(content, file, trials, options)
         if not real_numbers(matrix.dtype):
             raise BadInput(f"{whose} in {file.path}", expected="real numbers", found=f"dtype {matrix.dtype}")
-        rows = _rows_to_read(trials, file)
-        plans = {split: _plan(each, split, options.repetitions, file, trials) for split, each in rows.items()}
+        rows = rows_to_read(trials, file)
+        plans = {
+            split: plan_of_repetitions(each, split, options.repetitions, file, trials)
+            for split, each in rows.items()
+        }
         spare = {split: len(trials.rows(split)) - len(each) for split, each in rows.items()}
         scales = options.zscore == "session" and 0 not in matrix.shape
         read = [row for plan in plans.values() for each in plan.values() for row in each]
@@ -299,40 +303,3 @@ def _refuse_rdm(matrix: Matrix, label: str) -> None:
             found="a symmetric array with zeros on the diagonal",
             hint='for ready RDMs, say brain.kind = "rdms"',
         )
-
-
-def _rows_to_read(trials: Trials, file: BetaFile) -> dict[str, dict[str, list[int]]]:
-    """Split -> stimulus -> rows, of the stimuli of the study; raises BadInput if one has no betas."""
-    found = {split: trials.rows(split) for split in dict.fromkeys(trials.splits)}
-    if not file.stimuli:
-        return found
-    named, wanted = set(trials.stimuli), set(file.stimuli)
-    if missing := [name for name in file.stimuli if name not in named]:
-        raise BadInput(
-            f"no betas of {file.subject}, {file.part}, stimulus {some_names(missing, 4)}",
-            expected=f"betas of all {len(wanted):,} stimuli of the study, named by {trials.source}",
-            found=f"betas of {len(named):,}, {len(named & wanted):,} of them of the study",
-            hint=near_names(missing[0], list(dict.fromkeys(trials.stimuli))),
-        )
-    of_study = {
-        split: {name: each for name, each in rows.items() if name in wanted} for split, rows in found.items()
-    }
-    return {split: rows for split, rows in of_study.items() if rows}
-
-
-def _plan(
-    rows: dict[str, list[int]], split: str, repetitions: str, file: BetaFile, trials: Trials
-) -> dict[str, list[int]]:
-    counts = {stimulus: len(each) for stimulus, each in rows.items()}
-    fewest, most = min(counts.values()), max(counts.values())
-    if repetitions == "first":
-        return {stimulus: each[:fewest] for stimulus, each in rows.items()}
-    if fewest == most or repetitions == "mean":
-        return rows
-    rare, frequent = (next(name for name, count in counts.items() if count == n) for n in (fewest, most))
-    raise BadInput(
-        f"repetitions of {file.subject} in split {split} differ ({trials.source})",
-        expected="equally many trials of each stimulus",
-        found=f"{fewest} of {rare} and {most} of {frequent}",
-        hint='say brain.repetitions = "mean" to average them, or "first" to use the first ones of each',
-    )

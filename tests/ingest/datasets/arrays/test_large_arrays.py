@@ -79,7 +79,16 @@ def person(tmp_path: Path, n_trials: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    "form", ["npy", "columns.npy", "npz", "contiguous.h5", "chunked.h5", "voxels.h5", "parquet"]
+    "form",
+    [
+        "npy",
+        "columns.npy",
+        "npz",
+        "contiguous.h5",
+        "chunked.h5",
+        "voxels.h5",
+        pytest.param("parquet", marks=pytest.mark.slow),
+    ],
 )
 def test_a_file_is_read_in_a_fraction_of_its_size(
     tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
