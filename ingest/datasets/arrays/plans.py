@@ -33,7 +33,7 @@ def plan_of_repetitions(
 
     Parameters
     ----------
-    rows : stimulus -> the rows of all its trials. repetitions : the key of `[brain]`, "all", "mean" or "first".
+    rows : stimulus -> the rows of all its trials. repetitions : the key of `[brain]`.
 
     Raises
     ------
