@@ -42,6 +42,8 @@ def read(root: Path, region: str = "V1", *, split: str = "test", memory: int = 1
         stacked = np.concatenate(blocks)
         assert stacked.shape == betas.shape(split)
         assert len(blocks) > 1
+        [at_once] = betas.blocks(split, 10**6)
+        np.testing.assert_array_equal(at_once, stacked)
         return stacked, betas.raw.stimuli(split)
 
 
