@@ -75,14 +75,24 @@ class _Hdf5Matrix:
 
     def _pieces_of_first(self, rows: np.ndarray) -> Iterator[Piece]:
         box, inside = self._box()
-        size = math.prod(each.stop - each.start for each in box)
-        unit = self.dataset.chunks[0] if self.dataset.chunks else 1
-        most = max(1, BAND_BYTES // max(1, size * self.dtype.itemsize))
+        first, *rest = box
+        layer = math.prod(each.stop - each.start for each in rest)
+        size, item = (first.stop - first.start) * layer, self.dtype.itemsize
+        row_unit, column_unit = self.dataset.chunks[:2] if self.dataset.chunks else (1, 1)
         done = 0
-        for start, stop, wanted in spans(rows, unit, most):
-            slab = self.dataset[(slice(start, stop), *box)].reshape(stop - start, -1)
-            chosen = slab[wanted - start]
-            yield Piece(done, 0, chosen if inside is None else chosen[:, inside])
+        for start, stop, wanted in spans(rows, row_unit, max(1, BAND_BYTES // max(1, size * item))):
+            for begin, end in bands(first.stop - first.start, layer * (stop - start) * item, column_unit):
+                low, high = begin * layer, end * layer
+                if inside is not None:
+                    low, high = np.searchsorted(inside, [low, high])
+                if low == high:
+                    continue
+                band = slice(first.start + begin, first.start + end)
+                slab = self.dataset[(slice(start, stop), band, *rest)].reshape(stop - start, -1)
+                chosen = slab[wanted - start]
+                if inside is not None:
+                    chosen = chosen[:, inside[low:high] - begin * layer]
+                yield Piece(done, int(low), chosen)
             done += len(wanted)
 
     def _pieces_of_last(self, rows: np.ndarray) -> Iterator[Piece]:
