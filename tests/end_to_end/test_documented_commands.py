@@ -31,6 +31,7 @@ DEMO_NETWORKS = [model_name(name, "random", 0) for name in DEMO["networks"]["inc
 EMPTY = {
     "coverage": "all subjects of the demo saw all stimuli",
     "hemispheres": "the demo merges the hemispheres",
+    "replication": "the demo has one data set",
     "results": "nobody has added a statistic",
     "training_effect": "the demo has untrained networks only",
     "unfinished": "nothing is",
