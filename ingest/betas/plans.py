@@ -14,8 +14,8 @@ from alignhouse.warehouse.errors import BadInput, near_names, some_names
 class ReadingPlans:
     """What is read of a file.
 
-    rows : split -> stimulus -> the rows of its repetitions, as many for each stimulus unless they are averaged.
-    spare : split -> how many stimuli are not read. averages : repetitions are averaged.
+    rows : split -> stimulus -> the rows of its repetitions, as many for each stimulus unless they are
+    averaged. spare : split -> how many stimuli are not read. averages : repetitions are averaged.
     """
 
     rows: Mapping[str, Mapping[str, Sequence[int]]]

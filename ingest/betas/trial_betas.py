@@ -31,13 +31,14 @@ class ReadyTrials(NamedTuple):
 class TrialBetas:
     """The betas of one region in one person; see `RawBetas`.
 
-    ready : gives what values are read from. label : of the file, for errors.
+    ready : gives what values are read from. label : of the file, for errors. hint : where splits are named.
     """
 
     plans: ReadingPlans
     n_voxels: int
     ready: Callable[[], ReadyTrials]
     label: str
+    hint: str
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -88,6 +89,6 @@ class TrialBetas:
             raise BadInput(
                 f"{self.label} has no stimuli of split {split}",
                 expected=f"brain.split = {' or '.join(map(repr, self.plans.rows))}",
-                hint="stimuli have the splits of the column split; without one, all are of split test",
+                hint=self.hint,
             )
         return self.plans.rows[split]

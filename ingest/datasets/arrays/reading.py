@@ -38,6 +38,7 @@ from alignhouse.warehouse.errors import BadInput, near_names, some_names
 GLMSINGLE_ARRAYS = ("betasmd", "modelmd")
 """What GLMsingle calls its betas, in Python and in MATLAB."""
 _USUAL_NAMES = ("betas", "beta", "responses", *GLMSINGLE_ARRAYS)
+_SPLITS = "stimuli have the splits of the column split; without one, all are of split test"
 # The share of the memory that rows may take that are kept because the file has them in another order.
 _SHARE = 2
 # This many rows of a square array tell an RDM from betas.
@@ -78,7 +79,7 @@ def open_array_betas(file: BetaFile, memory: int) -> Iterator[TrialBetas]:
                     by_rows, scale_of_sessions(by_rows, trials, memory, label) if scales else None
                 )
 
-            yield TrialBetas(plans, matrix.shape[1], ready, str(file.path))
+            yield TrialBetas(plans, matrix.shape[1], ready, str(file.path), _SPLITS)
 
 
 @contextmanager
