@@ -11,10 +11,10 @@ from pathlib import Path
 from alignhouse.ingest.betas.regions import Hemisphere, Region
 from alignhouse.ingest.datasets.dataset import BetaSource, DataSet
 from alignhouse.ingest.datasets.folder import FolderSummary
-from alignhouse.ingest.datasets.mosaic.layout import DATA_SETS, SPLITS, find_trial_files, splits_of_stimuli
+from alignhouse.ingest.datasets.mosaic.layout import DATA_SETS, SPLITS, find_trial_files, splits_in_files
 from alignhouse.ingest.datasets.mosaic.looking import look_at_mosaic
 from alignhouse.ingest.datasets.mosaic.reading import REPETITIONS, open_trial_betas
-from alignhouse.ingest.datasets.mosaic.regions import VISUAL, hemisphere_of, resolve
+from alignhouse.ingest.datasets.mosaic.regions import VISUAL, select_areas, side_of
 from alignhouse.ingest.stimuli.videos import Stimulus, find_in_split_folders, stimuli_with_splits
 
 
@@ -32,16 +32,16 @@ class Mosaic(DataSet):
     has_spare_stimuli = True
 
     def regions(self, selection: str | Sequence[str], version: str | None, root: Path | None) -> list[Region]:
-        return resolve(selection)
+        return select_areas(selection)
 
     def hemisphere_of(self, part: str) -> Hemisphere:
-        return hemisphere_of(part)
+        return side_of(part)
 
     def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
         """The stimuli of a split: by folder, or as the names of the trials say."""
         if root is None or find_in_split_folders(folder, self.splits):
             return self.find_stimuli(folder, split)
-        return stimuli_with_splits(folder, split, splits_of_stimuli(root))
+        return stimuli_with_splits(folder, split, splits_in_files(root))
 
     def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
         return look_at_mosaic(folder)

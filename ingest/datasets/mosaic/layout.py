@@ -42,7 +42,7 @@ _TRIAL = re.compile(
 
 
 @dataclass(frozen=True)
-class Person:
+class PersonFile:
     """The file of one person in one of the data sets."""
 
     subject: str
@@ -50,7 +50,7 @@ class Person:
     path: Path
 
 
-def people_in(root: Path) -> list[Person]:
+def people_in(root: Path) -> list[PersonFile]:
     """Every person's file in a folder, or in the folders in it; by data set, then in natural order.
 
     Raises
@@ -59,7 +59,7 @@ def people_in(root: Path) -> list[Person]:
     """
     if not root.is_dir():
         raise BadInput(f"there is no folder {root}", expected="files of MOSAIC: sub-01_NSD.hdf5, ...")
-    found: dict[tuple[str, str], Person] = {}
+    found: dict[tuple[str, str], PersonFile] = {}
     for path in sorted([*root.glob("*.hdf5"), *root.glob("*/*.hdf5")]):
         if not _FILE.fullmatch(path.name):
             continue
@@ -74,11 +74,11 @@ def people_in(root: Path) -> list[Person]:
     )
 
 
-def person_of(path: Path) -> Person:
+def person_of(path: Path) -> PersonFile:
     """Whose file it is, by its name; raises BadInput for another name."""
     if not (named := _FILE.fullmatch(path.name)):
         raise BadInput(f"{path} is no file of MOSAIC", expected="sub-01_NSD.hdf5, ...")
-    return Person(named["subject"], named["data_set"], path)
+    return PersonFile(named["subject"], named["data_set"], path)
 
 
 def find_trial_files(
@@ -126,7 +126,7 @@ class StoredTrials:
 
 
 @contextmanager
-def opened_trials(person: Person) -> Iterator[StoredTrials]:
+def opened_trials(person: PersonFile) -> Iterator[StoredTrials]:
     """Open a person's file; reads the names of the trials, but no betas.
 
     Trials are in the order of their splits, then of the names of their stimuli, then of repetitions.
@@ -157,7 +157,7 @@ def opened_trials(person: Person) -> Iterator[StoredTrials]:
         yield StoredTrials(group, tuple(name for _, name in found), trials)
 
 
-def splits_of_stimuli(root: Path) -> dict[str, str]:
+def splits_in_files(root: Path) -> dict[str, str]:
     """Stimulus -> its split, from all people's files.
 
     Raises
@@ -178,7 +178,7 @@ def splits_of_stimuli(root: Path) -> dict[str, str]:
     return found
 
 
-def _parsed(name: str, person: Person) -> tuple[str, str, int]:
+def _parsed(name: str, person: PersonFile) -> tuple[str, str, int]:
     """The stimulus, split and repetition of a trial, from its name."""
     parsed = _TRIAL.fullmatch(name)
     if not parsed or (parsed["subject"], parsed["data_set"]) != (person.subject, person.data_set):
@@ -190,7 +190,7 @@ def _parsed(name: str, person: Person) -> tuple[str, str, int]:
     return parsed["stimulus"], parsed["phase"], int(parsed["repetition"])
 
 
-def _refuse_two_splits(stimuli: Sequence[str], splits: Sequence[str], person: Person) -> None:
+def _refuse_two_splits(stimuli: Sequence[str], splits: Sequence[str], person: PersonFile) -> None:
     found: dict[str, str] = {}
     for name, split in zip(stimuli, splits, strict=True):
         if found.setdefault(name, split) != split:

