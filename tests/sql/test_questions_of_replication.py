@@ -11,15 +11,16 @@ from scipy.stats import spearmanr
 
 from alignhouse.warehouse import Warehouse
 
-# data set -> region -> network -> (rho of its only layer, p); d3 has no V1, and nobody else has OFC.
+# data set -> region -> network -> (rho of its only layer, p); d3 has no V1, and nobody else has OFC. Only two
+# of three data sets have g.
 SCORES: dict[str, dict[str, dict[str, tuple[float, float | None]]]] = {
     "d1": {
         "V1": {"a": (0.5, 0.01), "b": (0.4, 0.01), "c": (0.3, 0.2), "e": (0.9, 0.01)},
-        "V2": {"a": (0.1, 0.01), "b": (0.6, 0.04), "c": (0.2, 0.3)},
+        "V2": {"a": (0.1, 0.01), "b": (0.6, 0.04), "c": (0.2, 0.3), "g": (0.9, 0.3)},
     },
     "d2": {
         "V1": {"a": (0.2, 0.03), "b": (0.3, 0.01), "c": (-0.1, 0.01), "f": (0.5, 0.01)},
-        "V2": {"a": (0.2, 0.01), "b": (0.5, 0.01), "c": (0.3, None)},
+        "V2": {"a": (0.2, 0.01), "b": (0.5, 0.01), "c": (0.3, None), "g": (-0.9, 0.5)},
     },
     "d3": {
         "V2": {"a": (0.3, 0.01), "b": (0.1, 0.5), "c": (0.2, 0.01)},
@@ -39,9 +40,9 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     tables["protocol"] = [{"protocol": "sound", "settings": "{}"}]
     about = dict.fromkeys(("network", "family", "training_dataset", "source", "weights"), "x")
     kind = {"model_type": "image", "arch_type": "CNNs", "remark": ""}
-    tables["model"] = [{"model": model, **kind, **about} for model in "abcef"]
+    tables["model"] = [{"model": model, **kind, **about} for model in "abcefg"]
     layer = {"protocol": "sound", "layer": "l0", "layer_index": 0, "depth": 0.0}
-    tables["layer"] = [{"model": model, **layer} for model in "abcef"]
+    tables["layer"] = [{"model": model, **layer} for model in "abcefg"]
     for dataset, regions in SCORES.items():
         for roi, networks in regions.items():
             group, order = ORDER[roi]
@@ -78,6 +79,7 @@ def test_regions_and_networks_of_several_data_sets_are_compared(warehouse: Path)
     assert found == [
         *(("V1", model, dataset) for model in "abc" for dataset in ("d1", "d2")),
         *(("V2", model, dataset) for model in "bca" for dataset in ("d1", "d2", "d3")),
+        *(("V2", "g", dataset) for dataset in ("d1", "d2")),
     ]
 
 
@@ -88,7 +90,13 @@ def test_scores_are_ranked_among_the_networks_that_all_data_sets_have(warehouse:
     assert [first[model]["rho"] for model in "abc"] == pytest.approx([0.5, 0.4, 0.3])
     assert [first[model]["of_ceiling"] for model in "abc"] == pytest.approx([1.0, 0.8, 0.6])
     weak = [row for row in asked(warehouse, roi="V2") if row["dataset"] == "d2"]
-    assert [(row["of_ceiling"], row["n_of_ceiling"]) for row in weak] == [(None, 0)] * 3
+    assert [(row["of_ceiling"], row["n_of_ceiling"]) for row in weak] == [(None, 0)] * 4
+    assert {row["model"]: (row["place"], row["n_models"]) for row in weak} == {
+        "b": (1, 3),
+        "c": (2, 3),
+        "a": (3, 3),
+        "g": (None, None),  # d3 lacks it
+    }
 
 
 def test_a_finding_replicates_if_it_is_significant_and_positive_in_all_data_sets(warehouse: Path) -> None:
@@ -101,6 +109,7 @@ def test_a_finding_replicates_if_it_is_significant_and_positive_in_all_data_sets
         ("V2", "a"): (3, 3, 3, True),
         ("V2", "b"): (3, 3, 2, False),
         ("V2", "c"): (3, 3, 1, None),  # d2 has no p-value
+        ("V2", "g"): (2, 1, 0, False),
     }
 
 

@@ -60,6 +60,18 @@ def test_the_vertices_of_an_area_are_read_in_every_trial(
     np.testing.assert_array_equal(read, stacked(written, names, 2, labels == part))
 
 
+def test_repetitions_are_in_the_order_of_their_numbers(tmp_path: Path, labels: np.ndarray) -> None:
+    written = write_person(tmp_path, "sub-01", "NSD", {("a.png", "train"): 12}, 1)
+    with h5py.File(tmp_path / "sub-01_NSD.hdf5", "r+") as file:
+        group = file["betas"]
+        values = {name: group[name][()] for name in group}
+        for name, value in sorted(values.items()):  # "rep-10" before "rep-2"
+            del group[name]
+            group[name] = value
+    read, _ = betas_of(tmp_path, repetitions="all")
+    np.testing.assert_array_equal(read, stacked(written, ["a"], 12, labels == "L_V1"))
+
+
 def test_only_the_stimuli_of_the_study_are_read(tmp_path: Path, labels: np.ndarray) -> None:
     written = write_person(tmp_path, "sub-01", "NSD", TRAIN | TEST, 1)
     read, names = betas_of(tmp_path, stimuli=("coco_10", "coco_2"))
