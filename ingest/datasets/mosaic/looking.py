@@ -10,6 +10,9 @@ from alignhouse.ingest.datasets.mosaic.layout import opened_trials, people_in
 from alignhouse.ingest.datasets.mosaic.parcellation import parcellation_file
 from alignhouse.warehouse.errors import BadInput
 
+# More different numbers than these are said as a range.
+_FEW = 6
+
 
 def look_at_mosaic(folder: Path) -> FolderSummary | None:
     """What there is of MOSAIC in a folder; None if there is nothing of it. Reads no betas.
@@ -32,9 +35,13 @@ def look_at_mosaic(folder: Path) -> FolderSummary | None:
     except BadInput as error:
         unknown.append(f"which grayordinates are in which area: {error}")
     seen: list[Counter[str]] = []
+    differ = False
     for person in people:
         with opened_trials(person) as stored:
-            seen.append(Counter(stored.trials.stimuli))
+            trials = stored.trials
+        seen.append(Counter(trials.stimuli))
+        for split in set(trials.splits):
+            differ |= len({len(rows) for rows in trials.rows(split).values()}) > 1
     stimuli = list(dict.fromkeys(name for each in seen for name in each))
     taken.append(f"stimuli: {len(stimuli)}, named by the trials; their splits too")
     if any(each.keys() != seen[0].keys() for each in seen):
@@ -44,7 +51,11 @@ def look_at_mosaic(folder: Path) -> FolderSummary | None:
             'set stimuli = "shared" or "own"'
         )
     counts = sorted({count for each in seen for count in each.values()})
-    taken.append(
-        f"repetitions: {' or '.join(map(str, counts)) if len(counts) < 6 else f'{counts[0]} to {counts[-1]}'}"
-    )
+    said = " or ".join(map(str, counts)) if len(counts) < _FEW else f"{counts[0]} to {counts[-1]}"
+    taken.append(f"repetitions: {said}")
+    if differ:
+        unknown.append(
+            "what to do with stimuli of a split that a subject saw differently often; "
+            'set repetitions = "mean" or "first"'
+        )
     return FolderSummary({"version": sets[0]}, taken, unknown, stimuli)

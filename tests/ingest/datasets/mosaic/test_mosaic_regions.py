@@ -82,3 +82,19 @@ def test_a_folder_without_parcellation_is_looked_at(tmp_path: Path, monkeypatch:
     assert found is not None
     assert (list(found.unknown), list(found.stimuli)) == ([], ["a"])
     assert "repetitions: 3" in found.taken
+
+
+def test_people_who_saw_other_stimuli_or_saw_them_more_often_are_said(tmp_path: Path) -> None:
+    write_parcellation(tmp_path)
+    write_person(tmp_path, "sub-01", "NSD", {("a.png", "train"): 3, ("b.png", "test"): 2}, 1)
+    write_person(tmp_path, "sub-02", "NSD", {("a.png", "train"): 3, ("b.png", "test"): 2}, 2)
+    found = MOSAIC.look(tmp_path, ())
+    assert found is not None
+    assert list(found.unknown) == []
+    write_person(tmp_path, "sub-03", "NSD", {("a.png", "train"): 3, ("c.png", "train"): 1}, 3)
+    found = MOSAIC.look(tmp_path, ())
+    assert found is not None
+    other, often = found.unknown
+    assert 'all subjects saw 1 of 3; set stimuli = "shared" or "own"' in other
+    assert 'set repetitions = "mean" or "first"' in often
+    assert "repetitions: 1 or 2 or 3" in found.taken
