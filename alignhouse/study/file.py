@@ -22,6 +22,7 @@ from alignhouse.ingest.models.selection import known_network
 from alignhouse.ingest.models.sources.registry import get_source
 from alignhouse.ingest.models.weights import refuse_trained_functions, weights_kind
 from alignhouse.study.brain_section import BrainSection
+from alignhouse.study.controls_section import ControlsSection
 from alignhouse.study.section import Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.sizes import parse_bytes
@@ -161,6 +162,7 @@ class Study(Section):
     brain: BrainSection
     stimuli: StimuliSection
     networks: NetworksSection = NetworksSection()
+    controls: ControlsSection = ControlsSection()
     analysis: AnalysisSection = AnalysisSection()
     report: ReportSection = ReportSection()
     compute: ComputeSection = ComputeSection()

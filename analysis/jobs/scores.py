@@ -90,7 +90,7 @@ def score(
     """Score the networks of `jobs`; all settings except the network must be equal. See `rsa_batch`."""
     each = [RsaSettings.of(job) for job in jobs]
     common = each[0]
-    brain, ranked = _ranked_brains(brains)
+    brain, ranked = ranked_brains(brains)
     layers, vectors = {}, {}
     for settings in each:
         layers[settings.model], vectors[settings.model] = find_layers(
@@ -117,7 +117,8 @@ def score(
 
 
 @kept
-def _ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains]:
+def ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains]:
+    """The names and the ranks of the stored RDMs of all regions."""
     brain = read_brains(brains)
     ranked = rank_brains(brain.rdms)
     # Only the ranks are needed after this line.

@@ -99,7 +99,7 @@ def resampled_scores(
         layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
 
         def score(resamples: slice, block: slice = block, layers: SortedRdms = layers) -> None:
-            weights = Weights(_pair_counts(counts[resamples]), resamples.start, "resample")
+            weights = Weights(pair_counts(counts[resamples]), resamples.start, "resample")
             brains = _mean_unit_ranks(subjects, weights, drawn, resamples, dtype)
             scores[block, :, resamples] = weighted_products(
                 layers, weights, brains, memory=memory_a_thread // 2
@@ -116,7 +116,7 @@ def resampled_scores(
     }
 
 
-def _pair_counts(counts: Int32Array) -> Int32Array:
+def pair_counts(counts: Int32Array) -> Int32Array:
     """Number of copies of each pair of stimuli in resamples (b, n): (b, P)."""
     row, column = np.triu_indices(counts.shape[1], 1)
     return counts[:, row] * counts[:, column]

@@ -266,8 +266,13 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
 
 
 def _input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:
+    order = () if settings.order == "given" else (settings.order,)
     if network.takes != "frames":
-        return (settings.decoder, *((settings.frame_count,) if network.format_shape == "NCHW" else ()))
+        return (
+            settings.decoder,
+            *order,
+            *((settings.frame_count,) if network.format_shape == "NCHW" else ()),
+        )
     depends_on_style = options["transform"] is None and source_of(network).uses_transform_setting
     style = settings.torchvision_transform if depends_on_style else ""
-    return (settings.decoder, settings.channel_order, style)
+    return (settings.decoder, *order, settings.channel_order, style)
