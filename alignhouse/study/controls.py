@@ -114,7 +114,7 @@ def networks_in_orders(
     return found
 
 
-def describe_controls(
+def write_controls(
     run: Run,
     study: Study,
     inputs: StudyInputs,

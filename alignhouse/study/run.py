@@ -26,9 +26,9 @@ from alignhouse.ingest.optional_packages import is_installed
 from alignhouse.study.analyse import joined, run_analysis
 from alignhouse.study.controls import (
     StudyControls,
-    describe_controls,
     make_controls,
     networks_in_orders,
+    write_controls,
 )
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
@@ -308,9 +308,7 @@ def _controls(
     orders = {
         protocol: [its.pop(name) for name in in_orders if name in its] for protocol, its in models.items()
     }
-    describe_controls(
-        run, study, inputs, {name: (each.usual, each.order) for name, each in in_orders.items()}
-    )
+    write_controls(run, study, inputs, {name: (each.usual, each.order) for name, each in in_orders.items()})
     return StudyControls(given, orders)
 
 

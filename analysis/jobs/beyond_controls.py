@@ -147,7 +147,7 @@ def compare_with_controls(
     if len(given.brain.conditions) >= FEWEST_STIMULI:
         reporter.doing("regressing")
         folds = stimulus_folds(len(given.brain.conditions), common.seed)
-        parts = variance_parts(networks.rdms, given.brain.rdms, given.controls, folds, memory=memory // 4)
+        parts = variance_parts(networks.rdms, given.brain.rdms, given.controls, folds)
     columns = {
         roi: {
             **_partial_columns(scores, intervals.get(roi), left, common.level),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
+from alignhouse.analysis.kernels.similarity import FloatArray, checked_rdms, condition_count
 from alignhouse.analysis.kernels.threads import Tick, in_threads, product, slices, untold
 from alignhouse.analysis.statistics.nonnegative import least_squares_of_products
 
@@ -18,8 +18,8 @@ MOST_FOLDS = 5
 # Four stimuli have six pairs. Fewer could not show how well a prediction does.
 FEWEST_STIMULI_A_FOLD = 4
 FEWEST_STIMULI = 2 * FEWEST_STIMULI_A_FOLD
-# The regressions of a block of layers need about this many numbers for each regression and predictor.
-NUMBERS_A_REGRESSION = 12
+# Regressions at a time: enough to spread numpy's overhead, few enough for the CPU cache (measured).
+REGRESSIONS_A_BLOCK = 2048
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ def variance_parts(
     controls: ArrayLike,
     folds: NDArray[np.intp],
     *,
-    memory: int = DEFAULT_MEMORY,
     tick: Tick = untold,
 ) -> dict[str, VarianceParts]:
     """Cross-validated R squared of layers (L, P), controls (C, P) and both, for each subject of each region.
@@ -93,8 +92,7 @@ def variance_parts(
 
     Parameters
     ----------
-    brain : region -> (S, P). folds : (n,) see `stimulus_folds`. memory : bytes for working buffers.
-    tick : called as folds are done.
+    brain : region -> (S, P). folds : (n,) see `stimulus_folds`. tick : called as folds are done.
 
     A constant or repeated predictor gets no weight of its own: predictions stay unique. Raises BadInput for
     NaN.
@@ -110,7 +108,7 @@ def variance_parts(
         held_out = (folds[first] == fold) & (folds[second] == fold)
         train, test = _products_of(rows, given, brains, fitted, held_out)
         total += test.brains
-        errors += _errors(train, test, memory)
+        errors += _errors(train, test)
         tick(fold + 1, n_folds)
     shares = 1 - errors / total
     found, start = {}, 0
@@ -144,13 +142,13 @@ def _products_of(
     return found[0], found[1]
 
 
-def _errors(train: _Products, test: _Products, memory: int) -> FloatArray:
+def _errors(train: _Products, test: _Products) -> FloatArray:
     """Squared errors over the held-out pairs, of controls, layer and both: (3, L, S)."""
     n_layers, n_brains = train.layers_brains.shape
-    n_all = len(train.controls) + 1
     errors = np.empty((3, n_layers, n_brains))
+    of_controls = least_squares_of_products(train.controls[None], train.controls_brains.T[None])
     errors[0] = _of_weights(
-        least_squares_of_products(train.controls[None], train.controls_brains.T[None]),
+        of_controls,
         test.controls[None],
         test.controls_brains.T[None],
         test.brains,
@@ -160,11 +158,12 @@ def _errors(train: _Products, test: _Products, memory: int) -> FloatArray:
     errors[1] = test.brains - 2 * weights * test.layers_brains + weights**2 * test.layers[:, None]
 
     def both(some: slice) -> None:
-        weights = least_squares_of_products(*_together(train, some))
+        start = np.zeros((some.stop - some.start, n_brains, len(train.controls) + 1))
+        start[:, :, :-1] = of_controls
+        weights = least_squares_of_products(*_together(train, some), start)
         errors[2, some] = _of_weights(weights, *_together(test, some), test.brains)
 
-    a_layer = 8 * NUMBERS_A_REGRESSION * n_all**2 * n_brains
-    in_threads(both, slices(n_layers, max(1, min(n_layers, memory // 2 // a_layer))))
+    in_threads(both, slices(n_layers, max(1, REGRESSIONS_A_BLOCK // n_brains)))
     return errors
 
 

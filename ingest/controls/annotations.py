@@ -68,7 +68,7 @@ def tfidf(texts: Sequence[str]) -> Array:
     return np.array([[each[word] for word in words] for each in counts]) * weights
 
 
-def cosine_rdm(rows: Array, called: RowNames) -> Array:
+def angles_of_patterns(rows: Array, called: RowNames) -> Array:
     """1 - cosine of every pair of rows (n, k): (P,) float64. BadInput names rows that are 0 or not finite."""
     values = np.asarray(rows, dtype=np.float64)
     lengths = np.linalg.norm(values, axis=1)
@@ -79,7 +79,7 @@ def cosine_rdm(rows: Array, called: RowNames) -> Array:
     return found
 
 
-def euclidean_rdm(rows: Array) -> Array:
+def distances_of_patterns(rows: Array) -> Array:
     """The Euclidean distance of every pair of rows (n, k): (P,) float64."""
     from scipy.spatial.distance import pdist
 

@@ -126,7 +126,7 @@ def compare_frames(
             features.append(of_stimulus)
             reporter.step(done, len(stimuli))
     for job, rows in zip(jobs, zip(*features, strict=True), strict=True):
-        yield [_output(job, by.euclidean_rdm(np.stack(rows)), len(rows[0]))]
+        yield [_output(job, by.distances_of_patterns(np.stack(rows)), len(rows[0]))]
 
 
 class _Shown:
@@ -142,7 +142,7 @@ class _Shown:
     @cached_property
     def _large(self) -> Any:
         """The luminance of some frames at the size of filters."""
-        return pictures.luminance(pictures.squashed(pictures.sampled(self._frames), pictures.SIDE))
+        return pictures.luminance(pictures.squashed(pictures.sampled_frames(self._frames), pictures.SIDE))
 
     def luminance(self) -> Any:
         return pictures.luminance(self._small).mean(axis=0).ravel()
@@ -165,7 +165,7 @@ class _Shown:
         return np.mean([pictures.gradient_histograms(each) for each in self._large], axis=0)
 
     def gist(self) -> Any:
-        return np.mean([pictures.filter_energies(each) for each in self._large], axis=0)
+        return np.mean([pictures.oriented_energies(each) for each in self._large], axis=0)
 
 
 _FEATURES: dict[str, Callable[[_Shown], Any]] = {
@@ -220,7 +220,7 @@ def compare_annotations(job: Job, reporter: Reporter, annotated: Annotated) -> I
             rows = by.tfidf([" ".join(each) for each in texts])
         else:
             rows = by.sentence_embeddings(texts, settings.options["model"])
-        yield _output(job, by.cosine_rdm(rows, called), rows.shape[1])
+        yield _output(job, by.angles_of_patterns(rows, called), rows.shape[1])
 
 
 def embeddings_batch(control: Control, stimuli: Sequence[Stimulus], path: Path, sha256: str) -> Batch:
@@ -240,7 +240,7 @@ def compare_embeddings(job: Job, reporter: Reporter, path: Path) -> Iterator[Out
     stimuli = ControlSettings.of(job).conditions
     rows = np.stack(by.of_stimuli(by.read_embeddings(path), stimuli, "embeddings"))
     called = RowNames(f"{path}, stimulus", stimuli)
-    yield _output(job, by.cosine_rdm(rows, called), rows.shape[1])
+    yield _output(job, by.angles_of_patterns(rows, called), rows.shape[1])
 
 
 def describe_batch(dataset: str, split: str, rows: Sequence[Mapping[str, Any]]) -> Batch:

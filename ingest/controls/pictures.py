@@ -52,7 +52,7 @@ def over_time(values: Array) -> Array:
     return found
 
 
-def sampled(frames: Frames) -> Frames:
+def sampled_frames(frames: Frames) -> Frames:
     """At most `FRAMES_SAMPLED` frames, evenly spaced, the first and the last among them."""
     count = min(FRAMES_SAMPLED, len(frames))
     return frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
@@ -86,7 +86,7 @@ def gradient_histograms(picture: Array) -> Array:
     return (blocks / lengths).ravel()
 
 
-def filter_energies(picture: Array) -> Array:
+def oriented_energies(picture: Array) -> Array:
     """Mean magnitude of oriented filters in a 4 x 4 grid of a picture (H, W), as in the gist descriptor.
 
     Log-Gabor filters (Field 1987) of 4 scales, an octave apart, and 8 orientations, after Oliva & Torralba

@@ -56,7 +56,7 @@ final as (
         beyond.unique_controls,
         beyond.shared,
         beyond.n_subjects,
-        beyond.controls,
+        beyond.n_controls,
         beyond.reason,
         beyond.remark,
         scores.roi_order,

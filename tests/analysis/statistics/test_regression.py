@@ -99,12 +99,14 @@ def test_a_copy_of_a_control_explains_nothing_of_its_own(random: np.random.Gener
     assert (found.shared > 0.2).all()
 
 
-def test_little_memory_changes_nothing(random: np.random.Generator) -> None:
+def test_many_layers_are_divided_between_threads(
+    random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layers, controls, brain = random.random((5, 120)), random.random((2, 120)), random.random((3, 120))
     folds = stimulus_folds(16, 0)
-    much = variance_parts(layers, {"V1": brain}, controls, folds)["V1"]
-    little = variance_parts(layers, {"V1": brain}, controls, folds, memory=1)["V1"]
-    assert np.array_equal(much.both, little.both)
+    together = variance_parts(layers, {"V1": brain}, controls, folds)["V1"]
+    monkeypatch.setattr("alignhouse.analysis.statistics.regression.REGRESSIONS_A_BLOCK", 6)
+    assert np.array_equal(variance_parts(layers, {"V1": brain}, controls, folds)["V1"].both, together.both)
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(8, [4, 4]), (13, [4, 4, 5]), (102, [20, 20, 20, 21, 21])])
