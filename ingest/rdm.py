@@ -77,6 +77,19 @@ def correlation_rdm(
     return 1 - np.clip(r, -1, 1)
 
 
+def with_gaps(rdm: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """An RDM of some of n conditions as one of all n, with NaN for the pairs of the others: (P,) float64.
+
+    Parameters
+    ----------
+    rdm : condensed, of the conditions that are there, in their order. there : (n,) bool.
+    """
+    row, column = np.triu_indices(len(there), k=1)
+    spread = np.full(len(row), np.nan)
+    spread[there[row] & there[column]] = rdm
+    return spread
+
+
 def correlation_rdm_in_parts(
     read: ReadRows, n: int, rows_at_once: int, *, called: RowNames = PATTERNS
 ) -> np.ndarray:

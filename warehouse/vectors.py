@@ -31,17 +31,18 @@ def vector_schema(
 
 
 def vector_batch(
-    schema: pa.Schema, names: Mapping[str, Sequence[Any]], vectors: np.ndarray
+    schema: pa.Schema, names: Mapping[str, Sequence[Any]], vectors: np.ndarray, *, gaps: bool = False
 ) -> pa.RecordBatch:
     """Some rows of named vectors, for data that does not fit into memory as one table.
 
     Parameters
     ----------
     schema : from `vector_schema`. names : column -> value of each row. vectors : (n_rows, n_values).
+    gaps : NaN stands for a value that does not exist.
 
     Raises
     ------
-    ValueError : a vector contains NaN or infinity, or its length differs from the schema.
+    ValueError : a vector contains infinity, or NaN without `gaps`; or its length differs from the schema.
     """
     column = schema.names[-1]
     kind = schema.field(column).type
@@ -50,8 +51,9 @@ def vector_batch(
         raise ValueError(
             f"vectors of {column}: expected (n_rows, {kind.list_size}), found shape {vectors.shape}"
         )
-    if not np.isfinite(vectors).all():
-        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    good = ~np.isinf(vectors) if gaps else np.isfinite(vectors)
+    if not good.all():
+        bad = np.flatnonzero(~good.all(axis=1))
         row = {key: values[int(bad[0])] for key, values in names.items()}
         raise ValueError(f"vectors of {column}: NaN or infinity in {bad.size} rows, the first is {row}")
     flat = vectors.reshape(-1)
@@ -60,7 +62,9 @@ def vector_batch(
     return pa.record_batch([*columns, lists], schema=schema)
 
 
-def vector_table(names: Mapping[str, Sequence[Any]], column: str, vectors: np.ndarray) -> pa.Table:
+def vector_table(
+    names: Mapping[str, Sequence[Any]], column: str, vectors: np.ndarray, *, gaps: bool = False
+) -> pa.Table:
     """An Arrow table of named vectors.
 
     Parameters
@@ -68,17 +72,18 @@ def vector_table(names: Mapping[str, Sequence[Any]], column: str, vectors: np.nd
     names : column -> value of each row, (n_rows,).
     column : name of the vector column.
     vectors : (n_rows, n_values), float32 or float64; stored in the same dtype.
+    gaps : as in `vector_batch`.
 
     Raises
     ------
-    ValueError : a vector contains NaN or infinity, or a name column's length is not n_rows.
+    ValueError : a vector contains infinity, or NaN without `gaps`; or a name column's length is not n_rows.
     """
     vectors = np.asarray(vectors)
     if vectors.ndim != 2:
         raise ValueError(f"vectors of {column}: expected (n_rows, n_values), found shape {vectors.shape}")
     kinds = {name: _KINDS[type(values[0])] if len(values) else pa.string() for name, values in names.items()}
     schema = vector_schema(kinds, column, vectors.shape[1], vectors.dtype)
-    return pa.Table.from_batches([vector_batch(schema, names, vectors)])
+    return pa.Table.from_batches([vector_batch(schema, names, vectors, gaps=gaps)])
 
 
 class VectorFile:

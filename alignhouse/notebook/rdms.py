@@ -147,7 +147,11 @@ def brain_rdm(
     subject = chosen("subject", subject, subjects, f" for region {roi}")
     labels = {"roi": roi, "subject": subject, "dataset": row.dataset, "split": row.split}
     measure = file.about["distance"] if file.method == "brain_rdm" else FROM_A_FILE
-    return Rdm(vectors[subjects.index(subject)], tuple(file.about["conditions"]), measure, labels)
+    values = vectors[subjects.index(subject)]
+    unseen = frozenset(file.about.get("unseen", {}).get(subject, ()))
+    conditions = tuple(name for name in file.about["conditions"] if name not in unseen)
+    # NaN: pairs of stimuli that the subject did not see.
+    return Rdm(values[values == values] if unseen else values, conditions, measure, labels)
 
 
 def model_rdm(

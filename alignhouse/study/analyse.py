@@ -147,6 +147,13 @@ class _Stages:
             self.run.do("Scoring controls", batches, writing_behind)
 
     def beyond(self, controls: StudyControls) -> None:
+        """Skipped, with a message, if subjects saw different stimuli."""
+        if any(any(each.about.get("unseen", {}).values()) for each in self.brains.values()):
+            self.run.progress.say(
+                "Skipped the comparison with controls: expected subjects who saw the same stimuli, found "
+                'others; brain.stimuli = "shared" uses those that all saw'
+            )
+            return
         asked = self.study.analysis
         batch = partial(
             beyond_batch,

@@ -13,6 +13,7 @@ from alignhouse.ingest.betas.conditions import Conditions
 from alignhouse.ingest.betas.region_jobs import (
     BetasOfSubjects,
     RegionBetas,
+    StimuliOfSubjects,
     brain_rdm_batch,
     reliability_batch,
 )
@@ -20,6 +21,7 @@ from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.datasets.dataset import BetaSource, data_set
 from alignhouse.ingest.datasets.job import dataset_batch
 from alignhouse.ingest.stimuli.names import natural_key
+from alignhouse.study.coverage import conditions_of, used_stimuli
 from alignhouse.study.hashing import hash_files
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
@@ -38,6 +40,7 @@ class BrainRequest:
 
     kind : of the data set, a name of the registry. dataset : what the user calls it.
     split : one of the data set's, or "all". subjects : None for all that there are.
+    stimuli : which of them a subject must have betas of; see `coverage.used_stimuli`.
     skip_bad : leave out voxels with NaN or infinite values. min_ncsnr : keep only voxels that reach it.
     memory : bytes that may be used for betas and patterns.
     """
@@ -52,6 +55,7 @@ class BrainRequest:
     min_ncsnr: float | None = None
     average: bool = False
     memory: int = 8 * 10**9
+    stimuli: StimuliOfSubjects = "all"
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -157,23 +161,6 @@ def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
     return {subject: stored[subject] for subject in subjects}
 
 
-def conditions_of(betas: BetasOfSubjects, splits: Sequence[str]) -> Conditions:
-    """The stimuli of stored betas: all of them, in the order of their rows.
-
-    Raises
-    ------
-    BadInput : no subject has voxels in a split.
-    """
-    by_split: dict[str, tuple[str, ...]] = {}
-    for split in splits:
-        with_voxels = next((each for each in _artifacts(betas, split) if each.n_rows), None)
-        if with_voxels is None:
-            raise BadInput(f"no {split} betas with voxels are stored")
-        with with_voxels.vector_file("beta") as file:
-            by_split[split] = tuple(dict.fromkeys(file.names("stimulus")))
-    return Conditions(by_split)
-
-
 def make_brain_rdms(
     run: Run, betas: BetasOfSubjects, request: BrainRequest, conditions: Conditions, remark: str
 ) -> BrainRdms:
@@ -201,7 +188,9 @@ def make_brain_rdms(
         for region in request.regions
     }
     batches = {
-        name: brain_rdm_batch(each, request.split, conditions, average=request.average)
+        name: brain_rdm_batch(
+            each, request.split, conditions, average=request.average, of_subjects=request.stimuli
+        )
         for name, each in regions.items()
     }
     for line in _fewer_repetitions(betas, conditions.splits):
@@ -275,7 +264,14 @@ def brain_rdms_from_stored(run: Run, request: BrainRequest) -> BrainRdms:
     betas = find_stored_betas(run, request)
     known = run.rows("dataset_row", dataset=request.dataset)
     synthetic, remark = (known[0]["is_synthetic"], known[0]["remark"]) if known else (False, "")
-    conditions = conditions_of(betas, request.splits)
+    conditions = used_stimuli(
+        run,
+        betas,
+        conditions_of(betas, request.splits),
+        how=request.stimuli,
+        dataset=request.dataset,
+        split=request.split,
+    )
     made = make_brain_rdms(run, betas, request, conditions, remark)
     batch = description_batch(
         request.kind,

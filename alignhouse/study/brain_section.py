@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from alignhouse.ingest.betas.region_jobs import StimuliOfSubjects
 from alignhouse.ingest.datasets.dataset import DEFAULT_KIND, data_set, known_kinds
 from alignhouse.study.section import Section
 from alignhouse.warehouse.errors import near_names
@@ -43,6 +44,11 @@ class BrainSection(Section):
     average_subjects: bool = Field(
         False, description="average the subjects' RDMs and score against the average"
     )
+    stimuli: StimuliOfSubjects = Field(
+        "all",
+        description="of betas. all: every subject has betas of all stimuli, else an error; shared: only "
+        "stimuli that all subjects saw; own: each subject is scored on those that it saw",
+    )
     skip_bad: bool = Field(
         False, description="leave out voxels with NaN or infinite values, and say how many; else an error"
     )
@@ -68,6 +74,17 @@ class BrainSection(Section):
             "regions": known.default_regions,
         }
         return {**defaults, **given}
+
+    @field_validator("stimuli")
+    @classmethod
+    def _of_betas(cls, stimuli: StimuliOfSubjects, info: ValidationInfo) -> StimuliOfSubjects:
+        if stimuli == "all":
+            return stimuli
+        if "kind" in info.data and data_set(info.data["kind"]).betas is None:
+            raise ValueError(f"all, for kind = {info.data['kind']!r}, whose files are RDMs of all subjects")
+        if stimuli == "own" and info.data.get("average_subjects"):
+            raise ValueError("all or shared, beside average_subjects")
+        return stimuli
 
     @field_validator("version")
     @classmethod

@@ -22,6 +22,7 @@ from alignhouse.study.brain import (
     make_brain_rdms,
     store_betas,
 )
+from alignhouse.study.coverage import used_stimuli
 from alignhouse.study.file import Study
 from alignhouse.study.stimuli import register_annotations, register_stimuli
 from alignhouse.warehouse.artifacts import Artifact
@@ -63,13 +64,13 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     stimuli = known.find_stimuli(study.stimuli.path, study.brain.split)
     conditions = _conditions(stimuli, known)
     by_name = {each.name: each for each in stimuli}
-    stimuli = [by_name[name] for name in conditions.names]
     # Quick checks come before decoding and extraction.
     regions = known.regions(study.brain.regions, study.brain.version, study.brain.path)
     if known.rdms is not None:
         brain = _from_rdm_files(run, study, hashes, conditions, known.rdms, regions)
     else:
         brain = _from_betas(run, study, hashes, conditions, regions)
+    stimuli = [by_name[name] for name in brain.conditions.names]
     registered = register_stimuli(run, study.brain.dataset, stimuli, hashes)
     if (annotations := _annotations(study, known)) is not None:
         register_annotations(run, study.brain.kind, study.brain.dataset, annotations, hashes)
@@ -86,7 +87,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     )
     run.do("Describing the data set", [description])
     training = frozenset(each.name for each in stimuli if each.split == known.training_split)
-    model_rdms = _model_rdms(run, study, hashes, conditions)
+    model_rdms = _model_rdms(run, study, hashes, brain.conditions)
     orders = _layer_orders(run, study, model_rdms)
     return StudyInputs(
         stimuli,
@@ -102,6 +103,9 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
 
 @dataclass(frozen=True)
 class _Brain:
+    """What the data set gives. conditions : of its RDMs, some or all stimuli that are there."""
+
+    conditions: Conditions
     subjects: Sequence[str]
     rdms: Mapping[str, Artifact]
     absent: Mapping[str, Mapping[str, str]]
@@ -141,13 +145,15 @@ def _from_betas(
         min_ncsnr=brain.min_ncsnr,
         average=brain.average_subjects,
         memory=study.compute.memory,
+        stimuli=brain.stimuli,
     )
     if brain.path is None:
         betas = find_stored_betas(run, request)
     else:
         betas = store_betas(run, brain.path, request, hashes)
-    made = make_brain_rdms(run, betas, request, conditions, _remark(study))
-    return _Brain(list(betas), made.artifacts, made.absent)
+    used = used_stimuli(run, betas, conditions, how=brain.stimuli, dataset=brain.dataset, split=brain.split)
+    made = make_brain_rdms(run, betas, request, used, _remark(study))
+    return _Brain(used, list(betas), made.artifacts, made.absent)
 
 
 def _from_rdm_files(
@@ -179,7 +185,7 @@ def _from_rdm_files(
     }
     rdms = run.do_named("Brain RDMs", batches)
     subjects, absent = _subjects_of_files(rdms, files)
-    return _Brain(subjects, rdms, absent)
+    return _Brain(conditions, subjects, rdms, absent)
 
 
 def _subjects_of_files(

@@ -57,9 +57,18 @@ class _Stored:
         return self._first[1]
 
     def region(self, roi: str) -> tuple[FloatArray, int]:
-        """The mean over subjects of the region's ranked RDMs (P,), and the number of subjects."""
+        """The mean over subjects of the region's ranked RDMs (P,), and the number of subjects.
+
+        A pair's mean is over the subjects who saw it; it is NaN if no subject did.
+        """
         _, rdms = read_vectors(self._path("brain", roi, f"region {roi}"), "rdm")
-        return np.mean([rankdata(each) for each in rdms], axis=0), len(rdms)
+        # A subject's ranks are scaled as if it had seen all pairs.
+        ranks = np.stack(
+            [np.nan_to_num(_ranks(each)) * (each.size / np.isfinite(each).sum()) for each in rdms]
+        )
+        counts = np.isfinite(rdms).sum(axis=0)
+        mean = np.divide(ranks.sum(axis=0), counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+        return mean, len(rdms)
 
     def layers(self, model: str) -> tuple[list[str], FloatArray]:
         """Names (L) and RDMs (L, P) of a network's layers, in the order of the file."""
@@ -135,9 +144,9 @@ def picture(rdm: FloatArray, most: int = MOST_CELLS) -> pl.DataFrame:
     """A condensed RDM (P,) as cells: row, column, percentile, n_conditions, cell.
 
     percentile is the rank of a dissimilarity divided by P, ties averaged. An RDM of more than `most`
-    conditions is reduced to means of blocks of `cell` x `cell` entries, without the diagonal.
+    conditions is reduced to means of blocks of `cell` x `cell` entries, without the diagonal and NaN.
     """
-    square = squareform(rankdata(rdm) / rdm.size)
+    square = squareform(_ranks(rdm) / np.isfinite(rdm).sum())
     np.fill_diagonal(square, np.nan)
     n = len(square)
     cell = math.ceil(n / most)
@@ -155,6 +164,11 @@ def picture(rdm: FloatArray, most: int = MOST_CELLS) -> pl.DataFrame:
             "percentile": pl.Series(square.ravel()).fill_nan(None),
         }
     ).with_columns(n_conditions=pl.lit(n), cell=pl.lit(cell))
+
+
+def _ranks(rdm: FloatArray) -> FloatArray:
+    """Ranks among the finite values, ties averaged; NaN stays NaN."""
+    return np.asarray(rankdata(rdm, nan_policy="omit"))
 
 
 def _blocks(square: FloatArray, starts: NDArray[np.intp]) -> FloatArray:
@@ -198,7 +212,10 @@ def map_frames(warehouse: Warehouse, scope: FigureScope, request: Request, tick:
         rows += list(_layer_rows(model, ordered, is_known=is_known))
         tick(len(regions) + done + 1, total)
     labels = [str(row["name"]) for row in rows]
-    place = classical_mds(second_order_distances(np.stack(rdms), labels))
+    stack = np.stack(rdms)
+    # Pairs that no subject of some region saw.
+    known = np.isfinite(stack).all(axis=0)
+    place = classical_mds(second_order_distances(stack if known.all() else stack[:, known], labels))
     tick(total, total)
     # A region has no remark of a network's own.
     remarks = dict(best.select("model", "remark").iter_rows())

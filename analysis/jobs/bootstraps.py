@@ -97,6 +97,7 @@ def bootstrap(
         brain.rdms,
         draws=each[0].draws,
         seed=each[0].seed,
+        seen=brain.seen,
         precision="float32",
         memory=memory,
         layer_names=networks.labels,

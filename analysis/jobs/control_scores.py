@@ -7,9 +7,9 @@ from typing import Any
 
 from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
 from alignhouse.analysis.jobs.scope import Model, Scope, find_layers
-from alignhouse.analysis.jobs.scores import ranked_brains
+from alignhouse.analysis.jobs.scores import ranked_brains, score_with
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
-from alignhouse.analysis.statistics.rsa import BYTES_A_PAIR, RoiScores, score_networks
+from alignhouse.analysis.statistics.rsa import BYTES_A_PAIR, RoiScores
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
@@ -62,7 +62,7 @@ def score_controls(
         layers[settings.model], vectors[settings.model] = find_layers(
             settings.model, rdms[settings.model], brain
         )
-    scores = score_networks(
+    scores = score_with(
         vectors,
         ranked,
         stimulus_permutations(len(brain.conditions), each[0].permutations, each[0].seed),

@@ -16,7 +16,7 @@ from alignhouse.analysis.jobs.scope import (
     Scope,
     read_brains,
 )
-from alignhouse.analysis.kernels.similarity import FloatArray, correlate, rank
+from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.statistics.layer_choice import (
     ChoosingAndScoring,
     ChosenOn,
@@ -25,6 +25,7 @@ from alignhouse.analysis.statistics.layer_choice import (
     scores_on_halves,
     scores_on_train,
 )
+from alignhouse.analysis.statistics.partial_rsa import rho_of_subjects
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
@@ -102,8 +103,10 @@ def choose_layers(
     brain = read_brains(brains)
     networks = read_networks([settings.model for settings in each], rdms, brain)
     resampled = _scores(networks, brain, each[0], memory, reporter)
-    ranks = rank(networks.rdms, networks.labels)
-    plain = {roi: correlate(ranks, rank(of)).mean(axis=1) for roi, of in brain.rdms.items()}
+    plain = {
+        roi: rho.mean(axis=1)
+        for roi, rho in rho_of_subjects(networks.rdms, brain.rdms, brain.seen, networks.labels).items()
+    }
     for settings in each:
         part = networks.rows[settings.model]
         choices = {
@@ -126,6 +129,7 @@ def _scores(
             networks.rdms,
             brain.rdms,
             is_train,
+            seen=brain.seen,
             precision="float32",
             memory=memory,
             layer_names=networks.labels,
@@ -137,6 +141,7 @@ def _scores(
         brain.rdms,
         halvings=settings.halvings,
         seed=settings.seed,
+        seen=brain.seen,
         precision="float32",
         memory=memory,
         layer_names=networks.labels,

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from alignhouse.analysis.statistics.seen import Seen, all_seen
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
@@ -65,11 +66,13 @@ class Brains:
     """The brain RDMs of a study.
 
     rdms : region -> (S, P). subjects : region -> (S). conditions : the stimuli, in the order of all RDMs.
+    seen : region -> (S, n), the conditions that each subject saw; None if all saw all. Other pairs are NaN.
     """
 
     rdms: Mapping[str, NDArray[Any]]
     subjects: Mapping[str, list[str]]
     conditions: list[str]
+    seen: Seen | None = None
 
     def without_rdms(self) -> Brains:
         """A copy with names only, to free the memory of the RDMs."""
@@ -79,7 +82,7 @@ class Brains:
 @kept
 def read_brains(brains: Mapping[str, Artifact]) -> Brains:
     """The stored RDMs of all regions. Raises BadInput if their conditions differ."""
-    rdms, subjects = {}, {}
+    rdms, subjects, seen = {}, {}, {}
     names: dict[str, list[str]] = {}
     for roi, artifact in brains.items():
         names[roi] = conditions(artifact)
@@ -87,7 +90,9 @@ def read_brains(brains: Mapping[str, Artifact]) -> Brains:
         check_conditions(f"region {first}", names[first], f"region {roi}", names[roi])
         rows, rdms[roi] = artifact.vectors("rdm")
         subjects[roi] = rows["subject"].to_list()
-    return Brains(rdms, subjects, next(iter(names.values())))
+        unseen: Mapping[str, Sequence[str]] = artifact.about.get("unseen", {})
+        seen[roi] = ~np.array([np.isin(names[roi], unseen.get(subject, ())) for subject in subjects[roi]])
+    return Brains(rdms, subjects, next(iter(names.values())), None if all_seen(seen) else seen)
 
 
 def find_layers(name: str, rdms: Artifact, brains: Brains) -> tuple[list[str], StoredVectors]:

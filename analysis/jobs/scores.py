@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import ArrayLike
 
 from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
 from alignhouse.analysis.jobs.scope import (
@@ -16,6 +18,11 @@ from alignhouse.analysis.jobs.scope import (
     find_layers,
     read_brains,
 )
+from alignhouse.analysis.statistics.partial_rsa import (
+    PartlySeenBrains,
+    rank_partly_seen,
+    score_partly_seen,
+)
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
 from alignhouse.analysis.statistics.rsa import (
     BYTES_A_PAIR,
@@ -24,6 +31,7 @@ from alignhouse.analysis.statistics.rsa import (
     rank_brains,
     score_networks,
 )
+from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.warehouse.artifacts import Artifact, hive
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
@@ -98,15 +106,8 @@ def score(
         )
     orders = stimulus_permutations(len(brain.conditions), common.permutations, common.seed)
     reporter.doing("permuting")
-    scores = score_networks(
-        vectors,
-        ranked,
-        orders,
-        common.settings,
-        memory=memory // 4,
-        layer_names=layers,
-        tick=reporter.step,
-    )
+    how: dict[str, Any] = {"memory": memory // 4, "layer_names": layers, "tick": reporter.step}
+    scores = score_with(vectors, ranked, orders, common.settings, **how)
     for settings in each:
         scored = NetworkScores(layers[settings.model], brain.subjects, scores[settings.model])
         yield [
@@ -116,11 +117,24 @@ def score(
         ]
 
 
+def score_with(
+    models: Mapping[str, ArrayLike],
+    ranked: RankedBrains | PartlySeenBrains,
+    permutations: ArrayLike,
+    settings: AnalysisSettings,
+    **how: Any,
+) -> dict[str, dict[str, RoiScores]]:
+    """Network -> region -> scores, for brains that saw all stimuli or some; see `score_networks`."""
+    if isinstance(ranked, PartlySeenBrains):
+        return score_partly_seen(models, ranked, permutations, settings, **how)
+    return score_networks(models, ranked, permutations, settings, **how)
+
+
 @kept
-def ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains]:
+def ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains | PartlySeenBrains]:
     """The names and the ranks of the stored RDMs of all regions."""
     brain = read_brains(brains)
-    ranked = rank_brains(brain.rdms)
+    ranked = rank_brains(brain.rdms) if brain.seen is None else rank_partly_seen(brain.rdms, brain.seen)
     # Only the ranks are needed after this line.
     read_brains.forget()
     return brain.without_rdms(), ranked

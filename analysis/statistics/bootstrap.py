@@ -14,11 +14,11 @@ from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FloatArray,
     condition_count,
-    correlate,
-    rank,
 )
 from alignhouse.analysis.kernels.threads import Tick, untold
+from alignhouse.analysis.statistics.partial_rsa import rho_of_subjects
 from alignhouse.analysis.statistics.resampling import resampled_scores
+from alignhouse.analysis.statistics.seen import Seen, check_seen, sets_of
 from alignhouse.warehouse.errors import BadInput
 
 Array = NDArray[Any]
@@ -65,19 +65,31 @@ class BootstrapScores:
         )
 
 
-def resample_counts(n: int, draws: int, seed: int, stream: int, *, fewest: int = 1) -> NDArray[np.int32]:
+def resample_counts(
+    n: int,
+    draws: int,
+    seed: int,
+    stream: int,
+    *,
+    fewest: int = 1,
+    seen: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int32]:
     """How often each of `n` things is in each of `draws` samples with replacement: (draws, n) int32.
 
     They depend only on the arguments, and the first k are the same for every number of draws. Samples with
-    fewer than `fewest` distinct things are drawn again. The source is raw draws of PCG64, as in
+    fewer than `fewest` distinct things are drawn again. With `seen` (G, n), this holds for the things in each
+    of the G sets; see `seen.check_seen`. The source is raw draws of PCG64, as in
     `permutation.stimulus_permutations`. Multiplication maps them to 0..n-1; its bias, n / 2^32, is
     negligible.
 
-    Raises BadInput for n below `fewest`, no draws, or a negative seed.
+    Raises BadInput for n below `fewest`, too small a set, no draws, or a negative seed.
     """
     for what, least, found in (("things to draw", max(1, fewest), n), ("draws", 1, draws), ("seed", 0, seed)):
         if found < least:
             raise BadInput(f"bootstrap: {what}", expected=f"at least {least}", found=found)
+    sets = np.ones((1, n), dtype=bool) if seen is None else seen
+    if seen is not None:
+        check_seen(seen)
     source = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(stream,)))
     kept = np.empty((draws, n), np.int32)
     done = 0
@@ -88,7 +100,8 @@ def resample_counts(n: int, draws: int, seed: int, stream: int, *, fewest: int =
         chosen = ((raw >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32)
         flat = chosen.astype(np.intp) + n * np.arange(len(chosen))[:, None]
         counts = np.bincount(flat.ravel(), minlength=chosen.size).reshape(-1, n)
-        counts = counts[np.count_nonzero(counts, axis=1) >= fewest]
+        distinct = (counts > 0).astype(np.int32) @ sets.T
+        counts = counts[(distinct >= fewest).all(axis=1)]
         kept[done : done + len(counts)] = counts
         done += len(counts)
     return kept
@@ -100,6 +113,7 @@ def bootstrap_scores(
     *,
     draws: int = 1000,
     seed: int = 0,
+    seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
@@ -118,6 +132,8 @@ def bootstrap_scores(
     models : (L, P), one condensed RDM a layer.
     brain : region -> (S, P), one condensed RDM a subject; subjects are drawn among those of the region.
     draws, seed : number of resamples of each kind, and their seed.
+    seen : region -> (S, n), the stimuli that each subject saw; None for all. All subjects share a resample;
+        each is scored on the part of it that it saw.
     precision : "float32" is accurate to 1e-6 and takes half the memory.
     memory : bytes for working buffers (see `resampling.resampled_scores`).
     layer_names : (L), names of the layers for errors. tick : called as resamples are done.
@@ -133,23 +149,26 @@ def bootstrap_scores(
             found=f"{layers.shape}, {len(rdms)}",
         )
     n_stimuli = condition_count(layers.shape[1])
-    stimuli = resample_counts(n_stimuli, draws, seed, STIMULI, fewest=FEWEST_DISTINCT_STIMULI)
+    stimuli = resample_counts(
+        n_stimuli, draws, seed, STIMULI, fewest=FEWEST_DISTINCT_STIMULI, seen=sets_of(seen)
+    )
     subjects = {roi: resample_counts(len(each), draws, seed, SUBJECTS) for roi, each in rdms.items()}
     resampled = resampled_scores(
         layers,
         rdms,
         stimuli,
         subjects,
+        seen=seen,
         precision=precision,
         memory=memory,
         layer_names=layer_names,
         tick=tick,
     )
-    ranks = rank(layers, layer_names)
+    plain = rho_of_subjects(layers, rdms, seen, layer_names)
     found = {}
     for roi, scores in resampled.items():
         n_subjects = len(rdms[roi])
-        rho = correlate(ranks, rank(rdms[roi]))
+        rho = plain[roi]
         of_subjects = (rho @ subjects[roi].T / n_subjects).astype(scores.all_subjects.dtype)
         several = n_subjects > 1
         found[roi] = BootstrapScores(

@@ -19,6 +19,7 @@ from alignhouse.analysis.kernels.similarity import (
 from alignhouse.analysis.kernels.threads import Tick, untold
 from alignhouse.analysis.statistics.bootstrap import HALVES
 from alignhouse.analysis.statistics.resampling import resampled_scores
+from alignhouse.analysis.statistics.seen import Seen, check_seen, sets_of
 from alignhouse.warehouse.errors import BadInput
 
 ChosenOn = Literal["train", "halves"]
@@ -51,11 +52,15 @@ class LayerChoice:
     choices: int
 
 
-def random_halves(n: int, halvings: int, seed: int) -> NDArray[np.int32]:
+def random_halves(
+    n: int, halvings: int, seed: int, seen: NDArray[np.bool_] | None = None
+) -> NDArray[np.int32]:
     """`halvings` random splits of n stimuli in two halves: (2 * halvings, n) int32 of 0 and 1.
 
     Rows 2h and 2h + 1 are the two halves of split h: floor(n / 2) stimuli, and the others. They depend only
-    on n, seed and h. Raises BadInput if a half would have fewer than 4 stimuli.
+    on n, seed and h, unless `seen` (G, n) is given, the stimuli of G kinds of subjects: then splits in which
+    a half has fewer than 4 of the stimuli of a kind are drawn again. Raises BadInput if a half would have
+    fewer than 4 stimuli, and as `seen.check_seen` does.
     """
     for what, least, found in (
         ("stimuli", FEWEST_STIMULI_OF_HALVES, n),
@@ -64,10 +69,21 @@ def random_halves(n: int, halvings: int, seed: int) -> NDArray[np.int32]:
     ):
         if found < least:
             raise BadInput(f"layer chosen on halves: {what}", expected=f"at least {least}", found=found)
+    if seen is not None:
+        check_seen(seen)
     source = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(HALVES,)))
-    places = np.argsort(source.random_raw(halvings * n).reshape(halvings, n), axis=1, kind="stable")
     first = np.zeros((halvings, n), np.int32)
-    np.put_along_axis(first, places[:, : n // 2], 1, axis=1)
+    done = 0
+    while done < halvings:
+        count = halvings - done
+        places = np.argsort(source.random_raw(count * n).reshape(count, n), axis=1, kind="stable")
+        drawn = np.zeros((count, n), np.int32)
+        np.put_along_axis(drawn, places[:, : n // 2], 1, axis=1)
+        if seen is not None:
+            sizes = drawn @ seen.T
+            drawn = drawn[(np.minimum(sizes, seen.sum(axis=1) - sizes) >= FEWEST_CONDITIONS).all(axis=1)]
+        first[done : done + len(drawn)] = drawn
+        done += len(drawn)
     return np.stack([first, 1 - first], axis=1).reshape(2 * halvings, n)
 
 
@@ -77,6 +93,7 @@ def scores_on_halves(
     *,
     halvings: int,
     seed: int,
+    seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
@@ -86,12 +103,20 @@ def scores_on_halves(
 
     Halves have half of the stimuli, so the score of a choice is unbiased for layers chosen on halves, and a
     little below the best layer's true score. Rows of `models` (L, P) may belong to several networks; `brain`
-    is region -> (S, P). The RDM of a half is a sub-matrix, ranked on its own. `tick` is called as halves are
-    done. Raises BadInput as `resampled_scores` does, and for fewer than 8 stimuli.
+    is region -> (S, P), `seen` region -> (S, n), the stimuli that each subject saw (None: all). The RDM of a
+    half is a sub-matrix, ranked on its own. `tick` is called as halves are done. Raises BadInput as
+    `resampled_scores` does, and for fewer than 8 stimuli.
     """
-    halves = random_halves(_n_stimuli(models), halvings, seed)
+    halves = random_halves(_n_stimuli(models), halvings, seed, sets_of(seen))
     scores = resampled_scores(
-        models, brain, halves, precision=precision, memory=memory, layer_names=layer_names, tick=tick
+        models,
+        brain,
+        halves,
+        seen=seen,
+        precision=precision,
+        memory=memory,
+        layer_names=layer_names,
+        tick=tick,
     )
     return {roi: (each.all_subjects, _other_half(each.all_subjects)) for roi, each in scores.items()}
 
@@ -101,15 +126,16 @@ def scores_on_train(
     brain: Mapping[str, ArrayLike],
     is_train: ArrayLike,
     *,
+    seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
 ) -> dict[str, ChoosingAndScoring]:
     """Region -> R of each layer on the training stimuli, and on the others.
 
-    `is_train` is (n,) bool. The RDM of each part is a sub-matrix of `models` (L, P) and `brain`, region ->
-    (S, P), ranked on its own. Raises BadInput as `resampled_scores` does, and if a part has fewer than 4
-    stimuli.
+    `is_train` is (n,) bool, `seen` as in `scores_on_halves`. The RDM of each part is a sub-matrix of `models`
+    (L, P) and `brain`, region -> (S, P), ranked on its own. Raises BadInput as `resampled_scores` does, and
+    if a part has fewer than 4 stimuli, or fewer than 4 that a subject saw.
     """
     train = np.asarray(is_train, dtype=bool)
     if train.shape != (_n_stimuli(models),):
@@ -124,8 +150,16 @@ def scores_on_train(
                 found=count,
             )
     parts = np.stack([train, ~train]).astype(np.int32)
+    for roi, each in (seen or {}).items():
+        for saw in each:
+            if min(np.count_nonzero(saw & train), np.count_nonzero(saw & ~train)) < FEWEST_CONDITIONS:
+                raise BadInput(
+                    f"layer chosen on train: stimuli of a subject of region {roi}",
+                    expected=f"at least {FEWEST_CONDITIONS} of training, and as many others",
+                    found=f"{np.count_nonzero(saw & train)} and {np.count_nonzero(saw & ~train)}",
+                )
     scores = resampled_scores(
-        models, brain, parts, precision=precision, memory=memory, layer_names=layer_names
+        models, brain, parts, seen=seen, precision=precision, memory=memory, layer_names=layer_names
     )
     return {roi: (each.all_subjects[:, :1], each.all_subjects[:, 1:]) for roi, each in scores.items()}
 

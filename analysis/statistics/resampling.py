@@ -25,6 +25,7 @@ from alignhouse.analysis.kernels.weighted_ranks import (
     sets_a_batch,
     weighted_products,
 )
+from alignhouse.analysis.statistics.seen import IntArray, Seen, everything_seen, sharing, zeros_for_unseen
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import BadInput
 
@@ -50,6 +51,7 @@ def resampled_scores(
     stimulus_counts: ArrayLike,
     subject_counts: Mapping[str, ArrayLike] | None = None,
     *,
+    seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
@@ -67,13 +69,15 @@ def resampled_scores(
     brain : region -> (S, P), one condensed RDM a subject; regions may have different subjects.
     stimulus_counts : (B, n) whole numbers, how often each resample holds each stimulus.
     subject_counts : region -> (B, S), how often it holds each subject; None to resample stimuli only.
+    seen : region -> (S, n), the stimuli that each subject saw; None for all. A subject is scored on the seen
+        stimuli of a resample; values of other pairs are not used.
     precision : of the matrix product: "float64" is accurate to 1e-12, "float32" to 1e-6.
     memory : bytes for working buffers, in addition to the inputs, eight bytes for each value of `brain`, and
         the result.
     layer_names : (L), names of the layers for errors. tick : called as resamples are done.
 
     Returns region -> ResampledScores, in `precision`. Raises BadInput as `similarity.rank` does, for counts
-    that do not fit, and for a resample in which an RDM is constant.
+    that do not fit, and for a resample in which an RDM is constant among the stimuli that a subject saw.
     """
     rows = checked_rdms(models, layer_names)
     n_pairs = rows.shape[1]
@@ -81,39 +85,91 @@ def resampled_scores(
         roi: [f"region {roi}, row {row}" for row in range(len(np.asarray(each)))]
         for roi, each in brain.items()
     }
-    regions = {roi: checked_rdms(each, labels[roi]) for roi, each in brain.items()}
+    regions = {
+        roi: checked_rdms(zeros_for_unseen(each, seen, roi), labels[roi]) for roi, each in brain.items()
+    }
     counts = _checked_counts(stimulus_counts, n_pairs, regions)
     drawn = _checked_subjects(subject_counts, regions, len(counts))
-    subjects = {roi: SortedRdms(each, names_of(labels[roi], len(each))) for roi, each in regions.items()}
-    n_columns = len(regions) * (1 if drawn is None else 2)
+    groups = [
+        _Group(
+            counts * group.seen,
+            {
+                roi: SortedRdms(regions[roi][own], names_of([labels[roi][row] for row in own], len(own)))
+                for roi, own in group.rows.items()
+            },
+            {
+                roi: _shares(len(regions[roi]), own, drawn, roi, len(counts))
+                for roi, own in group.rows.items()
+            },
+        )
+        for group in sharing(everything_seen(regions) if seen is None else seen)
+    ]
+    place = {roi: index for index, roi in enumerate(regions)}
+    n_kinds = 1 if drawn is None else 2
+    n_columns = len(regions) * n_kinds
     dtype = np.dtype(precision)
 
     # Half of the memory is for sorted layers. Each thread uses half of its share of the rest for brain ranks.
     memory_a_thread = memory // 2 // cores()
-    most_subjects = max(len(each) for each in subjects.values())
+    most_subjects = max(len(each) for group in groups for each in group.subjects.values())
     a_set = n_pairs * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_to_rank(n_pairs)
     batch = sets_a_batch(n_pairs, a_set, memory_a_thread // 2)
-    scores = np.empty((len(rows), n_columns, len(counts)), dtype)
+    scores = np.zeros((len(rows), n_columns, len(counts)), dtype)
     blocks = slices(len(rows), max(1, memory // 2 // (8 * n_pairs)))
     for number, block in enumerate(blocks):
         layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
+        for of_block, group in enumerate(groups):
+            columns = [kind * len(regions) + place[roi] for kind in range(n_kinds) for roi in group.subjects]
 
-        def score(resamples: slice, block: slice = block, layers: SortedRdms = layers) -> None:
-            weights = Weights(pair_counts(counts[resamples]), resamples.start, "resample")
-            brains = _mean_unit_ranks(subjects, weights, drawn, resamples, dtype)
-            scores[block, :, resamples] = weighted_products(
-                layers, weights, brains, memory=memory_a_thread // 2
-            )
+            def score(
+                resamples: slice,
+                block: slice = block,
+                layers: SortedRdms = layers,
+                group: _Group = group,
+                columns: list[int] = columns,
+            ) -> None:
+                weights = Weights(pair_counts(group.counts[resamples]), resamples.start, "resample")
+                brains = _mean_unit_ranks(group, weights, resamples, dtype)
+                scores[block, columns, resamples] += weighted_products(
+                    layers, weights, brains, memory=memory_a_thread // 2
+                )
 
-        def told(done: int, total: int, number: int = number) -> None:
-            tick(number * total + done, len(blocks) * total)
+            def told(done: int, total: int, before: int = number * len(groups) + of_block) -> None:
+                tick(before * total + done, len(blocks) * len(groups) * total)
 
-        in_threads(score, slices(len(counts), batch), told)
+            in_threads(score, slices(len(counts), batch), told)
     np.clip(scores, -1, 1, out=scores)
     return {
         roi: ResampledScores(scores[:, index], None if drawn is None else scores[:, len(regions) + index])
-        for index, roi in enumerate(regions)
+        for roi, index in place.items()
     }
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Subjects who saw the same stimuli.
+
+    counts : (B, n), how often each resample holds each stimulus that they saw.
+    subjects : region -> their S RDMs. shares : region -> (B, kinds, S), the share of each in the region's
+    mean, of all subjects and, if subjects are drawn, of the drawn ones.
+    """
+
+    counts: Int32Array
+    subjects: Mapping[str, SortedRdms]
+    shares: Mapping[str, FloatArray]
+
+
+def _shares(
+    n_subjects: int,
+    rows: IntArray,
+    drawn: Mapping[str, FloatArray] | None,
+    roi: str,
+    n_resamples: int,
+) -> FloatArray:
+    shares = np.full((n_resamples, 1 if drawn is None else 2, len(rows)), 1 / n_subjects)
+    if drawn is not None:
+        shares[:, 1] = drawn[roi][:, rows]
+    return shares
 
 
 def pair_counts(counts: Int32Array) -> Int32Array:
@@ -122,29 +178,20 @@ def pair_counts(counts: Int32Array) -> Int32Array:
     return counts[:, row] * counts[:, column]
 
 
-def _mean_unit_ranks(
-    brain: Mapping[str, SortedRdms],
-    weights: Weights,
-    drawn: Mapping[str, FloatArray] | None,
-    resamples: slice,
-    dtype: np.dtype,
-) -> Array:
-    """Means over subjects of their unit ranks, times the weights of the pairs: (b, regions, P).
+def _mean_unit_ranks(group: _Group, weights: Weights, resamples: slice, dtype: np.dtype) -> Array:
+    """Sums over subjects of their shares of unit ranks, times the weights of the pairs: (b, C, P).
 
-    The dot product with a layer's unit ranks is its score, so one vector replaces all subjects. If subjects
-    are drawn, a second vector for each region holds the mean over the drawn ones.
+    The dot product with a layer's unit ranks is its score, so one vector replaces all subjects. The C columns
+    are the regions, once for all subjects and, if subjects are drawn, once for the drawn ones.
     """
     n_resamples, n_pairs = weights.weights.shape
-    n_kinds = 1 if drawn is None else 2
-    means = np.empty((n_kinds, len(brain), n_resamples, n_pairs), dtype)
-    for region, (roi, subjects) in enumerate(brain.items()):
+    n_kinds = next(iter(group.shares.values())).shape[1]
+    means = np.empty((n_kinds, len(group.subjects), n_resamples, n_pairs), dtype)
+    for region, (roi, subjects) in enumerate(group.subjects.items()):
         n_subjects = len(subjects)
         ranks = np.empty((n_subjects, n_resamples, n_pairs), dtype)
-        shares = np.empty((n_resamples, n_kinds, n_subjects))
-        shares[:, 0] = 1 / n_subjects
-        if drawn is not None:
-            shares[:, 1] = drawn[roi][resamples]
-        shares /= subjects.ranks(slice(0, n_subjects), weights, ranks).T[:, None]
+        lengths = subjects.ranks(slice(0, n_subjects), weights, ranks).T[:, None]
+        shares = group.shares[roi][resamples] / lengths
         product = np.matmul(shares.astype(dtype), ranks.transpose(1, 0, 2))
         means[:, region] = product.transpose(1, 0, 2)
     means *= weights.weights

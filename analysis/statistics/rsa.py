@@ -139,7 +139,7 @@ def score_networks(
     orders = checked_permutations(permutations, n_pairs, brains.averages)
 
     labels = [
-        label for network, (count, _) in shapes.items() for label in _labels(network, count, layer_names)
+        label for network, (count, _) in shapes.items() for label in layer_labels(network, count, layer_names)
     ]
     rho = np.empty((len(labels), len(brains.ranks.centred)))
     null = np.empty((len(labels), len(brains.rows), len(orders)), np.float32)
@@ -171,7 +171,7 @@ def score_networks(
     for network, (count, _) in shapes.items():
         own = slice(start, start + count)
         scores[network] = {
-            roi: _roi_scores(rho[own, rows], null[own, index], settings)
+            roi: roi_scores(rho[own, rows], null[own, index], settings)
             for index, (roi, rows) in enumerate(brains.rows.items())
         }
         start += count
@@ -192,7 +192,8 @@ def _blocks(models: Mapping[str, ArrayLike], values: FloatArray) -> Iterator[tup
         yield slice(start, start + filled), values[:filled]
 
 
-def _roi_scores(rho: FloatArray, null: NDArray[np.float32], settings: AnalysisSettings) -> RoiScores:
+def roi_scores(rho: FloatArray, null: NDArray[np.float32], settings: AnalysisSettings) -> RoiScores:
+    """The scores of one network in one region, from rho (L, S) and the null (L, K) of R."""
     mean, sem = mean_and_sem(rho)
     best = int(np.argmax(mean))
     p_layer = p_value(mean, null, settings.p_value)
@@ -204,7 +205,8 @@ def _roi_scores(rho: FloatArray, null: NDArray[np.float32], settings: AnalysisSe
     return RoiScores(rho, mean, sem, null, p_layer, best, best_null, p_best)
 
 
-def _labels(network: str, n_layers: int, names: Mapping[str, Sequence[str]] | None) -> list[str]:
+def layer_labels(network: str, n_layers: int, names: Mapping[str, Sequence[str]] | None) -> list[str]:
+    """Names of a network's layers for errors: those of `names`, or numbers."""
     if names is None:
         return [f"{network}, layer {index}" for index in range(n_layers)]
     if len(names[network]) != n_layers:

@@ -54,7 +54,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     videos = [clip(seed, arguments.frames) for seed in range(arguments.stimuli)]
     began = time.perf_counter()
     given = build_network(network, weights="random")
-    built = time.perf_counter()
+    built, cpu_built = time.perf_counter(), time.process_time()
     said: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
         found = extract_rdms_together(
@@ -70,12 +70,13 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
             skip_bad=True,
             say=said.append,
         )
-    done = time.perf_counter()
+    done, cpu_done = time.perf_counter(), time.process_time()
     result: dict[str, Any] = {
         "network": network.name,
         "parameters": sum(each.numel() for each in given.module.parameters()),
         "seconds_to_build": round(built - began, 2),
         "seconds_to_extract": round(done - built, 2),
+        "cpu_seconds_to_extract": round(cpu_done - cpu_built, 2),
         "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
         "said": said,
         "skipped": {

@@ -58,6 +58,7 @@ def rdm_output(
     *,
     average: bool,
     absent: Mapping[str, str],
+    unseen: Mapping[str, Sequence[str]] | None = None,
     also: Mapping[str, object] | None = None,
 ) -> Output:
     """The file of a region's RDMs (S, P), or of their average.
@@ -65,12 +66,17 @@ def rdm_output(
     Parameters
     ----------
     absent : subject -> why it has no such region. also : further facts that the file keeps.
+    unseen : subject -> the conditions that it did not see, whose pairs are NaN; subjects who saw all are not
+        in it.
     """
     if average:
         subjects, rdms = [AVERAGE], average_subjects(rdms)[np.newaxis]
-    table = vector_table({"roi": [roi] * len(subjects), "subject": subjects}, "rdm", rdms)
+    names = {"roi": [roi] * len(subjects), "subject": subjects}
+    table = vector_table(names, "rdm", rdms, gaps=bool(unseen))
     folder = ("rdms", "kind=brain", hive("dataset", dataset), hive("split", split), hive("roi", roi))
     about = {"conditions": list(conditions), "distance": RDM_METHOD, "absent": dict(absent), **(also or {})}
+    if unseen:
+        about["unseen"] = {subject: list(names) for subject, names in unseen.items()}
     return Output(folder, table, about=about)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from alignhouse.ingest.betas.conditions import Conditions
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import StoredBetas, open_region
-from alignhouse.ingest.rdm import RowNames
-from alignhouse.ingest.stimuli.names import match_stimuli
+from alignhouse.ingest.rdm import RowNames, with_gaps
+from alignhouse.ingest.stimuli.names import first_names, match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.errors import BadInput
@@ -24,6 +24,7 @@ from alignhouse.warehouse.tables import rows_output
 
 RDM_VERSION = 2
 RELIABILITY_VERSION = 1
+StimuliOfSubjects = Literal["all", "shared", "own"]
 BetasOfSubjects = Mapping[str, Mapping[str, Mapping[str, Artifact]]]
 """Subject -> part -> split -> artifact of its betas."""
 
@@ -43,11 +44,24 @@ class RegionSettings(JobSettings):
 
 
 class BrainRdmSettings(RegionSettings):
-    """Settings of the RDMs of one region. average_subjects : one RDM, the mean of all subjects' RDMs."""
+    """Settings of the RDMs of one region.
+
+    average_subjects : one RDM, the mean of all subjects' RDMs.
+    stimuli : "all": every subject has betas of exactly the conditions. "shared": of at least the conditions.
+        "own": a subject's RDM is of those conditions that it has betas of.
+    """
 
     split: str
     conditions: tuple[str, ...]
     average_subjects: bool
+    stimuli: StimuliOfSubjects = "all"
+
+    def as_json(self) -> dict[str, Any]:
+        # Keys of jobs from before this setting existed have no such field.
+        given = super().as_json()
+        if self.stimuli == "all":
+            del given["stimuli"]
+        return given
 
 
 class ReliabilitySettings(RegionSettings):
@@ -105,13 +119,28 @@ class RegionBetas:
         return sum(each.bytes for of_splits in stored for each in of_splits.values())
 
 
-def brain_rdm_batch(region: RegionBetas, split: str, stimuli: Conditions, *, average: bool) -> Batch:
+def brain_rdm_batch(
+    region: RegionBetas,
+    split: str,
+    stimuli: Conditions,
+    *,
+    average: bool,
+    of_subjects: StimuliOfSubjects = "all",
+) -> Batch:
     """The RDMs of one region from stored betas: a row per subject, or one row with their average.
 
     Subjects without the region have no row; the artifact records the reason for each.
+
+    Parameters
+    ----------
+    of_subjects : which stimuli a subject must have betas of; see `BrainRdmSettings`.
     """
     settings = BrainRdmSettings(
-        **region.settings, split=split, conditions=stimuli.names, average_subjects=average
+        **region.settings,
+        split=split,
+        conditions=stimuli.names,
+        average_subjects=average,
+        stimuli=of_subjects,
     )
     job = Job(
         method="brain_rdm",
@@ -137,14 +166,14 @@ def compute_brain_rdms(
     assert stimuli.names == settings.conditions
     rdms: dict[str, np.ndarray] = {}
     absent: dict[str, str] = {}
+    unseen: dict[str, list[str]] = {}
     for subject, of_region in _of_subjects(settings, betas, reporter):
         if of_region.absent:
             absent[subject] = of_region.absent
             continue
-        for each in stimuli.splits:
-            _match(stimuli.by_split[each], of_region.stimuli(each), each, f"{subject}, {settings.roi}")
-        wanted = [(each, name) for each in stimuli.splits for name in stimuli.by_split[each]]
-        rdms[subject] = of_region.rdm(wanted, memory, f"{subject}, {settings.roi}")
+        rdms[subject], unseen_names = _rdm_of_subject(settings, stimuli, of_region, memory, subject)
+        if unseen_names:
+            unseen[subject] = unseen_names
     if not rdms:
         subject, reason = next(iter(absent.items()))
         raise BadInput(f"no subject has region {settings.roi}", found=f"of {subject}: {reason}")
@@ -157,7 +186,30 @@ def compute_brain_rdms(
         settings.conditions,
         average=settings.average_subjects,
         absent=absent,
+        unseen=unseen,
     )
+
+
+def _rdm_of_subject(
+    settings: BrainRdmSettings, stimuli: Conditions, betas: StoredBetas, memory: int, subject: str
+) -> tuple[np.ndarray, list[str]]:
+    """A subject's RDM of all conditions (P,), with NaN for pairs that it did not see; and what it did not."""
+    whose = f"{subject}, {settings.roi}"
+    if settings.stimuli == "all":
+        for each in stimuli.splits:
+            _match(stimuli.by_split[each], betas.stimuli(each), each, whose)
+    wanted = [(each, name) for each in stimuli.splits for name in stimuli.by_split[each]]
+    having = {each: frozenset(betas.stimuli(each)) for each in stimuli.splits}
+    there = np.array([name in having[each] for each, name in wanted])
+    unseen = [name for (_, name), has in zip(wanted, there, strict=True) if not has]
+    if unseen and settings.stimuli != "own":
+        raise BadInput(
+            f"betas of {whose}",
+            expected=f"all {len(wanted):,} stimuli of the study",
+            found=f"none of {first_names(unseen)}",
+        )
+    rdm = betas.rdm([pair for pair, has in zip(wanted, there, strict=True) if has], memory, whose)
+    return (with_gaps(rdm, there) if unseen else rdm), unseen
 
 
 def reliability_batch(region: RegionBetas, remark: str) -> Batch:
@@ -202,7 +254,7 @@ def compute_reliability(
                 "voxels": of_region.n_voxels,
                 "voxels_kept": of_region.n_kept,
                 "repetitions": of_region.repetitions(split),
-                "ncsnr_median": float(np.median(of_region.ncsnr([split]))),
+                "ncsnr_median": _median_ncsnr(of_region, split),
                 "rdm_reliability": _reliability(of_region, split, memory, f"{subject}, {settings.roi}"),
                 "remark": settings.remark,
             }
@@ -223,6 +275,11 @@ def _of_subjects(
         reporter.step(done + 1, len(betas))
 
 
+def _median_ncsnr(betas: StoredBetas, split: str) -> float | None:
+    # One repetition says nothing about noise.
+    return float(np.median(betas.ncsnr([split]))) if betas.repetitions(split) > 1 else None
+
+
 def _reliability(betas: StoredBetas, split: str, memory: int, whose: str) -> float | None:
     if betas.repetitions(split) < 2 or len(betas.stimuli(split)) < 3:
         return None
@@ -234,4 +291,7 @@ def _match(found: Sequence[str], expected: Sequence[str], split: str, whose: str
     try:
         match_stimuli(found, expected)
     except BadInput as error:
-        raise BadInput(f"stimuli of split {split} do not match the betas of {whose}: {error}") from error
+        raise BadInput(
+            f"stimuli of split {split} do not match the betas of {whose}: {error}",
+            hint='if subjects saw different stimuli, set brain.stimuli = "shared" or "own"',
+        ) from error

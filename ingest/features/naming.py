@@ -47,6 +47,6 @@ def _is_of_machine(error: Exception) -> bool:
 
 
 def _hint(network: Network) -> str:
-    if network.own is None:
+    if network.declared_in is None:
         return f"exclude it: networks.exclude = [{network.name!r}]"
-    return f"correct [networks.own.{network.name}] or its code, or exclude the network"
+    return f"correct {network.declared_in} or its code, or exclude the network"

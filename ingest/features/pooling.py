@@ -159,7 +159,7 @@ def _in_words(output: torch.Tensor) -> str:
 
 def key_of_pooling(network: Network) -> str:
     """The table of the study file in which a network's pooling can be changed."""
-    return "[networks]" if network.own is None else f"[networks.own.{network.name}]"
+    return network.declared_in or "[networks]"
 
 
 def pools(network: Network, settings: ExtractionSettings) -> bool:

@@ -83,9 +83,14 @@ def left_out(module: torch.nn.Module, network: Network, style: LayerList = "soun
 
 def key_of_layers(network: Network) -> str:
     """Where a user changes which layers of a network are read."""
+    if network.declared_in is not None:
+        return f"layers of {network.declared_in}"
     if network.own is None:
         return f"not_tapped of {network.name} in the catalog"
-    return f"layers of [networks.own.{network.name}]"
+    return (
+        f'layers of a network of your own: [networks.own.NAME] with source = "{network.source}" and '
+        f'id = "{network.source_id}"'
+    )
 
 
 def _matching(wanted: Iterable[str], names: Sequence[str], network: Network) -> list[str]:

@@ -40,6 +40,7 @@ class Own(BaseModel):
         description="where the weights come from: the source itself (a hub, a function), a file, or chance"
     )
     folder: Path = Field(description="folder to search for the study's own files and modules")
+    shipped: bool = Field(default=False, description="declared in modern.toml, not in the study file")
     checkpoint: Path | None = None
     sha256: str | None = Field(default=None, description="expected sha256 of the checkpoint file")
     takes: Literal["frames", "video"] = Field(default="frames", description="input of the transform")
@@ -135,6 +136,11 @@ class Network(BaseModel):
     def tries_layers(self) -> bool:
         """Whether a dry pass decides which of the named layers are read; those of the catalog are known."""
         return self.own is not None
+
+    @property
+    def declared_in(self) -> str | None:
+        """The table of the study file that declares the network; None for a network of a catalog."""
+        return None if self.own is None or self.own.shipped else f"[networks.own.{self.name}]"
 
     def identity(self) -> dict[str, Any]:
         """What job keys hold of the network.

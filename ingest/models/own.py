@@ -85,24 +85,25 @@ def modern_network(name: str) -> Network:
     ------
     BadInput : the installed library does not know the network.
     """
-    return _record(name, _modern(name))
+    return _record(name, _modern(name), shipped=True)
 
 
 def modern_facts(name: str) -> Network:
     """What `modern.toml` says about a network. No library is imported, so nothing can be built from it."""
     facts = _declared_fields(name, _modern(name))
-    return Network.model_validate({**facts, "own": Own(origin="source", folder=Path())})
+    return Network.model_validate({**facts, "own": Own(origin="source", folder=Path(), shipped=True)})
 
 
 def _modern(name: str) -> OwnNetwork:
     return OwnNetwork.model_validate(modern()[name])
 
 
-def _record(name: str, declared: OwnNetwork) -> Network:
+def _record(name: str, declared: OwnNetwork, *, shipped: bool = False) -> Network:
     found = get_source(declared.source).record(name, declared)
     own = Own(
         origin=declared.origin,
         folder=declared.folder,
+        shipped=shipped,
         checkpoint=declared.folder / str(declared.weights) if declared.has_checkpoint else None,
         sha256=declared.sha256,
         takes=found.pop("takes", declared.takes or "frames"),

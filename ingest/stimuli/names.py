@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from alignhouse.warehouse.errors import BadInput
 
@@ -26,13 +26,17 @@ def match_stimuli(found: Iterable[str], expected: Iterable[str]) -> None:
     for names, what in ((found, "found"), (expected, "expected")):
         repeated = sorted({name for name in names if names.count(name) > 1}, key=natural_key)
         if repeated:
-            raise BadInput(f"stimuli {what}: {_first(repeated)} more than once", expected="each name once")
+            raise BadInput(
+                f"stimuli {what}: {first_names(repeated)} more than once", expected="each name once"
+            )
     missing = sorted(set(expected) - set(found), key=natural_key)
     extra = sorted(set(found) - set(expected), key=natural_key)
     if not missing and not extra:
         return
     differences = [
-        f"{what} {_first(names)}" for what, names in (("missing", missing), ("unexpected", extra)) if names
+        f"{what} {first_names(names)}"
+        for what, names in (("missing", missing), ("unexpected", extra))
+        if names
     ]
     raise BadInput(
         "the stimuli are not those of the brain data",
@@ -42,6 +46,7 @@ def match_stimuli(found: Iterable[str], expected: Iterable[str]) -> None:
     )
 
 
-def _first(names: list[str], most: int = 4) -> str:
+def first_names(names: Sequence[str], most: int = 4) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -78,6 +78,11 @@ named as (
     from subject_region
     union
     select
+        'subject_stimulus' as table_name,
+        artifact
+    from subject_stimulus
+    union
+    select
         'dataset' as table_name,
         artifact
     from dataset

@@ -27,6 +27,7 @@ BRAIN: Kinds = frozenset({"rdms/kind=brain"})
 NETWORK: Kinds = frozenset({"rdms/kind=model"})
 RELIABILITY: Kinds = frozenset({"region_reliability"})
 DATASET: Kinds = frozenset({"dataset", "subject", "roi", "roi_part", "subject_region"})
+COVERAGE: Kinds = frozenset({"subject_stimulus"})
 STIMULI: Kinds = frozenset({"stimulus"})
 CEILING: Kinds = frozenset({"noise_ceiling"})
 SCORES: Kinds = frozenset({"alignment", "significance", "nulls"})
@@ -152,6 +153,7 @@ CHANGES = [
     Change("brain.regions", 'regions = ["V1", "EBA"]', 'regions = ["V1"]', DATASET | RESULTS),
     in_brain("subjects", '["sub-01", "sub-02"]', BRAIN | RELIABILITY | DATASET | RESULTS),
     in_brain("average_subjects", "true", BRAIN | RESULTS),
+    in_brain("stimuli", '"own"', BRAIN | COVERAGE | RESULTS),
     in_brain("skip_bad", "true", BETAS | BRAIN | RELIABILITY | RESULTS),
     in_brain("min_ncsnr", "0.01", BRAIN | RELIABILITY | RESULTS),
     in_brain("conditions", '"stimulus_order"', NOTHING),

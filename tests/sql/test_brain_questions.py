@@ -24,6 +24,10 @@ DATA = {
 REPETITIONS = {"test": 10, "train": 3}
 
 
+# subject -> of each of five stimuli: used, seen and not used (x), or not seen (-)
+COVERAGE = {"s1": "uuux-", "s2": "uu-x-", "s3": "-uu-x"}
+
+
 def reliability_rows(most: float = 1.0) -> list[dict[str, object]]:
     return [
         {
@@ -80,6 +84,22 @@ def jobs(most: float = 1.0) -> list[Batch]:
             ],
             ("dataset",),
         ),
+        rows_batch(
+            "subject_stimulus",
+            [
+                {
+                    "dataset": "d",
+                    "split": "test",
+                    "subject": subject,
+                    "stimulus": stimulus,
+                    "is_seen": mark in "ux",
+                    "is_used": mark == "u",
+                }
+                for subject, marks in COVERAGE.items()
+                for stimulus, mark in zip("abcde", marks, strict=True)
+            ],
+            ("dataset", "split"),
+        ),
     ]
 
 
@@ -90,6 +110,15 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
         run.do("tables", jobs())
     with Warehouse.open(folder) as opened:
         yield opened
+
+
+def test_coverage_counts_what_each_subject_saw(warehouse: Warehouse) -> None:
+    answer = warehouse.ask("coverage", dataset="d").pl()
+    assert answer.select("split", "subject", "used", "seen_by_all", "not_seen", "not_used").rows() == [
+        ("test", "s1", 3, 1, 0, 1),
+        ("test", "s2", 2, 1, 1, 1),
+        ("test", "s3", 2, 1, 1, 1),
+    ]
 
 
 def test_reliability_is_given_over_subjects(warehouse: Warehouse) -> None:

@@ -186,7 +186,7 @@ def test_a_ceiling_is_reliable_if_it_is_above_chance(
         connection.execute(
             f"create table noise_ceiling as select {scope}, $1::double as lower, 0.4 as upper, "
             "$2::double as p_value, $3::double as interval_lower, $4::double as interval_upper, "
-            "0.95 as level, 3 as n_subjects, '' as remark",
+            "0.95 as level, 3 as n_subjects, 9 as n_stimuli, '' as remark",
             [lower, p_value, *interval],
         )
         [found] = connection.sql(sql_files("views", "marts")["region_ceiling"]).pl().iter_rows(named=True)

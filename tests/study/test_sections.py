@@ -38,6 +38,7 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "regions": "study",
             "subjects": None,
             "average_subjects": False,
+            "stimuli": "all",
             "skip_bad": False,
             "min_ncsnr": None,
             "conditions": "file",

@@ -84,6 +84,10 @@ def test_a_vector_that_is_not_finite_names_its_row(bad: float) -> None:
     values[1, 2] = bad
     with pytest.raises(ValueError, match="NaN or infinity in 1 rows.*'subject': 'b'"):
         vector_table({"subject": ["a", "b", "c"]}, "rdm", values)
+    gaps = vector_table({"subject": ["a", "b"]}, "rdm", np.array([[0.0, 1.0], [np.nan, 1.0]]), gaps=True)
+    assert np.isnan(gaps["rdm"].to_pylist()[1][0])
+    with pytest.raises(ValueError, match="NaN or infinity in 1 rows"):
+        vector_table({"subject": ["a"]}, "rdm", np.array([[np.nan, np.inf]]), gaps=True)
 
 
 def test_a_file_from_another_program_is_not_an_artifact(tmp_path: Path) -> None:

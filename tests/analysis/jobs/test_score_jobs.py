@@ -221,7 +221,8 @@ def test_noise_ceilings_of_regions(stored: Stored, scope: Scope) -> None:
             row |= {"interval_lower": float(interval.lower), "interval_upper": float(interval.upper)}
         wanted.append(row)
     assert {row["n_subjects"] for row in wanted} >= {1, 2, 3}
-    assert rows(artifact) == [{**place(scope), **tested, **row, "remark": "simulated"} for row in wanted]
+    same = {**tested, "n_stimuli": len(CONDITIONS), "remark": "simulated"}
+    assert rows(artifact) == [{**place(scope), **same, **row} for row in wanted]
     assert artifact.slot == ("protocol", "dataset", "split", "roi")
 
 

@@ -14,9 +14,11 @@ from torch import nn
 
 from alignhouse.ingest.features.extract import extract_rdms
 from alignhouse.ingest.features.naming import naming_network
+from alignhouse.ingest.features.pooling import key_of_pooling
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, catalog
 from alignhouse.ingest.models.network import Own
+from alignhouse.ingest.models.own import modern_facts
 from alignhouse.warehouse.errors import AlignhouseError, BadInput
 
 VIDEOS = [np.random.default_rng(n).integers(0, 256, (1, 4, 4, 3), dtype=np.uint8) for n in range(4)]
@@ -131,3 +133,17 @@ def test_faults_of_the_machine_stay_what_they_are() -> None:
         raise ZeroDivisionError
     with pytest.raises(BadInput, match=r"^a fault of network mine$"), naming_network(own()):
         raise BadInput("a fault")
+
+
+def test_a_network_of_the_second_catalog_has_no_table_in_the_study() -> None:
+    network = modern_facts("DINOv3-ViT-S16")
+    with pytest.raises(BadInput) as raised, naming_network(network, "forward pass"):
+        raise ValueError("no such colour")
+    assert raised.value.hint == "exclude it: networks.exclude = ['DINOv3-ViT-S16']"
+    with pytest.raises(BadInput) as raised, naming_network(network):
+        raise BadInput("layer blocks.0", hint="leave it out")
+    assert raised.value.hint == (
+        "leave it out, or change layers of a network of your own: [networks.own.NAME] with "
+        'source = "timm" and id = "vit_small_patch16_dinov3.lvd1689m"'
+    )
+    assert key_of_pooling(network) == "[networks]"
