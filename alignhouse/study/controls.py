@@ -68,8 +68,6 @@ def make_controls(run: Run, study: Study, inputs: StudyInputs, hashes: Hashes) -
     rates = {row["stimulus"]: row["fps"] for row in rows}
     annotated = _annotated(run, study)
     batches: list[Batch] = []
-    if of_frames := [each for each in chosen if each.source == "frames"]:
-        batches.append(frame_controls_batch(of_frames, inputs.stimuli, inputs.sha256, rates))
     for each in chosen:
         if each.source == "annotations":
             options = _options(each, study)
@@ -80,7 +78,12 @@ def make_controls(run: Run, study: Study, inputs: StudyInputs, hashes: Hashes) -
             if not path.is_file():
                 raise BadInput(f"controls.embeddings: there is no file {path}")
             batches.append(embeddings_batch(each, inputs.stimuli, path, hashes.of(path)))
-    done = run.do("RDMs of controls", batches)
+    # These take seconds, and input that does not fit is found here, before all frames are read.
+    with run.all_or_nothing():
+        done = run.do("RDMs of annotations", batches) if batches else {}
+    if of_frames := [each for each in chosen if each.source == "frames"]:
+        batches.append(frame_controls_batch(of_frames, inputs.stimuli, inputs.sha256, rates))
+        done |= run.do("RDMs of frames", batches[-1:])
     made = {str(job.settings["control"]): done[job.key][0] for batch in batches for job in batch.jobs}
     return {each.name: made[each.name] for each in chosen}
 

@@ -26,6 +26,8 @@ final as (
         scores.sem,
         scores.p_value,
         scores.permutations,
+        descriptions.network,
+        descriptions.frame_order,
         descriptions.description,
         scores.remark
     from control_score as scores
