@@ -1,7 +1,7 @@
 -- What do networks explain of each region beyond simple properties of the stimuli?
 -- One row: a layer in one region: its plain rho, and its partial rho given all control models together, with
 -- test and interval. p_value is for a layer chosen beforehand; p_family corrects for the choice among the
--- network's layers. r2 and shares of variance are cross-validated (non-negative regression of dissimilarities).
+-- network's layers. r2 and shares of variance are cross-validated (non-negative least squares).
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $model varchar in model.model = null: this network only

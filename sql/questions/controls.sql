@@ -1,6 +1,6 @@
 -- How well do control models (simple properties of the stimuli) align with each region?
--- One row: a control model in one region, by its best layer; controls made of frames or annotations have one.
--- p_value is that of the layer alone. network and frame_order: a network that saw the frames in another order.
+-- One row: a control model in one region, by its best layer; controls of frames and annotations have just one.
+-- p_value is that of the layer alone. network and frame_order name a network that saw other orders of frames.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $control varchar in control.control = null: this control only

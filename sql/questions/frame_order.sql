@@ -1,6 +1,6 @@
 -- Does the order of frames matter for how well a video network aligns?
--- One row: a network in one region that was also shown shuffled or frozen frames (controls.orders in the study):
--- its best layer, and the score of the same layer and of the best layer in that order.
+-- One row: a network in one region that was also shown shuffled or frozen frames (controls.orders): its best
+-- layer, and the scores of the same layer and of the best layer in that order.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $model varchar in model.model = null: this network only

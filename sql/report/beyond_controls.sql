@@ -51,4 +51,4 @@ final as (
 
 select *
 from final
-order by protocol, roi_order, partial_rho desc nulls last, model
+order by protocol asc, roi_order asc, partial_rho desc nulls last, model asc

@@ -45,4 +45,4 @@ final as (
 
 select *
 from final
-order by protocol, roi_order, rho desc, control
+order by protocol asc, roi_order asc, rho desc, control asc
