@@ -36,8 +36,6 @@ from alignhouse.warehouse.kept import kept
 VERSION = 1
 # Dissimilarities, ranks and sorted orders of a layer.
 BYTES_PER_PAIR = 32
-# Differences of variance below this are rounding, and stored as 0.
-NO_VARIANCE = 1e-10
 COLLINEAR = "the layer's ranks are a combination of the controls' ranks"
 FEW_STIMULI = f"variances need at least {FEWEST_STIMULI} stimuli"
 
@@ -210,15 +208,11 @@ def _variance_columns(parts: VarianceParts | None, n_layers: int, level: float) 
         return dict.fromkeys((*names, "unique_lower", "unique_upper"), unknown)
     values = (
         *(parts.controls, parts.layer, parts.both),
-        *(_without_rounding(each) for each in (parts.unique_layer, parts.unique_controls, parts.shared)),
+        *(parts.unique_layer, parts.unique_controls, parts.shared),
     )
     unique = mean_interval(values[3], level)
     means = {name: each.mean(axis=1) for name, each in zip(names, values, strict=True)}
     return {**means, "unique_lower": unique.lower, "unique_upper": unique.upper}
-
-
-def _without_rounding(values: Array) -> Array:
-    return np.where(np.abs(values) < NO_VARIANCE, 0, values)
 
 
 def _output(

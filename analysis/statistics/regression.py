@@ -18,6 +18,8 @@ MOST_FOLDS = 5
 # Four stimuli have six pairs. Fewer could not show how well a prediction does.
 FEWEST_STIMULI_A_FOLD = 4
 FEWEST_STIMULI = 2 * FEWEST_STIMULI_A_FOLD
+# Differences of variance below this are rounding.
+NO_VARIANCE = 1e-10
 # Regressions at a time: enough to spread numpy's overhead, few enough for the CPU cache (measured).
 REGRESSIONS_A_BLOCK = 2048
 
@@ -26,7 +28,8 @@ REGRESSIONS_A_BLOCK = 2048
 class VarianceParts:
     """Cross-validated R squared of L layers in one region with S subjects: each (L, S) float64.
 
-    controls : of the controls alone. layer : of the layer alone. both : of all together.
+    controls : of the controls alone. layer : of the layer alone. both : of all together. Differences that are
+    only rounding are 0.
     """
 
     controls: FloatArray
@@ -36,17 +39,21 @@ class VarianceParts:
     @property
     def unique_layer(self) -> FloatArray:
         """What only the layer explains: R squared of all minus that of the controls."""
-        return self.both - self.controls
+        return _without_rounding(self.both - self.controls)
 
     @property
     def unique_controls(self) -> FloatArray:
         """What only the controls explain: R squared of all minus that of the layer."""
-        return self.both - self.layer
+        return _without_rounding(self.both - self.layer)
 
     @property
     def shared(self) -> FloatArray:
         """What both explain: the sum of the single R squared minus that of all."""
-        return self.controls + self.layer - self.both
+        return _without_rounding(self.controls + self.layer - self.both)
+
+
+def _without_rounding(differences: FloatArray) -> FloatArray:
+    return np.where(np.abs(differences) < NO_VARIANCE, 0, differences)
 
 
 @dataclass(frozen=True)

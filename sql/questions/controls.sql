@@ -1,5 +1,5 @@
 -- How well do control models (simple properties of the stimuli) align with each region?
--- One row: a control model in one region, by its best layer; controls of frames and annotations have just one.
+-- One row: a control model in one region, by its best layer (controls of frames or annotations have one).
 -- p_value is that of the layer alone. network and frame_order name a network that saw other orders of frames.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only

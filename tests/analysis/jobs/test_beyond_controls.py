@@ -109,6 +109,10 @@ def test_a_layer_that_equals_a_control_says_so(
         assert row[name] is None, name
     # Nothing is added to the controls, to the last digit.
     assert row["unique_layer"] == row["unique_lower"] == row["unique_upper"] == 0
+    forget()
+    alone = {"gist": store(stored, rdms)["gist"]}
+    row = rows_of(stored, scope_of("sound"), alone)["a", "V1", "pool"]
+    assert row["unique_layer"] == row["unique_controls"] == 0
 
 
 def test_without_bootstraps_there_are_no_intervals(
