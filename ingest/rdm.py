@@ -90,6 +90,18 @@ def with_gaps(rdm: np.ndarray, there: np.ndarray) -> np.ndarray:
     return spread
 
 
+def reordered(rdms: np.ndarray, n: int, order: np.ndarray) -> np.ndarray:
+    """Condensed RDMs (..., P) of n conditions, with the conditions `order`: all or some of them, each once.
+
+    Parameters
+    ----------
+    order : (k,) indices of conditions; the result is (..., k(k-1)/2).
+    """
+    first, second = np.triu_indices(len(order), k=1)
+    low, high = np.minimum(order[first], order[second]), np.maximum(order[first], order[second])
+    return rdms[..., low * n - low * (low + 1) // 2 + high - low - 1]
+
+
 def correlation_rdm_in_parts(
     read: ReadRows, n: int, rows_at_once: int, *, called: RowNames = PATTERNS
 ) -> np.ndarray:

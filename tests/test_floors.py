@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,7 @@ ROOMS = ("sql", "warehouse", "ingest", "analysis")
 STACKS: dict[str, list[tuple[str, ...]]] = {
     "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",)],
     "ingest": [
-        ("downloads", "optional_packages", "stimuli", "rdm"),
+        ("arrays", "downloads", "optional_packages", "stimuli", "rdm"),
         ("betas", "controls"),
         ("datasets",),
         ("models",),
@@ -54,7 +55,13 @@ def python_files(*folders: str) -> list[Path]:
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
 
 
-def imported_modules(path: Path) -> Iterator[str]:
+@cache
+def imported_modules(path: Path) -> tuple[str, ...]:
+    """The modules, and the names in modules, that a file imports; several tests ask for each file."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -190,7 +197,7 @@ def test_what_needs_a_missing_package_says_which_and_how_to_get_it(tmp_path: Pat
     (tmp_path / "study.toml").write_text(
         '[brain]\nkind = "rdms"\npath = "."\nconditions = "stimulus_order"\n[stimuli]\npath = "stimuli"\n'
     )
-    np.save(tmp_path / "V1.npy", np.random.default_rng(0).random((3, 6)))
+    np.save(tmp_path / "V1_RDMs.npy", np.random.default_rng(0).random((3, 6)))
     code = (
         "import sys\nsys.modules['av'] = None\nfrom alignhouse.cli.app import main\n"
         f"sys.argv[1:] = ['run', {str(tmp_path / 'study.toml')!r}]\nmain()"

@@ -107,17 +107,22 @@ def _unlike(
     # The names of tables are those of the schema: `columns_of_tables` knows them.
     if table not in columns_of_tables():
         return 0
-    show_rows(connection, (rows_of_file(artifact, file) for artifact, file, _ in files))
+    rows = {artifact: rows_of_file(artifact, file) for artifact, file, _ in files}
+    show_rows(connection, rows.values())
     connection.execute(f'create or replace temp table in_files as from warehouse.main."{table}" limit 0')
     connection.execute(f"insert into in_files by name select * from {INCOMING}")
     connection.unregister(INCOMING)
-    registered = [artifact for artifact, _, _ in files]
     current = [artifact for artifact, _, is_current in files if is_current]
-    [(surplus,)] = connection.execute(
-        f'select count(*) from (from warehouse.main."{table}" where artifact in (select unnest($artifacts))'
-        " except all from in_files)",
-        {"artifacts": registered},
+    [(surplus, shown)] = connection.execute(
+        "select (select count(*) from"
+        f' (from warehouse.main."{table}" where artifact in (select unnest($artifacts))'
+        " except all from in_files)),"
+        f' (select count(*) from warehouse.main."{table}" where artifact in (select unnest($current)))',
+        {"artifacts": list(rows), "current": current},
     ).fetchall()
+    if surplus == 0 and shown == sum(len(rows[artifact]) for artifact in current):
+        # All rows that are shown are in the files, and they are as many: none is lacking.
+        return 0
     [(lacking,)] = connection.execute(
         "select count(*) from (from in_files where artifact in (select unnest($current))"
         f' except all from warehouse.main."{table}")',

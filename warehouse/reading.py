@@ -20,8 +20,9 @@ from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehou
 from alignhouse.warehouse.faults import fault_of_file
 from alignhouse.warehouse.older import show_as_current
 from alignhouse.warehouse.result_names import SCHEMA, described_tables, quoted
-from alignhouse.warehouse.schema import is_current, sql_files, table_names, views
+from alignhouse.warehouse.schema import is_current, sql_files, table_names, views, views_read_by
 from alignhouse.warehouse.sql_errors import query_error
+from alignhouse.warehouse.summaries import definitions
 
 _NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
@@ -39,6 +40,8 @@ set disabled_filesystems = 'LocalFileSystem';
 # This version's views are in memory. Names of DuckDB come before those of the file: otherwise a macro in the
 # file could replace a function such as median.
 _SEARCH_PATH = "set search_path = 'memory.main,system.main,warehouse.main'"
+# The name of a writer's database: that of its file.
+WRITTEN = "working"
 # A pivot without a list of its columns is several statements.
 _READING = {duckdb.StatementType.SELECT, duckdb.StatementType.MULTI}
 _EXPLAIN = re.compile(r"\s*explain\s+(?:analyze\s+)?(?:\([^()]*\)\s*)?", re.IGNORECASE)
@@ -92,35 +95,39 @@ def attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
         raise _not_ours(snapshot, error) from error
 
 
-def drop_macros(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop the macros of a writer's file, which could replace functions of DuckDB such as median.
+def use_tables_only(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the macros of a writer's file harmless: they could replace functions of DuckDB such as median.
 
     A writer reads Parquet, so it cannot be locked. Its file may be a copy of a snapshot from somebody else.
+    Macros are dropped only before a migration, because listing functions takes DuckDB 50 ms.
 
     Raises
     ------
     BrokenWarehouse : a table of this version is a view.
     """
-    [(database,)] = connection.execute("select current_database()").fetchall()
+    if _has_current_tables(connection):
+        return
     try:
-        _refuse_views(connection, database)
+        _refuse_views(connection, WRITTEN)
     except duckdb.Error as error:
-        raise _not_ours(Path(database), error) from error
+        raise _not_ours(Path(WRITTEN), error) from error
+    # With their schema: a macro in the file could have the name of this function, too.
     macros = connection.execute(
-        "select distinct function_name, function_type from duckdb_functions()"
-        " where database_name = $database and not internal",
-        {"database": database},
+        "select distinct function_name, function_type from system.main.duckdb_functions()"
+        f" where database_name = '{WRITTEN}' and not internal"
     ).fetchall()
     for name, kind in macros:
         quoted = '"' + name.replace('"', '""') + '"'
         connection.execute(f"drop macro {'table ' if kind == 'table_macro' else ''}{quoted}")
 
 
-def use_own_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Use this version's views on a writer's file: temporary views come before stored ones of their name."""
-    connection.execute(
-        "".join(f'create temp view "{name}" as\n{query};\n' for name, query in views().items())
-    )
+def use_own_definitions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Use DuckDB's functions and this version's views on a writer's file, not those in the file.
+
+    Temporary views come before stored ones of their name. Statements name the database of what they create.
+    """
+    connection.execute(f"set search_path = 'system.main,{WRITTEN}.main'")
+    connection.execute(_temporary_views())
 
 
 def only_reads(connection: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -195,7 +202,7 @@ def _show(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
             name for (name,) in connection.execute("select name from warehouse.main.migration").fetchall()
         }
         if is_current(done):
-            connection.execute(_tables_only())
+            connection.execute(_tables_only("warehouse"))
             connection.execute(_SEARCH_PATH)
             connection.execute(
                 "".join(f'create view "{name}" as\n{query};\n' for name, query in views().items())
@@ -219,12 +226,31 @@ def _show_results(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @cache
-def _tables_only() -> str:
+def _tables_only(database: str) -> str:
     """A query without rows that fails unless each table of this version is there and is no view."""
     known = ["migration", *table_names(), *sql_files("summaries")]
     return " union all ".join(
-        f"select 1 from pragma_storage_info('warehouse.main.{name}') where false" for name in known
+        f"select 1 from system.main.pragma_storage_info('{database}.main.{name}') where false"
+        for name in known
     )
+
+
+@cache
+def _temporary_views() -> str:
+    """Statements that create the views that a writer reads, which are few: each takes 3 ms."""
+    read = {**definitions(), **sql_files("statements"), **sql_files("checks")}
+    return "".join(
+        f'create temp view "{name}" as\n{query};\n' for name, query in views_read_by(read.values()).items()
+    )
+
+
+def _has_current_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a writer's file has all tables of this version, none of them a view, and needs no migration."""
+    try:
+        connection.execute(_tables_only(WRITTEN))
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return False
+    return is_current(name for (name,) in connection.execute("select name from migration").fetchall())
 
 
 def _refuse_views(connection: duckdb.DuckDBPyConnection, database: str) -> None:

@@ -128,14 +128,13 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def tables_read_by(queries: Iterable[str]) -> set[str]:
     """The tables that queries read, directly or through views."""
-    views, todo = _views(), list(queries)
-    found: set[str] = set()
-    while todo:
-        for name in _sources(todo.pop()) - found:
-            found.add(name)
-            if name in views:
-                todo.append(views[name])
-    return found - views.keys()
+    return _read_by(queries) - _views().keys()
+
+
+def views_read_by(queries: Iterable[str]) -> dict[str, str]:
+    """The definitions of the views that queries read, each after the views that it reads from."""
+    read = _read_by(queries)
+    return {name: query for name, query in views().items() if name in read}
 
 
 def in_order_of_need(queries: Mapping[str, str]) -> dict[str, str]:
@@ -159,6 +158,18 @@ def in_order_of_need(queries: Mapping[str, str]) -> dict[str, str]:
     for name in queries:
         add(name, ())
     return ordered
+
+
+def _read_by(queries: Iterable[str]) -> set[str]:
+    """The tables and views that queries read, directly or through views."""
+    views, todo = _views(), list(queries)
+    found: set[str] = set()
+    while todo:
+        for name in _sources(todo.pop()) - found:
+            found.add(name)
+            if name in views:
+                todo.append(views[name])
+    return found
 
 
 def _sources(query: str) -> set[str]:

@@ -27,12 +27,12 @@ from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.journal import Entry
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.reader import SNAPSHOT
-from alignhouse.warehouse.reading import drop_macros, use_own_views
+from alignhouse.warehouse.reading import WRITTEN, use_own_definitions, use_tables_only
 from alignhouse.warehouse.registration import register_rows
 from alignhouse.warehouse.schema import migrate, statement, transaction
 from alignhouse.warehouse.summaries import bring_up_to_date
 
-WORKING = Path("working") / "working.duckdb"
+WORKING = Path("working") / f"{WRITTEN}.duckdb"
 # This file exists while the writer has commits that are not published yet.
 UNPUBLISHED = Path("working") / "unpublished"
 # A complete new file of the writer, made by a rebuild; it replaces the old one when a writer opens.
@@ -94,12 +94,12 @@ class Writer:
             if self._memory is not None:
                 self.connection.execute(f"set memory_limit = '{max(self._memory, LEAST_MEMORY)}B'")
             if not is_new_file:
-                drop_macros(self.connection)
+                use_tables_only(self.connection)
             if migrate(self.connection):
                 self.mark_changed()
-            self._journal = journal_in_step(self.folder, self.connection)
             if not is_new_file:
-                use_own_views(self.connection)
+                use_own_definitions(self.connection)
+            self._journal = journal_in_step(self.folder, self.connection)
             known = self.connection.execute("select path, job from artifact").fetchall()
             self._orphans = artifacts.orphans(self.folder, [path for path, _ in known])
             self._registered_jobs = {job for _, job in known}
@@ -157,10 +157,12 @@ class Writer:
         """Register artifacts and insert their rows into their tables, in one transaction."""
         at = now()
         named = [[each.artifact, each.path, each.sha256] for each in written]
+        jobs = {each.job for each in written}
+        are_new = not jobs & self._registered_jobs and len({name for name, _, _ in named}) == len(named)
         with self.committing({"registered": named, "run": run, "at": at}):
-            replaced = register_rows(self.connection, written, run, at)
+            replaced = register_rows(self.connection, written, run, at, are_new=are_new)
         self._is_between |= replaced
-        self._registered_jobs |= {each.job for each in written}
+        self._registered_jobs |= jobs
 
     def begin_run(self, facts: Mapping[str, Any]) -> int:
         """Insert the row of a run and return its number. facts : the other columns of `run`."""
@@ -217,7 +219,7 @@ class Writer:
             return
         started = time.monotonic()
         bring_up_to_date(self.connection)
-        self.connection.execute("checkpoint")
+        self.connection.execute(f"checkpoint {WRITTEN}")
         with replacing(self.folder / SNAPSHOT) as temporary:
             self._copy_working_file(temporary)
         (self.folder / UNPUBLISHED).unlink()

@@ -17,7 +17,7 @@ from alignhouse.warehouse.journal import entries_of
 from alignhouse.warehouse.lock import writing
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.reader import Warehouse
-from alignhouse.warehouse.reading import open_snapshot
+from alignhouse.warehouse.reading import WRITTEN, open_snapshot
 from alignhouse.warehouse.schema import statement
 from alignhouse.warehouse.store import REBUILT, Writer, making_rebuilt, newest_file, unfinished_parts
 
@@ -169,16 +169,15 @@ def _damaged(folder: Path) -> Iterator[Path]:
 
 def _compact(folder: Path, connection: duckdb.DuckDBPyConnection) -> bool:
     """Write the DuckDB file without its free blocks, if it has many; the next writer puts it into place."""
-    connection.execute("checkpoint")
+    connection.execute(f"checkpoint {WRITTEN}")
     sizes = connection.execute("select total_blocks, free_blocks from pragma_database_size()").fetchall()
     if not any(free > MOST_FREE * total for total, free in sizes):
         return False
     with making_rebuilt(folder) as path:
-        [(database,)] = connection.execute("select current_database()").fetchall()
         quoted = str(path.absolute()).replace("'", "''")
         connection.execute(f"attach '{quoted}' as smaller (type duckdb)")
         try:
-            connection.execute(f'copy from database "{database}" to smaller')
+            connection.execute(f"copy from database {WRITTEN} to smaller")
         finally:
             connection.execute("detach smaller")
     return True

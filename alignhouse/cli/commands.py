@@ -71,10 +71,21 @@ def init(
     file: Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Where to write it.")] = Path(
         "study.toml"
     ),
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Brain data to look at: the file is written for them."),
+    ] = None,
+    stimuli: Annotated[
+        Path | None, typer.Option(help="With --from: folder of the videos or images.", metavar="FOLDER")
+    ] = None,
 ) -> None:
     """Write a study file with every key, its default and its meaning.
 
-    Example: `alignhouse init my_study.toml`
+    With --from, it looks at a folder of betas or RDMs, says what it takes for what and what it cannot tell,
+    and sets the keys. It reads names and shapes, but no betas, and overwrites nothing.
+
+    Examples: `alignhouse init my_study.toml`,
+    `alignhouse init my_study.toml --from /data/betas --stimuli /data/images`
     """
     from alignhouse.study.template import study_template
     from alignhouse.warehouse.errors import BadInput
@@ -82,8 +93,23 @@ def init(
 
     if file.exists():
         raise BadInput(f"{file} exists", hint="choose another name, or remove it")
-    write_text(file, study_template())
-    typer.echo(f"Wrote {file}; fill in the paths, then: alignhouse run {file}")
+    if folder is None:
+        if stimuli is not None:
+            raise BadInput("--stimuli is an option of --from", hint="say --from FOLDER of the brain data too")
+        write_text(file, study_template())
+        typer.echo(f"Wrote {file}; fill in the paths, then: alignhouse run {file}")
+        return
+    from alignhouse.study.looking import look_at
+
+    found = look_at(folder, stimuli)
+    write_text(file, study_template(found.values))
+    for line in found.taken:
+        typer.echo(line)
+    for line in found.unknown:
+        typer.echo(f"Could not tell {line}")
+    typer.echo(
+        f"Wrote {file}; {'fill in the rest' if found.unknown else 'look at it'}, then: alignhouse run {file}"
+    )
 
 
 @app.command()

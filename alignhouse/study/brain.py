@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from alignhouse.study.coverage import conditions_of, used_stimuli
 from alignhouse.study.hashing import hash_files
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
-from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.errors import BadInput, near_names, some_names
 from alignhouse.warehouse.executors.threaded import threaded, threads
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.runs import Run
@@ -42,7 +42,7 @@ class BrainRequest:
     split : one of the data set's, or "all". subjects : None for all that there are.
     stimuli : which of them a subject must have betas of; see `coverage.used_stimuli`.
     skip_bad : leave out voxels with NaN or infinite values. min_ncsnr : keep only voxels that reach it.
-    memory : bytes that may be used for betas and patterns.
+    memory : bytes that may be used for betas and patterns. options : as in `BetaFile`.
     """
 
     kind: str
@@ -56,6 +56,7 @@ class BrainRequest:
     average: bool = False
     memory: int = 8 * 10**9
     stimuli: StimuliOfSubjects = "all"
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -95,15 +96,29 @@ class BrainRdms:
     absent: Mapping[str, Mapping[str, str]]
 
 
-def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> BetasOfSubjects:
+def store_betas(
+    run: Run, root: Path, request: BrainRequest, hashes: Hashes, conditions: Conditions | None = None
+) -> BetasOfSubjects:
     """Store the betas of the requested subjects, parts and splits, unless they are stored already.
+
+    Parameters
+    ----------
+    conditions : the stimuli of the study. If the data set may have betas of others too, only these are
+        stored. None: all are.
 
     Raises
     ------
     BadInput : a file is missing, damaged, or has bad values that are not to be skipped.
     """
     source = request.betas
-    files = source.find(root, request.version, request.parts, request.subjects)
+    found = source.find(root, request.version, request.parts, request.subjects)
+    used: tuple[str, ...] = ()
+    if conditions is not None and data_set(request.kind).has_spare_stimuli:
+        used = tuple(sorted(conditions.names))
+    files = [
+        replace(file, options=request.options, stimuli=used, has_all_stimuli=request.stimuli == "all")
+        for file in found
+    ]
     n_subjects = len({file.subject for file in files})
     run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
     paths = list(dict.fromkeys(path for file in files for path in file.paths))
@@ -125,7 +140,7 @@ def store_betas(run: Run, root: Path, request: BrainRequest, hashes: Hashes) -> 
     stored: dict[str, dict[str, dict[str, Artifact]]] = {}
     for (subject, part, split), betas in run.do_named("Storing betas", batches, threaded).items():
         stored.setdefault(subject, {}).setdefault(part, {})[split] = betas
-    for line in _skipped_voxels(stored):
+    for line in (*_skipped_voxels(stored), *_spare_stimuli(stored, request.splits)):
         run.progress.say(line)
     return stored
 
@@ -189,7 +204,11 @@ def make_brain_rdms(
     }
     batches = {
         name: brain_rdm_batch(
-            each, request.split, conditions, average=request.average, of_subjects=request.stimuli
+            each,
+            request.split,
+            conditions,
+            average=request.average,
+            of_subjects=request.stimuli,
         )
         for name, each in regions.items()
     }
@@ -224,7 +243,11 @@ def description_batch(
         version if known.versions else None,
         subjects,
         regions,
-        hemispheres={part: known.hemisphere_of(part) for region in regions for part in region.parts},
+        hemispheres={
+            part: region.hemisphere if region.hemisphere != "both" else known.hemisphere_of(part)
+            for region in regions
+            for part in region.parts
+        },
         absent=absent,
         synthetic=synthetic,
         remark=remark,
@@ -308,6 +331,20 @@ def _fewer_repetitions(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterat
             # 0: the subject has none of the regions, which is said elsewhere.
             if 0 < count < most:
                 yield f"Repetitions: {subject} has {count} in split {split}, other subjects have {most}"
+
+
+def _spare_stimuli(stored: BetasOfSubjects, splits: Sequence[str]) -> Iterator[str]:
+    """A line for each split with betas of more stimuli than the study uses, and for each number of them."""
+    for split in splits:
+        by_counts: dict[tuple[int, int], list[str]] = {}
+        for subject, parts in stored.items():
+            about = [BetasAbout.of(of_part[split]) for of_part in parts.values()]
+            used, spare = max((each.stimuli, each.spare_stimuli) for each in about)
+            if spare:
+                by_counts.setdefault((used, spare), []).append(subject)
+        for (used, spare), subjects in by_counts.items():
+            counts = f"{used + spare:,} in split {split}, {used:,} of them in the study"
+            yield f"Stimuli: betas of {counts} ({some_names(subjects, 4)})"
 
 
 def _artifacts(stored: BetasOfSubjects, split: str) -> Iterator[Artifact]:

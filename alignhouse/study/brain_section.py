@@ -28,6 +28,9 @@ _KINDS = "; ".join(f"{each.kind}: {each.title}" for each in _SETS)
 _SELECTIONS = "; ".join(f"{each.kind}: {each.selections}" for each in _SETS)
 _VERSIONS = "; ".join(f"{each.kind}: {' or '.join(each.versions)}" for each in _SETS if each.versions)
 
+SOME_KINDS_HAVE = ("rdm_form", "axis", "repetitions", "zscore", "stimulus_column")
+"""Keys of `[brain]` that a data set must list in its `options`."""
+
 
 class BrainSection(Section):
     """`[brain]`. The data set defines the splits, versions and selections of regions, and their defaults."""
@@ -59,6 +62,25 @@ class BrainSection(Section):
         "file",
         description="of ready RDMs: the file names its conditions, or its rows follow the stimuli's names",
     )
+    rdm_form: Literal["condensed"] | None = Field(
+        None,
+        description="rdms: condensed, if arrays (subjects, pairs) are RDMs although no name says so",
+    )
+    axis: Literal["rows", "columns"] | None = Field(
+        None,
+        description="arrays: where the stimuli are; default: rows, and a square array is an error",
+    )
+    repetitions: Literal["all", "mean", "first"] = Field(
+        "all",
+        description="arrays: trials of a stimulus; all: equally many, mean: averaged, first: as many as the "
+        "rarest stimulus has",
+    )
+    zscore: Literal["none", "session"] = Field(
+        "none", description="arrays: session: z-scores of each voxel within each session"
+    )
+    stimulus_column: str | None = Field(
+        None, description="arrays: column of events.tsv that names the stimulus, if several could"
+    )
     synthetic: bool = Field(False, description="the brains are simulated; every page that shows them says so")
 
     @model_validator(mode="before")
@@ -85,6 +107,24 @@ class BrainSection(Section):
         if stimuli == "own" and info.data.get("average_subjects"):
             raise ValueError("all or shared, beside average_subjects")
         return stimuli
+
+    @field_validator(*SOME_KINDS_HAVE)
+    @classmethod
+    def _only_where_the_kind_has_it(cls, value: str | None, info: ValidationInfo) -> str | None:
+        assert info.field_name is not None
+        if "kind" in info.data and value != cls.model_fields[info.field_name].default:
+            having = [each.kind for each in _SETS if info.field_name in each.options]
+            if info.field_name not in data_set(info.data["kind"]).options:
+                raise ValueError(f"no such key but for kind = {' or '.join(map(repr, having))}")
+        return value
+
+    def options(self) -> dict[str, str]:
+        """The keys that only some kinds have, without those at their default."""
+        return {
+            key: value
+            for key in SOME_KINDS_HAVE
+            if (value := getattr(self, key)) != type(self).model_fields[key].default
+        }
 
     @field_validator("version")
     @classmethod

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from alignhouse.ingest.controls.names import CONTROLS, GROUPS
-from alignhouse.study.section import Section
+from alignhouse.study.section import Names, Section
 from alignhouse.warehouse.errors import near_names
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-Names = Annotated[list[str], BeforeValidator(_as_list)]
 
 
 class ControlsSection(Section):

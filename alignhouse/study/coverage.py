@@ -9,8 +9,7 @@ from alignhouse.analysis.statistics.seen import FEWEST_SEEN
 from alignhouse.ingest.betas.conditions import Conditions
 from alignhouse.ingest.betas.coverage_jobs import coverage_batch, seen_stimuli
 from alignhouse.ingest.betas.region_jobs import BetasOfSubjects, StimuliOfSubjects
-from alignhouse.ingest.stimuli.names import first_names
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, some_names
 from alignhouse.warehouse.runs import Run
 
 
@@ -86,7 +85,7 @@ def used_stimuli(
     left_out = [name for name in conditions.names if name not in there]
     if left_out:
         why = "not seen by all subjects" if how == "shared" else "seen by no subject"
-        run.progress.say(f"Left out {len(left_out):,} stimuli, {why}: {first_names(left_out)}")
+        run.progress.say(f"Left out {len(left_out):,} stimuli, {why}: {some_names(left_out, 4)}")
     if min(counts.values()) < len(used.names):
         run.progress.say(_coverage(seen, used, list(counts.values())))
     batch = coverage_batch(dataset, split, conditions.splits, betas, used=used.names, left_out=left_out)

@@ -46,7 +46,7 @@ def diagnosis(study: Study | None, progress: Progress, *, own: bool = True) -> I
     study : None checks the machine and the working folder alone.
     own : False leaves out the study's own networks, and runs none of their code.
     """
-    wants_networks = study is not None and study.networks.rdms is None
+    wants_networks = study is not None and study.networks.given is None
     yield Finding("Python", platform.python_version())
     yield from (_package(name, needed=True) for name in PACKAGES)
     yield from (_package(name, needed=wants_networks) for name in OF_NETWORKS)
@@ -122,7 +122,7 @@ def _memory(study: Study | None) -> Finding:
     words = f"{size_in_words(free)} available"
     if study is None:
         return Finding("memory", words)
-    with_networks = study.networks.rdms is None
+    with_networks = study.networks.given is None
     base = BASE_MEMORY_OF_NETWORKS if with_networks else BASE_MEMORY
     words += f"; buffers may take {size_in_words(study.compute.memory)}, programs {size_in_words(base)}"
     words += ", a network its weights and one call" if with_networks else ""

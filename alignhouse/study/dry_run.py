@@ -60,7 +60,9 @@ def what_is_needed(
     networks = weighted_networks(study, own=own)
     check_machine(study, protocols, [network for network, _ in networks])
     known = data_set(study.brain.kind)
-    stimuli = [each.path for each in known.find_stimuli(study.stimuli.path, study.brain.split)]
+    stimuli = [
+        each.path for each in known.stimuli_of_study(study.stimuli.path, study.brain.split, study.brain.path)
+    ]
     videos = stimuli if n_stimuli is None else stimuli[:1] * n_stimuli
     progress.stage("Measuring networks", len(networks), 0)
     rows: dict[str, Needed] = {}

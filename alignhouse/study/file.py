@@ -10,20 +10,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, select_names
-from alignhouse.ingest.models.network import PoolingKind
 from alignhouse.ingest.models.own import OwnNetwork, network_of
 from alignhouse.ingest.models.selection import known_network
 from alignhouse.ingest.models.sources.registry import get_source
 from alignhouse.ingest.models.weights import refuse_trained_functions, weights_kind
 from alignhouse.study.brain_section import BrainSection
 from alignhouse.study.controls_section import ControlsSection
-from alignhouse.study.section import Section, validated
+from alignhouse.study.networks_section import NetworksSection
+from alignhouse.study.section import Names, Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.sizes import parse_bytes
 
@@ -34,12 +34,7 @@ MOST_DOTS = 1000
 FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset", "objective", "weights"]
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
-Names = Annotated[list[str], BeforeValidator(_as_list)]
 
 
 class StudySection(Section):
@@ -51,53 +46,6 @@ class StimuliSection(Section):
     annotations: Path | None = Field(
         None, description="folder of annotations; default: that of the brain data, if they are there"
     )
-
-
-class NetworksSection(Section):
-    include: Names = Field(
-        ["default"],
-        description="names, globs, sources ('timm'), 'default' (the 92), 'all' (the 99) or 'modern'",
-    )
-    exclude: Names = Field([], description="names, globs and sources to leave out")
-    weights: Literal["pretrained", "random"] = Field(
-        "pretrained", description="random: untrained networks, and every result says so"
-    )
-    random: Names = Field(
-        [], description="names and globs: networks to run untrained too, beside their pretrained selves"
-    )
-    seed: int = Field(0, ge=0, description="seed of random weights")
-    skip_bad: bool = Field(
-        False,
-        description="leave out layers that are constant, not finite or equal for all stimuli, and say which",
-    )
-    pooling: PoolingKind = Field(
-        "none",
-        description="of a layer's output: none, mean or max over tokens or space, or cls, the class token; "
-        "none: as the protocol says",
-    )
-    time: Literal["none", "mean"] = Field(
-        "none", description="networks of clips: mean over the time of a clip; none: as the protocol says"
-    )
-    rdms: Path | None = Field(
-        None, description="folder of precomputed model RDMs, <network>/<layer>.npz, used instead of networks"
-    )
-    own: dict[str, OwnNetwork] = Field(
-        {}, description="networks of your own, [networks.own.NAME] each; all are included unless excluded"
-    )
-
-    @field_validator("random")
-    @classmethod
-    def _random_adds_to_pretrained(cls, random: list[str], info: ValidationInfo) -> list[str]:
-        if random and info.data.get("weights") == "random":
-            raise ValueError('no such key beside weights = "random", with which all networks are untrained')
-        return random
-
-    @field_validator("rdms")
-    @classmethod
-    def _rdms_replace_networks(cls, rdms: Path | None, info: ValidationInfo) -> Path | None:
-        if rdms is not None and info.data.get("random"):
-            raise ValueError("no such key beside random, for which networks are run")
-        return rdms
 
 
 class AnalysisSection(Section):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from alignhouse.ingest.betas.conditions import Conditions
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.datasets.dataset import DataSet, RdmSource, data_set
 from alignhouse.ingest.datasets.rdm_job import RdmFileAbout, rdm_file_batch
-from alignhouse.ingest.datasets.rdms.files import find_model_rdms
+from alignhouse.ingest.features.given.facts import read_model_facts
+from alignhouse.ingest.features.given.folders import find_given
 from alignhouse.ingest.features.layer_order import LAYERS_FILE, LayerOrder, order_of_layers
 from alignhouse.ingest.features.precomputed_jobs import precomputed_batch
 from alignhouse.ingest.stimuli.videos import Stimulus
@@ -24,9 +26,10 @@ from alignhouse.study.brain import (
 )
 from alignhouse.study.coverage import used_stimuli
 from alignhouse.study.file import Study
+from alignhouse.study.hashing import hash_files
 from alignhouse.study.stimuli import register_annotations, register_stimuli
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, some_names
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.runs import Run
 
@@ -39,7 +42,8 @@ class StudyInputs:
     stimulus -> why decord may show other frames of it than PyAV.
     training : names of the stimuli that the data set has for training.
     brain_rdms : region -> artifact. model_rdms : network -> artifact, if the user gave them; layer_orders :
-    network -> the order of its layers, for these networks.
+    network -> the order of its layers, for these networks; facts : network -> column -> value, as the user
+    states them.
     remark : why results on these brains are no findings ("synthetic brains"), or "".
     """
 
@@ -50,6 +54,7 @@ class StudyInputs:
     brain_rdms: Mapping[str, Artifact]
     model_rdms: Mapping[str, Artifact]
     layer_orders: Mapping[str, LayerOrder]
+    facts: Mapping[str, Mapping[str, object]]
     remark: str
 
 
@@ -61,7 +66,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     BadInput : a file is missing, damaged, or does not fit the others.
     """
     known = data_set(study.brain.kind)
-    stimuli = known.find_stimuli(study.stimuli.path, study.brain.split)
+    stimuli = known.stimuli_of_study(study.stimuli.path, study.brain.split, study.brain.path)
     conditions = _conditions(stimuli, known)
     by_name = {each.name: each for each in stimuli}
     # Quick checks come before decoding and extraction.
@@ -97,6 +102,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
         brain.rdms,
         model_rdms,
         orders,
+        _facts(run, study, model_rdms),
         remark,
     )
 
@@ -146,11 +152,12 @@ def _from_betas(
         average=brain.average_subjects,
         memory=study.compute.memory,
         stimuli=brain.stimuli,
+        options=brain.options(),
     )
     if brain.path is None:
         betas = find_stored_betas(run, request)
     else:
-        betas = store_betas(run, brain.path, request, hashes)
+        betas = store_betas(run, brain.path, request, hashes, conditions)
     used = used_stimuli(run, betas, conditions, how=brain.stimuli, dataset=brain.dataset, split=brain.split)
     made = make_brain_rdms(run, betas, request, used, _remark(study))
     return _Brain(used, list(betas), made.artifacts, made.absent)
@@ -168,6 +175,8 @@ def _from_rdm_files(
     if brain.path is None:
         raise BadInput("brain.path is missing", expected=f'a folder of RDMs, for kind = "{brain.kind}"')
     files = source.find(brain.path)
+    # It changes no result, only whether a file is accepted: so it is not in the key of the job.
+    read = source.read if brain.rdm_form is None else partial(source.read, rdm_form=brain.rdm_form)
     batches = {
         region.name: rdm_file_batch(
             brain.dataset,
@@ -176,7 +185,7 @@ def _from_rdm_files(
             files[region.name],
             hashes.of(files[region.name]),
             conditions.names,
-            read=source.read,
+            read=read,
             in_stimulus_order=brain.conditions == "stimulus_order",
             average=brain.average_subjects,
             wanted=brain.subjects,
@@ -210,23 +219,51 @@ def _subjects_of_files(
 
 
 def _model_rdms(run: Run, study: Study, hashes: Hashes, conditions: Conditions) -> dict[str, Artifact]:
-    folder = study.networks.rdms
-    if folder is None:
+    if study.networks.given is None:
         return {}
+    given_as, folder = study.networks.given
+    found = find_given(folder, "model RDMs" if given_as == "rdms" else "features of networks")
+    sha256 = hash_files([path for files in found.values() for path in files], hashes, run.progress, folder)
     batches = {
         network: precomputed_batch(
-            network, files, {path.name: hashes.of(path) for path in files}, conditions.names
+            network,
+            folder / network,
+            files,
+            sha256,
+            conditions.names,
+            given_as=given_as,
+            in_stimulus_order=study.networks.conditions == "stimulus_order",
+            memory=study.compute.memory,
         )
-        for network, files in find_model_rdms(folder).items()
+        for network, files in found.items()
     }
-    return run.do_named("Model RDMs", batches)
+    rdms = run.do_named("Model RDMs", batches)
+    by_position = [network for network, each in rdms.items() if each.about["matched"] == "by position"]
+    if by_position:
+        run.progress.say(
+            f"Stimuli matched by position, because files do not name them: {some_names(by_position, 4)}"
+        )
+    return rdms
+
+
+def _facts(run: Run, study: Study, model_rdms: Mapping[str, Artifact]) -> dict[str, dict[str, object]]:
+    """Network -> what `networks.facts` states; says which rows belong to no network of the study."""
+    if study.networks.facts is None:
+        return {}
+    facts = read_model_facts(study.networks.facts)
+    if others := [network for network in facts if network not in model_rdms]:
+        run.progress.say(
+            f"Facts of networks that the study does not have, in {study.networks.facts.name}: "
+            f"{some_names(others, 4)}"
+        )
+    return facts
 
 
 def _layer_orders(run: Run, study: Study, model_rdms: Mapping[str, Artifact]) -> dict[str, LayerOrder]:
     """Network -> the order of its layers; says where each order comes from."""
-    folder = study.networks.rdms
-    if folder is None:
+    if study.networks.given is None:
         return {}
+    _, folder = study.networks.given
     orders = {
         network: order_of_layers(network, rdms.rows(["layer"])["layer"].to_list(), folder / network)
         for network, rdms in model_rdms.items()

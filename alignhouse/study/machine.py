@@ -76,5 +76,7 @@ def missing_packages(
 
 
 def _shows_videos(study: Study) -> bool:
-    stimuli = data_set(study.brain.kind).find_stimuli(study.stimuli.path, study.brain.split)
+    stimuli = data_set(study.brain.kind).stimuli_of_study(
+        study.stimuli.path, study.brain.split, study.brain.path
+    )
     return any(each.media == "video" for each in stimuli)

@@ -90,7 +90,7 @@ def run_study(
     """
     until = _stage(until)
     protocols = study.resolved_protocols()
-    networks = [] if study.networks.rdms else weighted_networks(study)
+    networks = [] if study.networks.given else weighted_networks(study)
     folder = study.study.warehouse
     if until.includes(Until.NETWORKS):
         _check_machine_first(study, protocols, networks)
@@ -267,7 +267,7 @@ def _networks(
             name: {protocol: rdms for protocol in protocols} for name, rdms in inputs.model_rdms.items()
         }
         remarks = dict.fromkeys(stored, "")
-        rows = [model_batch(name, name, "precomputed", "") for name in stored]
+        rows = [model_batch(name, name, "precomputed", "", inputs.facts.get(name)) for name in stored]
     else:
         stored, failed = _extracted(run, planned)
         done = {name: planned[name] for name in stored}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from alignhouse.study.wrong_values import expected_in_words, found_in_words
@@ -14,6 +14,14 @@ from alignhouse.warehouse.errors import BadInput, near_names
 
 Model = TypeVar("Model", bound=BaseModel)
 _TYPE = re.compile(r"str|int|float|bool|(?:list|dict)\[.*\]")
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Names = Annotated[list[str], BeforeValidator(_as_list)]
+"""One name, or a list of names."""
 
 
 class Section(BaseModel):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic_core import PydanticUndefined
 
 from alignhouse.ingest.models.own import OwnNetwork
-from alignhouse.study.file import NetworksSection, Section, Study
+from alignhouse.study.file import Section, Study
+from alignhouse.study.networks_section import NetworksSection
 
 EXAMPLES = {("brain", "path"): "/data/bmd", ("stimuli", "path"): "/data/bmd/stimulus_set"}
 OWN_NETWORKS = ("networks", "own")
@@ -21,8 +24,13 @@ HEADER = """\
 """
 
 
-def study_template() -> str:
-    """A study file with every key, its default and its help. Keys that must be set have an example."""
+def study_template(values: Mapping[tuple[str, str], Any] = MappingProxyType({})) -> str:
+    """A study file with every key, its default and its help. Keys that must be set have an example.
+
+    Parameters
+    ----------
+    values : (section, key) -> its value, for the keys that the file is to set.
+    """
     lines = [HEADER]
     for name, field in Study.model_fields.items():
         section = field.annotation
@@ -32,8 +40,10 @@ def study_template() -> str:
         for key, each in section.model_fields.items():
             if (name, key) == OWN_NETWORKS:
                 continue
-            to_fill_in = each.default is PydanticUndefined or (name, key) in EXAMPLES
-            value = EXAMPLES[name, key] if to_fill_in else SIZES.get((name, key), each.default)
+            to_fill_in = each.default is PydanticUndefined or (name, key) in {**EXAMPLES, **values}
+            value = SIZES.get((name, key), each.default)
+            if to_fill_in:
+                value = values.get((name, key), EXAMPLES.get((name, key)))
             shown = f"{key} = {_toml(value)}" if value is not None else f"{key} = ..."
             lines.append(f"# {each.description}\n{'' if to_fill_in else '# '}{shown}")
         lines.append("")

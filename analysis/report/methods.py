@@ -99,8 +99,16 @@ def _brain_sentences(brain: Mapping[str, Any], own: Mapping[str, Any]) -> list[s
 
 
 def _network_sentences(networks: Mapping[str, Any]) -> list[str]:
-    if networks.get("rdms"):
-        return ["RDMs of the networks' layers were given as files."]
+    if networks.get("rdms") or networks.get("features"):
+        sentences = ["RDMs of the networks' layers were given as files."]
+        if networks.get("features"):
+            sentences = [
+                "Features of the networks' layers were given as files; a layer's RDM is 1 − Pearson's "
+                "correlation of its features between stimuli."
+            ]
+        if networks.get("conditions") == "stimulus_order":
+            sentences.append("Files that do not name their stimuli were matched with them by position.")
+        return sentences
     if networks.get("weights") == "random":
         return [f"Networks were untrained: random weights, seed {networks.get('seed')}."]
     sentences = ["The table of networks lists the weights of each network."] if networks else []

@@ -62,7 +62,7 @@ def main() -> None:
     regions = [region.name for region in resolve("study", "B")][: given.regions]
     (given.folder / "brains").mkdir()
     for seed, (roi, subjects) in enumerate(zip(regions, sizes(given.brains, len(regions)), strict=True)):
-        np.save(given.folder / "brains" / f"{roi}.npy", rdms(subjects, pairs, seed=seed))
+        np.save(given.folder / "brains" / f"{roi}_RDMs.npy", rdms(subjects, pairs, seed=seed))
     names = list(catalog())[: given.networks]
     for seed, (name, layers) in enumerate(zip(names, sizes(given.layers, len(names)), strict=True)):
         folder = given.folder / "models" / name

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
-from alignhouse.ingest.betas.reading import AbsentRegion, BetaFile, OpenRawBetas, open_betas
+from alignhouse.ingest.betas.reading import AbsentRegion, BetaFile, OpenRawBetas, WithSpareStimuli, open_betas
 from alignhouse.warehouse.artifacts import Artifact, hive
 from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.jobs import Job, Output
@@ -17,6 +19,7 @@ from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.vectors import vector_batch, vector_schema
 
 BETAS_VERSION = 2
+_ADDED = ("options", "stimuli")
 _NAMES = {"split": pa.string(), "stimulus": pa.string(), "repetition": pa.int32()}
 
 
@@ -25,6 +28,7 @@ class BetaSettings(JobSettings):
 
     version : of the data set; None if it has no versions.
     skip_bad : leave out voxels that have a NaN or infinite value.
+    options, stimuli : how the files are read, and which stimuli, as in `BetaFile`.
     """
 
     dataset: str
@@ -33,6 +37,12 @@ class BetaSettings(JobSettings):
     split: str
     version: str | None
     skip_bad: bool
+    options: dict[str, str] = Field(default_factory=dict)
+    stimuli: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        # Data sets without options keep the keys that their jobs had before there were any.
+        return {key: each for key, each in super().as_json().items() if key not in _ADDED or each}
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class BetasAbout:
     """What a file of betas says about itself.
 
     voxels : that are stored. dropped_voxels : that were left out.
-    absent : why there are none, or "".
+    absent : why there are none, or "". spare_stimuli : that the files have and the study does not use.
     """
 
     voxels: int
@@ -48,6 +58,7 @@ class BetasAbout:
     repetitions: int = 0
     dropped_voxels: int = 0
     absent: str = ""
+    spare_stimuli: int = 0
 
     @classmethod
     def of(cls, betas: Artifact) -> BetasAbout:
@@ -84,6 +95,8 @@ def betas_batch(
         split=split,
         version=version,
         skip_bad=skip_bad,
+        options=dict(file.options),
+        stimuli=file.stimuli,
     )
     job = Job(
         method="betas",
@@ -101,12 +114,15 @@ def convert_betas(
 ) -> Iterator[Output]:
     """The file of betas; see `betas_batch`."""
     settings = BetaSettings.of(job)
+    file = replace(file, options=settings.options, stimuli=settings.stimuli)
     place = settings.model_dump(include={"dataset", "subject", "part", "split"})
     folder = ("betas", *(hive(*each) for each in place.items()))
     try:
         with open_betas(open_raw, file, skip_bad=settings.skip_bad, memory=memory) as betas:
             n_stimuli, repetitions, n_voxels = betas.shape(settings.split)
             good = betas.good
+            raw = betas.raw
+            spare = raw.spare_stimuli(settings.split) if isinstance(raw, WithSpareStimuli) else 0
     except AbsentRegion as absent:
         about: dict[str, object] = {"voxels": 0, "absent": absent.reason}
         yield Output(folder, (vector_schema(_NAMES, "beta", 1, np.float32), []), about=about)
@@ -117,6 +133,8 @@ def convert_betas(
         "voxels": n_voxels,
         "dropped_voxels": betas.dropped,
     }
+    if spare:
+        about["spare_stimuli"] = spare
     schema = vector_schema(_NAMES, "beta", n_voxels, np.float32)
     reporter.doing("reading and writing betas")
     batches = _batches(schema, open_raw, file, settings.split, good, memory, reporter)

@@ -5,11 +5,11 @@ A data set opens its own files and gives `RawBetas`; this module checks them and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from alignhouse.warehouse.errors import BadInput
 BUFFER_BYTES = 4 * 2**20
 """Size of the blocks that are read from a file."""
 MEMORY = 8 * 10**9
+OTHER_STIMULI = 'if subjects saw different stimuli, set brain.stimuli = "shared" or "own"'
+"""A hint for errors about stimuli without betas of a subject."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,18 @@ class BetaFile:
     """Where the betas of one part of a region (lV1v) in one subject (sub-01) are.
 
     also : further files that hold them, such as one file per split.
+    options : keys of `[brain]` that change how the files are read, and are not at their default.
+    stimuli : read only these; () for all. Only data sets with `has_spare_stimuli` are given some.
+    has_all_stimuli : one of these without betas is an error; otherwise, those that are there are read.
     """
 
     subject: str
     part: str
     path: Path
     also: tuple[Path, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    stimuli: tuple[str, ...] = ()
+    has_all_stimuli: bool = True
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -55,6 +63,14 @@ class RawBetas(Protocol):
 
         A block may be a buffer that the next one overwrites.
         """
+
+
+@runtime_checkable
+class WithSpareStimuli(Protocol):
+    """`RawBetas` that read some of the stimuli of their files only."""
+
+    def spare_stimuli(self, split: str) -> int:
+        """How many stimuli of a split are not read."""
 
 
 OpenRawBetas = Callable[[BetaFile, int], AbstractContextManager[RawBetas]]

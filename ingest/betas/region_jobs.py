@@ -10,14 +10,15 @@ import numpy as np
 
 from alignhouse.ingest.betas.brain_rdms import rdm_output
 from alignhouse.ingest.betas.conditions import Conditions
+from alignhouse.ingest.betas.reading import OTHER_STIMULI
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import StoredBetas, open_region
 from alignhouse.ingest.rdm import RowNames, with_gaps
-from alignhouse.ingest.stimuli.names import first_names, match_stimuli
+from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, some_names
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.tables import rows_output
@@ -191,7 +192,11 @@ def compute_brain_rdms(
 
 
 def _rdm_of_subject(
-    settings: BrainRdmSettings, stimuli: Conditions, betas: StoredBetas, memory: int, subject: str
+    settings: BrainRdmSettings,
+    stimuli: Conditions,
+    betas: StoredBetas,
+    memory: int,
+    subject: str,
 ) -> tuple[np.ndarray, list[str]]:
     """A subject's RDM of all conditions (P,), with NaN for pairs that it did not see; and what it did not."""
     whose = f"{subject}, {settings.roi}"
@@ -206,7 +211,7 @@ def _rdm_of_subject(
         raise BadInput(
             f"betas of {whose}",
             expected=f"all {len(wanted):,} stimuli of the study",
-            found=f"none of {first_names(unseen)}",
+            found=f"none of {some_names(unseen, 4)}",
         )
     rdm = betas.rdm([pair for pair, has in zip(wanted, there, strict=True) if has], memory, whose)
     return (with_gaps(rdm, there) if unseen else rdm), unseen
@@ -293,5 +298,5 @@ def _match(found: Sequence[str], expected: Sequence[str], split: str, whose: str
     except BadInput as error:
         raise BadInput(
             f"stimuli of split {split} do not match the betas of {whose}: {error}",
-            hint='if subjects saw different stimuli, set brain.stimuli = "shared" or "own"',
+            hint=OTHER_STIMULI,
         ) from error

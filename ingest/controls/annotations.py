@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alignhouse.ingest.arrays.numpy_files import read_arrays
+from alignhouse.ingest.arrays.tables import read_texts
 from alignhouse.ingest.rdm import RowNames, refuse_rows
 from alignhouse.warehouse.errors import BadInput, near_names
 
@@ -117,25 +119,21 @@ def read_embeddings(path: Path) -> dict[str, Array]:
 
 
 def _of_npz(path: Path) -> tuple[list[str], Array]:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return [str(name) for name in arrays["stimuli"]], arrays["embeddings"]
-    except KeyError as error:
-        raise BadInput(f"{path}", expected="arrays `stimuli` and `embeddings`", found=error) from error
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be read", expected="an .npz of plain arrays", found=error) from error
+    arrays = read_arrays(path)
+    if missing := [name for name in ("stimuli", "embeddings") if name not in arrays]:
+        raise BadInput(
+            f"{path}", expected="arrays `stimuli` and `embeddings`", found=f"no {' and no '.join(missing)}"
+        )
+    return [str(name) for name in arrays["stimuli"]], arrays["embeddings"]
 
 
 def _of_csv(path: Path) -> tuple[list[str], Array]:
-    import polars as pl
-
+    names, *columns = read_texts(path).values()
     try:
-        # Names such as 0001 are texts.
-        header = pl.read_csv(path, n_rows=0).columns
-        frame = pl.read_csv(path, schema_overrides={header[0]: pl.String})
-    except (pl.exceptions.PolarsError, IndexError) as error:
-        raise BadInput(f"{path} cannot be read", expected="a CSV file with a header", found=error) from error
-    return frame[frame.columns[0]].to_list(), frame.drop(frame.columns[0]).to_numpy()
+        values = [[float(value) for value in column] for column in columns]
+    except ValueError as error:
+        raise BadInput(f"embeddings in {path}", expected="numbers", found=error) from error
+    return names, np.array(values).reshape(len(columns), len(names)).T
 
 
 def sentence_embeddings(texts: Sequence[Sequence[str]], model: str) -> Array:

@@ -7,7 +7,7 @@ them can be pickled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Protocol
 
 from alignhouse.ingest.betas.reading import BetaFile, OpenRawBetas
 from alignhouse.ingest.betas.regions import Hemisphere, Region
+from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.datasets.rdm_job import ReadRdms
 from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.ingest.stimuli.videos import ALL, Stimulus, find_stimuli
@@ -26,6 +27,7 @@ DEFAULT_KIND = "bmd"
 _SHIPPED = {
     "bmd": "alignhouse.ingest.datasets.bmd.data_set:BMD",
     "rdms": "alignhouse.ingest.datasets.rdms.data_set:RDMS",
+    "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
 }
 _registered: dict[str, DataSet] = {}
 
@@ -115,6 +117,9 @@ class DataSet(Protocol):
     default_split, default_regions : what a study uses if it names none.
     betas, rdms : where brain RDMs come from; one of the two is set.
     stimulus_set, annotations, remote_files : None if the data set has none.
+    options : the keys of `[brain]` that only some kinds have, and this one has.
+    has_spare_stimuli : there may be betas of stimuli that a study does not use; its reader reads only
+        `BetaFile.stimuli`. Otherwise, they are an error.
     """
 
     kind: str
@@ -131,6 +136,8 @@ class DataSet(Protocol):
     stimulus_set: StimulusSet | None = None
     annotations: AnnotationSource | None = None
     remote_files: SelectFiles | None = None
+    options: tuple[str, ...] = ()
+    has_spare_stimuli: bool = False
 
     def regions(self, selection: str | Sequence[str], version: str | None, root: Path | None) -> list[Region]:
         """The selected regions, in their order.
@@ -161,9 +168,26 @@ class DataSet(Protocol):
         """
         return find_stimuli(folder, split, self.splits)
 
+    def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
+        """As `find_stimuli`; the brain data, in `root`, may say which stimulus is in which split."""
+        return self.find_stimuli(folder, split)
+
     def recognises(self, folder: Path) -> bool:
         """Whether stimuli in `folder` are laid out as only this data set has them."""
         return False
+
+    def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
+        """What the brain data in `folder` are taken for; None if they are not of this kind.
+
+        Parameters
+        ----------
+        shown : names of the stimuli that there are; () if they are not known.
+
+        Raises
+        ------
+        BadInput : the folder is of this kind, but cannot be read.
+        """
+        return None
 
     def splits_of(self, split: str) -> tuple[str, ...]:
         """The splits that a study means by `split`, in the order of the data set."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from alignhouse.ingest.betas.brain_rdms import RdmFile, rdm_output
-from alignhouse.ingest.rdm import n_conditions
+from alignhouse.ingest.rdm import n_conditions, reordered
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter, single
@@ -18,8 +18,10 @@ from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 
 RDM_FILE_VERSION = 2
-ReadRdms = Callable[[Path, int], RdmFile]
-"""Reads a file of ready RDMs, given the number of conditions to expect.
+ReadRdms = Callable[..., RdmFile]
+"""Reads a file of ready RDMs, given its path and the number of conditions to expect.
+
+A data set whose `options` have `rdm_form` is also given that key, `rdm_form=`, if it is set.
 
 A module-level function, so that it can be pickled. Raises BadInput for a file that is missing or damaged.
 """
@@ -152,7 +154,4 @@ def _reordered(rdms: np.ndarray, rows: Sequence[str], wanted: Sequence[str], pat
         raise BadInput(f"stimuli do not match the conditions of {path}: {error}") from error
     place = {name: index for index, name in enumerate(rows)}
     order = np.array([place[name] for name in wanted])
-    first, second = np.triu_indices(len(order), k=1)
-    low, high = np.minimum(order[first], order[second]), np.maximum(order[first], order[second])
-    n = len(order)
-    return rdms[:, low * n - low * (low + 1) // 2 + high - low - 1]
+    return reordered(rdms, len(rows), order)

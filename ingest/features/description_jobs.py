@@ -45,7 +45,13 @@ class NetworkLayersSettings(JobSettings):
     versions: dict[str, str]
 
 
-def model_batch(name: str, network: Network | str, weights: str, remark: str) -> Batch:
+def model_batch(
+    name: str,
+    network: Network | str,
+    weights: str,
+    remark: str,
+    facts: Mapping[str, object] | None = None,
+) -> Batch:
     """The row that describes a network; missing facts are "unknown".
 
     Parameters and multiply-adds of a study's own network are counted where the study does not declare them.
@@ -57,6 +63,7 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
     ----------
     network : its record, or its name if only its RDMs are known.
     weights : "pretrained", "random", or "precomputed" if only its RDMs are known.
+    facts : column -> value, as the user states it; replaces what the catalog says.
     """
     known = known_facts(network) if isinstance(network, str) else network
     row: dict[str, object] = {
@@ -77,6 +84,7 @@ def model_batch(name: str, network: Network | str, weights: str, remark: str) ->
         "weights": weights,
         "remark": remark,
     }
+    row |= facts or {}
     if weights == "random":
         row |= {"training_dataset": NO_TRAINING, "objective": NO_TRAINING, "top1": None}
     counted = [figure for figure in COUNTED if row[figure] is None]
@@ -146,9 +154,10 @@ def _placed(layers: Sequence[str], order: LayerOrder) -> dict[str, list[Any]]:
         return {"layer_index": list(range(len(layers))), "depth": [None] * len(layers)}
     index = {name: place for place, name in enumerate(order.layers)}
     last = max(len(layers) - 1, 1)
+    depths = order.depths or [place / last for place in range(len(layers))]
     return {
         "layer_index": [index[name] for name in layers],
-        "depth": [index[name] / last for name in layers],
+        "depth": [depths[index[name]] for name in layers],
     }
 
 

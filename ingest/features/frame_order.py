@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 FrameOrder = Literal["given", "shuffled", "frozen"]
 
 
-def reordered(frames: NDArray[Any], order: FrameOrder) -> NDArray[Any]:
+def with_order(frames: NDArray[Any], order: FrameOrder) -> NDArray[Any]:
     """The frames (T, ...) of a stimulus in an order; their number stays the same.
 
     "frozen" repeats the first frame. "shuffled" depends on T only, so that stimuli of the same length are

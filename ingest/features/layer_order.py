@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +14,24 @@ from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.warehouse.errors import BadInput
 
 LAYERS_FILE = "layers.csv"
-"""The file in a network's folder that lists its layers, first to last, under the heading `layer`."""
+"""The file in a network's folder that lists its layers, first to last, under the heading `layer`.
+
+A column `depth` may say how deep each layer lies, from 0 (first) to 1 (last).
+"""
 _DIGITS = re.compile(r"[0-9]+")
 
 
 @dataclass(frozen=True)
 class LayerOrder:
-    """Layers from the first to the last. layers : None if the order is not known. said : where it is from."""
+    """Layers from the first to the last.
+
+    layers : None if the order is not known. said : where it is from. depths : of each layer, in [0, 1]; None
+    for equal steps.
+    """
 
     layers: tuple[str, ...] | None
     said: str
+    depths: tuple[float, ...] | None = None
 
 
 def order_of_layers(network: str, layers: Sequence[str], folder: Path) -> LayerOrder:
@@ -38,11 +47,12 @@ def order_of_layers(network: str, layers: Sequence[str], folder: Path) -> LayerO
 
     Raises
     ------
-    BadInput : `LAYERS_FILE` cannot be read, or does not list exactly these layers.
+    BadInput : `LAYERS_FILE` cannot be read, does not list exactly these layers, or has depths that are no
+        numbers from 0 to 1 in ascending order.
     """
     file = folder / LAYERS_FILE
     if file.exists():
-        return LayerOrder(_listed(file, layers), f"from {file.name}")
+        return _listed(file, layers)
     known = {_flat(name): place for place, name in enumerate(layer_order(network))}
     flat = {name: _flat(name) for name in layers}
     if all(name in known for name in flat.values()) and len(set(flat.values())) == len(layers):
@@ -67,7 +77,7 @@ def _numbered(layers: Sequence[str]) -> bool:
     return len({_DIGITS.sub("#", name) for name in layers}) == 1 and len(numbers) == len(layers)
 
 
-def _listed(file: Path, layers: Sequence[str]) -> tuple[str, ...]:
+def _listed(file: Path, layers: Sequence[str]) -> LayerOrder:
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             rows = list(csv.DictReader(opened))
@@ -83,4 +93,25 @@ def _listed(file: Path, layers: Sequence[str]) -> tuple[str, ...]:
             raise BadInput(
                 f"layers in {file}", expected="each layer of the RDMs once", found=f"{wrong[0]} {what}"
             )
-    return tuple(names)
+    return LayerOrder(tuple(names), f"from {file.name}", _depths(file, rows))
+
+
+def _depths(file: Path, rows: Sequence[dict[str, str]]) -> tuple[float, ...] | None:
+    if "depth" not in rows[0]:
+        return None
+    last = 0.0
+    depths = []
+    for row in rows:
+        try:
+            depth = float(row["depth"] or "")
+        except ValueError:
+            depth = math.nan
+        if not last <= depth <= 1:
+            raise BadInput(
+                f"depth of layer {row['layer']} in {file}",
+                expected="numbers from 0 to 1, none below the one before",
+                found=row["depth"],
+            )
+        depths.append(depth)
+        last = depth
+    return tuple(depths)

@@ -1,4 +1,4 @@
-"""The job that stores model RDMs that the user computed elsewhere."""
+"""The job that stores model RDMs from files of RDMs or features that another program computed."""
 
 from __future__ import annotations
 
@@ -8,67 +8,91 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from alignhouse.ingest.datasets.rdms.files import read_model_rdms
+from alignhouse.ingest.features.given.layers import GivenAs, GivenLayer, Wanted, given_layers
 from alignhouse.ingest.features.jobs import model_rdm_folder
-from alignhouse.ingest.rdm import n_conditions
 from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.vectors import vector_table
 
-VERSION = 1
+VERSION = 2
 
 
 class PrecomputedSettings(JobSettings):
-    """Settings of precomputed RDMs. conditions : the stimuli of the RDMs' rows and columns, in order."""
+    """Settings of the RDMs of a network from files.
+
+    conditions : the stimuli of the RDMs, in order. given_as, in_stimulus_order : see `layers.Wanted`.
+    """
 
     model: str
     conditions: tuple[str, ...]
+    given_as: GivenAs
+    in_stimulus_order: bool
 
 
 def precomputed_batch(
-    network: str, files: Sequence[Path], sha256: Mapping[str, str], conditions: Sequence[str]
+    network: str,
+    folder: Path,
+    files: Sequence[Path],
+    sha256: Mapping[Path, str],
+    conditions: Sequence[str],
+    *,
+    given_as: GivenAs = "rdms",
+    in_stimulus_order: bool = False,
+    memory: int,
 ) -> Batch:
-    """Check and store the model RDMs of one network, in the format of extracted RDMs.
+    """Store the model RDMs of one network from files of RDMs or features, in the format of extracted RDMs.
 
     Parameters
     ----------
-    files : of the RDMs, see `read_model_rdms`. sha256 : name of a file -> its hash.
+    folder : of the network. files : in it, of `folders.find_given`; sha256 : their hashes.
     conditions : the stimuli of the RDMs' rows and columns, in order.
+    given_as : what arrays are that no name says. in_stimulus_order : see `layers.Wanted`.
+    memory : bytes for values.
     """
+    settings = PrecomputedSettings(
+        model=network, conditions=tuple(conditions), given_as=given_as, in_stimulus_order=in_stimulus_order
+    )
     job = Job(
         method="precomputed_rdms",
         version=VERSION,
-        settings=PrecomputedSettings(model=network, conditions=tuple(conditions)).as_json(),
-        inputs=dict(sha256),
+        settings=settings.as_json(),
+        inputs={path.relative_to(folder).as_posix(): sha256[path] for path in files},
         label=network,
     )
-    return single(job, store_precomputed, files=tuple(files))
+    return single(job, store_precomputed, folder=folder, files=tuple(files), memory=memory)
 
 
-def store_precomputed(job: Job, reporter: Reporter, files: Sequence[Path]) -> Iterator[Output]:
+def store_precomputed(
+    job: Job, reporter: Reporter, folder: Path, files: Sequence[Path], memory: int
+) -> Iterator[Output]:
     """The stored RDMs; see `precomputed_batch`.
 
     Raises
     ------
-    BadInput : the size of the RDMs differs from the number of conditions; or see `read_model_rdms`.
+    BadInput : as `layers.given_layers`; or two layers have one name.
     """
     settings = PrecomputedSettings.of(job)
-    layers = read_model_rdms(settings.model, files)
-    for layer, rdm in layers.items():
-        if n_conditions(len(rdm)) != len(settings.conditions):
-            raise BadInput(
-                f"model RDM of {settings.model}, {layer}",
-                expected=f"{len(settings.conditions)} conditions, one per stimulus",
-                found=n_conditions(len(rdm)),
-            )
+    wanted = Wanted(
+        settings.model, settings.conditions, settings.given_as, settings.in_stimulus_order, memory
+    )
+    layers: dict[str, GivenLayer] = {}
+    for layer in given_layers(folder, files, wanted):
+        if layer.name in layers:
+            raise BadInput(f"two layers of {settings.model} in {folder}", found=f"both called {layer.name}")
+        layers[layer.name] = layer
+        reporter.doing(f"read layer {layer.name}")
     table = vector_table(
         {"layer": list(layers), "layer_index": list(range(len(layers)))},
         "rdm",
-        np.stack(list(layers.values())),
+        np.stack([layer.rdm for layer in layers.values()]),
     )
     # Files do not say where their layer lies in the network (see `layer_order`), nor how wide it is.
     table = table.append_column("depth", pa.nulls(len(layers), pa.float64()))
     table = table.append_column("width", pa.nulls(len(layers), pa.int64()))
-    yield Output(model_rdm_folder(settings.model), table, about={"conditions": list(settings.conditions)})
+    about = {
+        "conditions": list(settings.conditions),
+        "matched": "by name" if all(layer.is_named for layer in layers.values()) else "by position",
+    }
+    yield Output(model_rdm_folder(settings.model), table, about=about)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, some_names
 
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -27,14 +27,14 @@ def match_stimuli(found: Iterable[str], expected: Iterable[str]) -> None:
         repeated = sorted({name for name in names if names.count(name) > 1}, key=natural_key)
         if repeated:
             raise BadInput(
-                f"stimuli {what}: {first_names(repeated)} more than once", expected="each name once"
+                f"stimuli {what}: {some_names(repeated, 4)} more than once", expected="each name once"
             )
     missing = sorted(set(expected) - set(found), key=natural_key)
     extra = sorted(set(found) - set(expected), key=natural_key)
     if not missing and not extra:
         return
     differences = [
-        f"{what} {first_names(names)}"
+        f"{what} {some_names(names, 4)}"
         for what, names in (("missing", missing), ("unexpected", extra))
         if names
     ]
@@ -44,9 +44,3 @@ def match_stimuli(found: Iterable[str], expected: Iterable[str]) -> None:
         found=f"{len(found):,}: " + "; ".join(differences),
         hint="check the folder and the split",
     )
-
-
-def first_names(names: Sequence[str], most: int = 4) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

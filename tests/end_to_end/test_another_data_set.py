@@ -49,6 +49,7 @@ split = "all"
 path = "pictures"
 [networks]
 rdms = "models"
+conditions = "stimulus_order"
 [analysis]
 permutations = 20
 bootstraps = 20
@@ -141,7 +142,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     register(Fruit())
     try:
         run_study(read_study(folder / "study.toml"), command="test")
-        with Warehouse.open(folder / "fruit.alignhouse") as opened, one_format():
+        with Warehouse.open(folder / "fruit.alignhouse") as opened, one_format(most=2):
             write_report_of(opened, folder / "report", group_by=["model_type"])
         yield folder
     finally:

@@ -112,7 +112,8 @@ def broken_video(study: Any) -> str:
 
 def rdms_of_another_size(study: Any) -> str:
     np.savez(study.folder / "models" / "AlexNet" / "rdms.npz", layer=np.random.default_rng(0).random(45))
-    return "model RDM of AlexNet, layer: expected 12 conditions, one per stimulus, found 10"
+    study.change('rdms = "models"', 'rdms = "models"\nconditions = "stimulus_order"')
+    return "rows of layer layer of network AlexNet, .*: expected 12, one per stimulus, found 10"
 
 
 def unknown_network(study: Any) -> str:

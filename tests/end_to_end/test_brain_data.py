@@ -232,6 +232,7 @@ def test_reliability_in_the_warehouse_is_that_of_the_raw_files(study: Any) -> No
     shutil.rmtree(study.folder / "models")
     assert study.alignhouse("ingest", "inputs", "study.toml").returncode == 2, "the models are not there"
     (study.folder / "models" / "one").mkdir(parents=True)
+    study.change('rdms = "models"', 'rdms = "models"\nconditions = "stimulus_order"')
     np.savez(study.folder / "models/one/rdms.npz", layer=np.random.default_rng(0).random(17 * 16 // 2))
     made = study.alignhouse("ingest", "inputs", "study.toml")
     assert made.returncode == 0, made.stderr

@@ -127,6 +127,7 @@ warehouse = "w.alignhouse"
 kind = "rdms"
 path = "brains"
 conditions = "stimulus_order"
+rdm_form = "condensed"
 split = "all"
 dataset = "d"
 [stimuli]

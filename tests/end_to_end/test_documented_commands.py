@@ -1,7 +1,7 @@
 """Every command of README.md and of the documentation runs, on a warehouse with names of the demo.
 
-docs/recipes.md has its own test, in tests/docs. Blocks that cannot run say why, `<!-- not run: reason -->`.
-tests/docs checks that their commands and options exist.
+docs/recipes.md and docs/own_data.md have tests of their own, in tests/docs. Blocks that cannot run say why,
+`<!-- not run: reason -->`. tests/docs checks that their commands and options exist.
 """
 
 from __future__ import annotations
@@ -49,10 +49,13 @@ def has_commands(block: Block) -> bool:
     )
 
 
+# These are run from their first block to their last.
+IN_ORDER = ("recipes.md", "own_data.md")
 PAGES = [
     page
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    if page.name != "recipes.md" and any(map(has_commands, blocks(page.read_text(encoding="utf-8"))))
+    if page.name not in ("recipes.md", "own_data.md")
+    and any(map(has_commands, blocks(page.read_text(encoding="utf-8"))))
 ]
 
 

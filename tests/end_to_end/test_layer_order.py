@@ -26,6 +26,7 @@ def unordered(study: Any) -> Any:
     """The miniature study with a network whose layers have names without an order."""
     random = np.random.default_rng(5)
     np.savez(study.folder / "models/my_own/rdms.npz", **{name: random.random(66) for name in LAYERS})
+    study.change('rdms = "models"', 'rdms = "models"\nconditions = "stimulus_order"')
     study.change("permutations = 50", "permutations = 20\nbootstraps = 20")
     return study
 

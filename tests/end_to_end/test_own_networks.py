@@ -119,7 +119,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     write_videos(folder / "videos")
     (folder / "brain").mkdir()
     pairs = N_VIDEOS * (N_VIDEOS - 1) // 2
-    np.save(folder / "brain" / "V1.npy", np.random.default_rng(1).random((3, pairs)))
+    np.save(folder / "brain" / "V1_RDMs.npy", np.random.default_rng(1).random((3, pairs)))
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir()
     torch.save(plain_timm().state_dict(), checkpoints / "my_timm.pth")

@@ -29,6 +29,7 @@ regions = ["V1", "hV4", "EBA"]
 path = "{data}/clips"
 [networks]
 rdms = "models"
+conditions = "stimulus_order"
 [analysis]
 protocols = ["paper"]
 permutations = 100

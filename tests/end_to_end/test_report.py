@@ -13,12 +13,10 @@ import polars as pl
 import pytest
 from one_format import one_format
 
-from alignhouse.analysis.report import pictures
-
 
 @pytest.fixture
-def reported(in_one_format: None, copy_finished: Callable[..., Any]) -> Any:
-    """The finished study with its report, every figure as SVG."""
+def reported(few_figures: None, copy_finished: Callable[..., Any]) -> Any:
+    """The finished study with its report, two figures a protocol as SVG."""
     return copy_finished(arguments=("run", "study.toml"))
 
 
@@ -31,16 +29,16 @@ def reported_in_full(finished: Any) -> Any:
 
 
 @pytest.fixture
-def in_one_format() -> Iterator[None]:
-    with one_format():
+def few_figures() -> Iterator[None]:
+    """Draw two figures a protocol; test_figures.py draws every figure of the same brains."""
+    with one_format(most=2):
         yield
 
 
 @pytest.fixture
-def one_figure(in_one_format: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw only one figure per protocol, for tests that do not examine the figures."""
-    plan = pictures.planned_figures
-    monkeypatch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:1])
+def one_figure() -> Iterator[None]:
+    with one_format(most=1):
+        yield
 
 
 @pytest.mark.parametrize("made", ["reported", pytest.param("reported_in_full", marks=pytest.mark.slow)])
@@ -76,7 +74,8 @@ def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
 
 @pytest.mark.usefixtures("one_figure")
 def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Callable[..., Any]) -> None:
-    study = copy_finished(arguments=("analyse", "rsa", "study.toml"))
+    brief = ('["sound", "paper"]\n', '["sound"]\nbootstraps = 50\nhalvings = 2\n')
+    study = copy_finished(brief, arguments=("analyse", "rsa", "study.toml"))
     done = study.alignhouse("report", "early")
     assert done.returncode == 0, done.stderr
     page = html.unescape((study.folder / "early" / "index.html").read_text(encoding="utf-8"))

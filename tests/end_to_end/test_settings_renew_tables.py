@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from alignhouse.study.brain_section import BrainSection
-from alignhouse.study.file import AnalysisSection, NetworksSection
+from alignhouse.study.brain_section import SOME_KINDS_HAVE, BrainSection
+from alignhouse.study.file import AnalysisSection
+from alignhouse.study.networks_section import NetworksSection
 from alignhouse.warehouse import Warehouse
 
 Kinds = frozenset[str]
@@ -77,7 +78,7 @@ def brain_rdm_files(study: Any) -> None:
     (study.folder / "brain_rdms").mkdir()
     random = np.random.default_rng(5)
     for roi in ("V1", "EBA"):
-        np.save(study.folder / "brain_rdms" / f"{roi}.npy", random.random((3, 66)))
+        np.save(study.folder / "brain_rdms" / f"{roi}_RDMs.npy", random.random((3, 66)))
 
 
 def training_stimuli(study: Any) -> None:
@@ -89,7 +90,8 @@ def training_stimuli(study: Any) -> None:
         pixels = random.integers(0, 255, (16, 16, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(study.folder / "stimuli" / f"{number:04d}.png")
     for file in (study.folder / "models").rglob("*.npz"):
-        np.savez(file, **{f"layer{i}": random.random(10) for i in range(4)})
+        layers = {f"layer{i}": random.random(10) for i in range(4)}
+        np.savez(file, **layers, conditions=[f"{number:04d}" for number in range(1, 6)])
 
 
 def other_model_rdms(study: Any) -> None:
@@ -97,7 +99,24 @@ def other_model_rdms(study: Any) -> None:
     shutil.copytree(study.folder / "models", study.folder / "other_models")
     random = np.random.default_rng(7)
     file = study.folder / "other_models" / "my_own" / "rdms.npz"
-    np.savez(file, **{f"layer{i}": random.random(66) for i in range(4)})
+    layers = {f"layer{i}": random.random(66) for i in range(4)}
+    np.savez(file, **layers, conditions=[f"{1001 + number}" for number in range(12)])
+
+
+def features(study: Any) -> None:
+    """Features of layers with the names that the RDMs have."""
+    random = np.random.default_rng(8)
+    for network in (study.folder / "models").iterdir():
+        (study.folder / "features" / network.name).mkdir(parents=True)
+        layers = {f"layer{i}": random.random((12, 5)) for i in range(4)}
+        names = [f"{1001 + number}" for number in range(12)]
+        np.savez(
+            study.folder / "features" / network.name / "features_of_layers.npz", **layers, conditions=names
+        )
+
+
+def facts(study: Any) -> None:
+    (study.folder / "facts.csv").write_text("network,licence\nmy_own,CC0\n", encoding="utf-8")
 
 
 def own_protocol(study: Any) -> None:
@@ -116,8 +135,8 @@ def in_analysis(key: str, value: str, renews: Kinds, **more: Any) -> Change:
     return Change(f"analysis.{key}", "[analysis]\n", f"[analysis]\n{key} = {value}\n", renews, **more)
 
 
-def in_networks(key: str, value: str, renews: Kinds) -> Change:
-    return Change(f"networks.{key}", "[networks]\n", f"[networks]\n{key} = {value}\n", renews)
+def in_networks(key: str, value: str, renews: Kinds, **more: Any) -> Change:
+    return Change(f"networks.{key}", "[networks]\n", f"[networks]\n{key} = {value}\n", renews, **more)
 
 
 CHANGES = [
@@ -178,6 +197,9 @@ CHANGES = [
     in_analysis("seed", "1", CEILING | OF_NETWORKS),
     Change("networks.rdms", '"models"', '"other_models"', NETWORK | OF_NETWORKS, other_model_rdms),
     # Precomputed RDMs replace networks, so these keys do not matter.
+    Change("networks.features", 'rdms = "models"', 'features = "features"', NETWORK | OF_NETWORKS, features),
+    in_networks("conditions", '"stimulus_order"', NETWORK | OF_NETWORKS),
+    in_networks("facts", '"facts.csv"', frozenset({"model"}), prepare=facts),
     in_networks("include", '["AlexNet"]', NOTHING),
     in_networks("exclude", '["AlexNet"]', NOTHING),
     in_networks("weights", '"random"', NOTHING),
@@ -303,4 +325,6 @@ def test_every_key_is_changed() -> None:
         "networks": NetworksSection,
     }
     keys = {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
+    # Only other kinds of brain data have these: see tests/ingest/datasets/arrays/test_array_jobs.py.
+    keys -= {f"brain.{key}" for key in SOME_KINDS_HAVE}
     assert {change.key for change in [*CHANGES, *CHANGES_OF_NETWORKS]} == keys

@@ -206,6 +206,7 @@ def test_layers_are_chosen_on_train_where_the_study_has_both_splits(study: Any) 
     for number in range(5):
         Image.new("RGB", (16, 16), (number, 0, 0)).save(study.folder / "stimuli" / f"{1 + number:04d}.png")
     study.change('dataset = "mini"', 'dataset = "mini"\nsplit = "all"')
+    study.change('rdms = "models"', 'rdms = "models"\nconditions = "stimulus_order"')
     study.change("permutations = 50", "permutations = 50\nbootstraps = 0")
     rng = np.random.default_rng(0)
     for network in ("AlexNet", "vit_base_patch16_224", "my_own"):

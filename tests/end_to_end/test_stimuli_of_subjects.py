@@ -47,6 +47,7 @@ stimuli = "own"
 path = "pictures"
 [networks]
 rdms = "models"
+conditions = "stimulus_order"
 [analysis]
 permutations = 50
 bootstraps = 20

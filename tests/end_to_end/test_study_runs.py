@@ -109,6 +109,7 @@ def test_all_stimuli_of_both_splits_can_be_asked_for(study: Any) -> None:
     for number in range(5):
         Image.new("RGB", (16, 16), (number, 0, 0)).save(study.folder / "stimuli" / f"{1 + number:04d}.png")
     study.change('dataset = "mini"', 'dataset = "mini"\nsplit = "all"')
+    study.change('rdms = "models"', 'rdms = "models"\nconditions = "stimulus_order"')
     pairs = 17 * 16 // 2
     for network in ("AlexNet", "vit_base_patch16_224", "my_own"):
         np.savez(study.folder / "models" / network / "rdms.npz", a=np.random.default_rng(1).random(pairs))

@@ -39,6 +39,7 @@ conditions = "stimulus_order"
 path = "stimuli"
 [networks]
 rdms = "models"
+conditions = "stimulus_order"
 [analysis]
 permutations = 50
 bootstraps = 20

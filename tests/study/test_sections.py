@@ -42,6 +42,11 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "skip_bad": False,
             "min_ncsnr": None,
             "conditions": "file",
+            "rdm_form": None,
+            "axis": None,
+            "repetitions": "all",
+            "zscore": "none",
+            "stimulus_column": None,
             "synthetic": False,
         },
         "stimuli": {"path": tmp_path / "videos", "annotations": None},
@@ -55,6 +60,9 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "pooling": "none",
             "time": "none",
             "rdms": None,
+            "features": None,
+            "conditions": "file",
+            "facts": None,
             "own": {},
         },
         "controls": {
@@ -244,9 +252,13 @@ def test_networks_run_untrained_beside_their_pretrained_selves(tmp_path: Path) -
     [
         ('weights = "random"\nrandom = "AlexNet"', r"networks\.random: .*beside weights = \"random\""),
         ('rdms = "models"\nrandom = "AlexNet"', r"networks\.rdms: .*beside random"),
+        ('features = "models"\nrandom = "AlexNet"', r"networks\.features: .*beside random"),
+        ('rdms = "models"\nfeatures = "others"', r"networks\.features: .*beside rdms"),
+        ('conditions = "stimulus_order"', r"networks\.conditions: .*without rdms or features"),
+        ('facts = "models.csv"', r"networks\.facts: .*without rdms or features"),
     ],
 )
-def test_random_contradicts_other_keys(tmp_path: Path, keys: str, message: str) -> None:
+def test_keys_that_contradict_each_other_are_refused(tmp_path: Path, keys: str, message: str) -> None:
     with pytest.raises(BadInput, match=message):
         study_of(tmp_path, f"[networks]\n{keys}\n")
 

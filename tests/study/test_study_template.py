@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 
 from alignhouse.ingest.models.own import OwnNetwork
-from alignhouse.study.file import NetworksSection, Study, read_study
+from alignhouse.study.file import Study, read_study
+from alignhouse.study.networks_section import NetworksSection
 from alignhouse.study.template import study_template
 
 

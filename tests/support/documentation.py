@@ -12,7 +12,9 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -115,13 +117,19 @@ def write_study_file(block: Block) -> None:
     Path(named[1]).write_text(block.text, encoding="utf-8")
 
 
+@cache
+def all_commands() -> Any:
+    """The parsers of all commands; making them takes 50 ms."""
+    return typer.main.get_command(app)
+
+
 def check_command(words: list[str]) -> None:
     """Raise unless a command of alignhouse and its options, or a target of make, exist."""
     if words[0] == "make":
         targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
         assert {word for word in words[1:] if "=" not in word} <= set(targets), words
         return
-    command, arguments = typer.main.get_command(app), words[1:]
+    command, arguments = all_commands(), words[1:]
     while isinstance(command, TyperGroup):
         if not arguments:
             return  # a group of commands

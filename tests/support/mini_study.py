@@ -60,7 +60,8 @@ class MiniStudy:
         folder.mkdir(parents=True)
         rng = np.random.default_rng(seed)
         pairs = N_STIMULI * (N_STIMULI - 1) // 2
-        np.savez(folder / "rdms.npz", **{f"layer{i}": rng.random(pairs) for i in range(4)})
+        layers = {f"layer{i}": rng.random(pairs) for i in range(4)}
+        np.savez(folder / "rdms.npz", **layers, conditions=[f"{1001 + i}" for i in range(N_STIMULI)])
 
     def alignhouse(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """The command line in the study's folder, in this process."""

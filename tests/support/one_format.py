@@ -1,4 +1,4 @@
-"""Reports whose figures are drawn in a single format, for tests that do not examine the files."""
+"""Reports with few figures or a single format, for tests of other things: a figure takes a second."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from alignhouse.analysis.report import pictures
 
 
 @contextmanager
-def one_format() -> Iterator[None]:
-    """A block in which reports draw all figures only as SVG."""
+def one_format(*, most: int | None = None) -> Iterator[None]:
+    """A block in which reports draw figures only as SVG. most : figures a protocol, data set and split."""
+    plan = pictures.planned_figures
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:most])
         patch.setattr(pictures, "FORMATS", ("svg",))
         patch.setattr(pictures, "MOST_BYTES_OF_SVG", sys.maxsize)
         yield

@@ -18,6 +18,7 @@ map_frames
 # Registries name data sets and sources of networks as "module:name".
 BMD
 RDMS
+ARRAYS
 FunctionSource
 MMAction2
 Torchvision

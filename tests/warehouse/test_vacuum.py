@@ -247,9 +247,9 @@ def test_the_duckdb_file_becomes_smaller_and_stays_equal(
     warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Writer(warehouse, "test") as writer:
-        writer.connection.execute("create table ballast as select random() as x from range(400_000)")
-        writer.connection.execute("checkpoint")
-        writer.connection.execute("drop table ballast")
+        writer.connection.execute("create table working.ballast as select random() as x from range(400_000)")
+        writer.connection.execute("checkpoint working")
+        writer.connection.execute("drop table working.ballast")
         writer.mark_changed()
     before, large = rows_of(warehouse), (warehouse / WORKING).stat().st_size
     vacuum(warehouse, "test")

@@ -62,6 +62,21 @@ def find_beta_files(
     return files
 
 
+def subjects_by_version(root: Path) -> dict[str, list[str]]:
+    """Version -> the subjects whose betas of it are in `root`, as `find_beta_files` would find them."""
+    found = {}
+    for version, name in _FILE_NAMES.items():
+        try:
+            folder = _folder_of_subjects(Path(root), version)
+        except BadInput:
+            continue
+        pattern = name.format(part="*", subject="sub-*")
+        subjects = [each for each in _subjects_in(folder) if any((folder / each).glob(pattern))]
+        if subjects:
+            found[version] = subjects
+    return found
+
+
 def _folder_of_subjects(root: Path, version: str) -> Path:
     if not root.is_dir():
         raise BadInput(f"there is no folder {root}", expected="betas of the BOLD Moments data set")

@@ -20,8 +20,8 @@ from typing import IO
 
 import numpy as np
 
+from alignhouse.ingest.arrays.limits import MOST_BYTES, unpacked_bytes
 from alignhouse.ingest.betas.brain_rdms import RdmFile
-from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES, unpacked_bytes
 from alignhouse.ingest.datasets.rdms.files import NUMPY_SUFFIXES, read_rdm_file
 from alignhouse.warehouse.errors import AlignhouseError, BadInput
 from alignhouse.warehouse.sizes import size_in_words
@@ -32,7 +32,9 @@ _BASE_SECONDS, _BYTES_PER_SECOND = 60, 2**20
 _LONGEST_HEAD = 2**28
 
 
-def read_rdm_file_apart(path: Path, n: int | None = None, *, most_bytes: int = MOST_BYTES) -> RdmFile:
+def read_rdm_file_apart(
+    path: Path, n: int | None = None, *, most_bytes: int = MOST_BYTES, rdm_form: str | None = None
+) -> RdmFile:
     """Read brain RDMs as `read_rdm_file` does; HDF5 and MATLAB files in a process with limits.
 
     Raises
@@ -41,9 +43,10 @@ def read_rdm_file_apart(path: Path, n: int | None = None, *, most_bytes: int = M
     """
     path = Path(path)
     if path.suffix.lower() in NUMPY_SUFFIXES or not path.is_file():
-        return read_rdm_file(path, n, most_bytes=most_bytes)
+        return read_rdm_file(path, n, most_bytes=most_bytes, rdm_form=rdm_form)
     # Without -P, Python would import modules from the working folder.
-    command = [sys.executable, "-P", "-m", __name__, str(path), "" if n is None else str(n), str(most_bytes)]
+    given = [str(path), "" if n is None else str(n), str(most_bytes), rdm_form or ""]
+    command = [sys.executable, "-P", "-m", __name__, *given]
     # Each thread of a BLAS library takes memory, which would count.
     environment = {
         **os.environ,
@@ -96,7 +99,7 @@ def _limits(path: Path, most_bytes: int) -> tuple[int, int]:
     return _BASE_BYTES + _COPIES * unpacked_bytes(path, most_bytes), _BASE_SECONDS + size // _BYTES_PER_SECOND
 
 
-def _main(path: Path, n: int | None, most_bytes: int) -> None:
+def _main(path: Path, n: int | None, most_bytes: int, rdm_form: str | None = None) -> None:
     """Read one file and write it to standard output; only this process's own results may go there."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -105,7 +108,7 @@ def _main(path: Path, n: int | None, most_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))  # SIGXCPU, then SIGKILL
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        read = read_rdm_file(path, n, most_bytes=unpacked_bytes(path, most_bytes))
+        read = read_rdm_file(path, n, most_bytes=unpacked_bytes(path, most_bytes), rdm_form=rdm_form)
     except AlignhouseError as error:
         fields = ("failed", "expected", "found", "hint")
         said = {key: None if (value := getattr(error, key)) is None else str(value) for key in fields}
@@ -118,5 +121,5 @@ def _main(path: Path, n: int | None, most_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    _path, _n, _most_bytes = sys.argv[1:]
-    _main(Path(_path), int(_n) if _n else None, int(_most_bytes))
+    _path, _n, _most_bytes, _form = sys.argv[1:]
+    _main(Path(_path), int(_n) if _n else None, int(_most_bytes), _form or None)

@@ -7,16 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from alignhouse.ingest.rdm import TOLERANCE, n_conditions
 from alignhouse.warehouse.errors import BadInput
 
-MOST_BYTES = 2**33  # 8 GiB: 350 subjects with 1,000 stimuli need 2.8 GB.
-# What a file may unpack to: far more than RDMs can be compressed, far less than a hostile file claims.
-UNPACKED_BYTES, UNPACKED_RATIO = 2**28, 40
 CONDITION_KEYS = ("conditions", "condition_names")
 SUBJECT_KEYS = ("subjects", "subject_names")
 # The smallest RDM to search for: otherwise, any single number would be an RDM of two conditions.
@@ -29,12 +25,15 @@ class StoredRdms:
 
     stack : (S, n, n) or condensed (S, P), any dtype. label : name of the array in error messages.
     conditions, subjects : the names as stored, None if the file has none.
+    name : of the array in the file, "" for none. is_known : the layout of the file says that these are RDMs.
     """
 
     stack: np.ndarray
     label: str
     conditions: Sequence[object] | None = None
     subjects: Sequence[object] | None = None
+    name: str = ""
+    is_known: bool = False
 
 
 def subjects_first(values: np.ndarray, label: str) -> np.ndarray:
@@ -61,22 +60,6 @@ def check_real(values: np.ndarray, label: str) -> None:
     """Raise BadInput unless the dtype is integer or float; complex, boolean and text are refused."""
     if values.dtype.kind not in "fiu":
         raise BadInput(label, expected="an RDM, of real numbers", found=f"dtype {values.dtype}")
-
-
-def unpacked_bytes(path: Path, most_bytes: int) -> int:
-    """How many bytes a file may unpack to: at most 256 MiB or 40 times its size, and `most_bytes`."""
-    return min(most_bytes, max(UNPACKED_BYTES, UNPACKED_RATIO * path.stat().st_size))
-
-
-def check_size(shape: Sequence[int], item_bytes: int, label: str, most_bytes: int) -> None:
-    """Raise BadInput if an array of `shape` needs more than `most_bytes`; call it before reading."""
-    needed = math.prod(int(length) for length in shape) * item_bytes
-    if needed > most_bytes:
-        raise BadInput(
-            f"{label} is too large to read",
-            expected=f"at most {most_bytes:,} bytes",
-            found=f"shape {tuple(shape)}, which needs {needed:,}",
-        )
 
 
 def could_be_rdm(shape: Sequence[int], *, subjects_last: bool = False) -> bool:
@@ -113,11 +96,6 @@ def named_once(present: Sequence[str], what: str, path: Path) -> str | None:
     if len(present) > 1:
         raise BadInput(f"{path} names its {what} twice", expected="one of them", found=" and ".join(present))
     return present[0] if present else None
-
-
-def texts(stored: np.ndarray) -> list[Any]:
-    """The items of an array; bytes are decoded as UTF-8. May raise UnicodeDecodeError."""
-    return [item.decode() if isinstance(item, bytes) else item for item in stored.tolist()]
 
 
 def checked(

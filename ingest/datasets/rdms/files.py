@@ -6,24 +6,18 @@ Brain RDMs are in numpy files, HDF5 (also rsatoolbox's) or MATLAB files; model R
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
+from alignhouse.ingest.arrays.hdf5 import members, opened_hdf5
+from alignhouse.ingest.arrays.limits import MOST_BYTES
+from alignhouse.ingest.arrays.mat5 import Mat5File
+from alignhouse.ingest.arrays.mat73 import Mat73File, is_matlab
 from alignhouse.ingest.betas.brain_rdms import RdmFile
-from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES, StoredRdms, checked, subjects_first
-from alignhouse.ingest.datasets.rdms.hdf5 import (
-    is_rsatoolbox,
-    members,
-    opened_hdf5,
-    read_plain_rdms,
-    read_rsatoolbox_rdms,
-)
-from alignhouse.ingest.datasets.rdms.mat5 import Mat5File
-from alignhouse.ingest.datasets.rdms.mat73 import Mat73File, is_matlab
+from alignhouse.ingest.datasets.rdms.arrays import StoredRdms, checked
+from alignhouse.ingest.datasets.rdms.forms import check_form
+from alignhouse.ingest.datasets.rdms.hdf5 import is_rsatoolbox, read_plain_rdms, read_rsatoolbox_rdms
 from alignhouse.ingest.datasets.rdms.matlab import rdms_of
-from alignhouse.ingest.datasets.rdms.numpy_files import UNNAMED, read_arrays, read_numpy_rdms
+from alignhouse.ingest.datasets.rdms.numpy_rdms import read_numpy_rdms
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.warehouse.errors import BadInput
 
@@ -35,7 +29,9 @@ _PICKLE_HINT = 'pickles are not read: save as HDF5, in rsatoolbox rdms.save("V1.
 _ROI_NAME = re.compile(r"(?:fmri_)?(?P<roi>.+?)(?:_RDMs?)?", re.IGNORECASE)
 
 
-def read_rdm_file(path: Path, n: int | None = None, *, most_bytes: int = MOST_BYTES) -> RdmFile:
+def read_rdm_file(
+    path: Path, n: int | None = None, *, most_bytes: int = MOST_BYTES, rdm_form: str | None = None
+) -> RdmFile:
     """Read brain RDMs from a numpy, HDF5 or MATLAB file. Nothing is unpickled, and no other file is opened.
 
     The array is (S, n, n), (n, n), or condensed, (S, P) or (P,), with the pairs of the upper triangle row by
@@ -48,14 +44,17 @@ def read_rdm_file(path: Path, n: int | None = None, *, most_bytes: int = MOST_BY
     ----------
     n : number of conditions, if known; needed for MATLAB arrays whose shape fits two numbers of conditions.
     most_bytes : limit of the declared size; a larger file is refused before it is read.
+    rdm_form : "condensed" if arrays (S, P) are RDMs although no name says so; see `forms.check_form`.
 
     Raises
     ------
     BadInput : an RDM is not finite, symmetric and zero on the diagonal (the error shows the entry); the file
-        is damaged or ambiguous; names do not fit the array.
+        is damaged or ambiguous; names do not fit the array; nothing says that a condensed array is RDMs.
     """
     path = Path(path)
-    return RdmFile(*checked(_stored(path, n, most_bytes), path))
+    stored = _stored(path, n, most_bytes)
+    check_form(stored, path, rdm_form)
+    return RdmFile(*checked(stored, path))
 
 
 def find_rdm_files(folder: Path) -> dict[str, Path]:
@@ -91,54 +90,6 @@ def find_rdm_files(folder: Path) -> dict[str, Path]:
     if not found:
         raise BadInput(f"no RDMs in {folder}", expected=_EXPECTED)
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
-
-
-def find_model_rdms(folder: Path) -> dict[str, list[Path]]:
-    """The files of precomputed model RDMs, `folder`/NETWORK/*.npz, by network; both in natural order.
-
-    Raises
-    ------
-    BadInput : the folder is missing or has no networks, or a network has no files.
-    """
-    _check_folder(folder, "model RDMs, one folder per network")
-    networks = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    if not networks:
-        raise BadInput(f"no networks in {folder}", expected="a folder for each, with .npz files")
-    found = {}
-    for network in sorted(networks, key=lambda path: natural_key(path.name)):
-        files = (path for path in network.iterdir() if path.suffix == ".npz" and path.name[0] != ".")
-        found[network.name] = sorted(files, key=lambda path: natural_key(path.name))
-        if not found[network.name]:
-            raise BadInput(f"no model RDMs in {network}", expected=".npz files")
-    return found
-
-
-def read_model_rdms(network: str, files: Sequence[Path]) -> dict[str, np.ndarray]:
-    """The RDMs of one network by layer, (P,) float64 each, in the order of its files.
-
-    A file with one unnamed array (arr_0) is one layer, named after the file. In a file with named arrays,
-    each array is a layer. An RDM is (n, n) or condensed.
-
-    Raises
-    ------
-    BadInput : `read_rdm_file` would refuse an RDM, or a layer is in two files.
-    """
-    layers: dict[str, np.ndarray] = {}
-    for path in files:
-        arrays = read_arrays(path)
-        if list(arrays) == [UNNAMED]:
-            arrays = {path.stem: arrays[UNNAMED]}
-        for layer, stored in arrays.items():
-            if layer in layers:
-                raise BadInput(
-                    f"layer {layer} of {network} is in two files of {path.parent}", found=path.name
-                )
-            label = f"layer {layer} in {path}"
-            stack = subjects_first(stored, label)
-            if len(stack) != 1:
-                raise BadInput(label, expected="one RDM", found=f"shape {stored.shape}")
-            layers[layer] = checked(StoredRdms(stack, label), path)[0][0]
-    return layers
 
 
 def _stored(path: Path, n: int | None, most_bytes: int) -> StoredRdms:

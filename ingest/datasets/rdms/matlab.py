@@ -7,12 +7,11 @@ and refuses ambiguous arrays.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from alignhouse.ingest.arrays.matlab_variables import NAME_FIELD, NUMERIC, RDM_FIELD, MatFile, Variable
 from alignhouse.ingest.datasets.rdms.arrays import (
     CONDITION_KEYS,
     SUBJECT_KEYS,
@@ -27,41 +26,8 @@ from alignhouse.ingest.datasets.rdms.arrays import (
 from alignhouse.ingest.rdm import n_conditions
 from alignhouse.warehouse.errors import BadInput
 
-NUMERIC = frozenset(
-    ("double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
-)
 _ARRAYS = NUMERIC | {"logical", "sparse"}
 _PLAIN = _ARRAYS | {"char", "cell", "struct"}
-# The RSA toolbox for MATLAB stores RDMs in a struct array: RDMs(i).RDM, RDMs(i).name.
-RDM_FIELD, NAME_FIELD = "RDM", "name"
-
-
-@dataclass(frozen=True)
-class Variable:
-    """A variable of a MATLAB file: its MATLAB class and shape, and its fields if it is a struct."""
-
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    fields: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.name} ({'x'.join(map(str, self.shape))} {self.kind})"
-
-
-class MatFile(Protocol):
-    """The interface of each MATLAB format: variables, and their values with MATLAB's order of axes."""
-
-    def variables(self) -> Sequence[Variable]: ...
-
-    def numbers(self, name: str) -> np.ndarray:
-        """The values of a numeric variable."""
-
-    def strings(self, variable: Variable) -> list[object]:
-        """The strings of a cell array or a char matrix (one per row); the items of any other array."""
-
-    def structs(self, name: str) -> list[tuple[object, object]]:
-        """For each struct: its field RDM (an array, else the name of its class) and its field name."""
 
 
 def rdms_of(file: MatFile, path: Path, n: int | None = None) -> StoredRdms:
@@ -94,13 +60,13 @@ def rdms_of(file: MatFile, path: Path, n: int | None = None) -> StoredRdms:
         stack, names = _from_structs(file.structs(chosen.name), chosen, path)
         if subjects and names:
             named_once([str(subject_key), f"{chosen.name}.{NAME_FIELD}"], "subjects", path)
-        return StoredRdms(stack, label, conditions, subjects or names)
+        return StoredRdms(stack, label, conditions, subjects or names, is_known=True)
     if chosen.kind not in NUMERIC:
         hint = f"save full({chosen.name})" if chosen.kind == "sparse" else None
         raise BadInput(label, expected="an RDM, of real numbers", found=f"class {chosen.kind}", hint=hint)
     n = n if conditions is None else len(conditions)
     stack = _oriented(file.numbers(chosen.name), label, path, n, None if subjects is None else len(subjects))
-    return StoredRdms(stack, label, conditions, subjects)
+    return StoredRdms(stack, label, conditions, subjects, name=chosen.name)
 
 
 def _choose(variables: Sequence[Variable], path: Path) -> str:

@@ -12,6 +12,8 @@ import importlib.util
 import sys
 import types
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +72,27 @@ def load_mmaction() -> Any:
     with warnings.catch_warnings():
         for message in _KNOWN_WARNINGS:
             warnings.filterwarnings("ignore", message=message)
-        _leave_out_text_networks()
-        importlib.import_module("mmaction.models")
-        importlib.import_module("mmaction.datasets.transforms")
-        return importlib.import_module("mmaction")
+        with _without_text_optimizers():
+            _leave_out_text_networks()
+            importlib.import_module("mmaction.models")
+            importlib.import_module("mmaction.datasets.transforms")
+            return importlib.import_module("mmaction")
+
+
+@contextmanager
+def _without_text_optimizers() -> Iterator[None]:
+    """In this block, importing `transformers` fails, unless it is loaded.
+
+    mmengine would load it for an optimizer, which takes a second and which only training uses.
+    """
+    if "transformers" in sys.modules:
+        yield
+        return
+    sys.modules["transformers"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["transformers"]
 
 
 def _leave_out_text_networks() -> None:

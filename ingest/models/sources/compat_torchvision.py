@@ -1,4 +1,7 @@
-"""Imports torchvision, even if its compiled operators cannot be loaded.
+"""Imports torchvision without torch's compiler, and even if its compiled operators cannot be loaded.
+
+torchvision asks torch's compiler for one function, for detectors. Loading the compiler takes two seconds in
+each process, and nothing here compiles, so a stand-in takes its place until torchvision is imported.
 
 Importing a CUDA build of torchvision 0.28 next to a CPU build of torch fails: it registers shape functions
 for `torchvision::nms`, although the library that defines the operator was not loaded. The study's networks
@@ -9,7 +12,8 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -22,6 +26,7 @@ _SCHEMAS = (
 )
 # Declarations live only as long as their Library object.
 _declared: list[Any] = []
+_COMPILER = "torch._dynamo"
 
 
 def load_torchvision() -> Any:
@@ -60,14 +65,40 @@ _finder: Any = _Finder()
 
 
 def _execute(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
-    try:
+    with _stand_in_for_compiler():
+        try:
+            execute(module)
+            return
+        except RuntimeError as error:
+            if _MISSING not in str(error) or _declared:
+                raise
+        _declare_operators()
         execute(module)
+
+
+@contextmanager
+def _stand_in_for_compiler() -> Iterator[None]:
+    """In this block, torch's compiler has only the function that torchvision imports, unless it is loaded."""
+    if _COMPILER in sys.modules:
+        yield
         return
-    except RuntimeError as error:
-        if _MISSING not in str(error) or _declared:
-            raise
-    _declare_operators()
-    execute(module)
+    utilities = ModuleType(f"{_COMPILER}.utils", "replaces torch's compiler")
+    utilities.is_compile_supported = _is_compile_supported  # type: ignore[attr-defined]
+    package = ModuleType(_COMPILER, "replaces torch's compiler")
+    package.__path__ = []
+    replaced = {each.__name__: each for each in (package, utilities)}
+    sys.modules.update(replaced)
+    try:
+        yield
+    finally:
+        for name, each in replaced.items():
+            if sys.modules.get(name) is each:
+                del sys.modules[name]
+
+
+def _is_compile_supported(device: str) -> Any:
+    """As torch's own function of this name, which a detector calls."""
+    return importlib.import_module(f"{_COMPILER}.utils").is_compile_supported(device)
 
 
 def _declare_operators() -> None:

@@ -77,7 +77,7 @@ def written(folder: Path, name: str, **arrays: Any) -> Path:
         ({"stimuli": ["a", "b"]}, "arrays `stimuli` and `embeddings`"),
         ({"stimuli": ["a", "b"], "embeddings": np.ones((3, 2))}, "a row for each of 2 stimuli"),
         ({"stimuli": ["a", "a"], "embeddings": np.ones((2, 2))}, "a twice"),
-        ({"stimuli": ["a", "b"], "embeddings": np.array([{}, {}])}, "an .npz of plain arrays"),
+        ({"stimuli": ["a", "b"], "embeddings": np.array([{}, {}])}, "arrays of numbers as .npz or .npy"),
     ],
 )
 def test_embeddings_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, Any], said: str) -> None:

@@ -11,8 +11,8 @@ from alignhouse.ingest.datasets.dataset import data_set, known_kinds, other_data
 from alignhouse.warehouse.errors import BadInput
 
 ROOT = Path(__file__).parents[3]
-# Ready model RDMs are in the same file formats as ready brain RDMs.
-FORMATS = {"alignhouse.ingest.datasets.rdms.files"}
+# Ready model RDMs are checked as ready brain RDMs are.
+FORMATS = {"alignhouse.ingest.datasets.rdms.arrays"}
 
 
 def imports(path: Path) -> set[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alignhouse.ingest.features.frame_order import reordered
+from alignhouse.ingest.features.frame_order import with_order
 from alignhouse.ingest.features.inputs import InputMaker
 from alignhouse.ingest.features.jobs import Extraction, extraction_jobs, model_name
 from alignhouse.ingest.features.recipe import input_key
@@ -18,21 +18,21 @@ FRAMES = np.arange(30, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 
 
 
 def test_frozen_frames_repeat_the_first() -> None:
-    assert reordered(FRAMES, "frozen").shape == FRAMES.shape
-    assert set(reordered(FRAMES + 3, "frozen").ravel()) == {3}
+    assert with_order(FRAMES, "frozen").shape == FRAMES.shape
+    assert set(with_order(FRAMES + 3, "frozen").ravel()) == {3}
 
 
 def test_shuffled_frames_are_all_there_in_another_order() -> None:
-    places = reordered(FRAMES, "shuffled")[:, 0, 0, 0]
+    places = with_order(FRAMES, "shuffled")[:, 0, 0, 0]
     assert sorted(places.tolist()) == list(range(30))
     # Stored scores depend on this order.
     assert places.tolist()[:6] == [2, 22, 7, 25, 20, 28]
     for count in range(2, 9):
-        assert reordered(FRAMES[:count], "shuffled")[:, 0, 0, 0].tolist() != list(range(count))
+        assert with_order(FRAMES[:count], "shuffled")[:, 0, 0, 0].tolist() != list(range(count))
 
 
 def test_a_single_frame_has_one_order() -> None:
-    assert np.array_equal(reordered(FRAMES[:1], "shuffled"), FRAMES[:1])
+    assert np.array_equal(with_order(FRAMES[:1], "shuffled"), FRAMES[:1])
 
 
 def extraction(order: str) -> Extraction:
@@ -84,5 +84,5 @@ def test_a_network_is_shown_the_frames_in_the_order_of_its_settings() -> None:
         for order in ("given", "shuffled", "frozen")
     }
     assert shown["given"] == list(range(30))
-    assert shown["shuffled"] == reordered(FRAMES, "shuffled")[:, 0, 0, 0].tolist()
+    assert shown["shuffled"] == with_order(FRAMES, "shuffled")[:, 0, 0, 0].tolist()
     assert shown["frozen"] == [0] * 30

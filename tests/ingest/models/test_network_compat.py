@@ -32,6 +32,18 @@ assert "torchvision" not in sys.modules, "nothing imports it before the user doe
 network = network_of("mine", OwnNetwork(source="function", id="users_file:give", folder={folder!r}))
 print(type(build(network, weights="pretrained")).__name__, sys.modules["torchvision"].__spec__.name)
 """
+# torch's compiler is not loaded with torchvision, and is whole when something else asks for it.
+COMPILER = """
+import sys
+from alignhouse.ingest.models.sources.compat_torchvision import load_torchvision
+load_torchvision()
+assert "torch._dynamo" not in sys.modules, "it takes seconds in every process"
+from torchvision.ops.roi_align import is_compile_supported
+said = is_compile_supported("cpu")
+import torch._dynamo.utils
+assert torch._dynamo.utils.is_compile_supported("cpu") is said
+assert torch._dynamo.is_compiling() is False
+"""
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
@@ -46,6 +58,11 @@ def users_network(folder: Path, before: str = "") -> subprocess.CompletedProcess
 def test_a_users_file_may_import_torchvision(tmp_path: Path) -> None:
     done = users_network(tmp_path)
     assert done.stdout.strip() == "Linear torchvision", done.stderr
+
+
+def test_torchvision_loads_without_torchs_compiler() -> None:
+    done = run(COMPILER)
+    assert done.returncode == 0, done.stderr
 
 
 def test_without_the_declared_operators_a_users_file_may_only_import_a_torchvision_that_fits(
@@ -100,7 +117,8 @@ def test_mmaction_loads_quietly_also_beside_a_transformers_that_it_does_not_know
     done = run(
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
         "from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction; load_mmaction(); "
-        "import mmaction.models.recognizers"
+        "import mmaction.models.recognizers; "
+        "assert 'transformers' not in sys.modules; import transformers"
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,9 +14,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from alignhouse.ingest.datasets.rdms.files import (
-    find_model_rdms,
     find_rdm_files,
-    read_model_rdms,
     read_rdm_file,
 )
 from alignhouse.warehouse.errors import BadInput
@@ -42,7 +39,7 @@ def test_every_form_gives_subjects_by_pairs(tmp_path, suffix, form):
         "condensed stack": condensed(stack),
         "condensed": condensed(stack)[0],
     }[form]
-    path = tmp_path / f"fmri_V1{suffix}"
+    path = tmp_path / f"fmri_V1_RDMs{suffix}"
     (np.savez if suffix == ".npz" else np.save)(path, stored)
     read = read_rdm_file(path)
     np.testing.assert_array_equal(read.rdms, condensed(stack) if "stack" in form else condensed(stack)[:1])
@@ -150,9 +147,9 @@ def test_a_broken_rdm_names_file_subject_and_pair(tmp_path, place, value, messag
 def test_nan_in_a_condensed_rdm_names_subject_and_pair(tmp_path):
     stack = condensed(squares())
     stack[1, 4] = np.nan  # pairs of 5 conditions: 12 13 14 15 23
-    np.save(tmp_path / "a.npy", stack)
+    np.save(tmp_path / "a_rdm.npy", stack)
     with pytest.raises(BadInput, match="subject 2, row 2, column 3: expected finite"):
-        read_rdm_file(tmp_path / "a.npy")
+        read_rdm_file(tmp_path / "a_rdm.npy")
 
 
 @pytest.mark.parametrize(
@@ -266,58 +263,11 @@ def test_neither_h5py_nor_scipy_io_is_loaded_before_a_file_needs_it():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("read", [find_rdm_files, find_model_rdms])
-def test_missing_and_empty_folders_are_refused(tmp_path, read):
+def test_missing_and_empty_folders_are_refused(tmp_path):
     with pytest.raises(BadInput, match="there is no folder"):
-        read(tmp_path / "nowhere")
+        find_rdm_files(tmp_path / "nowhere")
     with pytest.raises(BadInput, match=str(tmp_path)):
-        read(tmp_path)
-
-
-def save(path: Path, *args: np.ndarray, **kwargs: np.ndarray) -> None:
-    path.parent.mkdir(exist_ok=True)
-    np.savez(path, *args, **kwargs)
-
-
-def read_all(folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    return {network: read_model_rdms(network, files) for network, files in find_model_rdms(folder).items()}
-
-
-def test_model_rdms_come_by_network_and_layer_in_natural_order(tmp_path):
-    stack = squares(4)
-    for i, layer in enumerate(["layer10", "layer2", "layer1"]):
-        save(tmp_path / "resnet50" / f"{layer}.npz", stack[i])
-    save(tmp_path / "alexnet/rdms.npz", conv5=condensed(stack)[0], conv1=stack[1], fc=stack[2:3])
-    read = read_all(tmp_path)
-    assert list(read) == ["alexnet", "resnet50"]
-    assert list(read["resnet50"]) == ["layer1", "layer2", "layer10"]
-    assert list(read["alexnet"]) == ["conv5", "conv1", "fc"]
-    np.testing.assert_array_equal(read["resnet50"]["layer10"], condensed(stack)[0])
-    np.testing.assert_array_equal(list(read["alexnet"].values()), condensed(stack)[:3])
-
-
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        (
-            {"a.npz": {"conv1": squares(1, 5)}, "b.npz": {"conv1": squares(1, 5)}},
-            "layer conv1 of net is in two files",
-        ),
-        ({"a.npz": {"conv1": squares(2, 5)}}, r"layer conv1 .*expected one RDM, found shape \(2, 5, 5\)"),
-        ({"a.npz": {"nulls": np.zeros(100)}}, "layer nulls .*expected an RDM"),
-    ],
-)
-def test_model_rdms_that_do_not_fit_are_refused(tmp_path, files, message):
-    for name, arrays in files.items():
-        save(tmp_path / "net" / name, **arrays)
-    with pytest.raises(BadInput, match=message):
-        read_all(tmp_path)
-
-
-def test_a_network_without_rdms_is_refused(tmp_path):
-    touch(tmp_path / "net", "readme.txt")
-    with pytest.raises(BadInput, match=r"no model RDMs in .*net"):
-        read_all(tmp_path)
+        find_rdm_files(tmp_path)
 
 
 def test_the_cichy_rdms_have_15_subjects_and_78_conditions(test_data):
@@ -330,15 +280,7 @@ def test_the_cichy_rdms_have_15_subjects_and_78_conditions(test_data):
             np.testing.assert_array_equal(rdms, condensed(stored["arr_0"]))
 
 
-def test_the_published_model_and_brain_rdms_are_read(test_data, tmp_path):
+def test_the_published_brain_rdms_are_read(test_data):
     expected = test_data / "paper_parity/expected"
     assert list(find_rdm_files(expected / "brain_rdms")) == ["EBA", "V1", "hV4"]
     assert read_rdm_file(expected / "brain_rdms/fmri_V1.npz").rdms.shape == (10, 276)
-    for network in ("ResNet34", "c2d_r50_nopool_mma"):
-        (tmp_path / network).mkdir()
-        shutil.copy(expected / network / "model_rdms_pca22.npz", tmp_path / network)
-    read = read_all(tmp_path)
-    assert list(read) == ["ResNet34", "c2d_r50_nopool_mma"]
-    with np.load(expected / "ResNet34/model_rdms_pca22.npz") as stored:
-        assert list(read["ResNet34"]) == stored.files
-        np.testing.assert_array_equal(read["ResNet34"]["layer3"], stored["layer3"])

@@ -155,7 +155,7 @@ def test_a_plain_array_is_read_in_every_form(tmp_path: Path, form: str) -> None:
     stack = squares()
     vectors = np.stack([square[np.triu_indices(5, 1)] for square in stack])
     stored = {"stack": stack, "square": stack[0], "condensed stack": vectors, "condensed": vectors[0]}[form]
-    read = read_rdm_file(write(tmp_path / "a.h5", anything=stored))
+    read = read_rdm_file(write(tmp_path / "a_RDM.h5", anything=stored))
     assert_holds(read.rdms, stack if "stack" in form else stack[:1])
     assert (read.conditions, read.subjects) == (None, None)
 

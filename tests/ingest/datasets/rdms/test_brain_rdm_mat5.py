@@ -14,8 +14,8 @@ import scipy.io
 import scipy.sparse
 from scipy.io import savemat
 
+from alignhouse.ingest.arrays.mat5 import Mat5File
 from alignhouse.ingest.datasets.rdms.files import read_rdm_file
-from alignhouse.ingest.datasets.rdms.mat5 import Mat5File
 from alignhouse.warehouse.errors import BadInput
 
 SCIPYS_FILES = Path(scipy.io.__file__).parent / "matlab" / "tests" / "data"

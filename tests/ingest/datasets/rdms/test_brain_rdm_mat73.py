@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import scipy.io
 
+from alignhouse.ingest.arrays.hdf5 import members, opened_hdf5
+from alignhouse.ingest.arrays.mat73 import Mat73File
 from alignhouse.ingest.datasets.rdms.files import read_rdm_file
-from alignhouse.ingest.datasets.rdms.hdf5 import members, opened_hdf5
-from alignhouse.ingest.datasets.rdms.mat73 import Mat73File
 from alignhouse.warehouse.errors import BadInput
 
 MATLABS_OWN = Path(scipy.io.__file__).parent / "matlab" / "tests" / "data" / "testhdf5_7.4_GLNX86.mat"

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from alignhouse.ingest.datasets.rdms import apart, arrays
+from alignhouse.ingest.arrays import limits
+from alignhouse.ingest.datasets.rdms import apart
 from alignhouse.ingest.datasets.rdms.apart import read_rdm_file_apart
 from alignhouse.ingest.datasets.rdms.data_set import RDMS
 from alignhouse.ingest.datasets.rdms.files import read_rdm_file
@@ -50,7 +51,7 @@ def test_a_header_that_lies_is_refused(tmp_path: Path, shape: str, packed: bool)
 def test_arrays_that_unpack_to_far_more_than_their_file_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrays, "UNPACKED_BYTES", 2_000_000)
+    monkeypatch.setattr(limits, "UNPACKED_BYTES", 2_000_000)
     path = tmp_path / "V1.npz"
     np.savez_compressed(path, a=np.zeros((1, 100_128)), b=np.zeros((1, 100_128)), c=np.zeros((1, 100_128)))
     assert path.stat().st_size < 10_000
@@ -88,10 +89,10 @@ def test_files_are_read_apart_as_they_are_read_here(tmp_path: Path) -> None:
         file["rdms"] = rdms()
         file["conditions"] = CONDITIONS
     savemat(tmp_path / "V1.mat", {"rdm": rdms(), "conditions": np.array(CONDITIONS, dtype=object)})
-    np.save(tmp_path / "V1.npy", rdms())
+    np.save(tmp_path / "V1_RDMs.npy", rdms())
     assert RDMS.rdms is not None
     assert RDMS.rdms.read is read_rdm_file_apart
-    for name in ("V1.h5", "V1.mat", "V1.npy"):
+    for name in ("V1.h5", "V1.mat", "V1_RDMs.npy"):
         here, there = read_rdm_file(tmp_path / name, 4), read_rdm_file_apart(tmp_path / name, 4)
         np.testing.assert_array_equal(there.rdms, here.rdms)
         assert (there.conditions, there.subjects) == (here.conditions, here.subjects)

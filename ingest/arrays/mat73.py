@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES
-from alignhouse.ingest.datasets.rdms.hdf5 import check_inside, is_group, members, values_of
-from alignhouse.ingest.datasets.rdms.matlab import NAME_FIELD, NUMERIC, RDM_FIELD, Variable
+from alignhouse.ingest.arrays.hdf5 import check_inside, is_group, members, values_of
+from alignhouse.ingest.arrays.limits import MOST_BYTES
+from alignhouse.ingest.arrays.matlab_variables import NAME_FIELD, NUMERIC, RDM_FIELD, Variable
 from alignhouse.warehouse.errors import BadInput
 
 _CLASS = "MATLAB_class"

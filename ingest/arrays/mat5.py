@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from alignhouse.ingest.datasets.rdms.arrays import MOST_BYTES, check_size
-from alignhouse.ingest.datasets.rdms.mat5_claims import check_claims
-from alignhouse.ingest.datasets.rdms.matlab import NAME_FIELD, RDM_FIELD, Variable
+from alignhouse.ingest.arrays.limits import MOST_BYTES, check_size
+from alignhouse.ingest.arrays.mat5_claims import check_claims
+from alignhouse.ingest.arrays.matlab_variables import NAME_FIELD, RDM_FIELD, Variable
 from alignhouse.warehouse.errors import BadInput
 
 _ITEM_BYTES = 8  # of a double, the dtype that the RDMs are converted to
