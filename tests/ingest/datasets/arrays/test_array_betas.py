@@ -62,7 +62,7 @@ def person(tmp_path: Path) -> Path:
     return tmp_path / "sub-01"
 
 
-@pytest.fixture(params=[matrices.BAND_BYTES, 64], ids=["one band", "many bands"])
+@pytest.fixture(params=[matrices.BAND_BYTES, 200], ids=["one band", "many bands"])
 def bands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (matrices, hdf5_matrix, tables, sessions):
         monkeypatch.setattr(module, "BAND_BYTES", request.param)
