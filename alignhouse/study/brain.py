@@ -23,7 +23,7 @@ from alignhouse.ingest.datasets.job import dataset_batch
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.study.coverage import conditions_of, used_stimuli
 from alignhouse.study.hashing import hash_files
-from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.artifacts import SCRATCH, Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, near_names, some_names
 from alignhouse.warehouse.executors.threaded import threaded, threads
@@ -115,10 +115,13 @@ def store_betas(
     used: tuple[str, ...] = ()
     if conditions is not None and data_set(request.kind).has_spare_stimuli:
         used = tuple(sorted(conditions.names))
-    files = [
-        replace(file, options=request.options, stimuli=used, has_all_stimuli=request.stimuli == "all")
-        for file in found
-    ]
+    options: dict[str, Any] = {
+        "options": request.options,
+        "stimuli": used,
+        "has_all_stimuli": request.stimuli == "all",
+        "scratch": run.writer.folder / SCRATCH,
+    }
+    files = [replace(file, **options) for file in found]
     n_subjects = len({file.subject for file in files})
     run.progress.say(f"Brain data: {n_subjects} subjects, {len(request.parts)} files each")
     paths = list(dict.fromkeys(path for file in files for path in file.paths))

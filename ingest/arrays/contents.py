@@ -18,7 +18,14 @@ from alignhouse.ingest.arrays.limits import check_size, texts
 from alignhouse.ingest.arrays.mat5 import Mat5File
 from alignhouse.ingest.arrays.mat73 import Mat73File, is_matlab
 from alignhouse.ingest.arrays.matlab_variables import NUMERIC
-from alignhouse.ingest.arrays.matrices import FlatArray, InMemory, StoredValues, WholeArray, real_numbers
+from alignhouse.ingest.arrays.matrices import (
+    FlatArray,
+    InMemory,
+    StoredValues,
+    WholeArray,
+    real_numbers,
+    take,
+)
 from alignhouse.ingest.arrays.numpy_files import arrays_in_file
 from alignhouse.ingest.arrays.tables import parquet_content, read_number_table
 from alignhouse.warehouse.errors import BadInput
@@ -183,7 +190,7 @@ def read_whole(array: StoredValues, label: str, most_bytes: int) -> np.ndarray:
         return values.T if array.is_reversed else values
     assert isinstance(array, FlatArray)
     flat = FlatArray(array.file, label, array.offset, (1, math.prod(array.shape)), array.dtype, False)
-    values = flat.matrix(transposed=False).take(np.array([0]))
+    values = take(flat.matrix(transposed=False), np.array([0]))
     return values.reshape(array.shape, order="F" if array.in_columns else "C")
 
 

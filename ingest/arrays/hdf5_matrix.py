@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from alignhouse.ingest.arrays.matrices import BAND_BYTES, Matrix, bands, spans
+from alignhouse.ingest.arrays.matrices import BAND_BYTES, Matrix, Piece, bands, spans
 
 
 @dataclass(frozen=True)
@@ -68,25 +69,33 @@ class _Hdf5Matrix:
     def _space(self) -> tuple[int, ...]:
         return tuple(self.dataset.shape[:-1] if self.rows_last else self.dataset.shape[1:])
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        taken = np.empty((len(rows), self.shape[1]), self.dtype)
-        if taken.size:
-            (self._take_last if self.rows_last else self._take_first)(rows, taken)
-        return taken
+    def pieces(self, rows: np.ndarray) -> Iterator[Piece]:
+        if len(rows) and self.shape[1]:
+            yield from (self._pieces_of_last if self.rows_last else self._pieces_of_first)(rows)
 
-    def _take_first(self, rows: np.ndarray, taken: np.ndarray) -> None:
+    def _pieces_of_first(self, rows: np.ndarray) -> Iterator[Piece]:
         box, inside = self._box()
-        size = math.prod(each.stop - each.start for each in box)
-        unit = self.dataset.chunks[0] if self.dataset.chunks else 1
-        most = max(1, BAND_BYTES // max(1, size * self.dtype.itemsize))
+        first, *rest = box
+        layer = math.prod(each.stop - each.start for each in rest)
+        size, item = (first.stop - first.start) * layer, self.dtype.itemsize
+        row_unit, column_unit = self.dataset.chunks[:2] if self.dataset.chunks else (1, 1)
         done = 0
-        for start, stop, wanted in spans(rows, unit, most):
-            slab = self.dataset[(slice(start, stop), *box)].reshape(stop - start, -1)
-            chosen = slab[wanted - start]
-            taken[done : done + len(wanted)] = chosen if inside is None else chosen[:, inside]
+        for start, stop, wanted in spans(rows, row_unit, max(1, BAND_BYTES // max(1, size * item))):
+            for begin, end in bands(first.stop - first.start, layer * (stop - start) * item, column_unit):
+                low, high = begin * layer, end * layer
+                if inside is not None:
+                    low, high = np.searchsorted(inside, [low, high])
+                if low == high:
+                    continue
+                band = slice(first.start + begin, first.start + end)
+                slab = self.dataset[(slice(start, stop), band, *rest)].reshape(stop - start, -1)
+                chosen = slab[wanted - start]
+                if inside is not None:
+                    chosen = chosen[:, inside[low:high] - begin * layer]
+                yield Piece(done, int(low), chosen)
             done += len(wanted)
 
-    def _take_last(self, rows: np.ndarray, taken: np.ndarray) -> None:
+    def _pieces_of_last(self, rows: np.ndarray) -> Iterator[Piece]:
         box, inside = self._box()
         along = slice(int(rows[0]), int(rows[-1]) + 1)
         first, *rest = box
@@ -101,7 +110,7 @@ class _Hdf5Matrix:
             band = slice(first.start + start, first.start + stop)
             slab = self.dataset[(band, *rest, along)].reshape(-1, n_rows)
             chosen = slab[columns[low:high] - start * layer]
-            taken[:, low:high] = chosen[:, rows - along.start].T
+            yield Piece(0, int(low), chosen[:, rows - along.start].T)
 
     def _box(self) -> tuple[list[slice], np.ndarray | None]:
         """The smallest box of the space with all columns, and their ascending places in it; None for all."""

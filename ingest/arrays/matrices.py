@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 
@@ -29,8 +29,24 @@ class Matrix(Protocol):
     @property
     def has_cheap_rows(self) -> bool: ...
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """The rows with these ascending indices, (len(rows), n_columns), in the stored dtype."""
+    def pieces(self, rows: np.ndarray) -> Iterator[Piece]:
+        """The rows with these ascending indices in pieces, each value once, in the stored dtype."""
+
+
+class Piece(NamedTuple):
+    """Values (k, m) of a matrix: those from `row`, counted among the rows asked for, and from `column` on."""
+
+    row: int
+    column: int
+    values: np.ndarray
+
+
+def take(matrix: Matrix, rows: np.ndarray) -> np.ndarray:
+    """The rows with these ascending indices, (len(rows), n_columns), in the stored dtype."""
+    taken = np.empty((len(rows), matrix.shape[1]), matrix.dtype)
+    for row, column, values in matrix.pieces(rows):
+        taken[row : row + values.shape[0], column : column + values.shape[1]] = values
+    return taken
 
 
 class StoredValues(Protocol):
@@ -67,8 +83,8 @@ class InMemory:
     def matrix(self, *, transposed: bool) -> Matrix:
         return InMemory(self.values.T if transposed else self.values)  # type: ignore[return-value]
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        return self.values[rows]
+    def pieces(self, rows: np.ndarray) -> Iterator[Piece]:
+        yield Piece(0, 0, self.values[rows])
 
 
 @dataclass(frozen=True)
@@ -116,21 +132,21 @@ class _FlatMatrix:
     def has_cheap_rows(self) -> bool:
         return not self.in_columns
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
+    def pieces(self, rows: np.ndarray) -> Iterator[Piece]:
         n_rows, n_columns = self.shape
-        taken = np.empty((len(rows), n_columns), self.dtype)
         if self.in_columns:
-            step = max(1, BAND_BYTES // max(1, n_rows * self.dtype.itemsize))
-            for start in range(0, n_columns, step):
-                columns = np.empty((min(step, n_columns - start), n_rows), self.dtype)
+            for start, stop in bands(n_columns, n_rows * self.dtype.itemsize):
+                columns = np.empty((stop - start, n_rows), self.dtype)
                 self._fill(columns, start * n_rows)
-                taken[:, start : start + step] = columns[:, rows].T
-            return taken
+                yield Piece(0, start, columns[:, rows].T)
+            return
+        most = max(1, BAND_BYTES // max(1, n_columns * self.dtype.itemsize))
         done = 0
-        for first, last, inside in spans(rows):
-            self._fill(taken[done : done + len(inside)], first * n_columns)
-            done += last - first
-        return taken
+        for first, last, inside in spans(rows, most=most):
+            values = np.empty((last - first, n_columns), self.dtype)
+            self._fill(values, first * n_columns)
+            yield Piece(done, 0, values)
+            done += len(inside)
 
     def _fill(self, values: np.ndarray, start: int) -> None:
         """Read consecutive values; `values` is contiguous."""
@@ -151,16 +167,15 @@ def spans(rows: np.ndarray, unit: int = 1, most: int | None = None) -> Iterator[
     unit : rows that are stored together; rows of one unit, or of adjacent ones, are in one range.
     most : longest range, unless one unit is longer.
     """
-    begins = 0
-    for index in range(1, len(rows) + 1):
-        if index < len(rows):
-            apart = rows[index] // unit - rows[index - 1] // unit > 1
-            too_long = most is not None and rows[index] - rows[begins] >= max(unit, most)
-            if not apart and not too_long:
-                continue
-        inside = rows[begins:index]
-        yield int(inside[0]), int(inside[-1]) + 1, inside
-        begins = index
+    gaps = np.flatnonzero(np.diff(rows // unit) > 1) + 1
+    for run in np.split(rows, gaps) if len(rows) else ():
+        longest = run[-1] - run[0] + 1 if most is None else max(unit, most)
+        if run[-1] - run[0] < longest:
+            yield int(run[0]), int(run[-1]) + 1, run
+            continue
+        for part in np.split(run, np.searchsorted(run, np.arange(run[0] + longest, run[-1] + 1, longest))):
+            if len(part):
+                yield int(part[0]), int(part[-1]) + 1, part
 
 
 def bands(length: int, item_bytes: int, unit: int = 1) -> Iterator[tuple[int, int]]:

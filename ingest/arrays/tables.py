@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignhouse.ingest.arrays.matrices import BAND_BYTES, InMemory, Matrix
+from alignhouse.ingest.arrays.matrices import BAND_BYTES, InMemory, Matrix, Piece
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.sizes import size_in_words
 
@@ -140,8 +140,7 @@ class _ParquetMatrix:
     def has_cheap_rows(self) -> bool:
         return self.transposed
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        taken = np.empty((len(rows), self.shape[1]), self.dtype)
+    def pieces(self, rows: np.ndarray) -> Iterator[Piece]:
         metadata = self.array.file.metadata
         first = 0
         for group in range(metadata.num_row_groups):
@@ -149,16 +148,15 @@ class _ParquetMatrix:
             if self.transposed:
                 names = [self.array.columns[row] for row in rows]
                 for start, block in self._columns(group, names, count):
-                    taken[start : start + block.shape[1], first : first + count] = block.T
+                    yield Piece(start, first, block.T)
             else:
                 low, high = np.searchsorted(rows, [first, first + count])
                 inside = rows[low:high] - first
                 for start, block in self._columns(group, self.array.columns if len(inside) else (), count):
-                    taken[low:high, start : start + block.shape[1]] = block[inside]
+                    yield Piece(int(low), start, block[inside])
             first += count
-        return taken
 
-    def _columns(self, group: int, names: Sequence[str], n_rows: int) -> Any:
+    def _columns(self, group: int, names: Sequence[str], n_rows: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (index of its first column, columns (n_rows, k)), some columns at a time."""
         step = max(1, BAND_BYTES // max(1, n_rows * self.dtype.itemsize))
         for start in range(0, len(names), step):

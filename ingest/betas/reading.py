@@ -30,6 +30,7 @@ class BetaFile:
     options : keys of `[brain]` that change how the files are read, and are not at their default.
     stimuli : read only these; () for all. Only data sets with `has_spare_stimuli` are given some.
     has_all_stimuli : one of these without betas is an error; otherwise, those that are there are read.
+    scratch : folder for temporary files; None for the system's.
     """
 
     subject: str
@@ -39,6 +40,7 @@ class BetaFile:
     options: Mapping[str, str] = field(default_factory=dict)
     stimuli: tuple[str, ...] = ()
     has_all_stimuli: bool = True
+    scratch: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:

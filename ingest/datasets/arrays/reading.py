@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from alignhouse.ingest.arrays.contents import FileContent, open_content
 from alignhouse.ingest.arrays.hdf5_matrix import Hdf5Array
-from alignhouse.ingest.arrays.matrices import Matrix, StoredValues, real_numbers, shape_in_words
-from alignhouse.ingest.betas.reading import OTHER_STIMULI, BetaFile
+from alignhouse.ingest.arrays.matrices import (
+    InMemory,
+    Matrix,
+    StoredValues,
+    real_numbers,
+    shape_in_words,
+    take,
+)
+from alignhouse.ingest.arrays.on_disk import SomeRows, rows_on_disk
+from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.ingest.datasets.arrays.options import Options
+from alignhouse.ingest.datasets.arrays.plans import plan_of_repetitions, rows_to_read
 from alignhouse.ingest.datasets.arrays.sessions import SessionScale, scale_of_sessions
 from alignhouse.ingest.datasets.arrays.trials import (
     LIST_NAMES,
@@ -28,10 +39,17 @@ from alignhouse.warehouse.errors import BadInput, near_names, some_names
 GLMSINGLE_ARRAYS = ("betasmd", "modelmd")
 """What GLMsingle calls its betas, in Python and in MATLAB."""
 _USUAL_NAMES = ("betas", "beta", "responses", *GLMSINGLE_ARRAYS)
-# The share of the memory that a block of stimuli may take where small blocks would read the file many times.
-_SHARE = 4
+# The share of the memory that rows may take that are kept because the file has them in another order.
+_SHARE = 2
 # This many rows of a square array tell an RDM from betas.
 _ROWS_TO_TELL = 64
+
+
+class _Ready(NamedTuple):
+    """A matrix whose rows are cheap, and the scale of each session; None if values are used as they are."""
+
+    matrix: Matrix
+    scale: SessionScale | None
 
 
 @dataclass(frozen=True)
@@ -39,17 +57,15 @@ class ArrayBetas:
     """The betas of one region in one person; see `RawBetas`.
 
     plans : split -> stimulus -> the rows of its repetitions, as many for each stimulus unless they are
-    averaged. spare : split -> how many stimuli are not read.
-    scale : of each session; None if values are used as they are.
+    averaged. spare : split -> how many stimuli are not read. ready : gives what values are read from.
     """
 
-    matrix: Matrix
     plans: Mapping[str, Mapping[str, Sequence[int]]]
     spare: Mapping[str, int]
     averages: bool
-    scale: SessionScale | None
+    n_voxels: int
+    ready: Callable[[], _Ready]
     label: str
-    memory: int
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -57,7 +73,7 @@ class ArrayBetas:
 
     def shape(self, split: str) -> tuple[int, int, int]:
         plan = self._plan(split)
-        return len(plan), 1 if self.averages else len(next(iter(plan.values()))), self.matrix.shape[1]
+        return len(plan), 1 if self.averages else len(next(iter(plan.values()))), self.n_voxels
 
     def stimuli(self, split: str) -> list[str]:
         return list(self._plan(split))
@@ -67,28 +83,23 @@ class ArrayBetas:
 
     def blocks(self, split: str, buffer_bytes: int) -> Iterator[np.ndarray]:
         plan = list(self._plan(split).values())
-        n_voxels = self.matrix.shape[1]
         # Values are averaged and scaled in float64.
-        largest = max(map(len, plan)) * n_voxels * 8
-        few = max(1, buffer_bytes // max(1, largest))
-        many = few if self.matrix.has_cheap_rows else max(few, self.memory // _SHARE // max(1, largest))
-        for start in range(0, len(plan), many):
-            rows = [row for each in plan[start : start + many] for row in each]
-            values = self._take(np.array(rows))
-            begins = 0
-            for first in range(start, min(len(plan), start + many), few):
-                counts = [len(each) for each in plan[first : min(first + few, start + many)]]
-                block = values[begins : begins + sum(counts)]
-                begins += sum(counts)
-                yield (
-                    self._means(block, counts) if self.averages else block.reshape(len(counts), -1, n_voxels)
-                )
+        largest = max(map(len, plan)) * self.n_voxels * 8
+        step = max(1, buffer_bytes // max(1, largest))
+        for start in range(0, len(plan), step):
+            some = plan[start : start + step]
+            values = self._take(np.array([row for each in some for row in each]))
+            if self.averages:
+                yield self._means(values, [len(each) for each in some])
+            else:
+                yield values.reshape(len(some), -1, self.n_voxels)
 
     def _take(self, rows: np.ndarray) -> np.ndarray:
         order = np.argsort(rows, kind="stable")
-        values = self.matrix.take(rows[order])
-        if self.scale is not None:
-            values = self.scale.scaled(values, rows[order])
+        matrix, scale = self.ready()
+        values = take(matrix, rows[order])
+        if scale is not None:
+            values = scale.scaled(values, rows[order])
         if (order[1:] > order[:-1]).all():
             return values
         sorted_back = np.empty_like(values)
@@ -130,14 +141,38 @@ def open_array_betas(file: BetaFile, memory: int) -> Iterator[ArrayBetas]:
             matrix = _matrix(content, file, trials, options)
         if not real_numbers(matrix.dtype):
             raise BadInput(f"{whose} in {file.path}", expected="real numbers", found=f"dtype {matrix.dtype}")
-        rows = _rows_to_read(trials, file)
-        plans = {split: _plan(each, split, options.repetitions, file, trials) for split, each in rows.items()}
+        rows = rows_to_read(trials, file)
+        plans = {
+            split: plan_of_repetitions(each, split, options.repetitions, file, trials)
+            for split, each in rows.items()
+        }
         spare = {split: len(trials.rows(split)) - len(each) for split, each in rows.items()}
-        scale = None
-        if options.zscore == "session" and 0 not in matrix.shape:
-            scale = scale_of_sessions(matrix, trials, memory, f"{whose} in {file.path}")
-        averages = options.repetitions == "mean"
-        yield ArrayBetas(matrix, plans, spare, averages, scale, f"{file.path}", memory)
+        scales = options.zscore == "session" and 0 not in matrix.shape
+        read = [row for plan in plans.values() for each in plan.values() for row in each]
+        needed = np.arange(len(trials.stimuli)) if scales else np.array(sorted(read))
+        label, averages = f"betas of {whose} in {file.path}", options.repetitions == "mean"
+        with ExitStack() as stack:
+
+            @cache
+            def ready() -> _Ready:
+                """What values are read from; copying rows takes long, and only shapes may be asked for."""
+                by_rows = stack.enter_context(_in_rows(matrix, needed, file, memory, label))
+                return _Ready(by_rows, scale_of_sessions(by_rows, trials, memory, label) if scales else None)
+
+            yield ArrayBetas(plans, spare, averages, matrix.shape[1], ready, str(file.path))
+
+
+@contextmanager
+def _in_rows(matrix: Matrix, rows: np.ndarray, file: BetaFile, memory: int, label: str) -> Iterator[Matrix]:
+    """Rows that can be read in any order: those of the file, else in memory, else from a copy on disk."""
+    if matrix.has_cheap_rows:
+        yield matrix
+    elif len(rows) * matrix.shape[1] * matrix.dtype.itemsize > memory // _SHARE:
+        with rows_on_disk(matrix, rows, file.scratch, label) as copy:
+            yield copy
+    else:
+        whole: Matrix = InMemory(take(matrix, rows)).matrix(transposed=False)
+        yield SomeRows(whole, rows, matrix.shape)
 
 
 def array_of_region(content: FileContent, part: str) -> StoredValues:
@@ -258,7 +293,7 @@ def _without_ones(shape: Sequence[int]) -> list[int]:
 def _refuse_rdm(matrix: Matrix, label: str) -> None:
     """Raise BadInput if a square array is symmetric and zero on the diagonal, as no betas are."""
     few = min(_ROWS_TO_TELL, matrix.shape[0])
-    corner = matrix.take(np.arange(few))[:, :few].astype(np.float64)
+    corner = take(matrix, np.arange(few))[:, :few].astype(np.float64)
     tolerance = TOLERANCE * max(1.0, float(np.nanmax(np.abs(corner), initial=0.0)))
     is_symmetric = np.allclose(corner, corner.T, rtol=0, atol=tolerance)
     if few > 1 and is_symmetric and (np.abs(np.diagonal(corner)) <= tolerance).all():
@@ -268,41 +303,3 @@ def _refuse_rdm(matrix: Matrix, label: str) -> None:
             found="a symmetric array with zeros on the diagonal",
             hint='for ready RDMs, say brain.kind = "rdms"',
         )
-
-
-def _rows_to_read(trials: Trials, file: BetaFile) -> dict[str, dict[str, list[int]]]:
-    """Split -> stimulus -> rows, of the stimuli of the study; raises BadInput if one has no betas."""
-    found = {split: trials.rows(split) for split in dict.fromkeys(trials.splits)}
-    if not file.stimuli:
-        return found
-    named, wanted = set(trials.stimuli), set(file.stimuli)
-    missing = [name for name in file.stimuli if name not in named]
-    if missing and (file.has_all_stimuli or not named & wanted):
-        raise BadInput(
-            f"no betas of {file.subject}, {file.part}, stimulus {some_names(missing, 4)}",
-            expected=f"betas of all {len(wanted):,} stimuli of the study, named by {trials.source}",
-            found=f"betas of {len(named):,}, {len(named & wanted):,} of them of the study",
-            hint=f"{near_names(missing[0], list(dict.fromkeys(trials.stimuli)))}; {OTHER_STIMULI}",
-        )
-    of_study = {
-        split: {name: each for name, each in rows.items() if name in wanted} for split, rows in found.items()
-    }
-    return {split: rows for split, rows in of_study.items() if rows}
-
-
-def _plan(
-    rows: dict[str, list[int]], split: str, repetitions: str, file: BetaFile, trials: Trials
-) -> dict[str, list[int]]:
-    counts = {stimulus: len(each) for stimulus, each in rows.items()}
-    fewest, most = min(counts.values()), max(counts.values())
-    if repetitions == "first":
-        return {stimulus: each[:fewest] for stimulus, each in rows.items()}
-    if fewest == most or repetitions == "mean":
-        return rows
-    rare, frequent = (next(name for name, count in counts.items() if count == n) for n in (fewest, most))
-    raise BadInput(
-        f"repetitions of {file.subject} in split {split} differ ({trials.source})",
-        expected="equally many trials of each stimulus",
-        found=f"{fewest} of {rare} and {most} of {frequent}",
-        hint='say brain.repetitions = "mean" to average them, or "first" to use the first ones of each',
-    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignhouse.ingest.arrays.matrices import BAND_BYTES, Matrix
+from alignhouse.ingest.arrays.matrices import BAND_BYTES, Matrix, take
 from alignhouse.ingest.datasets.arrays.trials import Trials
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.sizes import size_in_words
@@ -50,7 +50,7 @@ def scale_of_sessions(matrix: Matrix, trials: Trials, memory: int, label: str) -
     """
     if trials.sessions is None:
         raise BadInput(
-            f"the sessions of {label} are not known",
+            f"the sessions of the {label} are not known",
             expected=f"a column session in {trials.source}",
             hint='brain.zscore = "session" needs it',
         )
@@ -66,9 +66,7 @@ def scale_of_sessions(matrix: Matrix, trials: Trials, memory: int, label: str) -
             hint="raise compute.memory",
         )
     mean, deviation = np.zeros((2, len(names), n_voxels))
-    # Rows that are not cheap are read in blocks that are as large as the memory allows.
-    block_bytes = BAND_BYTES if matrix.has_cheap_rows else max(BAND_BYTES, memory // 4)
-    step = max(1, block_bytes // (8 * max(1, n_voxels)))
+    step = max(1, BAND_BYTES // (8 * max(1, n_voxels)))
     for number, name in enumerate(names):
         rows = np.flatnonzero(session == number)
         if len(rows) < 2:
@@ -76,7 +74,7 @@ def scale_of_sessions(matrix: Matrix, trials: Trials, memory: int, label: str) -
         squares: np.ndarray | float = 0.0
         done = 0
         for start in range(0, len(rows), step):
-            values = matrix.take(rows[start : start + step]).astype(np.float64)
+            values = take(matrix, rows[start : start + step]).astype(np.float64)
             # Merge means and sums of squares block by block (Chan et al. 1983).
             of_block = values.mean(axis=0)
             difference, n_both = of_block - mean[number], done + len(values)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from alignhouse.ingest.arrays.contents import read_whole
 from alignhouse.ingest.arrays.hdf5_matrix import Hdf5Array
-from alignhouse.ingest.arrays.matrices import FlatArray, InMemory, Matrix, StoredValues
+from alignhouse.ingest.arrays.matrices import FlatArray, InMemory, Matrix, StoredValues, take
 from alignhouse.ingest.rdm import RowNames, correlation_rdm, correlation_rdm_in_parts, reordered
 from alignhouse.warehouse.errors import BadInput
 
@@ -33,7 +34,7 @@ def features_of(array: StoredValues, label: str, memory: int) -> Features:
     if not array.shape or not all(array.shape):
         raise BadInput(label, expected="features (stimuli, ...)", found=f"shape {array.shape}")
     matrix = _matrix(array, label, memory)
-    return Features(matrix.shape, matrix.take)
+    return Features(matrix.shape, partial(take, matrix))
 
 
 def stacked(parts: Sequence[Features], label: str) -> Features:
@@ -47,7 +48,7 @@ def stacked(parts: Sequence[Features], label: str) -> Features:
         )
     ends = np.cumsum([part.shape[0] for part in parts])
 
-    def take(rows: np.ndarray) -> np.ndarray:
+    def take_from_parts(rows: np.ndarray) -> np.ndarray:
         of_part = np.searchsorted(ends, rows, side="right")
         taken = [
             part.take(rows[of_part == index] - (ends[index] - part.shape[0]))
@@ -56,7 +57,7 @@ def stacked(parts: Sequence[Features], label: str) -> Features:
         ]
         return np.concatenate(taken)
 
-    return Features((int(ends[-1]), widths.pop()), take)
+    return Features((int(ends[-1]), widths.pop()), take_from_parts)
 
 
 def rdm_of_features(

@@ -42,6 +42,8 @@ def read(root: Path, region: str = "V1", *, split: str = "test", memory: int = 1
         stacked = np.concatenate(blocks)
         assert stacked.shape == betas.shape(split)
         assert len(blocks) > 1
+        [at_once] = betas.blocks(split, 10**6)
+        np.testing.assert_array_equal(at_once, stacked)
         return stacked, betas.raw.stimuli(split)
 
 
@@ -197,3 +199,17 @@ def test_numbers_of_any_kind_and_order_of_bytes_are_read(person: Path, dtype: st
     values = np.round(trials(VOXELS, len(SHOWN.stimulus), 6) * 10 + 100).astype(dtype)
     np.save(person / "V1.npy", np.asarray(values, order=order))  # type: ignore[call-overload]
     np.testing.assert_array_equal(read(person.parent)[0], expected(values)[0].astype(np.float32))
+
+
+@pytest.mark.parametrize("unit", [1, 3])
+@pytest.mark.parametrize("most", [None, 1, 4, 100])
+def test_ranges_hold_all_rows_once_and_are_no_longer_than_asked(unit: int, most: int | None) -> None:
+    rows = np.array([0, 1, 2, 5, 6, 7, 8, 9, 10, 11, 30, 32, 33, 40])
+    found = list(matrices.spans(rows, unit, most))
+    np.testing.assert_array_equal(np.concatenate([inside for _, _, inside in found]), rows)
+    for start, stop, inside in found:
+        assert (start, stop) == (inside[0], inside[-1] + 1)
+        assert most is None or stop - start <= max(unit, most)
+    if unit == 1 and most is None:
+        assert [(start, stop) for start, stop, _ in found] == [(0, 3), (5, 12), (30, 31), (32, 34), (40, 41)]
+    assert list(matrices.spans(rows[:0], unit, most)) == []

@@ -183,7 +183,7 @@ def test_what_must_be_read_whole_has_to_fit_into_the_memory(root: Path, form: st
 def test_z_scores_need_sessions(root: Path) -> None:
     (root / "stimuli.csv").write_text(ROW)
     with pytest.raises(
-        BadInput, match="sessions of V1 of sub-01 .* are not known: expected a column session in"
+        BadInput, match="sessions of the betas of V1 of sub-01 .* are not known: expected a column session in"
     ):
         read(root, zscore="session")
     write_stimuli(root / "stimuli.csv", SHOWN)
@@ -191,7 +191,9 @@ def test_z_scores_need_sessions(root: Path) -> None:
         read(root, zscore="session", memory=500)
     text = (root / "stimuli.csv").read_text().removesuffix("1\n") + "2\n"
     (root / "stimuli.csv").write_text(text)
-    with pytest.raises(BadInput, match="session 2 of V1 of sub-01 .*expected at least 2 trials, found 1"):
+    with pytest.raises(
+        BadInput, match="session 2 of betas of V1 of sub-01 .*expected at least 2 trials, found 1"
+    ):
         read(root, zscore="session")
 
 
