@@ -72,8 +72,8 @@ class BrainSection(Section):
     )
     repetitions: Literal["all", "mean", "first"] = Field(
         "all",
-        description="arrays: trials of a stimulus; all: equally many, mean: averaged, first: as many as the "
-        "rarest stimulus has",
+        description="arrays, mosaic: trials of a stimulus; all: equally many, mean: averaged, first: as many "
+        "as the rarest stimulus has",
     )
     zscore: Literal["none", "session"] = Field(
         "none", description="arrays: session: z-scores of each voxel within each session"

@@ -47,22 +47,30 @@ def members(group: Any, path: Path) -> dict[str, Any]:
     for name in group:
         if not isinstance(name, str):
             raise ValueError(f"a name that is not UTF-8: {name!r}")
-        label = f"{group.name.rstrip('/')}/{name} in {path}"
-        link = group.id.links.get_info(name.encode()).type
-        if link != h5py.h5l.TYPE_HARD:
-            kinds = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "a link to another file"}
-            raise BadInput(
-                label,
-                expected="data in the file itself",
-                found=kinds.get(link, "a link of an unknown kind"),
-                hint="links are not followed; copy the data in",
-            )
-        member = group[name]
-        if isinstance(member, h5py.Dataset):
-            check_inside(member, label)
+        member = member_of(group, name, path)
         if not isinstance(member, h5py.Datatype):  # a named dtype, which has no data
             found[name] = member
     return found
+
+
+def member_of(group: Any, name: str, path: Path) -> Any:
+    """One of the datasets and groups of a group; raises BadInput for links to other files."""
+    import h5py
+
+    label = f"{group.name.rstrip('/')}/{name} in {path}"
+    link = group.id.links.get_info(name.encode()).type
+    if link != h5py.h5l.TYPE_HARD:
+        kinds = {h5py.h5l.TYPE_SOFT: "a soft link", h5py.h5l.TYPE_EXTERNAL: "a link to another file"}
+        raise BadInput(
+            label,
+            expected="data in the file itself",
+            found=kinds.get(link, "a link of an unknown kind"),
+            hint="links are not followed; copy the data in",
+        )
+    member = group[name]
+    if isinstance(member, h5py.Dataset):
+        check_inside(member, label)
+    return member
 
 
 def check_inside(dataset: Any, label: str) -> None:

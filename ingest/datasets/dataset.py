@@ -28,6 +28,7 @@ _SHIPPED = {
     "bmd": "alignhouse.ingest.datasets.bmd.data_set:BMD",
     "rdms": "alignhouse.ingest.datasets.rdms.data_set:RDMS",
     "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
+    "mosaic": "alignhouse.ingest.datasets.mosaic.data_set:MOSAIC",
 }
 _registered: dict[str, DataSet] = {}
 

@@ -8,7 +8,7 @@ stimulus of one frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -111,6 +111,23 @@ def media_files(folder: Path) -> list[tuple[Path, Media]]:
         elif suffix in IMAGE_SUFFIXES:
             files.append((path, "image"))
     return files
+
+
+def stimuli_with_splits(folder: Path, split: str, splits: Mapping[str, str]) -> list[Stimulus]:
+    """The stimuli of a split directly in a folder.
+
+    Parameters
+    ----------
+    splits : stimulus -> its split; stimuli that it lacks are of `split`.
+
+    Raises
+    ------
+    BadInput : see `select_stimuli`.
+    """
+    listing = [
+        Stimulus(path.stem, splits.get(path.stem, split), path, media) for path, media in media_files(folder)
+    ]
+    return select_stimuli(listing, folder, split)
 
 
 def select_stimuli(listing: Sequence[Stimulus], folder: Path, split: str) -> list[Stimulus]:

@@ -34,6 +34,7 @@ EMPTY = {
     "frame_order": "the demo has no controls",
     "coverage": "all subjects of the demo saw all stimuli",
     "hemispheres": "the demo merges the hemispheres",
+    "replication": "the demo has one data set",
     "results": "nobody has added a statistic",
     "training_effect": "the demo has untrained networks only",
     "unfinished": "nothing is",

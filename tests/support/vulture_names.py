@@ -19,6 +19,7 @@ map_frames
 BMD
 RDMS
 ARRAYS
+MOSAIC
 FunctionSource
 MMAction2
 Torchvision

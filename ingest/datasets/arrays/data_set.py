@@ -19,13 +19,7 @@ from alignhouse.ingest.datasets.arrays.regions import described_regions
 from alignhouse.ingest.datasets.arrays.trials import DEFAULT_SPLIT, SPLITS
 from alignhouse.ingest.datasets.dataset import BetaSource, DataSet
 from alignhouse.ingest.datasets.folder import FolderSummary
-from alignhouse.ingest.stimuli.videos import (
-    ALL,
-    Stimulus,
-    find_in_split_folders,
-    media_files,
-    select_stimuli,
-)
+from alignhouse.ingest.stimuli.videos import ALL, Stimulus, find_in_split_folders, stimuli_with_splits
 from alignhouse.warehouse.errors import BadInput, near_names
 
 
@@ -60,11 +54,7 @@ class OwnArrays(DataSet):
         splits = splits_of_stimuli(layout_of(root)) if root is not None else {}
         if not splits or find_in_split_folders(folder, self.splits):
             return self.find_stimuli(folder, split)
-        listing = [
-            Stimulus(path.stem, splits.get(path.stem, split), path, media)
-            for path, media in media_files(folder)
-        ]
-        return select_stimuli(listing, folder, split)
+        return stimuli_with_splits(folder, split, splits)
 
     def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
         return look_at_arrays(folder, shown)

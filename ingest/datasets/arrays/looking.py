@@ -9,6 +9,7 @@ from pathlib import Path
 from alignhouse.ingest.arrays.contents import PICKLES, SUFFIXES, open_content
 from alignhouse.ingest.arrays.tables import read_texts
 from alignhouse.ingest.betas.reading import MEMORY, BetaFile
+from alignhouse.ingest.betas.trials import Trials
 from alignhouse.ingest.datasets.arrays.layout import FORMS, Layout, find_array_files, layout_of
 from alignhouse.ingest.datasets.arrays.reading import array_of_region
 from alignhouse.ingest.datasets.arrays.trials import (
@@ -16,7 +17,6 @@ from alignhouse.ingest.datasets.arrays.trials import (
     EVENTS,
     LIST_NAMES,
     NOTHING_SHOWN,
-    Trials,
     is_trial_file,
     read_trials,
     stimulus_of,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,13 +19,14 @@ from alignhouse.ingest.arrays.matrices import (
     take,
 )
 from alignhouse.ingest.arrays.on_disk import SomeRows, rows_on_disk
+from alignhouse.ingest.betas.plans import plans_of
 from alignhouse.ingest.betas.reading import BetaFile
+from alignhouse.ingest.betas.trial_betas import ReadyTrials, TrialBetas
+from alignhouse.ingest.betas.trials import Trials
 from alignhouse.ingest.datasets.arrays.options import Options
-from alignhouse.ingest.datasets.arrays.plans import plan_of_repetitions, rows_to_read
-from alignhouse.ingest.datasets.arrays.sessions import SessionScale, scale_of_sessions
+from alignhouse.ingest.datasets.arrays.sessions import scale_of_sessions
 from alignhouse.ingest.datasets.arrays.trials import (
     LIST_NAMES,
-    Trials,
     is_trial_file,
     read_trials,
     trials_in_file,
@@ -39,90 +38,15 @@ from alignhouse.warehouse.errors import BadInput, near_names, some_names
 GLMSINGLE_ARRAYS = ("betasmd", "modelmd")
 """What GLMsingle calls its betas, in Python and in MATLAB."""
 _USUAL_NAMES = ("betas", "beta", "responses", *GLMSINGLE_ARRAYS)
+_SPLITS = "stimuli have the splits of the column split; without one, all are of split test"
 # The share of the memory that rows may take that are kept because the file has them in another order.
 _SHARE = 2
 # This many rows of a square array tell an RDM from betas.
 _ROWS_TO_TELL = 64
 
 
-class _Ready(NamedTuple):
-    """A matrix whose rows are cheap, and the scale of each session; None if values are used as they are."""
-
-    matrix: Matrix
-    scale: SessionScale | None
-
-
-@dataclass(frozen=True)
-class ArrayBetas:
-    """The betas of one region in one person; see `RawBetas`.
-
-    plans : split -> stimulus -> the rows of its repetitions, as many for each stimulus unless they are
-    averaged. spare : split -> how many stimuli are not read. ready : gives what values are read from.
-    """
-
-    plans: Mapping[str, Mapping[str, Sequence[int]]]
-    spare: Mapping[str, int]
-    averages: bool
-    n_voxels: int
-    ready: Callable[[], _Ready]
-    label: str
-
-    @property
-    def splits(self) -> tuple[str, ...]:
-        return tuple(self.plans)
-
-    def shape(self, split: str) -> tuple[int, int, int]:
-        plan = self._plan(split)
-        return len(plan), 1 if self.averages else len(next(iter(plan.values()))), self.n_voxels
-
-    def stimuli(self, split: str) -> list[str]:
-        return list(self._plan(split))
-
-    def spare_stimuli(self, split: str) -> int:
-        return self.spare[split]
-
-    def blocks(self, split: str, buffer_bytes: int) -> Iterator[np.ndarray]:
-        plan = list(self._plan(split).values())
-        # Values are averaged and scaled in float64.
-        largest = max(map(len, plan)) * self.n_voxels * 8
-        step = max(1, buffer_bytes // max(1, largest))
-        for start in range(0, len(plan), step):
-            some = plan[start : start + step]
-            values = self._take(np.array([row for each in some for row in each]))
-            if self.averages:
-                yield self._means(values, [len(each) for each in some])
-            else:
-                yield values.reshape(len(some), -1, self.n_voxels)
-
-    def _take(self, rows: np.ndarray) -> np.ndarray:
-        order = np.argsort(rows, kind="stable")
-        matrix, scale = self.ready()
-        values = take(matrix, rows[order])
-        if scale is not None:
-            values = scale.scaled(values, rows[order])
-        if (order[1:] > order[:-1]).all():
-            return values
-        sorted_back = np.empty_like(values)
-        sorted_back[order] = values
-        return sorted_back
-
-    def _means(self, values: np.ndarray, counts: Sequence[int]) -> np.ndarray:
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        sums = np.add.reduceat(values.astype(np.float64), starts, axis=0)
-        return (sums / np.array(counts)[:, None])[:, None]
-
-    def _plan(self, split: str) -> Mapping[str, Sequence[int]]:
-        if split not in self.plans:
-            raise BadInput(
-                f"{self.label} has no stimuli of split {split}",
-                expected=f"brain.split = {' or '.join(map(repr, self.plans))}",
-                hint="stimuli have the splits of the column split; without one, all are of split test",
-            )
-        return self.plans[split]
-
-
 @contextmanager
-def open_array_betas(file: BetaFile, memory: int) -> Iterator[ArrayBetas]:
+def open_array_betas(file: BetaFile, memory: int) -> Iterator[TrialBetas]:
     """Open the betas of a region in one person.
 
     Raises
@@ -141,25 +65,21 @@ def open_array_betas(file: BetaFile, memory: int) -> Iterator[ArrayBetas]:
             matrix = _matrix(content, file, trials, options)
         if not real_numbers(matrix.dtype):
             raise BadInput(f"{whose} in {file.path}", expected="real numbers", found=f"dtype {matrix.dtype}")
-        rows = rows_to_read(trials, file)
-        plans = {
-            split: plan_of_repetitions(each, split, options.repetitions, file, trials)
-            for split, each in rows.items()
-        }
-        spare = {split: len(trials.rows(split)) - len(each) for split, each in rows.items()}
+        plans = plans_of(trials, file, options.repetitions)
         scales = options.zscore == "session" and 0 not in matrix.shape
-        read = [row for plan in plans.values() for each in plan.values() for row in each]
-        needed = np.arange(len(trials.stimuli)) if scales else np.array(sorted(read))
-        label, averages = f"betas of {whose} in {file.path}", options.repetitions == "mean"
+        needed = np.arange(len(trials.stimuli)) if scales else np.array(plans.all_rows)
+        label = f"betas of {whose} in {file.path}"
         with ExitStack() as stack:
 
             @cache
-            def ready() -> _Ready:
+            def ready() -> ReadyTrials:
                 """What values are read from; copying rows takes long, and only shapes may be asked for."""
                 by_rows = stack.enter_context(_in_rows(matrix, needed, file, memory, label))
-                return _Ready(by_rows, scale_of_sessions(by_rows, trials, memory, label) if scales else None)
+                return ReadyTrials(
+                    by_rows, scale_of_sessions(by_rows, trials, memory, label) if scales else None
+                )
 
-            yield ArrayBetas(plans, spare, averages, matrix.shape[1], ready, str(file.path))
+            yield TrialBetas(plans, matrix.shape[1], ready, str(file.path), _SPLITS)
 
 
 @contextmanager

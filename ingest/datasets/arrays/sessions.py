@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alignhouse.ingest.arrays.matrices import BAND_BYTES, Matrix, take
-from alignhouse.ingest.datasets.arrays.trials import Trials
+from alignhouse.ingest.betas.trials import Trials
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.sizes import size_in_words
 

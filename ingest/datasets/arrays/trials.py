@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from alignhouse.ingest.arrays.tables import read_texts
+from alignhouse.ingest.betas.trials import Trials
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.ingest.stimuli.videos import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from alignhouse.warehouse.errors import BadInput
@@ -26,27 +26,6 @@ EVENT_COLUMNS = ("stimulus", "stim_file", "trial_type")
 NOTHING_SHOWN = ("n/a", "")
 _SESSION_OF_FILE = re.compile(r"ses-[A-Za-z0-9]+")
 MEDIA_SUFFIXES = IMAGE_SUFFIXES + VIDEO_SUFFIXES
-
-
-@dataclass(frozen=True)
-class Trials:
-    """What was shown in each row of a person's betas.
-
-    stimuli, splits : (n_trials,). sessions : (n_trials,), None if they are not known. source : where from.
-    """
-
-    stimuli: tuple[str, ...]
-    splits: tuple[str, ...]
-    sessions: tuple[str, ...] | None
-    source: str
-
-    def rows(self, split: str) -> dict[str, list[int]]:
-        """Stimulus -> the rows of its trials in a split; stimuli in the order of their first trials."""
-        found: dict[str, list[int]] = {}
-        for row, (stimulus, of_split) in enumerate(zip(self.stimuli, self.splits, strict=True)):
-            if of_split == split:
-                found.setdefault(stimulus, []).append(row)
-        return found
 
 
 def trial_files(root: Path, subject: str, folder: Path | None) -> tuple[Path, ...]:

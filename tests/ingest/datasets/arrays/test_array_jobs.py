@@ -63,6 +63,8 @@ def test_every_option_belongs_to_a_kind() -> None:
 @pytest.mark.parametrize("kind", known_kinds())
 def test_a_key_is_refused_where_the_kind_does_not_have_it(tmp_path: Path, kind: str, name: str) -> None:
     text = f'kind = "{kind}"\npath = "betas"\n{name} = "{OTHER[name]}"\n'
+    if data_set(kind).versions:
+        text += f'version = "{data_set(kind).versions[0]}"\n'
     if name in data_set(kind).options:
         brain = study_of(tmp_path, text, BRAIN).brain
         assert brain.options() == {name: OTHER[name]}

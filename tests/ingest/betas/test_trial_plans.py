@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from alignhouse.ingest.betas.plans import rows_to_read
 from alignhouse.ingest.betas.reading import BetaFile
-from alignhouse.ingest.datasets.arrays.plans import rows_to_read
-from alignhouse.ingest.datasets.arrays.trials import Trials
+from alignhouse.ingest.betas.trials import Trials
 from alignhouse.warehouse.errors import BadInput
 
 TRIALS = Trials(("b", "a", "b", "c"), ("test", "test", "test", "train"), None, "stimuli.csv")

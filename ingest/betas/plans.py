@@ -2,9 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from alignhouse.ingest.betas.reading import OTHER_STIMULI, BetaFile
-from alignhouse.ingest.datasets.arrays.trials import Trials
+from alignhouse.ingest.betas.trials import Trials
 from alignhouse.warehouse.errors import BadInput, near_names, some_names
+
+
+@dataclass(frozen=True)
+class ReadingPlans:
+    """What is read of a file.
+
+    rows : split -> stimulus -> the rows of its repetitions, as many for each stimulus unless they are
+    averaged. spare : split -> how many stimuli are not read. averages : repetitions are averaged.
+    """
+
+    rows: Mapping[str, Mapping[str, Sequence[int]]]
+    spare: Mapping[str, int]
+    averages: bool
+
+    @property
+    def all_rows(self) -> list[int]:
+        """The rows that are read, ascending."""
+        return sorted(row for plan in self.rows.values() for each in plan.values() for row in each)
+
+
+def plans_of(trials: Trials, file: BetaFile, repetitions: str) -> ReadingPlans:
+    """What is read of the trials of a file.
+
+    Parameters
+    ----------
+    repetitions : the key of `[brain]`.
+
+    Raises
+    ------
+    BadInput : see `rows_to_read` and `plan_of_repetitions`.
+    """
+    rows = rows_to_read(trials, file)
+    plans = {
+        split: plan_of_repetitions(each, split, repetitions, file, trials) for split, each in rows.items()
+    }
+    spare = {split: len(trials.rows(split)) - len(each) for split, each in rows.items()}
+    return ReadingPlans(plans, spare, averages=repetitions == "mean")
 
 
 def rows_to_read(trials: Trials, file: BetaFile) -> dict[str, dict[str, list[int]]]:
