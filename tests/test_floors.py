@@ -42,7 +42,7 @@ STACKS: dict[str, list[tuple[str, ...]]] = {
     "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",)],
     "ingest": [
         ("arrays", "downloads", "optional_packages", "stimuli", "rdm"),
-        ("betas",),
+        ("betas", "controls"),
         ("datasets",),
         ("models",),
         ("features",),

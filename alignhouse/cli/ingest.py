@@ -110,6 +110,15 @@ def ingest_networks(
     run_file(study, until="networks", report=False, device=device, memory=memory, scratch=scratch)
 
 
+@ingest_app.command("controls")
+def ingest_controls(study: StudyFile) -> None:
+    """Make the RDMs of the study's control models (and ingest its inputs, where that is still to do).
+
+    Example: `alignhouse ingest controls my_study.toml`
+    """
+    run_file(study, until="controls", report=False)
+
+
 @ingest_app.command("fetch")
 def ingest_fetch(
     dataset: Annotated[str, typer.Argument(help="Which data set, e.g. bmd.")],

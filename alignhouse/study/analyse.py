@@ -8,9 +8,11 @@ from typing import Any
 
 from alignhouse.analysis.figures.frames import RANDOM_WEIGHTS
 from alignhouse.analysis.jobs.best_layer_tests import best_layer_batch
+from alignhouse.analysis.jobs.beyond_controls import beyond_batch
 from alignhouse.analysis.jobs.bootstraps import bootstrap_batch
 from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, difference_batch
 from alignhouse.analysis.jobs.complexity import complexity_batch
+from alignhouse.analysis.jobs.control_scores import control_score_batch
 from alignhouse.analysis.jobs.layer_choices import layer_choice_batch
 from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
 from alignhouse.analysis.jobs.protocols import protocol_batch
@@ -19,6 +21,7 @@ from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS
 from alignhouse.analysis.statistics.layer_choice import FEWEST_STIMULI_OF_HALVES
 from alignhouse.ingest.features.settings import ADDED_SETTINGS
+from alignhouse.study.controls import StudyControls
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs
 from alignhouse.warehouse.artifacts import Artifact
@@ -40,6 +43,7 @@ def run_analysis(
     protocols: Mapping[str, Protocol],
     models: Mapping[str, Mapping[str, Model]],
     inputs: StudyInputs,
+    controls: StudyControls,
     *,
     memory: int,
     uncertainty: bool,
@@ -48,18 +52,22 @@ def run_analysis(
 
     Parameters
     ----------
-    models : protocol -> name -> model. memory : bytes that one batch may use.
+    models : protocol -> name -> model. controls : what these are compared with.
+    memory : bytes that one batch may use.
     """
     stage = _Stages(run, study, protocols, models, inputs, memory)
     stage.described()
     scored = stage.scored()
     stage.compared(scored)
+    stage.scored_controls(controls)
     if uncertainty:
         if study.analysis.halvings:
             stage.chosen()
         if study.analysis.bootstraps:
             stage.differences(stage.bootstrapped())
             stage.complexity(scored)
+        if controls.given:
+            stage.beyond(controls)
 
 
 class _Stages:
@@ -120,6 +128,42 @@ class _Stages:
             for protocol, scope in self.scopes.items()
         ]
         self.run.do("Testing best layers", batches)
+
+    def scored_controls(self, controls: StudyControls) -> None:
+        asked = self.study.analysis
+        batches = [
+            control_score_batch(
+                scope,
+                there,
+                self.brains,
+                permutations=asked.permutations,
+                seed=asked.seed,
+                memory=self.memory,
+            )
+            for protocol, scope in self.scopes.items()
+            if (there := controls.scored(protocol, self.remark))
+        ]
+        if batches:
+            self.run.do("Scoring controls", batches, writing_behind)
+
+    def beyond(self, controls: StudyControls) -> None:
+        """Skipped, with a message, if subjects saw different stimuli."""
+        if any(any(each.about.get("unseen", {}).values()) for each in self.brains.values()):
+            self.run.progress.say(
+                "Skipped the comparison with controls: expected subjects who saw the same stimuli, found "
+                'others; brain.stimuli = "shared" uses those that all saw'
+            )
+            return
+        asked = self.study.analysis
+        batch = partial(
+            beyond_batch,
+            controls=controls.given,
+            permutations=asked.permutations,
+            draws=asked.bootstraps,
+            level=asked.level,
+            seed=asked.seed,
+        )
+        self._of_networks("Comparing networks with controls", batch)
 
     def chosen(self) -> None:
         """Skipped, with a message, if halves would have too few stimuli to correlate."""

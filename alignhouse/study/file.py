@@ -21,6 +21,7 @@ from alignhouse.ingest.models.selection import known_network
 from alignhouse.ingest.models.sources.registry import get_source
 from alignhouse.ingest.models.weights import refuse_trained_functions, weights_kind
 from alignhouse.study.brain_section import BrainSection
+from alignhouse.study.controls_section import ControlsSection
 from alignhouse.study.networks_section import NetworksSection
 from alignhouse.study.section import Names, Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
@@ -109,6 +110,7 @@ class Study(Section):
     brain: BrainSection
     stimuli: StimuliSection
     networks: NetworksSection = NetworksSection()
+    controls: ControlsSection = ControlsSection()
     analysis: AnalysisSection = AnalysisSection()
     report: ReportSection = ReportSection()
     compute: ComputeSection = ComputeSection()

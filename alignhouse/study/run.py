@@ -11,6 +11,7 @@ from pathlib import Path
 from alignhouse.analysis.figures.frames import RANDOM_WEIGHTS
 from alignhouse.analysis.jobs.scope import Model
 from alignhouse.ingest.features.description_jobs import layers_batch, model_batch
+from alignhouse.ingest.features.frame_order import FrameOrder
 from alignhouse.ingest.features.jobs import (
     Extraction,
     extraction_batch,
@@ -23,6 +24,12 @@ from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_kind
 from alignhouse.ingest.optional_packages import is_installed
 from alignhouse.study.analyse import joined, run_analysis
+from alignhouse.study.controls import (
+    StudyControls,
+    make_controls,
+    networks_in_orders,
+    write_controls,
+)
 from alignhouse.study.file import Protocol, Study
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
 from alignhouse.study.machine import check_decord_reads, check_machine, check_packages
@@ -43,6 +50,7 @@ class Until(StrEnum):
     """The last stage of a run; members are in the order of the stages."""
 
     INPUTS = "inputs"
+    CONTROLS = "controls"
     NETWORKS = "networks"
     RSA = "rsa"
     ANALYSIS = "analysis"
@@ -114,13 +122,17 @@ def run_study(
             check_weights_of([(each.network, each.weights) for each in to_do])
         hashes.save()
         failed: dict[str, str] = {}
+        given = make_controls(run, study, inputs, hashes) if until.includes(Until.CONTROLS) else {}
         if until.includes(Until.NETWORKS):
             planned = _with_work(run, study, planned, inputs)
             models, failed = _networks(run, protocols, planned, inputs)
+            controls = _controls(run, study, inputs, models, planned, given)
             there = {name: each for name, each in protocols.items() if models[name]}
             if until.includes(Until.RSA) and there:
                 uncertainty = until.includes(Until.ANALYSIS)
-                run_analysis(run, study, there, models, inputs, memory=memory, uncertainty=uncertainty)
+                run_analysis(
+                    run, study, there, models, inputs, controls, memory=memory, uncertainty=uncertainty
+                )
         return Finished(folder, run.jobs_done, failed)
 
 
@@ -142,10 +154,15 @@ def _executor(study: Study) -> Iterator[tuple[Executor | None, int]]:
 
 @dataclass(frozen=True)
 class _Planned:
-    """The extractions of one network: protocol -> job, and one batch with all of them."""
+    """The extractions of one network: protocol -> job, and one batch with all of them.
+
+    usual : the model's name with the frames as they are; `order` is theirs here.
+    """
 
     network: Network
     weights: WeightsKind
+    usual: str
+    order: FrameOrder
     jobs: Mapping[str, Job]
     batch: Batch
 
@@ -199,6 +216,9 @@ def _planned(
         )
         for network, kind in networks
     }
+    for network, its in networks_in_orders(study, named):
+        kind = weights_kind(network, its.weights)
+        named[model_name(network.name, kind, its.seed, its.order)] = (network, its)
     jobs = {
         name: extraction_jobs(its, network, settings, skip_bad=False)
         for name, (network, its) in named.items()
@@ -216,6 +236,8 @@ def _planned(
         name: _Planned(
             network,
             weights_kind(network, its.weights),
+            model_name(network.name, weights_kind(network, its.weights), its.seed),
+            its.order,
             dict(zip(protocols, jobs[name], strict=True)),
             extraction_batch(its, network, jobs[name]),
         )
@@ -250,10 +272,15 @@ def _networks(
         stored, failed = _extracted(run, planned)
         done = {name: planned[name] for name in stored}
         remarks = {name: RANDOM_WEIGHTS if each.weights == "random" else "" for name, each in done.items()}
-        rows = [model_batch(name, each.network, each.weights, remarks[name]) for name, each in done.items()]
+        rows = [
+            model_batch(name, each.network, each.weights, remarks[name])
+            for name, each in done.items()
+            if each.order == "given"
+        ]
     layers = [
         layers_batch(protocol, name, rdms, inputs.layer_orders.get(name))
         for name, of_protocols in stored.items()
+        if name not in planned or planned[name].order == "given"
         for protocol, rdms in of_protocols.items()
     ]
     run.do("Describing networks", [*rows, *layers])
@@ -266,6 +293,23 @@ def _networks(
         for protocol in protocols
     }
     return models, failed
+
+
+def _controls(
+    run: Run,
+    study: Study,
+    inputs: StudyInputs,
+    models: dict[str, dict[str, Model]],
+    planned: Mapping[str, _Planned],
+    given: Mapping[str, Artifact],
+) -> StudyControls:
+    """Describe the controls, and take networks whose frames have another order out of `models`."""
+    in_orders = {name: each for name, each in planned.items() if each.order != "given"}
+    orders = {
+        protocol: [its.pop(name) for name in in_orders if name in its] for protocol, its in models.items()
+    }
+    write_controls(run, study, inputs, {name: (each.usual, each.order) for name, each in in_orders.items()})
+    return StudyControls(given, orders)
 
 
 def _extracted(

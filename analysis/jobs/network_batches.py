@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from alignhouse.analysis.jobs.scope import Model, Scope, layers_at_a_time
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.jobs import Job, Output
 
-CallOfNetworks = Callable[
-    [Sequence[Job], Reporter, Mapping[str, Artifact], Mapping[str, Artifact], int], Iterator[Iterable[Output]]
-]
-"""(jobs, reporter, network -> its RDMs, region -> its RDMs, memory in bytes) -> the outputs of each job.
+CallOfNetworks = Callable[..., Iterator[Iterable[Output]]]
+"""(jobs, reporter, rdms, brains, memory) -> the outputs of each job; `controls` too, if some are given.
 
-The jobs agree in all settings but the network.
+rdms : network -> its RDMs. brains : region -> its RDMs. memory : bytes. controls : control -> its RDM. The
+jobs agree in all settings but the network.
 """
 
 
@@ -36,6 +35,7 @@ def network_batch(
     *,
     bytes_per_pair: int,
     memory: int,
+    controls: Mapping[str, Artifact] | None = None,
 ) -> Batch:
     """A job per network; several networks share a call, because brains cost more to prepare than a network.
 
@@ -46,8 +46,10 @@ def network_batch(
     kind : the settings of a network's job. common : their fields that all networks share.
     brains : region -> artifact of its RDMs.
     bytes_per_pair : see `layers_at_a_time`. memory : bytes for buffers.
+    controls : control -> artifact of its RDM, of all jobs.
     """
     inputs = {f"brain/{roi}": each.artifact for roi, each in brains.items()}
+    inputs |= {f"control/{name}": each.artifact for name, each in (controls or {}).items()}
     jobs = []
     for model in models:
         settings = kind.model_validate({**common, "model": model.name, "remark": model.remark})
@@ -63,7 +65,12 @@ def network_batch(
     return Batch(
         jobs=tuple(jobs),
         call=call,
-        shared={"rdms": {model.name: model.rdms for model in models}, "brains": brains, "memory": memory},
+        shared={
+            "rdms": {model.name: model.rdms for model in models},
+            "brains": brains,
+            "memory": memory,
+            **({} if controls is None else {"controls": controls}),
+        },
         sizes=tuple(model.rdms.n_rows for model in models),
         most=layers_at_a_time(brains, bytes_per_pair, memory),
         divisible=True,

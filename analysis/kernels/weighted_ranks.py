@@ -87,10 +87,13 @@ class _Lanes:
 
 
 class SortedRdms:
-    """The sorted order of RDMs (m, P), in two int32 indices a pair. Errors use `names` (m)."""
+    """The sorted order of RDMs (m, P), in two int32 indices a pair. Errors use `names` (m).
 
-    def __init__(self, rows: Array, names: Sequence[str]) -> None:
-        self.names = names
+    may_be_constant : an RDM with a single weighted value has ranks and length 0, instead of an error.
+    """
+
+    def __init__(self, rows: Array, names: Sequence[str], *, may_be_constant: bool = False) -> None:
+        self.names, self.may_be_constant = names, may_be_constant
         n_rows, n_pairs = rows.shape
         self.order = np.empty((n_rows, n_pairs), np.int32)
         # The index of each pair's value among the distinct values, and where those end; None without ties.
@@ -116,7 +119,8 @@ class SortedRdms:
 
         The doubled, tie-averaged, centred rank of a value is (weight below it) + (weight up to and including
         it) - (total weight). The sum of squares is (W^3 - C) / 3, where W is the total weight and C the sum
-        of the cubed weights of the distinct values. Raises BadInput if only one value has weight.
+        of the cubed weights of the distinct values. Raises BadInput if only one value has weight, unless
+        RDMs may be constant.
         """
         lengths = np.empty(out.shape[:2])
         for few in slices(len(out), weights.at_a_time):
@@ -145,7 +149,7 @@ class SortedRdms:
         weights.lanes.unpack(ranks, out)
         out -= weights.total.astype(out.dtype)
         sum_squares = (weights.total[:, 0].astype(np.float64) ** 3 - cubes) / 3
-        if not (sum_squares > 0).all():
+        if not (self.may_be_constant or (sum_squares > 0).all()):
             rdm, of_set = np.unravel_index(np.argmin(sum_squares), sum_squares.shape)
             raise BadInput(
                 f"{self.names[some.start + int(rdm)]}, {weights.what} {weights.first + int(of_set)}",

@@ -45,6 +45,8 @@ class ReportContent:
     group_comparison: pl.DataFrame = field(default_factory=pl.DataFrame)
     layer_choice: pl.DataFrame = field(default_factory=pl.DataFrame)
     complexity: pl.DataFrame = field(default_factory=pl.DataFrame)
+    controls: pl.DataFrame = field(default_factory=pl.DataFrame)
+    beyond_controls: pl.DataFrame = field(default_factory=pl.DataFrame)
     chance: pl.DataFrame = field(default_factory=pl.DataFrame)
     runs: pl.DataFrame = field(default_factory=pl.DataFrame)
     stimuli: str = ""
@@ -62,6 +64,8 @@ class Results:
     group_comparison: pl.DataFrame
     layer_choice: pl.DataFrame
     complexity: pl.DataFrame
+    controls: pl.DataFrame
+    beyond_controls: pl.DataFrame
     networks: pl.DataFrame
 
 
@@ -90,6 +94,7 @@ def results_by_protocol(content: ReportContent) -> list[Results]:
     names = (
         *("best_layer", "noise_ceiling", "leaderboard"),
         *("group_comparison", "layer_choice", "complexity"),
+        *("controls", "beyond_controls"),
     )
     frames = {name: getattr(content, name) for name in names}
     return [

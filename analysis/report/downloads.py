@@ -24,6 +24,8 @@ TABLES = {
     "group_comparison": "a group of networks in one region, or the difference of two",
     "layer_choice": "a network's layer in one region, chosen on other stimuli",
     "complexity": "the correlation of alignment with a figure of networks, in one region",
+    "controls": "a control model in one region, by its best layer",
+    "beyond_controls": "a network in one region given the control models, by its best layer",
     "networks": "a network",
     "inputs": "an input file or RDM, with its hash",
 }

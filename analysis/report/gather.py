@@ -39,6 +39,8 @@ FRAMES = (
     "group_comparison",
     "layer_choice",
     "complexity",
+    "controls",
+    "beyond_controls",
     "chance",
 )
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 MOST_INPUTS = 200
+SCOPE = ("protocol", "dataset", "split")
 
 
 @dataclass(frozen=True)
@@ -180,12 +181,20 @@ def _tables(results: Results, remark: str) -> list[Table]:
     where = f"({results.protocol} protocol, {results.source})"
     networks = best_networks(results.best_layer, results.noise_ceiling)
     best = table_of(networks, f"Best network of each region {where}")
-    if results.group_comparison.is_empty():
-        return [best]
-    compared = without_repeated_remark(results.group_comparison, remark).drop(
-        "protocol", "dataset", "split", "roi_order", "level", "resampled", "n_pairs"
-    )
-    return [best, table_of(compared, f"Medians of groups of networks, and their differences {where}")]
+    tables = [best]
+    if not results.group_comparison.is_empty():
+        compared = without_repeated_remark(results.group_comparison, remark).drop(
+            *SCOPE, "roi_order", "level", "resampled", "n_pairs"
+        )
+        tables.append(table_of(compared, f"Medians of groups of networks, and their differences {where}"))
+    for frame, caption in (
+        (results.controls, "Control models"),
+        (results.beyond_controls, "Networks given the control models"),
+    ):
+        if not frame.is_empty():
+            shown = without_repeated_remark(frame, remark).drop(*SCOPE, "roi_order")
+            tables.append(table_of(shown, f"{caption} {where}"))
+    return tables
 
 
 def _row_of(frame: pl.DataFrame, protocol: str) -> dict[str, Any]:

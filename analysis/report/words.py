@@ -13,6 +13,7 @@ import polars as pl
 from alignhouse.analysis.figures.frames import how_many, listed, ordered_regions, subjects_in_words
 from alignhouse.analysis.report.ceiling_words import ceiling_of_group, reach_of_ceiling
 from alignhouse.analysis.report.content import Results
+from alignhouse.analysis.report.control_words import best_controls, beyond_controls_in_words
 from alignhouse.analysis.report.statistics_words import (
     complexity_in_words,
     group_differences,
@@ -47,6 +48,8 @@ def summary(results: Results) -> list[str]:
         *group_differences(results.group_comparison),
         layer_choices(results.layer_choice),
         *complexity_in_words(results.complexity),
+        best_controls(results.controls),
+        beyond_controls_in_words(results.beyond_controls),
     ]
     return [sentence for sentence in sentences if sentence]
 

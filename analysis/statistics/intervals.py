@@ -127,6 +127,23 @@ def dual_interval(
     return Interval(score - reach, score + reach)
 
 
+def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """Student's interval of the mean over S subjects of `values` (..., S): bounds (...).
+
+    They are NaN for one subject. Raises BadInput for a level outside (0, 1).
+    """
+    from scipy.special import stdtrit
+
+    check_level(level)
+    numbers = np.asarray(values, dtype=np.float64)
+    n_subjects, mean = numbers.shape[-1], numbers.mean(axis=-1)
+    if n_subjects < 2:
+        return Interval(np.full_like(mean, np.nan), np.full_like(mean, np.nan))
+    error = numbers.std(axis=-1, ddof=1) / np.sqrt(n_subjects)
+    reach = stdtrit(n_subjects - 1, (1 + level) / 2) * error
+    return Interval(mean - reach, mean + reach)
+
+
 def intervals_of(scores: BootstrapScores, level: float = 0.95) -> dict[tuple[str, str], Interval]:
     """All intervals of a bootstrap record: (resampling, method) -> bounds (L,).
 

@@ -128,7 +128,7 @@ def resampled_scores(
                 group: _Group = group,
                 columns: list[int] = columns,
             ) -> None:
-                weights = Weights(_pair_counts(group.counts[resamples]), resamples.start, "resample")
+                weights = Weights(pair_counts(group.counts[resamples]), resamples.start, "resample")
                 brains = _mean_unit_ranks(group, weights, resamples, dtype)
                 scores[block, columns, resamples] += weighted_products(
                     layers, weights, brains, memory=memory_a_thread // 2
@@ -172,7 +172,7 @@ def _shares(
     return shares
 
 
-def _pair_counts(counts: Int32Array) -> Int32Array:
+def pair_counts(counts: Int32Array) -> Int32Array:
     """Number of copies of each pair of stimuli in resamples (b, n): (b, P)."""
     row, column = np.triu_indices(counts.shape[1], 1)
     return counts[:, row] * counts[:, column]

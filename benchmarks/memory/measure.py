@@ -109,7 +109,7 @@ def peaks(folder: Path, count: int, memory: str, stages: list[str], *, extractio
         (folder / "wide_network.py").write_text(WIDE, encoding="utf-8")
     else:
         write_rdms(folder, count, n_regions=N_REGIONS, n_networks=N_NETWORKS)
-    networks = OWN if extraction else 'rdms = "models"'
+    networks = OWN if extraction else 'rdms = "models"\nconditions = "stimulus_order"'
     (folder / "study.toml").write_text(STUDY.format(networks=networks, memory=memory), encoding="utf-8")
     found = {
         stage: measured([sys.executable, "-m", "alignhouse", *STAGES[stage]], folder)[1] for stage in stages

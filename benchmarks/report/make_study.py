@@ -35,6 +35,7 @@ synthetic = true
 path = "stimuli"
 [networks]
 rdms = "models"
+conditions = "stimulus_order"
 [analysis]
 protocols = ["sound", "paper"]
 permutations = {permutations}

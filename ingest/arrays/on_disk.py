@@ -49,11 +49,13 @@ def rows_on_disk(matrix: Matrix, rows: np.ndarray, scratch: Path | None, label: 
         _reserve(file, needed, label)
         with mmap.mmap(file.fileno(), needed) as mapped:
             copy = np.frombuffer(mapped, matrix.dtype).reshape(len(rows), n_columns)
-            for row, column, values in matrix.pieces(rows):
-                copy[row : row + values.shape[0], column : column + values.shape[1]] = values
-                # Pages that were written stay with the system, and do not count as memory of this process.
-                mapped.madvise(mmap.MADV_DONTNEED)
-            del copy
+            try:
+                for row, column, values in matrix.pieces(rows):
+                    copy[row : row + values.shape[0], column : column + values.shape[1]] = values
+                    # Pages that were written stay with the system; they are no memory of this process.
+                    mapped.madvise(mmap.MADV_DONTNEED)
+            finally:
+                del copy  # a mapping that an array uses cannot be closed
         stored = FlatArray(file, label, 0, (len(rows), n_columns), matrix.dtype, in_columns=False)
         yield SomeRows(stored.matrix(transposed=False), rows, matrix.shape)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.ingest.features.dealing import FrameCount, deal
+from alignhouse.ingest.features.frame_order import with_order
 from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.pixels import DividedTransform, divided, look_up
 from alignhouse.ingest.features.settings import ExtractionSettings
@@ -82,6 +83,7 @@ class InputMaker:
             return self._inputs(frames)
 
     def _inputs(self, frames: Frames) -> NetworkInputs:
+        frames = with_order(frames, self._settings.order)
         if self.network.takes == "clips":
             return self._clips(frames)
         assert self._transform is not None

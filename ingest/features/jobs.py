@@ -14,6 +14,7 @@ import numpy as np
 
 from alignhouse.ingest.features.dealing import deals_as_published
 from alignhouse.ingest.features.devices import kind_of
+from alignhouse.ingest.features.frame_order import FrameOrder
 from alignhouse.ingest.features.settings import ExtractionSettings, settings_for
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
@@ -49,6 +50,7 @@ class Extraction:
         features.
     unlike_decord : the stimuli whose frames may differ between PyAV and decord.
     decord_asked : whether a protocol of the study reads videos with decord, and decord is installed.
+    order : of frames; another than "given" makes another model, e.g. `x3d_s@frozen`.
     """
 
     root: Path
@@ -61,6 +63,7 @@ class Extraction:
     scratch: int
     unlike_decord: frozenset[str] = frozenset()
     decord_asked: bool = False
+    order: FrameOrder = "given"
 
     def decoder_in_key(self, settings: ExtractionSettings) -> Literal["av"] | None:
         """The decoder as the job names it: PyAV where it matters.
@@ -102,9 +105,10 @@ class ExtractionJobSettings(JobSettings):
         }
 
 
-def model_name(network: str, weights: WeightsKind, seed: int) -> str:
-    """The name of a network in the warehouse; the name of an untrained network includes its seed."""
-    return network if weights == "pretrained" else f"{network}-random{seed}"
+def model_name(network: str, weights: WeightsKind, seed: int, order: FrameOrder = "given") -> str:
+    """The name of a network in the warehouse: with the seed of random weights, and the order of frames."""
+    name = network if weights == "pretrained" else f"{network}-random{seed}"
+    return name if order == "given" else f"{name}@{order}"
 
 
 def extraction_jobs(
@@ -117,7 +121,10 @@ def extraction_jobs(
     BadInput : see `models.weights.weights_identity`.
     """
     settings = [settings_for(network, each) for each in settings]
-    name = model_name(network.name, weights_kind(network, extraction.weights), extraction.seed)
+    if extraction.order != "given":
+        settings = [each.model_copy(update={"order": extraction.order}) for each in settings]
+    kind = weights_kind(network, extraction.weights)
+    name = model_name(network.name, kind, extraction.seed, extraction.order)
     identity = weights_identity(network, extraction.weights, extraction.seed)
     return [
         Job(

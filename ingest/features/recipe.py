@@ -81,7 +81,7 @@ class Recipe:
         self.averages_clips_pairwise = (
             network.takes != "frames" and settings.clip_average == "running_pairwise"
         )
-        self.input_key = _input_key(network, settings, options)
+        self.input_key = input_key(network, settings, options)
         self._network, self.module = network, module
         self.candidates = self._layers = layers_of(module, network, settings.layer_list)
         self.choice: ReadableLayers | None = None
@@ -265,9 +265,15 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
     return rdm_of_gram(products, means, layer.width, settings.distance)
 
 
-def _input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:
+def input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:
+    """Equal for settings that show the network the same input."""
+    order = () if settings.order == "given" else (settings.order,)
     if network.takes != "frames":
-        return (settings.decoder, *((settings.frame_count,) if network.format_shape == "NCHW" else ()))
+        return (
+            settings.decoder,
+            *order,
+            *((settings.frame_count,) if network.format_shape == "NCHW" else ()),
+        )
     depends_on_style = options["transform"] is None and source_of(network).uses_transform_setting
     style = settings.torchvision_transform if depends_on_style else ""
-    return (settings.decoder, settings.channel_order, style)
+    return (settings.decoder, *order, settings.channel_order, style)

@@ -10,11 +10,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from alignhouse.ingest.features.dealing import FrameCount
+from alignhouse.ingest.features.frame_order import FrameOrder
 from alignhouse.ingest.models.network import Network, PoolingKind
 from alignhouse.ingest.stimuli.videos import Decoder
 
 # Settings that came later. Descriptions of protocols leave out their defaults, and so stay the same.
-ADDED_SETTINGS = ("pooling", "time")
+ADDED_SETTINGS = ("pooling", "time", "order")
 
 
 class ExtractionSettings(BaseModel):
@@ -89,6 +90,10 @@ class ExtractionSettings(BaseModel):
     time: Literal["none", "mean"] = Field(
         default="none",
         description="networks of clips: all features, or their mean over the time of a clip, before pooling",
+    )
+    order: FrameOrder = Field(
+        default="given",
+        description="order of a stimulus's frames: as given, shuffled, or frozen, the first frame all along",
     )
     layer_list: Literal["sound", "paper"] = Field(
         default="sound",

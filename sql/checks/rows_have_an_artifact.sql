@@ -53,6 +53,21 @@ named as (
     from complexity
     union
     select
+        'control' as table_name,
+        artifact
+    from control
+    union
+    select
+        'control_score' as table_name,
+        artifact
+    from control_score
+    union
+    select
+        'beyond_controls' as table_name,
+        artifact
+    from beyond_controls
+    union
+    select
         'region_reliability' as table_name,
         artifact
     from region_reliability

@@ -49,6 +49,14 @@ numbers as (
         roi,
         artifact
     from layer_choice
+    union
+    select
+        'beyond_controls' as table_name,
+        protocol,
+        model,
+        roi,
+        artifact
+    from beyond_controls
 ),
 
 asked as (

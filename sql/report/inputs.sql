@@ -25,7 +25,7 @@ rdms as (
         bytes
     from artifact
     where
-        method in ('brain_rdm', 'extraction')
+        method in ('brain_rdm', 'extraction', 'control_rdm')
         and is_current
         and coalesce(settings ->> 'dataset', $dataset) = $dataset
 ),

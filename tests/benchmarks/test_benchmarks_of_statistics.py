@@ -59,3 +59,10 @@ def test_many_stimuli_are_scored_from_what_was_stored(run: Callable[..., str], t
     assert "stored 3 networks and 2 regions" in run("many_stimuli.py", str(tmp_path), *sizes, "--store")
     said = run("many_stimuli.py", str(tmp_path), *sizes, "--permutations", "20")
     assert "9 stimuli, 7 layers, 5 brain RDMs, 20 permutations: 3 networks" in said
+
+
+def test_scores_given_controls_are_measured_beside_plain_ones(run: Callable[..., str]) -> None:
+    sizes = ["--stimuli", "12", "--layers", "20", "--regions", "2", "--brains", "6", "--controls", "2"]
+    said = run("given_controls.py", *sizes, "--permutations", "20", "--draws", "5", "--rounds", "1")
+    assert len(re.findall(r"x plain", said)) == 2
+    assert "378 non-negative fits of up to 3" in said

@@ -29,6 +29,9 @@ DEMO = tomllib.loads(files("alignhouse.demo").joinpath("study.toml").read_text(e
 DEMO_NETWORKS = [model_name(name, "random", 0) for name in DEMO["networks"]["include"]]
 # Questions whose answer is empty in the demo, with the reason.
 EMPTY = {
+    "beyond_controls": "the demo has no controls",
+    "controls": "the demo has no controls",
+    "frame_order": "the demo has no controls",
     "coverage": "all subjects of the demo saw all stimuli",
     "hemispheres": "the demo merges the hemispheres",
     "replication": "the demo has one data set",

@@ -19,6 +19,13 @@ INTERVAL = (
 )
 RELIABILITY = "'d', 's1', 'V1', 'test', 10, 9, 10, 0.2, {}, '', (select any_value(artifact) from alignment)"
 
+BEYOND = (
+    "insert into beyond_controls by name select protocol, dataset, split, model, layer, roi, remark,"
+    " artifact, 'gist' as controls, 1 as n_controls, 3 as n_subjects, {} as partial_rho, 0.1 as r2_both,"
+    " '' as reason, 9 as permutations, 0 as draws, 0 as seed from alignment"
+    " where model = 'd' and protocol = 'sound' and {}"
+)
+
 # check -> a statement that breaks its rule, the first line of the report, the number of broken rows
 FAULTS = {
     "alignment_has_a_ceiling": ("delete from noise_ceiling where roi = 'MT'", "roi = MT", 2),
@@ -28,6 +35,8 @@ FAULTS = {
         3,
     ),
     "alignment_refers_to_what_is_known": ("delete from model where model = 'd'", "fault = unknown model", 30),
+    "beyond_controls_in_range": (BEYOND.format("null::double", "subject = 's1'"), "partial_rho = None", 5),
+    "beyond_controls_is_unique": (BEYOND.format("0.1", "roi = 'V1'"), "times = 3", 1),
     "dimensions_are_unique": ("insert into model from model where model = 'a'", "key = a, times = 2", 1),
     "intervals_in_order": (
         f"insert into score_interval values ({INTERVAL.format(0.3, 0.2)})",

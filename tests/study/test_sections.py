@@ -65,6 +65,14 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "facts": None,
             "own": {},
         },
+        "controls": {
+            "sentences": "annotator",
+            "sentence_model": None,
+            "embeddings": None,
+            "include": [],
+            "orders": [],
+            "networks": ["*"],
+        },
         "analysis": {
             "protocols": ["sound"],
             "permutations": 1000,

@@ -44,6 +44,7 @@ def test_keys_to_fill_in_are_not_commented_out(tmp_path: Path) -> None:
         "brain": {"path": "/data/bmd"},
         "stimuli": {"path": "/data/bmd/stimulus_set"},
         "networks": {},
+        "controls": {},
         "analysis": {},
         "report": {},
         "compute": {},

@@ -214,7 +214,7 @@ def _refuse_contradictions(entry: _Entry) -> None:
 
 
 def _labels(entry: _Entry, label_field: str, id_field: str) -> Iterator[tuple[int, int, str, str | None]]:
-    """Pair the items of two fields by position: (annotator, order, label, id), both names_in_line from 1."""
+    """Pair the items of two fields by position: (annotator, order, label, id), both counted from 1."""
     labels = _by_annotator(entry, label_field)
     ids = _by_annotator(entry, id_field)
     if entry.get(id_field) is None:

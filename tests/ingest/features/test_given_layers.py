@@ -91,7 +91,7 @@ def test_an_object_array_is_not_unpickled(net: Path) -> None:
     with pytest.raises(BadInput, match="x.pt cannot be read: expected tensors"):
         read(net.parent, "rdms")
     (net / "x.pt").unlink()
-    (net / "y.pt").write_bytes(pickle.dumps(Harm()))
+    (net / "y.pt").write_bytes(pickle.dumps(Harm(), protocol=2))
     with pytest.raises(BadInput, match="y.pt cannot be read: expected tensors"):
         read(net.parent, "rdms")
     assert not (net / "harmed").exists()

@@ -24,6 +24,7 @@ from scipy.stats import zscore
 
 from alignhouse.ingest.arrays import hdf5_matrix, matrices, tables
 from alignhouse.ingest.betas.reading import open_betas
+from alignhouse.ingest.datasets.arrays import sessions
 from alignhouse.ingest.datasets.arrays.data_set import ARRAYS
 from alignhouse.ingest.datasets.arrays.layout import find_array_files
 from alignhouse.ingest.datasets.arrays.reading import open_array_betas
@@ -61,9 +62,9 @@ def person(tmp_path: Path) -> Path:
     return tmp_path / "sub-01"
 
 
-@pytest.fixture(params=[matrices.BAND_BYTES, 64], ids=["one band", "many bands"])
+@pytest.fixture(params=[matrices.BAND_BYTES, 200], ids=["one band", "many bands"])
 def bands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (matrices, hdf5_matrix, tables):
+    for module in (matrices, hdf5_matrix, tables, sessions):
         monkeypatch.setattr(module, "BAND_BYTES", request.param)
 
 
@@ -73,8 +74,8 @@ def bands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 def test_betas_of_every_format_are_grouped_by_stimulus(person: Path, form: str, axis: str) -> None:
     values = trials(VOXELS, len(SHOWN.stimulus), 1)
     write_array(person, "V1", values if axis == "rows" else values.T, form)
-    for memory in (10**7, 5000):  # all at once, and a few stimuli at a time
-        if memory == 5000 and form in ("csv", "packed.npz", "v5.mat"):
+    for memory in (10**7, 1500):  # in memory, and from rows on disk
+        if memory == 1500 and form in ("csv", "packed.npz", "v5.mat"):
             continue  # read whole
         betas, names = read(person.parent, axis=axis, memory=memory)
         want, want_names = expected(values)
@@ -127,7 +128,7 @@ def test_z_scores_are_those_of_scipy_within_each_session(person: Path, form: str
     for session in np.unique(SHOWN.session):
         here = SHOWN.session == session
         scaled[here] = zscore(values[here].astype(np.float64), axis=0)
-    for memory in (10**7, 5000):
+    for memory in (10**7, 1500):
         betas, _ = read(person.parent, zscore="session", memory=memory)
         np.testing.assert_allclose(betas, expected(scaled)[0], rtol=1e-5, atol=1e-6)
 

@@ -1,0 +1,96 @@
+"""Scores of control models in all regions. They have a table of their own, apart from networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
+from alignhouse.analysis.jobs.scope import Model, Scope, find_layers
+from alignhouse.analysis.jobs.scores import ranked_brains, score_with
+from alignhouse.analysis.statistics.permutation import stimulus_permutations
+from alignhouse.analysis.statistics.rsa import BYTES_A_PAIR, RoiScores
+from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.batches import Batch, Reporter
+from alignhouse.warehouse.jobs import Job, Output
+
+VERSION = 1
+
+
+class ControlScoreSettings(NetworkSettings):
+    """Settings of the scores of one control model. permutations, seed : of the stimuli, for the nulls."""
+
+    permutations: int
+    seed: int
+
+
+def control_score_batch(
+    scope: Scope,
+    controls: Sequence[Model],
+    brains: Mapping[str, Artifact],
+    *,
+    permutations: int,
+    seed: int,
+    memory: int,
+) -> Batch:
+    """Scores and p-values of control models, one job per control, as `scores.rsa_batch` for networks."""
+    return network_batch(
+        "control_score",
+        VERSION,
+        ControlScoreSettings,
+        {**dict(scope), "permutations": permutations, "seed": seed},
+        controls,
+        brains,
+        score_controls,
+        bytes_per_pair=BYTES_A_PAIR,
+        memory=memory,
+    )
+
+
+def score_controls(
+    jobs: Sequence[Job],
+    reporter: Reporter,
+    rdms: Mapping[str, Artifact],
+    brains: Mapping[str, Artifact],
+    memory: int,
+) -> Iterator[list[Output]]:
+    """Score the controls of `jobs`; all settings except the control must be equal."""
+    each = [ControlScoreSettings.of(job) for job in jobs]
+    brain, ranked = ranked_brains(brains)
+    layers, vectors = {}, {}
+    for settings in each:
+        layers[settings.model], vectors[settings.model] = find_layers(
+            settings.model, rdms[settings.model], brain
+        )
+    scores = score_with(
+        vectors,
+        ranked,
+        stimulus_permutations(len(brain.conditions), each[0].permutations, each[0].seed),
+        each[0].settings,
+        memory=memory // 4,
+        layer_names=layers,
+        tick=reporter.step,
+    )
+    for settings in each:
+        yield [_output(settings, layers[settings.model], scores[settings.model])]
+
+
+def _output(settings: ControlScoreSettings, layers: Sequence[str], scores: Mapping[str, RoiScores]) -> Output:
+    rows: list[dict[str, Any]] = [
+        {
+            "control": settings.model,
+            "layer": layer,
+            "layer_index": index,
+            "roi": roi,
+            "rho": float(of_roi.mean[index]),
+            "sem": float(of_roi.sem[index]) if of_roi.rho.shape[1] > 1 else None,
+            "n_subjects": of_roi.rho.shape[1],
+            "p_value": float(of_roi.p_layer[index]),
+            "permutations": settings.permutations,
+            "seed": settings.seed,
+        }
+        for roi, of_roi in scores.items()
+        for index, layer in enumerate(layers)
+    ]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return settings.facts("control_score", columns, settings.remark, ("control", "roi"))

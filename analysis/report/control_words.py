@@ -1,0 +1,55 @@
+"""Sentences about control models, and about networks given these.
+
+Each function takes rows of one protocol, data set and split and returns a sentence, or "" without results.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from alignhouse.analysis.figures.frames import how_many, listed
+from alignhouse.analysis.report.tables import decimal, p_equals
+
+SIGNIFICANT = 0.05
+
+
+def best_controls(controls: pl.DataFrame) -> str:
+    """The control model with the highest rho of all regions, and how many there are.
+
+    `controls` is the answer to the query controls. Networks that saw frames in another order are left out.
+    """
+    if controls.is_empty():
+        return ""
+    simple = controls.filter(pl.col("network").is_null())
+    if simple.is_empty():
+        return ""
+    top = simple.sort("rho", "control", "roi", descending=[True, False, False]).row(0, named=True)
+    number = how_many(simple["control"].n_unique(), "control model")
+    return (
+        f"Apart from the networks, {number} made from the stimuli; the highest alignment of one is that of "
+        f"{top['control']} with {top['roi']} (rho = {decimal(top['rho'])}, "
+        f"{p_equals(top['p_value'], top['permutations'])})."
+    )
+
+
+def beyond_controls_in_words(beyond: pl.DataFrame) -> str:
+    """How many networks explain a region beyond all control models, and the highest partial rho.
+
+    `beyond` is the answer to the query beyond_controls: one layer per network and region.
+    """
+    if beyond.is_empty():
+        return ""
+    first = beyond.row(0, named=True)
+    given = f"Given {how_many(first['n_controls'], 'control model')} ({first['controls']})"
+    tested = beyond.drop_nulls("partial_rho")
+    if tested.is_empty():
+        return f"{given}, nothing is left of any network: {listed(beyond['reason'].unique().to_list())}."
+    found = tested.filter(pl.col("p_family") < SIGNIFICANT)
+    top = tested.sort("partial_rho", "model", "roi", descending=[True, False, False]).row(0, named=True)
+    cases = how_many(tested.height, "case")
+    return (
+        f"{given}, a network still aligns with a region in {found.height:,} of {cases} "
+        f"(p < {SIGNIFICANT} against the maximum over the network's layers, "
+        f"not corrected for the number of cases); the highest partial rho is that of {top['model']} with "
+        f"{top['roi']} ({decimal(top['partial_rho'])}; without controls {decimal(top['rho'])})."
+    )

@@ -1,0 +1,1 @@
+"""Control models: RDMs of simple properties of the stimuli, to compare networks with."""

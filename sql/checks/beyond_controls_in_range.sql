@@ -1,0 +1,21 @@
+-- One row: a layer with impossible numbers beyond the controls, or without numbers and without a reason.
+select
+    protocol,
+    dataset,
+    split,
+    model,
+    layer,
+    roi,
+    partial_rho,
+    p_value,
+    p_family,
+    lower,
+    upper,
+    reason
+from beyond_controls
+where
+    partial_rho not between -1 and 1
+    or p_value not between 0 and 1
+    or p_family not between 0 and 1
+    or lower > upper
+    or (reason = '' and (partial_rho is null or r2_both is null))

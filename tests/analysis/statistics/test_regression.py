@@ -1,0 +1,122 @@
+"""Multiple-regression RSA, against scipy's non-negative least squares on explicit designs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from alignhouse.analysis.statistics.nonnegative import least_squares_of_products
+from alignhouse.analysis.statistics.regression import stimulus_folds, variance_parts
+
+Array = NDArray[Any]
+
+
+def plainly(predictors: Array, brain: Array, folds: Array) -> float:
+    """Cross-validated R squared of one regression, from the pairs themselves."""
+    first, second = np.triu_indices(len(folds), 1)
+    error = total = 0.0
+    for fold in np.unique(folds):
+        train = (folds[first] != fold) & (folds[second] != fold)
+        test = (folds[first] == fold) & (folds[second] == fold)
+        x_mean, y_mean = predictors[:, train].mean(axis=1), brain[train].mean()
+        weights, _ = nnls((predictors[:, train].T - x_mean), brain[train] - y_mean)
+        predicted = y_mean + (predictors[:, test].T - x_mean) @ weights
+        error += ((brain[test] - predicted) ** 2).sum()
+        total += ((brain[test] - y_mean) ** 2).sum()
+    return 1 - error / total
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(2)
+
+
+def test_weights_equal_those_of_scipy(random: np.random.Generator) -> None:
+    designs = random.standard_normal((40, 30, 6)) * [1, 10, 0.1, 1, 1, 1]
+    designs[:, :, 5] = designs[:, :, 0] + 0.01 * designs[:, :, 5]
+    targets = random.standard_normal((40, 7, 30)) + designs[:, None, :, 1] / 20
+    gram = np.einsum("mnp,mnq->mpq", designs, designs)
+    moments = np.einsum("mkn,mnp->mkp", targets, designs)
+    found = least_squares_of_products(gram, moments)
+    expected = [[nnls(x, y)[0] for y in each] for x, each in zip(designs, targets, strict=True)]
+    assert found == pytest.approx(np.array(expected), abs=1e-10)
+    assert (found == 0).mean() > 0.2, "some weights are bounded"
+
+
+def test_copies_and_constants_get_no_weight_of_their_own(random: np.random.Generator) -> None:
+    design = random.random((30, 2))
+    design = np.column_stack([design, design[:, 0], np.zeros(30)])
+    target = 2 * design[:, 0] + random.random(30)
+    [[found]] = least_squares_of_products((design.T @ design)[None], (target @ design)[None, None])
+    assert found[:3].min() == found[3] == 0
+    assert found[[0, 2]].sum() == pytest.approx(nnls(design[:, :2], target)[0][0], abs=1e-10)
+
+
+def test_nothing_is_explained_by_predictors_of_the_other_sign(random: np.random.Generator) -> None:
+    design = random.random((30, 3))
+    moments = -design.sum(axis=1) @ design
+    [[found]] = least_squares_of_products((design.T @ design)[None], moments[None, None])
+    assert found.tolist() == [0, 0, 0]
+
+
+def test_variance_equals_that_of_explicit_regressions(random: np.random.Generator) -> None:
+    n = 16
+    folds = stimulus_folds(n, 0)
+    pairs = n * (n - 1) // 2
+    controls = random.random((3, pairs))
+    layers = np.concatenate([controls[:1] + 0.3 * random.random((1, pairs)), random.random((2, pairs))])
+    brain = {
+        "V1": random.random((2, pairs)) + controls[0] + layers[1],
+        "EBA": random.random((1, pairs)) - layers[2],
+    }
+    found = variance_parts(layers, brain, controls, folds)
+    for roi, rdms in brain.items():
+        for subject, rdm in enumerate(rdms):
+            of_controls = plainly(controls, rdm, folds)
+            for index, layer in enumerate(layers):
+                place = (index, subject)
+                alone, both = (
+                    plainly(layer[None], rdm, folds),
+                    plainly(np.vstack([controls, layer]), rdm, folds),
+                )
+                assert found[roi].controls[place] == pytest.approx(of_controls, abs=1e-10)
+                assert found[roi].layer[place] == pytest.approx(alone, abs=1e-10)
+                assert found[roi].both[place] == pytest.approx(both, abs=1e-10)
+                assert found[roi].unique_layer[place] == pytest.approx(both - of_controls, abs=1e-10)
+                assert found[roi].unique_controls[place] == pytest.approx(both - alone, abs=1e-10)
+                assert found[roi].shared[place] == pytest.approx(alone + of_controls - both, abs=1e-10)
+
+
+def test_a_copy_of_a_control_explains_nothing_of_its_own(random: np.random.Generator) -> None:
+    controls = random.random((2, 120))
+    brain = {"V1": random.random((2, 120)) + controls[0]}
+    found = variance_parts(controls[:1], brain, controls, stimulus_folds(16, 0))["V1"]
+    assert (found.unique_layer == 0).all()
+    assert (found.shared > 0.2).all()
+    # In other units, sums of squares are rounded differently.
+    copies = controls[:1] * np.array([[0.3], [7.7], [1e4]]) + 0.1
+    only = variance_parts(copies, brain, controls[:1], stimulus_folds(16, 0))["V1"]
+    assert (only.both != only.layer).any()
+    assert (only.unique_layer == 0).all()
+    assert (only.unique_controls == 0).all()
+
+
+def test_many_layers_are_divided_between_threads(
+    random: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers, controls, brain = random.random((5, 120)), random.random((2, 120)), random.random((3, 120))
+    folds = stimulus_folds(16, 0)
+    together = variance_parts(layers, {"V1": brain}, controls, folds)["V1"]
+    monkeypatch.setattr("alignhouse.analysis.statistics.regression.REGRESSIONS_A_BLOCK", 6)
+    assert np.array_equal(variance_parts(layers, {"V1": brain}, controls, folds)["V1"].both, together.both)
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(8, [4, 4]), (13, [4, 4, 5]), (102, [20, 20, 20, 21, 21])])
+def test_folds_have_equal_sizes_and_at_least_four_stimuli(n: int, sizes: list[int]) -> None:
+    assert sorted(np.bincount(stimulus_folds(n, 1)).tolist()) == sizes
+    assert stimulus_folds(n, 1).tolist() != sorted(stimulus_folds(n, 1).tolist())
+    assert stimulus_folds(n, 1).tolist() == stimulus_folds(n, 1).tolist()

@@ -1,0 +1,180 @@
+"""Questions about control models, against polars on the same rows; networks stay apart from controls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import numpy as np
+import polars as pl
+import pytest
+from made_up_warehouse import NETWORKS, REGIONS, WEAK, made_up_tables, write_tables
+from polars.testing import assert_frame_equal
+
+from alignhouse.warehouse import Warehouse
+
+SCOPE = {"dataset": "d", "split": "test"}
+TESTED = {"permutations": 99, "seed": 0, "remark": "made up"}
+FROZEN = "c@frozen"
+NO_NUMBERS = ("partial_rho", "sem", "p_value", "p_family", "lower", "upper")
+
+
+def beyond_rows(scores: pl.DataFrame, random: np.random.Generator) -> list[dict[str, Any]]:
+    rows = []
+    for layer in scores.iter_rows(named=True):
+        numbers = dict(zip(NO_NUMBERS, random.uniform(0, 0.5, len(NO_NUMBERS)).tolist(), strict=True))
+        numbers |= {"lower": numbers["partial_rho"] - 0.1, "upper": numbers["partial_rho"] + 0.1}
+        # A network with a single layer, which equals a control.
+        reason = "equal" if layer["model"] == "d" else ""
+        rows.append(
+            {
+                **{name: layer[name] for name in ("protocol", "model", "layer", "roi")},
+                **SCOPE,
+                **TESTED,
+                **(dict.fromkeys(NO_NUMBERS) if reason else numbers),
+                "controls": "gist, hog",
+                "n_controls": 2,
+                "n_subjects": 3,
+                "r2_both": 0.1,
+                "draws": 9,
+                "reason": reason,
+            }
+        )
+    return rows
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, list[dict[str, Any]]]:
+    random = np.random.default_rng(4)
+    made = made_up_tables()
+    layers = pl.DataFrame(made["alignment"]).unique(
+        ["protocol", "model", "layer", "roi"], maintain_order=True
+    )
+    made["beyond_controls"] = beyond_rows(layers, random)
+    made["control"] = [
+        {
+            **SCOPE,
+            "control": "gist",
+            "source": "frames",
+            "network": None,
+            "frame_order": None,
+            "distance": "euclidean",
+            "description": "gist",
+        },
+        {
+            **SCOPE,
+            "control": FROZEN,
+            "source": "network",
+            "network": "c",
+            "frame_order": "frozen",
+            "distance": "correlation",
+            "description": "c, frozen",
+        },
+    ]
+    made["control_score"] = [
+        {
+            "protocol": "sound",
+            **SCOPE,
+            **TESTED,
+            "control": control,
+            "layer": layer,
+            "layer_index": index,
+            "roi": roi,
+            "rho": float(random.uniform(0, 0.4)),
+            "n_subjects": 3,
+            "p_value": 0.5,
+        }
+        for roi in REGIONS
+        for control, of_control in (("gist", ["control"]), (FROZEN, [f"l{i}" for i in range(5)]))
+        for index, layer in enumerate(of_control)
+    ]
+    return made
+
+
+@pytest.fixture(scope="module")
+def warehouse(tables: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    folder = tmp_path_factory.mktemp("controls") / "w"
+    write_tables(folder, tables)
+    with Warehouse.open(folder) as opened:
+        yield opened
+
+
+def test_each_network_is_shown_by_its_layer_of_the_highest_partial_rho(
+    warehouse: Warehouse, tables: Any
+) -> None:
+    found = warehouse.ask("beyond_controls", roi="V1").pl()
+    rows = pl.DataFrame(tables["beyond_controls"]).filter(protocol="sound", roi="V1")
+    best = rows.sort("partial_rho", descending=True, nulls_last=True).unique("model", keep="first")
+    best = best.sort("partial_rho", descending=True, nulls_last=True)
+    assert found["model"].to_list() == best["model"].to_list()
+    assert found["layer"].to_list() == best["layer"].to_list()
+    assert found["p_family"].to_list() == best["p_family"].to_list()
+    plain = pl.DataFrame(tables["alignment"]).filter(protocol="sound", roi="V1")
+    means = plain.group_by("model", "layer").agg(pl.col("rho").mean())
+    joined = found.select("model", "layer").join(means, ["model", "layer"], maintain_order="left")
+    assert found["rho"].to_list() == pytest.approx(joined["rho"].to_list())
+    assert found.row(-1, named=True)["reason"] == "equal"
+
+
+def test_all_layers_are_shown_on_request(warehouse: Warehouse) -> None:
+    found = warehouse.ask("beyond_controls", layers="all", model="c").pl()
+    assert len(found) == 5 * len(REGIONS)
+    assert found["partial_rho"].to_list()[:5] == sorted(found["partial_rho"].to_list()[:5], reverse=True)
+    with pytest.raises(duckdb.InvalidInputException, match="best or all"):
+        warehouse.ask("beyond_controls", layers="some").pl()
+
+
+def test_controls_are_shown_by_their_best_layer_with_the_share_of_the_ceiling(
+    warehouse: Warehouse, tables: Any
+) -> None:
+    found = warehouse.ask("controls").pl()
+    scores = pl.DataFrame(tables["control_score"]).group_by("roi", "control").agg(pl.col("rho").max())
+    assert len(found) == len(scores) == 2 * len(REGIONS)
+    joined = found.join(scores, ["roi", "control"], suffix="_expected")
+    assert joined["rho"].to_list() == joined["rho_expected"].to_list()
+    ceilings = {row["roi"]: row["lower"] for row in tables["noise_ceiling"] if row["protocol"] == "sound"}
+    for row in found.iter_rows(named=True):
+        share = None if row["roi"] == WEAK else row["rho"] / ceilings[row["roi"]]
+        assert row["share_of_ceiling"] == (share if share is None else pytest.approx(share))
+    assert set(warehouse.ask("controls", control=FROZEN).pl()["frame_order"]) == {"frozen"}
+
+
+def test_a_network_is_compared_with_itself_in_another_order_of_frames(
+    warehouse: Warehouse, tables: Any
+) -> None:
+    [row] = warehouse.ask("frame_order", roi="MT").pl().iter_rows(named=True)
+    rho = {
+        each["layer"]: each["rho"]
+        for each in tables["control_score"]
+        if each["control"] == FROZEN and each["roi"] == "MT"
+    }
+    plain = pl.DataFrame(tables["alignment"]).filter(protocol="sound", roi="MT", model="c")
+    means = dict(plain.group_by("layer").agg(pl.col("rho").mean()).iter_rows())
+    best = max(means, key=lambda layer: means[layer])
+    assert (row["model"], row["frame_order"], row["layer"]) == ("c", "frozen", best)
+    assert row["rho_in_order"] == rho[best]
+    assert row["difference"] == pytest.approx(means[best] - rho[best])
+    assert row["best_rho_in_order"] == max(rho.values())
+    assert row["difference_of_best"] == pytest.approx(means[best] - max(rho.values()))
+    assert rho[row["best_layer_in_order"]] == max(rho.values())
+
+
+@pytest.mark.parametrize(
+    "question", ["leaderboard", "networks", "best_layer", "alignment_by_architecture", "alignment_by_weights"]
+)
+def test_controls_are_not_among_networks(
+    warehouse: Warehouse, tables: Any, tmp_path: Any, question: str
+) -> None:
+    without = {name: rows for name, rows in tables.items() if name not in ("control", "control_score")}
+    write_tables(tmp_path / "w", without)
+    found = warehouse.ask(question).pl()
+    with Warehouse.open(tmp_path / "w") as opened:
+        assert_frame_equal(found, opened.ask(question).pl())
+    if "model" in found.columns:
+        assert set(found["model"]) == set(NETWORKS)
+
+
+def test_the_origin_of_partial_scores_is_known(warehouse: Warehouse) -> None:
+    found = warehouse.ask("provenance", model="c", roi="V1", table="beyond_controls").pl()
+    assert found["input"].to_list() == ["beyond_controls"]
