@@ -69,10 +69,10 @@ def make_controls(run: Run, study: Study, inputs: StudyInputs, hashes: Hashes) -
     annotated = _annotated(run, study)
     batches: list[Batch] = []
     for each in chosen:
-        if each.source == "annotations":
+        if each.made_from == "annotations":
             options = _options(each, study)
             batches.append(annotation_control_batch(each, inputs.stimuli, annotated, options))
-        elif each.source == "file":
+        elif each.made_from == "file":
             path = study.controls.embeddings
             assert path is not None
             if not path.is_file():
@@ -81,7 +81,7 @@ def make_controls(run: Run, study: Study, inputs: StudyInputs, hashes: Hashes) -
     # These take seconds, and input that does not fit is found here, before all frames are read.
     with run.all_or_nothing():
         done = run.do("RDMs of annotations", batches) if batches else {}
-    if of_frames := [each for each in chosen if each.source == "frames"]:
+    if of_frames := [each for each in chosen if each.made_from == "frames"]:
         batches.append(frame_controls_batch(of_frames, inputs.stimuli, inputs.sha256, rates))
         done |= run.do("RDMs of frames", batches[-1:])
     made = {str(job.settings["control"]): done[job.key][0] for batch in batches for job in batch.jobs}
@@ -132,7 +132,7 @@ def write_controls(
     rows: list[dict[str, Any]] = [
         {
             "control": each.name,
-            "source": each.source,
+            "source": each.made_from,
             "distance": each.distance,
             "description": each.description,
         }

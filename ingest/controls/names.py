@@ -15,12 +15,12 @@ Source = Literal["frames", "annotations", "file"]
 class Control:
     """A control model.
 
-    source : what it is made from. moving : whether it needs videos.
+    made_from : frames, annotations or a file. moving : whether it needs videos.
     distance : how two stimuli are compared. description : in words.
     """
 
     name: str
-    source: Source
+    made_from: Source
     distance: str
     description: str
     moving: bool = False
@@ -57,7 +57,7 @@ CONTROLS = {
 }
 GROUPS = {
     "pixels": ("luminance", "colour", "luminance_over_time", "colour_over_time"),
-    "stimuli": tuple(name for name, each in CONTROLS.items() if each.source == "frames"),
+    "stimuli": tuple(name for name, each in CONTROLS.items() if each.made_from == "frames"),
     "annotations": ("objects", "scenes", "actions", "memorability", "sentences"),
 }
 

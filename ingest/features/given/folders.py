@@ -49,7 +49,9 @@ def find_given(folder: Path, what: str) -> dict[str, list[Path]]:
 def _is_data(path: Path, network: Path) -> bool:
     parts = path.relative_to(network).parts
     hidden = any(part.startswith(".") for part in parts)
-    if hidden or len(parts) > 2 or path.name == LAYERS_FILE or not path.is_file():
+    # A link that leads nowhere is a file that is missing, which is said when it is read.
+    is_there = path.is_file() or (path.is_symlink() and not path.exists())
+    if hidden or len(parts) > 2 or path.name == LAYERS_FILE or not is_there:
         return False
     suffix = path.suffix.lower()
     is_list = path.name == FILE_NAMES or (suffix in TEXT and path.stem.startswith("features"))

@@ -26,7 +26,7 @@ from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import sha256_of
 
-OF_FRAMES = [each for each in CONTROLS.values() if each.source == "frames"]
+OF_FRAMES = [each for each in CONTROLS.values() if each.made_from == "frames"]
 NAMES = ["0001", "0002", "0003"]
 
 
