@@ -20,6 +20,17 @@ def setting_sentences(path: Path = SENTENCES) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
+# (key of [brain], value) -> what it means for the brain data.
+_BRAIN_SETTINGS = {
+    ("stimuli", "shared"): "Only stimuli that all subjects saw were used.",
+    ("stimuli", "own"): "Subjects saw different stimuli: each was scored on those of them that it saw, and "
+    "noise ceilings are on those that all subjects of a region saw.",
+    ("zscore", "session"): "Betas of each voxel were z-scored within each session.",
+    ("repetitions", "first"): "Only the first repetitions of each stimulus were used, as many as the rarest "
+    "stimulus has.",
+}
+
+
 def study_methods(settings: Mapping[str, Any], stimuli: str) -> list[str]:
     """Sentences that hold for every protocol: stimuli, brains, networks, score. Unknown settings are ignored.
 
@@ -36,7 +47,8 @@ def study_methods(settings: Mapping[str, Any], stimuli: str) -> list[str]:
         where = " ".join(filter(None, (stimuli, str(own.get("split", "")))))
         sentences.append(f"Brains and networks were shown {where}.")
     sentences += [*_brain_sentences(brain, own), *_network_sentences(networks)]
-    of_whom = "that of each subject, over all pairs of stimuli, averaged over subjects"
+    pairs = "all pairs of stimuli" if brain.get("stimuli") != "own" else "all pairs of stimuli that it saw"
+    of_whom = f"that of each subject, over {pairs}, averaged over subjects"
     if brain.get("average_subjects"):
         of_whom = "the average of the subjects' RDMs, over all pairs of stimuli"
     sentences.append(
@@ -89,6 +101,7 @@ def _brain_sentences(brain: Mapping[str, Any], own: Mapping[str, Any]) -> list[s
         sentences.append(f"Brain data are of kind {kind}{version}.")
     if subjects := brain.get("subjects"):
         sentences.append(f"Subjects are {listed(subjects, most=20)} only.")
+    sentences += [text for (key, value), text in _BRAIN_SETTINGS.items() if brain.get(key) == value]
     if brain.get("average_subjects"):
         sentences.append("Subjects' RDMs were averaged, and networks scored against the average.")
     if brain.get("min_ncsnr"):

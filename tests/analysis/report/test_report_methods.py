@@ -89,6 +89,24 @@ def test_the_study_in_words() -> None:
     assert "Brain RDMs were given as files. RDMs of the networks' layers were given as files." in rdms
 
 
+def test_what_was_done_with_the_brain_data_and_files_is_said() -> None:
+    brain = {"kind": "arrays", "stimuli": "own", "zscore": "session", "repetitions": "first"}
+    networks = {"features": "things", "conditions": "stimulus_order"}
+    text = " ".join(study_methods({"brain": brain, "networks": networks}, "23 images"))
+    for expected in (
+        "Subjects saw different stimuli: each was scored on those of them that it saw",
+        "z-scored within each session",
+        "Only the first repetitions of each stimulus were used",
+        "RDM is 1 − Pearson's correlation of its features",
+        "were matched with them by position",
+        "over all pairs of stimuli that it saw, averaged over subjects",
+    ):
+        assert expected in text, expected
+    shared = " ".join(study_methods({"brain": {"stimuli": "shared"}}, "17 images"))
+    assert "Only stimuli that all subjects saw were used." in shared
+    assert "Pearson" not in shared
+
+
 def test_a_run_that_recorded_no_sentence_of_its_data_set_names_its_kind() -> None:
     text = " ".join(study_methods({"brain": {"kind": "bmd", "version": "B"}}, "102 videos"))
     assert "shown 102 videos. Brain data are of kind bmd, version B." in text
