@@ -152,6 +152,8 @@ def test_a_control_with_nan_is_named(random: np.random.Generator) -> None:
     controls[1, 3] = np.nan
     with pytest.raises(BadInput, match="RDM of pixels"):
         control_basis(controls, ["gist", "pixels"])
+    with pytest.raises(BadInput, match="RDM of pixels"):
+        residual_brains({"V1": random.random((2, N_PAIRS))}, controls, ["gist", "pixels"])
 
 
 def test_resamples_equal_the_regression_of_resampled_rdms(random: np.random.Generator) -> None:
@@ -192,6 +194,15 @@ def test_subjects_are_drawn_with_the_stimuli(random: np.random.Generator) -> Non
     found = partial_bootstrap(layers, brain, controls, observed, draws=9, seed=0)["V1"]
     assert found.both == pytest.approx(found.stimuli, abs=1e-12)
     assert found.subjects == pytest.approx(np.repeat(observed["V1"][:, :1], 9, axis=1), abs=1e-12)
+
+
+def test_a_layer_that_is_constant_in_a_resample_is_named(random: np.random.Generator) -> None:
+    lone = np.ones((1, N_PAIRS))
+    lone[0, 0] = 0
+    controls, brain = random.random((1, N_PAIRS)), {"V1": random.random((2, N_PAIRS))}
+    observed = {"V1": np.zeros((1, 2))}
+    with pytest.raises(BadInput, match="fc, resample [0-9]+: expected stimuli among which"):
+        partial_bootstrap(lone, brain, controls, observed, draws=30, seed=0, layer_names=["fc"])
 
 
 def simulated_p(random: np.random.Generator, studies: int, related: float) -> Array:

@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from alignhouse.analysis.statistics.nonnegative import least_squares_of_products
-from alignhouse.analysis.statistics.regression import stimulus_folds, variance_parts
+from alignhouse.analysis.statistics.regression import (
+    FEWEST_STIMULI,
+    FEWEST_STIMULI_A_FOLD,
+    stimulus_folds,
+    variance_parts,
+)
 
 Array = NDArray[Any]
 
@@ -112,7 +117,12 @@ def test_many_layers_are_divided_between_threads(
     folds = stimulus_folds(16, 0)
     together = variance_parts(layers, {"V1": brain}, controls, folds)["V1"]
     monkeypatch.setattr("alignhouse.analysis.statistics.regression.REGRESSIONS_A_BLOCK", 6)
-    assert np.array_equal(variance_parts(layers, {"V1": brain}, controls, folds)["V1"].both, together.both)
+    told: list[tuple[int, int]] = []
+    apart = variance_parts(
+        layers, {"V1": brain}, controls, folds, tick=lambda done, total: told.append((done, total))
+    )
+    assert np.array_equal(apart["V1"].both, together.both)
+    assert told == [(fold + 1, 4) for fold in range(4)]
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(8, [4, 4]), (13, [4, 4, 5]), (102, [20, 20, 20, 21, 21])])
@@ -120,3 +130,9 @@ def test_folds_have_equal_sizes_and_at_least_four_stimuli(n: int, sizes: list[in
     assert sorted(np.bincount(stimulus_folds(n, 1)).tolist()) == sizes
     assert stimulus_folds(n, 1).tolist() != sorted(stimulus_folds(n, 1).tolist())
     assert stimulus_folds(n, 1).tolist() == stimulus_folds(n, 1).tolist()
+
+
+def test_the_fewest_stimuli_make_two_folds() -> None:
+    assert FEWEST_STIMULI == 8
+    sizes = np.bincount(stimulus_folds(FEWEST_STIMULI, 0))
+    assert sizes.tolist() == [FEWEST_STIMULI_A_FOLD, FEWEST_STIMULI_A_FOLD]
