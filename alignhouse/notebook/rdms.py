@@ -135,6 +135,8 @@ def brain_rdm(
     protocol: str | None,
 ) -> Rdm:
     """The RDM of a region in one subject; see `OpenWarehouse.rdm`."""
+    from alignhouse.analysis.jobs.scope import unseen
+
     rows = stored_rdms(warehouse, "brain")
     roi = chosen("roi", roi, (row.name for row in rows))
     row, *_ = of_one_file(rows, roi, dataset=dataset, split=split, protocol=protocol)
@@ -148,10 +150,10 @@ def brain_rdm(
     labels = {"roi": roi, "subject": subject, "dataset": row.dataset, "split": row.split}
     measure = file.about["distance"] if file.method == "brain_rdm" else FROM_A_FILE
     values = vectors[subjects.index(subject)]
-    unseen = frozenset(file.about.get("unseen", {}).get(subject, ()))
-    conditions = tuple(name for name in file.about["conditions"] if name not in unseen)
+    lacking = frozenset(unseen(file).get(subject, ()))
+    conditions = tuple(name for name in file.about["conditions"] if name not in lacking)
     # NaN: pairs of stimuli that the subject did not see.
-    return Rdm(values[values == values] if unseen else values, conditions, measure, labels)
+    return Rdm(values[values == values] if lacking else values, conditions, measure, labels)
 
 
 def model_rdm(

@@ -16,7 +16,7 @@ from alignhouse.analysis.jobs.control_scores import control_score_batch
 from alignhouse.analysis.jobs.layer_choices import layer_choice_batch
 from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
 from alignhouse.analysis.jobs.protocols import protocol_batch
-from alignhouse.analysis.jobs.scope import Model, Scope
+from alignhouse.analysis.jobs.scope import Model, Scope, unseen
 from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS
 from alignhouse.analysis.statistics.layer_choice import FEWEST_STIMULI_OF_HALVES
@@ -148,7 +148,7 @@ class _Stages:
 
     def beyond(self, controls: StudyControls) -> None:
         """Skipped, with a message, if subjects saw different stimuli."""
-        if any(any(each.about.get("unseen", {}).values()) for each in self.brains.values()):
+        if any(unseen(each) for each in self.brains.values()):
             self.run.progress.say(
                 "Skipped the comparison with controls: expected subjects who saw the same stimuli, found "
                 'others; brain.stimuli = "shared" uses those that all saw'

@@ -55,9 +55,10 @@ def used_stimuli(
     """
     if how == "all":
         return conditions
+    by_subject = seen_stimuli(betas, conditions.splits)
     seen = {
         subject: frozenset(name for names in by_split.values() for name in names)
-        for subject, by_split in seen_stimuli(betas, conditions.splits).items()
+        for subject, by_split in by_subject.items()
         if any(by_split.values())
     }
     if not seen:
@@ -88,7 +89,9 @@ def used_stimuli(
         run.progress.say(f"Left out {len(left_out):,} stimuli, {why}: {some_names(left_out, 4)}")
     if min(counts.values()) < len(used.names):
         run.progress.say(_coverage(seen, used, list(counts.values())))
-    batch = coverage_batch(dataset, split, conditions.splits, betas, used=used.names, left_out=left_out)
+    batch = coverage_batch(
+        dataset, split, conditions.splits, betas, by_subject, used=used.names, left_out=left_out
+    )
     run.do("Stimuli of the subjects", [batch])
     return used
 

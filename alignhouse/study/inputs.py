@@ -223,7 +223,7 @@ def _model_rdms(run: Run, study: Study, hashes: Hashes, conditions: Conditions) 
         return {}
     given_as, folder = study.networks.given
     found = find_given(folder, "model RDMs" if given_as == "rdms" else "features of networks")
-    sha256 = hash_files([path for files in found.values() for path in files], hashes, run.progress, folder)
+    sha256 = hash_files([path for files in found.values() for path in files], hashes, run.progress)
     batches = {
         network: precomputed_batch(
             network,

@@ -9,7 +9,7 @@ from typing import Any
 
 from alignhouse.ingest.datasets.dataset import data_set, known_kinds
 from alignhouse.ingest.datasets.folder import FolderSummary
-from alignhouse.ingest.stimuli.videos import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from alignhouse.ingest.stimuli.videos import MEDIA_SUFFIXES
 from alignhouse.warehouse.errors import BadInput, near_names, some_names
 
 # Usual names of folders of stimuli, in the folder of the brain data or beside it.
@@ -96,9 +96,8 @@ def _places(folder: Path) -> list[Path]:
 
 def _names_in(folder: Path) -> list[str]:
     """The names of the videos and images in a folder and below it."""
-    suffixes = IMAGE_SUFFIXES + VIDEO_SUFFIXES
     files = folder.rglob("*") if folder.is_dir() else ()
-    return [each.stem for each in files if each.suffix.lower() in suffixes]
+    return [each.stem for each in files if each.suffix.lower() in MEDIA_SUFFIXES]
 
 
 def _compared(shown: Sequence[str], named: Sequence[str], place: Path) -> tuple[str, bool]:

@@ -5,23 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
-from alignhouse.analysis.jobs.scope import Model, Scope, find_layers
-from alignhouse.analysis.jobs.scores import ranked_brains, score_with
-from alignhouse.analysis.statistics.permutation import stimulus_permutations
-from alignhouse.analysis.statistics.rsa import BYTES_A_PAIR, RoiScores
+from alignhouse.analysis.jobs.network_batches import network_batch
+from alignhouse.analysis.jobs.scope import Model, Scope
+from alignhouse.analysis.jobs.scores import NetworkScores, RsaSettings, scores_of_models
+from alignhouse.analysis.statistics.rsa import BYTES_A_PAIR
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
 
 VERSION = 1
-
-
-class ControlScoreSettings(NetworkSettings):
-    """Settings of the scores of one control model. permutations, seed : of the stimuli, for the nulls."""
-
-    permutations: int
-    seed: int
 
 
 def control_score_batch(
@@ -37,7 +29,7 @@ def control_score_batch(
     return network_batch(
         "control_score",
         VERSION,
-        ControlScoreSettings,
+        RsaSettings,
         {**dict(scope), "permutations": permutations, "seed": seed},
         controls,
         brains,
@@ -55,27 +47,11 @@ def score_controls(
     memory: int,
 ) -> Iterator[list[Output]]:
     """Score the controls of `jobs`; all settings except the control must be equal."""
-    each = [ControlScoreSettings.of(job) for job in jobs]
-    brain, ranked = ranked_brains(brains)
-    layers, vectors = {}, {}
-    for settings in each:
-        layers[settings.model], vectors[settings.model] = find_layers(
-            settings.model, rdms[settings.model], brain
-        )
-    scores = score_with(
-        vectors,
-        ranked,
-        stimulus_permutations(len(brain.conditions), each[0].permutations, each[0].seed),
-        each[0].settings,
-        memory=memory // 4,
-        layer_names=layers,
-        tick=reporter.step,
-    )
-    for settings in each:
-        yield [_output(settings, layers[settings.model], scores[settings.model])]
+    for settings, scored in scores_of_models(jobs, reporter, rdms, brains, memory):
+        yield [_output(settings, scored)]
 
 
-def _output(settings: ControlScoreSettings, layers: Sequence[str], scores: Mapping[str, RoiScores]) -> Output:
+def _output(settings: RsaSettings, scored: NetworkScores) -> Output:
     rows: list[dict[str, Any]] = [
         {
             "control": settings.model,
@@ -89,8 +65,8 @@ def _output(settings: ControlScoreSettings, layers: Sequence[str], scores: Mappi
             "permutations": settings.permutations,
             "seed": settings.seed,
         }
-        for roi, of_roi in scores.items()
-        for index, layer in enumerate(layers)
+        for roi, of_roi in scored.scores.items()
+        for index, layer in enumerate(scored.layers)
     ]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     return settings.facts("control_score", columns, settings.remark, ("control", "roi"))

@@ -90,8 +90,8 @@ def read_brains(brains: Mapping[str, Artifact]) -> Brains:
         check_conditions(f"region {first}", names[first], f"region {roi}", names[roi])
         rows, rdms[roi] = artifact.vectors("rdm")
         subjects[roi] = rows["subject"].to_list()
-        unseen: Mapping[str, Sequence[str]] = artifact.about.get("unseen", {})
-        seen[roi] = ~np.array([np.isin(names[roi], unseen.get(subject, ())) for subject in subjects[roi]])
+        lacking = unseen(artifact)
+        seen[roi] = ~np.array([np.isin(names[roi], lacking.get(subject, ())) for subject in subjects[roi]])
     return Brains(rdms, subjects, next(iter(names.values())), None if all_seen(seen) else seen)
 
 
@@ -135,6 +135,12 @@ def vectors_of(artifacts: Sequence[Artifact]) -> Artifact:
 def conditions(rdms: Artifact) -> list[str]:
     """The identifiers of the conditions of stored RDMs, in order."""
     return list(rdms.about["conditions"])
+
+
+def unseen(rdms: Artifact) -> Mapping[str, Sequence[str]]:
+    """Subject -> the conditions of stored brain RDMs that it did not see; only subjects who missed some."""
+    lacking: Mapping[str, Sequence[str]] = rdms.about.get("unseen", {})
+    return lacking
 
 
 def check_conditions(one: str, of_one: Iterable[str], other: str, of_other: Iterable[str]) -> None:

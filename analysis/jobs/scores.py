@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import ArrayLike
 
 from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
 from alignhouse.analysis.jobs.scope import (
@@ -31,7 +30,6 @@ from alignhouse.analysis.statistics.rsa import (
     rank_brains,
     score_networks,
 )
-from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.warehouse.artifacts import Artifact, hive
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
@@ -96,9 +94,25 @@ def score(
     memory: int,
 ) -> Iterator[list[Output]]:
     """Score the networks of `jobs`; all settings except the network must be equal. See `rsa_batch`."""
+    for settings, scored in scores_of_models(jobs, reporter, rdms, brains, memory):
+        yield [
+            _null_output(settings, scored),
+            _alignment_output(settings, scored),
+            _significance_output(settings, scored),
+        ]
+
+
+def scores_of_models(
+    jobs: Sequence[Job],
+    reporter: Reporter,
+    rdms: Mapping[str, Artifact],
+    brains: Mapping[str, Artifact],
+    memory: int,
+) -> Iterator[tuple[RsaSettings, NetworkScores]]:
+    """The settings and scores of the model of each job; all settings except the model must be equal."""
     each = [RsaSettings.of(job) for job in jobs]
     common = each[0]
-    brain, ranked = ranked_brains(brains)
+    brain, ranked = _ranked_brains(brains)
     layers, vectors = {}, {}
     for settings in each:
         layers[settings.model], vectors[settings.model] = find_layers(
@@ -107,31 +121,16 @@ def score(
     orders = stimulus_permutations(len(brain.conditions), common.permutations, common.seed)
     reporter.doing("permuting")
     how: dict[str, Any] = {"memory": memory // 4, "layer_names": layers, "tick": reporter.step}
-    scores = score_with(vectors, ranked, orders, common.settings, **how)
-    for settings in each:
-        scored = NetworkScores(layers[settings.model], brain.subjects, scores[settings.model])
-        yield [
-            _null_output(settings, scored),
-            _alignment_output(settings, scored),
-            _significance_output(settings, scored),
-        ]
-
-
-def score_with(
-    models: Mapping[str, ArrayLike],
-    ranked: RankedBrains | PartlySeenBrains,
-    permutations: ArrayLike,
-    settings: AnalysisSettings,
-    **how: Any,
-) -> dict[str, dict[str, RoiScores]]:
-    """Network -> region -> scores, for brains that saw all stimuli or some; see `score_networks`."""
     if isinstance(ranked, PartlySeenBrains):
-        return score_partly_seen(models, ranked, permutations, settings, **how)
-    return score_networks(models, ranked, permutations, settings, **how)
+        scores = score_partly_seen(vectors, ranked, orders, common.settings, **how)
+    else:
+        scores = score_networks(vectors, ranked, orders, common.settings, **how)
+    for settings in each:
+        yield settings, NetworkScores(layers[settings.model], brain.subjects, scores[settings.model])
 
 
 @kept
-def ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains | PartlySeenBrains]:
+def _ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains | PartlySeenBrains]:
     """The names and the ranks of the stored RDMs of all regions."""
     brain = read_brains(brains)
     ranked = rank_brains(brain.rdms) if brain.seen is None else rank_partly_seen(brain.rdms, brain.seen)

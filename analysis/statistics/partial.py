@@ -22,6 +22,7 @@ from alignhouse.analysis.kernels.similarity import (
 )
 from alignhouse.analysis.kernels.threads import Tick, product, untold
 from alignhouse.analysis.statistics.permutation import null_rows_and_columns, p_value, p_value_greater
+from alignhouse.analysis.statistics.rsa import mean_and_sem
 from alignhouse.warehouse.errors import BadInput
 
 # Singular values of unit rank vectors below this are rounding: one control is a combination of others.
@@ -182,9 +183,7 @@ def partial_scores(
 def _tested(
     rho: FloatArray, null: NDArray[np.floating], left: NDArray[np.bool_], families: Sequence[slice]
 ) -> PartialScores:
-    mean = rho.mean(axis=1)
-    several = rho.shape[1] > 1
-    sem = rho.std(axis=1, ddof=1) / np.sqrt(rho.shape[1]) if several else np.full_like(mean, np.nan)
+    mean, sem = mean_and_sem(rho)
     p_layer, p_family = np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     if left.any():
         p_layer[left] = p_value(mean[left], null[left])

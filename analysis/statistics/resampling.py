@@ -98,7 +98,7 @@ def resampled_scores(
                 for roi, own in group.rows.items()
             },
             {
-                roi: _shares(len(regions[roi]), own, drawn, roi, len(counts))
+                roi: _shares(len(counts), len(regions[roi]), own, drawn[roi] if drawn else None)
                 for roi, own in group.rows.items()
             },
         )
@@ -159,16 +159,11 @@ class _Group:
     shares: Mapping[str, FloatArray]
 
 
-def _shares(
-    n_subjects: int,
-    rows: IntArray,
-    drawn: Mapping[str, FloatArray] | None,
-    roi: str,
-    n_resamples: int,
-) -> FloatArray:
+def _shares(n_resamples: int, n_subjects: int, rows: IntArray, drawn: FloatArray | None) -> FloatArray:
+    """`_Group.shares` of the subjects `rows` of a region; `drawn` has the drawn shares of all subjects."""
     shares = np.full((n_resamples, 1 if drawn is None else 2, len(rows)), 1 / n_subjects)
     if drawn is not None:
-        shares[:, 1] = drawn[roi][:, rows]
+        shares[:, 1] = drawn[:, rows]
     return shares
 
 

@@ -35,3 +35,10 @@ def check_size(shape: Sequence[int], item_bytes: int, label: str, most_bytes: in
 def texts(stored: np.ndarray) -> list[Any]:
     """The items of an array; bytes are decoded as UTF-8. May raise UnicodeDecodeError."""
     return [item.decode() if isinstance(item, bytes) else item for item in stored.tolist()]
+
+
+def named_once(present: Sequence[str], what: str, path: Path) -> str | None:
+    """The only key of `present`, or None if it is empty; raises BadInput if there are two."""
+    if len(present) > 1:
+        raise BadInput(f"{path} names its {what} twice", expected="one of them", found=" and ".join(present))
+    return present[0] if present else None

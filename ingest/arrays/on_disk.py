@@ -24,7 +24,7 @@ from alignhouse.warehouse.sizes import size_in_words
 
 @contextmanager
 def rows_on_disk(matrix: Matrix, rows: np.ndarray, scratch: Path | None, label: str) -> Iterator[Matrix]:
-    """A matrix like `matrix`, of which only `rows` can be read; its file is removed at the end.
+    """A copy of `rows` of a matrix in a file, which is removed at the end. Other rows cannot be read.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_TABLE_BYTES = 2**28
-"""Limit of tables of names, of which a data set with a million trials needs a tenth."""
+"""Limit of tables of names. The names of a million trials take a tenth of it."""
 # Numbers of few digits take less room as text than as float64; reading needs a copy beside it.
 _COPIES = 4
 

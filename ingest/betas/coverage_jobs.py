@@ -46,6 +46,7 @@ def coverage_batch(
     split: str,
     splits: Sequence[str],
     betas: BetasOfSubjects,
+    seen: Mapping[str, Mapping[str, Sequence[str]]],
     *,
     used: Sequence[str],
     left_out: Sequence[str],
@@ -54,7 +55,7 @@ def coverage_batch(
 
     Parameters
     ----------
-    used, left_out : see `CoverageSettings`.
+    seen : the stimuli of these betas, as `seen_stimuli` gives them. used, left_out : see `CoverageSettings`.
     """
     settings = CoverageSettings(
         dataset=dataset, split=split, splits=tuple(splits), used=tuple(used), left_out=tuple(left_out)
@@ -72,7 +73,7 @@ def coverage_batch(
         inputs=inputs,
         label=f"stimuli of the subjects of {dataset}",
     )
-    return single(job, describe_coverage, seen=seen_stimuli(betas, splits))
+    return single(job, describe_coverage, seen=seen)
 
 
 def describe_coverage(

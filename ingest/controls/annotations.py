@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from alignhouse.ingest.arrays.numpy_files import read_arrays
 from alignhouse.ingest.arrays.tables import read_texts
 from alignhouse.ingest.rdm import RowNames, refuse_rows
-from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.warehouse.errors import BadInput, near_names, some_names
 
 Array = NDArray[Any]
 
@@ -27,11 +27,10 @@ def of_stimuli(found: Mapping[str, Any], stimuli: Sequence[str], what: str) -> l
     """The values of `stimuli`, in their order; BadInput names those without one."""
     missing = [name for name in stimuli if name not in found]
     if missing:
-        more = f" and {len(missing) - _NAMED_AT_MOST} more" if len(missing) > _NAMED_AT_MOST else ""
         raise BadInput(
             f"control {what}",
             expected="a value for every stimulus",
-            found=f"none for {', '.join(missing[:_NAMED_AT_MOST])}{more}",
+            found=f"none for {some_names(missing, _NAMED_AT_MOST)}",
             hint=near_names(missing[0], found) if found else "store annotations: stimuli.annotations",
         )
     return [found[name] for name in stimuli]

@@ -8,9 +8,9 @@ stimulus of one frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from alignhouse.warehouse.files import sha256_of
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+MEDIA_SUFFIXES = VIDEO_SUFFIXES + IMAGE_SUFFIXES
 ALL = "all"
 """The name that selects all splits in a study."""
 _EIGHT_BIT_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr")
@@ -61,6 +62,12 @@ class StimulusInfo:
     bytes: int
     blind_codec: str | None = None
     unlike_decord: str = ""
+
+
+def stimulus_of(text: str, suffixes: Collection[str] = MEDIA_SUFFIXES) -> str:
+    """The name of a stimulus: of a file with one of these suffixes, its name without folder and suffix."""
+    path = PurePosixPath(text.replace("\\", "/"))
+    return path.stem if path.suffix.lower() in suffixes else text
 
 
 def find_stimuli(folder: Path, split: str, splits: Sequence[str] = ("train", "test")) -> list[Stimulus]:

@@ -21,11 +21,11 @@ from alignhouse.ingest.datasets.arrays.trials import (
     STIMULI_FILE,
     STIMULUS,
     is_trial_file,
-    stimulus_of,
     trial_files,
 )
 from alignhouse.ingest.datasets.arrays.volumes import VOLUMES, masks_beside, regions_of_masks
 from alignhouse.ingest.stimuli.names import natural_key
+from alignhouse.ingest.stimuli.videos import stimulus_of
 from alignhouse.warehouse.errors import BadInput, near_names, some_names
 
 Form = Literal["regions", "people", "glmsingle"]

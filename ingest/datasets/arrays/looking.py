@@ -18,11 +18,12 @@ from alignhouse.ingest.datasets.arrays.trials import (
     LIST_NAMES,
     NOTHING_SHOWN,
     is_trial_file,
+    no_trials,
     read_trials,
-    stimulus_of,
     trials_in_file,
 )
 from alignhouse.ingest.datasets.folder import FolderSummary, names_in_line
+from alignhouse.ingest.stimuli.videos import stimulus_of
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -116,10 +117,7 @@ def _look(file: BetaFile, column: object) -> _Seen:
     with open_content(file.path, LIST_NAMES, MEMORY) as content:
         trials = trials_in_file(content.lists, file.path) or beside
         if trials is None:
-            raise BadInput(
-                f"nothing names the stimuli of {file.path}",
-                expected="stimuli.csv (column stimulus), *events.tsv, or an array stimuli in the file",
-            )
+            raise no_trials(file.path)
         is_volume = any(not is_trial_file(path) for path in file.also)
         shape = () if is_volume else array_of_region(content, file.part).shape
     n = len(trials.stimuli)
@@ -151,18 +149,13 @@ def _axis(layout: Layout, seen: list[_Seen]) -> Iterator[tuple[str, str | None]]
 
 
 def _repetitions(seen: list[_Seen], keys: dict[str, object]) -> Iterator[str]:
-    counts = {
-        len(rows)
+    found = [
+        (each.subject, {len(rows) for rows in each.trials.rows(split).values()})
         for each in seen
         for split in dict.fromkeys(each.trials.splits)
-        for rows in each.trials.rows(split).values()
-    }
-    uneven = [
-        each.subject
-        for each in seen
-        for split in dict.fromkeys(each.trials.splits)
-        if len({len(rows) for rows in each.trials.rows(split).values()}) > 1
     ]
+    counts = set[int]().union(*(of_split for _, of_split in found))
+    uneven = [subject for subject, of_split in found if len(of_split) > 1]
     words = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
     if not uneven:
         yield f"repetitions: {words} of each stimulus"

@@ -28,6 +28,7 @@ from alignhouse.ingest.datasets.arrays.sessions import scale_of_sessions
 from alignhouse.ingest.datasets.arrays.trials import (
     LIST_NAMES,
     is_trial_file,
+    no_trials,
     read_trials,
     trials_in_file,
 )
@@ -120,10 +121,7 @@ def _trials(content: FileContent, file: BetaFile, options: Options) -> Trials:
     beside = read_trials([path for path in file.also if is_trial_file(path)], options.stimulus_column)
     inside = trials_in_file(content.lists, file.path)
     if inside is None and beside is None:
-        raise BadInput(
-            f"nothing names the stimuli of {file.path}",
-            expected="stimuli.csv (column stimulus), *events.tsv, or an array stimuli in the file",
-        )
+        raise no_trials(file.path)
     if inside is None or beside is None:
         found = inside or beside
         assert found is not None

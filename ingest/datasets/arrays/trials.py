@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from alignhouse.ingest.arrays.limits import named_once
 from alignhouse.ingest.arrays.tables import read_texts
 from alignhouse.ingest.betas.trials import Trials
 from alignhouse.ingest.stimuli.names import natural_key
-from alignhouse.ingest.stimuli.videos import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from alignhouse.ingest.stimuli.videos import stimulus_of
 from alignhouse.warehouse.errors import BadInput
 
 STIMULI_FILE, EVENTS = "stimuli.csv", "events.tsv"
@@ -25,7 +26,6 @@ LIST_NAMES = (*STIMULUS_LISTS, SPLIT, "splits", SESSION, "sessions")
 EVENT_COLUMNS = ("stimulus", "stim_file", "trial_type")
 NOTHING_SHOWN = ("n/a", "")
 _SESSION_OF_FILE = re.compile(r"ses-[A-Za-z0-9]+")
-MEDIA_SUFFIXES = IMAGE_SUFFIXES + VIDEO_SUFFIXES
 
 
 def trial_files(root: Path, subject: str, folder: Path | None) -> tuple[Path, ...]:
@@ -92,13 +92,19 @@ def trials_in_file(lists: Mapping[str, list[Any]], path: Path) -> Trials | None:
     ------
     BadInput : two lists could be the stimuli, or lists differ in their length.
     """
-    named = [name for name in STIMULUS_LISTS if name in lists]
-    if not named:
+    named = named_once([name for name in STIMULUS_LISTS if name in lists], "stimuli", path)
+    if named is None:
         return None
-    if len(named) > 1:
-        raise BadInput(f"{path} names its stimuli twice", expected="one list", found=" and ".join(named))
     split, session = (lists.get(name, lists.get(f"{name}s")) for name in (SPLIT, SESSION))
-    return trials_of(lists[named[0]], split, session, f"{named[0]} in {path}")
+    return trials_of(lists[named], split, session, f"{named} in {path}")
+
+
+def no_trials(path: Path) -> BadInput:
+    """The error that neither a file of betas nor a table beside it names the stimuli."""
+    return BadInput(
+        f"nothing names the stimuli of {path}",
+        expected="stimuli.csv (column stimulus), *events.tsv, or an array stimuli in the file",
+    )
 
 
 def trials_of(
@@ -133,12 +139,6 @@ def trials_of(
         if first.setdefault(name, split) != split:
             raise BadInput(f"{source}: stimulus {name}", expected="one split", found="train and test")
     return Trials(tuple(names), tuple(named), of_sessions, source)
-
-
-def stimulus_of(text: str) -> str:
-    """The name of a stimulus: of a file of an image or video, its name without folder and suffix."""
-    path = PurePosixPath(text.replace("\\", "/"))
-    return path.stem if path.suffix.lower() in MEDIA_SUFFIXES else text
 
 
 def _name(value: Any) -> str:

@@ -91,13 +91,6 @@ def the_one(candidates: Sequence[str], others: Sequence[str], path: Path) -> str
     )
 
 
-def named_once(present: Sequence[str], what: str, path: Path) -> str | None:
-    """The only key of `present`, or None if it is empty; raises BadInput if there are two."""
-    if len(present) > 1:
-        raise BadInput(f"{path} names its {what} twice", expected="one of them", found=" and ".join(present))
-    return present[0] if present else None
-
-
 def checked(
     stored: StoredRdms, path: Path
 ) -> tuple[np.ndarray, tuple[str, ...] | None, tuple[str, ...] | None]:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from alignhouse.ingest.arrays.hdf5 import is_group, members, values_of
-from alignhouse.ingest.arrays.limits import MOST_BYTES, texts
+from alignhouse.ingest.arrays.limits import MOST_BYTES, named_once, texts
 from alignhouse.ingest.datasets.rdms.arrays import (
     CONDITION_KEYS,
     SUBJECT_KEYS,
     StoredRdms,
     could_be_rdm,
-    named_once,
     subjects_first,
     the_one,
 )

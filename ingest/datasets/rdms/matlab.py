@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alignhouse.ingest.arrays.limits import named_once
 from alignhouse.ingest.arrays.matlab_variables import NAME_FIELD, NUMERIC, RDM_FIELD, MatFile, Variable
 from alignhouse.ingest.datasets.rdms.arrays import (
     CONDITION_KEYS,
@@ -19,7 +20,6 @@ from alignhouse.ingest.datasets.rdms.arrays import (
     check_real,
     checked,
     could_be_rdm,
-    named_once,
     subjects_first,
     the_one,
 )

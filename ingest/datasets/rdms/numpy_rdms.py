@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alignhouse.ingest.arrays.limits import MOST_BYTES
+from alignhouse.ingest.arrays.limits import MOST_BYTES, named_once
 from alignhouse.ingest.arrays.numpy_files import read_arrays
 from alignhouse.ingest.datasets.rdms.arrays import (
     CONDITION_KEYS,
     SUBJECT_KEYS,
     StoredRdms,
-    named_once,
     subjects_first,
     the_one,
 )

@@ -7,7 +7,7 @@ a stimulus that holds its features by layer. See docs/networks.md for the progra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from alignhouse.ingest.arrays.contents import FileContent, open_content, read_whole
+from alignhouse.ingest.arrays.limits import named_once
 from alignhouse.ingest.arrays.matrices import StoredValues
 from alignhouse.ingest.arrays.numpy_files import UNNAMED
 from alignhouse.ingest.datasets.rdms.arrays import StoredRdms, checked, subjects_first
@@ -124,7 +125,8 @@ def _layers_of_file(path: Path, names: Sequence[str] | None, wanted: Wanted) -> 
             [array] = content.arrays.values()
             yield _layer(layer, array, path, names, wanted.given_as, wanted)
         elif set(wanted.stimuli) <= {identifier(name) for name in content.arrays}:
-            yield _layer_by_stimulus(layer, content, path, wanted)
+            arrays_of = {identifier(name): array for name, array in content.arrays.items()}
+            yield _of_stimuli(layer, arrays_of, path, wanted)
         else:
             for name, array in content.arrays.items():
                 yield _layer(name, array, path, names, wanted.given_as, wanted)
@@ -158,13 +160,11 @@ def _layer_in_parts(
     """A layer whose features are in one file, or in several, one after the other."""
     with ExitStack() as stack:
         contents = [stack.enter_context(_opened(path, wanted.memory)) for path in files]
-        by_stimulus = {
-            identifier(name): features_of(array, _label(layer, content.path, wanted), wanted.memory)
-            for content in contents
-            for name, array in content.arrays.items()
+        arrays_of = {
+            identifier(name): array for content in contents for name, array in content.arrays.items()
         }
-        if set(wanted.stimuli) <= set(by_stimulus):
-            return _of_stimuli(layer, by_stimulus, files[0], wanted)
+        if set(wanted.stimuli) <= set(arrays_of):
+            return _of_stimuli(layer, arrays_of, files[0], wanted)
         parts = []
         for content in contents:
             arrays = content.arrays
@@ -188,18 +188,10 @@ def _layer_in_parts(
         return GivenLayer(layer, rdm, names is not None)
 
 
-def _layer_by_stimulus(layer: str, content: FileContent, path: Path, wanted: Wanted) -> GivenLayer:
-    by_stimulus = {
-        identifier(name): features_of(array, _label(layer, path, wanted), wanted.memory)
-        for name, array in content.arrays.items()
-    }
-    return _of_stimuli(layer, by_stimulus, path, wanted)
-
-
-def _of_stimuli(layer: str, by_stimulus: dict[str, Features], path: Path, wanted: Wanted) -> GivenLayer:
+def _of_stimuli(layer: str, arrays_of: Mapping[str, StoredValues], path: Path, wanted: Wanted) -> GivenLayer:
     """A layer with an array for each stimulus, whatever its shape."""
     label = _label(layer, path, wanted)
-    flat = [_as_row(by_stimulus[name]) for name in wanted.stimuli]
+    flat = [_as_row(features_of(arrays_of[name], label, wanted.memory)) for name in wanted.stimuli]
     rdm = rdm_of_features(stacked(flat, label), np.arange(len(flat)), wanted.stimuli, label, wanted.memory)
     return GivenLayer(layer, rdm, is_named=True)
 
@@ -258,10 +250,8 @@ def _places(names: Sequence[str] | None, n_rows: int, label: str, wanted: Wanted
 
 
 def _stimuli(content: FileContent) -> list[str] | None:
-    given = [name for name in CONDITION_LISTS if name in content.lists]
-    if len(given) > 1:
-        raise BadInput(f"{content.path} names its stimuli twice", expected="once", found=" and ".join(given))
-    return [str(name) for name in content.lists[given[0]]] if given else None
+    given = named_once([name for name in CONDITION_LISTS if name in content.lists], "stimuli", content.path)
+    return None if given is None else [str(name) for name in content.lists[given]]
 
 
 def _opened(path: Path, memory: int) -> AbstractContextManager[FileContent]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import numpy as np
 
-from alignhouse.ingest.stimuli.videos import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from alignhouse.ingest.stimuli.videos import MEDIA_SUFFIXES, stimulus_of
 from alignhouse.warehouse.errors import BadInput, near_names, some_names
 
 NAMES_HINT = 'if rows follow the names of the stimuli, say so: networks.conditions = "stimulus_order"'
-_MEDIA = (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES, ".tif", ".tiff", ".bmp", ".gif", ".webp")
+# Programs also read images that a study cannot show.
+_SUFFIXES = (*MEDIA_SUFFIXES, ".tif", ".tiff", ".bmp", ".gif", ".webp")
 
 
 def identifier(name: str) -> str:
     """The identifier of the stimulus in the file `name`: without folders, and suffix of an image or video."""
-    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    stem, dot, suffix = last.rpartition(".")
-    return stem if dot and f".{suffix.lower()}" in _MEDIA else last
+    return stimulus_of(PurePosixPath(name.replace("\\", "/")).name, _SUFFIXES)
 
 
 def places_of(wanted: Sequence[str], names: Sequence[str], label: str) -> np.ndarray:
