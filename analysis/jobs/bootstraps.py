@@ -97,6 +97,7 @@ def bootstrap(
         brain.rdms,
         draws=each[0].draws,
         seed=each[0].seed,
+        measure=each[0].settings.measure,
         seen=brain.seen,
         precision="float32",
         memory=memory,

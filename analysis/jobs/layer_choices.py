@@ -105,7 +105,9 @@ def choose_layers(
     resampled = _scores(networks, brain, each[0], memory, reporter)
     plain = {
         roi: rho.mean(axis=1)
-        for roi, rho in rho_of_subjects(networks.rdms, brain.rdms, brain.seen, networks.labels).items()
+        for roi, rho in rho_of_subjects(
+            networks.rdms, brain.rdms, brain.seen, networks.labels, each[0].settings.measure
+        ).items()
     }
     for settings in each:
         part = networks.rows[settings.model]
@@ -129,6 +131,7 @@ def _scores(
             networks.rdms,
             brain.rdms,
             is_train,
+            measure=settings.settings.measure,
             seen=brain.seen,
             precision="float32",
             memory=memory,
@@ -141,6 +144,7 @@ def _scores(
         brain.rdms,
         halvings=settings.halvings,
         seed=settings.seed,
+        measure=settings.settings.measure,
         seen=brain.seen,
         precision="float32",
         memory=memory,

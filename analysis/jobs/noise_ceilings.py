@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.analysis.jobs.scope import Scope, read_brains
+from alignhouse.analysis.kernels.measures import VectorMeasure
 from alignhouse.analysis.kernels.threads import Tick
 from alignhouse.analysis.statistics.noise_ceiling import (
     FEWEST_SUBJECTS,
@@ -74,7 +75,14 @@ def compute_noise_ceilings(
     """The rows of `noise_ceiling`; see `noise_ceiling_batch`."""
     settings = NoiseCeilingSettings.of(job)
     names = _names(brains)
-    p_values = _agreement(brains, settings.permutations, settings.seed, memory, tick=reporter.step)
+    p_values = _agreement(
+        brains,
+        settings.settings.measure,
+        settings.permutations,
+        settings.seed,
+        memory,
+        tick=reporter.step,
+    )
     rows = [
         _row(settings, roi, each, names[roi], p_values.get(roi)) for roi, each in _comparable(brains).items()
     ]
@@ -107,9 +115,15 @@ def _comparable(brains: Mapping[str, Artifact]) -> dict[str, _Comparable]:
 
 @kept
 def _agreement(
-    brains: Mapping[str, Artifact], permutations: int, seed: int, memory: int, *, tick: Tick
+    brains: Mapping[str, Artifact],
+    measure: VectorMeasure,
+    permutations: int,
+    seed: int,
+    memory: int,
+    *,
+    tick: Tick,
 ) -> dict[str, float]:
-    """Region -> p of the test of its ceiling, which is the same in every protocol."""
+    """Region -> p of the test of its ceiling, which is the same in every protocol of a measure."""
     of_stimuli: dict[bytes, dict[str, NDArray[Any]]] = {}
     for roi, each in _comparable(brains).items():
         if each.rdms is not None and each.n_subjects >= FEWEST_SUBJECTS:
@@ -117,7 +131,13 @@ def _agreement(
     p_values: dict[str, float] = {}
     for several in of_stimuli.values():
         p_values |= agreement_tests(
-            several, permutations=permutations, seed=seed, memory=memory, names=_names(brains), tick=tick
+            several,
+            permutations=permutations,
+            seed=seed,
+            measure=measure,
+            memory=memory,
+            names=_names(brains),
+            tick=tick,
         )
     return p_values
 
@@ -144,6 +164,7 @@ def _row(
     how: dict[str, Any] = {
         "combine": settings.settings.ceiling_combine,
         "average": settings.settings.ceiling_average,
+        "measure": settings.settings.measure,
         "names": names,
     }
     if region.rdms is None:

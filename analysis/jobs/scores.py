@@ -17,6 +17,7 @@ from alignhouse.analysis.jobs.scope import (
     find_layers,
     read_brains,
 )
+from alignhouse.analysis.kernels.measures import VectorMeasure
 from alignhouse.analysis.statistics.partial_rsa import (
     PartlySeenBrains,
     rank_partly_seen,
@@ -112,7 +113,7 @@ def scores_of_models(
     """The settings and scores of the model of each job; all settings except the model must be equal."""
     each = [RsaSettings.of(job) for job in jobs]
     common = each[0]
-    brain, ranked = _ranked_brains(brains)
+    brain, ranked = _ranked_brains(brains, common.settings.measure)
     layers, vectors = {}, {}
     for settings in each:
         layers[settings.model], vectors[settings.model] = find_layers(
@@ -130,10 +131,16 @@ def scores_of_models(
 
 
 @kept
-def _ranked_brains(brains: Mapping[str, Artifact]) -> tuple[Brains, RankedBrains | PartlySeenBrains]:
-    """The names and the ranks of the stored RDMs of all regions."""
+def _ranked_brains(
+    brains: Mapping[str, Artifact], measure: VectorMeasure
+) -> tuple[Brains, RankedBrains | PartlySeenBrains]:
+    """The names of the stored RDMs of all regions, and their vectors."""
     brain = read_brains(brains)
-    ranked = rank_brains(brain.rdms) if brain.seen is None else rank_partly_seen(brain.rdms, brain.seen)
+    ranked: RankedBrains | PartlySeenBrains
+    if brain.seen is None:
+        ranked = rank_brains(brain.rdms, measure)
+    else:
+        ranked = rank_partly_seen(brain.rdms, brain.seen, measure)
     # Only the ranks are needed after this line.
     read_brains.forget()
     return brain.without_rdms(), ranked

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision, times, to_device, to_numpy
-from alignhouse.analysis.kernels.kendall import tau_a
 from alignhouse.analysis.kernels.sorting import ascending, blocks_to_sort
 from alignhouse.analysis.kernels.threads import in_threads, slices
 from alignhouse.warehouse.errors import BadInput
 
 FloatArray = NDArray[np.float64]
-Measure = Literal["spearman", "rho_a", "pearson", "kendall_tau_a", "cosine"]
 
 DEFAULT_MEMORY = 256 * 2**20
 
@@ -39,7 +37,7 @@ class Ranks:
         mean. These are whole numbers, and each row sums to 0.
     sum_squares : (m,) float64, the sum of squares of each row.
 
-    Rows for other measures (see `similarity`) use the same record; for cosine they are not centred.
+    Vectors of other measures (see `measures.prepared`) use the same record.
     """
 
     centred: NDArray[np.floating]
@@ -75,10 +73,10 @@ def rank(vectors: ArrayLike, names: Sequence[str] | None = None, *, out: FloatAr
     the name of the row, for NaN or infinity, for a row whose values are all equal, for fewer than 4
     conditions (6 pairs), and for input that is not (m, P) real numbers.
     """
-    return _ranked(checked_rdms(vectors, names), names, out=out)
+    return ranked_rows(checked_rdms(vectors, names), names, out=out)
 
 
-def _ranked(
+def ranked_rows(
     rows: NDArray[np.generic],
     names: Sequence[str] | None,
     first_row: int = 0,
@@ -105,7 +103,7 @@ def _ranked(
     in_threads(rank_some, blocks_to_sort(n_rows, n_pairs))
     if not sum_squares.all():
         index = int(np.argmin(sum_squares))
-        raise _all_equal(rows[index], names, first_row + index)
+        raise all_equal(rows[index], names, first_row + index)
     return Ranks(centred, sum_squares)
 
 
@@ -117,10 +115,10 @@ def correlate(
     `precision` and `device` apply to the matrix product (see `similarity`). Raises BadInput if the lengths P
     differ.
     """
-    _check_lengths(a.centred.shape[1], b.centred.shape[1])
+    check_lengths(a.centred.shape[1], b.centred.shape[1])
     if precision == "float64" and device is None and b.centred.dtype != np.float64:
         return _scaled(_product_with_single(a.centred, b.centred), a, b)
-    return _correlated(a, b, _moved(b, precision, device), precision, device)
+    return correlated(a, b, moved(b, precision, device), precision, device)
 
 
 def _product_with_single(a: NDArray[np.floating], b: NDArray[np.floating]) -> FloatArray:
@@ -139,58 +137,6 @@ def _product_with_single(a: NDArray[np.floating], b: NDArray[np.floating]) -> Fl
     return np.asarray(products.sum(axis=0))
 
 
-def similarity(
-    a: ArrayLike,
-    b: ArrayLike,
-    measure: Measure = "spearman",
-    *,
-    precision: Precision = "float64",
-    device: str | None = None,
-    memory: int = DEFAULT_MEMORY,
-    a_names: Sequence[str] | None = None,
-    b_names: Sequence[str] | None = None,
-) -> FloatArray:
-    """Similarity of every row of `a` (m, P) with every row of `b` (k, P): (m, k) float64 in [-1, 1].
-
-    Parameters
-    ----------
-    a, b : condensed RDMs of the same conditions, real numbers of any unit.
-    measure : "spearman", Pearson's r of tie-averaged ranks (Kriegeskorte et al. 2008); "rho_a", the expected
-        Spearman rho when ties are broken at random, 12 (r_a . r_b) / (P^3 - P) of centred ranks (Schuett et
-        al. 2023, eLife 12, e82566); "pearson"; "kendall_tau_a", see `kendall.tau_a` (Nili et al. 2014);
-        "cosine", without centring, so that the overall level of the dissimilarities matters.
-    precision : of the matrix product. In "float64", ranks are whole numbers and their sums are exact up to
-        about 770 conditions, on every library, device and number of threads. "float32" multiplies unit
-        vectors, in half the memory and, on a GPU, a fraction of the time. Its error was at most 2e-7 (median
-        2e-8) for 1,400 x 220 RDMs of 102 stimuli, and up to 1e-6 for "cosine", whose terms share one sign.
-        tau-a is exact in both.
-    device : None multiplies with numpy; a name ("cuda", "cuda:1", "cpu") multiplies with torch on that
-        device. Rows are ranked or centred on the CPU.
-    memory : bytes for working buffers, in addition to the inputs, the prepared `b` and the result.
-    a_names, b_names : names of the rows for errors.
-
-    Raises BadInput, with the name of the row, for NaN or infinity, rows whose values are all equal ("cosine":
-    all 0), fewer than 4 conditions, and lengths P that differ.
-    """
-    rows_a, rows_b = checked_rdms(a, a_names), checked_rdms(b, b_names)
-    _check_lengths(rows_a.shape[1], rows_b.shape[1])
-    if measure == "kendall_tau_a":
-        for rows, names in ((rows_a, a_names), (rows_b, b_names)):
-            for index, row in enumerate(rows):
-                if row.min() == row.max():
-                    raise _all_equal(row, names, index)
-        return tau_a(rows_a, rows_b, memory=memory, device=device)
-    prepared_b = _prepared(rows_b, measure, b_names, 0)
-    moved_b = _moved(prepared_b, precision, device)
-    found = np.empty((len(rows_a), len(rows_b)))
-
-    n_pairs = rows_a.shape[1]
-    for block in slices(len(rows_a), max(1, memory // (n_pairs * 8 * 3))):
-        prepared_a = _prepared(rows_a[block], measure, a_names, block.start)
-        found[block] = _correlated(prepared_a, prepared_b, moved_b, precision, device)
-    return found
-
-
 def spearman(
     a: ArrayLike,
     b: ArrayLike,
@@ -206,42 +152,13 @@ def spearman(
     return correlate(rank(a, a_names), rank(b, b_names))
 
 
-def _prepared(
-    rows: NDArray[np.generic], measure: Measure, names: Sequence[str] | None, first_row: int
-) -> Ranks:
-    """Rows whose dot product, divided by the root of their sums of squares, is the measure."""
-    if measure in ("spearman", "rho_a"):
-        ranks = _ranked(rows, names, first_row)
-        if measure == "spearman":
-            return ranks
-        # rho-a uses the sum of squares without ties: that of the doubled centred ranks 1..P.
-        n_pairs = float(rows.shape[1])
-        return Ranks(ranks.centred, np.full(len(rows), (n_pairs**3 - n_pairs) / 3))
-    values, sum_squares = np.empty(rows.shape), np.empty(len(rows))
-
-    def scale(some: slice) -> None:
-        for index, row in enumerate(rows[some], some.start):
-            own = values[index]
-            own[:] = row
-            if measure == "pearson":
-                own -= own.mean()
-            if not own.any() or (measure == "pearson" and row.min() == row.max()):
-                raise _all_equal(row, names, first_row + index)
-            # Neither measure depends on the scale, and squares of extreme values would overflow or underflow.
-            own /= np.abs(own).max()
-        sum_squares[some] = np.einsum("ij,ij->i", values[some], values[some])
-
-    in_threads(scale, blocks_to_sort(*rows.shape))
-    return Ranks(values, sum_squares)
-
-
-def _moved(rows: Ranks, precision: Precision, device: str | None) -> Any:
+def moved(rows: Ranks, precision: Precision, device: str | None) -> Any:
     """The rows (m, P) to multiply, in `precision` on `device`."""
     return to_device(rows.unit() if precision == "float32" else rows.centred, device, precision)
 
 
-def _correlated(a: Ranks, b: Ranks, moved_b: Any, precision: Precision, device: str | None) -> FloatArray:
-    rho = to_numpy(times(_moved(a, precision, device), moved_b.T)).astype(np.float64, copy=False)
+def correlated(a: Ranks, b: Ranks, moved_b: Any, precision: Precision, device: str | None) -> FloatArray:
+    rho = to_numpy(times(moved(a, precision, device), moved_b.T)).astype(np.float64, copy=False)
     return _scaled(rho, a, b) if precision == "float64" else np.clip(rho, -1.0, 1.0, out=rho)
 
 
@@ -251,7 +168,7 @@ def _scaled(rho: FloatArray, a: Ranks, b: Ranks) -> FloatArray:
     return np.clip(rho, -1.0, 1.0, out=rho)
 
 
-def _check_lengths(a: int, b: int) -> None:
+def check_lengths(a: int, b: int) -> None:
     if a != b:
         raise BadInput(
             "RDMs to correlate",
@@ -261,7 +178,7 @@ def _check_lengths(a: int, b: int) -> None:
         )
 
 
-def _all_equal(row: NDArray[np.generic], names: Sequence[str] | None, index: int) -> BadInput:
+def all_equal(row: NDArray[np.generic], names: Sequence[str] | None, index: int) -> BadInput:
     return BadInput(
         f"{row_name(names, index)} cannot be ranked",
         expected="dissimilarities that differ",

@@ -27,10 +27,6 @@ FEWEST_SETS_A_BATCH = 4
 # RDMs ranked at a time, for the same reasons.
 MOST_RDMS_AT_A_TIME = 4
 VALUES_AT_A_TIME = MOST_RDMS_AT_A_TIME * VALUES_A_BATCH
-# Layers whose ranks are in memory for one matrix product.
-LAYERS_A_PRODUCT = 64
-# Up to this size OpenBLAS multiplies without copying first, which is faster for narrow matrices.
-VALUES_OF_A_SMALL_PRODUCT = 900_000
 
 
 class Weights:
@@ -90,10 +86,19 @@ class SortedRdms:
     """The sorted order of RDMs (m, P), in two int32 indices a pair. Errors use `names` (m).
 
     may_be_constant : an RDM with a single weighted value has ranks and length 0, instead of an error.
+    ties_at_random : lengths are those of ranks without ties, as for rho-a (see `measures.similarity`).
     """
 
-    def __init__(self, rows: Array, names: Sequence[str], *, may_be_constant: bool = False) -> None:
+    def __init__(
+        self,
+        rows: Array,
+        names: Sequence[str],
+        *,
+        may_be_constant: bool = False,
+        ties_at_random: bool = False,
+    ) -> None:
         self.names, self.may_be_constant = names, may_be_constant
+        self.ties_at_random = ties_at_random
         n_rows, n_pairs = rows.shape
         self.order = np.empty((n_rows, n_pairs), np.int32)
         # The index of each pair's value among the distinct values, and where those end; None without ties.
@@ -114,7 +119,7 @@ class SortedRdms:
     def __len__(self) -> int:
         return len(self.order)
 
-    def ranks(self, some: slice, weights: Weights, out: Array) -> FloatArray:
+    def vectors(self, some: slice, weights: Weights, out: Array) -> FloatArray:
         """Write doubled centred weighted ranks of L RDMs to `out` (L, b, P); return their lengths (L, b).
 
         The doubled, tie-averaged, centred rank of a value is (weight below it) + (weight up to and including
@@ -148,7 +153,8 @@ class SortedRdms:
         np.take(sums.reshape(len(sums), -1), value, axis=1, out=ranks, mode="clip")
         weights.lanes.unpack(ranks, out)
         out -= weights.total.astype(out.dtype)
-        sum_squares = (weights.total[:, 0].astype(np.float64) ** 3 - cubes) / 3
+        total = weights.total[:, 0].astype(np.float64)
+        sum_squares = (total**3 - cubes) / 3
         if not (self.may_be_constant or (sum_squares > 0).all()):
             rdm, of_set = np.unravel_index(np.argmin(sum_squares), sum_squares.shape)
             raise BadInput(
@@ -157,37 +163,9 @@ class SortedRdms:
                 found="one value only",
                 hint="too few stimuli, or too many ties",
             )
+        if self.ties_at_random:
+            sum_squares = np.tile((total**3 - total) / 3, (n_rdms, 1))
         return np.sqrt(sum_squares)
-
-
-def weighted_products(layers: SortedRdms, weights: Weights, brains: Array, *, memory: int) -> Array:
-    """Dot products of the layers' unit weighted ranks with `brains` (b, C, P): (L, C, b), in its precision.
-
-    `brains` already includes the weights of each set. `memory` is bytes for the layers' ranks. Raises
-    BadInput as `SortedRdms.ranks` does.
-    """
-    n_sets, n_columns, n_pairs = brains.shape
-    most = max(1, memory // (n_sets * n_pairs * brains.itemsize))
-    a_product = min(LAYERS_A_PRODUCT, most, len(layers))
-    found = np.empty((len(layers), n_columns, n_sets), brains.dtype)
-    # One buffer for several layers: ranks are written and multiplied without a copy.
-    ranks = np.empty((a_product, n_sets, n_pairs), brains.dtype)
-    lengths = np.empty((a_product, n_sets))
-    for some in slices(len(layers), a_product):
-        held = slice(0, some.stop - some.start)
-        lengths[held] = layers.ranks(some, weights, ranks[held])
-        found[some] = _products(ranks[held], brains) / lengths[held, None]
-    return found
-
-
-def _products(ranks: Array, brains: Array) -> Array:
-    """Dot products of (L, b, P) with (b, C, P) for each set: (L, C, b)."""
-    n_layers, n_sets, n_pairs = ranks.shape
-    n_columns = brains.shape[1]
-    product = np.zeros((n_sets, n_layers, n_columns), ranks.dtype)
-    for some in slices(n_pairs, max(1, VALUES_OF_A_SMALL_PRODUCT // (n_layers * n_columns))):
-        product += np.matmul(ranks[:, :, some].transpose(1, 0, 2), brains[:, :, some].transpose(0, 2, 1))
-    return product.transpose(1, 2, 0)
 
 
 def bytes_to_rank(n_pairs: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision
+from alignhouse.analysis.kernels.measures import VectorMeasure
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FloatArray,
@@ -31,7 +32,7 @@ STIMULI, SUBJECTS, NETWORKS, HALVES = range(4)
 
 @dataclass(frozen=True)
 class BootstrapScores:
-    """Scores R (mean over subjects of rho) of L layers in one region, in B resamples of each kind.
+    """Scores R (mean over subjects of the similarity) of L layers in one region, in B resamples of each kind.
 
     Attributes
     ----------
@@ -113,6 +114,7 @@ def bootstrap_scores(
     *,
     draws: int = 1000,
     seed: int = 0,
+    measure: VectorMeasure = "spearman",
     seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
@@ -131,7 +133,7 @@ def bootstrap_scores(
     ----------
     models : (L, P), one condensed RDM a layer.
     brain : region -> (S, P), one condensed RDM a subject; subjects are drawn among those of the region.
-    draws, seed : number of resamples of each kind, and their seed.
+    draws, seed : number of resamples of each kind, and their seed. measure : see `measures.similarity`.
     seen : region -> (S, n), the stimuli that each subject saw; None for all. All subjects share a resample;
         each is scored on the part of it that it saw.
     precision : "float32" is accurate to 1e-6 and takes half the memory.
@@ -158,13 +160,14 @@ def bootstrap_scores(
         rdms,
         stimuli,
         subjects,
+        measure=measure,
         seen=seen,
         precision=precision,
         memory=memory,
         layer_names=layer_names,
         tick=tick,
     )
-    plain = rho_of_subjects(layers, rdms, seen, layer_names)
+    plain = rho_of_subjects(layers, rdms, seen, layer_names, measure)
     found = {}
     for roi, scores in resampled.items():
         n_subjects = len(rdms[roi])

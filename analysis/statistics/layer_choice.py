@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision
+from alignhouse.analysis.kernels.measures import VectorMeasure
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FEWEST_CONDITIONS,
@@ -93,6 +94,7 @@ def scores_on_halves(
     *,
     halvings: int,
     seed: int,
+    measure: VectorMeasure = "spearman",
     seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
@@ -104,14 +106,15 @@ def scores_on_halves(
     Halves have half of the stimuli, so the score of a choice is unbiased for layers chosen on halves, and a
     little below the best layer's true score. Rows of `models` (L, P) may belong to several networks; `brain`
     is region -> (S, P), `seen` region -> (S, n), the stimuli that each subject saw (None: all). The RDM of a
-    half is a sub-matrix, ranked on its own. `tick` is called as halves are done. Raises BadInput as
-    `resampled_scores` does, and for fewer than 8 stimuli.
+    half is a sub-matrix, compared on its own by `measure`. `tick` is called as halves are done. Raises
+    BadInput as `resampled_scores` does, and for fewer than 8 stimuli.
     """
     halves = random_halves(_n_stimuli(models), halvings, seed, sets_of(seen))
     scores = resampled_scores(
         models,
         brain,
         halves,
+        measure=measure,
         seen=seen,
         precision=precision,
         memory=memory,
@@ -126,6 +129,7 @@ def scores_on_train(
     brain: Mapping[str, ArrayLike],
     is_train: ArrayLike,
     *,
+    measure: VectorMeasure = "spearman",
     seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
@@ -134,7 +138,7 @@ def scores_on_train(
     """Region -> R of each layer on the training stimuli, and on the others.
 
     `is_train` is (n,) bool, `seen` as in `scores_on_halves`. The RDM of each part is a sub-matrix of `models`
-    (L, P) and `brain`, region -> (S, P), ranked on its own. Raises BadInput as `resampled_scores` does, and
+    (L, P) and `brain`, region -> (S, P), compared on its own. Raises BadInput as `resampled_scores` does, and
     if a part has fewer than 4 stimuli, or fewer than 4 that a subject saw.
     """
     train = np.asarray(is_train, dtype=bool)
@@ -159,7 +163,14 @@ def scores_on_train(
                     found=f"{np.count_nonzero(saw & train)} and {np.count_nonzero(saw & ~train)}",
                 )
     scores = resampled_scores(
-        models, brain, parts, seen=seen, precision=precision, memory=memory, layer_names=layer_names
+        models,
+        brain,
+        parts,
+        measure=measure,
+        seen=seen,
+        precision=precision,
+        memory=memory,
+        layer_names=layer_names,
     )
     return {roi: (each.all_subjects[:, :1], each.all_subjects[:, 1:]) for roi, each in scores.items()}
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.similarity import FloatArray, correlate, rank
+from alignhouse.analysis.kernels.measures import RANK_MEASURES, VectorMeasure, prepared
+from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, correlate
 from alignhouse.analysis.statistics.intervals import Interval, check_level
 from alignhouse.analysis.statistics.settings import CeilingAverage, CeilingCombine
 from alignhouse.warehouse.errors import BadInput
@@ -16,11 +17,13 @@ from alignhouse.warehouse.errors import BadInput
 FEWEST_SUBJECTS = 2
 # The jackknife compares ceilings without one subject, which need two others.
 FEWEST_SUBJECTS_OF_AN_INTERVAL = 3
+# The mean of unit vectors that cancel each other is a rounding error.
+SHORTEST_MEAN = 1e-12
 
 
 @dataclass(frozen=True)
 class NoiseCeiling:
-    """The range in which the score of the true model is expected, in units of Spearman rho."""
+    """The range in which the score of the true model is expected, in units of the measure."""
 
     lower: float
     upper: float
@@ -31,6 +34,7 @@ def noise_ceiling(
     *,
     combine: CeilingCombine = "mean",
     average: CeilingAverage = "rank",
+    measure: VectorMeasure = "spearman",
     names: Sequence[str] | None = None,
 ) -> NoiseCeiling:
     """Noise ceiling of the subjects' RDMs of one region.
@@ -42,14 +46,16 @@ def noise_ceiling(
     Parameters
     ----------
     rdms : (S, P), one condensed RDM a subject, S at least 2.
-    combine : "mean" of the subjects' rho, or "rms", the root of the mean of rho squared.
-    average : "rank" averages each subject's ranks, "raw" the dissimilarities themselves.
-    names : (S), names of the subjects for errors.
+    combine : "mean" of the subjects' scores, or "rms", the root of the mean of their squares.
+    average : "raw" averages the dissimilarities themselves. "rank" averages each subject's ranks, or, for a
+        measure without ranks, the subjects' unit vectors (see `measures.prepared`): the average with the
+        highest mean score of all.
+    measure : see `measures.similarity`. names : (S), names of the subjects for errors.
 
-    Raises BadInput for a single subject, for an average that is constant, and as `similarity.rank` does.
+    Raises BadInput for a single subject, for an average that is constant, and as `measures.prepared` does.
     """
     raw = np.asarray(rdms)
-    subjects = rank(raw, names)
+    subjects = prepared(raw, measure, names)
     n_subjects = len(raw)
     if n_subjects < FEWEST_SUBJECTS:
         raise BadInput(
@@ -58,13 +64,36 @@ def noise_ceiling(
             found=n_subjects,
             hint="it measures agreement between subjects: skip it for a single one",
         )
-    source = subjects.centred if average == "rank" else raw.astype(np.float64, copy=False)
+    source: NDArray[np.floating]
+    if average == "raw":
+        source = raw.astype(np.float64, copy=False)
+    else:
+        source = subjects.centred if measure in RANK_MEASURES else subjects.unit()
+
+    def of_average(rows: NDArray[np.floating], names: list[str]) -> Ranks:
+        if average == "raw" or measure in RANK_MEASURES:
+            return prepared(rows, measure, names)
+        return _of_unit_vectors(rows, names)
+
     # Compute each mean directly: subtracting one subject from the total would break true ties by rounding.
     of_others = np.stack([np.delete(source, left_out, axis=0).mean(axis=0) for left_out in range(n_subjects)])
-    upper = correlate(subjects, rank(source.mean(axis=0, keepdims=True), ["the mean of all subjects"]))[:, 0]
+    of_all = of_average(source.mean(axis=0, keepdims=True), ["the mean of all subjects"])
     without = [f"the mean without {names[i] if names else f'subject {i}'}" for i in range(n_subjects)]
-    lower = np.diagonal(correlate(subjects, rank(of_others, without)))
+    lower = np.diagonal(correlate(subjects, of_average(of_others, without)))
+    upper = correlate(subjects, of_all)[:, 0]
     return NoiseCeiling(lower=_combined(lower, combine), upper=_combined(upper, combine))
+
+
+def _of_unit_vectors(means: NDArray[np.floating], names: Sequence[str]) -> Ranks:
+    """Means of unit vectors, ready to correlate; BadInput if the vectors cancel each other."""
+    squares = np.einsum("ij,ij->i", means, means)
+    if not (squares > SHORTEST_MEAN**2).all():
+        raise BadInput(
+            names[int(np.argmin(squares))],
+            expected="RDMs that do not cancel each other",
+            found=f"a mean of length {np.sqrt(squares.min()):.1e}",
+        )
+    return Ranks(means, squares)
 
 
 def lower_ceiling_interval(
@@ -73,6 +102,7 @@ def lower_ceiling_interval(
     level: float = 0.95,
     combine: CeilingCombine = "mean",
     average: CeilingAverage = "rank",
+    measure: VectorMeasure = "spearman",
     names: Sequence[str] | None = None,
 ) -> Interval:
     """Interval of the lower noise ceiling over subjects, by the jackknife.
@@ -99,7 +129,7 @@ def lower_ceiling_interval(
 
     def lower(kept: list[int]) -> float:
         some = [names[i] for i in kept] if names else None
-        return noise_ceiling(raw[kept], combine=combine, average=average, names=some).lower
+        return noise_ceiling(raw[kept], combine=combine, average=average, measure=measure, names=some).lower
 
     everyone = list(range(n_subjects))
     centre = lower(everyone)

@@ -16,11 +16,10 @@ from alignhouse.analysis.kernels.weighted_ranks import (
     bytes_to_rank,
     names_of,
     sets_a_batch,
-    weighted_products,
 )
+from alignhouse.analysis.kernels.weighted_vectors import copies_of_pairs, weighted_products
 from alignhouse.analysis.statistics.bootstrap import STIMULI, SUBJECTS, BootstrapScores, resample_counts
 from alignhouse.analysis.statistics.partial import FEWEST_LEFT
-from alignhouse.analysis.statistics.resampling import pair_counts
 from alignhouse.warehouse.cores import cores
 
 Array = NDArray[Any]
@@ -80,7 +79,7 @@ def partial_bootstrap(
         sorted_layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
 
         def score(some: slice, block: slice = block, of: SortedRdms = sorted_layers) -> None:
-            weights = Weights(pair_counts(counts[some]), some.start, "resample")
+            weights = Weights(copies_of_pairs(counts[some]), some.start, "resample")
             basis = _bases(sorted_controls, weights)
             shares = {roi: each[some] for roi, each in drawn.items()}
             columns = _mean_residuals(subjects, weights, basis, shares)
@@ -131,7 +130,7 @@ def _roots(rdms: SortedRdms, weights: Weights) -> Array:
     Those of a constant RDM are 0.
     """
     ranks = np.empty((len(rdms), *weights.weights.shape))
-    lengths = rdms.ranks(slice(0, len(rdms)), weights, ranks)
+    lengths = rdms.vectors(slice(0, len(rdms)), weights, ranks)
     ranks /= np.where(lengths > 0, lengths, 1)[:, :, None]
     ranks *= np.sqrt(weights.weights)
     return ranks.transpose(1, 0, 2)

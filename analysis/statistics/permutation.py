@@ -15,8 +15,8 @@ from alignhouse.analysis.kernels.weighted_ranks import (
     bytes_to_rank,
     names_of,
     sets_a_batch,
-    weighted_products,
 )
+from alignhouse.analysis.kernels.weighted_vectors import weighted_products
 from alignhouse.analysis.statistics.settings import BestLayerNull, PValueMethod
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import BadInput
@@ -63,11 +63,22 @@ def permute_condensed(permutations: ArrayLike) -> IntArray:
     return np.take(place.ravel(), flat)
 
 
-def mean_unit_ranks(brain: Ranks) -> FloatArray:
-    """The mean over subjects (S, P) of their unit rank vectors: (P,).
+def permuted_entries(permutations: IntArray, n_entries: int) -> IntArray:
+    """Index into a vector of each entry of the vector of the permuted RDM: (K, n) -> (K, n_entries) int.
 
-    Its dot product with a model's unit ranks is the mean over subjects of rho. One vector therefore replaces
-    all subjects of a region.
+    The vector has an entry for each pair, and, if it is longer, then one for each condition (see
+    `measures.prepared`).
+    """
+    index = permute_condensed(permutations)
+    n_pairs = index.shape[1]
+    return index if n_entries == n_pairs else np.hstack([index, n_pairs + permutations])
+
+
+def mean_unit_vectors(brain: Ranks) -> FloatArray:
+    """The mean over subjects (S, M) of their unit vectors: (M,).
+
+    Its dot product with a model's unit vector is the mean over subjects of their similarity. One vector
+    therefore replaces all subjects of a region.
     """
     return brain.unit().mean(axis=0)
 
@@ -83,31 +94,38 @@ def null_rows_and_columns(
     """Null of many layers in many regions, rows and columns permuted together: (L, R, K) float32.
 
     With D the square model RDM and p a permutation, this is the score of D[p][:, p], a relabelling of the
-    stimuli (Kriegeskorte et al. 2008). `models` are (L, P) unit ranks, `brains` (R, P) the `mean_unit_ranks`
-    of each region, `permutations` (K, n). The permutation only moves ranks, so nothing is ranked again.
+    stimuli (Kriegeskorte et al. 2008). `models` are (L, M) unit vectors of a measure (see
+    `measures.prepared`), `brains` (R, M) the `mean_unit_vectors` of each region, `permutations` (K, n). The
+    permutation only moves entries, so nothing is ranked or centred again.
     Permuting a model by p equals permuting the brain by the inverse of p, which is done once for all layers.
     Single precision is accurate to about 2e-8; the last bits may depend on the block size.
     """
-    n_layers, n_pairs = models.shape
-    inverse = np.argsort(checked_permutations(permutations, n_pairs, brains), axis=1)
+    n_layers, n_entries = models.shape
+    check_same_length(n_entries, brains)
+    n_stimuli = np.shape(permutations)[-1]
+    n_pairs = n_stimuli * (n_stimuli - 1) // 2
+    if n_entries not in (n_pairs, n_pairs + n_stimuli):
+        # Then the vectors are of another number of stimuli than the permutations, which the check says.
+        n_stimuli = condition_count(n_entries)
+    inverse = np.argsort(checked_permutations(permutations, n_stimuli), axis=1)
     n_regions, n_permutations = len(brains), len(inverse)
     brains32 = brains.astype(np.float32)
-    # Building the index of a permutation takes three integers a pair.
-    a_permutation = n_pairs * (brains32.itemsize * n_regions + 3 * inverse.itemsize)
+    # Building the index of a permutation takes three integers an entry.
+    a_permutation = n_entries * (brains32.itemsize * n_regions + 3 * inverse.itemsize)
     a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation))
     null = np.empty((n_layers, n_regions, n_permutations), np.float32)
-    permuted = np.empty((n_regions, a_block, n_pairs), np.float32)
+    permuted = np.empty((n_regions, a_block, n_entries), np.float32)
     for block in slices(n_permutations, a_block):
         orders = inverse[block]
 
         def permute(some: slice, orders: IntArray = orders) -> None:
-            index = permute_condensed(orders[some])
+            index = permuted_entries(orders[some], n_entries)
             for values, out in zip(brains32, permuted, strict=True):
                 # All indices are valid: "clip" only avoids a buffered copy in numpy.
                 np.take(values, index, out=out[some], mode="clip")
 
         in_threads(permute, slices(len(orders), -(-len(orders) // cores())))
-        rho = product(models, permuted[:, : len(orders)].reshape(-1, n_pairs).T)
+        rho = product(models, permuted[:, : len(orders)].reshape(-1, n_entries).T)
         null[:, :, block] = np.clip(rho, -1, 1, out=rho).reshape(n_layers, n_regions, -1)
         tick(block.stop, n_permutations)
     return null
@@ -136,7 +154,8 @@ def null_rows_only(
     Raises BadInput if a permutation leaves a single value (possible with few stimuli and many ties).
     """
     n_layers, n_pairs = model_rdms.shape
-    inverse = np.argsort(checked_permutations(permutations, n_pairs, brains), axis=1)
+    check_same_length(n_pairs, brains)
+    inverse = np.argsort(checked_permutations(permutations, condition_count(n_pairs)), axis=1)
     # The diagonal is appended as one more entry of the condensed RDM.
     with_diagonal = np.column_stack([model_rdms, np.zeros(n_layers, model_rdms.dtype)])
     layers = SortedRdms(with_diagonal, names_of(names, n_layers))
@@ -190,24 +209,29 @@ class _UpperTriangles:
         return found
 
 
-def checked_permutations(permutations: ArrayLike, n_pairs: int, brains: FloatArray) -> IntArray:
-    """`permutations` as (K, n) int; BadInput if they or `brains` do not fit RDMs of `n_pairs`."""
-    n = condition_count(n_pairs)
-    if brains.shape[1] != n_pairs:
-        raise BadInput("brain RDMs", expected=f"{n_pairs} pairs, as the models", found=brains.shape[1])
+def checked_permutations(permutations: ArrayLike, n_stimuli: int) -> IntArray:
+    """`permutations` as (K, n) int; BadInput if they are not orders of `n_stimuli` = n stimuli."""
     orders = np.asarray(permutations)
-    if orders.ndim != 2 or orders.dtype.kind not in "iu" or orders.shape[0] == 0 or orders.shape[1] != n:
+    if orders.ndim != 2 or orders.dtype.kind not in "iu" or not len(orders) or orders.shape[1] != n_stimuli:
         raise BadInput(
             "permutations of the stimuli",
-            expected=f"whole numbers, at least one row of {n}",
+            expected=f"whole numbers, at least one row of {n_stimuli}",
             found=f"{orders.dtype} of shape {orders.shape}",
         )
-    wrong = np.flatnonzero((np.sort(orders, axis=1) != np.arange(n)).any(axis=1))
+    wrong = np.flatnonzero((np.sort(orders, axis=1) != np.arange(n_stimuli)).any(axis=1))
     if wrong.size:
         raise BadInput(
-            f"permutation {wrong[0]}", expected=f"each of 0..{n - 1} once", found=orders[wrong[0]].tolist()
+            f"permutation {wrong[0]}",
+            expected=f"each of 0..{n_stimuli - 1} once",
+            found=orders[wrong[0]].tolist(),
         )
     return orders.astype(np.intp, copy=False)
+
+
+def check_same_length(n_entries: int, brains: FloatArray) -> None:
+    """BadInput if vectors of `brains` (R, M) do not have the length of the models'."""
+    if brains.shape[1] != n_entries:
+        raise BadInput("brain RDMs", expected=f"{n_entries} pairs, as the models", found=brains.shape[1])
 
 
 def p_value(observed: ArrayLike, null: ArrayLike, method: PValueMethod = "plus_one") -> FloatArray:

@@ -1,7 +1,7 @@
 """Scores under resampled stimuli, for bootstraps and split halves.
 
 Each stimulus is weighted by how often it was drawn. Resampled RDMs are neither built nor sorted again: see
-`weighted_ranks`.
+`weighted_vectors`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,23 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignhouse.analysis.kernels.devices import Precision
+from alignhouse.analysis.kernels.measures import VectorMeasure, entries_of
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
 from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
 from alignhouse.analysis.kernels.weighted_ranks import (
     Array,
     Int32Array,
-    SortedRdms,
     Weights,
-    bytes_to_rank,
     names_of,
     sets_a_batch,
+)
+from alignhouse.analysis.kernels.weighted_vectors import (
+    CopyWeights,
+    WeightedRdms,
+    bytes_of_a_set,
     weighted_products,
+    weighted_rdms,
+    weights_of_copies,
 )
 from alignhouse.analysis.statistics.seen import IntArray, Seen, everything_seen, sharing, zeros_for_unseen
 from alignhouse.warehouse.cores import cores
@@ -36,7 +42,7 @@ class ResampledScores:
 
     Attributes
     ----------
-    all_subjects : (L, B), mean over the region's subjects of Spearman's rho on the resampled stimuli.
+    all_subjects : (L, B), mean over the region's subjects of the similarity on the resampled stimuli.
     drawn_subjects : (L, B), the mean weighted by how often each subject was drawn; None if subjects were
         not drawn.
     """
@@ -51,17 +57,19 @@ def resampled_scores(
     stimulus_counts: ArrayLike,
     subject_counts: Mapping[str, ArrayLike] | None = None,
     *,
+    measure: VectorMeasure = "spearman",
     seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
     tick: Tick = untold,
 ) -> dict[str, ResampledScores]:
-    """Spearman's rho of layers with the subjects of a region, on resampled stimuli, averaged over subjects.
+    """Similarity of layers with the subjects of a region, on resampled stimuli, averaged over subjects.
 
     A resample with c_i copies of stimulus i has c_i c_j copies of the pair (i, j). Pairs of a stimulus with
-    itself are left out, because their dissimilarity is 0 by definition. The result equals that of ranking the
-    resampled RDM, ties averaged.
+    its own copies are left out, because their dissimilarity is 0 by definition. For measures of ranks the
+    result equals that of ranking the resampled RDM, ties averaged. For measures of inner products, a copy is
+    one more point about the centroid of all.
 
     Parameters
     ----------
@@ -69,6 +77,7 @@ def resampled_scores(
     brain : region -> (S, P), one condensed RDM a subject; regions may have different subjects.
     stimulus_counts : (B, n) whole numbers, how often each resample holds each stimulus.
     subject_counts : region -> (B, S), how often it holds each subject; None to resample stimuli only.
+    measure : see `measures.similarity`.
     seen : region -> (S, n), the stimuli that each subject saw; None for all. A subject is scored on the seen
         stimuli of a resample; values of other pairs are not used.
     precision : of the matrix product: "float64" is accurate to 1e-12, "float32" to 1e-6.
@@ -94,7 +103,9 @@ def resampled_scores(
         _Group(
             counts * group.seen,
             {
-                roi: SortedRdms(regions[roi][own], names_of([labels[roi][row] for row in own], len(own)))
+                roi: weighted_rdms(
+                    regions[roi][own], names_of([labels[roi][row] for row in own], len(own)), measure
+                )
                 for roi, own in group.rows.items()
             },
             {
@@ -112,24 +123,26 @@ def resampled_scores(
     # Half of the memory is for sorted layers. Each thread uses half of its share of the rest for brain ranks.
     memory_a_thread = memory // 2 // cores()
     most_subjects = max(len(each) for group in groups for each in group.subjects.values())
-    a_set = n_pairs * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_to_rank(n_pairs)
-    batch = sets_a_batch(n_pairs, a_set, memory_a_thread // 2)
+    n_entries = entries_of(n_pairs, measure)
+    a_set = n_entries * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_of_a_set(n_pairs, measure)
+    batch = sets_a_batch(n_entries, a_set, memory_a_thread // 2)
     scores = np.zeros((len(rows), n_columns, len(counts)), dtype)
     blocks = slices(len(rows), max(1, memory // 2 // (8 * n_pairs)))
     for number, block in enumerate(blocks):
-        layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
+        names = names_of(layer_names, block.stop - block.start, block.start)
+        layers = weighted_rdms(rows[block], names, measure)
         for of_block, group in enumerate(groups):
             columns = [kind * len(regions) + place[roi] for kind in range(n_kinds) for roi in group.subjects]
 
             def score(
                 resamples: slice,
                 block: slice = block,
-                layers: SortedRdms = layers,
+                layers: WeightedRdms = layers,
                 group: _Group = group,
                 columns: list[int] = columns,
             ) -> None:
-                weights = Weights(pair_counts(group.counts[resamples]), resamples.start, "resample")
-                brains = _mean_unit_ranks(group, weights, resamples, dtype)
+                weights = weights_of_copies(group.counts[resamples], resamples.start, "resample", measure)
+                brains = _mean_unit_vectors(group, weights, resamples, dtype)
                 scores[block, columns, resamples] += weighted_products(
                     layers, weights, brains, memory=memory_a_thread // 2
                 )
@@ -155,7 +168,7 @@ class _Group:
     """
 
     counts: Int32Array
-    subjects: Mapping[str, SortedRdms]
+    subjects: Mapping[str, WeightedRdms]
     shares: Mapping[str, FloatArray]
 
 
@@ -167,30 +180,26 @@ def _shares(n_resamples: int, n_subjects: int, rows: IntArray, drawn: FloatArray
     return shares
 
 
-def pair_counts(counts: Int32Array) -> Int32Array:
-    """Number of copies of each pair of stimuli in resamples (b, n): (b, P)."""
-    row, column = np.triu_indices(counts.shape[1], 1)
-    return counts[:, row] * counts[:, column]
+def _mean_unit_vectors(
+    group: _Group, weights: Weights | CopyWeights, resamples: slice, dtype: np.dtype
+) -> Array:
+    """Sums over subjects of their shares of unit vectors, times the weights of the entries: (b, C, entries).
 
-
-def _mean_unit_ranks(group: _Group, weights: Weights, resamples: slice, dtype: np.dtype) -> Array:
-    """Sums over subjects of their shares of unit ranks, times the weights of the pairs: (b, C, P).
-
-    The dot product with a layer's unit ranks is its score, so one vector replaces all subjects. The C columns
-    are the regions, once for all subjects and, if subjects are drawn, once for the drawn ones.
+    The dot product with a layer's unit vector is its score, so one vector replaces all subjects. The C
+    columns are the regions, once for all subjects and, if subjects are drawn, once for the drawn ones.
     """
-    n_resamples, n_pairs = weights.weights.shape
+    n_resamples, n_entries = weights.weights.shape
     n_kinds = next(iter(group.shares.values())).shape[1]
-    means = np.empty((n_kinds, len(group.subjects), n_resamples, n_pairs), dtype)
+    means = np.empty((n_kinds, len(group.subjects), n_resamples, n_entries), dtype)
     for region, (roi, subjects) in enumerate(group.subjects.items()):
         n_subjects = len(subjects)
-        ranks = np.empty((n_subjects, n_resamples, n_pairs), dtype)
-        lengths = subjects.ranks(slice(0, n_subjects), weights, ranks).T[:, None]
+        vectors = np.empty((n_subjects, n_resamples, n_entries), dtype)
+        lengths = subjects.vectors(slice(0, n_subjects), weights, vectors).T[:, None]
         shares = group.shares[roi][resamples] / lengths
-        product = np.matmul(shares.astype(dtype), ranks.transpose(1, 0, 2))
+        product = np.matmul(shares.astype(dtype), vectors.transpose(1, 0, 2))
         means[:, region] = product.transpose(1, 0, 2)
     means *= weights.weights
-    return means.reshape(-1, n_resamples, n_pairs).transpose(1, 0, 2)
+    return means.reshape(-1, n_resamples, n_entries).transpose(1, 0, 2)
 
 
 def _checked_counts(counts: ArrayLike, n_pairs: int, regions: Mapping[str, Array]) -> Int32Array:

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, correlate, rank, real_rows
+from alignhouse.analysis.kernels.measures import RANK_MEASURES, VectorMeasure, entries_of, prepared
+from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, condition_count, correlate, real_rows
 from alignhouse.analysis.kernels.threads import Tick, untold
 from alignhouse.analysis.statistics.permutation import (
     DEFAULT_MEMORY,
     best_layer_null,
     checked_permutations,
     max_statistic_p,
-    mean_unit_ranks,
+    mean_unit_vectors,
     null_rows_and_columns,
     null_rows_only,
     p_value,
@@ -23,7 +24,7 @@ from alignhouse.analysis.statistics.permutation import (
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.warehouse.errors import BadInput
 
-# The ranks of a layer in single precision, in memory until all permutations are done.
+# The vector of a layer in single precision, in memory until all permutations are done.
 BYTES_A_PAIR = 4
 
 
@@ -33,7 +34,8 @@ class RoiScores:
 
     Attributes
     ----------
-    rho : (L, S) float64, Spearman's rho of each layer with each subject.
+    rho : (L, S) float64, the similarity of each layer with each subject: Spearman's rho, or as the measure
+        says.
     mean : (L,) float64, R, the mean of `rho` over subjects.
     sem : (L,) float64, its standard error; NaN for one subject.
     null : (L, K) float32, R under each permutation.
@@ -55,22 +57,25 @@ class RoiScores:
 
 @dataclass(frozen=True)
 class RankedBrains:
-    """Brain RDMs, ranked once for all networks.
+    """Brain RDMs, ranked or centred once for all networks.
 
-    ranks : (sum of S, P), all regions stacked, in single precision, which holds the ranks exactly.
+    ranks : (sum of S, M), all regions stacked; ranks are in single precision, which holds them exactly.
     rows : region -> its rows in `ranks`.
-    averages : (R, P) float64, the `mean_unit_ranks` of each region.
+    averages : (R, M) float64, the `mean_unit_vectors` of each region.
+    n_stimuli : n. measure : which these vectors are for, see `measures.prepared`.
     """
 
     ranks: Ranks
     rows: Mapping[str, slice]
     averages: FloatArray
+    n_stimuli: int
+    measure: VectorMeasure
 
 
-def rank_brains(brain: Mapping[str, ArrayLike]) -> RankedBrains:
-    """Rank brain RDMs, region -> (S, P), one condensed RDM a subject; S may differ between regions.
+def rank_brains(brain: Mapping[str, ArrayLike], measure: VectorMeasure = "spearman") -> RankedBrains:
+    """Prepare brain RDMs, region -> (S, P), one condensed RDM a subject; S may differ between regions.
 
-    Raises BadInput, with region and row, as `similarity.rank` does; also without regions, and for lengths P
+    Raises BadInput, with region and row, as `measures.prepared` does; also without regions, and for lengths P
     that differ.
     """
     if not brain:
@@ -78,16 +83,18 @@ def rank_brains(brain: Mapping[str, ArrayLike]) -> RankedBrains:
     arrays = {roi: np.asarray(each) for roi, each in brain.items()}
     n_pairs = _shared_length({f"region {roi}": each.shape for roi, each in arrays.items()})
     total = sum(len(each) for each in arrays.values())
-    centred, sum_squares = np.empty((total, n_pairs), np.float32), np.empty(total)
+    n_entries = entries_of(n_pairs, measure)
+    exact = np.float32 if measure in RANK_MEASURES else np.float64
+    centred, sum_squares = np.empty((total, n_entries), exact), np.empty(total)
     rows: dict[str, slice] = {}
-    averages, start = np.empty((len(arrays), n_pairs)), 0
+    averages, start = np.empty((len(arrays), n_entries)), 0
     for index, (roi, each) in enumerate(arrays.items()):
-        ranks = rank(each, [f"region {roi}, row {row}" for row in range(len(each))])
+        ranks = prepared(each, measure, [f"region {roi}, row {row}" for row in range(len(each))])
         rows[roi] = slice(start, start + len(each))
         centred[rows[roi]], sum_squares[rows[roi]] = ranks.centred, ranks.sum_squares
-        averages[index] = mean_unit_ranks(ranks)
+        averages[index] = mean_unit_vectors(ranks)
         start += len(each)
-    return RankedBrains(Ranks(centred, sum_squares), rows, averages)
+    return RankedBrains(Ranks(centred, sum_squares), rows, averages, condition_count(n_pairs), measure)
 
 
 def mean_and_sem(rho: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -118,25 +125,29 @@ def score_networks(
     ----------
     models : network -> (L, P), one condensed RDM a layer. Lazy arrays with a shape (`StoredVectors`, h5py
         data sets) are accepted; each is loaded when needed and then dropped.
-    brain : region -> (S, P), one condensed RDM a subject; or the result of `rank_brains`.
+    brain : region -> (S, P), one condensed RDM a subject; or the result of `rank_brains` for this measure.
     permutations : (K, n) int, the same for all networks and regions.
-    settings : the protocol: null, p-value, and the null of a best layer.
+    settings : the protocol: measure, null, p-value, and the null of a best layer.
     memory : bytes for working buffers, in addition to the inputs, `BYTES_A_PAIR` for each value of all
         models, the ranks of the brain RDMs and the result.
     layer_names : network -> (L), names of the layers for errors. tick : called as permutations are done.
 
-    Returns network -> region -> RoiScores. Each layer is ranked once for all regions. Raises BadInput, with
-    network and layer or region, for RDMs that cannot be ranked or compared.
+    Returns network -> region -> RoiScores. Each layer is ranked or centred once for all regions. Raises
+    BadInput, with network and layer or region, for RDMs that cannot be ranked or compared.
     """
     if not models:
         raise BadInput("scores", expected="at least one network", found="none")
-    brains = brain if isinstance(brain, RankedBrains) else rank_brains(brain)
+    measure = settings.measure
+    brains = brain if isinstance(brain, RankedBrains) else rank_brains(brain, measure)
+    if brains.measure != measure:
+        raise BadInput("brain RDMs", expected=f"prepared for {measure}", found=brains.measure)
     shapes = {network: np.shape(each) for network, each in models.items()}
     n_pairs = _shared_length(
         {f"network {network}": shape for network, shape in shapes.items()}
-        | {f"region {roi}": brains.averages.shape for roi in brains.rows}
+        | {f"region {roi}": (1, brains.n_stimuli * (brains.n_stimuli - 1) // 2) for roi in brains.rows}
     )
-    orders = checked_permutations(permutations, n_pairs, brains.averages)
+    n_entries = entries_of(n_pairs, measure)
+    orders = checked_permutations(permutations, brains.n_stimuli)
 
     labels = [
         label for network, (count, _) in shapes.items() for label in layer_labels(network, count, layer_names)
@@ -144,12 +155,12 @@ def score_networks(
     rho = np.empty((len(labels), len(brains.ranks.centred)))
     null = np.empty((len(labels), len(brains.rows), len(orders)), np.float32)
     together = settings.null == "rows_and_columns"
-    unit = np.empty((len(labels) if together else 0, n_pairs), np.float32)
-    # Each layer needs its values and its ranks. Brains are converted once a block, so few blocks are faster.
-    a_block = min(len(labels), max(1, memory // (n_pairs * 8 * 2)))
-    room = np.empty((a_block, n_pairs))
+    unit = np.empty((len(labels) if together else 0, n_entries), np.float32)
+    # Each layer needs its values and its vector. Brains are converted once a block, so few blocks are faster.
+    a_block = min(len(labels), max(1, memory // (n_entries * 8 * 2)))
+    room = np.empty((a_block, n_entries))
     for block, values in _blocks(models, np.empty((a_block, n_pairs))):
-        ranks = rank(values, labels[block], out=room[: len(values)])
+        ranks = prepared(values, measure, labels[block], out=room[: len(values)])
         rho[block] = correlate(ranks, brains.ranks)
         if together:
             lengths = np.sqrt(ranks.sum_squares)[:, None]

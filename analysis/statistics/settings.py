@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from alignhouse.analysis.kernels.measures import VectorMeasure
 
 CeilingCombine = Literal["mean", "rms"]
 CeilingAverage = Literal["rank", "raw"]
 NullKind = Literal["rows_and_columns", "rows_only"]
 PValueMethod = Literal["plus_one", "share"]
 BestLayerNull = Literal["max_over_layers", "chosen_layer"]
+BrainDistance = Literal["correlation", "cosine", "euclidean", "squared_euclidean", "crossnobis"]
+# Settings that came later: keys of jobs and descriptions of protocols leave out their defaults.
+ADDED_SETTINGS = ("measure", "brain_distance")
 
 
 class AnalysisSettings(BaseModel):
-    """Settings of noise ceilings and p-values; the defaults are those of the protocol `sound`."""
+    """Settings of scores, noise ceilings and p-values; the defaults are those of the protocol `sound`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -43,3 +55,30 @@ class AnalysisSettings(BaseModel):
         description="What a network's best layer is tested against: the maximum over its layers under each "
         "permutation, or that layer's own null as if it had been chosen beforehand.",
     )
+    measure: VectorMeasure = Field(
+        default="spearman",
+        description="How similar two RDMs are: by ranks (spearman; rho_a, with ties broken at random), by "
+        "values (pearson, cosine), with errors made independent (whitened_cosine, whitened_correlation), or "
+        "by centred kernel alignment of squared Euclidean distances (cka, cka_debiased).",
+    )
+    brain_distance: BrainDistance = Field(
+        default="correlation",
+        description="Distance between the brain patterns of two stimuli; crossnobis is the squared distance "
+        "cross-validated over repetitions, without the bias of noise. Ready RDMs keep their own distance.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_added_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        given: dict[str, Any] = serialize(self)
+        fields = type(self).model_fields
+        return {
+            name: value
+            for name, value in given.items()
+            if name not in ADDED_SETTINGS or value != fields[name].default
+        }
+
+    @model_validator(mode="after")
+    def _measure_fits(self) -> Self:
+        if self.null == "rows_only" and self.measure != "spearman":
+            raise ValueError(f"null rows_only is defined for measure spearman, not for {self.measure}")
+        return self

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, condition_count, rank
+from alignhouse.analysis.kernels.measures import VectorMeasure, prepared
+from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, condition_count
 from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
-from alignhouse.analysis.statistics.permutation import p_value_greater, permute_condensed
+from alignhouse.analysis.statistics.permutation import p_value_greater, permuted_entries
 from alignhouse.warehouse.cores import cores
 from alignhouse.warehouse.errors import BadInput
 
@@ -23,8 +24,8 @@ ORDERS_OF_SUBJECTS = 4
 def agreement(ranks: NDArray[Any]) -> FloatArray:
     """How far subjects agree: mean over subjects of the correlation with the mean of the others, (...).
 
-    `ranks` are (..., S, P) unit ranks, S at least 2. This is the lower noise ceiling with average "rank" and
-    combine "mean", except that the mean of the others' unit ranks is not ranked again. It needs only the
+    `ranks` are (..., S, M) unit vectors of a measure, S at least 2. This is the lower noise ceiling with
+    average "rank" and combine "mean"; only the mean of others' ranks is not ranked again. It needs only the
     products of subjects: with g_st the product of subjects s and t, and t, u over the subjects other than s,
     r_s = sum_t g_st / sqrt(sum_t sum_u g_tu).
     """
@@ -42,6 +43,7 @@ def agreement_tests(
     *,
     permutations: int,
     seed: int,
+    measure: VectorMeasure = "spearman",
     memory: int = DEFAULT_MEMORY,
     names: Mapping[str, Sequence[str]] | None = None,
     tick: Tick = untold,
@@ -56,11 +58,12 @@ def agreement_tests(
     ----------
     brain : region -> (S, P), one condensed RDM a subject, S at least 2; S may differ between regions.
     permutations, seed : number of random orders of each subject, and their seed.
+    measure : see `measures.similarity`.
     memory : bytes for working buffers, in addition to eight bytes for each value of `brain`. One permutation
         takes 28 bytes for each subject and pair, whatever the limit.
     names : region -> (S), names of the rows for errors. tick : called as permutations are done.
 
-    Raises BadInput for a single subject, no permutations, a negative seed, and as `similarity.rank` does.
+    Raises BadInput for a single subject, no permutations, a negative seed, and as `measures.prepared` does.
     """
     if permutations < 1 or seed < 0:
         raise BadInput(
@@ -69,27 +72,33 @@ def agreement_tests(
             found=f"{permutations} permutations, seed {seed}",
         )
     ranks: dict[str, NDArray[np.float32]] = {}
+    n_stimuli = 0
     for roi, each in brain.items():
         rdms = np.asarray(each)
         if len(rdms) < 2:
             raise BadInput(f"agreement of the subjects of {roi}", expected="at least 2 subjects", found=1)
-        ranks[roi] = rank(rdms, names[roi] if names else None).unit().astype(np.float32)
+        ranks[roi] = prepared(rdms, measure, names[roi] if names else None).unit().astype(np.float32)
+        n_stimuli = condition_count(rdms.shape[1])
     if not ranks:
         return {}
-    nulls = _nulls(ranks, permutations, seed, memory, tick)
+    nulls = _nulls(ranks, n_stimuli, permutations, seed, memory, tick)
     return {roi: float(p_value_greater(agreement(each), nulls[roi])) for roi, each in ranks.items()}
 
 
 def _nulls(
-    ranks: Mapping[str, NDArray[np.float32]], permutations: int, seed: int, memory: int, tick: Tick
+    ranks: Mapping[str, NDArray[np.float32]],
+    n_stimuli: int,
+    permutations: int,
+    seed: int,
+    memory: int,
+    tick: Tick,
 ) -> dict[str, FloatArray]:
-    """The agreement of each region (S, P) under each permutation: region -> (K,)."""
-    n_pairs = next(iter(ranks.values())).shape[1]
-    n_stimuli = condition_count(n_pairs)
+    """The agreement of each region (S, M) under each permutation: region -> (K,)."""
+    n_entries = next(iter(ranks.values())).shape[1]
     most_subjects = max(len(each) for each in ranks.values())
     orders = _Orders(most_subjects, n_stimuli, seed)
     # The index of the pairs, two steps towards it, and the permuted ranks.
-    a_permutation = most_subjects * n_pairs * (3 * 8 + 4)
+    a_permutation = most_subjects * n_entries * (3 * 8 + 4)
     threads = min(cores(), max(1, memory // a_permutation))
     a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation // threads))
     nulls = {roi: np.empty(permutations) for roi in ranks}
@@ -98,7 +107,8 @@ def _nulls(
 
         def permute(block: slice, wave: slice = wave, drawn: NDArray[np.intp] = drawn) -> None:
             some = drawn[block]
-            index = permute_condensed(some.reshape(-1, n_stimuli)).reshape(*some.shape[:2], n_pairs)
+            index = permuted_entries(some.reshape(-1, n_stimuli), n_entries)
+            index = index.reshape(*some.shape[:2], n_entries)
             place = slice(wave.start + block.start, wave.start + block.stop)
             for roi, each in ranks.items():
                 moved = np.take_along_axis(each[None], index[:, : len(each)], axis=2)

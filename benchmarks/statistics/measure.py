@@ -24,7 +24,7 @@ from simulate import n_pairs, rdms, sizes
 from alignhouse.analysis.kernels.similarity import rank, similarity
 from alignhouse.analysis.statistics.bootstrap import bootstrap_scores
 from alignhouse.analysis.statistics.permutation import (
-    mean_unit_ranks,
+    mean_unit_vectors,
     null_rows_and_columns,
     null_rows_only,
     stimulus_permutations,
@@ -95,7 +95,7 @@ def scores(given: argparse.Namespace, layers: NDArray[Any], brain: dict[str, NDA
 
 
 def permutations(given: argparse.Namespace, layers: NDArray[Any], brain: dict[str, NDArray[Any]]) -> None:
-    averages = np.stack([mean_unit_ranks(rank(each)) for each in brain.values()])
+    averages = np.stack([mean_unit_vectors(rank(each)) for each in brain.values()])
     orders = stimulus_permutations(given.stimuli, given.permutations, 0)
     one = rank(layers).unit().astype(np.float32)
     rounds = min(3, given.rounds)

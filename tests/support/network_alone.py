@@ -15,7 +15,11 @@ from alignhouse.analysis.statistics.layer_choice import (
     scores_on_halves,
     scores_on_train,
 )
-from alignhouse.analysis.statistics.permutation import mean_unit_ranks, null_rows_and_columns, null_rows_only
+from alignhouse.analysis.statistics.permutation import (
+    mean_unit_vectors,
+    null_rows_and_columns,
+    null_rows_only,
+)
 from alignhouse.analysis.statistics.rsa import RoiScores, score_networks
 from alignhouse.analysis.statistics.settings import AnalysisSettings, NullKind
 
@@ -30,7 +34,7 @@ def null_distribution(
 ) -> NDArray[np.float32]:
     """Null (L, K) of the layers (L, P) of a network in one region (S, P)."""
     models = np.asarray(model_rdms)
-    unit, brain = rank(models).unit().astype(np.float32), mean_unit_ranks(rank(brain_rdms))[None]
+    unit, brain = rank(models).unit().astype(np.float32), mean_unit_vectors(rank(brain_rdms))[None]
     if null == "rows_only":
         return null_rows_only(models, brain, permutations, memory=memory)[:, 0]
     return null_rows_and_columns(unit, brain, permutations, memory=memory)[:, 0]

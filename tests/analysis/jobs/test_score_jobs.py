@@ -184,7 +184,7 @@ def test_regions_of_other_conditions_are_refused(stored: Stored) -> None:
 
 
 def test_ranked_brains_are_kept_without_the_rdms(stored: Stored) -> None:
-    brain, _ = score_jobs._ranked_brains(stored.brains)
+    brain, _ = score_jobs._ranked_brains(stored.brains, "spearman")
     assert (dict(brain.rdms), brain.conditions) == ({}, CONDITIONS)
     assert dict(brain.subjects) == SUBJECTS
     assert read_brains._last is None, "RDMs of all regions are large"

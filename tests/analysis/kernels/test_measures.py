@@ -12,7 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.stats import pearsonr, rankdata, spearmanr
 
-from alignhouse.analysis.kernels.similarity import similarity, spearman
+from alignhouse.analysis.kernels.measures import similarity
+from alignhouse.analysis.kernels.similarity import spearman
 from alignhouse.warehouse.errors import BadInput
 
 Float = NDArray[np.float64]

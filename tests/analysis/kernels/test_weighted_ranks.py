@@ -23,7 +23,7 @@ def test_ranks_are_scipys_of_pairs_written_out(n_sets: int, most: int, ties: str
     elif ties == "some rows":
         rdms[1] = np.round(rdms[1], 1)
     found = np.empty((3, n_sets, 21))
-    lengths = SortedRdms(rdms, names_of(None, 3)).ranks(slice(0, 3), Weights(counts, 0, "set"), found)
+    lengths = SortedRdms(rdms, names_of(None, 3)).vectors(slice(0, 3), Weights(counts, 0, "set"), found)
     for rdm, of_rdm, length in zip(rdms, found, lengths, strict=True):
         for weights, of_set, of_length in zip(counts, of_rdm, length, strict=True):
             written_out = 2 * rankdata(np.repeat(rdm, weights)) - (weights.sum() + 1)
@@ -37,8 +37,8 @@ def test_some_of_many_rdms_are_ranked_as_if_alone() -> None:
     rng = np.random.default_rng(0)
     rdms, counts = np.round(rng.random((6, 45)), 2), rng.integers(0, 3, (5, 45)).astype(np.int32)
     several, alone = np.empty((2, 5, 45), np.float32), np.empty((1, 5, 45), np.float32)
-    SortedRdms(rdms, names_of(None, 6)).ranks(slice(3, 5), Weights(counts, 0, "set"), several)
-    SortedRdms(rdms[4:5], names_of(None, 1)).ranks(slice(0, 1), Weights(counts, 0, "set"), alone)
+    SortedRdms(rdms, names_of(None, 6)).vectors(slice(3, 5), Weights(counts, 0, "set"), several)
+    SortedRdms(rdms[4:5], names_of(None, 1)).vectors(slice(0, 1), Weights(counts, 0, "set"), alone)
     np.testing.assert_array_equal(several[1], alone[0])
 
 
@@ -47,6 +47,6 @@ def test_a_set_that_leaves_one_value_names_the_rdm_and_the_set() -> None:
     rdms[1, :5] = 0.5
     counts[1, 5:] = 0
     with pytest.raises(BadInput, match=r"RDM of conv2, resample 8: .*found one value only"):
-        SortedRdms(rdms, names_of(["conv1", "conv2", "fc"], 3)).ranks(
+        SortedRdms(rdms, names_of(["conv1", "conv2", "fc"], 3)).vectors(
             slice(0, 3), Weights(counts, 7, "resample"), np.empty((3, 2, 15))
         )

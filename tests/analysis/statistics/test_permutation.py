@@ -16,7 +16,7 @@ from alignhouse.analysis.kernels.similarity import rank
 from alignhouse.analysis.statistics.permutation import (
     best_layer_null,
     max_statistic_p,
-    mean_unit_ranks,
+    mean_unit_vectors,
     null_rows_and_columns,
     null_rows_only,
     p_value,
@@ -137,7 +137,7 @@ def test_little_memory_gives_the_same_null(simulated_rdms: Any, null: Any) -> No
 def test_regions_together_have_the_nulls_that_they_have_alone(simulated_rdms: Any, null: Any) -> None:
     models, orders = simulated_rdms(2, 7, 0), stimulus_permutations(7, 12, 0)
     regions = [simulated_rdms(2, 7, 1), simulated_rdms(3, 7, 2), simulated_rdms(1, 7, 3)]
-    brains = np.stack([mean_unit_ranks(rank(each)) for each in regions])
+    brains = np.stack([mean_unit_vectors(rank(each)) for each in regions])
     if null == "rows_only":
         found = null_rows_only(models, brains, orders)
     else:
