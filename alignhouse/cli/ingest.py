@@ -182,8 +182,8 @@ def ingest_models_of_catalog(
     """
     from alignhouse.ingest.models.catalog import PAPER_92
     from alignhouse.ingest.models.selection import select
-    from alignhouse.study.file import shipped
     from alignhouse.study.models import ingest_models
+    from alignhouse.study.protocol import shipped
     from alignhouse.warehouse.errors import PartlyFailed
 
     chosen = select(networks or [PAPER_92])

@@ -22,8 +22,9 @@ from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS
 from alignhouse.analysis.statistics.layer_choice import FEWEST_STIMULI_OF_HALVES
 from alignhouse.ingest.features.settings import ADDED_SETTINGS
 from alignhouse.study.controls import StudyControls
-from alignhouse.study.file import Protocol, Study
+from alignhouse.study.file import Study
 from alignhouse.study.inputs import StudyInputs
+from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.executors.local import writing_behind
@@ -106,7 +107,7 @@ class _Stages:
             level=asked.level,
             memory=self.memory,
         )
-        batches = [batch(scope, self.brains, self.remark) for scope in self.scopes.values()]
+        batches = [batch(scope, self._brains(scope), self.remark) for scope in self.scopes.values()]
         self.run.do("Noise ceilings", batches)
 
     def scored(self) -> Done:
@@ -135,12 +136,12 @@ class _Stages:
             control_score_batch(
                 scope,
                 there,
-                self.brains,
+                self._brains(scope),
                 permutations=asked.permutations,
                 seed=asked.seed,
                 memory=self.memory,
             )
-            for protocol, scope in self.scopes.items()
+            for protocol, scope in self._by_ranks().items()
             if (there := controls.scored(protocol, self.remark))
         ]
         if batches:
@@ -163,7 +164,7 @@ class _Stages:
             level=asked.level,
             seed=asked.seed,
         )
-        self._of_networks("Comparing networks with controls", batch)
+        self._of_networks("Comparing networks with controls", batch, self._by_ranks())
 
     def chosen(self) -> None:
         """Skipped, with a message, if halves would have too few stimuli to correlate."""
@@ -218,20 +219,32 @@ class _Stages:
         ]
         self.run.do("Relating alignment to complexity", batches)
 
-    def _of_networks(self, title: str, batch: Callable[..., Batch]) -> Done:
+    def _of_networks(
+        self, title: str, batch: Callable[..., Batch], scopes: Mapping[str, Scope] | None = None
+    ) -> Done:
         """Do one job for each network and protocol; returns their artifacts.
 
-        batch : called as batch(scope, models, brains, memory=...).
+        batch : called as batch(scope, models, brains, memory=...). scopes : of the protocols; None for all.
         """
         batches = {
-            protocol: batch(scope, list(self.models[protocol].values()), self.brains, memory=self.memory)
-            for protocol, scope in self.scopes.items()
+            protocol: batch(
+                scope, list(self.models[protocol].values()), self._brains(scope), memory=self.memory
+            )
+            for protocol, scope in (self.scopes if scopes is None else scopes).items()
         }
         done = self.run.do(title, batches.values(), writing_behind)
         return {
             protocol: {name: done[job.key] for name, job in zip(self.models[protocol], of.jobs, strict=True)}
             for protocol, of in batches.items()
         }
+
+    def _brains(self, scope: Scope) -> Mapping[str, Artifact]:
+        """Region -> its RDMs, by the distance of the protocol."""
+        return self.brains
+
+    def _by_ranks(self) -> dict[str, Scope]:
+        """The protocols that compare RDMs by Spearman's rho; only these are compared with controls."""
+        return {name: scope for name, scope in self.scopes.items() if scope.settings.measure == "spearman"}
 
     def _train(self) -> frozenset[str]:
         """The training stimuli for choosing layers; empty if these or the other stimuli are too few."""

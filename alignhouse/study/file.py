@@ -6,15 +6,13 @@ import os
 import re
 import tomllib
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
-from alignhouse.analysis.statistics.settings import AnalysisSettings
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
 from alignhouse.ingest.datasets.dataset import data_set
-from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network, select_names
 from alignhouse.ingest.models.own import OwnNetwork, network_of
 from alignhouse.ingest.models.selection import known_network
@@ -22,7 +20,9 @@ from alignhouse.ingest.models.sources.registry import get_source
 from alignhouse.ingest.models.weights import refuse_trained_functions, weights_kind
 from alignhouse.study.brain_section import BrainSection
 from alignhouse.study.controls_section import ControlsSection
+from alignhouse.study.measures import with_measures
 from alignhouse.study.networks_section import NetworksSection
+from alignhouse.study.protocol import Protocol, shipped_protocols
 from alignhouse.study.section import Names, Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.sizes import parse_bytes
@@ -50,6 +50,11 @@ class StimuliSection(Section):
 
 class AnalysisSection(Section):
     protocols: Names = Field(["sound"], min_length=1, description="protocols that ship, or defined below")
+    measures: list[VectorMeasure] = Field(
+        [],
+        description="more measures beside each protocol's own: spearman, rho_a, pearson, cosine, "
+        "whitened_cosine, whitened_correlation, cka, cka_debiased",
+    )
     permutations: int = Field(1000, ge=1, description="permutations of each null distribution")
     bootstraps: int = Field(
         1000, ge=0, description="resamples of each bootstrap; 0: no intervals, no complexity"
@@ -92,15 +97,6 @@ class ProtocolSection(Section):
     description: str = Field("", description="one line")
     extraction: dict[str, Any] = Field({}, description="settings of feature extraction that differ")
     analysis: dict[str, Any] = Field({}, description="settings of the analysis that differ")
-
-
-class Protocol(BaseModel):
-    """A named set of settings, from frames to p-values."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    description: str
-    extraction: ExtractionSettings
-    analysis: AnalysisSettings
 
 
 class Study(Section):
@@ -189,7 +185,7 @@ class Study(Section):
         ]
 
     def resolved_protocols(self) -> dict[str, Protocol]:
-        """The settings of each protocol that the study asks for, in its order.
+        """The settings of each protocol that the study asks for, in its order; see `measures.with_measures`.
 
         Raises
         ------
@@ -207,29 +203,11 @@ class Study(Section):
                 raise BadInput(f"no protocol is called {name!r}", hint=near_names(name, known))
         asked = {"pooling": self.networks.pooling, "time": self.networks.time}
         pooled = {key: value for key, value in asked.items() if value != "none"}
-        return {
+        pooling = {
             name: each.model_copy(update={"extraction": each.extraction.model_copy(update=pooled)})
             for name, each in resolved.items()
         }
-
-
-def shipped(names: Sequence[str]) -> dict[str, Protocol]:
-    """Protocols that ship, by name.
-
-    Raises
-    ------
-    BadInput : none of that name ships.
-    """
-    known = shipped_protocols()
-    for name in names:
-        if name not in known:
-            raise BadInput(f"no protocol called {name!r} ships", hint=near_names(name, known))
-    return {name: Protocol.model_validate(known[name]) for name in names}
-
-
-def shipped_protocols() -> dict[str, dict[str, Any]]:
-    """The protocols of protocols.toml, as plain data."""
-    return tomllib.loads(files("alignhouse.study").joinpath("protocols.toml").read_text(encoding="utf-8"))
+        return with_measures(pooling, self.analysis.measures)
 
 
 def read_study(path: Path) -> Study:

@@ -9,7 +9,8 @@ from alignhouse.ingest.models.build import build_network
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.own import network_of
 from alignhouse.ingest.models.selection import known_network
-from alignhouse.study.file import Protocol, read_study, shipped
+from alignhouse.study.file import read_study
+from alignhouse.study.protocol import Protocol, shipped
 from alignhouse.warehouse.errors import BadInput
 
 

@@ -10,7 +10,8 @@ from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.optional_packages import ON_LINUX_X86_64, how_to_get, is_installed
 from alignhouse.ingest.stimuli.decord_reader import open_by_decord
 from alignhouse.ingest.stimuli.videos import Stimulus
-from alignhouse.study.file import Protocol, Study
+from alignhouse.study.file import Study
+from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.errors import BadInput, some_names
 
 _NAMED_AT_MOST = 5

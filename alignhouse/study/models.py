@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from alignhouse.ingest.features.description_jobs import model_batch, network_layers_batch
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.study.analyse import protocol_batches
-from alignhouse.study.file import Protocol
+from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.runs import Run
 
 

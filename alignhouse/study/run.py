@@ -30,10 +30,11 @@ from alignhouse.study.controls import (
     networks_in_orders,
     write_controls,
 )
-from alignhouse.study.file import Protocol, Study
+from alignhouse.study.file import Study
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
 from alignhouse.study.machine import check_decord_reads, check_machine, check_packages
 from alignhouse.study.networks import check_weights_of, weighted_networks
+from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, near_names

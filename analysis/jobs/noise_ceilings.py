@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.analysis.jobs.scope import Scope, read_brains
-from alignhouse.analysis.kernels.measures import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
 from alignhouse.analysis.kernels.threads import Tick
 from alignhouse.analysis.statistics.noise_ceiling import (
     FEWEST_SUBJECTS,

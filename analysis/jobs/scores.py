@@ -17,7 +17,7 @@ from alignhouse.analysis.jobs.scope import (
     find_layers,
     read_brains,
 )
-from alignhouse.analysis.kernels.measures import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
 from alignhouse.analysis.statistics.partial_rsa import (
     PartlySeenBrains,
     rank_partly_seen,

@@ -7,7 +7,7 @@ Kendall's tau-a is no such product (see `kendall`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from alignhouse.analysis.kernels.centring import centred_gram, u_centred
 from alignhouse.analysis.kernels.devices import Precision
 from alignhouse.analysis.kernels.kendall import tau_a
+from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, RANK_MEASURES, Measure, VectorMeasure
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FloatArray,
@@ -32,21 +33,6 @@ from alignhouse.analysis.kernels.sorting import blocks_to_sort
 from alignhouse.analysis.kernels.threads import in_threads, slices
 from alignhouse.warehouse.errors import BadInput
 
-VectorMeasure = Literal[
-    "spearman",
-    "rho_a",
-    "pearson",
-    "cosine",
-    "whitened_cosine",
-    "whitened_correlation",
-    "cka",
-    "cka_debiased",
-]
-Measure = Literal[VectorMeasure, "kendall_tau_a"]
-MEASURES: tuple[VectorMeasure, ...] = get_args(VectorMeasure)
-RANK_MEASURES = frozenset({"spearman", "rho_a"})
-# Their vectors are inner products of all conditions, those with themselves included.
-GRAM_MEASURES = frozenset({"whitened_cosine", "whitened_correlation", "cka"})
 # A vector this much shorter than the RDM that it was made from is a rounding error.
 _ROUNDING = 1e-12
 

@@ -13,13 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from alignhouse.analysis.kernels.centring import centred_gram, pair_places, u_centred
-from alignhouse.analysis.kernels.measures import (
-    GRAM_MEASURES,
-    RANK_MEASURES,
-    VectorMeasure,
-    entries_of,
-    scaled,
-)
+from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, RANK_MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measures import entries_of, scaled
 from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.kernels.threads import slices
 from alignhouse.analysis.kernels.weighted_ranks import (

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision
-from alignhouse.analysis.kernels.measures import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FloatArray,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measures import RANK_MEASURES, VectorMeasure, prepared
+from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measures import prepared
 from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, correlate
 from alignhouse.analysis.statistics.intervals import Interval, check_level
 from alignhouse.analysis.statistics.settings import CeilingAverage, CeilingCombine

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measures import GRAM_MEASURES, VectorMeasure, entries_of, prepared
+from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measures import entries_of, prepared
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FloatArray,

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignhouse.analysis.kernels.devices import Precision
-from alignhouse.analysis.kernels.measures import VectorMeasure, entries_of
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measures import entries_of
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
 from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
 from alignhouse.analysis.kernels.weighted_ranks import (

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measures import RANK_MEASURES, VectorMeasure, entries_of, prepared
+from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measures import entries_of, prepared
 from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, condition_count, correlate, real_rows
 from alignhouse.analysis.kernels.threads import Tick, untold
 from alignhouse.analysis.statistics.permutation import (

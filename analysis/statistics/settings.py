@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from alignhouse.analysis.kernels.measures import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
 
 CeilingCombine = Literal["mean", "rms"]
 CeilingAverage = Literal["rank", "raw"]

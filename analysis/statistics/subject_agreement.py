@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measures import VectorMeasure, prepared
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measures import prepared
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, condition_count
 from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
 from alignhouse.analysis.statistics.permutation import p_value_greater, permuted_entries

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from alignhouse.study.file import shipped
+from alignhouse.study.protocol import shipped
 
 PROTOCOLS = ("sound", "paper")
 

@@ -10,7 +10,7 @@ from alignhouse.analysis.report.methods import protocol_methods, setting_sentenc
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.study.file import shipped_protocols
+from alignhouse.study.protocol import shipped_protocols
 
 SETTINGS = {"extraction": ExtractionSettings, "analysis": AnalysisSettings}
 

@@ -18,7 +18,7 @@ from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.build import Built
 from alignhouse.ingest.models.catalog import catalog
 from alignhouse.ingest.stimuli.videos import Stimulus
-from alignhouse.study.file import shipped
+from alignhouse.study.protocol import shipped
 from alignhouse.warehouse.progress import Silent
 
 NETWORK = catalog()["AlexNet"]
