@@ -12,6 +12,7 @@ import duckdb
 from alignhouse.cli.mixing import COLUMNS, mixing_line
 from alignhouse.cli.question_help import help_of, nothing_found
 from alignhouse.console import plain_console
+from alignhouse.protocol_names import with_measure
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.exports import csv_text, printable
 from alignhouse.warehouse.files import replacing
@@ -72,6 +73,7 @@ def options(name: str, arguments: Sequence[str]) -> dict[str, str]:
                 raise BadInput(f"question {name}: option {word} has no value")
             value = words.pop(0)
         given[key.replace("-", "_")] = value
+    given = with_measure(asked, given)
     asked.bind(given)
     return given
 

@@ -178,6 +178,9 @@ def report(
     group_by: Annotated[
         list[str] | None, typer.Option(help="What figures group by; can be repeated.")
     ] = None,
+    measure: Annotated[
+        str | None, typer.Option(help="Scores by this measure of analysis.measures; default: rho.")
+    ] = None,
 ) -> None:
     """Write the report of a warehouse: one page, with figures and tables as files beside it.
 
@@ -188,7 +191,13 @@ def report(
 
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
         page = write_report_of(
-            opened, folder, dataset=dataset, split=split, group_by=group_by, progress=shown
+            opened,
+            folder,
+            dataset=dataset,
+            split=split,
+            group_by=group_by,
+            measure=measure,
+            progress=shown,
         )
     typer.echo(f"Report: {page}")
 

@@ -9,6 +9,7 @@ import typer
 
 from alignhouse.cli.terminal import WarehouseOption, progress
 from alignhouse.cli.which import which_warehouse
+from alignhouse.protocol_names import DEFAULT_PROTOCOL, protocol_by
 
 MILLIMETRES = 25.4  # per inch
 
@@ -25,6 +26,10 @@ def figure(
         typer.Option(help="model_type, arch_type, training_dataset, objective, family, weights or protocol."),
     ] = "model_type",
     protocol: Annotated[str | None, typer.Option(help="Results of this protocol; default: sound.")] = None,
+    measure: Annotated[
+        str | None,
+        typer.Option(help="The protocol's scores by another measure of analysis.measures, such as cka."),
+    ] = None,
     other: Annotated[
         str | None, typer.Option(help="The protocol to compare with (protocol_difference).")
     ] = None,
@@ -66,7 +71,7 @@ def figure(
     target = out or Path(f"{name}.pdf")
     format_of(target)
     request = Request(
-        protocol=protocol,
+        protocol=protocol_by(protocol or DEFAULT_PROTOCOL, measure) if measure else protocol,
         dataset=dataset,
         split=split,
         group_by=group_by,

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from alignhouse.protocol_names import MEASURE, takes_measure
 from alignhouse.warehouse.questions import Parameter, Question, option_of
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ def help_of(asked: Question) -> str:
     """What a question asks, what its rows are, its parameters, the options of every question, an example."""
     lines = [f"alignhouse ask {asked.name} [OPTIONS]", "", *_wrapped(asked.asks), ""]
     lines += [*_wrapped(asked.rows), ""] if asked.rows else []
+    measure = "the protocol's scores by another measure of analysis.measures, such as cka (default: its own)"
     named = [(f"{each.option} {_KINDS.get(each.type.__name__, 'NAMES')}", each) for each in asked.parameters]
-    width = max((len(name) for name, _ in named), default=0)
-    if named:
+    texts = [(name, f"{each.help}{_default(each)}") for name, each in named]
+    if takes_measure(asked):
+        texts.append((f"{option_of(MEASURE)} NAME", measure))
+    width = max((len(name) for name, _ in texts), default=0)
+    if texts:
         lines.append("Parameters of this question:")
-        for name, each in named:
-            text = f"{each.help}{_default(each)}"
+        for name, text in texts:
             lines += _wrapped(text, first=f"  {name:{width}}  ", rest=" " * (width + 4))
         lines.append("")
     lines += [

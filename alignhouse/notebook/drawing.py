@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from alignhouse.notebook.choices import chosen, options_as_parameters
+from alignhouse.protocol_names import DEFAULT_PROTOCOL, MEASURE, PROTOCOL, protocol_by
 from alignhouse.warehouse.reader import Warehouse
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ def plot_of(warehouse: Warehouse, name: str, options: dict[str, Any]) -> ggplot:
     general = [each.name for each in fields(Request) if each.name not in OPTIONS]
     known = [*general, *(short.get(each, each) for each in figure.options)]
     given: dict[str, Any] = {}
+    measure = options.pop(MEASURE, None)
     for key, value in options.items():
         chosen("option", key, known, f" of figure {name}")
         given[_LISTS.get(key, key)] = _as_list(value) if key in _LISTS else value
+    if measure is not None:
+        given[PROTOCOL] = protocol_by(given.get(PROTOCOL) or DEFAULT_PROTOCOL, measure)
     with options_as_parameters():
         drawn = make(warehouse, name, Request(**given))
     refuse_empty(drawn)

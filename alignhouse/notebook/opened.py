@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from alignhouse.notebook.choices import chosen, options_as_parameters
 from alignhouse.notebook.contents import as_html, as_text, contents
+from alignhouse.protocol_names import MEASURE, takes_measure, with_measure
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.questions import questions
 from alignhouse.warehouse.reader import Warehouse
@@ -61,6 +62,8 @@ class OpenWarehouse:
     def ask(self, question: str, **parameters: Any) -> pl.DataFrame:
         """The answer to a named question; `questions` lists all, with their parameters.
 
+        Where a question has `protocol`, `measure` asks for that protocol's scores by another measure.
+
         Raises
         ------
         BadInput : an unknown question or parameter, which the error lists; or an unknown value.
@@ -68,10 +71,12 @@ class OpenWarehouse:
         known = questions()
         asked = known[chosen("question", question, known)]
         names = [each.name for each in asked.parameters]
+        if takes_measure(asked):
+            names.append(MEASURE)
         for name in parameters:
             chosen("parameter", name, names, f" of question {question}")
         with options_as_parameters():
-            return _frame(self.warehouse.ask(question, **parameters))
+            return _frame(self.warehouse.ask(question, **with_measure(asked, parameters)))
 
     def sql(self, query: str, **parameters: Any) -> pl.DataFrame:
         """The answer to an SQL query; `$name` in it stands for the value of the parameter `name`.
@@ -191,7 +196,8 @@ class OpenWarehouse:
         Parameters
         ----------
         options : roi, model, layer (a name or several), dataset, split, protocol, group_by, other, most, and
-            width in inches; a figure takes those that `alignhouse figure` lists for it.
+            width in inches; a figure takes those that `alignhouse figure` lists for it. `measure` draws the
+            protocol's scores by another measure of analysis.measures.
 
         Raises
         ------
@@ -272,6 +278,7 @@ def report_of(
     dataset: str | None = None,
     split: str | None = None,
     group_by: Sequence[str] | None = None,
+    measure: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the report of an open warehouse to `folder`/index.html, unless it is up to date.
@@ -282,7 +289,13 @@ def report_of(
 
     reader = warehouse.warehouse if isinstance(warehouse, OpenWarehouse) else warehouse
     return write_report_of(
-        reader, Path(folder), dataset=dataset, split=split, group_by=group_by, progress=progress
+        reader,
+        Path(folder),
+        dataset=dataset,
+        split=split,
+        group_by=group_by,
+        measure=measure,
+        progress=progress,
     )
 
 

@@ -7,13 +7,9 @@ from collections.abc import Mapping, Sequence
 from alignhouse.analysis.kernels.measure_names import KERNEL_MEASURES, VectorMeasure
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.protocol_names import protocol_by
 from alignhouse.study.protocol import SQUARED, Protocol
 from alignhouse.warehouse.errors import BadInput
-
-
-def protocol_by(protocol: str, measure: str) -> str:
-    """The name of a protocol whose scores are by another measure than its own: `sound-cka`."""
-    return f"{protocol}-{measure}"
 
 
 def with_measures(

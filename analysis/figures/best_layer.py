@@ -32,6 +32,7 @@ from alignhouse.analysis.figures.frames import (
     with_group,
 )
 from alignhouse.analysis.figures.labels import group_label, group_styles, heading
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import WIDTH, dressed, no_rows
 from alignhouse.warehouse.errors import BadInput
 
@@ -51,6 +52,7 @@ def best_layer_by_group(
     group_by: str = "model_type",
     source: str = "",
     width: float = WIDTH,
+    score: str = AXIS,
 ) -> ggplot:
     """One panel per region group: in each region a point per network, beside the others of its group.
 
@@ -68,6 +70,7 @@ def best_layer_by_group(
     group_pairs : one row per pair of groups in a region: roi, group_a, group_b, p_adjusted.
     group_by : the column with the group of a network; "protocol" draws all protocols.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -114,7 +117,7 @@ def best_layer_by_group(
     from plotnine import labs
 
     return dressed(
-        plot + labs(x="", y="Spearman rho, mean over subjects"),
+        plot + labs(x="", y=f"{score}, mean over subjects"),
         body,
         what,
         styles=styles,

@@ -21,6 +21,7 @@ from alignhouse.analysis.figures.request import (
     chosen_scope,
     scopes,
 )
+from alignhouse.analysis.figures.score_names import axis_name
 from alignhouse.analysis.figures.theme import is_empty, why_empty
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.questions import question
@@ -49,6 +50,7 @@ class Figure:
     options : the names in OPTIONS that the figure takes.
     few_regions : without requested regions, the figure shows only some of many; see `chosen_regions`.
     by_protocol : networks can also be grouped by protocol.
+    names_score : `draw` takes `score`, the name of the protocol's scores on an axis.
     of_sides : regions are named without their hemisphere: V1 stands for lV1 and rV1.
     frames : "module:name" of a function of (warehouse, scope, request, tick) that returns the frames to draw.
         It replaces `queries` for data that are not in tables.
@@ -65,6 +67,7 @@ class Figure:
     options: tuple[str, ...] = ("group_by", "rois", "models")
     few_regions: bool = False
     by_protocol: bool = False
+    names_score: bool = True
     of_sides: bool = False
     frames: str | None = None
     in_report: InReport = "first protocol"
@@ -174,6 +177,7 @@ _FIGURES = (
         ("rois", "models", "layers"),
         few_regions=True,
         frames="alignhouse.analysis.figures.rdm_frames:picture_frames",
+        names_score=False,
     ),
     Figure(
         "rdm_map",
@@ -183,6 +187,7 @@ _FIGURES = (
         (),
         ("rois", "models", "layers"),
         frames="alignhouse.analysis.figures.rdm_frames:map_frames",
+        names_score=False,
     ),
 )
 
@@ -240,6 +245,8 @@ def make(
     else:
         frames = _load(asked.frames)(warehouse, scope, request, tick or _silent)
     options: dict[str, Any] = {"protocol": scope.protocol, "source": scope.source, "width": request.width}
+    if asked.names_score:
+        options["score"] = axis_name(scope.measure)
     if "group_by" in asked.options:
         options["group_by"] = request.group_by
     if "other" in asked.options:

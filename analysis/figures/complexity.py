@@ -9,6 +9,7 @@ import polars as pl
 
 from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
 from alignhouse.analysis.figures.labels import group_styles, heading
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import (
     NARROW,
     WIDTH,
@@ -40,6 +41,7 @@ def alignment_against_complexity(
     group_by: str = "model_type",
     source: str = "",
     width: float = WIDTH,
+    score: str = AXIS,
 ) -> ggplot:
     """A row of panels per region and a column per figure: a point per network, the regression line, r.
 
@@ -53,6 +55,7 @@ def alignment_against_complexity(
         of rho), rho, correlation, lower, upper, level, n_networks, n_left_out, the line's ends x_from,
         rho_from, x_to, rho_to (null without a line), remark and the column `group_by`.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def alignment_against_complexity(
         figure=pl.col("figure").cast(pl.String).cast(pl.Enum(list(FIGURES))),
     ).sort("roi", "figure", "model")
     points = table.drop_nulls("x").with_columns(at=pl.col("x") + _place())
-    plot, body = _plot(table, points, group_by, styles, width)
+    plot, body = _plot(table, points, group_by, styles, width, score)
     return dressed(
         plot,
         body,
@@ -114,7 +117,7 @@ def _place() -> pl.Expr:
 
 
 def _plot(
-    table: pl.DataFrame, points: pl.DataFrame, group_by: str, styles: dict[str, Any], width: float
+    table: pl.DataFrame, points: pl.DataFrame, group_by: str, styles: dict[str, Any], width: float, score: str
 ) -> tuple[ggplot, float]:
     import plotnine as p9
 
@@ -169,7 +172,7 @@ def _plot(
         ),
         p9.facet_grid("roi", "figure", scales="free", labeller=panel_titles(titles)),
         p9.scale_x_continuous(breaks=_breaks(3 if narrow else 4), labels=_labels),
-        p9.labs(x="", y="Spearman rho of the best layer"),
+        p9.labs(x="", y=f"{score} of the best layer"),
         *group_scales(styles, counts, ["color", "shape", "fill"], width),
         p9.theme(
             strip_text_x=p9.element_text(size=7 if narrow else 9),

@@ -15,6 +15,7 @@ from alignhouse.analysis.figures.frames import (
     with_group,
 )
 from alignhouse.analysis.figures.labels import Style, group_styles, heading, plain
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def depth_bands(
     group_by: str = "model_type",
     source: str = "",
     width: float = WIDTH,
+    score: str = AXIS,
 ) -> ggplot:
     """One panel per region: the mean rho of a group of networks over relative depth, with its 95 % band.
 
@@ -43,6 +45,7 @@ def depth_bands(
         n_models, n_left_out (networks whose order of layers is not known), remark.
     group_by : the grouping that group_name comes from; "protocol" draws all protocols.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -76,7 +79,7 @@ def depth_bands(
     notes.append("Depth 0 is the first layer, 1 the last.")
     if "n_left_out" in curves.columns and (n_left_out := int(curves["n_left_out"].to_numpy().max())):
         notes.append(f"Left out, since the order of layers is not known: {how_many(n_left_out, 'network')}.")
-    plot, body = _panels(curves, [*_bands(curves), *_means(curves)], regions, styles, counts, width)
+    plot, body = _panels(curves, [*_bands(curves), *_means(curves)], regions, styles, counts, width, score)
     return dressed(
         plot,
         body,
@@ -129,6 +132,7 @@ def _panels(
     styles: dict[str, Style],
     counts: dict[str, int],
     width: float,
+    score: str,
 ) -> tuple[ggplot, float]:
     import plotnine as p9
     from mizani.breaks import breaks_extended
@@ -162,7 +166,7 @@ def _panels(
         p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"]),
         p9.scale_y_continuous(breaks=breaks, expand=(0.03, 0, 0.14, 0)),
         *group_scales(styles, counts, ["color", "linetype", "fill"], width),
-        p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects"),
+        p9.labs(x="relative depth of the layer", y=f"{score}, mean over subjects"),
         p9.theme(
             strip_text_x=p9.element_blank(),
             strip_text_y=p9.element_text(ha="center", size=8),

@@ -8,6 +8,7 @@ import polars as pl
 
 from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
 from alignhouse.analysis.figures.labels import Style, group_styles, plain, shortened
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import (
     NAME_LETTER,
     NARROW,
@@ -32,7 +33,7 @@ RESAMPLED = {"stimuli": "stimuli", "both": "stimuli and subjects", "subjects": "
 
 
 def depth_of_networks(
-    layer_score: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH
+    layer_score: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH, score: str = AXIS
 ) -> ggplot:
     """One panel per network: rho of every layer over relative depth, a line per region, with its interval.
 
@@ -42,6 +43,7 @@ def depth_of_networks(
         roi, roi_group, roi_order, rho, lower, upper (null where no interval was made), level, resampled,
         model_place (order of panels), n_models (of all that could be drawn), n_subjects, remark.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def depth_of_networks(
     ).sort("panel", "group", "layer_index")
     known = curves.drop_nulls(["lower", "upper"])
     bands = known if len(styles) <= MOST_BANDS else known.clear()
-    plot, body = _plot(curves, bands, styles, len(models), width)
+    plot, body = _plot(curves, bands, styles, len(models), width, score)
     return dressed(
         plot,
         body,
@@ -100,7 +102,12 @@ def _styles(number: int) -> list[Style]:
 
 
 def _plot(
-    curves: pl.DataFrame, bands: pl.DataFrame, styles: dict[str, Style], n_panels: int, width: float
+    curves: pl.DataFrame,
+    bands: pl.DataFrame,
+    styles: dict[str, Style],
+    n_panels: int,
+    width: float,
+    score: str,
 ) -> tuple[ggplot, float]:
     import plotnine as p9
 
@@ -125,7 +132,7 @@ def _plot(
         ),
         p9.scale_x_continuous(breaks=[0, 0.5, 1], labels=["0", "0.5", "1"]),
         *group_scales(styles, {}, ["color", "linetype", "fill"], width),
-        p9.labs(x="relative depth of the layer", y="Spearman rho, mean over subjects"),
+        p9.labs(x="relative depth of the layer", y=f"{score}, mean over subjects"),
         p9.theme(strip_text=p9.element_text(size=STRIP, weight="bold")),
     ]
     return plot, 0.7 + max(1.6, PANEL * -(-n_panels // abreast))

@@ -19,6 +19,7 @@ from alignhouse.analysis.figures.by_region import (
 )
 from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
 from alignhouse.analysis.figures.labels import group_styles
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import WIDTH, dressed, no_rows
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ MOST_JOINED = 30  # with more networks, no lines join the two sides
 
 
 def hemispheres(
-    hemispheres: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH
+    hemispheres: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH, score: str = AXIS
 ) -> ggplot:
     """One panel per region group: in each region the networks' best layers on the left and on the right.
 
@@ -38,6 +39,7 @@ def hemispheres(
         model, roi (without its side), roi_group, roi_order, rho, p_value, group_median, lower, upper and
         is_reliable (noise ceiling of that side, may be null), n_subjects, remark.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def hemispheres(
     notes.append("Bar: median. " + ("Lines join a network's two sides." if _joined(points) else ""))
     notes.append(ceiling_note(bounds, "noise ceiling of each side"))
     return dressed(
-        plot + labs(x="", y="Spearman rho, mean over subjects"),
+        plot + labs(x="", y=f"{score}, mean over subjects"),
         body,
         what,
         styles=styles,

@@ -8,6 +8,7 @@ import polars as pl
 
 from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
 from alignhouse.analysis.figures.labels import Style, group_styles, heading, plain
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import (
     NARROW,
     POINTS,
@@ -37,6 +38,7 @@ def region_profile(
     group_by: str = "model_type",
     source: str = "",
     width: float = WIDTH,
+    score: str = AXIS,
 ) -> ggplot:
     """A line per network, a column per region: rho of the best layer as colour; a mark says the group.
 
@@ -46,6 +48,7 @@ def region_profile(
     ----------
     best_layer : as of `best_layer_by_group`, with model_mean.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def region_profile(
         remark=rows.remark,
         notes=[
             rows.counts,
-            f"Colour: Spearman rho of the best layer, mean over subjects. Networks by {heading(group_by)}, "
+            f"Colour: {score} of the best layer, mean over subjects. Networks by {heading(group_by)}, "
             "in each by their mean over regions.",
         ],
         left_out=rows.left_out,

@@ -16,6 +16,7 @@ from alignhouse.analysis.figures.by_region import (
 )
 from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
 from alignhouse.analysis.figures.labels import group_styles, heading
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import WIDTH, dressed, no_rows
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def protocol_difference(
     group_by: str = "model_type",
     source: str = "",
     width: float = WIDTH,
+    score: str = AXIS,
 ) -> ggplot:
     """One panel per region group: in each region, a point per network shows the difference in rho.
 
@@ -40,6 +42,7 @@ def protocol_difference(
         the same best layer under both), n_subjects, remark and the column `group_by`.
     other : the other protocol; None if there is none.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -77,7 +80,7 @@ def protocol_difference(
     from plotnine import labs
 
     return dressed(
-        plot + labs(x="", y=f"rho under {protocol} − rho under {other_name}"),
+        plot + labs(x="", y=f"{score} under {protocol} − under {other_name}"),
         body,
         what,
         styles=styles,

@@ -15,6 +15,7 @@ from alignhouse.analysis.figures.frames import (
     with_group,
 )
 from alignhouse.analysis.figures.labels import Style, group_styles, heading, plain
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import NARROW, WIDTH, dressed, group_scales, house_theme, no_rows
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def ranking(
     group_by: str = "model_type",
     source: str = "",
     width: float = WIDTH,
+    score: str = AXIS,
 ) -> ggplot:
     """One panel per region, a line per network, the highest first, with its mean and each subject's score.
 
@@ -43,6 +45,7 @@ def ranking(
         n_subjects, remark and the column `group_by`.
     noise_ceiling : as of `best_layer_by_group`.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -73,7 +76,7 @@ def ranking(
     if most < of_all:
         notes.append(f"The highest {most} of {of_all} networks in each region.")
     notes.append(ceiling_note(bounds, "noise ceiling"))
-    plot, body = _plot(drawn, bounds, styles, most, len(regions), width)
+    plot, body = _plot(drawn, bounds, styles, most, len(regions), width, score)
     return dressed(
         plot,
         body,
@@ -109,6 +112,7 @@ def _plot(
     most: int,
     n_panels: int,
     width: float,
+    score: str,
 ) -> tuple[ggplot, float]:
     import plotnine as p9
 
@@ -128,7 +132,7 @@ def _plot(
         p9.scale_y_discrete(
             labels=lambda names: [plain(str(name).partition(SEPARATOR)[2]) for name in names]
         ),
-        p9.labs(x="Spearman rho, best layer", y=""),
+        p9.labs(x=f"{score}, best layer", y=""),
         *group_scales(styles, counts, AESTHETICS, width - NAMES),
         p9.theme(
             axis_text_y=p9.element_text(size=6.5),

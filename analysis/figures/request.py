@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from alignhouse.analysis.figures.labels import PROTOCOL
 from alignhouse.analysis.figures.theme import WIDTH
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.questions import question
 
@@ -49,7 +50,10 @@ class Request:
 
 @dataclass(frozen=True)
 class FigureScope:
-    """One protocol, data set and split on which networks were scored; `other` is another protocol there."""
+    """One protocol, data set and split on which networks were scored.
+
+    measure : of the protocol's scores. other : another protocol there, of the same measure if there is one.
+    """
 
     protocol: str
     dataset: str
@@ -57,6 +61,7 @@ class FigureScope:
     n_networks: int
     n_subjects: int
     remark: str
+    measure: VectorMeasure = "spearman"
     other: str | None = None
 
     @property
@@ -101,6 +106,7 @@ def chosen_scope(known: Sequence[FigureScope], request: Request) -> FigureScope:
     # scopes come with the default protocol first
     scope = here[request.protocol or next(iter(here))]
     others = [name for name in here if name != scope.protocol]
+    others.sort(key=lambda name: here[name].measure != scope.measure)
     return FigureScope(**{**scope.__dict__, "other": others[0] if others else None})
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from alignhouse.analysis.figures.by_region import AESTHETICS
 from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw, with_group
 from alignhouse.analysis.figures.labels import Style, group_label, group_styles, heading, plain, shortened
+from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import (
     NARROW,
     WIDTH,
@@ -36,6 +37,7 @@ def by_training_dataset(
     group_by: str = "model_type",
     source: str = "",
     width: float = WIDTH,
+    score: str = AXIS,
 ) -> ggplot:
     """One panel per region, a line per training data set: a point per network, a bar at their median.
 
@@ -47,6 +49,7 @@ def by_training_dataset(
         training_dataset, roi, roi_group, roi_order, rho, dataset_median, family_median, family_datasets,
         n_subjects, remark and the column `group_by`.
     source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores on the axis.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def by_training_dataset(
             f"Thin lines: medians of a family that was trained on several data sets ({joined} of them)."
         )
     labels = [f"{shortened(name, LETTERS)} ({n})" for name, n in sizes.iter_rows()]
-    plot, body = _plot(drawn, families, labels, styles, len(regions), width)
+    plot, body = _plot(drawn, families, labels, styles, len(regions), width, score)
     return dressed(
         plot,
         body,
@@ -119,6 +122,7 @@ def _plot(
     styles: dict[str, Style],
     n_panels: int,
     width: float,
+    score: str,
 ) -> tuple[ggplot, float]:
     import plotnine as p9
 
@@ -145,7 +149,7 @@ def _plot(
             breaks=list(range(len(labels))), labels=[plain(each) for each in labels], expand=(0, 0.5)
         ),
         p9.scale_x_continuous(breaks=about(3)),
-        p9.labs(x="Spearman rho, best layer", y=""),
+        p9.labs(x=f"{score}, best layer", y=""),
         *group_scales(styles, counts, AESTHETICS, width - NAMES),
         p9.theme(
             axis_text_y=p9.element_text(size=7),

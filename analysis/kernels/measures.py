@@ -106,14 +106,14 @@ def prepared(
 ) -> Ranks:
     """The vectors of RDMs (m, P) whose dot product, divided by the root of their `sum_squares`, is `measure`.
 
-    They have `entries_of(P, measure)` entries: one for each pair, and for measures of inner products one more
-    for each condition. Permuting the conditions only moves entries (see `permutation.permuted_entries`).
+    They have `vector_length(P, measure)` entries: one for each pair, and for measures of inner products one
+    more for each condition. Permuting the conditions only moves entries (see `permutation.permuted_entries`).
     Vectors are written to `out` if given. Raises BadInput as `similarity` does.
     """
     return _prepared(checked_rdms(rdms, names), measure, names, 0, out)
 
 
-def entries_of(n_pairs: int, measure: VectorMeasure) -> int:
+def vector_length(n_pairs: int, measure: VectorMeasure) -> int:
     """The length of the vector that `prepared` makes of an RDM with P = `n_pairs`."""
     return n_pairs + (condition_count(n_pairs) if measure in GRAM_MEASURES else 0)
 
@@ -132,7 +132,7 @@ def _prepared(
             return ranks
         # rho-a uses the sum of squares without ties: that of the doubled centred ranks 1..P.
         return Ranks(ranks.centred, np.full(len(rows), (float(n_pairs) ** 3 - n_pairs) / 3))
-    values = np.empty((len(rows), entries_of(n_pairs, measure))) if out is None else out
+    values = np.empty((len(rows), vector_length(n_pairs, measure))) if out is None else out
     sum_squares = np.empty(len(rows))
 
     def prepare(some: slice) -> None:

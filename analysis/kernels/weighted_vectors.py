@@ -14,7 +14,7 @@ import numpy as np
 
 from alignhouse.analysis.kernels.centring import centred_gram, pair_places, u_centred
 from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, RANK_MEASURES, VectorMeasure
-from alignhouse.analysis.kernels.measures import entries_of, scaled
+from alignhouse.analysis.kernels.measures import scaled, vector_length
 from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.kernels.threads import slices
 from alignhouse.analysis.kernels.weighted_ranks import (
@@ -171,4 +171,4 @@ def bytes_of_a_set(n_pairs: int, measure: VectorMeasure) -> int:
     if measure in RANK_MEASURES:
         return bytes_to_rank(n_pairs)
     # Weights of pairs and entries, and vectors with their intermediate values, eight bytes each.
-    return 8 * 6 * entries_of(n_pairs, measure)
+    return 8 * 6 * vector_length(n_pairs, measure)

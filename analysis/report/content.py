@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import joined_remarks, untrained_of, without_random
+from alignhouse.analysis.figures.score_names import protocol_measure, score_name
 
 KEYS = ["protocol", "dataset", "split"]
 
@@ -54,10 +55,11 @@ class ReportContent:
 
 @dataclass(frozen=True)
 class Results:
-    """The frames of a report for one protocol, data set and split."""
+    """The frames of a report for one protocol, data set and split; score : what its scores are called."""
 
     protocol: str
     source: str
+    score: str
     best_layer: pl.DataFrame
     noise_ceiling: pl.DataFrame
     leaderboard: pl.DataFrame
@@ -101,6 +103,7 @@ def results_by_protocol(content: ReportContent) -> list[Results]:
         Results(
             protocol=protocol,
             source=f"{dataset}, {split}" if dataset else "no rows",
+            score=score_name(protocol_measure(content.protocols.get(protocol, {}))),
             networks=content.networks,
             **{name: _of(frame, protocol, dataset, split) for name, frame in frames.items()},
         )

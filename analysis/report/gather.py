@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many
+from alignhouse.analysis.figures.score_names import SPEARMAN, protocol_measure
 from alignhouse.analysis.report.content import ReportContent, has_both_weights
 from alignhouse.analysis.report.page import write_report
 from alignhouse.analysis.report.publish import PAGE, is_up_to_date
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 QUESTIONS = ("alignment_by_model_type", "alignment_by_architecture", "alignment_by_layer_depth")
 # Raise this when the page changes for the same results. Up-to-date reports are then written again.
-VERSION = 5
+VERSION = 6
 # A page with trained and untrained networks groups them by this column too.
 WEIGHTS = "weights"
 FRAMES = (
@@ -52,6 +53,7 @@ def write_report_of(
     dataset: str | None = None,
     split: str | None = None,
     group_by: Sequence[str] | None = None,
+    measure: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the report of one data set and split to `folder`/index.html, unless it is up to date.
@@ -61,34 +63,43 @@ def write_report_of(
     dataset, split : required if the warehouse has several.
     group_by : columns of `best_layer` by which figures group networks; default: model type and architecture.
         If there are trained and untrained networks, figures also group them by weights.
+    measure : protocols whose scores are by this measure; default: Spearman's rho, or all if there is none.
     progress : receives every figure.
 
     Raises
     ------
-    BadInput : there are no scores, or several data sets or splits match.
+    BadInput : there are no scores, none by this measure, or several data sets or splits match.
     """
     dataset, split = _scope(warehouse, dataset, split)
     groups = list(group_by or ("model_type", "arch_type"))
-    state = _state(warehouse, dataset, split, groups)
+    state = _state(warehouse, dataset, split, groups, measure)
     if is_up_to_date(folder, state):
         return folder / PAGE
-    content = gather(warehouse, dataset, split, groups)
+    content = gather(warehouse, dataset, split, groups, measure)
     figures = _figures(warehouse, dataset, split, content)
     return write_report(content, folder, progress, figures=figures, state=state)
 
 
-def gather(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str]) -> ReportContent:
-    """Read everything that the report of one data set and split shows."""
+def gather(
+    warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str], measure: str | None = None
+) -> ReportContent:
+    """Read everything that the report of one data set and split shows; see `write_report_of`."""
     queries = sql_files("report")
     scope = {"dataset": dataset, "split": split}
     frames = {name: warehouse.sql(queries[name], scope).pl() for name in FRAMES}
+    protocols = {name: json.loads(text) for name, text in warehouse.sql(queries["protocols"]).fetchall()}
+    used = set(frames["best_layer"]["protocol"].unique())
+    protocols = _by_measure({name: each for name, each in protocols.items() if name in used}, measure)
+    frames = {
+        name: frame.filter(pl.col("protocol").cast(pl.String).is_in(list(protocols)))
+        if "protocol" in frame.columns
+        else frame
+        for name, frame in frames.items()
+    }
     best, networks = frames["best_layer"], frames["networks"]
     groups = list(group_by)
     if has_both_weights(best) and WEIGHTS not in groups:
         groups.append(WEIGHTS)
-    protocols = {name: json.loads(text) for name, text in warehouse.sql(queries["protocols"]).fetchall()}
-    used = set(best["protocol"].unique())
-    protocols = {name: settings for name, settings in protocols.items() if name in used}
     answers = {
         name: warehouse.ask(name, protocol=next(iter(protocols)))
         .pl()
@@ -137,6 +148,20 @@ def _figures(
     }
 
 
+def _by_measure(protocols: dict[str, Any], measure: str | None) -> dict[str, Any]:
+    """The protocols whose scores are by a measure; without one, by Spearman's rho if there are some."""
+    measures = {name: protocol_measure(settings) for name, settings in protocols.items()}
+    if measure is None:
+        measure = SPEARMAN if SPEARMAN in measures.values() else None
+    elif measure not in measures.values():
+        raise BadInput(
+            f"no scores by measure {measure!r}",
+            expected=", ".join(sorted(set(measures.values()))),
+            hint="analysis.measures in the study file",
+        )
+    return {name: each for name, each in protocols.items() if measure in (None, measures[name])}
+
+
 def _scope(warehouse: Warehouse, dataset: str | None, split: str | None) -> tuple[str, str]:
     scopes = warehouse.sql(sql_files("report")["scopes"]).fetchall()
     fitting = [(d, s) for d, s, _ in scopes if dataset in (None, d) and split in (None, s)]
@@ -156,10 +181,12 @@ def _stimuli(rows: list[tuple[int, int]]) -> str:
     )
 
 
-def _state(warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str]) -> str:
+def _state(
+    warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str], measure: str | None
+) -> str:
     [(held,)] = warehouse.sql(sql_files("report")["state"]).fetchall()
     version = importlib.metadata.version("alignhouse")
-    text = canonical([held, dataset, split, list(group_by), version, VERSION])
+    text = canonical([held, dataset, split, list(group_by), measure, version, VERSION])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

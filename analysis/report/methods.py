@@ -31,14 +31,14 @@ _BRAIN_SETTINGS = {
 }
 
 
-def study_methods(settings: Mapping[str, Any], stimuli: str) -> list[str]:
+def study_methods(settings: Mapping[str, Any], stimuli: str, *, only_rho: bool = True) -> list[str]:
     """Sentences that hold for every protocol: stimuli, brains, networks, score. Unknown settings are ignored.
 
     Parameters
     ----------
     settings : of the study, nested; {} if the warehouse was rebuilt from its files. Its table `data_set`
         holds the words of the data set: `methods`, a sentence, and `split`, a phrase.
-    stimuli : "102 videos"; "" if unknown.
+    stimuli : "102 videos"; "" if unknown. only_rho : whether no protocol has another measure.
     """
     brain, networks = _section(settings, "brain"), _section(settings, "networks")
     own = _section(settings, "data_set")
@@ -51,6 +51,8 @@ def study_methods(settings: Mapping[str, Any], stimuli: str) -> list[str]:
     of_whom = f"that of each subject, over {pairs}, averaged over subjects"
     if brain.get("average_subjects"):
         of_whom = "the average of the subjects' RDMs, over all pairs of stimuli"
+    if not only_rho:
+        of_whom += ", unless a protocol says otherwise"
     sentences.append(
         "The score of a layer in a region is Spearman's rank correlation (rho) of its representational "
         f"dissimilarity matrix (RDM) with {of_whom}. The best layer of a network is the layer with the "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from alignhouse.analysis.figures.score_names import SPEARMAN, protocol_measure, score_name
 from alignhouse.analysis.report.content import ReportContent, Results, page_remark, results_by_protocol
 from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.downloads import write_downloads
@@ -114,7 +115,11 @@ def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], 
             for name, answer in content.group_answers.items()
         ],
         networks=table_of(without_repeated_remark(content.networks, remark), "Networks and their weights"),
-        methods=study_methods(content.settings, content.stimuli),
+        methods=study_methods(
+            content.settings,
+            content.stimuli,
+            only_rho=all(protocol_measure(each) == SPEARMAN for each in content.protocols.values()),
+        ),
         protocols=compared_settings(
             {name: _without_description(each) for name, each in content.protocols.items()},
             "Settings of the protocols",
@@ -208,10 +213,18 @@ def _given_rdms(settings: Mapping[str, Any]) -> bool:
 
 
 def _change(content: ReportContent, protocols: list[str]) -> str:
-    distinct = list(dict.fromkeys(protocols))
-    return " ".join(
-        filter(None, (change_between(content.best_layer, distinct[0], each) for each in distinct[1:]))
-    )
+    """How the first protocol's scores differ from those of the others by the same measure."""
+    measures = {name: protocol_measure(content.protocols.get(name, {})) for name in dict.fromkeys(protocols)}
+    if not measures:
+        return ""
+    first, *others = measures
+    score = score_name(measures[first])
+    changes = [
+        change_between(content.best_layer, first, each, score)
+        for each in others
+        if measures[each] == measures[first]
+    ]
+    return " ".join(filter(None, changes))
 
 
 def _without_words(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many
 from alignhouse.analysis.figures.labels import heading
+from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.figures.theme import percent_of
 from alignhouse.analysis.report.tables import decimal, p_equals
 from alignhouse.analysis.statistics.complexity import FEWEST_OF_AN_INTERVAL
@@ -68,7 +69,7 @@ def significant_layers(best: pl.DataFrame) -> str:
     return f"{sentence}; {maximum}, {are}{includes}."
 
 
-def group_differences(comparison: pl.DataFrame) -> list[str]:
+def group_differences(comparison: pl.DataFrame, score: str = SCORE) -> list[str]:
     """A sentence per grouping: how many differences are significant, and the largest of them.
 
     `comparison` is the answer to the query group_comparison. p_adjusted is corrected over the pairs of groups
@@ -79,13 +80,13 @@ def group_differences(comparison: pl.DataFrame) -> list[str]:
         return []
     pairs = comparison.filter(pl.col("group_b").is_not_null()).drop_nulls(["statistic", "p_adjusted"])
     return [
-        _differences(str(group_by), rows)
+        _differences(str(group_by), rows, score)
         for (group_by,), rows in pairs.group_by("group_by", maintain_order=True)
     ]
 
 
-def layer_choices(choices: pl.DataFrame) -> str:
-    """How much lower rho is when a layer is scored on other stimuli than it was chosen on."""
+def layer_choices(choices: pl.DataFrame, score: str = SCORE) -> str:
+    """How much lower the score is when a layer is scored on other stimuli than it was chosen on."""
     if choices.is_empty():
         return ""
     choices = choices.drop_nulls(["rho", "highest_rho"])
@@ -102,10 +103,10 @@ def layer_choices(choices: pl.DataFrame) -> str:
         amount = f"equal to the plain maximum ({decimal(plain)})"
     if choices.height == 1:
         layers = "the same layer" if same else "different layers"
-        return f"{how}, the best layer's rho is {amount}; both name {layers}."
+        return f"{how}, the best layer's {score} is {amount}; both name {layers}."
     return (
-        f"{how}, best layers' rho is on average {amount}, over {choices.height:,} pairs of a network and a "
-        f"region; both name the same layer in {same:,} of them."
+        f"{how}, best layers' {score} is on average {amount}, over {choices.height:,} pairs of a network and "
+        f"a region; both name the same layer in {same:,} of them."
     )
 
 
@@ -157,7 +158,7 @@ def _too_few_networks(complexity: pl.DataFrame) -> list[str]:
     return sentences
 
 
-def _differences(group_by: str, rows: pl.DataFrame) -> str:
+def _differences(group_by: str, rows: pl.DataFrame, score: str) -> str:
     found = rows.filter(pl.col("p_adjusted") < SIGNIFICANT).height
     ordered = rows.sort(pl.col("statistic").abs(), "roi", descending=[True, False])
     significant = ordered.filter(pl.col("p_adjusted") < SIGNIFICANT)
@@ -165,19 +166,19 @@ def _differences(group_by: str, rows: pl.DataFrame) -> str:
     by = f"By {heading(group_by)}"
     n_pairs, n_regions = rows.select("group_a", "group_b").n_unique(), rows["roi"].n_unique()
     if rows.height == 1:
-        return f"{by}, {_largest(largest)}, which is {'' if found else 'not '}significant."
+        return f"{by}, {_largest(largest, score)}, which is {'' if found else 'not '}significant."
     pairs = f"{n_pairs} pairs" if n_pairs > 1 else f"{largest['group_a']} and {largest['group_b']}"
     regions = f"{n_regions} regions" if n_regions > 1 else str(largest["roi"])
     correction = CORRECTIONS.get(largest["correction"], largest["correction"])
     p = f"p below {SIGNIFICANT}" + (f", corrected over pairs by {correction}" if n_pairs > 1 else "")
     counted = f"{_of(found, rows.height, 'difference')} significant ({p})"
     if found == 1 < rows.height:
-        return f"{by} ({pairs}, {regions}), {counted}: {_largest(largest)}."
+        return f"{by} ({pairs}, {regions}), {counted}: {_largest(largest, score)}."
     which = "the largest of these" if 1 < found < rows.height else "the largest"
-    return f"{by} ({pairs}, {regions}), {counted}; {which}: {_largest(largest)}."
+    return f"{by} ({pairs}, {regions}), {counted}; {which}: {_largest(largest, score)}."
 
 
-def _largest(row: dict[str, Any]) -> str:
+def _largest(row: dict[str, Any], score: str) -> str:
     """The difference of a pair of groups, the higher group first."""
     first, second = row["group_a"], row["group_b"]
     n_first, n_second = row["n_a"], row["n_b"]
@@ -194,7 +195,7 @@ def _largest(row: dict[str, Any]) -> str:
     p = p_equals(row["p_adjusted"], row.get("permutations"), row.get("n_pairs") or 1)
     above = f"is {decimal(abs(row['statistic']))} above" if row["statistic"] else "equals"
     return (
-        f"in {row['roi']} the median rho of {first} ({how_many(n_first, 'network')}) "
+        f"in {row['roi']} the median {score} of {first} ({how_many(n_first, 'network')}) "
         f"{above} that of {second} ({how_many(n_second, 'network')}) "
         f"({p} against networks unrelated to the brains{bounds})"
     )

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many, listed, ordered_regions, subjects_in_words
+from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.report.ceiling_words import ceiling_of_group, reach_of_ceiling
 from alignhouse.analysis.report.content import Results
 from alignhouse.analysis.report.control_words import best_controls, beyond_controls_in_words
@@ -40,13 +41,13 @@ def summary(results: Results) -> list[str]:
     sentences = [
         size(best, ceiling),
         best_mean_rank(results.leaderboard),
-        highest(best),
-        *best_of_groups(best, ceiling),
+        highest(best, results.score),
+        *best_of_groups(best, ceiling, results.score),
         reach_of_ceiling(best, ceiling),
         significant_layers(best),
         depths(best),
-        *group_differences(results.group_comparison),
-        layer_choices(results.layer_choice),
+        *group_differences(results.group_comparison, results.score),
+        layer_choices(results.layer_choice, results.score),
         *complexity_in_words(results.complexity),
         best_controls(results.controls),
         beyond_controls_in_words(results.beyond_controls),
@@ -86,28 +87,28 @@ def best_mean_rank(leaderboard: pl.DataFrame) -> str:
     return f"{first[0]} has the best mean rank ({place}) {over}."
 
 
-def highest(best: pl.DataFrame) -> str:
-    """The network, region and layer of the highest rho, or the networks and regions that share it."""
+def highest(best: pl.DataFrame, score: str = SCORE) -> str:
+    """The network, region and layer of the highest score, or the networks and regions that share it."""
     first = best.filter(pl.col("rho") == pl.col("rho").max()).sort("model", "roi")
     top = first.row(0, named=True)
     if first.height > 1:
         pairs = [f"{each['model']} with {each['roi']}" for each in first.iter_rows(named=True)]
-        return f"The highest alignment is shared by {listed(pairs)} (rho = {decimal(top['rho'])})."
+        return f"The highest alignment is shared by {listed(pairs)} ({score} = {decimal(top['rho'])})."
     return (
         f"The highest alignment is that of {top['model']} with {top['roi']}, at layer "
-        f"{top['layer']} (rho = {decimal(top['rho'])}{_p(top)})."
+        f"{top['layer']} ({score} = {decimal(top['rho'])}{_p(top)})."
     )
 
 
-def best_of_groups(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> list[str]:
-    """A sentence per region group: the network of the highest mean rho over its regions, and the ceiling.
+def best_of_groups(best: pl.DataFrame, noise_ceiling: pl.DataFrame, score: str = SCORE) -> list[str]:
+    """A sentence per region group: the network of the highest mean score over its regions, and the ceiling.
 
     Networks that lack a score in one of the regions are ignored.
     """
     regions = ordered_regions(best)
     return [
         _best_of_group(
-            group, regions.filter(pl.col("roi_group") == group)["roi"].to_list(), best, noise_ceiling
+            group, regions.filter(pl.col("roi_group") == group)["roi"].to_list(), best, noise_ceiling, score
         )
         for group in regions["roi_group"].unique(maintain_order=True)
     ]
@@ -144,7 +145,7 @@ def depths(best: pl.DataFrame) -> str:
     )
 
 
-def change_between(best_layer: pl.DataFrame, protocol: str, other: str) -> str:
+def change_between(best_layer: pl.DataFrame, protocol: str, other: str, score: str = SCORE) -> str:
     """Sentences on how two protocols differ over the network-region pairs with scores under both; or ""."""
     if best_layer.is_empty():
         return ""
@@ -166,13 +167,13 @@ def change_between(best_layer: pl.DataFrame, protocol: str, other: str) -> str:
         change = f"the same under {protocol} as under {other}"
     if both.height == 1:
         return (
-            f"For the only pair of a network and a region that both protocols scored, rho of the best layer "
-            f"is {change}; the best layer is "
+            f"For the only pair of a network and a region that both protocols scored, {score} of the best "
+            f"layer is {change}; the best layer is "
             f"{'the same' if same else 'another'}."
         )
     return (
-        f"Over the {both.height:,} pairs of a network and a region that both protocols scored, rho of the "
-        f"best layer is on average {change}; "
+        f"Over the {both.height:,} pairs of a network and a region that both protocols scored, {score} of "
+        f"the best layer is on average {change}; "
         f"the best layer is the same in {same:,} of them.{_same_winners(both)}"
     )
 
@@ -198,7 +199,9 @@ def best_networks(best_layer: pl.DataFrame, noise_ceiling: pl.DataFrame) -> pl.D
     )
 
 
-def _best_of_group(group: str, regions: list[str], best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
+def _best_of_group(
+    group: str, regions: list[str], best: pl.DataFrame, noise_ceiling: pl.DataFrame, score: str
+) -> str:
     means = (
         best.filter(pl.col("roi").cast(pl.String).is_in(regions))
         .group_by(pl.col("model").cast(pl.String))
@@ -209,7 +212,7 @@ def _best_of_group(group: str, regions: list[str], best: pl.DataFrame, noise_cei
     subject = f"{group.capitalize()} region{'s' if len(regions) > 1 else ''}"
     if means.is_empty():
         return f"{subject}: no network has a score in all {len(regions)}."
-    over = f"mean rho over {len(regions)} regions" if len(regions) > 1 else "rho"
+    over = f"mean {score} over {len(regions)} regions" if len(regions) > 1 else score
     rho = means["rho"][0]
     first = means.filter(pl.col("rho") == rho)["model"].to_list()
     several = best["model"].n_unique() > 1

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, VectorMeasure
-from alignhouse.analysis.kernels.measures import entries_of, prepared
+from alignhouse.analysis.kernels.measures import prepared, vector_length
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FloatArray,
@@ -167,7 +167,7 @@ def _null(
 ) -> NDArray[np.float32]:
     """R of every layer in every region under each permutation: (L, R, K)."""
     n_pairs, measure = values.shape[1], brains.measure
-    n_entries = entries_of(n_pairs, measure)
+    n_entries = vector_length(n_pairs, measure)
     inverse = np.argsort(orders, axis=1)
     place = {roi: index for index, roi in enumerate(brains.n_subjects)}
     null = np.zeros((len(values), len(place), len(inverse)), np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from alignhouse.analysis.kernels.devices import Precision
 from alignhouse.analysis.kernels.measure_names import VectorMeasure
-from alignhouse.analysis.kernels.measures import entries_of
+from alignhouse.analysis.kernels.measures import vector_length
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
 from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
 from alignhouse.analysis.kernels.weighted_ranks import (
@@ -124,7 +124,7 @@ def resampled_scores(
     # Half of the memory is for sorted layers. Each thread uses half of its share of the rest for brain ranks.
     memory_a_thread = memory // 2 // cores()
     most_subjects = max(len(each) for group in groups for each in group.subjects.values())
-    n_entries = entries_of(n_pairs, measure)
+    n_entries = vector_length(n_pairs, measure)
     a_set = n_entries * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_of_a_set(n_pairs, measure)
     batch = sets_a_batch(n_entries, a_set, memory_a_thread // 2)
     scores = np.zeros((len(rows), n_columns, len(counts)), dtype)

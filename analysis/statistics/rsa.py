@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, VectorMeasure
-from alignhouse.analysis.kernels.measures import entries_of, prepared
+from alignhouse.analysis.kernels.measures import prepared, vector_length
 from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, condition_count, correlate, real_rows
 from alignhouse.analysis.kernels.threads import Tick, untold
 from alignhouse.analysis.statistics.permutation import (
@@ -84,7 +84,7 @@ def rank_brains(brain: Mapping[str, ArrayLike], measure: VectorMeasure = "spearm
     arrays = {roi: np.asarray(each) for roi, each in brain.items()}
     n_pairs = _shared_length({f"region {roi}": each.shape for roi, each in arrays.items()})
     total = sum(len(each) for each in arrays.values())
-    n_entries = entries_of(n_pairs, measure)
+    n_entries = vector_length(n_pairs, measure)
     exact = np.float32 if measure in RANK_MEASURES else np.float64
     centred, sum_squares = np.empty((total, n_entries), exact), np.empty(total)
     rows: dict[str, slice] = {}
@@ -147,7 +147,7 @@ def score_networks(
         {f"network {network}": shape for network, shape in shapes.items()}
         | {f"region {roi}": (1, brains.n_stimuli * (brains.n_stimuli - 1) // 2) for roi in brains.rows}
     )
-    n_entries = entries_of(n_pairs, measure)
+    n_entries = vector_length(n_pairs, measure)
     orders = checked_permutations(permutations, brains.n_stimuli)
 
     labels = [

@@ -16,11 +16,10 @@ from alignhouse.study.file import (
     ProtocolSection,
     Study,
     read_study,
-    shipped,
-    shipped_protocols,
     with_compute,
 )
 from alignhouse.study.networks import weighted_networks
+from alignhouse.study.protocol import shipped, shipped_protocols
 from alignhouse.study.section import Section
 from alignhouse.warehouse.errors import BadInput
 
@@ -75,6 +74,7 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
         },
         "analysis": {
             "protocols": ["sound"],
+            "measures": [],
             "permutations": 1000,
             "bootstraps": 1000,
             "level": 0.95,

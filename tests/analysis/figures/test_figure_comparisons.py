@@ -35,7 +35,7 @@ def test_a_point_is_the_difference_of_a_network(best_layers: Build, drawn: Drawn
     assert set(bars["group_median"]) == {-0.01}
     assert "sound − paper protocol" in said(plot)
     assert "the same in 25 % of them" in said(plot)
-    assert plot.labels.y == "rho under sound − rho under paper"
+    assert plot.labels.y == "Spearman rho under sound − under paper"
 
 
 @pytest.mark.parametrize(

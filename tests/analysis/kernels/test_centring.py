@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist
 
 from alignhouse.analysis.kernels.centring import centred_gram, u_centred
 from alignhouse.analysis.kernels.measure_names import MEASURES
-from alignhouse.analysis.kernels.measures import entries_of, prepared, similarity
+from alignhouse.analysis.kernels.measures import prepared, similarity, vector_length
 from alignhouse.analysis.kernels.weighted_vectors import weighted_rdms, weights_of_copies
 from alignhouse.warehouse.errors import BadInput
 
@@ -74,7 +74,7 @@ def test_the_vector_of_each_measure_gives_its_definition(simulated_rdms: Any, me
     expected = [[plainly(measure, a, b, np.arange(N)) for b in brain] for a in models]
     np.testing.assert_allclose(similarity(models, brain, measure), expected, rtol=0, atol=1e-12)
     vectors = prepared(models, measure)
-    assert vectors.centred.shape == (3, entries_of(models.shape[1], measure))
+    assert vectors.centred.shape == (3, vector_length(models.shape[1], measure))
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -1,0 +1,37 @@
+"""Names of protocols that repeat another one by another measure. Importing this module loads nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alignhouse.warehouse.questions import Question
+
+PROTOCOL, MEASURE = "protocol", "measure"
+DEFAULT_PROTOCOL = "sound"
+
+# The protocols that ship, and their own measure.
+SHIPPED, OWN_MEASURE = ("sound", "paper"), "spearman"
+
+
+def protocol_by(protocol: str, measure: str) -> str:
+    """The name of the protocol that repeats one by another measure than its own: `sound-cka`."""
+    is_own = protocol in SHIPPED and measure == OWN_MEASURE
+    return protocol if is_own else f"{protocol}-{measure}"
+
+
+def takes_measure(asked: Question) -> bool:
+    """Whether a question is about one protocol, so that `measure` may choose another one."""
+    names = {each.name for each in asked.parameters}
+    return PROTOCOL in names and MEASURE not in names
+
+
+def with_measure(asked: Question, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a question, with the protocol that a `measure` among them stands for."""
+    found = dict(given)
+    if MEASURE in found and takes_measure(asked):
+        default = next(each.default for each in asked.parameters if each.name == PROTOCOL)
+        protocol = found.get(PROTOCOL) or default or DEFAULT_PROTOCOL
+        found[PROTOCOL] = protocol_by(protocol, found.pop(MEASURE))
+    return found

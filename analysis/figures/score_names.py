@@ -1,0 +1,39 @@
+"""What a score is called in sentences and on axes, by the measure of its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
+
+SPEARMAN = "spearman"
+# Measure -> its name in a sentence, and on an axis.
+_NAMES: Mapping[VectorMeasure, tuple[str, str]] = {
+    "spearman": ("rho", "Spearman rho"),
+    "rho_a": ("rho-a", "rho-a"),
+    "pearson": ("r", "Pearson r"),
+    "cosine": ("cosine", "cosine"),
+    "whitened_cosine": ("whitened cosine", "whitened cosine"),
+    "whitened_correlation": ("whitened correlation", "whitened correlation"),
+    "cka": ("CKA", "CKA"),
+    "cka_debiased": ("debiased CKA", "debiased CKA"),
+}
+SCORE, AXIS = _NAMES["spearman"]
+
+
+def score_name(measure: VectorMeasure) -> str:
+    """The name of a score in a sentence: "rho" for Spearman's."""
+    return _NAMES[measure][0]
+
+
+def axis_name(measure: VectorMeasure) -> str:
+    """The name of a score on an axis."""
+    return _NAMES[measure][1]
+
+
+def protocol_measure(protocol: Mapping[str, Any]) -> VectorMeasure:
+    """The measure of a protocol, from its settings; protocols of older versions name none."""
+    analysis = protocol.get("analysis")
+    found: VectorMeasure = (analysis or {}).get("measure", SPEARMAN)
+    return found
