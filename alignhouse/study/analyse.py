@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
+from itertools import combinations
 from typing import Any
 
 from alignhouse.analysis.figures.frames import RANDOM_WEIGHTS
@@ -14,6 +15,7 @@ from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, difference_batch
 from alignhouse.analysis.jobs.complexity import complexity_batch
 from alignhouse.analysis.jobs.control_scores import control_score_batch
 from alignhouse.analysis.jobs.layer_choices import layer_choice_batch
+from alignhouse.analysis.jobs.measure_agreement import MeasureAgreementSettings, measure_agreement_batch
 from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
 from alignhouse.analysis.jobs.protocols import protocol_batch
 from alignhouse.analysis.jobs.scope import Model, Scope, unseen
@@ -24,6 +26,7 @@ from alignhouse.ingest.features.settings import ADDED_SETTINGS
 from alignhouse.study.controls import StudyControls
 from alignhouse.study.file import Study
 from alignhouse.study.inputs import StudyInputs
+from alignhouse.study.measures import differ_by_measure
 from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
@@ -65,7 +68,9 @@ def run_analysis(
         if study.analysis.halvings:
             stage.chosen()
         if study.analysis.bootstraps:
-            stage.differences(stage.bootstrapped())
+            bootstrapped = stage.bootstrapped()
+            stage.differences(bootstrapped)
+            stage.agreement(bootstrapped)
             stage.complexity(scored)
         if controls.given:
             stage.beyond(controls)
@@ -202,6 +207,29 @@ class _Stages:
                 for group_by in kinds
             ]
         self.run.do("Intervals of differences", batches)
+
+    def agreement(self, bootstrapped: Done) -> None:
+        """Of every two protocols of the study that differ in the measure of their scores alone."""
+        batches = [
+            measure_agreement_batch(
+                MeasureAgreementSettings(
+                    protocol=one,
+                    other=other,
+                    dataset=self.study.brain.dataset,
+                    split=self.study.brain.split,
+                    level=self.study.analysis.level,
+                    labels={name: self._labels(name, one) for name in self.study.report.group_by},
+                    remark=self._remark(one),
+                ),
+                bootstrapped[one],
+                bootstrapped[other],
+            )
+            for one, other in combinations(self.scopes, 2)
+            if differ_by_measure(self.protocols[one], self.protocols[other])
+            and bootstrapped[one].keys() & bootstrapped[other].keys()
+        ]
+        if batches:
+            self.run.do("Comparing measures", batches)
 
     def complexity(self, scored: Done) -> None:
         asked = self.study.analysis

@@ -43,6 +43,20 @@ def with_measures(
     return found
 
 
+def differ_by_measure(one: Protocol, other: Protocol) -> bool:
+    """Whether two protocols have different measures, and agree in all else but the distances of patterns."""
+    if one.analysis.measure == other.analysis.measure:
+        return False
+    alike = [
+        (
+            each.extraction.model_dump(exclude={"distance"}),
+            dict(each.analysis) | {"measure": None, "brain_distance": None},
+        )
+        for each in (one, other)
+    ]
+    return alike[0] == alike[1]
+
+
 def _by(name: str, protocol: Protocol, measure: VectorMeasure) -> Protocol:
     extraction: dict[str, object] = {}
     analysis: dict[str, object] = {"measure": measure}

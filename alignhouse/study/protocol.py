@@ -32,8 +32,8 @@ class Protocol(BaseModel):
             distances = (self.extraction.distance, self.analysis.brain_distance)
             if distances != (SQUARED, SQUARED):
                 raise ValueError(
-                    f"measure {self.analysis.measure} needs extraction.distance and analysis.brain_distance "
-                    f"{SQUARED}, found {distances[0]} and {distances[1]}"
+                    f"extraction.distance and analysis.brain_distance {SQUARED} with measure "
+                    f"{self.analysis.measure}, instead of {distances[0]} and {distances[1]}"
                 )
         return self
 

@@ -50,10 +50,12 @@ def validated(kind: type[Model], data: dict[str, Any], what: str) -> Model:
         if first["type"] == "missing":
             raise BadInput(f"{what}: {where!r} is missing", hint=_help_at(kind, place)) from None
         expected = [expected_in_words(each, where, _help_at(kind, place)) for each in alike]
+        # An error of a whole table says itself which of its values do not fit.
+        of_table = first["type"] == "value_error" and isinstance(first["input"], dict)
         raise BadInput(
             f"{what}: {where}" if where else what,
             expected=" or ".join(dict.fromkeys(expected)),
-            found=found_in_words(first["input"]),
+            found=None if of_table else found_in_words(first["input"]),
             hint=first.get("ctx", {}).get("hint"),
         ) from None
 
@@ -89,7 +91,7 @@ def _keys_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
 
 
 def _help_at(kind: type[BaseModel], place: tuple[int | str, ...]) -> str | None:
-    table = _table_at(kind, place[:-1])
+    table = _table_at(kind, place[:-1]) if place else None
     field = table.model_fields.get(str(place[-1])) if table else None
     return field.description if field else None
 

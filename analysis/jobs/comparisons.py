@@ -75,7 +75,7 @@ def compare(job: Job, reporter: Reporter, bootstraps: Mapping[str, Sequence[Arti
     drawn = vectors_of(bootstraps[models[0]]).settings
     stored = []
     for done, model in enumerate(models):
-        stored.append(_stored(bootstraps[model]))
+        stored.append(stored_bootstraps(bootstraps[model]))
         reporter.step(done + 1, 2 * len(models))
     groups = {name: [i for i, each in enumerate(models) if labels[each] == name] for name in labels.values()}
     names = sorted(groups)
@@ -128,7 +128,7 @@ def _difference_columns(
     }
 
 
-def _stored(artifacts: Sequence[Artifact]) -> dict[str, BootstrapScores]:
+def stored_bootstraps(artifacts: Sequence[Artifact]) -> dict[str, BootstrapScores]:
     """Region -> the stored bootstrap of one network's best layer."""
     distributions = vectors_of(artifacts)
     about = BootstrapAbout(**distributions.about)

@@ -80,5 +80,5 @@ class AnalysisSettings(BaseModel):
     @model_validator(mode="after")
     def _measure_fits(self) -> Self:
         if self.null == "rows_only" and self.measure != "spearman":
-            raise ValueError(f"null rows_only is defined for measure spearman, not for {self.measure}")
+            raise ValueError(f"null rows_and_columns with measure {self.measure}, instead of rows_only")
         return self

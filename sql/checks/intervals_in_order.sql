@@ -27,6 +27,18 @@ intervals as (
     from difference_interval
     union all
     select
+        'measure_agreement' as table_name,
+        concat_ws(' and ', protocol, other_protocol) as protocol,
+        dataset,
+        roi,
+        compared as what,
+        resampled,
+        'percentile' as method,
+        lower,
+        upper
+    from measure_agreement
+    union all
+    select
         'complexity' as table_name,
         protocol,
         dataset,

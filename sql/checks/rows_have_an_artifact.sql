@@ -133,6 +133,11 @@ named as (
     from stimulus_memorability
     union
     select
+        'measure_agreement' as table_name,
+        artifact
+    from measure_agreement
+    union
+    select
         'model' as table_name,
         artifact
     from model

@@ -181,7 +181,7 @@ def test_rdms_whose_unit_vectors_cancel_have_no_ceiling(simulated_rdms: Any) -> 
 
 
 def test_a_null_of_rows_only_is_one_of_ranks() -> None:
-    with pytest.raises(ValueError, match="null rows_only is defined for measure spearman, not for cka"):
+    with pytest.raises(ValueError, match="null rows_and_columns with measure cka, instead of rows_only"):
         AnalysisSettings(null="rows_only", measure="cka")
 
 

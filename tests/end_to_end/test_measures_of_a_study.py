@@ -1,0 +1,182 @@
+"""A study by several measures: each has all results, questions take --measure, nothing old is done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import alignhouse
+from alignhouse.analysis.figures.catalog import make
+from alignhouse.analysis.figures.request import Request
+from alignhouse.analysis.report.gather import gather
+from alignhouse.analysis.report.page import write_report
+from alignhouse.study.file import read_study
+from alignhouse.study.run import run_study
+from alignhouse.warehouse import BadInput, Warehouse
+
+MEASURES = ("permutations = 50\n", 'permutations = 50\nmeasures = ["rho_a", "whitened_cosine"]\n')
+BY_RANKS = ("sound", "paper")
+
+
+@pytest.fixture
+def measured(copy_finished: Callable[..., Any]) -> Any:
+    """The finished study, run again with two more measures."""
+    study = copy_finished(name="measured")
+    study.change(*MEASURES)
+    done = study.run()
+    assert done.returncode == 0, done.stderr
+    study.said.write_text(done.stderr, encoding="utf-8")
+    return study
+
+
+def test_more_measures_add_protocols_and_change_nothing_else(measured: Any) -> None:
+    with Warehouse.open(measured.warehouse) as opened:
+
+        def rows(query: str) -> list[tuple[Any, ...]]:
+            return opened.sql(query).fetchall()
+
+        measures = dict(rows("select protocol, measure from stg_protocol"))
+        of_run = rows("select method, settings ->> '$.protocol' from artifact where run = 2")
+        tables = (
+            *("alignment", "significance", "noise_ceiling", "score_interval", "layer_choice"),
+            *("group_comparison", "difference_interval", "complexity", "layer", "best_layer"),
+        )
+        counts = {
+            table: dict(rows(f"select protocol, count(*) from {table} group by protocol")) for table in tables
+        }
+        pairs = rows("select distinct protocol, other_protocol from measure_agreement order by all")
+    assert measures == {
+        "sound": "spearman",
+        "paper": "spearman",
+        "sound-rho_a": "rho_a",
+        "sound-whitened_cosine": "whitened_cosine",
+    }
+    # The run did nothing for protocols that were there; RDMs were not made again.
+    assert not [
+        (method, name) for method, name in of_run if name in BY_RANKS and method != "measure_agreement"
+    ]
+    assert not [method for method, _ in of_run if method in ("brain_rdm", "precomputed_rdms", "reliability")]
+    for table, of_table in counts.items():
+        assert of_table.keys() == measures.keys(), table
+        assert len({of_table[name] for name in measures if name != "paper"}) == 1, table
+    # Protocols that differ in more than the measure are not compared.
+    assert pairs == [
+        ("sound", "sound-rho_a"),
+        ("sound", "sound-whitened_cosine"),
+        ("sound-rho_a", "sound-whitened_cosine"),
+    ]
+
+
+def test_questions_figures_and_notebooks_take_a_measure(measured: Any) -> None:
+    asked = ("ask", "leaderboard", "--format", "json")
+    by_measure, by_name, own, plain = (
+        json.loads(measured.alignhouse(*asked, *more).stdout)
+        for more in (
+            ("--measure", "whitened_cosine"),
+            ("--protocol", "sound-whitened_cosine"),
+            ("--measure", "spearman"),
+            (),
+        )
+    )
+    assert by_measure == by_name != plain
+    assert own == plain
+    wrong = measured.alignhouse("ask", "leaderboard", "--measure", "cka")
+    assert wrong.returncode == 2
+    assert "sound-cka" in wrong.stderr
+    assert "--measure NAME" in measured.alignhouse("ask", "leaderboard", "--help").stdout
+    assert "--measure NAME" not in measured.alignhouse("ask", "runs", "--help").stdout
+    assert measured.alignhouse("ask", "runs", "--measure", "cka").returncode == 2
+    agreement = json.loads(
+        measured.alignhouse("ask", "measure_agreement", "--compared", "networks", "--format", "json").stdout
+    )
+    assert {row["roi"] for row in agreement} == {"V1", "EBA"}
+    assert all(-1 <= row["agreement"] <= 1 and 0 <= row["same_layer"] <= 1 for row in agreement)
+    # rho-a and Spearman's rho differ only by ties, and these RDMs have none.
+    same = [row for row in agreement if row["protocol"] == "sound" and row["other_measure"] == "rho_a"]
+    assert [(row["agreement"], row["same_layer"]) for row in same] == [(1.0, 1.0)] * 2
+    with alignhouse.open(measured.warehouse) as opened:
+        frame = opened.ask("leaderboard", measure="whitened_cosine")
+        assert frame["mean_rho"].to_list() == [row["mean_rho"] for row in by_measure]
+        plot = opened.figure("ranking", measure="whitened_cosine")
+    assert plot.labels.x == "whitened cosine, best layer"
+    file = measured.folder / "figure.svg"
+    done = measured.alignhouse("figure", "ranking", "--measure", "rho_a", "--out", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "rho-a, best layer" in file.read_text(encoding="utf-8")
+
+
+def test_a_report_shows_the_protocols_of_one_measure(measured: Any) -> None:
+    with Warehouse.open(measured.warehouse) as opened:
+        pages = {
+            measure: write_report(
+                gather(opened, "mini", "test", ["model_type"], measure), measured.folder / str(measure)
+            ).read_text(encoding="utf-8")
+            for measure in (None, "whitened_cosine")
+        }
+        with pytest.raises(BadInput, match="no scores by measure 'cka': expected rho_a, spearman, whitened"):
+            gather(opened, "mini", "test", ["model_type"], "cka")
+    plain, whitened = pages.values()
+    assert "sound-rho_a" not in plain
+    assert "sound-whitened_cosine" in whitened
+    assert "Scores are whitened cosines of RDMs instead" in whitened
+    assert "(whitened cosine = " in whitened
+    assert "(rho = " not in whitened
+    assert "(rho = " in plain
+    # Differences between protocols are told within one measure only.
+    assert "under sound as under paper" in plain
+    wrong = measured.alignhouse("report", "wrong", "--measure", "cka")
+    assert wrong.returncode == 2
+    assert "no scores by measure 'cka'" in wrong.stderr
+
+
+def test_protocols_are_compared_with_others_of_the_same_measure(measured: Any) -> None:
+    with Warehouse.open(measured.warehouse) as opened:
+        drawn = make(opened, "protocol_difference", Request())
+    assert drawn.plot.labels.y == "Spearman rho under sound − under paper"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            [MEASURES, ('"sound", "paper"', '"paper"')],
+            "analysis.measures: expected a protocol whose null permutes rows and columns, such as sound",
+        ),
+        ([("permutations = 50", 'permutations = 50\nmeasures = ["cka2"]')], "spearman.*rho_a.*cka_debiased"),
+        (
+            [
+                MEASURES,
+                ('"sound", "paper"', '"sound", "sound-rho_a"'),
+                ("[report]", '[protocols.sound-rho_a]\nbase = "sound"\n[report]'),
+            ],
+            "sound-rho_a.*the name of a protocol of analysis.measures",
+        ),
+        (
+            [
+                ('"sound", "paper"', '"mine"'),
+                ("[report]", '[protocols.mine]\nbase = "sound"\nanalysis = {measure = "cka"}\n[report]'),
+            ],
+            r"\[protocols.mine\]: expected extraction.distance and analysis.brain_distance squared_euclidean "
+            "with measure cka, instead of correlation and correlation",
+        ),
+        (
+            [
+                ('"sound", "paper"', '"mine"'),
+                ("[report]", '[protocols.mine]\nbase = "paper"\nanalysis = {measure = "pearson"}\n[report]'),
+            ],
+            r"\[protocols.mine\]: analysis: expected null rows_and_columns with measure pearson",
+        ),
+    ],
+    ids=["no protocol", "unknown", "two of a name", "distances", "null"],
+)
+def test_measures_that_cannot_be_computed_are_refused(
+    study: Any, changes: list[tuple[str, str]], message: str
+) -> None:
+    for change in changes:
+        study.change(*change)
+    with pytest.raises(BadInput, match=message):
+        run_study(read_study(study.file), command="test")
+    assert not study.warehouse.exists()
