@@ -16,6 +16,7 @@ from alignhouse.analysis.jobs.complexity import complexity_batch
 from alignhouse.analysis.jobs.control_scores import control_score_batch
 from alignhouse.analysis.jobs.layer_choices import layer_choice_batch
 from alignhouse.analysis.jobs.measure_agreement import MeasureAgreementSettings, measure_agreement_batch
+from alignhouse.analysis.jobs.network_similarity import network_similarity_batch
 from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
 from alignhouse.analysis.jobs.protocols import protocol_batch
 from alignhouse.analysis.jobs.scope import Model, Scope, unseen
@@ -63,6 +64,7 @@ def run_analysis(
     stage.described()
     scored = stage.scored()
     stage.compared(scored)
+    stage.alike(scored)
     stage.scored_controls(controls)
     if uncertainty:
         if study.analysis.halvings:
@@ -134,6 +136,17 @@ class _Stages:
             for protocol, scope in self.scopes.items()
         ]
         self.run.do("Testing best layers", batches)
+
+    def alike(self, scored: Done) -> None:
+        batches = [
+            network_similarity_batch(
+                scope, models, scored[protocol], self._remark(protocol), memory=self.memory
+            )
+            for protocol, scope in self.scopes.items()
+            if len(models := list(self.models[protocol].values())) > 1
+        ]
+        if batches:
+            self.run.do("Comparing networks with networks", batches)
 
     def scored_controls(self, controls: StudyControls) -> None:
         asked = self.study.analysis

@@ -138,6 +138,11 @@ named as (
     from measure_agreement
     union
     select
+        'network_similarity' as table_name,
+        artifact
+    from network_similarity
+    union
+    select
         'model' as table_name,
         artifact
     from model

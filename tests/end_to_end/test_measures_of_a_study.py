@@ -97,6 +97,12 @@ def test_questions_figures_and_notebooks_take_a_measure(measured: Any) -> None:
     # rho-a and Spearman's rho differ only by ties, and these RDMs have none.
     same = [row for row in agreement if row["protocol"] == "sound" and row["other_measure"] == "rho_a"]
     assert [(row["agreement"], row["same_layer"]) for row in same] == [(1.0, 1.0)] * 2
+    alike = json.loads(measured.alignhouse("ask", "alike", "--model", "my_own", "--format", "json").stdout)
+    assert {row["other_model"] for row in alike} == {"AlexNet", "vit_base_patch16_224"}
+    assert {row["model"] for row in alike} == {"my_own"}
+    assert all(row["similarity"] <= row["most_alike"] + 1e-6 for row in alike)
+    every = json.loads(measured.alignhouse("ask", "alike", "--format", "json").stdout)
+    assert len(every) == 3
     with alignhouse.open(measured.warehouse) as opened:
         frame = opened.ask("leaderboard", measure="whitened_cosine")
         assert frame["mean_rho"].to_list() == [row["mean_rho"] for row in by_measure]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alignhouse.analysis.kernels.similarity import spearman
+from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measures import similarity
 from alignhouse.analysis.statistics.bootstrap import bootstrap_scores
 from alignhouse.analysis.statistics.groups import group_statistics
 from alignhouse.analysis.statistics.intervals import intervals_of
@@ -84,11 +85,13 @@ class Population:
 
     weights : (2, d), the weights of the d coordinates for the model and the subjects.
     own : size of the differences between subjects. noise : of each subject's response to each stimulus.
+    measure : of the score.
     """
 
     weights: Float
     own: float = 0.5
     noise: float = 0.7
+    measure: VectorMeasure = "spearman"
 
     def subject(self, rng: np.random.Generator) -> Float:
         return np.abs(self.weights[1] + self.own * rng.normal(size=self.weights.shape[1]))
@@ -100,13 +103,14 @@ class Population:
         return distances(stimuli * subject + self.noise * rng.normal(size=stimuli.shape))
 
     def score(self, stimuli: Float, subjects: Float, rng: np.random.Generator) -> float:
-        """R of the model: mean rho over subjects, on these stimuli."""
+        """R of the model: mean similarity over subjects, on these stimuli."""
         brain = np.stack([self.brain_rdm(stimuli, each, rng) for each in subjects])
-        return float(spearman(self.model_rdm(stimuli)[None], brain).mean())
+        return float(similarity(self.model_rdm(stimuli)[None], brain, self.measure).mean())
 
 
-def population(n_coordinates: int = 5, seed: int = 0) -> Population:
-    return Population(np.random.default_rng(seed).uniform(0.2, 1.5, size=(2, n_coordinates)))
+def population(n_coordinates: int = 5, seed: int = 0, measure: VectorMeasure = "spearman") -> Population:
+    weights = np.random.default_rng(seed).uniform(0.2, 1.5, size=(2, n_coordinates))
+    return Population(weights, measure=measure)
 
 
 def distances(points: Float) -> Float:
@@ -123,6 +127,7 @@ def coverage(
     draws: int = 300,
     seed: int = 0,
     rough: bool = False,
+    measure: VectorMeasure = "spearman",
 ) -> dict[str, float]:
     """Share of studies whose 95 % intervals contain the truth, by method.
 
@@ -130,7 +135,7 @@ def coverage(
     studies. The truth is the value in the population of the drawn units. If `rough`, fewer subjects stand for
     the population: the truth is known to a third of the error of a study or less.
     """
-    people = population()
+    people = population(measure=measure)
     rng = np.random.default_rng(seed)
     size = people.weights.shape[1]
     subjects = np.stack([people.subject(rng) for _ in range(n_subjects)])
@@ -150,7 +155,12 @@ def coverage(
             subjects = np.stack([people.subject(rng) for _ in range(n_subjects)])
         brain = np.stack([people.brain_rdm(stimuli, each, rng) for each in subjects])
         scores = bootstrap_scores(
-            people.model_rdm(stimuli)[None], {"V1": brain}, draws=draws, seed=study, precision="float32"
+            people.model_rdm(stimuli)[None],
+            {"V1": brain},
+            draws=draws,
+            seed=study,
+            precision="float32",
+            measure=measure,
         )["V1"]
         for (kind, method), interval in intervals_of(scores).items():
             if kind == resampled:

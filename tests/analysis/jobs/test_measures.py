@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
-from stored_rdms import Stored, artifacts_of
+from measured_plainly import plainly
+from stored_rdms import CONDITIONS, LAYERS, Stored, artifacts_of
 
 from alignhouse.analysis.jobs.bootstraps import bootstrap_batch
 from alignhouse.analysis.jobs.layer_choices import layer_choice_batch
 from alignhouse.analysis.jobs.measure_agreement import MeasureAgreementSettings, measure_agreement_batch
+from alignhouse.analysis.jobs.network_similarity import network_similarity_batch
 from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
 from alignhouse.analysis.jobs.scope import Scope, read_facts
 from alignhouse.analysis.jobs.scores import rsa_batch
@@ -103,3 +106,30 @@ def test_agreement_is_that_of_the_bootstraps_of_both_protocols(stored: Stored) -
     )
     # Two regions have no correlation of orders.
     assert rows.filter(compared="regions")["statistic"].item() is None
+
+
+def test_networks_are_compared_by_their_best_layers_and_by_all(stored: Stored) -> None:
+    scope, models = scope_by("whitened_cosine"), list(stored.models)
+    scores = rsa_batch(scope, models, stored.brains, permutations=9, seed=0, memory=MEMORY)
+    done = artifacts_of(stored.root, scores)
+    of_models = {job.settings["model"]: done[job.key] for job in scores.jobs}
+    batch = network_similarity_batch(scope, models, of_models, "made up", memory=MEMORY)
+    [artifacts] = artifacts_of(stored.root, batch).values()
+    rows = read_facts(artifacts, "network_similarity")
+    assert rows.group_by("roi").len().sort("roi", nulls_last=True).rows() == [
+        ("EBA", 3),
+        ("V1", 3),
+        (None, 3),
+    ]
+    for row in rows.iter_rows(named=True):
+        one, other = (
+            stored.model_rdms[row[name]][LAYERS[row[name]].index(row[layer])]
+            for name, layer in (("model", "layer"), ("other_model", "other_layer"))
+        )
+        assert row["similarity"] == pytest.approx(
+            plainly("whitened_cosine", one, other, np.arange(len(CONDITIONS))), abs=1e-6
+        )
+        if row["roi"] is not None:
+            means = read_facts(of_models[row["model"]], "alignment").filter(roi=row["roi"])
+            best = means.group_by("layer").agg(pl.col("rho").mean()).sort("rho")["layer"][-1]
+            assert row["layer"] == best
