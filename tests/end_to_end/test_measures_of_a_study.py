@@ -103,6 +103,12 @@ def test_questions_figures_and_notebooks_take_a_measure(measured: Any) -> None:
     assert all(row["similarity"] <= row["most_alike"] + 1e-6 for row in alike)
     every = json.loads(measured.alignhouse("ask", "alike", "--format", "json").stdout)
     assert len(every) == 3
+    alike = json.loads(measured.alignhouse("ask", "alike", "--model", "my_own", "--format", "json").stdout)
+    assert {row["other_model"] for row in alike} == {"AlexNet", "vit_base_patch16_224"}
+    assert {row["model"] for row in alike} == {"my_own"}
+    assert all(row["similarity"] <= row["most_alike"] + 1e-6 for row in alike)
+    every = json.loads(measured.alignhouse("ask", "alike", "--format", "json").stdout)
+    assert len(every) == 3
     with alignhouse.open(measured.warehouse) as opened:
         frame = opened.ask("leaderboard", measure="whitened_cosine")
         assert frame["mean_rho"].to_list() == [row["mean_rho"] for row in by_measure]
