@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from alignhouse.ingest.features.given.layers import GivenAs, GivenLayer, Wanted, given_layers
-from alignhouse.ingest.features.jobs import model_rdm_folder
+from alignhouse.ingest.features.gram_files import model_rdm_folder
 from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
