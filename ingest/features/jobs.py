@@ -123,12 +123,14 @@ def extraction_jobs(
     *,
     skip_bad: bool,
     grams: bool = False,
+    weights: str | None = None,
 ) -> list[Job]:
     """One job per settings: the RDMs of all layers of a network, one row per layer.
 
     Parameters
     ----------
     grams : keep Gram matrices in a second file, of settings that need only these.
+    weights : their identity, if it is known.
 
     Raises
     ------
@@ -139,7 +141,7 @@ def extraction_jobs(
         settings = [each.model_copy(update={"order": extraction.order}) for each in settings]
     kind = weights_kind(network, extraction.weights)
     name = model_name(network.name, kind, extraction.seed, extraction.order)
-    identity = weights_identity(network, extraction.weights, extraction.seed)
+    identity = weights or weights_identity(network, extraction.weights, extraction.seed)
     return [
         Job(
             method="extraction",

@@ -68,7 +68,8 @@ class ExtractionSettings(BaseModel):
     srp_seed: int = Field(default=0, ge=0, description="seed of the sparse random projection")
     distance: Literal["correlation", "cosine", "euclidean", "squared_euclidean", "manhattan"] = Field(
         default="correlation",
-        description="distance between patterns: 1 - Pearson, 1 - cosine, a norm, or the Euclidean norm's square",
+        description="distance between patterns: 1 - Pearson, 1 - cosine, or a norm; squared_euclidean: the square "
+        "of the Euclidean one",
     )
     centering: Literal["none", "across_stimuli"] = Field(
         default="none",
@@ -118,7 +119,7 @@ class ExtractionSettings(BaseModel):
 
     @property
     def base(self) -> ExtractionSettings:
-        """The settings of the extraction that serves these: of one whose Gram matrices give the RDMs, if any."""
+        """The settings of the extraction that serves these: one whose Gram matrices give the RDMs, if any."""
         if not self.needs_only_grams:
             return self
         return self.model_copy(update={"distance": "correlation", "centering": "none"})

@@ -10,8 +10,8 @@ from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.rdm import (
     RowNames,
+    compared_in_parts,
     correlation_rdm,
-    correlation_rdm_in_parts,
     gram_in_parts,
     n_conditions,
 )
@@ -73,7 +73,7 @@ def test_patterns_have_the_names_that_the_caller_gives_them():
     with pytest.raises(BadInput, match=message):
         correlation_rdm(x, called=called)
     with pytest.raises(BadInput, match="of s1, V1, stimulus clip_4, clip_5: expected values that differ"):
-        correlation_rdm_in_parts(lambda start, stop: x[start:stop], 12, 3, called=called)
+        compared_in_parts(lambda start, stop: x[start:stop], 12, 3, called=called)
 
 
 def test_a_pattern_that_barely_varies_is_not_constant():
@@ -130,7 +130,7 @@ def test_an_rdm_of_patterns_read_in_parts_is_that_of_all_at_once(rows_at_once):
         asked.append(stop - start)
         return patterns[start:stop].astype(np.float32)
 
-    rdm = correlation_rdm_in_parts(read, 12, rows_at_once)
+    rdm = compared_in_parts(read, 12, rows_at_once).correlation
     np.testing.assert_allclose(
         rdm, pdist(patterns.astype(np.float32).astype(float), "correlation"), atol=1e-12
     )
@@ -145,7 +145,7 @@ def test_patterns_read_in_parts_are_refused_by_their_row_of_all(value, message):
     else:
         patterns[5, 3] = value
     with pytest.raises(BadInput, match=f"row 6 of 7.*{message}"), np.errstate(invalid="ignore"):
-        correlation_rdm_in_parts(lambda start, stop: patterns[start:stop], 7, 3)
+        compared_in_parts(lambda start, stop: patterns[start:stop], 7, 3)
 
 
 def test_inner_products_in_parts_are_those_of_all_at_once():
