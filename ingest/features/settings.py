@@ -68,8 +68,8 @@ class ExtractionSettings(BaseModel):
     srp_seed: int = Field(default=0, ge=0, description="seed of the sparse random projection")
     distance: Literal["correlation", "cosine", "euclidean", "squared_euclidean", "manhattan"] = Field(
         default="correlation",
-        description="distance between patterns: 1 - Pearson, 1 - cosine, or a norm; squared_euclidean: the square "
-        "of the Euclidean one",
+        description="distance between patterns: 1 - Pearson, 1 - cosine, a norm, or the square of the "
+        "Euclidean one",
     )
     centering: Literal["none", "across_stimuli"] = Field(
         default="none",

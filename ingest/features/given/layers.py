@@ -58,7 +58,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class GivenLayer:
-    """The RDM (P,) of a layer, float64, its Gram matrix if features are given, and whether stimuli were named."""
+    """The RDM (P,) of a layer, float64, and whether its file named the stimuli.
+
+    gram : the Gram matrix, if the file has features.
+    """
 
     name: str
     rdm: np.ndarray
