@@ -48,13 +48,6 @@ class Compared:
     width: int
 
 
-def correlation_rdm(
-    patterns: np.ndarray, buffer_bytes: int = 2**26, *, called: RowNames = PATTERNS
-) -> np.ndarray:
-    """Distances 1 - r between the patterns of n conditions over V features, (P,) float64; see `compared`."""
-    return compared(patterns, buffer_bytes, called=called).correlation
-
-
 def compared(patterns: np.ndarray, buffer_bytes: int = 2**26, *, called: RowNames = PATTERNS) -> Compared:
     """Compare patterns, in float64 whatever the input's dtype.
 

@@ -88,7 +88,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedNetwork:
     """The extractions of one network: protocol -> job, and one batch with all of them.
 
     usual : the model's name with the frames as they are; `order` is theirs here.
@@ -149,7 +149,7 @@ def plan_extractions(
     *,
     skip_bad: bool,
     keep: bool,
-) -> dict[str, Planned]:
+) -> dict[str, PlannedNetwork]:
     """Model name -> its extractions; says which networks are extracted again for their Gram matrices.
 
     Parameters
@@ -171,7 +171,7 @@ def plan_extractions(
     for name, (network, its) in named.items():
         kind = weights_kind(network, its.weights)
         jobs = {each.job.key: each.job for each in chosen[name].values()}
-        planned[name] = Planned(
+        planned[name] = PlannedNetwork(
             network,
             kind,
             model_name(network.name, kind, its.seed),
@@ -206,8 +206,8 @@ def say_what_is_made_again(run: Run, chosen: Mapping[str, Mapping[str, Chosen]],
 
 
 def with_work_of(
-    run: Run, planned: Mapping[str, Planned], dataset: str, stimuli: Sequence[str]
-) -> dict[str, Planned]:
+    run: Run, planned: Mapping[str, PlannedNetwork], dataset: str, stimuli: Sequence[str]
+) -> dict[str, PlannedNetwork]:
     """The same extractions, with the work of their batches; the stimuli must be registered."""
     [row] = run.rows("frames_of_stimuli", dataset=dataset, stimuli=list(stimuli))
     return {
@@ -217,7 +217,7 @@ def with_work_of(
 
 
 def extracted(
-    run: Run, planned: Mapping[str, Planned], *, skip_bad: bool
+    run: Run, planned: Mapping[str, PlannedNetwork], *, skip_bad: bool
 ) -> tuple[dict[str, dict[str, Artifact]], dict[str, str]]:
     """Model name -> protocol -> its RDMs; and model name -> error, if any of its protocols failed.
 

@@ -23,7 +23,7 @@ from alignhouse.study.controls import (
     write_controls,
 )
 from alignhouse.study.extractions import (
-    Planned,
+    PlannedNetwork,
     extracted,
     keeps_grams,
     plan_extractions,
@@ -102,7 +102,7 @@ def run_study(
     ):
         hashes = Hashes(folder)
         memory = study.compute.memory // workers
-        planned: dict[str, Planned] = {}
+        planned: dict[str, PlannedNetwork] = {}
         with run.all_or_nothing():
             inputs = ingest_inputs(run, study, hashes)
             if until.includes(Until.NETWORKS):
@@ -174,7 +174,7 @@ def _planned(
     networks: Sequence[tuple[Network, WeightsKind]],
     inputs: StudyInputs,
     memory: int,
-) -> dict[str, Planned]:
+) -> dict[str, PlannedNetwork]:
     """Model name -> its extractions."""
     extraction = Extraction(
         root=run.writer.folder,
@@ -213,7 +213,7 @@ def _networks(
     run: Run,
     study: Study,
     protocols: Mapping[str, Protocol],
-    planned: Mapping[str, Planned],
+    planned: Mapping[str, PlannedNetwork],
     inputs: StudyInputs,
 ) -> tuple[dict[str, dict[str, Model]], dict[str, str]]:
     """Protocol -> model name -> its stored RDMs, extracted or provided by the user; and the failures."""
@@ -256,7 +256,7 @@ def _controls(
     study: Study,
     inputs: StudyInputs,
     models: dict[str, dict[str, Model]],
-    planned: Mapping[str, Planned],
+    planned: Mapping[str, PlannedNetwork],
     given: Mapping[str, Artifact],
 ) -> StudyControls:
     """Describe the controls, and take networks whose frames have another order out of `models`."""

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
+import alignhouse
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.artifacts import Artifact
+from alignhouse.warehouse.schema import sql_files
 
 EXTRACT = ("ingest", "networks", "study.toml")
 FEW = 4
@@ -135,6 +137,15 @@ def test_a_warehouse_without_grams_is_used_and_extended(networks: Any) -> None:
     assert used["sound"] in (before.artifact, before.job)
     [derived] = [each for each in artifacts(networks) if each.method == "rdm_of_grams"]
     assert used["flat"] in (derived.artifact, derived.job)
+    with Warehouse.open(networks.warehouse) as opened:
+        listed = opened.sql(sql_files("report")["inputs"], {"dataset": "mini"}).fetchall()
+    of_networks = {(kind, name) for kind, name, *_ in listed if "model=" in name}
+    # The extraction that was made again has RDMs too.
+    assert {kind for kind, _ in of_networks} == {"extraction", "rdm_of_grams"}
+    assert len(of_networks) == 3
+    with alignhouse.open(networks.warehouse) as w:
+        for protocol, measure in (("sound", "1 - Pearson"), ("flat", "euclidean")):
+            assert w.rdm(model="net-random0", layer="1", protocol=protocol).measure == measure
     answer = networks.alignhouse(
         "ask", "provenance", "--model", "net-random0", "--protocol", "flat", "--format", "csv"
     ).stdout

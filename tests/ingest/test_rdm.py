@@ -9,13 +9,20 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.rdm import (
+    PATTERNS,
     RowNames,
+    compared,
     compared_in_parts,
-    correlation_rdm,
     gram_in_parts,
     n_conditions,
 )
 from alignhouse.warehouse.errors import BadInput
+
+
+def correlation_rdm(
+    patterns: np.ndarray, buffer_bytes: int = 2**26, called: RowNames = PATTERNS
+) -> np.ndarray:
+    return compared(patterns, buffer_bytes, called=called).correlation
 
 
 def patterns(n: int, n_features: int, seed: int = 0) -> np.ndarray:
@@ -154,3 +161,16 @@ def test_inner_products_in_parts_are_those_of_all_at_once():
         np.testing.assert_allclose(
             gram_in_parts(lambda start, stop: rows[start:stop], 11, at_once), rows @ rows.T, atol=1e-14
         )
+
+
+@pytest.mark.parametrize("rows_at_once", [None, 3, 7])
+def test_what_other_distances_need_is_that_of_the_centred_patterns(rows_at_once: int | None) -> None:
+    x = np.random.default_rng(2).normal(3, 2, size=(7, 40)).astype(np.float32)
+    if rows_at_once is None:
+        found = compared(x, 500)
+    else:
+        found = compared_in_parts(lambda start, stop: x[start:stop], 7, rows_at_once)
+    centred = x.astype(float) - x.astype(float).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.gram, centred @ centred.T, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.means, x.astype(float).mean(axis=1), rtol=1e-13)
+    assert found.width == 40

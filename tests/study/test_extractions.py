@@ -13,7 +13,7 @@ from alignhouse.ingest.features.jobs import Extraction, extraction_jobs
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import catalog
 from alignhouse.study.dry_run import Needed, show
-from alignhouse.study.extractions import Derivation, Planned, keeps_grams, plan_extractions
+from alignhouse.study.extractions import Derivation, PlannedNetwork, keeps_grams, plan_extractions
 from alignhouse.study.given_networks import refuse_what_files_lack
 from alignhouse.study.run import run_study
 from alignhouse.warehouse.errors import BadInput
@@ -53,7 +53,7 @@ def planned(
     *,
     keep: bool = True,
     skip_bad: bool = False,
-) -> Planned:
+) -> PlannedNetwork:
     run: Any = warehouse
     [found] = plan_extractions(
         run, {"net": (NETWORK, EXTRACTION)}, settings, keep=keep, skip_bad=skip_bad

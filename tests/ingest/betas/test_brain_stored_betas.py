@@ -177,17 +177,17 @@ def test_crossnobis_of_noise_alone_is_zero_on_average():
 
 
 def test_crossnobis_needs_repetitions_that_differ(region, tmp_path):
-    _, stored, both = region
+    _, stored, _ = region
     with open_region(stored, ["a", "b"]) as betas:
         mixed = [("test", "1001"), ("train", "0001")]
         with pytest.raises(BadInput, match="of V1.*same number.*found 10 in split test, 3 in split train"):
             betas.rdm(mixed, 10**9, "V1", "crossnobis")
     once = {name: values[:, :1] for name, values in content(6, seed=3).items()}
-    with open_region([store(tmp_path, "once", once)], ["once"]) as betas:
-        with pytest.raises(BadInput, match="at least 2, found 1 in split test .*another brain_distance"):
-            betas.rdm(WANTED, 10**9, distance="crossnobis")
+    refused = pytest.raises(BadInput, match="at least 2, found 1 in split test .*another brain_distance")
+    with open_region([store(tmp_path, "once", once)], ["once"]) as betas, refused:
+        betas.rdm(WANTED, 10**9, distance="crossnobis")
     dead = content(6, seed=3)
     dead["test_data_allvoxel"][..., 2] = 1.5
-    with open_region([store(tmp_path, "dead", dead)], ["dead"]) as betas:
-        with pytest.raises(BadInput, match="repetitions that differ, found 1 of 6 voxels"):
-            betas.rdm(WANTED, 10**9, distance="crossnobis")
+    refused = pytest.raises(BadInput, match="repetitions that differ, found 1 of 6 voxels")
+    with open_region([store(tmp_path, "dead", dead)], ["dead"]) as betas, refused:
+        betas.rdm(WANTED, 10**9, distance="crossnobis")
