@@ -34,12 +34,22 @@ class RowNames:
 PATTERNS = RowNames()
 
 
-def correlation_rdm(
-    patterns: np.ndarray, buffer_bytes: int = 2**26, *, called: RowNames = PATTERNS
-) -> np.ndarray:
-    """Distances 1 - r between the patterns of n conditions over V features, (P,) float64.
+@dataclass(frozen=True)
+class Compared:
+    """The patterns of n conditions over V features, compared with each other; all float64.
 
-    r is Pearson's correlation (Kriegeskorte et al. 2008), computed in float64 whatever the input's dtype.
+    correlation : (P,), 1 - Pearson's r (Kriegeskorte et al. 2008).
+    gram : (n, n), inner products of the patterns after subtracting each pattern's mean. means : (n,).
+    """
+
+    correlation: np.ndarray
+    gram: np.ndarray
+    means: np.ndarray
+    width: int
+
+
+def compared(patterns: np.ndarray, buffer_bytes: int = 2**26, *, called: RowNames = PATTERNS) -> Compared:
+    """Compare patterns, in float64 whatever the input's dtype.
 
     Parameters
     ----------
@@ -74,7 +84,7 @@ def correlation_rdm(
     constant = norm <= _ROUNDING * np.abs(mean) * math.sqrt(n_features)
     refuse_rows(constant, called, "values that differ", "the same value everywhere")
     r = (gram / norm[:, None] / norm[None, :])[np.triu_indices(n, k=1)]
-    return 1 - np.clip(r, -1, 1)
+    return Compared(1 - np.clip(r, -1, 1), gram, mean, n_features)
 
 
 def with_gaps(rdm: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -102,13 +112,15 @@ def reordered(rdms: np.ndarray, n: int, order: np.ndarray) -> np.ndarray:
     return rdms[..., low * n - low * (low + 1) // 2 + high - low - 1]
 
 
-def correlation_rdm_in_parts(
-    read: ReadRows, n: int, rows_at_once: int, *, called: RowNames = PATTERNS
-) -> np.ndarray:
-    """As `correlation_rdm`, but reads `rows_at_once` patterns at a time; at most two blocks are in memory."""
+def compared_in_parts(read: ReadRows, n: int, rows_at_once: int, *, called: RowNames = PATTERNS) -> Compared:
+    """As `compared`, but reads `rows_at_once` patterns at a time; at most two blocks are in memory."""
+    means, norms = np.empty(n), np.empty(n)
+    width = 0
 
     def standardised(start: int, stop: int) -> np.ndarray:
+        nonlocal width
         patterns = np.asarray(read(start, stop), dtype=np.float64)
+        width = patterns.shape[1]
         mean = patterns.mean(axis=1, keepdims=True)
         centred = patterns - mean
         norm = np.linalg.norm(centred, axis=1)
@@ -117,10 +129,12 @@ def correlation_rdm_in_parts(
         refuse_rows(all_rows, called, "finite numbers", "NaN or infinite values")
         all_rows[start:stop] = norm <= _ROUNDING * np.abs(mean[:, 0]) * math.sqrt(patterns.shape[1])
         refuse_rows(all_rows, called, "values that differ", "the same value everywhere")
+        means[start:stop], norms[start:stop] = mean[:, 0], norm
         return centred / norm[:, None]
 
-    r = gram_in_parts(standardised, n, rows_at_once)[np.triu_indices(n, k=1)]
-    return 1 - np.clip(r, -1, 1)
+    r = gram_in_parts(standardised, n, rows_at_once)
+    correlation = 1 - np.clip(r[np.triu_indices(n, k=1)], -1, 1)
+    return Compared(correlation, r * norms[:, None] * norms, means, width)
 
 
 def gram_in_parts(read: ReadRows, n: int, rows_at_once: int) -> np.ndarray:

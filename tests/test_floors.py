@@ -41,7 +41,7 @@ ROOMS = ("sql", "warehouse", "ingest", "analysis")
 STACKS: dict[str, list[tuple[str, ...]]] = {
     "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",)],
     "ingest": [
-        ("arrays", "downloads", "optional_packages", "stimuli", "rdm"),
+        ("arrays", "downloads", "optional_packages", "stimuli", "rdm", "inner_products"),
         ("betas", "controls"),
         ("datasets",),
         ("models",),

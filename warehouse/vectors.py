@@ -86,6 +86,21 @@ def vector_table(
     return pa.Table.from_batches([vector_batch(schema, names, vectors, gaps=gaps)])
 
 
+def with_vectors(table: pa.Table, column: str, vectors: np.ndarray) -> pa.Table:
+    """The table of named vectors with one more vector column.
+
+    Parameters
+    ----------
+    vectors : (n_rows, n_values), float32 or float64.
+
+    Raises
+    ------
+    ValueError : as in `vector_table`.
+    """
+    more = vector_table({"row": list(range(len(table)))}, column, vectors)
+    return table.append_column(more.schema.field(column), more.column(column))
+
+
 class VectorFile:
     """An open Parquet file of named vectors; reads any range of rows without the others."""
 
@@ -95,6 +110,7 @@ class VectorFile:
         schema = self._file.schema_arrow
         if column not in schema.names:
             raise BrokenWarehouse(f"artifact {path}", expected=f"column {column}", found=schema.names)
+        self.columns: list[str] = schema.names
         self.n_rows: int = self._file.metadata.num_rows
         self.n_values: int = schema.field(column).type.list_size
         counts = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
@@ -144,14 +160,21 @@ class StoredVectors:
 
 
 def read_vectors(path: Path, column: str) -> tuple[pl.DataFrame, np.ndarray]:
-    """The name columns (n_rows) and the vectors (n_rows, n_values) of a Parquet file of named vectors."""
+    """The name columns (n_rows) and the vectors (n_rows, n_values) of a Parquet file of named vectors.
+
+    Other vector columns are not read.
+    """
     import polars as pl
 
     # `pq.read_table` would load pandas.
     with pq.ParquetFile(path) as file:
-        table = file.read()
-    if column not in table.column_names:
-        raise BrokenWarehouse(f"artifact {path}", expected=f"column {column}", found=table.column_names)
+        schema = file.schema_arrow
+        if column not in schema.names:
+            raise BrokenWarehouse(f"artifact {path}", expected=f"column {column}", found=schema.names)
+        wanted = [
+            each.name for each in schema if each.name == column or not pa.types.is_fixed_size_list(each.type)
+        ]
+        table = file.read(columns=wanted)
     chunks = table.column(column).combine_chunks()
     values = _numpy(chunks.flatten())
     names = pl.from_arrow(table.drop_columns([column]))

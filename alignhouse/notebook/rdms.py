@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rsatoolbox.rdm import RDMs
 
-DISTANCES = {"correlation": "1 - Pearson", "cosine": "1 - cosine"}
+DISTANCES = {
+    "correlation": "1 - Pearson",
+    "cosine": "1 - cosine",
+    "squared_euclidean": "squared euclidean",
+}
 FROM_A_FILE = "as given by a file"
 
 
@@ -196,6 +200,9 @@ def of_one_file(
 
 
 def _measure(file: Artifact) -> str:
+    if file.method == "rdm_of_grams":
+        derived = str(file.settings["distance"])
+        return DISTANCES.get(derived, derived)
     if file.method != "extraction":
         return FROM_A_FILE
     from alignhouse.ingest.features.settings import ExtractionSettings

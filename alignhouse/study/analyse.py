@@ -91,7 +91,7 @@ class _Stages:
         memory: int,
     ) -> None:
         self.run, self.study, self.protocols, self.models = run, study, protocols, models
-        self.brains, self.stimuli, self.remark = inputs.brain_rdms, inputs.stimuli, inputs.remark
+        self.brains, self.stimuli, self.remark = inputs.brain_rdms_of, inputs.stimuli, inputs.remark
         self.training = inputs.training
         self.memory = min(memory // 2, MOST_MEMORY)
         self.scopes = {
@@ -281,7 +281,7 @@ class _Stages:
 
     def _brains(self, scope: Scope) -> Mapping[str, Artifact]:
         """Region -> its RDMs, by the distance of the protocol."""
-        return self.brains
+        return self.brains[scope.settings.brain_distance]
 
     def _by_ranks(self) -> dict[str, Scope]:
         """The protocols that compare RDMs by Spearman's rho; only these are compared with controls."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from alignhouse.ingest.betas.beta_jobs import BETAS_VERSION, BetasAbout, betas_batch
-from alignhouse.ingest.betas.brain_rdms import absent_subjects
+from alignhouse.ingest.betas.brain_rdms import CORRELATION, absent_subjects
 from alignhouse.ingest.betas.conditions import Conditions
 from alignhouse.ingest.betas.region_jobs import (
     BetasOfSubjects,
@@ -18,6 +18,7 @@ from alignhouse.ingest.betas.region_jobs import (
     reliability_batch,
 )
 from alignhouse.ingest.betas.regions import Region
+from alignhouse.ingest.betas.stored import BrainDistance
 from alignhouse.ingest.datasets.dataset import BetaSource, data_set
 from alignhouse.ingest.datasets.job import dataset_batch
 from alignhouse.ingest.stimuli.names import natural_key
@@ -90,9 +91,14 @@ class BrainRequest:
 
 @dataclass(frozen=True)
 class BrainRdms:
-    """Region -> artifact of its RDMs, and region -> subject -> why the subject has no such region."""
+    """The RDMs of regions.
+
+    artifacts : region -> artifact, of 1 - Pearson. of_distance : distance -> region -> artifact, for the
+    distances that were asked for. absent : region -> subject -> why the subject has no such region.
+    """
 
     artifacts: Mapping[str, Artifact]
+    of_distance: Mapping[str, Mapping[str, Artifact]]
     absent: Mapping[str, Mapping[str, str]]
 
 
@@ -180,9 +186,18 @@ def find_stored_betas(run: Run, request: BrainRequest) -> BetasOfSubjects:
 
 
 def make_brain_rdms(
-    run: Run, betas: BetasOfSubjects, request: BrainRequest, conditions: Conditions, remark: str
+    run: Run,
+    betas: BetasOfSubjects,
+    request: BrainRequest,
+    conditions: Conditions,
+    remark: str,
+    distances: Sequence[str] = (),
 ) -> BrainRdms:
     """The RDMs of every requested region, and the rows that say how reliable it is.
+
+    Parameters
+    ----------
+    distances : between patterns; RDMs of 1 - Pearson are made in any case.
 
     Raises
     ------
@@ -206,25 +221,30 @@ def make_brain_rdms(
         for region in request.regions
     }
     batches = {
-        name: brain_rdm_batch(
+        (distance, name): brain_rdm_batch(
             each,
             request.split,
             conditions,
             average=request.average,
             of_subjects=request.stimuli,
+            distance=distance,
         )
+        for distance in cast("list[BrainDistance]", list(dict.fromkeys((CORRELATION, *distances))))
         for name, each in regions.items()
     }
     for line in _fewer_repetitions(betas, conditions.splits):
         run.progress.say(line)
-    artifacts = run.do_named("Brain RDMs", batches, threaded)
+    of_distance: dict[str, dict[str, Artifact]] = {}
+    for (distance, name), artifact in run.do_named("Brain RDMs", batches, threaded).items():
+        of_distance.setdefault(distance, {})[name] = artifact
+    artifacts = of_distance[CORRELATION]
     reliability = [reliability_batch(each, remark) for each in regions.values()]
     run.do("Reliability of the regions", reliability, threaded)
     absent = {name: absent_subjects(each) for name, each in artifacts.items()}
     for name, of_region in absent.items():
         for subject, reason in of_region.items():
             run.progress.say(f"Absent: {name} of {subject} ({reason})")
-    return BrainRdms(artifacts, absent)
+    return BrainRdms(artifacts, {each: of_distance[each] for each in distances}, absent)
 
 
 def description_batch(

@@ -12,9 +12,12 @@ from rich.table import Table
 from alignhouse.console import plain_console
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.jobs import model_name
+from alignhouse.ingest.features.kept_grams import kept_bytes
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.ingest.models.catalog import Network
+from alignhouse.study.extractions import keeps_grams
 from alignhouse.study.file import Study
+from alignhouse.study.given_networks import refuse_what_files_lack
 from alignhouse.study.machine import check_machine
 from alignhouse.study.networks import weighted_networks
 from alignhouse.warehouse.errors import BadInput
@@ -28,7 +31,7 @@ class Needed:
 
     layers, features : of the protocol that reads the most; features are counted per stimulus.
     scratch_bytes : disk space if all features are stored at once. passes : over the stimuli; 0 if the
-        extraction is impossible, with the reason in `fault`.
+        extraction is impossible, with the reason in `fault`. gram_bytes : of the Gram matrices that are kept.
     """
 
     network: str
@@ -37,6 +40,7 @@ class Needed:
     scratch_bytes: int
     passes: int
     fault: str = ""
+    gram_bytes: int = 0
 
 
 def what_is_needed(
@@ -56,7 +60,7 @@ def what_is_needed(
     BadInput : an unknown network or protocol, or no stimuli.
     """
     protocols = study.resolved_protocols()
-    settings = list(dict.fromkeys(each.extraction for each in protocols.values()))
+    refuse_what_files_lack(study, protocols)
     networks = weighted_networks(study, own=own)
     check_machine(study, protocols, [network for network, _ in networks])
     known = data_set(study.brain.kind)
@@ -64,6 +68,10 @@ def what_is_needed(
         each.path for each in known.stimuli_of_study(study.stimuli.path, study.brain.split, study.brain.path)
     ]
     videos = stimuli if n_stimuli is None else stimuli[:1] * n_stimuli
+    keep = keeps_grams(study.networks.keep, len(videos))
+    # Protocols that derive from the same Gram matrices share an extraction.
+    asked = [each.extraction for each in protocols.values()]
+    settings = list(dict.fromkeys(each.base if keep else each for each in asked))
     progress.stage("Measuring networks", len(networks), 0)
     rows: dict[str, Needed] = {}
     for network, kind in networks:
@@ -73,7 +81,7 @@ def what_is_needed(
             name = model_name(network.name, kind, study.networks.seed)
             rows[name] = replace(known_row, network=name)
         else:
-            rows[network.name] = _needed(network, videos, settings, study)
+            rows[network.name] = _needed(network, videos, settings, study, keep=keep)
         progress.job_done()
         gc.collect()  # networks contain reference cycles
     return list(rows.values()), len(videos)
@@ -102,10 +110,21 @@ def show(rows: Sequence[Needed], study: Study, n_stimuli: int) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if grams := sum(row.gram_bytes for row in rows):
+        console.print(
+            f"Gram matrices in the warehouse: at most {size_in_words(grams)}; networks.keep = [] keeps none.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _needed(
-    network: Network, videos: Sequence[Path], settings: Sequence[ExtractionSettings], study: Study
+    network: Network,
+    videos: Sequence[Path],
+    settings: Sequence[ExtractionSettings],
+    study: Study,
+    *,
+    keep: bool,
 ) -> Needed:
     from alignhouse.ingest.features.devices import room_for_one_stimulus
     from alignhouse.ingest.features.extract import bytes_of_values, measure_widths
@@ -136,4 +155,7 @@ def _needed(
     except BadInput as error:
         fault = str(error)
     scratch = features_bytes(widths, len(videos), bytes_of_values(settings))
-    return Needed(network.name, len(most), sum(most.values()), scratch, passes, fault)
+    keeping = zip(widths, settings, strict=True)
+    n_kept = sum(len(layers) for layers, each in keeping if keep and each.needs_only_grams)
+    grams = n_kept * kept_bytes(len(videos))
+    return Needed(network.name, len(most), sum(most.values()), scratch, passes, fault, grams)

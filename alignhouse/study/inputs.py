@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from alignhouse.ingest.betas.brain_rdms import CORRELATION
 from alignhouse.ingest.betas.conditions import Conditions
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.datasets.dataset import DataSet, RdmSource, data_set
 from alignhouse.ingest.datasets.rdm_job import RdmFileAbout, rdm_file_batch
 from alignhouse.ingest.features.given.facts import read_model_facts
-from alignhouse.ingest.features.given.folders import find_given
 from alignhouse.ingest.features.layer_order import LAYERS_FILE, LayerOrder, order_of_layers
-from alignhouse.ingest.features.precomputed_jobs import precomputed_batch
 from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.brain import (
     SYNTHETIC,
@@ -26,7 +25,7 @@ from alignhouse.study.brain import (
 )
 from alignhouse.study.coverage import used_stimuli
 from alignhouse.study.file import Study
-from alignhouse.study.hashing import hash_files
+from alignhouse.study.given_networks import GivenNetworks, brain_distance, given_networks
 from alignhouse.study.stimuli import register_annotations, register_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, some_names
@@ -41,9 +40,10 @@ class StudyInputs:
     stimuli : in the order of every RDM's conditions; sha256 : stimulus -> hash of its file; unlike_decord :
     stimulus -> why decord may show other frames of it than PyAV.
     training : names of the stimuli that the data set has for training.
-    brain_rdms : region -> artifact. model_rdms : network -> artifact, if the user gave them; layer_orders :
-    network -> the order of its layers, for these networks; facts : network -> column -> value, as the user
-    states them.
+    brain_rdms : region -> artifact, of 1 - Pearson or as files give them; brain_rdms_of : distance -> the
+    same, for each distance that a protocol asks for.
+    given_networks : RDMs or features of networks, if the user gave them; layer_orders : network -> the order
+    of its layers, for these networks; facts : network -> column -> value, as the user states them.
     remark : why results on these brains are no findings ("synthetic brains"), or "".
     """
 
@@ -52,7 +52,8 @@ class StudyInputs:
     sha256: Mapping[str, str]
     unlike_decord: Mapping[str, str]
     brain_rdms: Mapping[str, Artifact]
-    model_rdms: Mapping[str, Artifact]
+    brain_rdms_of: Mapping[str, Mapping[str, Artifact]]
+    given_networks: GivenNetworks | None
     layer_orders: Mapping[str, LayerOrder]
     facts: Mapping[str, Mapping[str, object]]
     remark: str
@@ -66,6 +67,8 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     BadInput : a file is missing, damaged, or does not fit the others.
     """
     known = data_set(study.brain.kind)
+    protocols = study.resolved_protocols()
+    distances = list(dict.fromkeys(brain_distance(each) for each in protocols.values()))
     stimuli = known.stimuli_of_study(study.stimuli.path, study.brain.split, study.brain.path)
     conditions = _conditions(stimuli, known)
     by_name = {each.name: each for each in stimuli}
@@ -74,7 +77,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     if known.rdms is not None:
         brain = _from_rdm_files(run, study, hashes, conditions, known.rdms, regions)
     else:
-        brain = _from_betas(run, study, hashes, conditions, regions)
+        brain = _from_betas(run, study, hashes, conditions, regions, distances)
     stimuli = [by_name[name] for name in brain.conditions.names]
     registered = register_stimuli(run, study.brain.dataset, stimuli, hashes)
     if (annotations := _annotations(study, known)) is not None:
@@ -92,16 +95,17 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
     )
     run.do("Describing the data set", [description])
     training = frozenset(each.name for each in stimuli if each.split == known.training_split)
-    model_rdms = _model_rdms(run, study, hashes, brain.conditions)
-    orders = _layer_orders(run, study, model_rdms)
+    given = given_networks(run, study, hashes, brain.conditions.names, protocols)
+    model_rdms = {} if given is None else given.rdms
     return StudyInputs(
         stimuli,
         training,
         registered.sha256,
         registered.unlike_decord,
         brain.rdms,
-        model_rdms,
-        orders,
+        brain.rdms_of,
+        given,
+        _layer_orders(run, study, model_rdms),
         _facts(run, study, model_rdms),
         remark,
     )
@@ -109,11 +113,15 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
 
 @dataclass(frozen=True)
 class _Brain:
-    """What the data set gives. conditions : of its RDMs, some or all stimuli that are there."""
+    """What the data set gives.
+
+    conditions : of its RDMs, some or all stimuli that are there. rdms_of : distance -> region -> RDMs.
+    """
 
     conditions: Conditions
     subjects: Sequence[str]
     rdms: Mapping[str, Artifact]
+    rdms_of: Mapping[str, Mapping[str, Artifact]]
     absent: Mapping[str, Mapping[str, str]]
 
 
@@ -137,7 +145,12 @@ def _conditions(stimuli: Sequence[Stimulus], known: DataSet) -> Conditions:
 
 
 def _from_betas(
-    run: Run, study: Study, hashes: Hashes, conditions: Conditions, regions: Sequence[Region]
+    run: Run,
+    study: Study,
+    hashes: Hashes,
+    conditions: Conditions,
+    regions: Sequence[Region],
+    distances: Sequence[str],
 ) -> _Brain:
     brain = study.brain
     request = BrainRequest(
@@ -159,8 +172,8 @@ def _from_betas(
     else:
         betas = store_betas(run, brain.path, request, hashes, conditions)
     used = used_stimuli(run, betas, conditions, how=brain.stimuli, dataset=brain.dataset, split=brain.split)
-    made = make_brain_rdms(run, betas, request, used, _remark(study))
-    return _Brain(used, list(betas), made.artifacts, made.absent)
+    made = make_brain_rdms(run, betas, request, used, _remark(study), distances)
+    return _Brain(used, list(betas), made.artifacts, made.of_distance, made.absent)
 
 
 def _from_rdm_files(
@@ -194,7 +207,7 @@ def _from_rdm_files(
     }
     rdms = run.do_named("Brain RDMs", batches)
     subjects, absent = _subjects_of_files(rdms, files)
-    return _Brain(conditions, subjects, rdms, absent)
+    return _Brain(conditions, subjects, rdms, {CORRELATION: rdms}, absent)
 
 
 def _subjects_of_files(
@@ -216,34 +229,6 @@ def _subjects_of_files(
         for roi, each in about.items()
     }
     return subjects, absent
-
-
-def _model_rdms(run: Run, study: Study, hashes: Hashes, conditions: Conditions) -> dict[str, Artifact]:
-    if study.networks.given is None:
-        return {}
-    given_as, folder = study.networks.given
-    found = find_given(folder, "model RDMs" if given_as == "rdms" else "features of networks")
-    sha256 = hash_files([path for files in found.values() for path in files], hashes, run.progress)
-    batches = {
-        network: precomputed_batch(
-            network,
-            folder / network,
-            files,
-            sha256,
-            conditions.names,
-            given_as=given_as,
-            in_stimulus_order=study.networks.conditions == "stimulus_order",
-            memory=study.compute.memory,
-        )
-        for network, files in found.items()
-    }
-    rdms = run.do_named("Model RDMs", batches)
-    by_position = [network for network, each in rdms.items() if each.about["matched"] == "by position"]
-    if by_position:
-        run.progress.say(
-            f"Stimuli matched by position, because files do not name them: {some_names(by_position, 4)}"
-        )
-    return rdms
 
 
 def _facts(run: Run, study: Study, model_rdms: Mapping[str, Artifact]) -> dict[str, dict[str, object]]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from alignhouse.ingest.features.given.layers import GivenAs
+from alignhouse.ingest.features.kept_grams import MOST_STIMULI
 from alignhouse.ingest.models.network import PoolingKind
 from alignhouse.ingest.models.own import OwnNetwork
 from alignhouse.study.section import Names, Section
@@ -44,6 +45,11 @@ class NetworksSection(Section):
     features: Path | None = Field(
         None,
         description="folder of features, <network>/<layer>.npy, used instead of networks, as 1 - Pearson",
+    )
+    keep: list[Literal["grams"]] | None = Field(
+        None,
+        description='kept beside RDMs: ["grams"], from which RDMs of other distances derive, or []; default: '
+        f"Gram matrices of up to {MOST_STIMULI} stimuli",
     )
     conditions: Literal["file", "stimulus_order"] = Field(
         "file",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -11,15 +11,7 @@ from pathlib import Path
 from alignhouse.analysis.figures.frames import RANDOM_WEIGHTS
 from alignhouse.analysis.jobs.scope import Model
 from alignhouse.ingest.features.description_jobs import layers_batch, model_batch
-from alignhouse.ingest.features.frame_order import FrameOrder
-from alignhouse.ingest.features.jobs import (
-    Extraction,
-    extraction_batch,
-    extraction_jobs,
-    model_name,
-    skipped_layers,
-)
-from alignhouse.ingest.features.work import with_work
+from alignhouse.ingest.features.jobs import Extraction, model_name
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_kind
 from alignhouse.ingest.optional_packages import is_installed
@@ -30,18 +22,25 @@ from alignhouse.study.controls import (
     networks_in_orders,
     write_controls,
 )
+from alignhouse.study.extractions import (
+    PlannedNetwork,
+    extracted,
+    keeps_grams,
+    plan_extractions,
+    rdms_of_chosen,
+    with_work_of,
+)
 from alignhouse.study.file import Study
+from alignhouse.study.given_networks import refuse_what_files_lack
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
 from alignhouse.study.machine import check_decord_reads, check_machine, check_packages
 from alignhouse.study.networks import check_weights_of, weighted_networks
 from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.executors.executor import Executor
 from alignhouse.warehouse.executors.processes import Processes
 from alignhouse.warehouse.hashes import Hashes
-from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.runs import Run
 from alignhouse.warehouse.store import Writer
@@ -86,11 +85,13 @@ def run_study(
 
     Raises
     ------
-    BadInput : an input is wrong, or the stage is unknown; the warehouse is unchanged.
+    BadInput : an input is wrong, a protocol needs what files do not hold, or the stage is unknown; the
+        warehouse is unchanged.
     WarehouseLocked : another process writes to it.
     """
     until = _stage(until)
     protocols = study.resolved_protocols()
+    refuse_what_files_lack(study, protocols)
     networks = [] if study.networks.given else weighted_networks(study)
     folder = study.study.warehouse
     if until.includes(Until.NETWORKS):
@@ -102,15 +103,14 @@ def run_study(
     ):
         hashes = Hashes(folder)
         memory = study.compute.memory // workers
-        planned: dict[str, _Planned] = {}
+        planned: dict[str, PlannedNetwork] = {}
         with run.all_or_nothing():
             inputs = ingest_inputs(run, study, hashes)
             if until.includes(Until.NETWORKS):
                 planned = _planned(run, study, protocols, networks, inputs, memory)
             # Checked before hours of extraction, and before any input is accepted. A network with stored RDMs
             # needs neither its weights nor its library.
-            jobs = [job for each in planned.values() for job in each.jobs.values()]
-            missing = run.missing(jobs)
+            missing = run.missing(job for each in planned.values() for job in each.batch.jobs)
             to_do = [each for each in planned.values() if each.protocols_among(missing)]
             asked = {
                 name: protocols[name]
@@ -125,8 +125,9 @@ def run_study(
         failed: dict[str, str] = {}
         given = make_controls(run, study, inputs, hashes) if until.includes(Until.CONTROLS) else {}
         if until.includes(Until.NETWORKS):
-            planned = _with_work(run, study, planned, inputs)
-            models, failed = _networks(run, protocols, planned, inputs)
+            names = [each.name for each in inputs.stimuli]
+            planned = with_work_of(run, planned, study.brain.dataset, names)
+            models, failed = _networks(run, study, protocols, planned, inputs)
             controls = _controls(run, study, inputs, models, planned, given)
             there = {name: each for name, each in protocols.items() if models[name]}
             if until.includes(Until.RSA) and there:
@@ -153,25 +154,6 @@ def _executor(study: Study) -> Iterator[tuple[Executor | None, int]]:
         yield processes, processes.workers
 
 
-@dataclass(frozen=True)
-class _Planned:
-    """The extractions of one network: protocol -> job, and one batch with all of them.
-
-    usual : the model's name with the frames as they are; `order` is theirs here.
-    """
-
-    network: Network
-    weights: WeightsKind
-    usual: str
-    order: FrameOrder
-    jobs: Mapping[str, Job]
-    batch: Batch
-
-    def protocols_among(self, keys: Container[str]) -> list[str]:
-        """The protocols whose job has one of these keys."""
-        return [name for name, job in self.jobs.items() if job.key in keys]
-
-
 def _check_machine_first(
     study: Study, protocols: Mapping[str, Protocol], networks: Sequence[tuple[Network, WeightsKind]]
 ) -> None:
@@ -193,7 +175,7 @@ def _planned(
     networks: Sequence[tuple[Network, WeightsKind]],
     inputs: StudyInputs,
     memory: int,
-) -> dict[str, _Planned]:
+) -> dict[str, PlannedNetwork]:
     """Model name -> its extractions."""
     extraction = Extraction(
         root=run.writer.folder,
@@ -208,7 +190,6 @@ def _planned(
         decord_asked=is_installed("decord")
         and any(each.extraction.decoder == "decord" for each in protocols.values()),
     )
-    settings = [each.extraction for each in protocols.values()]
     # An own network of random weights is untrained in a study of pretrained ones too.
     named = {
         model_name(network.name, weights_kind(network, kind), extraction.seed): (
@@ -220,57 +201,32 @@ def _planned(
     for network, its in networks_in_orders(study, named):
         kind = weights_kind(network, its.weights)
         named[model_name(network.name, kind, its.seed, its.order)] = (network, its)
-    jobs = {
-        name: extraction_jobs(its, network, settings, skip_bad=False)
-        for name, (network, its) in named.items()
-    }
-    if study.networks.skip_bad:
-        # What was extracted with all layers is what it would be if bad ones were left out.
-        missing = run.missing(job for of_network in jobs.values() for job in of_network)
-        for name, (network, its) in named.items():
-            strict = jobs[name]
-            lenient = extraction_jobs(its, network, settings, skip_bad=True)
-            jobs[name] = [
-                other if job.key in missing else job for job, other in zip(strict, lenient, strict=True)
-            ]
-    return {
-        name: _Planned(
-            network,
-            weights_kind(network, its.weights),
-            model_name(network.name, weights_kind(network, its.weights), its.seed),
-            its.order,
-            dict(zip(protocols, jobs[name], strict=True)),
-            extraction_batch(its, network, jobs[name]),
-        )
-        for name, (network, its) in named.items()
-    }
-
-
-def _with_work(
-    run: Run, study: Study, planned: Mapping[str, _Planned], inputs: StudyInputs
-) -> dict[str, _Planned]:
-    """The same extractions, with the work of their batches; the stimuli must be registered."""
-    names = [each.name for each in inputs.stimuli]
-    [row] = run.rows("frames_of_stimuli", dataset=study.brain.dataset, stimuli=names)
-    return {
-        name: replace(each, batch=with_work(each.batch, each.network, len(names), row["frames"] or 1.0))
-        for name, each in planned.items()
-    }
+    return plan_extractions(
+        run,
+        named,
+        {name: each.extraction for name, each in protocols.items()},
+        skip_bad=study.networks.skip_bad,
+        keep=keeps_grams(study.networks.keep, len(inputs.stimuli)),
+    )
 
 
 def _networks(
-    run: Run, protocols: Mapping[str, Protocol], planned: Mapping[str, _Planned], inputs: StudyInputs
+    run: Run,
+    study: Study,
+    protocols: Mapping[str, Protocol],
+    planned: Mapping[str, PlannedNetwork],
+    inputs: StudyInputs,
 ) -> tuple[dict[str, dict[str, Model]], dict[str, str]]:
     """Protocol -> model name -> its stored RDMs, extracted or provided by the user; and the failures."""
-    failed: dict[str, str] = {}
-    if inputs.model_rdms:
-        stored = {
-            name: {protocol: rdms for protocol in protocols} for name, rdms in inputs.model_rdms.items()
-        }
+    skip_bad = study.networks.skip_bad
+    if inputs.given_networks is not None:
+        given = inputs.given_networks
+        found, failed = rdms_of_chosen(run, given.chosen, given.done, skip_bad=skip_bad)
+        stored = {name: rdms for name, rdms in found.items() if rdms}
         remarks = dict.fromkeys(stored, "")
         rows = [model_batch(name, name, "precomputed", "", inputs.facts.get(name)) for name in stored]
     else:
-        stored, failed = _extracted(run, planned)
+        stored, failed = extracted(run, planned, skip_bad=skip_bad)
         done = {name: planned[name] for name in stored}
         remarks = {name: RANDOM_WEIGHTS if each.weights == "random" else "" for name, each in done.items()}
         rows = [
@@ -301,7 +257,7 @@ def _controls(
     study: Study,
     inputs: StudyInputs,
     models: dict[str, dict[str, Model]],
-    planned: Mapping[str, _Planned],
+    planned: Mapping[str, PlannedNetwork],
     given: Mapping[str, Artifact],
 ) -> StudyControls:
     """Describe the controls, and take networks whose frames have another order out of `models`."""
@@ -311,27 +267,3 @@ def _controls(
     }
     write_controls(run, study, inputs, {name: (each.usual, each.order) for name, each in in_orders.items()})
     return StudyControls(given, orders)
-
-
-def _extracted(
-    run: Run, planned: Mapping[str, _Planned]
-) -> tuple[dict[str, dict[str, Artifact]], dict[str, str]]:
-    """Model name -> protocol -> its RDMs; and model name -> error, if any of its protocols failed.
-
-    Protocols that differ only in the analysis share one job.
-    """
-    done, failures = run.try_each("Extracting RDMs of networks", [each.batch for each in planned.values()])
-    stored = {
-        name: {protocol: done[job.key][0] for protocol, job in each.jobs.items() if job.key in done}
-        for name, each in planned.items()
-    }
-    failed = {
-        name: failures[next(job.key for job in each.jobs.values() if job.key in failures)]
-        for name, each in planned.items()
-        if any(job.key in failures for job in each.jobs.values())
-    }
-    for name, of_protocols in stored.items():
-        for protocol, rdms in of_protocols.items():
-            if skipped := skipped_layers(rdms):
-                run.progress.say(f"Skipped layers of {name}, protocol {protocol}: {', '.join(skipped)}")
-    return {name: rdms for name, rdms in stored.items() if rdms}, failed

@@ -14,7 +14,15 @@ from alignhouse.warehouse.jobs import Output
 from alignhouse.warehouse.vectors import vector_table
 
 AVERAGE = "average"
-RDM_METHOD = "1 - Pearson"
+CORRELATION = "correlation"
+# Distance -> its words.
+DISTANCES = {
+    CORRELATION: "1 - Pearson",
+    "cosine": "1 - cosine",
+    "euclidean": "Euclidean",
+    "squared_euclidean": "squared Euclidean",
+    "crossnobis": "crossnobis",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ def rdm_output(
     conditions: Sequence[str],
     *,
     average: bool,
+    distance: str = CORRELATION,
     absent: Mapping[str, str],
     unseen: Mapping[str, Sequence[str]] | None = None,
     also: Mapping[str, object] | None = None,
@@ -65,6 +74,7 @@ def rdm_output(
 
     Parameters
     ----------
+    distance : between patterns, a key of `DISTANCES`; each has a folder of its own.
     absent : subject -> why it has no such region. also : further facts that the file keeps.
     unseen : subject -> the conditions that it did not see, whose pairs are NaN; subjects who saw all are not
         in it.
@@ -73,8 +83,15 @@ def rdm_output(
         subjects, rdms = [AVERAGE], average_subjects(rdms)[np.newaxis]
     names = {"roi": [roi] * len(subjects), "subject": subjects}
     table = vector_table(names, "rdm", rdms, gaps=bool(unseen))
-    folder = ("rdms", "kind=brain", hive("dataset", dataset), hive("split", split), hive("roi", roi))
-    about = {"conditions": list(conditions), "distance": RDM_METHOD, "absent": dict(absent), **(also or {})}
+    of_distance = () if distance == CORRELATION else (hive("distance", distance),)
+    scope = (hive("dataset", dataset), hive("split", split), hive("roi", roi))
+    folder = ("rdms", "kind=brain", *of_distance, *scope)
+    about = {
+        "conditions": list(conditions),
+        "distance": DISTANCES[distance],
+        "absent": dict(absent),
+        **(also or {}),
+    }
     if unseen:
         about["unseen"] = {subject: list(names) for subject, names in unseen.items()}
     return Output(folder, table, about=about)

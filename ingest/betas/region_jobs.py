@@ -13,7 +13,7 @@ from alignhouse.ingest.betas.conditions import Conditions
 from alignhouse.ingest.betas.reading import OTHER_STIMULI
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.betas.reliability import rdm_reliability
-from alignhouse.ingest.betas.stored import StoredBetas, open_region
+from alignhouse.ingest.betas.stored import BrainDistance, StoredBetas, open_region
 from alignhouse.ingest.rdm import RowNames, with_gaps
 from alignhouse.ingest.stimuli.names import match_stimuli
 from alignhouse.warehouse.artifacts import Artifact
@@ -50,18 +50,22 @@ class BrainRdmSettings(RegionSettings):
     average_subjects : one RDM, the mean of all subjects' RDMs.
     stimuli : "all": every subject has betas of exactly the conditions. "shared": of at least the conditions.
         "own": a subject's RDM is of those conditions that it has betas of.
+    distance : between the patterns of two conditions.
     """
 
     split: str
     conditions: tuple[str, ...]
     average_subjects: bool
     stimuli: StimuliOfSubjects = "all"
+    distance: BrainDistance = "correlation"
 
     def as_json(self) -> dict[str, Any]:
-        # Keys of jobs from before this setting existed have no such field.
+        # Keys of jobs from before these settings existed have no such fields.
         given = super().as_json()
         if self.stimuli == "all":
             del given["stimuli"]
+        if self.distance == "correlation":
+            del given["distance"]
         return given
 
 
@@ -127,6 +131,7 @@ def brain_rdm_batch(
     *,
     average: bool,
     of_subjects: StimuliOfSubjects = "all",
+    distance: BrainDistance = "correlation",
 ) -> Batch:
     """The RDMs of one region from stored betas: a row per subject, or one row with their average.
 
@@ -135,6 +140,8 @@ def brain_rdm_batch(
     Parameters
     ----------
     of_subjects : which stimuli a subject must have betas of; see `BrainRdmSettings`.
+    distance : "correlation", "cosine", "euclidean" or "squared_euclidean" of patterns averaged over
+        repetitions, or "crossnobis" between repetitions; see `StoredBetas.crossnobis`.
     """
     settings = BrainRdmSettings(
         **region.settings,
@@ -142,13 +149,15 @@ def brain_rdm_batch(
         conditions=stimuli.names,
         average_subjects=average,
         stimuli=of_subjects,
+        distance=distance,
     )
+    of_distance = "" if distance == "correlation" else f", {distance}"
     job = Job(
         method="brain_rdm",
         version=RDM_VERSION,
         settings=settings.as_json(),
         inputs=region.inputs,
-        label=f"RDMs of {region.region.name}",
+        label=f"RDMs of {region.region.name}{of_distance}",
     )
     batch = single(job, compute_brain_rdms, stimuli=stimuli, **region.shared)
     return replace(batch, work=(region.bytes,))
@@ -161,7 +170,8 @@ def compute_brain_rdms(
 
     Raises
     ------
-    BadInput : stimuli and betas do not match, or no subject has the region.
+    BadInput : stimuli and betas do not match, no subject has the region, or, for crossnobis, repetitions are
+        too few.
     """
     settings = BrainRdmSettings.of(job)
     assert stimuli.names == settings.conditions
@@ -186,6 +196,7 @@ def compute_brain_rdms(
         np.stack(list(rdms.values())),
         settings.conditions,
         average=settings.average_subjects,
+        distance=settings.distance,
         absent=absent,
         unseen=unseen,
     )
@@ -213,7 +224,8 @@ def _rdm_of_subject(
             expected=f"all {len(wanted):,} stimuli of the study",
             found=f"none of {some_names(unseen, 4)}",
         )
-    rdm = betas.rdm([pair for pair, has in zip(wanted, there, strict=True) if has], memory, whose)
+    seen = [pair for pair, has in zip(wanted, there, strict=True) if has]
+    rdm = betas.rdm(seen, memory, whose, settings.distance)
     return (with_gaps(rdm, there) if unseen else rdm), unseen
 
 

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Literal
 
 import numpy as np
 
+from alignhouse.ingest.betas.crossnobis import NoiseVariance, cross_gram, crossnobis_rdm
 from alignhouse.ingest.betas.reliability import gram_of_responses, ncsnr
-from alignhouse.ingest.rdm import RowNames, correlation_rdm, correlation_rdm_in_parts
+from alignhouse.ingest.inner_products import rdm_of_gram
+from alignhouse.ingest.rdm import RowNames, compared, compared_in_parts
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.vectors import VectorFile
 
+BrainDistance = Literal["correlation", "cosine", "euclidean", "squared_euclidean", "crossnobis"]
 BUFFER_BYTES = 16 * 2**20
 # Patterns of fewer than two voxels cannot be correlated.
 FEWEST_VOXELS = 2
@@ -112,31 +116,91 @@ class StoredBetas:
         stimuli_at_once = max(1, self._rows_within(memory) // repetitions)
         return gram_of_responses(read, n * repetitions, min(n, stimuli_at_once) * repetitions)
 
-    def rdm(self, wanted: Sequence[tuple[str, str]], memory: int, whose: str = "") -> np.ndarray:
+    def rdm(
+        self,
+        wanted: Sequence[tuple[str, str]],
+        memory: int,
+        whose: str = "",
+        distance: BrainDistance = "correlation",
+    ) -> np.ndarray:
         """The RDM of the (split, stimulus) in `wanted`, in their order, (P,) float64.
 
-        Betas are averaged over repetitions in float64; the distance is 1 - Pearson over voxels. Patterns that
-        do not fit in `memory` bytes are read in parts, several times. whose : subject and region, for errors.
+        Betas are averaged over repetitions in float64, except for crossnobis. Patterns that do not fit in
+        `memory` bytes are read in parts, several times. whose : subject and region, for errors.
+
+        Raises
+        ------
+        BadInput : a pattern is constant or not finite; or as `crossnobis`.
         """
-        place = {
-            (split, name): row
-            for split in {split for split, _ in wanted}
-            for row, name in enumerate(self.stimuli(split))
-        }
-        rows = [(split, place[split, name]) for split, name in wanted]
+        if distance == "crossnobis":
+            return self.crossnobis(wanted, memory, whose)
+        rows = self._rows(wanted)
 
         def patterns(start: int, stop: int) -> np.ndarray:
             means = np.empty((stop - start, self.n_kept))
-            for split, first, at, count in _runs(rows[start:stop], self._stimuli_at_once):
-                responses = self.read(split, first, first + count)
-                means[at : at + count] = responses.mean(axis=1, dtype=np.float64)
+            for at, responses in self._read_rows(rows[start:stop]):
+                means[at : at + len(responses)] = responses.mean(axis=1, dtype=np.float64)
             return means
 
         rows_at_once = self._rows_within(memory)
         called = RowNames(f"patterns of {whose or 'a region'}, stimulus", [name for _, name in wanted])
         if len(wanted) > rows_at_once:
-            return correlation_rdm_in_parts(patterns, len(wanted), rows_at_once, called=called)
-        return correlation_rdm(patterns(0, len(wanted)), called=called)
+            found = compared_in_parts(patterns, len(wanted), rows_at_once, called=called)
+        else:
+            found = compared(patterns(0, len(wanted)), called=called)
+        if distance == "correlation":
+            return found.correlation
+        return rdm_of_gram(found.gram, found.means, found.width, distance)
+
+    def crossnobis(self, wanted: Sequence[tuple[str, str]], memory: int, whose: str = "") -> np.ndarray:
+        """Cross-validated squared distances of the (split, stimulus) in `wanted`, (P,) float64.
+
+        Folds are the repetitions; each voxel is divided by the standard deviation of its noise, over the
+        repetitions of these stimuli. See `crossnobis.crossnobis_rdm`.
+
+        Raises
+        ------
+        BadInput : fewer than 2 repetitions, other numbers of them in other splits, or a voxel without noise.
+        """
+        rows = self._rows(wanted)
+        found = {split: self.repetitions(split) for split in dict.fromkeys(split for split, _ in wanted)}
+        repetitions = min(found.values())
+        if repetitions < 2 or len(set(found.values())) > 1:
+            raise BadInput(
+                f"crossnobis distances of {whose or 'a region'}",
+                expected="the same number of repetitions of every stimulus, at least 2",
+                found=", ".join(f"{count} in split {split}" for split, count in found.items()),
+                hint="choose one split in brain.split, or another brain_distance",
+            )
+        at_once = max(1, self._rows_within(memory) // (2 * repetitions))
+
+        def responses(start: int, stop: int) -> np.ndarray:
+            values = np.empty((stop - start, repetitions, self.n_kept))
+            for at, block in self._read_rows(rows[start:stop]):
+                values[at : at + len(block)] = block
+            return values
+
+        noise = NoiseVariance()
+        for start in range(0, len(rows), at_once):
+            noise.add(responses(start, min(len(rows), start + at_once)))
+        sd = np.sqrt(noise.variance(whose))
+        return crossnobis_rdm(
+            cross_gram(lambda start, stop: responses(start, stop) / sd, len(rows), at_once), self.n_kept
+        )
+
+    def _rows(self, wanted: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
+        """The split and row of each (split, stimulus)."""
+        place = {
+            (split, name): row
+            for split in {split for split, _ in wanted}
+            for row, name in enumerate(self.stimuli(split))
+        }
+        return [(split, place[split, name]) for split, name in wanted]
+
+    def _read_rows(self, rows: Sequence[tuple[str, int]]) -> Iterator[tuple[int, np.ndarray]]:
+        """Index in `rows`, and responses (count, n_repetitions, V) to the stimuli from there on."""
+        for split, first, at, count in _runs(rows, self._stimuli_at_once):
+            yield at, self.read(split, first, first + count)
 
     def _stimuli_at_once(self, split: str, buffer_bytes: int = BUFFER_BYTES) -> int:
         # Computations convert to float64, eight bytes a value.

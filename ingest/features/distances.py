@@ -1,4 +1,4 @@
-"""Distances between the patterns of stimuli, computed from their Gram matrix where possible.
+"""Distances between the patterns of stimuli that are in memory or read in blocks.
 
 n stimuli, D features, X (n, D). RDMs are condensed: (n (n - 1) / 2,) float64, the upper triangle row by row.
 """
@@ -11,57 +11,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from alignhouse.ingest.features.gram import Block, angle_rdm, as_numpy, correlation_rdm_of_gram
+from alignhouse.ingest.features.gram import Block, as_numpy
+from alignhouse.ingest.inner_products import OfInnerProducts, rdm_of_gram
 
 Matrix = NDArray[np.float64]
-Distance = Literal["correlation", "cosine", "euclidean", "manhattan"]
-
-
-def rdm_of_gram(gram: Matrix, means: Matrix, width: int, distance: Distance) -> Matrix:
-    """RDM for any distance that is a function of inner products: all except manhattan.
-
-    Parameters
-    ----------
-    gram : (n, n) inner products of the rows of X after subtracting each row's mean.
-    means : (n,) these means.
-    width : D.
-    distance : "correlation", 1 - Pearson; "cosine", 1 - cosine of the angle; "euclidean".
-
-    Raises
-    ------
-    BadInput : a pattern has no variance (correlation), or is all zero (cosine).
-    """
-    if distance == "correlation":
-        return correlation_rdm_of_gram(gram)
-    if distance == "cosine":
-        return cosine_rdm(gram + width * np.outer(means, means))
-    if distance == "euclidean":
-        return euclidean_rdm(gram, means, width)
-    raise ValueError(f"{distance} is no function of inner products")
-
-
-def cosine_rdm(gram: Matrix) -> Matrix:
-    """1 - cosine between rows, from their inner products (n, n).
-
-    Raises
-    ------
-    BadInput : a row is all zero.
-    """
-    return angle_rdm(gram, "cosine between stimuli", "patterns that are not all zero")
-
-
-def euclidean_rdm(gram: Matrix, means: Matrix, width: int) -> Matrix:
-    """Euclidean distance between rows, from inner products of the centred rows, and the rows' means.
-
-    |x - y|^2 = |x'|^2 + |y'|^2 - 2 x'y' + D (mean x - mean y)^2, where x' = x - mean x. Centring first avoids
-    the cancellation of a large common mean.
-    """
-    rows, columns = np.triu_indices(len(gram), 1)
-    squares = np.diag(gram)
-    squared = squares[rows] + squares[columns] - 2 * gram[rows, columns]
-    squared = np.maximum(squared, 0.0) + width * (means[rows] - means[columns]) ** 2
-    distances: Matrix = np.sqrt(squared)
-    return distances
+Distance = OfInnerProducts | Literal["manhattan"]
 
 
 def manhattan_rdm(blocks: Iterable[Block]) -> Matrix:
@@ -86,7 +40,7 @@ def rdm_of_rows(rows: Matrix, distance: Distance) -> Matrix:
 
     Raises
     ------
-    BadInput : as in `rdm_of_gram`.
+    BadInput : as in `inner_products.rdm_of_gram`.
     """
     if distance == "manhattan":
         return manhattan_rdm([rows])

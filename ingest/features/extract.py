@@ -128,7 +128,11 @@ def _set_up(
 ) -> tuple[Showing, list[Recipe]]:
     module = module.to(options["device"])
     devices.convolutions_last(module)
-    recipes = [Recipe(network, module, each, options) for each in settings]
+    keeps = options["grams"] or [False] * len(settings)
+    recipes = [
+        Recipe(network, module, each, options, keeps_grams=keep)
+        for each, keep in zip(settings, keeps, strict=True)
+    ]
     showing = Showing(network, module, options)
     choose_by_dry_pass(network, showing, recipes, video, options)
     return showing, recipes

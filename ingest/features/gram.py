@@ -1,4 +1,4 @@
-"""RDMs from Gram matrices: exact, whatever the width of the features.
+"""Gram matrices of features, and principal components from them: exact, whatever the width of the features.
 
 n stimuli, D features, X (n, D). A correlation or a principal component analysis over stimuli needs only the
 n x n matrix X X'. It is summed over blocks of columns in float64, by numpy, or by torch if the blocks are on
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.ingest.inner_products import centre_stimuli
 
 Matrix = NDArray[np.float64]
 # A numpy array or torch tensor (n, columns) of any floating type; converted to float64 for computations.
@@ -46,52 +46,12 @@ def row_centred_gram(blocks: Iterable[Block], means: Matrix) -> Matrix:
     return gram
 
 
-def centre_stimuli(gram: Matrix) -> Matrix:
-    """Gram matrix after subtracting each feature's mean over stimuli: H G H with H = I - 11'/n."""
-    return gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
-
-
 def share_between_stimuli(gram: Matrix) -> float:
     """Share of the patterns' variance that is between stimuli; 0 if all stimuli have the same pattern.
 
     It is the trace of the stimulus-centred Gram matrix divided by the trace of the Gram matrix.
     """
     return float(np.trace(centre_stimuli(gram)) / np.trace(gram))
-
-
-def correlation_rdm_of_gram(gram: Matrix) -> Matrix:
-    """1 - Pearson between rows, from the Gram matrix of the centred rows.
-
-    Returns
-    -------
-    (n (n - 1) / 2,) float64, the upper triangle row by row.
-
-    Raises
-    ------
-    BadInput : a row has no variance.
-    """
-    return angle_rdm(gram, "correlation between stimuli", "features that vary within every stimulus")
-
-
-def angle_rdm(gram: Matrix, what: str, expected: str) -> Matrix:
-    """1 - cosine of the angle between rows, from their inner products; condensed.
-
-    Parameters
-    ----------
-    what, expected : texts of the error.
-
-    Raises
-    ------
-    BadInput : a row has length zero.
-    """
-    squares = np.diag(gram)
-    if (squares <= 0).any():
-        found = f"none for stimulus {int(np.argmin(squares)) + 1} of {len(squares)}"
-        raise BadInput(what, expected=expected, found=found)
-    lengths = np.sqrt(squares)
-    cosine = np.clip(gram / lengths / lengths[:, None], -1.0, 1.0)
-    upper: Matrix = 1.0 - cosine[np.triu_indices(len(gram), 1)]
-    return upper
 
 
 def component_scores(
@@ -113,18 +73,53 @@ def component_scores(
     square roots of their eigenvalues. The sign of a component makes its loading of largest magnitude positive
     (`sklearn.utils.extmath.svd_flip` with u_based_decision=False).
     """
+    values, vectors = principal_components(gram, means, width, n_components)
+    return scores_of(values, vectors, loading_signs(vectors, blocks))
+
+
+def principal_components(gram: Matrix, means: Matrix, width: int, n_components: int) -> tuple[Matrix, Matrix]:
+    """Eigenvalues (n_components,), largest first, and eigenvectors (n, n_components), of any sign.
+
+    Parameters are those of `component_scores`.
+    """
     with_means = gram + width * np.outer(means, means)
     values, vectors = np.linalg.eigh(centre_stimuli(with_means))
-    values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+    return values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+
+
+def loading_signs(vectors: Matrix, blocks: Iterable[Block]) -> Matrix:
+    """1 or -1 for each component, (n_components,): makes its loading of largest magnitude positive."""
+    n_components = vectors.shape[1]
     largest = np.zeros(n_components)
     for block in blocks:
         rows = _in_float64(block)
         loadings = _like(vectors.T, block) @ (rows - rows.mean(axis=0))
         peak = as_numpy(loadings[range(n_components), abs(loadings).argmax(axis=1)])
         largest = np.where(np.abs(peak) > np.abs(largest), peak, largest)
-    signs = np.where(largest < 0, -1.0, 1.0)
+    return np.where(largest < 0, -1.0, 1.0)
+
+
+def scores_of(values: Matrix, vectors: Matrix, signs: Matrix) -> Matrix:
+    """Scores of the stimuli on their principal components, (n, n_components)."""
     scores: Matrix = vectors * (np.sqrt(np.clip(values, 0.0, None)) * signs)
     return scores
+
+
+def anchors_of(vectors: Matrix, signs: Matrix) -> Matrix:
+    """What fixes the signs of principal components without the features, (n_components,) float64.
+
+    Component k has the anchor i + 1 or -(i + 1): stimulus i has its score of largest magnitude, which is
+    positive or negative. Eigenvectors of another library may have other signs; the anchors hold for them too.
+    """
+    peak = np.abs(vectors).argmax(axis=0)
+    score = vectors[peak, range(vectors.shape[1])] * signs
+    return np.where(score < 0, -1.0, 1.0) * (peak + 1)
+
+
+def signs_of_anchors(vectors: Matrix, anchors: Matrix) -> Matrix:
+    """1 or -1 for each component, so that scores have the signs that `anchors_of` kept."""
+    peak = np.abs(anchors).astype(np.intp) - 1
+    return np.where(vectors[peak, range(vectors.shape[1])] * anchors < 0, -1.0, 1.0)
 
 
 def as_numpy(block: Block) -> Matrix:

@@ -15,11 +15,13 @@ import numpy as np
 from alignhouse.ingest.features.dealing import deals_as_published
 from alignhouse.ingest.features.devices import kind_of
 from alignhouse.ingest.features.frame_order import FrameOrder
+from alignhouse.ingest.features.gram_files import gram_output, model_rdm_folder
+from alignhouse.ingest.features.kept_grams import GRAMS
 from alignhouse.ingest.features.settings import ExtractionSettings, settings_for
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weights_kind
 from alignhouse.ingest.stimuli.videos import Decoder, Stimulus, read_inspected_frames
-from alignhouse.warehouse.artifacts import SCRATCH, Artifact, hive
+from alignhouse.warehouse.artifacts import SCRATCH, Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
@@ -85,6 +87,7 @@ class ExtractionJobSettings(JobSettings):
     model : its name in the warehouse. network, weights : the identity of its code and of its weights.
     skip_bad : leave out layers that cannot be correlated; the artifact says which, and why.
     decoder : see `Extraction.decoder_in_key`.
+    keep : what is kept beside RDMs.
     """
 
     model: str
@@ -93,6 +96,7 @@ class ExtractionJobSettings(JobSettings):
     extraction: ExtractionSettings
     skip_bad: bool = False
     decoder: Literal["av"] | None = None
+    keep: tuple[Literal["grams"], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -102,6 +106,7 @@ class ExtractionJobSettings(JobSettings):
             "extraction": self.extraction.in_keys(),
             **({"skip_bad": True} if self.skip_bad else {}),
             **({"decoder": self.decoder} if self.decoder else {}),
+            **({"keep": list(self.keep)} if self.keep else {}),
         }
 
 
@@ -112,9 +117,20 @@ def model_name(network: str, weights: WeightsKind, seed: int, order: FrameOrder 
 
 
 def extraction_jobs(
-    extraction: Extraction, network: Network, settings: Sequence[ExtractionSettings], *, skip_bad: bool
+    extraction: Extraction,
+    network: Network,
+    settings: Sequence[ExtractionSettings],
+    *,
+    skip_bad: bool,
+    grams: bool = False,
+    weights: str | None = None,
 ) -> list[Job]:
     """One job per settings: the RDMs of all layers of a network, one row per layer.
+
+    Parameters
+    ----------
+    grams : keep Gram matrices in a second file, of settings that need only these.
+    weights : their identity, if it is known.
 
     Raises
     ------
@@ -125,7 +141,7 @@ def extraction_jobs(
         settings = [each.model_copy(update={"order": extraction.order}) for each in settings]
     kind = weights_kind(network, extraction.weights)
     name = model_name(network.name, kind, extraction.seed, extraction.order)
-    identity = weights_identity(network, extraction.weights, extraction.seed)
+    identity = weights or weights_identity(network, extraction.weights, extraction.seed)
     return [
         Job(
             method="extraction",
@@ -137,6 +153,7 @@ def extraction_jobs(
                 extraction=each,
                 skip_bad=skip_bad,
                 decoder=extraction.decoder_in_key(each),
+                keep=("grams",) if grams and each.needs_only_grams else (),
             ).as_json(),
             inputs={stimulus.name: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli},
             label=name,
@@ -218,6 +235,7 @@ def extract(
             say=reporter.say,
             doing=reporter.doing,
             model=name,
+            grams=[GRAMS in each.keep for each in settings],
             transform=prepared.transform,
             # No lambda: it could not be sent to the processes that read for a GPU.
             read_frames=partial(_inspected_frames, sha256),
@@ -226,7 +244,7 @@ def extract(
         shutil.rmtree(scratch, ignore_errors=True)
     conditions = [stimulus.name for stimulus in extraction.stimuli]
     for rdms in found:
-        yield [_rdm_output(name, rdms, conditions)]
+        yield _outputs(name, rdms, conditions)
 
 
 def _inspected_frames(sha256: Mapping[Path, str], path: Path, decoder: Decoder) -> np.ndarray:
@@ -239,21 +257,18 @@ def skipped_layers(rdms: Artifact) -> Mapping[str, str]:
     return skipped
 
 
-def model_rdm_folder(model: str) -> tuple[str, ...]:
-    """The folder of a network's RDMs inside a warehouse."""
-    return ("rdms", "kind=model", hive("model", model))
-
-
-def _rdm_output(model: str, found: NetworkRdms, conditions: Sequence[str]) -> Output:
-    table = vector_table(
-        {
-            "layer": [layer.name for layer in found.layers],
-            "layer_index": [layer.index for layer in found.layers],
-            "depth": [layer.depth for layer in found.layers],
-            "width": [layer.width for layer in found.layers],
-        },
-        "rdm",
-        np.stack([layer.rdm for layer in found.layers]),
-    )
+def _outputs(model: str, found: NetworkRdms, conditions: Sequence[str]) -> list[Output]:
+    """The file of the RDMs, and that of the Gram matrices if they are kept."""
+    names: dict[str, list[Any]] = {
+        "layer": [layer.name for layer in found.layers],
+        "layer_index": [layer.index for layer in found.layers],
+        "depth": [layer.depth for layer in found.layers],
+        "width": [layer.width for layer in found.layers],
+    }
+    rdms = vector_table(names, "rdm", np.stack([layer.rdm for layer in found.layers]))
     about = {"conditions": list(conditions), "notes": dict(found.notes)}
-    return Output(model_rdm_folder(model), table, about=about)
+    outputs = [Output(model_rdm_folder(model), rdms, about=about)]
+    grams = [layer.gram for layer in found.layers if layer.gram is not None]
+    if grams:
+        outputs.append(gram_output(model, names, grams, about))
+    return outputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
@@ -39,6 +39,7 @@ class How(TypedDict, total=False):
     say : called with a line of text before an extraction that needs several passes.
     doing : called with what is done from now on, such as "decoding".
     model : the network's name in these lines; None: that of its record. An untrained network has another.
+    grams : for each of the settings, whether Gram matrices of layers are kept; (): of none.
     read_frames : decodes a path with a decoder; None: `stimuli.videos.read_frames`. Called in other threads.
     """
 
@@ -57,6 +58,7 @@ class How(TypedDict, total=False):
     say: Callable[[str], None] | None
     doing: Callable[[str], None]
     model: str | None
+    grams: Sequence[bool]
     read_frames: Callable[[Path, Decoder], Frames] | None
 
 
@@ -79,5 +81,6 @@ DEFAULTS: dict[str, Any] = {
     "say": None,
     "doing": _ignore,
     "model": None,
+    "grams": (),
     "read_frames": None,
 }

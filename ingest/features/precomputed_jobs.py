@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
 from alignhouse.ingest.features.given.layers import GivenAs, GivenLayer, Wanted, given_layers
-from alignhouse.ingest.features.jobs import model_rdm_folder
+from alignhouse.ingest.features.gram_files import gram_output, model_rdm_folder
 from alignhouse.warehouse.batches import Batch, Reporter, single
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import Job, Output
@@ -23,12 +25,21 @@ class PrecomputedSettings(JobSettings):
     """Settings of the RDMs of a network from files.
 
     conditions : the stimuli of the RDMs, in order. given_as, in_stimulus_order : see `layers.Wanted`.
+    keep : what is kept beside RDMs.
     """
 
     model: str
     conditions: tuple[str, ...]
     given_as: GivenAs
     in_stimulus_order: bool
+    keep: tuple[Literal["grams"], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        # Keys of jobs from before this setting existed have no such field.
+        given = super().as_json()
+        if not self.keep:
+            del given["keep"]
+        return given
 
 
 def precomputed_batch(
@@ -40,6 +51,7 @@ def precomputed_batch(
     *,
     given_as: GivenAs = "rdms",
     in_stimulus_order: bool = False,
+    grams: bool = False,
     memory: int,
 ) -> Batch:
     """Store the model RDMs of one network from files of RDMs or features, in the format of extracted RDMs.
@@ -49,10 +61,14 @@ def precomputed_batch(
     folder : of the network. files : in it, of `folders.find_given`; sha256 : their hashes.
     conditions : the stimuli of the RDMs' rows and columns, in order.
     given_as : what arrays are that no name says. in_stimulus_order : see `layers.Wanted`.
-    memory : bytes for values.
+    grams : keep Gram matrices in a second file, unless a layer is given as an RDM. memory : bytes for values.
     """
     settings = PrecomputedSettings(
-        model=network, conditions=tuple(conditions), given_as=given_as, in_stimulus_order=in_stimulus_order
+        model=network,
+        conditions=tuple(conditions),
+        given_as=given_as,
+        in_stimulus_order=in_stimulus_order,
+        keep=("grams",) if grams else (),
     )
     job = Job(
         method="precomputed_rdms",
@@ -81,7 +97,7 @@ def store_precomputed(
     for layer in given_layers(folder, files, wanted):
         if layer.name in layers:
             raise BadInput(f"two layers of {settings.model} in {folder}", found=f"both called {layer.name}")
-        layers[layer.name] = layer
+        layers[layer.name] = layer if settings.keep else replace(layer, gram=None)
         reporter.doing(f"read layer {layer.name}")
     table = vector_table(
         {"layer": list(layers), "layer_index": list(range(len(layers)))},
@@ -96,3 +112,12 @@ def store_precomputed(
         "matched": "by name" if all(layer.is_named for layer in layers.values()) else "by position",
     }
     yield Output(model_rdm_folder(settings.model), table, about=about)
+    grams = [layer.gram for layer in layers.values() if layer.gram is not None]
+    if len(grams) == len(layers):
+        names: dict[str, list[Any]] = {
+            "layer": list(layers),
+            "layer_index": list(range(len(layers))),
+            "depth": [None] * len(layers),
+            "width": [gram.width for gram in grams],
+        }
+        yield gram_output(settings.model, names, grams, about)

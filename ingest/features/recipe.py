@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.ingest.features import gram
-from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
+from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_rows
 from alignhouse.ingest.features.fingerprints import ROUNDING
 from alignhouse.ingest.features.inputs import NetworkInputs
+from alignhouse.ingest.features.kept_grams import LayerGram
 from alignhouse.ingest.features.naming import naming_network
 from alignhouse.ingest.features.options import How
 from alignhouse.ingest.features.passes import Plan
@@ -24,6 +25,7 @@ from alignhouse.ingest.features.reading import InputKey
 from alignhouse.ingest.features.settings import ExtractionSettings, settings_for
 from alignhouse.ingest.features.spool import Spool, SpooledLayer
 from alignhouse.ingest.features.taps import Measure, Taps
+from alignhouse.ingest.inner_products import centred_rdm_of_gram
 from alignhouse.ingest.models.layers import key_of_layers, layers_of
 from alignhouse.ingest.models.network import Network
 from alignhouse.ingest.models.sources.registry import source_of
@@ -44,6 +46,7 @@ class LayerRdm:
     depth : index / last index; 0 for a single layer.
     width : number of features.
     rdm : (n (n - 1) / 2,) float64, upper triangle row by row.
+    gram : what is kept of the features beside it, if that was asked for.
     """
 
     name: str
@@ -51,6 +54,7 @@ class LayerRdm:
     depth: float
     width: int
     rdm: NDArray[np.float64]
+    gram: LayerGram | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Recipe:
 
     module : the network.
     candidates : names of the modules that may be read.
+    keeps_grams : whether Gram matrices are kept beside the RDMs.
     choice : which of their outputs are read, if a dry pass has decided that; else all.
     pool : how outputs are pooled, if they are.
     widths : layer -> number of features, in the network's order; filled by `Showing.measure`.
@@ -74,10 +79,16 @@ class Recipe:
     """
 
     def __init__(
-        self, network: Network, module: torch.nn.Module, settings: ExtractionSettings, options: How
+        self,
+        network: Network,
+        module: torch.nn.Module,
+        settings: ExtractionSettings,
+        options: How,
+        *,
+        keeps_grams: bool = False,
     ) -> None:
         settings = settings_for(network, settings)
-        self.settings, self.options = settings, options
+        self.settings, self.options, self.keeps_grams = settings, options, keeps_grams
         self.averages_clips_pairwise = (
             network.takes != "frames" and settings.clip_average == "running_pairwise"
         )
@@ -90,6 +101,7 @@ class Recipe:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._inputs: dict[str, tuple[int, int, int]] = {}
         self._rdms: dict[str, NDArray[np.float64]] = {}
+        self._grams: dict[str, LayerGram] = {}
         self._skipped: dict[str, str] = {}
         self._dropped: dict[str, str] = {}
 
@@ -180,7 +192,7 @@ class Recipe:
                 continue
             try:
                 with naming_network(self._network):
-                    self._rdms[layer.name] = layer_rdm(layer, self.settings, self.options["memory"])
+                    self._make_rdm(layer)
             except BadInput as error:
                 if not self.options["skip_bad"]:
                     raise
@@ -188,11 +200,20 @@ class Recipe:
             on_layer(layer.name)
         self._skipped |= self._spool.skipped
 
+    def _make_rdm(self, layer: SpooledLayer) -> None:
+        memory = self.options["memory"]
+        if self.keeps_grams:
+            kept = layer_gram(layer, self.settings, memory)
+            self._rdms[layer.name] = kept.rdm(self.settings.distance_of_grams, self.settings.centering)
+            self._grams[layer.name] = kept
+        else:
+            self._rdms[layer.name] = layer_rdm(layer, self.settings, memory)
+
     def rdms(self, plan: Plan) -> NetworkRdms:
         """The RDMs of all passes, in the network's order."""
         last = max(len(self.widths) - 1, 1)
         layers = [
-            LayerRdm(name, index, index / last, width, self._rdms[name])
+            LayerRdm(name, index, index / last, width, self._rdms[name], self._grams.get(name))
             for index, (name, width) in enumerate(self.widths.items())
             if name in self._rdms
         ]
@@ -238,15 +259,8 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
     ------
     BadInput : the pattern is the same for all stimuli, or has no variance.
     """
+    products = _products(layer, memory)
     means = layer.means
-    products = gram.row_centred_gram(layer.blocks(memory), means)
-    if gram.share_between_stimuli(products) < ROUNDING:
-        raise BadInput(
-            f"layer {layer.name}",
-            expected="features that differ between stimuli",
-            found="the same pattern for all of them",
-            hint="set networks.skip_bad = true",
-        )
     if settings.reduction == "pca":
         components = effective_components(settings, len(means), layer.width)
         scores = gram.component_scores(products, means, layer.width, layer.blocks(memory), components)
@@ -260,9 +274,31 @@ def layer_rdm(layer: SpooledLayer, settings: ExtractionSettings, memory: float) 
     if settings.distance == "manhattan":
         # Centring across stimuli does not change differences between stimuli.
         return manhattan_rdm(layer.blocks(memory))
-    if settings.centering == "across_stimuli":
-        products, means = gram.centre_stimuli(products), means - means.mean()
-    return rdm_of_gram(products, means, layer.width, settings.distance)
+    return centred_rdm_of_gram(products, means, layer.width, settings.distance, settings.centering)
+
+
+def layer_gram(layer: SpooledLayer, settings: ExtractionSettings, memory: float) -> LayerGram:
+    """What is kept of a layer, from which its RDM under `settings` derives; see `layer_rdm`."""
+    kept = LayerGram.of(_products(layer, memory), layer.means, layer.width)
+    if settings.reduction != "pca":
+        return kept
+    n_components = effective_components(settings, len(kept.means), layer.width)
+    # From the products that are kept: those of a GPU may be asymmetric by a rounding error.
+    _, vectors = gram.principal_components(kept.products, kept.means, layer.width, n_components)
+    signs = gram.loading_signs(vectors, layer.blocks(memory))
+    return replace(kept, anchors=gram.anchors_of(vectors, signs))
+
+
+def _products(layer: SpooledLayer, memory: float) -> NDArray[np.float64]:
+    products = gram.row_centred_gram(layer.blocks(memory), layer.means)
+    if gram.share_between_stimuli(products) < ROUNDING:
+        raise BadInput(
+            f"layer {layer.name}",
+            expected="features that differ between stimuli",
+            found="the same pattern for all of them",
+            hint="set networks.skip_bad = true",
+        )
+    return products
 
 
 def input_key(network: Network, settings: ExtractionSettings, options: How) -> InputKey:

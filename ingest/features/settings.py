@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alignhouse.ingest.features.dealing import FrameCount
 from alignhouse.ingest.features.frame_order import FrameOrder
+from alignhouse.ingest.inner_products import OfInnerProducts
 from alignhouse.ingest.models.network import Network, PoolingKind
 from alignhouse.ingest.stimuli.videos import Decoder
 
@@ -65,8 +66,10 @@ class ExtractionSettings(BaseModel):
     )
     srp_components: int = Field(default=4000, gt=0, description="components of the sparse random projection")
     srp_seed: int = Field(default=0, ge=0, description="seed of the sparse random projection")
-    distance: Literal["correlation", "cosine", "euclidean", "manhattan"] = Field(
-        default="correlation", description="distance between patterns: 1 - Pearson, 1 - cosine, or a norm"
+    distance: Literal["correlation", "cosine", "euclidean", "squared_euclidean", "manhattan"] = Field(
+        default="correlation",
+        description="distance between patterns: 1 - Pearson, 1 - cosine, a norm, or the square of the "
+        "Euclidean one",
     )
     centering: Literal["none", "across_stimuli"] = Field(
         default="none",
@@ -108,6 +111,32 @@ class ExtractionSettings(BaseModel):
         job of an extraction names the decoder itself where they differ.
         """
         return self.model_dump(mode="json", exclude_defaults=True, exclude={"decoder"})
+
+    @property
+    def needs_only_grams(self) -> bool:
+        """Whether the RDM is a function of the Gram matrix, the rows' means and the components' signs."""
+        return self.reduction in ("none", "pca") and self.distance != "manhattan"
+
+    @property
+    def base(self) -> ExtractionSettings:
+        """The settings of the extraction that serves these: one whose Gram matrices give the RDMs, if any."""
+        if not self.needs_only_grams:
+            return self
+        return self.model_copy(update={"distance": "correlation", "centering": "none"})
+
+    @property
+    def derives(self) -> bool:
+        """Whether the RDMs derive from the Gram matrices of `base`, because its own RDMs are others."""
+        # A principal component analysis centres across stimuli in any case.
+        centred = self.centering != "none" and self.reduction != "pca"
+        return self.needs_only_grams and (self.distance != "correlation" or centred)
+
+    @property
+    def distance_of_grams(self) -> OfInnerProducts:
+        """The distance, of settings that need only Gram matrices; ValueError for others."""
+        if self.distance == "manhattan" or not self.needs_only_grams:
+            raise ValueError(f"{self.reduction}, {self.distance}: needs the features")
+        return self.distance
 
 
 def settings_for(network: Network, settings: ExtractionSettings) -> ExtractionSettings:

@@ -25,7 +25,8 @@ rdms as (
         bytes
     from artifact
     where
-        method in ('brain_rdm', 'extraction', 'control_rdm')
+        method in ('brain_rdm', 'extraction', 'rdm_of_grams', 'control_rdm')
+        and starts_with(path, 'rdms/')
         and is_current
         and coalesce(settings ->> 'dataset', $dataset) = $dataset
 ),

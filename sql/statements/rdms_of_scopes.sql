@@ -53,7 +53,10 @@ stored as (
         settings ->> '$.split' as split,
         artifact
     from artifact
-    where method in ('brain_rdm', 'rdm_file')
+    where
+        method in ('brain_rdm', 'rdm_file')
+        -- other distances are stored beside 1 - Pearson, which no setting names
+        and settings ->> '$.distance' is null
     qualify row_number() over (
         partition by name, dataset, split
         order by registered_at desc, artifact desc

@@ -26,6 +26,7 @@ Kinds = frozenset[str]
 BETAS: Kinds = frozenset({"betas"})
 BRAIN: Kinds = frozenset({"rdms/kind=brain"})
 NETWORK: Kinds = frozenset({"rdms/kind=model"})
+GRAMS: Kinds = frozenset({"grams"})
 RELIABILITY: Kinds = frozenset({"region_reliability"})
 DATASET: Kinds = frozenset({"dataset", "subject", "roi", "roi_part", "subject_region"})
 COVERAGE: Kinds = frozenset({"subject_stimulus"})
@@ -197,7 +198,13 @@ CHANGES = [
     in_analysis("seed", "1", CEILING | OF_NETWORKS),
     Change("networks.rdms", '"models"', '"other_models"', NETWORK | OF_NETWORKS, other_model_rdms),
     # Precomputed RDMs replace networks, so these keys do not matter.
-    Change("networks.features", 'rdms = "models"', 'features = "features"', NETWORK | OF_NETWORKS, features),
+    Change(
+        "networks.features",
+        'rdms = "models"',
+        'features = "features"',
+        NETWORK | GRAMS | OF_NETWORKS,
+        features,
+    ),
     in_networks("conditions", '"stimulus_order"', NETWORK | OF_NETWORKS),
     in_networks("facts", '"facts.csv"', frozenset({"model"}), prepare=facts),
     in_networks("include", '["AlexNet"]', NOTHING),
@@ -205,6 +212,7 @@ CHANGES = [
     in_networks("weights", '"random"', NOTHING),
     in_networks("seed", "1", NOTHING),
     in_networks("skip_bad", "true", NOTHING),
+    in_networks("keep", "[]", NOTHING),
     in_networks("pooling", '"mean"', frozenset({"protocol"})),
     in_networks("time", '"mean"', frozenset({"protocol"})),
 ]
@@ -226,7 +234,7 @@ def two():
     return layers(), transform, "two"
 """
 OWN = '[networks.own.NAME]\nsource = "function"\nid = "renewing_networks:NAME"\nweights = "random"\n'
-EXTRACTED = NETWORK | {"layer"} | OF_NETWORKS
+EXTRACTED = NETWORK | GRAMS | {"layer"} | OF_NETWORKS
 CHANGES_OF_NETWORKS = [
     Change("networks.include", "include = []", 'include = ["AlexNet"]', EXTRACTED | {"model"}),
     Change(
@@ -246,6 +254,8 @@ CHANGES_OF_NETWORKS = [
     Change("networks.seed", "include = []", "include = []\nseed = 1", EXTRACTED | {"model"}),
     # RDMs that were extracted with all layers stay valid.
     Change("networks.skip_bad", "include = []", "include = []\nskip_bad = true", NOTHING),
+    # Gram matrices that are stored stay in use.
+    Change("networks.keep", "include = []", "include = []\nkeep = []", NOTHING),
     Change(
         "networks.pooling",
         "include = []",

@@ -9,13 +9,20 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.rdm import (
+    PATTERNS,
     RowNames,
-    correlation_rdm,
-    correlation_rdm_in_parts,
+    compared,
+    compared_in_parts,
     gram_in_parts,
     n_conditions,
 )
 from alignhouse.warehouse.errors import BadInput
+
+
+def correlation_rdm(
+    patterns: np.ndarray, buffer_bytes: int = 2**26, called: RowNames = PATTERNS
+) -> np.ndarray:
+    return compared(patterns, buffer_bytes, called=called).correlation
 
 
 def patterns(n: int, n_features: int, seed: int = 0) -> np.ndarray:
@@ -73,7 +80,7 @@ def test_patterns_have_the_names_that_the_caller_gives_them():
     with pytest.raises(BadInput, match=message):
         correlation_rdm(x, called=called)
     with pytest.raises(BadInput, match="of s1, V1, stimulus clip_4, clip_5: expected values that differ"):
-        correlation_rdm_in_parts(lambda start, stop: x[start:stop], 12, 3, called=called)
+        compared_in_parts(lambda start, stop: x[start:stop], 12, 3, called=called)
 
 
 def test_a_pattern_that_barely_varies_is_not_constant():
@@ -130,7 +137,7 @@ def test_an_rdm_of_patterns_read_in_parts_is_that_of_all_at_once(rows_at_once):
         asked.append(stop - start)
         return patterns[start:stop].astype(np.float32)
 
-    rdm = correlation_rdm_in_parts(read, 12, rows_at_once)
+    rdm = compared_in_parts(read, 12, rows_at_once).correlation
     np.testing.assert_allclose(
         rdm, pdist(patterns.astype(np.float32).astype(float), "correlation"), atol=1e-12
     )
@@ -145,7 +152,7 @@ def test_patterns_read_in_parts_are_refused_by_their_row_of_all(value, message):
     else:
         patterns[5, 3] = value
     with pytest.raises(BadInput, match=f"row 6 of 7.*{message}"), np.errstate(invalid="ignore"):
-        correlation_rdm_in_parts(lambda start, stop: patterns[start:stop], 7, 3)
+        compared_in_parts(lambda start, stop: patterns[start:stop], 7, 3)
 
 
 def test_inner_products_in_parts_are_those_of_all_at_once():
@@ -154,3 +161,16 @@ def test_inner_products_in_parts_are_those_of_all_at_once():
         np.testing.assert_allclose(
             gram_in_parts(lambda start, stop: rows[start:stop], 11, at_once), rows @ rows.T, atol=1e-14
         )
+
+
+@pytest.mark.parametrize("rows_at_once", [None, 3, 7])
+def test_what_other_distances_need_is_that_of_the_centred_patterns(rows_at_once: int | None) -> None:
+    x = np.random.default_rng(2).normal(3, 2, size=(7, 40)).astype(np.float32)
+    if rows_at_once is None:
+        found = compared(x, 500)
+    else:
+        found = compared_in_parts(lambda start, stop: x[start:stop], 7, rows_at_once)
+    centred = x.astype(float) - x.astype(float).mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(found.gram, centred @ centred.T, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.means, x.astype(float).mean(axis=1), rtol=1e-13)
+    assert found.width == 40

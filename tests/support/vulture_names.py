@@ -102,3 +102,6 @@ dataobj
 
 # An attribute that a library looks for in a module that is not installed.
 drn
+
+# What measures of other brain distances read.
+brain_rdms_of

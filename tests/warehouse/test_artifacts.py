@@ -15,7 +15,14 @@ from alignhouse.warehouse import BrokenWarehouse
 from alignhouse.warehouse.artifacts import FOLDERS, files, hive, load, read_metadata
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.jobs import Job, Output
-from alignhouse.warehouse.vectors import VectorFile, read_vectors, vector_batch, vector_schema, vector_table
+from alignhouse.warehouse.vectors import (
+    VectorFile,
+    read_vectors,
+    vector_batch,
+    vector_schema,
+    vector_table,
+    with_vectors,
+)
 
 
 def vectors_batch(values: np.ndarray, **settings: object) -> Batch:
@@ -187,6 +194,20 @@ def test_some_columns_of_a_table_are_read(tmp_path: Path) -> None:
     assert artifact.rows().to_dicts() == [{"roi": "V1", "rho": 0.5}]
 
 
+def test_a_file_can_have_several_vectors_a_row(tmp_path: Path) -> None:
+    short, long = np.arange(4.0).reshape(2, 2), np.arange(6.0).reshape(2, 3)
+    table = with_vectors(vector_table({"layer": ["a", "b"]}, "gram", long), "means", short)
+    [artifact] = made(tmp_path, batch_of(Job("m", 1, {}, {}, ""), Output(("grams",), table)))
+    for column, expected in (("gram", long), ("means", short)):
+        names, vectors = artifact.vectors(column)
+        np.testing.assert_array_equal(vectors, expected)
+        assert names.to_dict(as_series=False) == {"layer": ["a", "b"]}
+    with artifact.vector_file("means") as file:
+        np.testing.assert_array_equal(file.read(1, 2), short[1:])
+    with pytest.raises(ValueError, match="NaN or infinity in 1 rows"):
+        with_vectors(table, "more", np.array([[1.0], [np.nan]]))
+
+
 def test_files_of_every_kind_are_found(tmp_path: Path) -> None:
     paths = [tmp_path / folder / "sub" / "a.parquet" for folder in FOLDERS]
     for path in paths:
@@ -195,6 +216,7 @@ def test_files_of_every_kind_are_found(tmp_path: Path) -> None:
     assert [path.relative_to(tmp_path).parts[0] for path in files(tmp_path)] == [
         "betas",
         "rdms",
+        "grams",
         "nulls",
         "bootstraps",
         "facts",

@@ -1,4 +1,4 @@
-"""Features of a layer in files of other programs, and the RDM of them."""
+"""Features of a layer in files of other programs, compared between stimuli."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from alignhouse.ingest.arrays.contents import read_whole
 from alignhouse.ingest.arrays.hdf5_matrix import Hdf5Array
 from alignhouse.ingest.arrays.matrices import FlatArray, InMemory, Matrix, StoredValues, take
-from alignhouse.ingest.rdm import RowNames, correlation_rdm, correlation_rdm_in_parts, reordered
+from alignhouse.ingest.features.kept_grams import LayerGram
+from alignhouse.ingest.rdm import RowNames, compared, compared_in_parts, reordered
 from alignhouse.warehouse.errors import BadInput
 
 _BYTES_A_VALUE = 2 * 12  # two blocks in float64, each beside the values that it was converted from
@@ -60,10 +61,12 @@ def stacked(parts: Sequence[Features], label: str) -> Features:
     return Features((int(ends[-1]), widths.pop()), take_from_parts)
 
 
-def rdm_of_features(
+def compared_features(
     features: Features, places: np.ndarray, names: Sequence[str], what: str, memory: int
-) -> np.ndarray:
-    """1 - Pearson's r over features between stimuli, (P,) float64; blocks of stimuli fit into memory.
+) -> tuple[np.ndarray, LayerGram]:
+    """1 - Pearson's r over features between stimuli, (P,) float64, and the Gram matrix of the features.
+
+    Blocks of stimuli fit into memory.
 
     Parameters
     ----------
@@ -80,12 +83,14 @@ def rdm_of_features(
         raise BadInput(f"features of {what}", expected="at least 2 of each stimulus", found=features.shape[1])
     at_once = max(1, memory // (_BYTES_A_VALUE * features.shape[1]))
     if at_once >= len(rows):
-        rdm = correlation_rdm(features.take(rows), called=called)
+        found = compared(features.take(rows), called=called)
     else:
-        rdm = correlation_rdm_in_parts(
+        found = compared_in_parts(
             lambda start, stop: features.take(rows[start:stop]), len(rows), at_once, called=called
         )
-    return reordered(rdm, len(rows), np.argsort(in_file))
+    order = np.argsort(in_file)
+    gram = LayerGram.of(found.gram[np.ix_(order, order)], found.means[order], found.width)
+    return reordered(found.correlation, len(rows), order), gram
 
 
 def _matrix(array: StoredValues, label: str, memory: int) -> Matrix:

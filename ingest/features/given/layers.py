@@ -20,15 +20,11 @@ from alignhouse.ingest.arrays.limits import named_once
 from alignhouse.ingest.arrays.matrices import StoredValues
 from alignhouse.ingest.arrays.numpy_files import UNNAMED
 from alignhouse.ingest.datasets.rdms.arrays import StoredRdms, checked, subjects_first
-from alignhouse.ingest.features.given.features import (
-    Features,
-    features_of,
-    rdm_of_features,
-    stacked,
-)
+from alignhouse.ingest.features.given.features import Features, compared_features, features_of, stacked
 from alignhouse.ingest.features.given.folders import FILE_NAMES, TEXT, TORCH
 from alignhouse.ingest.features.given.other_files import open_torch, read_text
 from alignhouse.ingest.features.given.stimuli import NAMES_HINT, identifier, places_in_order, places_of
+from alignhouse.ingest.features.kept_grams import LayerGram
 from alignhouse.ingest.rdm import n_conditions, reordered
 from alignhouse.warehouse.errors import BadInput, some_names
 
@@ -62,11 +58,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class GivenLayer:
-    """The RDM (P,) of a layer, float64, and whether its file named the stimuli."""
+    """The RDM (P,) of a layer, float64, and whether its file named the stimuli.
+
+    gram : the Gram matrix, if the file has features.
+    """
 
     name: str
     rdm: np.ndarray
     is_named: bool
+    gram: LayerGram | None = None
 
 
 def given_layers(folder: Path, files: Sequence[Path], wanted: Wanted) -> Iterator[GivenLayer]:
@@ -144,8 +144,8 @@ def _layer(
     if given_as == "features":
         features = features_of(array, label, wanted.memory)
         places = _places(names, features.shape[0], label, wanted)
-        rdm = rdm_of_features(features, places, wanted.stimuli, label, wanted.memory)
-        return GivenLayer(name, rdm, names is not None)
+        rdm, gram = compared_features(features, places, wanted.stimuli, label, wanted.memory)
+        return GivenLayer(name, rdm, names is not None, gram)
     stack = subjects_first(read_whole(array, label, wanted.memory), label)
     if len(stack) != 1:
         raise BadInput(label, expected="one RDM", found=f"shape {array.shape}")
@@ -184,16 +184,17 @@ def _layer_in_parts(
             raise BadInput(label, expected="features", found="no array of numbers")
         features = stacked(parts, label)
         places = _places(names, features.shape[0], label, wanted)
-        rdm = rdm_of_features(features, places, wanted.stimuli, label, wanted.memory)
-        return GivenLayer(layer, rdm, names is not None)
+        rdm, gram = compared_features(features, places, wanted.stimuli, label, wanted.memory)
+        return GivenLayer(layer, rdm, names is not None, gram)
 
 
 def _of_stimuli(layer: str, arrays_of: Mapping[str, StoredValues], path: Path, wanted: Wanted) -> GivenLayer:
     """A layer with an array for each stimulus, whatever its shape."""
     label = _label(layer, path, wanted)
     flat = [_as_row(features_of(arrays_of[name], label, wanted.memory)) for name in wanted.stimuli]
-    rdm = rdm_of_features(stacked(flat, label), np.arange(len(flat)), wanted.stimuli, label, wanted.memory)
-    return GivenLayer(layer, rdm, is_named=True)
+    places = np.arange(len(flat))
+    rdm, gram = compared_features(stacked(flat, label), places, wanted.stimuli, label, wanted.memory)
+    return GivenLayer(layer, rdm, is_named=True, gram=gram)
 
 
 def _as_row(features: Features) -> Features:
@@ -229,8 +230,8 @@ def _layers_of_stimuli(files: Sequence[Path], wanted: Wanted) -> Iterator[GivenL
 
         features = Features((len(paths), int(np.prod(shape))), take)
         places = np.arange(len(paths))
-        rdm = rdm_of_features(features, places, wanted.stimuli, label, wanted.memory)
-        yield GivenLayer(layer, rdm, is_named=True)
+        rdm, gram = compared_features(features, places, wanted.stimuli, label, wanted.memory)
+        yield GivenLayer(layer, rdm, is_named=True, gram=gram)
 
 
 def _places(names: Sequence[str] | None, n_rows: int, label: str, wanted: Wanted) -> np.ndarray:

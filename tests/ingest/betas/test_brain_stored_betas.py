@@ -12,6 +12,7 @@ from scipy.spatial.distance import pdist
 from small_batches import made
 
 from alignhouse.ingest.betas.beta_jobs import BetasAbout, betas_batch
+from alignhouse.ingest.betas.crossnobis import cross_gram, crossnobis_rdm
 from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.ingest.betas.reliability import rdm_reliability
 from alignhouse.ingest.betas.stored import open_region
@@ -119,3 +120,74 @@ def test_parts_that_do_not_fit_one_another_are_refused(region):
         open_region([stored[0], store(root, "c", short)], ["a", "c"]),
     ):
         pass
+
+
+WANTED = [("test", f"10{number:02d}") for number in (3, 1, 7, 2, 6)]
+
+
+@pytest.mark.parametrize("memory", [1, 20_000, 10**9])
+@pytest.mark.parametrize(
+    ("distance", "of_scipy"),
+    [("cosine", "cosine"), ("euclidean", "euclidean"), ("squared_euclidean", "sqeuclidean")],
+)
+def test_other_distances_are_those_of_scipy_on_averaged_patterns(region, memory, distance, of_scipy):
+    _, stored, both = region
+    means = both["test"].astype(float).mean(axis=1)[[int(name) - 1001 for _, name in WANTED]]
+    with open_region(stored, ["a", "b"]) as betas:
+        found = betas.rdm(WANTED, memory, distance=distance)
+    np.testing.assert_allclose(found, pdist(means, of_scipy), rtol=1e-11)
+
+
+@pytest.mark.parametrize("memory", [1, 20_000, 10**9])
+def test_crossnobis_is_rsatoolboxes_with_repetitions_as_folds(region, memory):
+    from rsatoolbox.data import Dataset
+    from rsatoolbox.rdm import calc_rdm
+
+    _, stored, both = region
+    responses = both["test"].astype(float)[[int(name) - 1001 for _, name in WANTED]]
+    names = [name for _, name in WANTED]
+    dataset = Dataset(
+        responses.reshape(-1, responses.shape[2]),
+        obs_descriptors={
+            "stimulus": np.repeat(names, responses.shape[1]),
+            "repetition": np.tile(np.arange(responses.shape[1]), len(names)),
+        },
+    )
+    noise = np.diag(1 / responses.var(axis=1, ddof=1).mean(axis=0))
+    expected = calc_rdm(
+        dataset, method="crossnobis", descriptor="stimulus", cv_descriptor="repetition", noise=noise
+    )
+    # rsatoolbox sorts the stimuli by name.
+    assert list(expected.pattern_descriptors["stimulus"]) == sorted(names)
+    place = [sorted(names).index(name) for name in names]
+    expected = expected.get_matrices()[0][np.ix_(place, place)][np.triu_indices(len(names), 1)]
+    with open_region(stored, ["a", "b"]) as betas:
+        found = betas.rdm(WANTED, memory, distance="crossnobis")
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
+
+
+def test_crossnobis_of_noise_alone_is_zero_on_average():
+    rng = np.random.default_rng(5)
+    noise = rng.normal(size=(200, 1, 3, 50)) + rng.normal(size=50)
+    pairs = [np.concatenate([one, other]) for one, other in zip(noise[:100], noise[100:], strict=True)]
+    found = np.array([crossnobis_rdm(cross_gram(lambda a, b, x=x: x[a:b], 2, 1), 50)[0] for x in pairs])
+    # d = |difference|^2 / 50 over pairs of repetitions: a mean of 0, where the plain distance is 2 / 3.
+    assert abs(found.mean()) < 4 * found.std(ddof=1) / 10
+    assert (found < 0).any()
+
+
+def test_crossnobis_needs_repetitions_that_differ(region, tmp_path):
+    _, stored, _ = region
+    with open_region(stored, ["a", "b"]) as betas:
+        mixed = [("test", "1001"), ("train", "0001")]
+        with pytest.raises(BadInput, match="of V1.*same number.*found 10 in split test, 3 in split train"):
+            betas.rdm(mixed, 10**9, "V1", "crossnobis")
+    once = {name: values[:, :1] for name, values in content(6, seed=3).items()}
+    refused = pytest.raises(BadInput, match="at least 2, found 1 in split test .*another brain_distance")
+    with open_region([store(tmp_path, "once", once)], ["once"]) as betas, refused:
+        betas.rdm(WANTED, 10**9, distance="crossnobis")
+    dead = content(6, seed=3)
+    dead["test_data_allvoxel"][..., 2] = 1.5
+    refused = pytest.raises(BadInput, match="repetitions that differ, found 1 of 6 voxels")
+    with open_region([store(tmp_path, "dead", dead)], ["dead"]) as betas, refused:
+        betas.rdm(WANTED, 10**9, distance="crossnobis")

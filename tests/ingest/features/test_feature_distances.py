@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_gram, rdm_of_rows
+from alignhouse.ingest.features.distances import manhattan_rdm, rdm_of_rows
 from alignhouse.ingest.features.gram import row_centred_gram
 from alignhouse.ingest.features.projection import project
+from alignhouse.ingest.inner_products import rdm_of_gram
 from alignhouse.warehouse.errors import BadInput
 
 SCIPY = {
     "correlation": "correlation",
     "cosine": "cosine",
     "euclidean": "euclidean",
+    "squared_euclidean": "sqeuclidean",
     "manhattan": "cityblock",
 }
 

@@ -10,12 +10,11 @@ from scipy.spatial.distance import pdist
 
 from alignhouse.ingest.features.distances import rdm_of_rows
 from alignhouse.ingest.features.gram import (
-    centre_stimuli,
     component_scores,
-    correlation_rdm_of_gram,
     row_centred_gram,
     share_between_stimuli,
 )
+from alignhouse.ingest.inner_products import centre_stimuli, correlation_rdm_of_gram
 from alignhouse.warehouse.errors import BadInput
 
 
