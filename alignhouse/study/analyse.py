@@ -167,7 +167,7 @@ class _Stages:
 
     def beyond(self, controls: StudyControls) -> None:
         """Skipped, with a message, if subjects saw different stimuli."""
-        if any(unseen(each) for each in self.brains.values()):
+        if any(unseen(each) for of_distance in self.brains.values() for each in of_distance.values()):
             self.run.progress.say(
                 "Skipped the comparison with controls: expected subjects who saw the same stimuli, found "
                 'others; brain.stimuli = "shared" uses those that all saw'

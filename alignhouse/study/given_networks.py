@@ -19,8 +19,8 @@ from alignhouse.study.extractions import (
     say_what_is_made_again,
 )
 from alignhouse.study.file import Study
-from alignhouse.study.protocol import Protocol
 from alignhouse.study.hashing import hash_files
+from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, some_names

@@ -6,13 +6,16 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from betas_in_memory import read_betas
 
 import alignhouse
 from alignhouse.analysis.figures.catalog import make
 from alignhouse.analysis.figures.request import Request
 from alignhouse.analysis.report.gather import gather
 from alignhouse.analysis.report.page import write_report
+from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.study.file import read_study
 from alignhouse.study.run import run_study
 from alignhouse.warehouse import BadInput, Warehouse
@@ -190,5 +193,55 @@ def test_measures_that_cannot_be_computed_are_refused(
     for change in changes:
         study.change(*change)
     with pytest.raises(BadInput, match=message):
+        run_study(read_study(study.file), command="test")
+    assert not study.warehouse.exists()
+
+
+def test_cka_is_that_of_the_features_and_the_betas(study: Any) -> None:
+    random = np.random.default_rng(3)
+    names = [f"{1001 + number}" for number in range(12)]
+    of_network = {"one": random.normal(size=(12, 30)), "two": random.normal(size=(12, 7)) + 3}
+    for layer, features in of_network.items():
+        (study.folder / "features" / "my_own").mkdir(parents=True, exist_ok=True)
+        np.savez(study.folder / "features" / "my_own" / f"{layer}.npz", features=features, conditions=names)
+    study.change('rdms = "models"', 'features = "features"')
+    study.change(
+        'protocols = ["sound", "paper"]', 'protocols = ["sound"]\nmeasures = ["cka", "cka_debiased"]'
+    )
+    study.change("permutations = 50", "permutations = 50\nbootstraps = 20\nhalvings = 3")
+    run_study(read_study(study.file), command="test")
+    parts = [BetaFile("sub-02", part, study.betas(2, part)) for part in ("lEBA", "rEBA")]
+    patterns = np.concatenate([read_betas(file)["test"].astype(float).mean(axis=1) for file in parts], axis=1)
+    with Warehouse.open(study.warehouse) as opened:
+        found = dict(
+            opened.sql(
+                "select layer, rho from alignment where protocol = 'sound-cka' and roi = 'EBA' "
+                "and subject = 'sub-02'"
+            ).fetchall()
+        )
+        distances = opened.sql(
+            "select protocol, network_distance, brain_distance from stg_protocol"
+        ).fetchall()
+        tables = opened.sql(
+            "select count(distinct protocol) from noise_ceiling union all "
+            "select count(distinct protocol) from score_interval union all "
+            "select count(distinct protocol) from layer_choice"
+        ).fetchall()
+    for layer, features in of_network.items():
+        x, y = features - features.mean(axis=0), patterns - patterns.mean(axis=0)
+        own = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
+        assert found[layer] == pytest.approx(np.linalg.norm(x.T @ y) ** 2 / own, abs=1e-6)
+    squared = ("squared_euclidean", "squared_euclidean")
+    assert set(distances) == {
+        ("sound", "correlation", "correlation"),
+        ("sound-cka", *squared),
+        ("sound-cka_debiased", *squared),
+    }
+    assert tables == [(3,)] * 3
+
+
+def test_cka_of_ready_rdms_is_refused(study: Any) -> None:
+    study.change("permutations = 50", 'permutations = 50\nmeasures = ["cka"]')
+    with pytest.raises(BadInput, match="protocol sound-cka, distance.*expected features"):
         run_study(read_study(study.file), command="test")
     assert not study.warehouse.exists()
