@@ -1,4 +1,4 @@
-"""Relative prediction errors of every penalty, without a fit for each: generalised and k-fold cross-validation."""
+"""Cross-validated errors of every penalty, without a fit for each: generalised, or over k folds."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class HeldOutErrors:
 def generalised_errors(
     values: Any, vectors: Any, alphas: FloatArray, precision: Precision, device: str | None
 ) -> GeneralisedErrors:
-    """The record of a layer from the eigenvalues (n,) and eigenvectors (n, n) of its centred training Gram."""
+    """The record of a layer from eigenvalues (n,) and eigenvectors (n, n) of its centred training Gram."""
     n = len(values)
     shrunk = alphas / (values[:, None] + alphas)
     # The intercept and the penalised directions. Of the n values, one belongs to the constant direction.

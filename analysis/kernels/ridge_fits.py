@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -86,44 +87,55 @@ def ridge_fits(
 
     Raises BadInput for NaN, voxels that are constant over the training stimuli, and shapes that do not fit.
     """
-    first = _first_of(layers)
+    _check_sizes(layers)
     fixed = None if chosen is None else np.asarray(chosen, dtype=np.intp)
     for number, block in enumerate(blocks):
-        n_voxels = _voxels_of(block, first.n_train, number)
-        predictions = np.empty((len(layers), n_voxels, first.n_test), first.precision)
-        alphas = np.empty((len(layers), n_voxels), np.intp)
-        errors = np.empty((len(layers), n_voxels))
+        yield _fit_of_block(layers, block, number, fixed, memory)
 
-        def predict(index: int, columns: slice, rows: Any) -> None:
-            layer = layers[index]
-            found = to_numpy(layer.choice.errors(rows))
-            best = found.argmin(axis=1) if fixed is None else np.full(len(found), fixed[index])
-            for alpha in np.unique(best):
-                own = best == alpha
-                places = columns.start + np.flatnonzero(own)
-                predictions[index, places] = to_numpy(rows[own] @ layer.operators[int(alpha)].T)
-            alphas[index, columns] = best
-            errors[index, columns] = found[np.arange(len(best)), best]
 
-        _over_voxels(layers, block, number, memory, predict)
-        yield RidgeFit(predictions, alphas, errors)
+def _fit_of_block(
+    layers: Sequence[RidgeLayer],
+    block: NDArray[Any],
+    number: int,
+    fixed: NDArray[np.intp] | None,
+    memory: int,
+) -> RidgeFit:
+    n_voxels = _voxels_of(block, layers[0].n_train, number)
+    predictions = np.empty((len(layers), n_voxels, layers[0].n_test), layers[0].precision)
+    chosen = np.empty((len(layers), n_voxels), np.intp)
+    errors = np.empty((len(layers), n_voxels))
+
+    def predict(index: int, columns: slice, rows: Any) -> None:
+        layer = layers[index]
+        found = to_numpy(layer.choice.errors(rows))
+        best = found.argmin(axis=1) if fixed is None else np.full(len(found), fixed[index])
+        for alpha in np.unique(best):
+            own = best == alpha
+            places = columns.start + np.flatnonzero(own)
+            predictions[index, places] = to_numpy(rows[own] @ layer.operators[int(alpha)].T)
+        chosen[index, columns] = best
+        errors[index, columns] = found[np.arange(len(best)), best]
+
+    _over_voxels(layers, block, number, memory, predict)
+    return RidgeFit(predictions, chosen, errors)
 
 
 def _best_for_all(
     layers: Sequence[RidgeLayer], blocks: Iterable[NDArray[Any]], memory: int
 ) -> NDArray[np.intp]:
     """The penalty (L,) with the lowest sum of relative errors over all voxels."""
-    first = _first_of(layers)
-    totals = np.zeros((len(layers), len(first.alphas)))
+    _check_sizes(layers)
+    totals = np.zeros((len(layers), len(layers[0].alphas)))
+    adding = Lock()
+
+    def add(index: int, _: slice, rows: Any) -> None:
+        own = to_numpy(layers[index].choice.errors(rows)).sum(axis=0, dtype=np.float64)
+        with adding:
+            totals[index] += own
+
     for number, block in enumerate(blocks):
-        n_voxels = _voxels_of(block, first.n_train, number)
-        errors = np.empty((len(layers), n_voxels, len(first.alphas)), np.float32)
-
-        def note(index: int, columns: slice, rows: Any) -> None:
-            errors[index, columns] = to_numpy(layers[index].choice.errors(rows))
-
-        _over_voxels(layers, block, number, memory, note)
-        totals += errors.sum(axis=1, dtype=np.float64)
+        _voxels_of(block, layers[0].n_train, number)
+        _over_voxels(layers, block, number, memory, add)
     return totals.argmin(axis=1)
 
 
@@ -175,15 +187,13 @@ def _centred_rows(
     return rows
 
 
-def _first_of(layers: Sequence[RidgeLayer]) -> RidgeLayer:
-    """The first layer; BadInput unless the others have its sizes."""
+def _check_sizes(layers: Sequence[RidgeLayer]) -> None:
     if not layers:
         raise BadInput("layers to fit", expected="at least one", found=0)
     wanted = _sizes_of(layers[0])
     for each in layers:
         if _sizes_of(each) != wanted:
             raise BadInput(f"sizes of {each.name}", expected=wanted, found=_sizes_of(each))
-    return layers[0]
 
 
 def _sizes_of(layer: RidgeLayer) -> str:
