@@ -124,7 +124,7 @@ def held_out_errors(
     members = [np.flatnonzero(folds == fold) for fold in range(int(folds.max()) + 1)]
     # The constant direction has no penalty and no residual.
     centred = vectors - vectors.mean(axis=0)
-    triangles = []
+    triangles: list[FloatArray] = []
     for alpha in alphas:
         inverse = (centred / (values + alpha)) @ centred.T
         residuals = np.concatenate(
@@ -133,7 +133,7 @@ def held_out_errors(
                 for own in members
             ]
         )
-        triangles.append(np.linalg.qr(residuals, mode="r"))
+        triangles.append(np.asarray(np.linalg.qr(residuals, mode="r")))
     n, width = len(values), -(-len(values) // TRIANGLE_BLOCKS)
     factors = [
         to_device(
