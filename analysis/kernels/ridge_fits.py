@@ -25,6 +25,11 @@ Blocks = Callable[[], Iterable[NDArray[Any]]]
 VOXELS_A_PRODUCT = 1024
 
 
+def in_memory(responses: NDArray[Any]) -> Blocks:
+    """Responses (n, V) that are in memory, as one block."""
+    return lambda: [responses]
+
+
 @dataclass(frozen=True)
 class RidgeFit:
     """Predictions of L layers for V voxels.

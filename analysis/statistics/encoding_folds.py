@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.alpha_choice import checked_folds
 from alignhouse.analysis.kernels.ridge import RidgeLayer, ridge_layers
-from alignhouse.analysis.kernels.ridge_fits import AlphaPer, ridge_fit
+from alignhouse.analysis.kernels.ridge_fits import AlphaPer, in_memory, ridge_fit
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY
-from alignhouse.analysis.kernels.threads import Tick, untold
+from alignhouse.analysis.kernels.threads import Tick, slices, untold
 from alignhouse.analysis.statistics.encoding import RegionEncoding, region_voxels
 from alignhouse.analysis.statistics.encoding_null import checked_orders
 from alignhouse.analysis.statistics.regression import stimulus_folds
@@ -73,8 +73,7 @@ def encode_folds(
     predictions = np.empty((len(first), responses.shape[1], len(own)), first[0].precision)
     training = np.empty((len(layers), len(first)))
     for fold, each in enumerate(layers):
-        train = responses[own != fold]
-        fit = ridge_fit(each, lambda train=train: [train], alpha_per=alpha_per, memory=memory)  # type: ignore[misc]
+        fit = ridge_fit(each, in_memory(responses[own != fold]), alpha_per=alpha_per, memory=memory)
         predictions[:, :, own == fold] = fit.predictions
         training[fold] = np.median(1 - fit.errors, axis=1)
     return RegionEncoding(predictions, training, own)
@@ -99,12 +98,19 @@ def refitted_null(
     A permutation costs as much as the encoding itself.
     """
     places = checked_orders(orders, len(responses))
-    null = np.empty((len(layers[0]), len(places)), np.float32)
-    for index, order in enumerate(places):
-        permuted = responses[order]
-        encoding = encode_folds(layers, permuted, folds, alpha_per=alpha_per, memory=memory)
-        null[:, index] = region_voxels(encoding, permuted, ceiling=ceiling).medians()
-        tick(index + 1, len(places))
+    n_layers, (n, n_voxels) = len(layers[0]), responses.shape
+    null = np.empty((n_layers, len(places)), np.float32)
+    # Several orders are fitted as more voxels. Predictions, and their copy that is standardised, take most.
+    an_order = 8 * n * n_voxels * (n_layers + 2)
+    at_once = 1 if alpha_per == "region" else max(1, memory // 2 // an_order)
+    for some in slices(len(places), at_once):
+        permuted = responses[places[some]].transpose(1, 0, 2).reshape(n, -1)
+        encoding = encode_folds(layers, permuted, folds, alpha_per=alpha_per, memory=memory // 2)
+        ceilings = None if ceiling is None else np.tile(np.asarray(ceiling), some.stop - some.start)
+        voxels = region_voxels(encoding, permuted, ceiling=ceilings)
+        scores = (voxels.scores() / voxels.ceiling).reshape(n_layers, some.stop - some.start, -1)
+        null[:, some] = np.median(scores, axis=2)
+        tick(some.stop, len(places))
     return null
 
 

@@ -20,7 +20,7 @@ from alignhouse.warehouse.errors import BadInput
 
 # Voxels of one call of numpy: enough to spread its overhead, few enough for the CPU cache (measured).
 VOXELS_A_CALL = 16
-PERMUTATIONS_A_BLOCK = 256
+PERMUTATIONS_A_BLOCK = 128
 
 
 @dataclass(frozen=True)
