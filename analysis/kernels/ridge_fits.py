@@ -94,8 +94,12 @@ def ridge_fits(
     """
     _check_sizes(layers)
     fixed = None if chosen is None else np.asarray(chosen, dtype=np.intp)
-    for number, block in enumerate(blocks):
+    number = 0
+    for block in blocks:
         yield _fit_of_block(layers, block, number, fixed, memory)
+        # Before the next block is read. `enumerate` would keep it, too.
+        del block
+        number += 1
 
 
 def _fit_of_block(

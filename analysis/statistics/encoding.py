@@ -212,6 +212,8 @@ def _unit_rows(
 
 
 def _first_odd(values: FloatArray, least: float = 0) -> Any:
-    """The first value that is not a finite number of at least `least`, or the shape."""
-    odd = values[~(np.isfinite(values) & (values >= least))] if values.ndim else values.reshape(1)
-    return odd.ravel()[0] if odd.size else f"shape {values.shape}, from {values.min()} to {values.max()}"
+    """The first value that is not a finite number of at least `least`; if there is none, shape and range."""
+    odd = values[~(np.isfinite(values) & (values >= least))]
+    if odd.size:
+        return odd.ravel()[0]
+    return f"shape {values.shape}" + (f", {values.min()} to {values.max()}" if values.size else "")

@@ -131,17 +131,24 @@ def scored(
 
 
 def coverage(
-    resampled: str, n_studies: int, *, n_test: int, n_subjects: int, draws: int = 300, seed: int = 0
+    resampled: str,
+    n_studies: int,
+    *,
+    n_test: int,
+    n_subjects: int,
+    draws: int = 300,
+    seed: int = 0,
+    n_true: int = 4000,
 ) -> dict[str, float]:
     """Share of studies whose 95 % intervals contain the truth, by method.
 
     The training stimuli are the same in all studies. "stimuli": so are the subjects and their fits; each
     study draws test stimuli. "both": each study also draws subjects, with their fits. The truth is the mean
-    score on very many test stimuli.
+    score on `n_true` other test stimuli.
     """
     people, rng = population(), np.random.default_rng(seed)
     train = people.features(rng, 60)
-    many = people.features(rng, 4000)
+    many = people.features(rng, n_true)
 
     def person() -> tuple[Float, Float]:
         subject = people.subject(rng)
