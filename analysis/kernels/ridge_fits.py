@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from threading import Lock
 from typing import Any, Literal
 
@@ -94,12 +95,11 @@ def ridge_fits(
     """
     _check_sizes(layers)
     fixed = None if chosen is None else np.asarray(chosen, dtype=np.intp)
-    number = 0
+    numbers = count()
     for block in blocks:
-        yield _fit_of_block(layers, block, number, fixed, memory)
-        # Before the next block is read. `enumerate` would keep it, too.
+        yield _fit_of_block(layers, block, next(numbers), fixed, memory)
+        # Free it before the next block is read. `enumerate` would keep a reference.
         del block
-        number += 1
 
 
 def _fit_of_block(

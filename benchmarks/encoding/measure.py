@@ -90,6 +90,7 @@ def in_turns(rounds: int, work: dict[str, Callable[[int], Any]]) -> tuple[dict[s
             began = time.perf_counter()
             found[name] = each(number)
             seconds[name].append(time.perf_counter() - began)
+            print(f"    round {number + 1}, {name}: {seconds[name][-1]:.2f} s", flush=True)
     return seconds, found
 
 
