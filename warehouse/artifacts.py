@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from alignhouse.warehouse.vectors import StoredVectors, VectorFile
 
-FOLDERS = ("betas", "rdms", "grams", "nulls", "bootstraps", "facts")
+FOLDERS = ("betas", "rdms", "grams", "nulls", "bootstraps", "encodings", "facts")
 SCRATCH = "scratch"
 METADATA_KEY = b"alignhouse"
 # Enough of the 64 digits that two jobs never share a file name (probability 2**-80 at a million files).

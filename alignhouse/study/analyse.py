@@ -310,10 +310,11 @@ class _Stages:
 
 def protocol_batches(protocols: Mapping[str, Protocol]) -> list[Batch]:
     """The rows that describe protocols."""
-    return [protocol_batch(name, _described(each)) for name, each in protocols.items()]
+    return [protocol_batch(name, described(each)) for name, each in protocols.items()]
 
 
-def _described(protocol: Protocol) -> dict[str, Any]:
+def described(protocol: Protocol) -> dict[str, Any]:
+    """All settings of a protocol, as the warehouse keeps them."""
     settings = protocol.model_dump(mode="json")
     defaults = type(protocol.extraction)().model_dump(mode="json", include=set(ADDED_SETTINGS))
     for name, default in defaults.items():

@@ -102,6 +102,15 @@ class BrainRdms:
     absent: Mapping[str, Mapping[str, str]]
 
 
+@dataclass(frozen=True)
+class BrainVoxels:
+    """The stored betas of a study: subject -> part -> split -> artifact; its regions and conditions."""
+
+    betas: BetasOfSubjects
+    regions: tuple[Region, ...]
+    conditions: Conditions
+
+
 def store_betas(
     run: Run, root: Path, request: BrainRequest, hashes: Hashes, conditions: Conditions | None = None
 ) -> BetasOfSubjects:

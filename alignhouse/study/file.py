@@ -20,6 +20,7 @@ from alignhouse.ingest.models.sources.registry import get_source
 from alignhouse.ingest.models.weights import refuse_trained_functions, weights_kind
 from alignhouse.study.brain_section import BrainSection
 from alignhouse.study.controls_section import ControlsSection
+from alignhouse.study.encoding_section import EncodingSection
 from alignhouse.study.measures import with_measures
 from alignhouse.study.networks_section import NetworksSection
 from alignhouse.study.protocol import Protocol, shipped_protocols
@@ -108,6 +109,7 @@ class Study(Section):
     networks: NetworksSection = NetworksSection()
     controls: ControlsSection = ControlsSection()
     analysis: AnalysisSection = AnalysisSection()
+    encoding: EncodingSection = EncodingSection()
     report: ReportSection = ReportSection()
     compute: ComputeSection = ComputeSection()
     protocols: dict[str, ProtocolSection] = Field({}, description="protocols of your own")
@@ -185,7 +187,11 @@ class Study(Section):
         ]
 
     def resolved_protocols(self) -> dict[str, Protocol]:
-        """The settings of each protocol that the study asks for, in its order; see `measures.with_measures`.
+        """The settings of each protocol and measure that the study asks for; see `measures.with_measures`."""
+        return with_measures(self.named_protocols(), self.analysis.measures)
+
+    def named_protocols(self) -> dict[str, Protocol]:
+        """The settings of each protocol that the study names, in its order.
 
         Raises
         ------
@@ -203,11 +209,10 @@ class Study(Section):
                 raise BadInput(f"no protocol is called {name!r}", hint=near_names(name, known))
         asked = {"pooling": self.networks.pooling, "time": self.networks.time}
         pooled = {key: value for key, value in asked.items() if value != "none"}
-        pooling = {
+        return {
             name: each.model_copy(update={"extraction": each.extraction.model_copy(update=pooled)})
             for name, each in resolved.items()
         }
-        return with_measures(pooling, self.analysis.measures)
 
 
 def read_study(path: Path) -> Study:

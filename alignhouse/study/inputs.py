@@ -9,6 +9,7 @@ from pathlib import Path
 
 from alignhouse.ingest.betas.brain_rdms import CORRELATION
 from alignhouse.ingest.betas.conditions import Conditions
+from alignhouse.ingest.betas.region_jobs import BetasOfSubjects
 from alignhouse.ingest.betas.regions import Region
 from alignhouse.ingest.datasets.dataset import DataSet, RdmSource, data_set
 from alignhouse.ingest.datasets.rdm_job import RdmFileAbout, rdm_file_batch
@@ -18,6 +19,7 @@ from alignhouse.ingest.stimuli.videos import Stimulus
 from alignhouse.study.brain import (
     SYNTHETIC,
     BrainRequest,
+    BrainVoxels,
     description_batch,
     find_stored_betas,
     make_brain_rdms,
@@ -26,6 +28,7 @@ from alignhouse.study.brain import (
 from alignhouse.study.coverage import used_stimuli
 from alignhouse.study.file import Study
 from alignhouse.study.given_networks import GivenNetworks, brain_distance, given_networks
+from alignhouse.study.protocol import Protocol
 from alignhouse.study.stimuli import register_annotations, register_stimuli
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, some_names
@@ -41,7 +44,7 @@ class StudyInputs:
     stimulus -> why decord may show other frames of it than PyAV.
     training : names of the stimuli that the data set has for training.
     brain_rdms : region -> artifact, of 1 - Pearson or as files give them; brain_rdms_of : distance -> the
-    same, for each distance that a protocol asks for.
+    same, for each distance that a protocol asks for. voxels : the betas; None if there are only RDMs.
     given_networks : RDMs or features of networks, if the user gave them; layer_orders : network -> the order
     of its layers, for these networks; facts : network -> column -> value, as the user states them.
     remark : why results on these brains are no findings ("synthetic brains"), or "".
@@ -53,21 +56,25 @@ class StudyInputs:
     unlike_decord: Mapping[str, str]
     brain_rdms: Mapping[str, Artifact]
     brain_rdms_of: Mapping[str, Mapping[str, Artifact]]
+    voxels: BrainVoxels | None
     given_networks: GivenNetworks | None
     layer_orders: Mapping[str, LayerOrder]
     facts: Mapping[str, Mapping[str, object]]
     remark: str
 
 
-def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
+def ingest_inputs(run: Run, study: Study, hashes: Hashes, protocols: Mapping[str, Protocol]) -> StudyInputs:
     """Read and check every raw file of a study; see `StudyInputs`.
+
+    Parameters
+    ----------
+    protocols : that need RDMs of networks.
 
     Raises
     ------
     BadInput : a file is missing, damaged, or does not fit the others.
     """
     known = data_set(study.brain.kind)
-    protocols = study.resolved_protocols()
     distances = list(dict.fromkeys(brain_distance(each) for each in protocols.values()))
     stimuli = known.stimuli_of_study(study.stimuli.path, study.brain.split, study.brain.path)
     conditions = _conditions(stimuli, known)
@@ -104,6 +111,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes) -> StudyInputs:
         registered.unlike_decord,
         brain.rdms,
         brain.rdms_of,
+        None if brain.betas is None else BrainVoxels(brain.betas, tuple(regions), brain.conditions),
         given,
         _layer_orders(run, study, model_rdms),
         _facts(run, study, model_rdms),
@@ -116,6 +124,7 @@ class _Brain:
     """What the data set gives.
 
     conditions : of its RDMs, some or all stimuli that are there. rdms_of : distance -> region -> RDMs.
+    betas : subject -> part -> split -> artifact; None if it gives ready RDMs.
     """
 
     conditions: Conditions
@@ -123,6 +132,7 @@ class _Brain:
     rdms: Mapping[str, Artifact]
     rdms_of: Mapping[str, Mapping[str, Artifact]]
     absent: Mapping[str, Mapping[str, str]]
+    betas: BetasOfSubjects | None = None
 
 
 def _annotations(study: Study, known: DataSet) -> Path | None:
@@ -173,7 +183,7 @@ def _from_betas(
         betas = store_betas(run, brain.path, request, hashes, conditions)
     used = used_stimuli(run, betas, conditions, how=brain.stimuli, dataset=brain.dataset, split=brain.split)
     made = make_brain_rdms(run, betas, request, used, _remark(study), distances)
-    return _Brain(used, list(betas), made.artifacts, made.of_distance, made.absent)
+    return _Brain(used, list(betas), made.artifacts, made.of_distance, made.absent, betas)
 
 
 def _from_rdm_files(

@@ -22,6 +22,7 @@ from alignhouse.study.controls import (
     networks_in_orders,
     write_controls,
 )
+from alignhouse.study.encode import encode_voxels, encoding_protocols
 from alignhouse.study.extractions import (
     PlannedNetwork,
     extracted,
@@ -90,7 +91,9 @@ def run_study(
     WarehouseLocked : another process writes to it.
     """
     until = _stage(until)
-    protocols = study.resolved_protocols()
+    scored = study.resolved_protocols()
+    encoded = encoding_protocols(study, study.named_protocols())
+    protocols = {**scored, **encoded}
     refuse_what_files_lack(study, protocols)
     networks = [] if study.networks.given else weighted_networks(study)
     folder = study.study.warehouse
@@ -105,7 +108,7 @@ def run_study(
         memory = study.compute.memory // workers
         planned: dict[str, PlannedNetwork] = {}
         with run.all_or_nothing():
-            inputs = ingest_inputs(run, study, hashes)
+            inputs = ingest_inputs(run, study, hashes, protocols)
             if until.includes(Until.NETWORKS):
                 planned = _planned(run, study, protocols, networks, inputs, memory)
             # Checked before hours of extraction, and before any input is accepted. A network with stored RDMs
@@ -129,12 +132,14 @@ def run_study(
             planned = with_work_of(run, planned, study.brain.dataset, names)
             models, failed = _networks(run, study, protocols, planned, inputs)
             controls = _controls(run, study, inputs, models, planned, given)
-            there = {name: each for name, each in protocols.items() if models[name]}
+            there = {name: each for name, each in scored.items() if models[name]}
+            uncertainty = until.includes(Until.ANALYSIS)
             if until.includes(Until.RSA) and there:
-                uncertainty = until.includes(Until.ANALYSIS)
                 run_analysis(
                     run, study, there, models, inputs, controls, memory=memory, uncertainty=uncertainty
                 )
+            if encoded and uncertainty and inputs.voxels is not None:
+                encode_voxels(run, study, encoded, models, inputs.voxels, inputs.training, memory=memory)
         return Finished(folder, run.jobs_done, failed)
 
 

@@ -152,6 +152,13 @@ class StoredBetas:
             return found.correlation
         return rdm_of_gram(found.gram, found.means, found.width, distance)
 
+    def mean_responses(self, wanted: Sequence[tuple[str, str]]) -> np.ndarray:
+        """Mean over repetitions of the responses to each (split, stimulus) in `wanted`, (n, V) float32."""
+        means = np.empty((len(wanted), self.n_kept), np.float32)
+        for at, responses in self._read_rows(self._rows(wanted)):
+            means[at : at + len(responses)] = responses.mean(axis=1, dtype=np.float64)
+        return means
+
     def crossnobis(self, wanted: Sequence[tuple[str, str]], memory: int, whose: str = "") -> np.ndarray:
         """Cross-validated squared distances of the (split, stimulus) in `wanted`, (P,) float64.
 

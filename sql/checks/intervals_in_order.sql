@@ -39,6 +39,18 @@ intervals as (
     from measure_agreement
     union all
     select
+        'encoding_best' as table_name,
+        protocol,
+        dataset,
+        roi,
+        model as what,
+        resampled,
+        method,
+        lower,
+        upper
+    from encoding_best
+    union all
+    select
         'complexity' as table_name,
         protocol,
         dataset,

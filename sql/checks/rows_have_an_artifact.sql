@@ -143,6 +143,16 @@ named as (
     from network_similarity
     union
     select
+        'encoding_score' as table_name,
+        artifact
+    from encoding_score
+    union
+    select
+        'encoding_best' as table_name,
+        artifact
+    from encoding_best
+    union
+    select
         'model' as table_name,
         artifact
     from model

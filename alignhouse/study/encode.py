@@ -1,0 +1,146 @@
+"""The stage that predicts voxels from layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alignhouse.analysis.jobs.encoding import encoding_batch
+from alignhouse.analysis.jobs.protocols import protocol_batch
+from alignhouse.analysis.jobs.scope import Model, Scope
+from alignhouse.analysis.kernels.ridge import FEWEST_TRAINING_STIMULI
+from alignhouse.analysis.statistics.encoding import FEWEST_TEST_STIMULI
+from alignhouse.ingest.betas.stored import open_region
+from alignhouse.ingest.features.settings import ExtractionSettings
+from alignhouse.study.analyse import MOST_MEMORY, described
+from alignhouse.study.brain import BrainVoxels
+from alignhouse.study.file import Study
+from alignhouse.study.protocol import SQUARED, Protocol
+from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.executors.local import writing_behind
+from alignhouse.warehouse.runs import Run
+
+# Fewer stimuli leave too few in each fold.
+FEWEST_STIMULI = 2 * max(FEWEST_TRAINING_STIMULI, FEWEST_TEST_STIMULI)
+
+
+def encoding_protocols(study: Study, protocols: Mapping[str, Protocol]) -> dict[str, Protocol]:
+    """The protocols of the encoding: `sound-encoding`, with the same features; {} if none is asked for.
+
+    Ridge regression needs the inner products of features, which their squared Euclidean distances hold.
+
+    Parameters
+    ----------
+    protocols : those that the study names, without their measures.
+
+    Raises
+    ------
+    BadInput : the data set has no betas, subjects saw other stimuli or are averaged; no protocol uses whole
+        feature patterns; or a protocol has the name of an encoding.
+    """
+    if not study.encoding.voxels:
+        return {}
+    _refuse_brains(study)
+    found = {}
+    for name, protocol in protocols.items():
+        if protocol.extraction.reduction != "none":
+            continue
+        of_encoding = f"{name}-encoding"
+        if of_encoding in protocols:
+            raise BadInput(f"[protocols.{of_encoding}]", found="the name of an encoding: encoding.voxels")
+        extraction = {**dict(protocol.extraction), "distance": SQUARED, "centering": "none"}
+        found[of_encoding] = Protocol(
+            description=f"{name}, voxel encoding",
+            extraction=ExtractionSettings.model_validate(extraction),
+            analysis=protocol.analysis,
+        )
+    if not found:
+        raise BadInput(
+            "encoding.voxels",
+            expected="a protocol that uses whole feature patterns, such as sound",
+            found=", ".join(protocols),
+        )
+    return found
+
+
+def _refuse_brains(study: Study) -> None:
+    brain = study.brain
+    wrong = {
+        f'brain.kind = "{brain.kind}", which has no betas': brain.kind == "rdms",
+        'brain.stimuli = "own"': brain.stimuli == "own",
+        "brain.average_subjects = true": brain.average_subjects,
+    }
+    for found, is_wrong in wrong.items():
+        if is_wrong:
+            raise BadInput(
+                "encoding.voxels", expected="betas of single subjects who saw the same stimuli", found=found
+            )
+
+
+def encode_voxels(
+    run: Run,
+    study: Study,
+    protocols: Mapping[str, Protocol],
+    models: Mapping[str, Mapping[str, Model]],
+    brain: BrainVoxels,
+    training: frozenset[str],
+    *,
+    memory: int,
+) -> None:
+    """Encode the voxels of all regions from all networks.
+
+    Parameters
+    ----------
+    protocols : of `encoding_protocols`. models : protocol -> name -> model.
+    training : the stimuli that the data set has for training; if too few or all are, fits are
+        cross-validated over folds of all stimuli.
+    memory : bytes that one batch may use.
+
+    Raises
+    ------
+    BadInput : too few stimuli.
+    """
+    stimuli = tuple(
+        (split, name) for split in brain.conditions.splits for name in brain.conditions.by_split[split]
+    )
+    if len(stimuli) < FEWEST_STIMULI:
+        raise BadInput("stimuli of an encoding", expected=f"at least {FEWEST_STIMULI}", found=len(stimuli))
+    fitted = [name for _, name in stimuli if name in training]
+    has_split = FEWEST_TRAINING_STIMULI <= len(fitted) <= len(stimuli) - FEWEST_TEST_STIMULI
+    asked = study.analysis
+    how: dict[str, Any] = {
+        **study.encoding.settings(),
+        "regions": {region.name: tuple(region.parts) for region in brain.regions},
+        "stimuli": stimuli,
+        "train": tuple(fitted) if has_split else (),
+        "min_ncsnr": study.brain.min_ncsnr,
+        "permutations": asked.permutations,
+        "draws": asked.bootstraps,
+        "level": asked.level,
+        "seed": asked.seed,
+    }
+    run.do(
+        "Describing protocols",
+        [
+            protocol_batch(name, {**described(each), "encoding": study.encoding.model_dump(mode="json")})
+            for name, each in protocols.items()
+        ],
+    )
+    batches = [
+        encoding_batch(
+            Scope(
+                protocol=name,
+                settings=each.analysis,
+                dataset=study.brain.dataset,
+                split=study.brain.split,
+            ),
+            list(models[name].values()),
+            brain.betas,
+            open_region,
+            how,
+            memory=min(memory // 2, MOST_MEMORY),
+        )
+        for name, each in protocols.items()
+        if models.get(name)
+    ]
+    run.do("Encoding voxels", batches, writing_behind)
