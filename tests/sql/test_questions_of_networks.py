@@ -243,6 +243,42 @@ def test_region_profile(warehouse: Warehouse, best: pl.DataFrame, model: str | N
     assert two["agreement"].null_count() == len(two)
 
 
+def test_signature(warehouse: Warehouse, best: pl.DataFrame) -> None:
+    answer = warehouse.ask("signature", by="arch_type").pl()
+    chosen = best.filter(protocol="sound").select("model", "roi", "layer", "arch_type")
+    alignment = warehouse.sql("select * from alignment where protocol = 'sound'").pl()
+    own = chosen.join(alignment, on=["model", "roi", "layer"])
+    models, regions = (sorted(set(own[name])) for name in ("model", "roi"))
+    subjects = sorted(set(own["subject"]))
+    cube = np.empty((len(models), len(regions), len(subjects)))
+    for row in own.iter_rows(named=True):
+        cube[models.index(row["model"]), regions.index(row["roi"]), subjects.index(row["subject"])] = row[
+            "rho"
+        ]
+    deviations = cube - cube.mean(axis=0)
+    groups = dict(chosen.select("model", "arch_type").rows())
+    signatures = deviations.mean(axis=2)
+    alike = np.corrcoef(signatures)
+    assert set(answer["model"]) == set(models)
+    for row in answer.iter_rows(named=True):
+        place = models.index(row["model"])
+        of_subjects = [
+            np.corrcoef(deviations[place, :, s], np.delete(deviations[place], s, axis=1).mean(axis=1))[0, 1]
+            for s in range(len(subjects))
+        ]
+        assert row["reliability"] == pytest.approx(np.mean(of_subjects))
+        assert (row["n_subjects"], row["n_regions"]) == (len(subjects), len(regions))
+        others = [other for other in range(len(models)) if other != place]
+        same = [groups[models[other]] == row["group_name"] for other in others]
+        for column, wanted in (("within", True), ("between", False)):
+            of_kind = alike[place, others][np.array(same) == wanted]
+            assert row[column] == (pytest.approx(of_kind.mean()) if of_kind.size else None)
+        assert row["alike"] == models[others[int(np.argmax(alike[place, others]))]]
+        assert row["strongest_roi"] == regions[int(signatures[place].argmax())]
+    two = warehouse.ask("signature", roi_group="lateral").pl()
+    assert two["reliability"].null_count() == len(two)
+
+
 def test_an_unfinished_study_lists_missing_results(tables: Any, warehouse: Warehouse, tmp_path: Any) -> None:
     whole = warehouse.ask("unfinished").pl()
     assert set(whole["what"]) == {"intervals"}
