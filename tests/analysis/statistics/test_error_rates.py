@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from simulated_studies import coverage, false_positives
 
+from alignhouse.analysis.kernels.measure_names import MEASURES
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 
 ALPHA = 0.05
@@ -53,6 +54,25 @@ def test_sound_tests_have_the_nominal_error_rate_over_4000_studies(
     found = false_positives(sound, 4000, main_effects=main_effects, seed=1)
     for test, share in found.items():
         assert 0.04 <= share <= 0.06, test
+
+
+@pytest.mark.parametrize(
+    ("measure", "n_studies"),
+    [("cka", 150), *(pytest.param(name, 1000, marks=pytest.mark.slow) for name in MEASURES[1:])],
+)
+def test_every_measure_has_the_nominal_false_positive_rate(measure: Any, n_studies: int) -> None:
+    for main_effects in (False, True):
+        settings = AnalysisSettings(measure=measure)
+        found = false_positives(settings, n_studies, main_effects=main_effects, seed=1)
+        for test, share in found.items():
+            assert abs(share - ALPHA) < spread(n_studies), test
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("measure", MEASURES[1:])
+def test_default_intervals_of_every_measure_have_95_percent_coverage(measure: Any) -> None:
+    held = coverage("both", 300, n_stimuli=40, n_subjects=10, seed=1, rough=True, measure=measure)
+    assert held["dual"] >= 0.95 - spread(300, 0.95)
 
 
 @pytest.mark.slow
