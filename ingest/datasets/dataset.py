@@ -29,6 +29,7 @@ _SHIPPED = {
     "rdms": "alignhouse.ingest.datasets.rdms.data_set:RDMS",
     "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
     "mosaic": "alignhouse.ingest.datasets.mosaic.data_set:MOSAIC",
+    "nsd": "alignhouse.ingest.datasets.nsd.data_set:NSD",
 }
 _registered: dict[str, DataSet] = {}
 

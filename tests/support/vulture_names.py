@@ -20,6 +20,7 @@ BMD
 RDMS
 ARRAYS
 MOSAIC
+NSD
 FunctionSource
 MMAction2
 Torchvision
