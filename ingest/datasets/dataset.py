@@ -119,6 +119,7 @@ class DataSet(Protocol):
     default_split, default_regions : what a study uses if it names none.
     betas, rdms : where brain RDMs come from; one of the two is set.
     stimulus_set, annotations, remote_files : None if the data set has none.
+    access : where a user gets the files, if they cannot be fetched.
     options : the keys of `[brain]` that only some kinds have, and this one has.
     has_spare_stimuli : there may be betas of stimuli that a study does not use; its reader reads only
         `BetaFile.stimuli`. Otherwise, they are an error.
@@ -138,6 +139,7 @@ class DataSet(Protocol):
     stimulus_set: StimulusSet | None = None
     annotations: AnnotationSource | None = None
     remote_files: SelectFiles | None = None
+    access: str = ""
     options: tuple[str, ...] = ()
     has_spare_stimuli: bool = False
 

@@ -9,10 +9,10 @@ from alignhouse.ingest.betas.regions import Hemisphere, Region
 from alignhouse.ingest.datasets.dataset import BetaSource, DataSet
 from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.datasets.nsd.design import SPLITS, read_design
-from alignhouse.ingest.datasets.nsd.layout import VERSIONS, design_file, find_session_files
+from alignhouse.ingest.datasets.nsd.layout import GET_IT, VERSIONS, design_file, find_session_files
 from alignhouse.ingest.datasets.nsd.looking import look_at_nsd
 from alignhouse.ingest.datasets.nsd.reading import REPETITIONS, ZSCORE, open_session_betas
-from alignhouse.ingest.datasets.nsd.regions import VISUAL, hemisphere_of, select_regions
+from alignhouse.ingest.datasets.nsd.regions import VISUAL, select_regions, side_of_part
 from alignhouse.ingest.stimuli.videos import Stimulus, find_in_split_folders, stimuli_with_splits
 
 
@@ -29,6 +29,7 @@ class NaturalScenes(DataSet):
     )
     default_regions = VISUAL
     betas = BetaSource(find_session_files, open_session_betas)
+    access = GET_IT
     options = (REPETITIONS, ZSCORE)
     has_spare_stimuli = True
 
@@ -36,7 +37,7 @@ class NaturalScenes(DataSet):
         return select_regions(selection)
 
     def hemisphere_of(self, part: str) -> Hemisphere:
-        return hemisphere_of(part)
+        return side_of_part(part)
 
     def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
         """The stimuli of a split: by folder, or by the design of the experiment."""

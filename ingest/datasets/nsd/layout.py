@@ -52,7 +52,7 @@ def session_number(path: Path) -> int | None:
     return int(named["number"]) if named else None
 
 
-def people_in(root: Path, version: str) -> list[PersonFiles]:
+def people_with_betas(root: Path, version: str) -> list[PersonFiles]:
     """Everyone with betas of a version, in natural order; [] if there are none.
 
     Raises
@@ -96,12 +96,12 @@ def find_session_files(
 
     Raises
     ------
-    BadInput : see `people_in`; there are no betas, no design or no such subject, or a volume is missing.
+    BadInput : a session has two files; there are no betas, no design, no subject or no volume of a part.
     """
     root, version = Path(root), version or VERSIONS[0]
-    people = {each.subject: each for each in people_in(root, version)}
+    people = {each.subject: each for each in people_with_betas(root, version)}
     if not people:
-        there = [each for each in VERSIONS if people_in(root, each)]
+        there = [each for each in VERSIONS if people_with_betas(root, each)]
         raise BadInput(
             f"no betas of NSD in {root}",
             expected=f"{BETAS}/subj01/{SPACE}/{version}/betas_session01.hdf5, ...",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alignhouse.ingest.datasets.folder import FolderSummary, names_in_line
 from alignhouse.ingest.datasets.nsd.design import read_design
-from alignhouse.ingest.datasets.nsd.layout import VERSIONS, design_file, people_in, subject_number
+from alignhouse.ingest.datasets.nsd.layout import VERSIONS, design_file, people_with_betas, subject_number
 from alignhouse.ingest.datasets.nsd.reading import ZSCORE
 from alignhouse.ingest.datasets.who_saw_what import who_saw_what
 
@@ -18,10 +18,10 @@ def look_at_nsd(folder: Path) -> FolderSummary | None:
     ------
     BadInput : the design is missing or damaged, or a session has two files.
     """
-    versions = [version for version in VERSIONS if people_in(folder, version)]
+    versions = [version for version in VERSIONS if people_with_betas(folder, version)]
     if not versions:
         return None
-    people = people_in(folder, versions[0])
+    people = people_with_betas(folder, versions[0])
     design = read_design(design_file(folder))
     seen = [design.trials(subject_number(each.subject), list(each.sessions)) for each in people]
     found = who_saw_what(seen, "nsd_expdesign.mat: nsd-00001 is 73k ID 1")

@@ -46,7 +46,7 @@ def select_regions(selection: str | Sequence[str]) -> list[Region]:
     return choose_regions(selection, named, (*merged, *sides))
 
 
-def hemisphere_of(part: str) -> Hemisphere:
+def side_of_part(part: str) -> Hemisphere:
     """The hemisphere of a part."""
     return next((side for side, prefix in _PREFIXES.items() if part.startswith(prefix)), "both")
 

@@ -49,7 +49,7 @@ class Written:
         return np.asarray(nibabel.load(self.root / ROI / "prf-visualrois.nii.gz").dataobj)
 
     def patterns(self, image: int, label: int, values: np.ndarray) -> np.ndarray:
-        """The values of the trials of an image in a region, (n_repetitions, V), voxels in order of Z, Y, X."""
+        """The values of the trials of an image in a region, (n_repetitions, V), X varying fastest."""
         here = (self.labels == label).T
         return np.array([values[..., trial].T[here] for trial in np.flatnonzero(self.shown == image)])
 
