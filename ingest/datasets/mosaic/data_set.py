@@ -15,6 +15,7 @@ from alignhouse.ingest.datasets.mosaic.layout import DATA_SETS, SPLITS, find_tri
 from alignhouse.ingest.datasets.mosaic.looking import look_at_mosaic
 from alignhouse.ingest.datasets.mosaic.reading import REPETITIONS, open_trial_betas
 from alignhouse.ingest.datasets.mosaic.regions import VISUAL, select_areas, side_of
+from alignhouse.ingest.datasets.mosaic.remote import mosaic_files
 from alignhouse.ingest.stimuli.videos import Stimulus, find_in_split_folders, stimuli_with_splits
 
 
@@ -28,6 +29,7 @@ class Mosaic(DataSet):
     selections = "visual (26 areas of MMP 1.0), hemispheres or all (180 areas)"
     default_regions = VISUAL
     betas = BetaSource(find_trial_files, open_trial_betas)
+    remote_files = staticmethod(mosaic_files)
     options = (REPETITIONS,)
     has_spare_stimuli = True
 
