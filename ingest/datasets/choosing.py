@@ -8,6 +8,10 @@ from dataclasses import replace
 from alignhouse.ingest.downloads.remote_file import RemoteFile, check_address
 from alignhouse.warehouse.errors import BadInput, near_names
 
+S3 = "https://s3.amazonaws.com"
+"""Amazon's S3, for buckets whose name has a dot, such as openneuro.org. Wildcard certificates do not cover
+host names with such a bucket, so it is part of the path."""
+
 
 def choose_subjects(subjects: str | Sequence[str] | None, known: Sequence[str]) -> list[str]:
     """The chosen subjects, in the order of `known`; all of them for None.

@@ -30,6 +30,7 @@ _SHIPPED = {
     "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
     "mosaic": "alignhouse.ingest.datasets.mosaic.data_set:MOSAIC",
     "nsd": "alignhouse.ingest.datasets.nsd.data_set:NSD",
+    "things": "alignhouse.ingest.datasets.things.data_set:THINGS_FMRI",
 }
 _registered: dict[str, DataSet] = {}
 

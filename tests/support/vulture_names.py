@@ -21,6 +21,7 @@ RDMS
 ARRAYS
 MOSAIC
 NSD
+THINGS_FMRI
 FunctionSource
 MMAction2
 Torchvision

@@ -15,14 +15,12 @@ from importlib import resources
 from urllib.parse import quote
 
 from alignhouse.ingest.datasets.bmd.regions import LATEST_VERSION, VERSIONS, resolve
-from alignhouse.ingest.datasets.choosing import choose_subjects, on_mirror
+from alignhouse.ingest.datasets.choosing import S3, choose_subjects, on_mirror
 from alignhouse.ingest.downloads.remote_file import RemoteFile
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 
 MANIFEST = "manifest.csv"
-# The data set's public bucket. Its name has a dot, and wildcard certificates do not cover such host names. So
-# the bucket is part of the path, not of the host name.
-SERVER = "https://s3.amazonaws.com"
+SERVER = S3
 FOLDER = "openneuro.org/ds005165"
 _COLUMNS = ["path", "bytes", "algorithm", "digest"]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
