@@ -43,12 +43,14 @@ class Statements:
         self._known = _read(self._path)
 
     def proof(self, file: RemoteFile, sha256: str) -> Proof | None:
-        """What proved the content before; None if it was not compared with what the server states now."""
+        """What proved the content before; None if the server states something else now."""
         with self._lock:
             known = self._known.get(file.path)
-        if not file.as_stated or known is None or (known.sha256, known.etag) != (sha256, file.etag):
+        if not file.as_stated or known is None or known.sha256 != sha256:
             return None
-        return known.proof if file.bytes in (None, known.bytes) else None
+        # A server that refuses the question contradicts nothing.
+        is_silent = file.etag is None and file.bytes is None
+        return known.proof if is_silent or file.etag == known.etag else None
 
     def remember(self, file: RemoteFile, sha256: str, proof: Proof) -> None:
         """Record a file that was compared."""
