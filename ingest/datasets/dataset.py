@@ -27,10 +27,11 @@ DEFAULT_KIND = "bmd"
 _SHIPPED = {
     "bmd": "alignhouse.ingest.datasets.bmd.data_set:BMD",
     "rdms": "alignhouse.ingest.datasets.rdms.data_set:RDMS",
-    "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
     "mosaic": "alignhouse.ingest.datasets.mosaic.data_set:MOSAIC",
     "nsd": "alignhouse.ingest.datasets.nsd.data_set:NSD",
     "things": "alignhouse.ingest.datasets.things.data_set:THINGS_FMRI",
+    # Last, because it takes almost any folder for its own: errors of the others say more.
+    "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
 }
 _registered: dict[str, DataSet] = {}
 

@@ -17,6 +17,7 @@ from alignhouse.ingest.datasets.things.data_set import THINGS_FMRI
 from alignhouse.ingest.datasets.things.layout import find_response_files, tables_in
 from alignhouse.ingest.datasets.things.reading import open_responses
 from alignhouse.ingest.datasets.things.remote import things_files
+from alignhouse.study.looking import look_at
 from alignhouse.warehouse.errors import BadInput
 
 TRAIN = [f"dog_{number:02d}s" for number in range(12)]
@@ -93,6 +94,13 @@ def test_people_are_found_in_either_form_but_once(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInput, match=r"no files of THINGS-fMRI in .*alignhouse ingest fetch things"):
         find_response_files(tmp_path / "none", None, ["V1"])
+
+
+def test_a_damaged_folder_is_still_taken_for_things(tmp_path: Path) -> None:
+    write_person(tmp_path, "sub-01", TRAIN, TEST, 1)
+    files_of(tmp_path, "sub-01")[2].unlink()
+    with pytest.raises(BadInput, match=r"sub-01_ResponseData.h5 is alone"):
+        look_at(tmp_path)
 
 
 def edit(path: Path, old: str, new: str) -> None:
