@@ -18,7 +18,13 @@ from alignhouse.ingest.betas.regions import Hemisphere, Region
 from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.datasets.rdm_job import ReadRdms
 from alignhouse.ingest.downloads.remote_file import RemoteFile
-from alignhouse.ingest.stimuli.videos import ALL, Stimulus, find_stimuli
+from alignhouse.ingest.stimuli.videos import (
+    ALL,
+    Stimulus,
+    find_in_split_folders,
+    find_stimuli,
+    stimuli_with_splits,
+)
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, near_names
 
@@ -175,8 +181,15 @@ class DataSet(Protocol):
         return find_stimuli(folder, split, self.splits)
 
     def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
-        """As `find_stimuli`; the brain data, in `root`, may say which stimulus is in which split."""
-        return self.find_stimuli(folder, split)
+        """As `find_stimuli`; without folders named after splits, `splits_in_data` says what is in which."""
+        splits: Mapping[str, str] = {}
+        if root is not None and not find_in_split_folders(folder, self.splits):
+            splits = self.splits_in_data(root)
+        return stimuli_with_splits(folder, split, splits) if splits else self.find_stimuli(folder, split)
+
+    def splits_in_data(self, root: Path) -> Mapping[str, str]:
+        """Stimulus -> its split, as the brain data in `root` say it; {} if they do not say it."""
+        return {}
 
     def recognises(self, folder: Path) -> bool:
         """Whether stimuli in `folder` are laid out as only this data set has them."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from alignhouse.ingest.betas.plans import REPETITIONS
 from alignhouse.ingest.betas.regions import Hemisphere, Region
+from alignhouse.ingest.betas.sessions import ZSCORE
 from alignhouse.ingest.datasets.dataset import BetaSource, DataSet
 from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.datasets.nsd.design import SPLITS, read_design
 from alignhouse.ingest.datasets.nsd.layout import GET_IT, VERSIONS, design_file, find_session_files
 from alignhouse.ingest.datasets.nsd.looking import look_at_nsd
-from alignhouse.ingest.datasets.nsd.reading import REPETITIONS, ZSCORE, open_session_betas
+from alignhouse.ingest.datasets.nsd.reading import open_session_betas
 from alignhouse.ingest.datasets.nsd.regions import VISUAL, select_regions, side_of_part
-from alignhouse.ingest.stimuli.videos import Stimulus, find_in_split_folders, stimuli_with_splits
 
 
 class NaturalScenes(DataSet):
@@ -39,11 +40,8 @@ class NaturalScenes(DataSet):
     def hemisphere_of(self, part: str) -> Hemisphere:
         return side_of_part(part)
 
-    def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
-        """The stimuli of a split: by folder, or by the design of the experiment."""
-        if root is None or find_in_split_folders(folder, self.splits):
-            return self.find_stimuli(folder, split)
-        return stimuli_with_splits(folder, split, read_design(design_file(root)).splits)
+    def splits_in_data(self, root: Path) -> Mapping[str, str]:
+        return read_design(design_file(root)).splits
 
     def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
         return look_at_nsd(folder)

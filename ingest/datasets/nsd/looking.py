@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from alignhouse.ingest.betas.sessions import ZSCORE
 from alignhouse.ingest.datasets.folder import FolderSummary, names_in_line
 from alignhouse.ingest.datasets.nsd.design import read_design
 from alignhouse.ingest.datasets.nsd.layout import VERSIONS, design_file, people_with_betas, subject_number
-from alignhouse.ingest.datasets.nsd.reading import ZSCORE
 from alignhouse.ingest.datasets.who_saw_what import who_saw_what
 
 

@@ -15,15 +15,15 @@ from alignhouse.ingest.arrays.joined import JoinedRows
 from alignhouse.ingest.arrays.limits import check_size
 from alignhouse.ingest.arrays.matrices import Matrix, shape_in_words
 from alignhouse.ingest.arrays.nifti import read_volume, volumes_of
+from alignhouse.ingest.betas.plans import REPETITIONS
 from alignhouse.ingest.betas.reading import BetaFile
-from alignhouse.ingest.betas.sessions import SessionScale, scale_of_sessions
+from alignhouse.ingest.betas.sessions import ZSCORE, SessionScale, scale_of_sessions
 from alignhouse.ingest.betas.trial_betas import Scale, TrialBetas, betas_of_trials
 from alignhouse.ingest.datasets.nsd.design import TRIALS_OF_SESSION, read_design
 from alignhouse.ingest.datasets.nsd.layout import DESIGN, LABELS, VOLUMES, session_number, subject_number
 from alignhouse.ingest.datasets.nsd.regions import label_of
 from alignhouse.warehouse.errors import BadInput, some_names
 
-REPETITIONS, ZSCORE = "repetitions", "zscore"
 PER_PERCENT = 300
 """Stored betas are percent signal change times this."""
 _DATASET = "betas"

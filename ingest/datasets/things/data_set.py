@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from alignhouse.ingest.betas.plans import REPETITIONS
 from alignhouse.ingest.betas.regions import Hemisphere, Region
+from alignhouse.ingest.betas.sessions import ZSCORE
 from alignhouse.ingest.datasets.dataset import BetaSource, DataSet
 from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.datasets.things.layout import (
@@ -15,10 +17,9 @@ from alignhouse.ingest.datasets.things.layout import (
     tables_in,
 )
 from alignhouse.ingest.datasets.things.looking import look_at_things
-from alignhouse.ingest.datasets.things.reading import REPETITIONS, ZSCORE, open_responses
+from alignhouse.ingest.datasets.things.reading import open_responses
 from alignhouse.ingest.datasets.things.regions import VISUAL, select_columns, side_of_column
 from alignhouse.ingest.datasets.things.remote import things_files
-from alignhouse.ingest.stimuli.videos import Stimulus, find_in_split_folders, stimuli_with_splits
 
 
 class ThingsFmri(DataSet):
@@ -40,15 +41,12 @@ class ThingsFmri(DataSet):
     def hemisphere_of(self, part: str) -> Hemisphere:
         return side_of_column(part)
 
-    def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
-        """The stimuli of a split: by folder, or by the type of their trials."""
-        if root is None or find_in_split_folders(folder, self.splits):
-            return self.find_stimuli(folder, split)
+    def splits_in_data(self, root: Path) -> Mapping[str, str]:
         splits: dict[str, str] = {}
         for person in tables_in(root):
             trials = read_things_trials(person.stimuli)
             splits |= dict(zip(trials.stimuli, trials.splits, strict=True))
-        return stimuli_with_splits(folder, split, splits)
+        return splits
 
     def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
         return look_at_things(folder)

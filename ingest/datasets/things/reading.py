@@ -20,13 +20,13 @@ from alignhouse.ingest.arrays.hdf5_matrix import Hdf5Array
 from alignhouse.ingest.arrays.limits import check_size
 from alignhouse.ingest.arrays.matrices import shape_in_words
 from alignhouse.ingest.arrays.tables import read_columns
+from alignhouse.ingest.betas.plans import REPETITIONS
 from alignhouse.ingest.betas.reading import BetaFile
-from alignhouse.ingest.betas.sessions import scale_of_sessions
+from alignhouse.ingest.betas.sessions import ZSCORE, scale_of_sessions
 from alignhouse.ingest.betas.trial_betas import TrialBetas, betas_of_trials
 from alignhouse.ingest.datasets.things.layout import VOXEL, read_things_trials
 from alignhouse.warehouse.errors import BadInput, some_names
 
-REPETITIONS, ZSCORE = "repetitions", "zscore"
 _SPLITS = "stimuli have the trial_type of their trials"
 _BLOCK = re.compile(r"block\d+_values")
 _MOST_IDS = 2**28
