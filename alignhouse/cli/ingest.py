@@ -147,6 +147,8 @@ def ingest_fetch(
     from alignhouse.warehouse.errors import BadInput, near_names
 
     select = {kind: each for kind in known_kinds() if (each := data_set(kind).remote_files)}
+    if dataset in known_kinds() and (access := data_set(dataset).access):
+        raise BadInput(f"data set {dataset!r} cannot be fetched", hint=access)
     if dataset not in select:
         raise BadInput(f"no data set {dataset!r} can be fetched", hint=near_names(dataset, select))
     known = data_set(dataset)

@@ -72,11 +72,11 @@ class BrainSection(Section):
     )
     repetitions: Literal["all", "mean", "first"] = Field(
         "all",
-        description="arrays, mosaic: trials of a stimulus; all: equally many, mean: averaged, first: as many "
-        "as the rarest stimulus has",
+        description="arrays, mosaic, nsd, things: trials of a stimulus; all: equally many, mean: averaged, "
+        "first: as many as the rarest stimulus has",
     )
     zscore: Literal["none", "session"] = Field(
-        "none", description="arrays: session: z-scores of each voxel within each session"
+        "none", description="arrays, nsd, things: session: z-scores of each voxel within each session"
     )
     stimulus_column: str | None = Field(
         None, description="arrays: column of events.tsv that names the stimulus, if several could"

@@ -103,10 +103,10 @@ class _Hdf5Matrix:
         n_rows = along.stop - along.start
         unit = self.dataset.chunks[0] if self.dataset.chunks else 1
         columns = np.arange(self.shape[1]) if inside is None else inside
-        for start, stop in bands(first.stop - first.start, layer * n_rows * self.dtype.itemsize, unit):
+        most = max(1, BAND_BYTES // max(1, layer * n_rows * self.dtype.itemsize))
+        # Voxels of a region may be far apart in the file: what is between them is not read.
+        for start, stop, _ in spans(np.unique(columns // layer), unit, most):
             low, high = np.searchsorted(columns, [start * layer, stop * layer])
-            if low == high:
-                continue
             band = slice(first.start + start, first.start + stop)
             slab = self.dataset[(band, *rest, along)].reshape(-1, n_rows)
             chosen = slab[columns[low:high] - start * layer]

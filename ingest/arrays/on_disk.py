@@ -17,9 +17,37 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alignhouse.ingest.arrays.matrices import FlatArray, Matrix, Piece
+from alignhouse.ingest.arrays.matrices import FlatArray, InMemory, Matrix, Piece, take
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.sizes import size_in_words
+
+# The share of the memory that copied rows may take.
+_SHARE = 2
+
+
+@contextmanager
+def cheap_rows(
+    matrix: Matrix, rows: np.ndarray, scratch: Path | None, memory: int, label: str
+) -> Iterator[Matrix]:
+    """The matrix if its rows can be read in any order; else a copy of `rows`, in memory or on disk.
+
+    Parameters
+    ----------
+    rows : ascending indices. scratch : folder of the copy; None for the system's folder of temporary files.
+    memory : bytes that may be used. A copy in memory takes at most half of them.
+
+    Raises
+    ------
+    BadInput : there is too little room on the disk.
+    """
+    if matrix.has_cheap_rows:
+        yield matrix
+    elif len(rows) * matrix.shape[1] * matrix.dtype.itemsize > memory // _SHARE:
+        with rows_on_disk(matrix, rows, scratch, label) as copy:
+            yield copy
+    else:
+        whole: Matrix = InMemory(take(matrix, rows)).matrix(transposed=False)
+        yield SomeRows(whole, rows, matrix.shape)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alignhouse.ingest.arrays.matrices import BAND_BYTES, InMemory, Matrix, Piece
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.sizes import size_in_words
 
 if TYPE_CHECKING:
@@ -44,6 +44,57 @@ def read_texts(path: Path) -> dict[str, list[str]]:
         name: [(value or "").strip() for value in column.to_list()]
         for name, column in zip(named, frame.iter_columns(), strict=True)
     }
+
+
+def column_names(path: Path) -> list[str]:
+    """The names of the columns of a table with commas or tabs, whatever its suffix.
+
+    Raises
+    ------
+    BadInput : the file is no table.
+    """
+    return _columns(path, None, n_rows=0).columns
+
+
+def read_columns(path: Path, names: Sequence[str]) -> dict[str, list[str]]:
+    """Some columns of a table with commas or tabs, whatever its suffix, as text; others take no memory.
+
+    Parameters
+    ----------
+    names : as in the first line of the table.
+
+    Raises
+    ------
+    BadInput : the file is no table, or lacks a column.
+    """
+    there = column_names(path)
+    for name in names:
+        if name not in there:
+            raise BadInput(f"{path} has no column {name}", hint=near_names(name, there))
+    frame = _columns(path, names)
+    return {name: [(value or "").strip() for value in frame[name].to_list()] for name in names}
+
+
+def _columns(path: Path, names: Sequence[str] | None, n_rows: int | None = None) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        with path.open("rb") as file:
+            separator = "\t" if b"\t" in file.readline(MOST_TABLE_BYTES) else ","
+        return pl.read_csv(
+            path,
+            separator=separator,
+            infer_schema=False,
+            columns=None if names is None else list(dict.fromkeys(names)),
+            n_rows=n_rows,
+        )
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise _no_table(path, error) from error
+
+
+def _no_table(path: Path, error: Exception) -> BadInput:
+    found = str(error).splitlines()[0][:160]
+    return BadInput(f"{path} cannot be read", expected="a table with a head", found=found)
 
 
 def read_number_table(
@@ -98,9 +149,7 @@ def _frame(path: Path, *, as_text: bool) -> pl.DataFrame:
             null_values=None if as_text else ["NaN", "nan", ""],
         )
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise BadInput(
-            f"{path} cannot be read", expected="a table with a head", found=str(error).splitlines()[0][:160]
-        ) from error
+        raise _no_table(path, error) from error
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,9 @@ from alignhouse.ingest.betas.reading import OTHER_STIMULI, BetaFile
 from alignhouse.ingest.betas.trials import Trials
 from alignhouse.warehouse.errors import BadInput, near_names, some_names
 
+REPETITIONS = "repetitions"
+"""The key of `[brain]` that says what to do if stimuli were shown differently often."""
+
 
 @dataclass(frozen=True)
 class ReadingPlans:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from alignhouse.ingest.arrays.matrices import Matrix, take
-from alignhouse.ingest.betas.plans import ReadingPlans
+from alignhouse.ingest.arrays.on_disk import cheap_rows
+from alignhouse.ingest.betas.plans import ReadingPlans, plans_of
+from alignhouse.ingest.betas.reading import BetaFile
+from alignhouse.ingest.betas.trials import Trials
 from alignhouse.warehouse.errors import BadInput
 
 
@@ -92,3 +97,42 @@ class TrialBetas:
                 hint=self.hint,
             )
         return self.plans.rows[split]
+
+
+@contextmanager
+def betas_of_trials(
+    matrix: Matrix,
+    trials: Trials,
+    file: BetaFile,
+    *,
+    repetitions: str,
+    scale: Callable[[Matrix], Scale] | None,
+    memory: int,
+    label: str,
+    hint: str,
+) -> Iterator[TrialBetas]:
+    """The betas of a matrix (n_trials, n_voxels), which stays open.
+
+    Rows that are not cheap are copied once, and only if values are asked for.
+
+    Parameters
+    ----------
+    repetitions : the key of `[brain]`. memory : bytes that may be used.
+    scale : gives the scale of the values from all trials; None to use them as they are.
+    label : of the betas, for errors. hint : where splits are named.
+
+    Raises
+    ------
+    BadInput : see `plans_of`.
+    """
+    plans = plans_of(trials, file, repetitions)
+    scales = scale is not None and 0 not in matrix.shape
+    needed = np.arange(len(trials.stimuli)) if scales else np.array(plans.all_rows)
+    with ExitStack() as stack:
+
+        @cache
+        def ready() -> ReadyTrials:
+            by_rows = stack.enter_context(cheap_rows(matrix, needed, file.scratch, memory, label))
+            return ReadyTrials(by_rows, scale(by_rows) if scales and scale is not None else None)
+
+        yield TrialBetas(plans, matrix.shape[1], ready, str(file.path), hint)

@@ -18,7 +18,13 @@ from alignhouse.ingest.betas.regions import Hemisphere, Region
 from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.datasets.rdm_job import ReadRdms
 from alignhouse.ingest.downloads.remote_file import RemoteFile
-from alignhouse.ingest.stimuli.videos import ALL, Stimulus, find_stimuli
+from alignhouse.ingest.stimuli.videos import (
+    ALL,
+    Stimulus,
+    find_in_split_folders,
+    find_stimuli,
+    stimuli_with_splits,
+)
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import BadInput, near_names
 
@@ -27,8 +33,11 @@ DEFAULT_KIND = "bmd"
 _SHIPPED = {
     "bmd": "alignhouse.ingest.datasets.bmd.data_set:BMD",
     "rdms": "alignhouse.ingest.datasets.rdms.data_set:RDMS",
-    "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
     "mosaic": "alignhouse.ingest.datasets.mosaic.data_set:MOSAIC",
+    "nsd": "alignhouse.ingest.datasets.nsd.data_set:NSD",
+    "things": "alignhouse.ingest.datasets.things.data_set:THINGS_FMRI",
+    # Last, because it takes almost any folder for its own: errors of the others say more.
+    "arrays": "alignhouse.ingest.datasets.arrays.data_set:ARRAYS",
 }
 _registered: dict[str, DataSet] = {}
 
@@ -118,6 +127,7 @@ class DataSet(Protocol):
     default_split, default_regions : what a study uses if it names none.
     betas, rdms : where brain RDMs come from; one of the two is set.
     stimulus_set, annotations, remote_files : None if the data set has none.
+    access : where a user gets the files, if they cannot be fetched.
     options : the keys of `[brain]` that only some kinds have, and this one has.
     has_spare_stimuli : there may be betas of stimuli that a study does not use; its reader reads only
         `BetaFile.stimuli`. Otherwise, they are an error.
@@ -137,6 +147,7 @@ class DataSet(Protocol):
     stimulus_set: StimulusSet | None = None
     annotations: AnnotationSource | None = None
     remote_files: SelectFiles | None = None
+    access: str = ""
     options: tuple[str, ...] = ()
     has_spare_stimuli: bool = False
 
@@ -170,8 +181,15 @@ class DataSet(Protocol):
         return find_stimuli(folder, split, self.splits)
 
     def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
-        """As `find_stimuli`; the brain data, in `root`, may say which stimulus is in which split."""
-        return self.find_stimuli(folder, split)
+        """As `find_stimuli`; without folders named after splits, `splits_in_data` says what is in which."""
+        splits: Mapping[str, str] = {}
+        if root is not None and not find_in_split_folders(folder, self.splits):
+            splits = self.splits_in_data(root)
+        return stimuli_with_splits(folder, split, splits) if splits else self.find_stimuli(folder, split)
+
+    def splits_in_data(self, root: Path) -> Mapping[str, str]:
+        """Stimulus -> its split, as the brain data in `root` say it; {} if they do not say it."""
+        return {}
 
     def recognises(self, folder: Path) -> bool:
         """Whether stimuli in `folder` are laid out as only this data set has them."""

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alignhouse.ingest.downloads.part import hashing_until, usable_bytes
-from alignhouse.ingest.downloads.remote_file import RemoteFile, refuse_repeated
+from alignhouse.ingest.downloads.proof import proof_of
+from alignhouse.ingest.downloads.remote_file import Proof, RemoteFile, refuse_repeated
+from alignhouse.ingest.downloads.statements import Statements, ask_statements
 from alignhouse.ingest.downloads.threads import Link, each_in_threads
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.hashes import Hashes
@@ -22,12 +24,14 @@ LOCK = ".alignhouse-fetch.lock"
 class DownloadPlan:
     """What a download has to do, each list in the order of the request.
 
-    verified : files that are complete. left : files to download. wrong : those of `left` that exist with
-    other content. unreadable : path -> error, of files that exist and cannot be read. partial : path -> bytes
-    of those of `left` that can be resumed. bytes_left : to download, as far as sizes are known.
+    verified : files that are complete. proofs : path -> what proves their content. left : files to download.
+    wrong : those of `left` that exist with other content. unreadable : path -> error, of files that exist and
+    cannot be read. partial : path -> bytes of those of `left` that can be resumed. bytes_left : to download,
+    as far as sizes are known.
     """
 
     verified: list[RemoteFile]
+    proofs: dict[str, Proof]
     left: list[RemoteFile]
     wrong: list[RemoteFile]
     unreadable: dict[str, Exception]
@@ -39,33 +43,41 @@ class DownloadPlan:
 class _Looked:
     file: RemoteFile
     exists: bool = False
-    right: bool = False
+    proof: Proof | None = None
     error: Exception | None = None
 
 
 def plan(files: Sequence[RemoteFile], to: Path, *, workers: int = 4) -> DownloadPlan:
     """What `fetch` would have to do; changes nothing.
 
-    Files that no download has verified, or that changed since, are read and hashed.
+    Files that no download has verified, or that changed since, are read and hashed. The server is asked about
+    files without a published checksum.
 
     Raises
     ------
-    BadInput : a path is listed twice or leads out of `to`, or `to` is not a folder.
+    BadInput : a path is listed twice or leads out of `to`, `to` is not a folder, or the server that is asked
+        cannot be reached.
     """
     refuse_repeated(files)
     if to.exists() and not to.is_dir():
         raise BadInput(f"{to} is not a folder", expected="a folder to download into")
-    return look(files, to, ledger_of(to), workers)
+
+    def fail(path: str, error: Exception) -> None:
+        raise error
+
+    return look(ask_statements(files, workers, fail), to, ledger_of(to), Statements(to), workers)
 
 
-def look(files: Sequence[RemoteFile], to: Path, ledger: Hashes, workers: int) -> DownloadPlan:
-    """As `plan`; also adds the hash of each file that was read to `ledger`."""
+def look(
+    files: Sequence[RemoteFile], to: Path, ledger: Hashes, statements: Statements, workers: int
+) -> DownloadPlan:
+    """As `plan`, for files whose statements are known; adds the hashes of files that are read to `ledger`."""
     for file in files:
         refuse_outside(file, to)
     looked: dict[str, _Looked] = {}
 
     def work(file: RemoteFile, link: Link) -> None:
-        link.tell(_look(file, to / file.path, ledger, link))
+        link.tell(_look(file, to / file.path, ledger, statements, link))
 
     def hear(message: object) -> None:
         assert isinstance(message, _Looked)
@@ -73,10 +85,11 @@ def look(files: Sequence[RemoteFile], to: Path, ledger: Hashes, workers: int) ->
 
     each_in_threads(work, files, workers, hear)
     each = [looked[file.path] for file in files]
-    left = [one.file for one in each if not one.right and not one.error]
+    left = [one.file for one in each if not one.proof and not one.error]
     partial = {file.path: usable_bytes(file, to / file.path) for file in left}
     return DownloadPlan(
-        verified=[one.file for one in each if one.right],
+        verified=[one.file for one in each if one.proof],
+        proofs={one.file.path: one.proof for one in each if one.proof},
         left=left,
         wrong=[file for file in left if looked[file.path].exists],
         unreadable={one.file.path: one.error for one in each if one.error},
@@ -124,12 +137,17 @@ def refuse_outside(file: RemoteFile, to: Path) -> None:
         raise BadInput(f"folder of {file.path}", expected=f"a folder in {to}", found=f"a link to {folder}")
 
 
-def _look(file: RemoteFile, path: Path, ledger: Hashes, link: Link) -> _Looked:
+def _look(file: RemoteFile, path: Path, ledger: Hashes, statements: Statements, link: Link) -> _Looked:
     try:
         if not path.is_file():
             return _Looked(file)
-        same_size = file.bytes in (None, path.stat().st_size)
-        right = same_size and ledger.of(path, hashing_until(link.check)).startswith(file.sha256)
-        return _Looked(file, exists=True, right=right)
+        if file.bytes not in (None, path.stat().st_size):
+            return _Looked(file, exists=True)
+        sha256 = ledger.of(path, hashing_until(link.check))
+        proof = statements.proof(file, sha256)
+        # Without any statement, only a file that was downloaded before is known to be complete.
+        if proof is None and (file.bytes is not None or not file.as_stated):
+            proof = proof_of(file, path, sha256, link.check)
+        return _Looked(file, exists=True, proof=proof)
     except OSError as error:
         return _Looked(file, error=BadInput(f"cannot read {path}", found=error))

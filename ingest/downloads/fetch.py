@@ -14,11 +14,12 @@ from alignhouse.ingest.downloads.destination import (
     look,
     refuse_outside,
 )
-from alignhouse.ingest.downloads.http import Broken, Unreachable, size_on_server
+from alignhouse.ingest.downloads.http import Broken, Unreachable, version_on_server
 from alignhouse.ingest.downloads.outcome import Fetched, IncompleteFetch, failure_in_words, is_disk_full
 from alignhouse.ingest.downloads.part import remove_part
 from alignhouse.ingest.downloads.progress import SilentDownload, TransferProgress
-from alignhouse.ingest.downloads.remote_file import RemoteFile, refuse_plain_http, refuse_repeated
+from alignhouse.ingest.downloads.remote_file import Proof, RemoteFile, refuse_plain_http, refuse_repeated
+from alignhouse.ingest.downloads.statements import Statements, ask_statements
 from alignhouse.ingest.downloads.threads import Link, each_in_threads
 from alignhouse.ingest.downloads.transfer import Came, Dropped, Said, Verified, download
 from alignhouse.warehouse.errors import BadInput
@@ -37,6 +38,7 @@ class _Sized:
 @dataclass(frozen=True)
 class _Done:
     file: RemoteFile
+    proof: Proof
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,12 @@ def fetch(
 ) -> Fetched:
     """Download files to the folder `to`, each to its own path in it.
 
-    A file gets its final name only after its sha256 was verified. Complete files are not downloaded again,
+    A file gets its final name only after its content was verified. Complete files are not downloaded again,
     partial ones are resumed, and files with other content are replaced. The process may be stopped or killed
     at any time; the next call downloads the rest.
+
+    Files without a published checksum are compared with what the server states. `Fetched.proofs` says what
+    proved each file.
 
     Parameters
     ----------
@@ -80,11 +85,11 @@ def fetch(
         raise BadInput("number of files to download at a time", expected="1 or more", found=workers)
     progress = progress or SilentDownload()
     with fetching_into(to):
-        ledger = ledger_of(to)
+        ledger, statements = ledger_of(to), Statements(to)
         try:
-            return _Fetch(files, to, ledger, progress, verified or _nothing).run(workers)
+            return _Fetch(files, to, ledger, statements, progress, verified or _nothing).run(workers)
         finally:
-            _save(ledger, progress)
+            _save(ledger, statements, progress)
 
 
 class _Fetch:
@@ -95,10 +100,11 @@ class _Fetch:
         files: Sequence[RemoteFile],
         to: Path,
         ledger: Hashes,
+        statements: Statements,
         progress: TransferProgress,
         verified: Verified,
     ) -> None:
-        self._files, self._to, self._ledger = files, to, ledger
+        self._files, self._to, self._ledger, self._statements = files, to, ledger, statements
         self._progress, self._verified = progress, verified
         self._saved = time.monotonic()
         self._wrong: set[str] = set()
@@ -109,11 +115,12 @@ class _Fetch:
         self._done = Fetched()
 
     def run(self, workers: int) -> Fetched:
-        plan = look(self._files, self._to, self._ledger, workers)
+        files = ask_statements(self._files, workers, self._fail)
+        plan = look(files, self._to, self._ledger, self._statements, workers)
         for path, error in plan.unreadable.items():
             self._fail(path, error)
         for file in plan.verified:
-            self._keep_complete(file)
+            self._keep_complete(file, plan.proofs[file.path])
         each_in_threads(
             self._ask_size, [file for file in plan.left if file.bytes is None], workers, self._hear
         )
@@ -135,7 +142,7 @@ class _Fetch:
             raise IncompleteFetch(self._failures, self._done, len(self._files))
         return self._done
 
-    def _keep_complete(self, file: RemoteFile) -> None:
+    def _keep_complete(self, file: RemoteFile, proof: Proof) -> None:
         path = self._to / file.path
         try:
             self._verified(file, self._ledger.of(path), path.stat().st_size)
@@ -144,6 +151,7 @@ class _Fetch:
             self._fail(file.path, error)
         else:
             self._done.verified.append(file)
+            self._done.proofs[file.path] = proof
 
     def _bytes_left(self, plan: DownloadPlan) -> int:
         found = sum(max(0, size - plan.partial.get(path, 0)) for path, size in self._sizes.items())
@@ -153,7 +161,7 @@ class _Fetch:
         if file.host in self._silent_hosts:
             return
         try:
-            size = size_on_server(file)
+            size = version_on_server(file).n_bytes
         except Broken as error:
             # The size is only for the total. The download reports what is still wrong then.
             if error.unreachable:
@@ -172,7 +180,10 @@ class _Fetch:
                 )
             refuse_outside(file, self._to)
             final = self._to / file.path
-            self._ledger.remember(final, download(file, final, link, self._verified))
+            done = download(file, final, link, self._verified)
+            self._ledger.remember(final, done.sha256)
+            if done.file.as_stated:
+                self._statements.remember(done.file, done.sha256, done.proof)
         except (BadInput, OSError) as error:
             link.tell(_Failed(file, error))
             if isinstance(error, Unreachable):
@@ -180,7 +191,7 @@ class _Fetch:
             if is_disk_full(error) or self._silent_hosts >= self._hosts:
                 link.stop.set()  # every other file would fail in the same way
         else:
-            link.tell(_Done(file))
+            link.tell(_Done(done.file, done.proof))
 
     def _hear(self, message: object) -> None:
         match message:
@@ -195,13 +206,14 @@ class _Fetch:
                 self._sizes[file.path] = n_bytes
             case _Failed(file, error):
                 self._fail(file.path, error)
-            case _Done(file):
+            case _Done(file, proof):
                 self._done.fetched.append(file)
+                self._done.proofs[file.path] = proof
                 if file.path in self._wrong:
                     self._done.replaced.append(file)
                 self._progress.file_done(file.path)
                 if time.monotonic() - self._saved >= _BETWEEN_SAVES:
-                    _save(self._ledger, self._progress)
+                    _save(self._ledger, self._statements, self._progress)
                     self._saved = time.monotonic()
 
     def _fail(self, path: str, error: Exception) -> None:
@@ -212,9 +224,10 @@ class _Fetch:
 def _nothing(file: RemoteFile, sha256: str, n_bytes: int) -> None: ...
 
 
-def _save(ledger: Hashes, progress: TransferProgress) -> None:
+def _save(ledger: Hashes, statements: Statements, progress: TransferProgress) -> None:
     try:
         ledger.save()
+        statements.save()
     except OSError as error:  # mostly a full disk, which also fails files with an error of its own
         progress.say(
             f"the hashes of verified files could not be saved; they are read again next time ({error})"

@@ -116,8 +116,8 @@ def get(file: RemoteFile, start: int = 0, version: Version | None = None) -> Ans
     )
 
 
-def size_on_server(file: RemoteFile) -> int | None:
-    """The size of a file in bytes, None if the server does not send it.
+def version_on_server(file: RemoteFile) -> Version:
+    """What the server states about a file, without its content.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def size_on_server(file: RemoteFile) -> int | None:
     """
     with closing(_open(file, "HEAD", {}, _HEAD_TIMEOUT)) as response:
         length = response.headers.get("Content-Length", "")
-        return int(length) if length.isdecimal() else None
+        return _version(response, int(length) if length.isdecimal() else None)
 
 
 def may_redirect(before: str, after: str) -> bool:

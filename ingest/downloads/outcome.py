@@ -6,7 +6,7 @@ import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from alignhouse.ingest.downloads.remote_file import RemoteFile
+from alignhouse.ingest.downloads.remote_file import Proof, RemoteFile
 from alignhouse.warehouse.errors import AlignhouseError, BadInput
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -19,12 +19,14 @@ class Fetched:
 
     verified : files that were complete before. fetched : files downloaded now, in order of completion.
     replaced : those of `fetched` that replaced a file with other content. bytes_fetched : bytes received.
+    proofs : path -> what proved the content, of `verified` and `fetched`.
     """
 
     verified: list[RemoteFile] = field(default_factory=list)
     fetched: list[RemoteFile] = field(default_factory=list)
     bytes_fetched: int = 0
     replaced: list[RemoteFile] = field(default_factory=list)
+    proofs: dict[str, Proof] = field(default_factory=dict)
 
 
 class IncompleteFetch(BadInput):

@@ -30,11 +30,11 @@ def version_file(final: Path) -> Path:
 def usable_bytes(file: RemoteFile, final: Path) -> int:
     """How many bytes of the partial file a download can keep.
 
-    0 if it is longer than the file. Also 0 if neither its version nor all of the file's sha256 is known: then
+    0 if it is longer than the file. Also 0 if neither its version nor a complete checksum is known: then
     a mix of two versions could go unnoticed.
     """
     part, version = part_of(final), read_version(final)
-    if part.is_symlink() or not part.is_file() or not (version or file.has_full_sha256):
+    if part.is_symlink() or not part.is_file() or not (version or file.has_full_checksum):
         return 0
     size = part.stat().st_size
     total = version.n_bytes if file.bytes is None and version else file.bytes
@@ -81,7 +81,7 @@ class Part:
         self.digest, self.size, self.discarded = hashlib.sha256(), 0, ""
         try:
             if self._content.seek(0, os.SEEK_END) > kept:
-                known = self.version or file.has_full_sha256
+                known = self.version or file.has_full_checksum
                 self.clear()
                 self.discarded = "is longer than the file" if known else "is of an unknown version"
             self._content.seek(0)

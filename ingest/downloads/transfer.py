@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alignhouse.ingest.downloads.http import Answer, Broken, PastTheEnd, Unreachable, get
 from alignhouse.ingest.downloads.part import Part, part_of, remove_part, version_file
-from alignhouse.ingest.downloads.remote_file import RemoteFile
+from alignhouse.ingest.downloads.proof import is_of_parts, proof_of
+from alignhouse.ingest.downloads.remote_file import Proof, RemoteFile
 from alignhouse.ingest.downloads.threads import Link
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import move_into_place, require_free_space
@@ -47,8 +48,17 @@ class Said:
     line: str
 
 
-def download(file: RemoteFile, final: Path, link: Link, verified: Verified) -> str:
-    """Download a file to `final`, continuing its partial file. Returns its sha256.
+@dataclass(frozen=True)
+class Downloaded:
+    """A complete file. file : as asked for, with what the server stated. proof : what proved its content."""
+
+    file: RemoteFile
+    sha256: str
+    proof: Proof
+
+
+def download(file: RemoteFile, final: Path, link: Link, verified: Verified) -> Downloaded:
+    """Download a file to `final`, continuing its partial file.
 
     Sends Came, Dropped and Said through the link.
 
@@ -66,26 +76,33 @@ def download(file: RemoteFile, final: Path, link: Link, verified: Verified) -> s
     """
     found = ""
     for _ in range(_DOWNLOADS):
-        found, n_bytes = _complete_part(file, final, link)
-        if found.startswith(file.sha256):
+        before = found
+        found, n_bytes, etag = _complete_part(file, final, link)
+        if file.as_stated:
+            file = replace(file, bytes=n_bytes, etag=file.etag or etag)
+        proof = proof_of(file, part_of(final), found, link.check)
+        if proof is None and found == before and is_of_parts(file):
+            link.tell(Said(f"{file.path}: the ETag fits no usual size of parts; two downloads were equal"))
+            proof = "size"
+        if proof is not None:
             link.check()
             verified(file, found, n_bytes)
             move_into_place(part_of(final), final)
             version_file(final).unlink(missing_ok=True)
-            return found
+            return Downloaded(file, found, proof)
         remove_part(final)
         link.tell(Dropped(n_bytes))
         link.tell(Said(f"{file.path}: the downloaded content is wrong; it is thrown away"))
     raise BadInput(
         f"content of {file.name}",
-        expected=f"sha256 {file.sha256}" + ("" if file.has_full_sha256 else "..."),
-        found=f"{found}, {_DOWNLOADS} times, at {file.url}",
+        expected=file.content_in_words,
+        found=f"sha256 {found}, {_DOWNLOADS} times, at {file.url}",
         hint=file.hint,
     )
 
 
-def _complete_part(file: RemoteFile, final: Path, link: Link) -> tuple[str, int]:
-    """Download the rest of the partial file; the sha256 and size of all of it."""
+def _complete_part(file: RemoteFile, final: Path, link: Link) -> tuple[str, int, str | None]:
+    """Download the rest of the partial file; the sha256, size and ETag of all of it."""
     with Part(file, final, link.check) as part:
         if part.discarded:
             link.tell(Said(f"{file.path}: the partial file {part.discarded}; it is thrown away"))
@@ -96,7 +113,7 @@ def _complete_part(file: RemoteFile, final: Path, link: Link) -> tuple[str, int]
             if part.size == 0 and not link.stop.is_set():
                 remove_part(final)
             raise
-        return part.digest.hexdigest(), part.size
+        return part.digest.hexdigest(), part.size, part.version.etag if part.version else None
 
 
 def _request_until_complete(file: RemoteFile, final: Path, part: Part, link: Link) -> None:
@@ -129,6 +146,13 @@ class _Transfer:
         with contextlib.closing(answer.chunks):
             # Before any change on the disk: once this run is stopped, another may use the folder.
             self._link.check()
+            if self._file.etag and answer.version.etag not in (None, self._file.etag):
+                raise BadInput(
+                    self._file.name,
+                    expected=f"the file with ETag {self._file.etag}",
+                    found=f"another one, with ETag {answer.version.etag}, at {self._file.url}",
+                    hint="it changed on the server since this download began; run the command again",
+                )
             if not self._fits(answer):
                 return
             total = self._total(answer.version.n_bytes)

@@ -80,7 +80,13 @@ def test_verified_files_are_printed_at_the_end(
     digest = hashlib.sha256(b"").hexdigest()
     sizes = {"a/x": 2_000_000, "a/y": 2_000_000, "a/z": 2_000_000, "b": 500}
     files = [RemoteFile(path, f"https://server/{path}", size, digest) for path, size in sizes.items()]
-    done = Fetched(verified=files[:2], fetched=files[2:], bytes_fetched=2_000_500, replaced=files[3:])
+    done = Fetched(
+        verified=files[:2],
+        fetched=files[2:],
+        bytes_fetched=2_000_500,
+        replaced=files[3:],
+        proofs=dict.fromkeys(sizes, "sha256"),
+    )
     monkeypatch.setattr(fetching, "fetch", lambda *args, **options: done)
     fetching.fetch_dataset(files, tmp_path, allow_http=False, workers=2)
     printed = capsys.readouterr().out

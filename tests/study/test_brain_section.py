@@ -43,7 +43,8 @@ def test_keys_of_the_brain_say_what_each_data_set_has() -> None:
     sets = [data_set(kind) for kind in known_kinds()]
     assert fields["kind"].description == "; ".join([f"{each.kind}: {each.title}" for each in sets])
     assert fields["version"].description == (
-        f"version of the betas; bmd: A or B; mosaic: {' or '.join(data_set('mosaic').versions)}"
+        f"version of the betas; bmd: A or B; mosaic: {' or '.join(data_set('mosaic').versions)}; "
+        f"nsd: {' or '.join(data_set('nsd').versions)}"
     )
     selections = "; ".join([f"{each.kind}: {each.selections}" for each in sets])
     own = data_set("bmd")

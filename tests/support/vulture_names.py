@@ -20,6 +20,8 @@ BMD
 RDMS
 ARRAYS
 MOSAIC
+NSD
+THINGS_FMRI
 FunctionSource
 MMAction2
 Torchvision

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from alignhouse.ingest.betas.regions import Region
@@ -19,7 +19,7 @@ from alignhouse.ingest.datasets.arrays.regions import described_regions
 from alignhouse.ingest.datasets.arrays.trials import DEFAULT_SPLIT, SPLITS
 from alignhouse.ingest.datasets.dataset import BetaSource, DataSet
 from alignhouse.ingest.datasets.folder import FolderSummary
-from alignhouse.ingest.stimuli.videos import ALL, Stimulus, find_in_split_folders, stimuli_with_splits
+from alignhouse.ingest.stimuli.videos import ALL
 from alignhouse.warehouse.errors import BadInput, near_names
 
 
@@ -49,12 +49,8 @@ class OwnArrays(DataSet):
                 raise BadInput(f"no betas of region {name!r} in {root}", hint=near_names(name, names))
         return [region for region in known if region.name in asked]
 
-    def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
-        """The stimuli of a split: by folder, or by the column `split` of stimuli.csv."""
-        splits = splits_of_stimuli(layout_of(root)) if root is not None else {}
-        if not splits or find_in_split_folders(folder, self.splits):
-            return self.find_stimuli(folder, split)
-        return stimuli_with_splits(folder, split, splits)
+    def splits_in_data(self, root: Path) -> Mapping[str, str]:
+        return splits_of_stimuli(layout_of(root))
 
     def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
         return look_at_arrays(folder, shown)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-AXIS, REPETITIONS, ZSCORE, STIMULUS_COLUMN = "axis", "repetitions", "zscore", "stimulus_column"
+from alignhouse.ingest.betas.plans import REPETITIONS
+from alignhouse.ingest.betas.sessions import ZSCORE
+
+AXIS, STIMULUS_COLUMN = "axis", "stimulus_column"
 KEYS = (AXIS, REPETITIONS, ZSCORE, STIMULUS_COLUMN)
 
 

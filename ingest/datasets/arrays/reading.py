@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from alignhouse.ingest.arrays.contents import FileContent, open_content
 from alignhouse.ingest.arrays.hdf5_matrix import Hdf5Array
 from alignhouse.ingest.arrays.matrices import (
-    InMemory,
     Matrix,
     StoredValues,
     real_numbers,
     shape_in_words,
     take,
 )
-from alignhouse.ingest.arrays.on_disk import SomeRows, rows_on_disk
-from alignhouse.ingest.betas.plans import plans_of
 from alignhouse.ingest.betas.reading import BetaFile
-from alignhouse.ingest.betas.trial_betas import ReadyTrials, TrialBetas
+from alignhouse.ingest.betas.sessions import scale_of_sessions
+from alignhouse.ingest.betas.trial_betas import TrialBetas, betas_of_trials
 from alignhouse.ingest.betas.trials import Trials
 from alignhouse.ingest.datasets.arrays.options import Options
-from alignhouse.ingest.datasets.arrays.sessions import scale_of_sessions
 from alignhouse.ingest.datasets.arrays.trials import (
     LIST_NAMES,
     is_trial_file,
@@ -40,8 +37,6 @@ GLMSINGLE_ARRAYS = ("betasmd", "modelmd")
 """What GLMsingle calls its betas, in Python and in MATLAB."""
 _USUAL_NAMES = ("betas", "beta", "responses", *GLMSINGLE_ARRAYS)
 _SPLITS = "stimuli have the splits of the column split; without one, all are of split test"
-# The share of the memory that rows may take that are kept because the file has them in another order.
-_SHARE = 2
 # This many rows of a square array tell an RDM from betas.
 _ROWS_TO_TELL = 64
 
@@ -66,34 +61,20 @@ def open_array_betas(file: BetaFile, memory: int) -> Iterator[TrialBetas]:
             matrix = _matrix(content, file, trials, options)
         if not real_numbers(matrix.dtype):
             raise BadInput(f"{whose} in {file.path}", expected="real numbers", found=f"dtype {matrix.dtype}")
-        plans = plans_of(trials, file, options.repetitions)
-        scales = options.zscore == "session" and 0 not in matrix.shape
-        needed = np.arange(len(trials.stimuli)) if scales else np.array(plans.all_rows)
         label = f"betas of {whose} in {file.path}"
-        with ExitStack() as stack:
-
-            @cache
-            def ready() -> ReadyTrials:
-                """What values are read from; copying rows takes long, and only shapes may be asked for."""
-                by_rows = stack.enter_context(_in_rows(matrix, needed, file, memory, label))
-                return ReadyTrials(
-                    by_rows, scale_of_sessions(by_rows, trials, memory, label) if scales else None
-                )
-
-            yield TrialBetas(plans, matrix.shape[1], ready, str(file.path), _SPLITS)
-
-
-@contextmanager
-def _in_rows(matrix: Matrix, rows: np.ndarray, file: BetaFile, memory: int, label: str) -> Iterator[Matrix]:
-    """Rows that can be read in any order: those of the file, else in memory, else from a copy on disk."""
-    if matrix.has_cheap_rows:
-        yield matrix
-    elif len(rows) * matrix.shape[1] * matrix.dtype.itemsize > memory // _SHARE:
-        with rows_on_disk(matrix, rows, file.scratch, label) as copy:
-            yield copy
-    else:
-        whole: Matrix = InMemory(take(matrix, rows)).matrix(transposed=False)
-        yield SomeRows(whole, rows, matrix.shape)
+        scale = partial(scale_of_sessions, trials=trials, memory=memory, label=label)
+        zscores = options.zscore == "session"
+        with betas_of_trials(
+            matrix,
+            trials,
+            file,
+            repetitions=options.repetitions,
+            scale=scale if zscores else None,
+            memory=memory,
+            label=label,
+            hint=_SPLITS,
+        ) as betas:
+            yield betas
 
 
 def array_of_region(content: FileContent, part: str) -> StoredValues:

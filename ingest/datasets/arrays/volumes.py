@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from alignhouse.ingest.arrays.limits import check_size
+from alignhouse.ingest.arrays.nifti import read_volume
 from alignhouse.ingest.arrays.tables import read_texts
 from alignhouse.ingest.stimuli.names import natural_key
 from alignhouse.warehouse.errors import BadInput, near_names
 
 VOLUMES = (".nii", ".nii.gz")
 LABELS = ("labels.csv", "labels.tsv")
-# A volume of 512 voxels along each axis in float64.
-_MOST_BYTES = 2**30
 
 
 def masks_beside(folder: Path, root: Path) -> tuple[Path, ...]:
@@ -74,7 +71,7 @@ def mask_of(region: str, files: Sequence[Path]) -> np.ndarray:
     if not labels:
         if region not in volumes:
             raise BadInput(f"no mask of region {region}", hint=near_names(region, volumes))
-        values = _read(volumes[region])
+        values = read_volume(volumes[region])
         found = np.unique(values[values != 0])
         if len(found) > 1:
             raise BadInput(
@@ -87,7 +84,7 @@ def mask_of(region: str, files: Sequence[Path]) -> np.ndarray:
     known = _labels(labels[0])
     if region not in known:
         raise BadInput(f"{labels[0]} has no region {region}", hint=near_names(region, known))
-    return _read(path) == known[region]
+    return read_volume(path) == known[region]
 
 
 def mask_name(path: Path) -> str:
@@ -111,29 +108,3 @@ def _labels(path: Path) -> dict[str, int]:
         if int(index):  # 0 is what belongs to no region
             found[name] = int(index)
     return found
-
-
-def _read(path: Path) -> np.ndarray:
-    import nibabel
-    from nibabel.filebasedimages import ImageFileError
-    from nibabel.spatialimages import HeaderDataError
-    from nibabel.wrapstruct import WrapStructError
-
-    try:
-        image = nibabel.load(path)
-        if not isinstance(image, nibabel.spatialimages.SpatialImage):
-            raise ValueError(f"a file of kind {type(image).__name__}")
-        check_size(image.shape, 8, str(path), _MOST_BYTES)
-        return np.asarray(image.dataobj)
-    except (
-        ImageFileError,
-        HeaderDataError,
-        WrapStructError,
-        OSError,
-        EOFError,
-        ValueError,
-        zlib.error,
-    ) as error:
-        raise BadInput(
-            f"{path} cannot be read", expected="a NIfTI volume", found=str(error).splitlines()[0][:160]
-        ) from error

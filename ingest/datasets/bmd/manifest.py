@@ -9,19 +9,18 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from urllib.parse import quote
 
 from alignhouse.ingest.datasets.bmd.regions import LATEST_VERSION, VERSIONS, resolve
-from alignhouse.ingest.downloads.remote_file import RemoteFile, check_address
-from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, near_names
+from alignhouse.ingest.datasets.choosing import S3, choose_subjects, on_mirror
+from alignhouse.ingest.downloads.remote_file import RemoteFile
+from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 
 MANIFEST = "manifest.csv"
-# The data set's public bucket. Its name has a dot, and wildcard certificates do not cover such host names. So
-# the bucket is part of the path, not of the host name.
-SERVER = "https://s3.amazonaws.com"
+SERVER = S3
 FOLDER = "openneuro.org/ds005165"
 _COLUMNS = ["path", "bytes", "algorithm", "digest"]
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -74,7 +73,7 @@ def select_files(
         raise BadInput("unknown version of the data set", expected="A or B", found=version)
     contents = _contents()
     of_subject = contents.betas[version]
-    wanted = _subjects(subjects, list(of_subject))
+    wanted = choose_subjects(subjects, list(of_subject))
     files: list[RemoteFile] = []
     if annotations:
         files += contents.documents[""] + contents.documents[version]
@@ -83,12 +82,7 @@ def select_files(
     if regions is not None:
         parts = list(dict.fromkeys(part for region in resolve(regions, version) for part in region.parts))
         files += [_betas_of(of_subject[subject], subject, part) for subject in wanted for part in parts]
-    if not files:
-        raise BadInput("no files are selected", expected="regions, annotations or motion energy")
-    if endpoint_url is not None:
-        check_address(endpoint_url, "address of the mirror")
-        files = [replace(file, url=bucket_address(file.path, endpoint_url)) for file in files]
-    return files
+    return on_mirror(files, SERVER, endpoint_url)
 
 
 def bucket_address(path: str, endpoint_url: str = SERVER) -> str:
@@ -143,19 +137,6 @@ def _remote_file(record: dict[str, str]) -> RemoteFile:
     if not _SHA256.fullmatch(digest):
         raise BadInput(f"sha256 of {path}", expected="64 hexadecimal digits", found=digest)
     return RemoteFile(path, bucket_address(path), int(record["bytes"]), digest)
-
-
-def _subjects(subjects: Sequence[str] | None, known: list[str]) -> list[str]:
-    if subjects is None:
-        return known
-    if isinstance(subjects, str):
-        subjects = [subjects]
-    for subject in subjects:
-        if subject not in known:
-            raise BadInput(f"unknown subject {subject!r}", hint=near_names(str(subject), known))
-    if not subjects:
-        raise BadInput("no subjects are selected", expected=f"some of {', '.join(known)}")
-    return [subject for subject in known if subject in subjects]
 
 
 def _betas_of(of_part: dict[str, RemoteFile], subject: str, part: str) -> RemoteFile:

@@ -5,17 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from alignhouse.ingest.betas.plans import REPETITIONS
 from alignhouse.ingest.betas.regions import Hemisphere, Region
 from alignhouse.ingest.datasets.dataset import BetaSource, DataSet
 from alignhouse.ingest.datasets.folder import FolderSummary
 from alignhouse.ingest.datasets.mosaic.layout import DATA_SETS, SPLITS, find_trial_files, splits_in_files
 from alignhouse.ingest.datasets.mosaic.looking import look_at_mosaic
-from alignhouse.ingest.datasets.mosaic.reading import REPETITIONS, open_trial_betas
+from alignhouse.ingest.datasets.mosaic.reading import open_trial_betas
 from alignhouse.ingest.datasets.mosaic.regions import VISUAL, select_areas, side_of
-from alignhouse.ingest.stimuli.videos import Stimulus, find_in_split_folders, stimuli_with_splits
+from alignhouse.ingest.datasets.mosaic.remote import mosaic_files
 
 
 class Mosaic(DataSet):
@@ -28,6 +29,7 @@ class Mosaic(DataSet):
     selections = "visual (26 areas of MMP 1.0), hemispheres or all (180 areas)"
     default_regions = VISUAL
     betas = BetaSource(find_trial_files, open_trial_betas)
+    remote_files = staticmethod(mosaic_files)
     options = (REPETITIONS,)
     has_spare_stimuli = True
 
@@ -37,11 +39,8 @@ class Mosaic(DataSet):
     def hemisphere_of(self, part: str) -> Hemisphere:
         return side_of(part)
 
-    def stimuli_of_study(self, folder: Path, split: str, root: Path | None) -> list[Stimulus]:
-        """The stimuli of a split: by folder, or as the names of the trials say."""
-        if root is None or find_in_split_folders(folder, self.splits):
-            return self.find_stimuli(folder, split)
-        return stimuli_with_splits(folder, split, splits_in_files(root))
+    def splits_in_data(self, root: Path) -> Mapping[str, str]:
+        return splits_in_files(root)
 
     def look(self, folder: Path, shown: Collection[str]) -> FolderSummary | None:
         return look_at_mosaic(folder)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from alignhouse.ingest.datasets.folder import FolderSummary, names_in_line
 from alignhouse.ingest.datasets.mosaic.layout import opened_trials, people_in
 from alignhouse.ingest.datasets.mosaic.parcellation import parcellation_file
+from alignhouse.ingest.datasets.who_saw_what import who_saw_what
 from alignhouse.warehouse.errors import BadInput
-
-# More different numbers than these are said as a range.
-_FEW = 6
 
 
 def look_at_mosaic(folder: Path) -> FolderSummary | None:
@@ -34,28 +31,11 @@ def look_at_mosaic(folder: Path) -> FolderSummary | None:
         taken.append(f"regions: areas of MMP 1.0 by {parcellation_file(folder)}")
     except BadInput as error:
         unknown.append(f"which grayordinates are in which area: {error}")
-    seen: list[Counter[str]] = []
-    differ = False
+    seen = []
     for person in people:
         with opened_trials(person) as stored:
-            trials = stored.trials
-        seen.append(Counter(trials.stimuli))
-        for split in set(trials.splits):
-            differ |= len({len(rows) for rows in trials.rows(split).values()}) > 1
-    stimuli = list(dict.fromkeys(name for each in seen for name in each))
-    taken.append(f"stimuli: {len(stimuli)}, named by the trials; their splits too")
-    if any(each.keys() != seen[0].keys() for each in seen):
-        shared = set(stimuli).intersection(*seen)
-        unknown.append(
-            f"who is compared on which stimuli: all subjects saw {len(shared)} of {len(stimuli)}; "
-            'set stimuli = "shared" or "own"'
-        )
-    counts = sorted({count for each in seen for count in each.values()})
-    said = " or ".join(map(str, counts)) if len(counts) < _FEW else f"{counts[0]} to {counts[-1]}"
-    taken.append(f"repetitions: {said}")
-    if differ:
-        unknown.append(
-            "what to do with stimuli of a split that a subject saw differently often; "
-            'set repetitions = "mean" or "first"'
-        )
-    return FolderSummary({"version": sets[0]}, taken, unknown, stimuli)
+            seen.append(stored.trials)
+    found = who_saw_what(seen, "the trials")
+    return FolderSummary(
+        {"version": sets[0]}, [*taken, *found.taken], [*unknown, *found.unknown], found.stimuli
+    )

@@ -13,15 +13,13 @@ import numpy as np
 from alignhouse.ingest.arrays.hdf5 import is_group, member_of
 from alignhouse.ingest.arrays.limits import check_size
 from alignhouse.ingest.arrays.matrices import Piece, real_numbers
-from alignhouse.ingest.betas.plans import plans_of
+from alignhouse.ingest.betas.plans import REPETITIONS, plans_of
 from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.ingest.betas.trial_betas import ReadyTrials, TrialBetas
 from alignhouse.ingest.datasets.mosaic.layout import StoredTrials, opened_trials, person_of
 from alignhouse.ingest.datasets.mosaic.parcellation import area_of
 from alignhouse.warehouse.errors import BadInput
 
-REPETITIONS = "repetitions"
-"""The key of `[brain]` that says what to do if stimuli were shown differently often."""
 _SPLITS = "stimuli have the phases in the names of the trials"
 
 

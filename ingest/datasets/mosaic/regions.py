@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
-from alignhouse.ingest.betas.regions import Hemisphere, Region
-from alignhouse.warehouse.errors import BadInput, near_names
+from alignhouse.ingest.betas.regions import Hemisphere, Region, choose_regions
 
 VISUAL, HEMISPHERES, ALL_AREAS = "visual", "hemispheres", "all"
 _OTHER = "other"
@@ -38,22 +37,12 @@ def select_areas(selection: str | Sequence[str]) -> list[Region]:
     BadInput : a name is unknown or repeated, or there are none.
     """
     merged, sides = _areas()
-    if selection == ALL_AREAS:
-        return list(merged)
-    if selection == VISUAL:
-        return [region for region in merged if region.group != _OTHER]
-    if selection == HEMISPHERES:
-        return [region for region in sides if region.group != _OTHER]
-    names = [selection] if isinstance(selection, str) else list(selection)
-    known = {region.name: region for region in (*merged, *sides)}
-    for name in names:
-        if name not in known:
-            raise BadInput(f"unknown region {name!r}", hint=near_names(str(name), known))
-    if len(set(names)) < len(names) or not names:
-        raise BadInput(
-            "selected regions", expected="each once, at least one", found=", ".join(names) or "none"
-        )
-    return sorted((known[name] for name in names), key=lambda region: region.order)
+    named = {
+        ALL_AREAS: merged,
+        VISUAL: [region for region in merged if region.group != _OTHER],
+        HEMISPHERES: [region for region in sides if region.group != _OTHER],
+    }
+    return choose_regions(selection, named, (*merged, *sides))
 
 
 def side_of(part: str) -> Hemisphere:

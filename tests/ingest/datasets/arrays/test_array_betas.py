@@ -23,8 +23,8 @@ from scipy.io import savemat
 from scipy.stats import zscore
 
 from alignhouse.ingest.arrays import hdf5_matrix, matrices, tables
+from alignhouse.ingest.betas import sessions
 from alignhouse.ingest.betas.reading import open_betas
-from alignhouse.ingest.datasets.arrays import sessions
 from alignhouse.ingest.datasets.arrays.data_set import ARRAYS
 from alignhouse.ingest.datasets.arrays.layout import find_array_files
 from alignhouse.ingest.datasets.arrays.reading import open_array_betas

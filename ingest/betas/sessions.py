@@ -11,6 +11,8 @@ from alignhouse.ingest.betas.trials import Trials
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.sizes import size_in_words
 
+ZSCORE = "zscore"
+"""The key of `[brain]` that says within what betas are z-scored."""
 # A deviation below this share of the mean is rounding error of the sum in float64.
 _ROUNDING = 1e-13
 

@@ -1,0 +1,1 @@
+"""NSD: the prepared single-trial betas of the Natural Scenes Dataset."""

@@ -1,0 +1,1 @@
+"""THINGS-fMRI: single-trial betas of three people who saw images of 720 object concepts."""
