@@ -8,14 +8,17 @@ from typing import Any
 from alignhouse.analysis.jobs.encoding import encoding_batch
 from alignhouse.analysis.jobs.protocols import protocol_batch
 from alignhouse.analysis.jobs.scope import Model, Scope
+from alignhouse.analysis.jobs.variance_partition import partition_batch
 from alignhouse.analysis.kernels.ridge import FEWEST_TRAINING_STIMULI
 from alignhouse.analysis.statistics.encoding import FEWEST_TEST_STIMULI
 from alignhouse.ingest.betas.stored import open_region
+from alignhouse.ingest.controls.names import CONTROLS
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.study.analyse import MOST_MEMORY, described
 from alignhouse.study.brain import BrainVoxels
 from alignhouse.study.file import Study
 from alignhouse.study.protocol import SQUARED, Protocol
+from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.executors.local import writing_behind
 from alignhouse.warehouse.runs import Run
@@ -84,16 +87,18 @@ def encode_voxels(
     models: Mapping[str, Mapping[str, Model]],
     brain: BrainVoxels,
     training: frozenset[str],
+    controls: Mapping[str, Artifact],
     *,
     memory: int,
 ) -> None:
-    """Encode the voxels of all regions from all networks.
+    """Encode the voxels of all regions from all networks, and partition their variance if there are controls.
 
     Parameters
     ----------
     protocols : of `encoding_protocols`. models : protocol -> name -> model.
     training : the stimuli that the data set has for training; if too few or all are, fits are
         cross-validated over folds of all stimuli.
+    controls : control -> its RDM, of all stimuli.
     memory : bytes that one batch may use.
 
     Raises
@@ -126,21 +131,37 @@ def encode_voxels(
             for name, each in protocols.items()
         ],
     )
-    batches = [
-        encoding_batch(
-            Scope(
-                protocol=name,
-                settings=each.analysis,
-                dataset=study.brain.dataset,
-                split=study.brain.split,
-            ),
-            list(models[name].values()),
-            brain.betas,
-            open_region,
-            how,
-            memory=min(memory // 2, MOST_MEMORY),
+    scopes = {
+        name: Scope(
+            protocol=name, settings=each.analysis, dataset=study.brain.dataset, split=study.brain.split
         )
         for name, each in protocols.items()
         if models.get(name)
+    }
+    each_protocol = {name: list(models[name].values()) for name in scopes}
+    memory = min(memory // 2, MOST_MEMORY)
+    batches = {
+        name: encoding_batch(scope, each_protocol[name], brain.betas, open_region, how, memory=memory)
+        for name, scope in scopes.items()
+    }
+    done = run.do("Encoding voxels", batches.values(), writing_behind)
+    if not controls:
+        return
+    given = {name: (rdm, CONTROLS[name].distance) for name, rdm in controls.items()}
+    partitions = [
+        partition_batch(
+            scope,
+            each_protocol[name],
+            {
+                model.name: done[job.key]
+                for model, job in zip(each_protocol[name], batches[name].jobs, strict=True)
+            },
+            given,
+            brain.betas,
+            open_region,
+            how,
+            memory=memory,
+        )
+        for name, scope in scopes.items()
     ]
-    run.do("Encoding voxels", batches, writing_behind)
+    run.do("Partitioning the variance of voxels", partitions, writing_behind)

@@ -139,7 +139,8 @@ def run_study(
                     run, study, there, models, inputs, controls, memory=memory, uncertainty=uncertainty
                 )
             if encoded and uncertainty and inputs.voxels is not None:
-                encode_voxels(run, study, encoded, models, inputs.voxels, inputs.training, memory=memory)
+                voxels, training = inputs.voxels, inputs.training
+                encode_voxels(run, study, encoded, models, voxels, training, given, memory=memory)
         return Finished(folder, run.jobs_done, failed)
 
 

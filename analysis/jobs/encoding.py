@@ -12,6 +12,7 @@ from alignhouse.analysis.jobs.encoding_regions import (
     OpenRegion,
     RegionEncoder,
     design_of,
+    stored_betas,
 )
 from alignhouse.analysis.jobs.encoding_rows import RegionResult, best_output, score_output, voxel_output
 from alignhouse.analysis.jobs.scope import Model, Scope, check_conditions, conditions
@@ -45,18 +46,12 @@ def encoding_batch(
         settings = EncodingSettings.model_validate(
             {**dict(scope), **how, "model": model.name, "remark": model.remark}
         )
-        stored = {
-            f"brain/{subject}/{part}/{split}": each.artifact
-            for subject, parts in betas.items()
-            for part, splits in parts.items()
-            for split, each in splits.items()
-        }
         jobs.append(
             Job(
                 method="encoding",
                 version=VERSION,
                 settings=settings.as_json(),
-                inputs={"model": model.rdms.artifact, **stored},
+                inputs={"model": model.rdms.artifact, **stored_betas(betas)},
                 label=f"{model.name}, protocol {settings.protocol}",
             )
         )

@@ -15,6 +15,7 @@ from alignhouse.analysis.jobs.encoding_rows import RegionResult, SubjectResult, 
 from alignhouse.analysis.jobs.network_batches import NetworkSettings
 from alignhouse.analysis.kernels.ridge import RidgeLayer, ridge_layers
 from alignhouse.analysis.kernels.ridge_fits import AlphaPer, in_memory
+from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.analysis.statistics.bootstrap import (
     FEWEST_DISTINCT_STIMULI,
     STIMULI,
@@ -132,6 +133,27 @@ def design_of(settings: EncodingSettings) -> Design:
     return Design(settings.stimuli, every, every, stimulus_folds(len(every), settings.seed))
 
 
+def grams_of(rdms: Artifact) -> dict[str, FloatArray]:
+    """Layer -> a matrix (n, n) that centring makes the inner products of its features.
+
+    Parameters
+    ----------
+    rdms : of squared Euclidean distances. Centring removes the lengths of the rows, which these do not hold.
+    """
+    rows, distances = rdms.vectors("rdm")
+    return dict(zip(rows["layer"].to_list(), (-0.5 * squareform(each) for each in distances), strict=True))
+
+
+def stored_betas(betas: Betas) -> dict[str, str]:
+    """The betas among the inputs of a job."""
+    return {
+        f"brain/{subject}/{part}/{split}": each.artifact
+        for subject, parts in betas.items()
+        for part, splits in parts.items()
+        for split, each in splits.items()
+    }
+
+
 @dataclass(frozen=True)
 class NetworkLayers:
     """The layers of one network, each decomposed once for all voxels.
@@ -144,11 +166,9 @@ class NetworkLayers:
 
     @classmethod
     def of(cls, rdms: Artifact, settings: EncodingSettings, design: Design) -> NetworkLayers:
-        rows, distances = rdms.vectors("rdm")
-        layers = rows["layer"].to_list()
+        found = grams_of(rdms)
+        layers, grams = list(found), list(found.values())
         names = [f"{settings.model}, layer {layer}" for layer in layers]
-        # Centring makes inner products of these, whatever the rows' lengths are.
-        grams = [-0.5 * squareform(each) for each in distances]
         if design.folds is None:
             inner = None
             if settings.alpha_by == "folds":
@@ -193,7 +213,7 @@ class RegionEncoder:
         self._voxels = {name: count for name in betas if (count := self._count(name))}
         if not self._voxels:
             raise BadInput(f"encoding of region {roi}", expected="a subject who has it", found="none")
-        total = 4 * len(design.wanted) * sum(self._voxels.values())
+        total = 4 * len(design.wanted) * self.n_voxels
         # All networks of the call read these responses twice.
         self._held = [self._read(name) for name in self._voxels] if total <= memory // 4 else None
 
@@ -201,7 +221,7 @@ class RegionEncoder:
         """Encode the region from one network: all layers, then the best one again with its tests."""
         self._check_memory(len(network.layers))
         subjects, training = [], []
-        for subject in self._subjects():
+        for subject in self.subjects():
             encoding = self._encoding(network.fits, subject)
             training.append(encoding.training)
             voxels = self._compared(encoding, subject)
@@ -231,7 +251,7 @@ class RegionEncoder:
         counts = resample_counts(
             m, max(1, settings.draws), settings.seed, STIMULI, fewest=FEWEST_DISTINCT_STIMULI
         )
-        for subject, plain in zip(self._subjects(), subjects, strict=True):
+        for subject, plain in zip(self.subjects(), subjects, strict=True):
             voxels = self._compared(self._encoding(fits, subject), subject)
             voxels_of[subject.name] = VoxelResult.of(voxels, subject.ceiling)
             if is_normalised and plain.normalised is None:
@@ -293,7 +313,13 @@ class RegionEncoder:
             memory=memory,
         )
 
-    def _subjects(self) -> Iterator[SubjectVoxels]:
+    @property
+    def n_voxels(self) -> int:
+        """Voxels of all subjects together."""
+        return sum(self._voxels.values())
+
+    def subjects(self) -> Iterator[SubjectVoxels]:
+        """The voxels of each subject in turn."""
         if self._held is not None:
             yield from self._held
         else:

@@ -156,23 +156,28 @@ def voxel_output(scope: Scope, model: str, results: Sequence[RegionResult]) -> O
     return Output((FOLDER, *(hive(*each) for each in place.items())), table)
 
 
-def _interval(result: RegionResult, level: float) -> dict[str, Any]:
-    if result.bootstrap is not None:
-        found = intervals_of(result.bootstrap, level)
+def interval_columns(bootstrap: BootstrapScores | None, scores: FloatArray, level: float) -> dict[str, Any]:
+    """The interval of the mean over subjects of L scores (S, L): lower and upper (L,), resampled, method.
+
+    All None for folds and a single subject: fits of folds cannot be resampled over stimuli: a stimulus
+    would be fitted and scored.
+    """
+    if bootstrap is not None:
+        found = intervals_of(bootstrap, level)
         kind, method = next(each for each in _INTERVALS if each in found)
-        interval = found[kind, method]
-        bounds = (float(interval.lower[0]), float(interval.upper[0]))
-        return {"lower": bounds[0], "upper": bounds[1], "resampled": kind, "method": method}
-    if len(result.scores) > 1:
-        # Fits of folds cannot be resampled over stimuli: a stimulus would be fitted and scored.
-        interval = mean_interval(result.scores, level)
-        return {
-            "lower": float(interval.lower),
-            "upper": float(interval.upper),
-            "resampled": "subjects",
-            "method": "student",
-        }
-    return dict.fromkeys(("lower", "upper", "resampled", "method"))
+        bounds = found[kind, method]
+    elif len(scores) > 1:
+        kind, method, bounds = "subjects", "student", mean_interval(scores.T, level)
+    else:
+        return dict.fromkeys(("lower", "upper", "resampled", "method"))
+    return {"lower": bounds.lower, "upper": bounds.upper, "resampled": kind, "method": method}
+
+
+def _interval(result: RegionResult, level: float) -> dict[str, Any]:
+    found = interval_columns(result.bootstrap, result.scores[:, None], level)
+    return {
+        name: float(value[0]) if isinstance(value, np.ndarray) else value for name, value in found.items()
+    }
 
 
 def _nulls(values: FloatArray) -> list[float | None]:

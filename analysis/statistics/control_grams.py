@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import squareform
 
+from alignhouse.analysis.kernels.ridge import NO_DIFFERENCE
 from alignhouse.analysis.kernels.similarity import FloatArray
 from alignhouse.warehouse.errors import BadInput
 
@@ -45,3 +48,13 @@ def why_no_gram(gram: FloatArray) -> str:
     if share >= -MOST_NEGATIVE:
         return ""
     return f"its distances are not Euclidean: smallest eigenvalue {share:.2g} of the largest"
+
+
+def does_not_vary(gram: FloatArray, stimuli: Sequence[NDArray[np.intp]]) -> bool:
+    """Whether the points are equal within any of some sets of `stimuli` (rows of the Gram matrix)."""
+    least = NO_DIFFERENCE * np.abs(gram).max()
+    for rows in stimuli:
+        own = gram[np.ix_(rows, rows)]
+        if np.trace(own) / len(rows) - own.mean() <= least:
+            return True
+    return False

@@ -51,6 +51,30 @@ intervals as (
     from encoding_best
     union all
     select
+        'variance_partition' as table_name,
+        protocol,
+        dataset,
+        roi,
+        concat_ws(' of ', 'unique_network', model) as what,
+        resampled,
+        method,
+        unique_network_lower as lower,
+        unique_network_upper as upper
+    from variance_partition
+    union all
+    select
+        'variance_partition' as table_name,
+        protocol,
+        dataset,
+        roi,
+        concat_ws(' of ', 'unique_controls', model) as what,
+        resampled,
+        method,
+        unique_controls_lower as lower,
+        unique_controls_upper as upper
+    from variance_partition
+    union all
+    select
         'complexity' as table_name,
         protocol,
         dataset,

@@ -153,6 +153,11 @@ named as (
     from encoding_best
     union
     select
+        'variance_partition' as table_name,
+        artifact
+    from variance_partition
+    union
+    select
         'model' as table_name,
         artifact
     from model

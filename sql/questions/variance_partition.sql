@@ -1,0 +1,61 @@
+-- How much of the variance of voxels do networks explain beyond simple properties of the stimuli?
+-- One row: the best layer of a network in one region, and all control models together. r2_network, r2_controls
+-- and r2_both are cross-validated R squared of each alone and of both together (banded ridge). unique_network
+-- is what the network adds to the controls, unique_controls the reverse, shared what either explains. All are
+-- medians over voxels, divided by the squared noise ceiling if is_normalised, averaged over subjects. So they
+-- do not add up exactly. Values below 0 are kept: there, the joint model predicts worse. reason names controls
+-- that are left out.
+-- $protocol varchar in protocol.protocol = 'sound-encoding': encodings with the features of this protocol
+-- $roi_group varchar in roi.roi_group = null: regions of this group only
+-- $roi varchar in roi.roi = null: this region only
+-- $model varchar in model.model = null: this network only
+-- Example: alignhouse ask variance_partition --roi V1
+with
+
+parts as (
+    select * from variance_partition
+    where
+        protocol = $protocol
+        and ($roi is null or roi = $roi)
+        and ($model is null or model = $model)
+),
+
+final as (
+    select
+        parts.protocol,
+        parts.dataset,
+        parts.split,
+        parts.roi,
+        roi.roi_group,
+        parts.model,
+        parts.layer,
+        parts.r2_network,
+        parts.r2_controls,
+        parts.r2_both,
+        parts.unique_network,
+        parts.unique_network_lower,
+        parts.unique_network_upper,
+        parts.unique_controls,
+        parts.unique_controls_lower,
+        parts.unique_controls_upper,
+        parts.shared,
+        parts.is_normalised,
+        parts.n_subjects,
+        parts.n_voxels,
+        parts.controls,
+        parts.level,
+        parts.resampled,
+        parts.reason,
+        parts.remark,
+        roi.roi_order
+    from parts
+    inner join roi
+        on
+            parts.dataset = roi.dataset
+            and parts.roi = roi.roi
+    where $roi_group is null or roi.roi_group = $roi_group
+)
+
+select * exclude (roi_order)
+from final
+order by dataset asc, split asc, roi_order asc, roi asc, unique_network desc nulls last, model asc

@@ -1,0 +1,36 @@
+-- The variance of voxels that the best layer of a network explains alone, that control models explain alone,
+-- and that both explain: medians over voxels of R squared, divided by the squared noise ceiling where it is
+-- known, averaged over subjects. Unique parts may be below 0.
+
+create table variance_partition (
+    protocol varchar not null,
+    dataset varchar not null,
+    split varchar not null,
+    model varchar not null,
+    layer varchar not null,
+    roi varchar not null,
+    r2_network double,
+    r2_controls double,
+    r2_both double,
+    unique_network double,
+    unique_network_lower double,
+    unique_network_upper double,
+    unique_controls double,
+    unique_controls_lower double,
+    unique_controls_upper double,
+    shared double,
+    is_normalised boolean,
+    n_subjects integer not null,
+    n_voxels integer not null,
+    controls varchar not null,
+    n_controls integer not null,
+    candidates integer not null,
+    level double not null,
+    resampled varchar check (resampled in ('stimuli', 'subjects', 'both')),
+    method varchar check (method in ('expanded_percentile', 'dual', 'student')),
+    draws integer not null,
+    seed integer not null,
+    reason varchar not null,
+    remark varchar not null,
+    artifact varchar not null
+);
