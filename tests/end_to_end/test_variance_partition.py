@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from alignhouse.ingest.betas.reading import BetaFile
 from alignhouse.ingest.betas.reliability import ncsnr
 from alignhouse.study.file import read_study
 from alignhouse.study.run import run_study
-from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse import BadInput, Warehouse
 
 N = 12
 TRAIN = [f"{number:04d}" for number in range(1, 16)]
@@ -158,14 +159,32 @@ def test_rows_equal_the_statistics_and_no_other_job_changes(encoded: Any) -> Non
     assert run_study(read_study(encoded.file), command="again").jobs_done == 0
 
 
-def test_a_training_split_gives_intervals_over_stimuli_and_subjects(study: Any) -> None:
+def test_a_training_split_gives_intervals_over_stimuli_and_subjects(
+    study: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     prepare(study, [*TRAIN, *NAMES])
     pixels = np.random.default_rng(5).integers(0, 255, (len(TRAIN), 16, 16, 3), dtype=np.uint8)
     for name, picture in zip(TRAIN, pixels, strict=True):
         Image.fromarray(picture).save(study.folder / "stimuli" / f"{name}.png")
     write_betas(study)
     study.change("synthetic = true", 'synthetic = true\nsplit = "all"')
-    with_controls(study)
+    # V1 has 240 voxels and EBA 120, of 852 bytes each in half of the memory.
+    groups, read = variance_partition._groups, []
+    memory = 400_000
+
+    def in_little_memory(*arguments: Any) -> Iterator[Any]:
+        for voxels in groups(*arguments[:-1], memory):
+            read.append(list(voxels.places))
+            yield voxels
+
+    monkeypatch.setattr(variance_partition, "_groups", in_little_memory)
+    with pytest.raises(
+        BadInput, match="variance of region V1, 240 voxels of all subjects: expected"
+    ):
+        with_controls(study)
+    memory = 500_000
+    run_study(read_study(study.file), command="again")
+    assert read == [["V1"], ["EBA"]]
     [row] = rows(study, "select * from variance_partition where roi = 'EBA'").iter_rows(named=True)
     n = len(TRAIN)
     medians = expected_medians(study, row, Splits.of(np.arange(n), np.arange(n, n + N)), ("train", "test"))
