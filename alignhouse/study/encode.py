@@ -124,10 +124,12 @@ def encode_voxels(
         "level": asked.level,
         "seed": asked.seed,
     }
+    # Weights belong to variance partitions, whose settings have them.
+    described_encoding = study.encoding.model_dump(mode="json", exclude={"weights_per"})
     run.do(
         "Describing protocols",
         [
-            protocol_batch(name, {**described(each), "encoding": study.encoding.model_dump(mode="json")})
+            protocol_batch(name, {**described(each), "encoding": described_encoding})
             for name, each in protocols.items()
         ],
     )
@@ -159,7 +161,7 @@ def encode_voxels(
             given,
             brain.betas,
             open_region,
-            how,
+            {**how, "weights_per": study.encoding.weights_per},
             memory=memory,
         )
         for name, scope in scopes.items()

@@ -28,6 +28,11 @@ class EncodingSection(Section):
         ge=0,
         description="permutations of the best layer's test where there is no train split; each fits again",
     )
+    weights_per: Literal["region", "voxel"] = Field(
+        "region",
+        description="weights of controls and networks, where they share variance: of each region of a subject, "
+        "or of each voxel",
+    )
 
     @field_validator("alphas")
     @classmethod

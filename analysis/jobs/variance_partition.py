@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +60,14 @@ UNIQUE = ("unique_network", "unique_controls")
 
 
 class PartitionSettings(EncodingSettings):
-    """Settings of one network. controls : name -> distance. candidates : weight vectors of each search."""
+    """Settings of one network. controls : name -> distance. candidates : weight vectors of each search.
+
+    weights_per : "voxel", or "region": voxels of a region of a subject share weights and penalty.
+    """
 
     controls: dict[str, str]
     candidates: int
+    weights_per: Literal["voxel", "region"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,12 @@ class _Voxels:
 
     responses: NDArray[np.float32]
     places: Mapping[str, Sequence[tuple[SubjectVoxels, slice]]]
+
+    def groups(self, settings: PartitionSettings) -> list[NDArray[np.intp]]:
+        """The columns that share weights; none if each voxel has its own."""
+        if settings.weights_per == "voxel":
+            return []
+        return [np.arange(own.start, own.stop) for each in self.places.values() for _, own in each]
 
     def of(self, regions: Sequence[str]) -> NDArray[np.intp]:
         """The columns of some regions."""
@@ -117,7 +127,7 @@ def partition_batch(
 
     Parameters
     ----------
-    models, betas, open_region, how, memory : as for `encoding.encoding_batch`.
+    models, betas, open_region, memory : as for `encoding.encoding_batch`. how : also with `weights_per`.
     best : network -> the artifacts of its encoding. controls : control -> its RDM, and the RDM's distance.
     """
     jobs = []
@@ -199,7 +209,12 @@ def partition_variance(
         how = _how(common, memory)
         reporter.doing("fitting controls")
         of_controls = fit_set(
-            list(given.grams.values()), splits, voxels.responses, names=list(given.grams), **how
+            list(given.grams.values()),
+            splits,
+            voxels.responses,
+            names=list(given.grams),
+            groups=voxels.groups(common),
+            **how,
         )
         for done, settings in enumerate(each, 1):
             reporter.doing(f"fitting {settings.model} and controls")
@@ -208,9 +223,9 @@ def partition_variance(
                 regions = [roi for roi, its in best_of.items() if its == layer]
                 own, fits = voxels.only(regions), of_controls.of_voxels(voxels.of(regions))
                 gram = grams[settings.model][layer]
-                label = [f"{settings.model}, layer {layer}"]
-                network = fit_set([gram], splits, own.responses, names=label, **how)
-                both = fit_both(network, fits, splits, own.responses, **how)
+                label, groups = [f"{settings.model}, layer {layer}"], own.groups(common)
+                network = fit_set([gram], splits, own.responses, names=label, groups=groups, **how)
+                both = fit_both(network, fits, splits, own.responses, groups=groups, **how)
                 rows_of = _rows(settings, design, splits, own, (network, fits, both))
                 found[settings.model] += [{"roi": roi, "layer": layer, **row} for roi, row in rows_of.items()]
             reporter.step(done, len(each))
@@ -345,6 +360,7 @@ def _output(settings: PartitionSettings, given: _Controls, rows: Sequence[Mappin
         "controls": [", ".join(given.grams)] * len(own),
         "n_controls": [len(given.grams)] * len(own),
         "candidates": [settings.candidates] * len(own),
+        "weights_per": [settings.weights_per] * len(own),
         "seed": [settings.seed] * len(own),
         "reason": [given.reason] * len(own),
     }

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision
-from alignhouse.analysis.kernels.ridge import ALPHAS, NO_DIFFERENCE, ridge_layers
-from alignhouse.analysis.kernels.ridge_fits import in_memory, ridge_fit
+from alignhouse.analysis.kernels.ridge import ALPHAS, NO_DIFFERENCE, RidgeLayer, ridge_layers
+from alignhouse.analysis.kernels.ridge_fits import RidgeFit, in_memory, ridge_fit
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray
 from alignhouse.analysis.kernels.threads import slices
 from alignhouse.warehouse.errors import BadInput
@@ -130,19 +130,22 @@ def banded_fit(
     responses: NDArray[Any],
     *,
     names: Sequence[str],
+    groups: Sequence[IntArray] = (),
     start: Sequence[BandedFit] = (),
     alphas: ArrayLike = ALPHAS,
     folds: ArrayLike | None = None,
     precision: Precision = "float32",
     memory: int = DEFAULT_MEMORY,
 ) -> BandedFit:
-    """Fit `responses` (n, V) to the training stimuli by the best of C candidates, for each voxel.
+    """Fit `responses` (n, V) to the training stimuli by the best of C candidates, for each voxel or group.
 
     Parameters
     ----------
     grams : K matrices (N, N); see `unit_grams`. weights : (C, K), each row at least 0, with sum 1.
     train, test : (n,) and (m,) indices of rows of the Gram matrices.
-    start : fits of the same voxels, stimuli, alphas and folds, which a candidate must be better than.
+    groups : places of voxels that share candidate and penalty, those with the lowest mean error; together all
+        voxels. () chooses for each voxel.
+    start : fits of the same voxels, groups, stimuli, alphas and folds, which a candidate must be better than.
     alphas, folds, precision : see `ridge.ridge_layer`. memory : bytes for working buffers.
 
     Raises BadInput as `unit_grams`, `ridge_layer` and `ridge_fits` do, and for weights off the simplex.
@@ -150,10 +153,9 @@ def banded_fit(
     scaled = unit_grams(grams, train, names)
     given = _checked_weights(weights, len(scaled))
     n_train, n_test, n_voxels = np.size(train), np.size(test), responses.shape[-1]
-    best: BandedFit | None = None
+    best = _Best(groups)
     for each in start:
-        unchosen = replace(each, chosen=np.full(n_voxels, -1))
-        best = unchosen if best is None else _better(best, unchosen)
+        best.take(replace(each, chosen=np.full(n_voxels, -1)))
     # A decomposition with the operators of all penalties, and the predictions of all voxels.
     a_candidate = 8 * (n_train**2 * 3 + np.size(alphas) * n_train * n_test) + 16 * n_voxels * n_test
     at_once = max(1, min(MOST_AT_ONCE, memory // 2 // a_candidate))
@@ -168,28 +170,59 @@ def banded_fit(
             folds=folds,
             precision=precision,
         )
-        fit = ridge_fit(layers, in_memory(responses), memory=memory // 2)
+        fit = _fit_of_groups(layers, responses, groups, memory // 2)
         for index in range(len(layers)):
-            candidate = BandedFit(
-                fit.predictions[index], fit.errors[index], np.full(n_voxels, some.start + index)
+            best.take(
+                BandedFit(fit.predictions[index], fit.errors[index], np.full(n_voxels, some.start + index))
             )
-            best = candidate if best is None else _better(best, candidate)
-    assert best is not None
-    return best
+    return best.found()
 
 
-def _better(best: BandedFit, other: BandedFit) -> BandedFit:
-    """For each voxel the fit with the lower error; the first if they tie."""
-    if best.predictions.shape != other.predictions.shape:
-        raise BadInput(
-            "fits to start from", expected=best.predictions.shape, found=other.predictions.shape
-        )
-    lower = other.errors < best.errors
-    return BandedFit(
-        np.where(lower[:, None], other.predictions, best.predictions),
-        np.where(lower, other.errors, best.errors),
-        np.where(lower, other.chosen, best.chosen),
+def _fit_of_groups(
+    layers: Sequence[RidgeLayer], responses: NDArray[Any], groups: Sequence[IntArray], memory: int
+) -> RidgeFit:
+    """The fit of all layers, with a penalty of each voxel or of each group."""
+    if not groups:
+        return ridge_fit(layers, in_memory(responses), memory=memory)
+    n_layers, n_voxels = len(layers), responses.shape[1]
+    found = RidgeFit(
+        np.empty((n_layers, n_voxels, layers[0].n_test), layers[0].precision),
+        np.empty((n_layers, n_voxels), np.intp),
+        np.empty((n_layers, n_voxels)),
     )
+    for own in groups:
+        fit = ridge_fit(layers, in_memory(responses[:, own]), alpha_per="region", memory=memory)
+        found.predictions[:, own], found.chosen[:, own] = fit.predictions, fit.chosen
+        found.errors[:, own] = fit.errors
+    return found
+
+
+class _Best:
+    """The fit with the lowest error so far, for each voxel or each group; the first if fits tie."""
+
+    def __init__(self, groups: Sequence[IntArray]) -> None:
+        self._groups = groups
+        self._best: BandedFit | None = None
+
+    def take(self, fit: BandedFit) -> None:
+        best = self._best
+        if best is None:
+            self._best = fit
+            return
+        if best.predictions.shape != fit.predictions.shape:
+            raise BadInput("fits to start from", expected=best.predictions.shape, found=fit.predictions.shape)
+        lower = fit.errors < best.errors
+        for own in self._groups:
+            lower[own] = fit.errors[own].mean() < best.errors[own].mean()
+        self._best = BandedFit(
+            np.where(lower[:, None], fit.predictions, best.predictions),
+            np.where(lower, fit.errors, best.errors),
+            np.where(lower, fit.chosen, best.chosen),
+        )
+
+    def found(self) -> BandedFit:
+        assert self._best is not None
+        return self._best
 
 
 def _checked_weights(weights: ArrayLike, n_bands: int) -> FloatArray:

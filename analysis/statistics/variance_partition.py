@@ -21,7 +21,8 @@ from alignhouse.warehouse.errors import BadInput
 
 IntArray = NDArray[np.intp]
 
-CANDIDATES = 100
+# Twenty found nearly the same parts on simulated brains (docs/encoding.md).
+CANDIDATES = 60
 # Draws of one task of a thread.
 DRAWS_A_BLOCK = 64
 # Of a voxel's variance over all scored stimuli. Less in a resample is rounding.
@@ -130,6 +131,7 @@ def fit_set(
     responses: NDArray[Any],
     *,
     names: Sequence[str],
+    groups: Sequence[IntArray] = (),
     candidates: int = CANDIDATES,
     alphas: ArrayLike = ALPHAS,
     alpha_by: AlphaBy = "generalised",
@@ -141,6 +143,7 @@ def fit_set(
 
     Parameters
     ----------
+    groups : voxels that share weights and a penalty, see `banded_ridge.banded_fit`; () for each on its own.
     candidates : number of weight vectors, drawn by `seed`; see `banded_ridge.band_weights`.
     alpha_by : how candidates and penalties are chosen on the training stimuli of each split; see
         `encoding_folds.fold_layers`. alphas, precision : see `ridge.ridge_layer`. memory : bytes.
@@ -148,7 +151,7 @@ def fit_set(
     Raises BadInput as `banded_ridge.banded_fit` does.
     """
     weights = band_weights(len(grams), candidates, seed)
-    how = {"alphas": alphas, "memory": memory, **settings}
+    how = {"groups": groups, "alphas": alphas, "memory": memory, **settings}
     fits = _fits(grams, names, weights, splits, responses, alpha_by, seed, [()] * len(splits.train), how)
     return SetFits(grams, names, weights, fits)
 
@@ -159,6 +162,7 @@ def fit_both(
     splits: Splits,
     responses: NDArray[Any],
     *,
+    groups: Sequence[IntArray] = (),
     candidates: int = CANDIDATES,
     alphas: ArrayLike = ALPHAS,
     alpha_by: AlphaBy = "generalised",
@@ -174,7 +178,7 @@ def fit_both(
     weights = joint_weights(one.weights, other.weights, candidates, seed)
     grams, names = [*one.grams, *other.grams], [*one.names, *other.names]
     starts = list(zip(one.fits, other.fits, strict=True))
-    how = {"alphas": alphas, "memory": memory, **settings}
+    how = {"groups": groups, "alphas": alphas, "memory": memory, **settings}
     return SetFits(
         grams,
         names,
@@ -227,9 +231,7 @@ def partition(
     return voxel_parts(predictions, responses[splits.scored], splits.folds)
 
 
-def voxel_parts(
-    predictions: Sequence[NDArray[Any]], responses: NDArray[Any], folds: ArrayLike
-) -> VoxelParts:
+def voxel_parts(predictions: Sequence[NDArray[Any]], responses: NDArray[Any], folds: ArrayLike) -> VoxelParts:
     """R squared of three models: 1 - (sum of squared errors) / (sum of squares of the responses).
 
     Responses and predictions are centred within each fold, as for r (`encoding.region_voxels`). This R

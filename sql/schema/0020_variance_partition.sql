@@ -25,6 +25,7 @@ create table variance_partition (
     controls varchar not null,
     n_controls integer not null,
     candidates integer not null,
+    weights_per varchar not null check (weights_per in ('region', 'voxel')),
     level double not null,
     resampled varchar check (resampled in ('stimuli', 'subjects', 'both')),
     method varchar check (method in ('expanded_percentile', 'dual', 'student')),

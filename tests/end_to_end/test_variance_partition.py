@@ -108,7 +108,10 @@ def expected_medians(
         betas = [np.concatenate([each[split] for each in read], axis=2) for split in of_splits]
         snr = ncsnr(betas)
         responses = np.concatenate([each.mean(axis=1) for each in betas]).astype(np.float32)
-        its = partition([features @ features.T], grams, splits, responses, candidates=row["candidates"])
+        groups = [np.arange(responses.shape[1])] if row["weights_per"] == "region" else []
+        its = partition(
+            [features @ features.T], grams, splits, responses, candidates=row["candidates"], groups=groups
+        )
         medians.append(its.medians(np.sqrt(snr**2 / (snr**2 + 1 / 10))))
     return medians
 
@@ -167,6 +170,7 @@ def test_a_training_split_gives_intervals_over_stimuli_and_subjects(
     for name, picture in zip(TRAIN, pixels, strict=True):
         Image.fromarray(picture).save(study.folder / "stimuli" / f"{name}.png")
     write_betas(study)
+    study.change("refits = 0", 'refits = 0\nweights_per = "voxel"')
     study.change("synthetic = true", 'synthetic = true\nsplit = "all"')
     # V1 has 240 voxels and EBA 120, of 852 bytes each in half of the memory.
     groups, read = variance_partition._groups, []
@@ -178,9 +182,7 @@ def test_a_training_split_gives_intervals_over_stimuli_and_subjects(
             yield voxels
 
     monkeypatch.setattr(variance_partition, "_groups", in_little_memory)
-    with pytest.raises(
-        BadInput, match="variance of region V1, 240 voxels of all subjects: expected"
-    ):
+    with pytest.raises(BadInput, match="variance of region V1, 240 voxels of all subjects: expected"):
         with_controls(study)
     memory = 500_000
     run_study(read_study(study.file), command="again")
