@@ -30,7 +30,7 @@ class EncodingSection(Section):
     )
     weights_per: Literal["region", "voxel"] = Field(
         "region",
-        description="weights of controls and networks, where they share variance: of each region of a subject, "
+        description="weights of controls and networks in their joint model: of each region of a subject, "
         "or of each voxel",
     )
 

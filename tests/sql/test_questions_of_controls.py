@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import duckdb
@@ -17,6 +18,7 @@ from alignhouse.warehouse import Warehouse
 SCOPE = {"dataset": "d", "split": "test"}
 TESTED = {"permutations": 99, "seed": 0, "remark": "made up"}
 FROZEN = "c@frozen"
+PARTS = ("r2_network", "r2_controls", "r2_both", "unique_network", "unique_controls", "shared")
 NO_NUMBERS = ("partial_rho", "sem", "p_value", "p_family", "lower", "upper")
 
 
@@ -52,6 +54,7 @@ def tables() -> dict[str, list[dict[str, Any]]]:
         ["protocol", "model", "layer", "roi"], maintain_order=True
     )
     made["beyond_controls"] = beyond_rows(layers, random)
+    made["variance_partition"] = partition_rows(random)
     made["control"] = [
         {
             **SCOPE,
@@ -90,6 +93,35 @@ def tables() -> dict[str, list[dict[str, Any]]]:
         for index, layer in enumerate(of_control)
     ]
     return made
+
+
+def partition_rows(random: np.random.Generator) -> list[dict[str, Any]]:
+    """The partitions of three networks in each region; the controls of the last are left out."""
+    rows = []
+    for index, (roi, model) in enumerate(product(REGIONS, ("a", "b", "c"))):
+        numbers = dict(zip(PARTS, random.uniform(-0.1, 0.5, len(PARTS)).tolist(), strict=True))
+        rows.append(
+            {
+                "protocol": "sound-encoding" if index else "other-encoding",
+                **SCOPE,
+                "model": model,
+                "layer": "l1",
+                "roi": roi,
+                **(dict.fromkeys(PARTS) if model == "c" else numbers),
+                "n_subjects": 3,
+                "n_voxels": 90,
+                "controls": "gist, hog",
+                "n_controls": 2,
+                "candidates": 9,
+                "weights_per": "region",
+                "level": 0.95,
+                "draws": 0,
+                "seed": 0,
+                "reason": "left out: gist" if model == "c" else "",
+                "remark": "made up",
+            }
+        )
+    return rows
 
 
 @pytest.fixture(scope="module")
@@ -178,3 +210,22 @@ def test_controls_are_not_among_networks(
 def test_the_origin_of_partial_scores_is_known(warehouse: Warehouse) -> None:
     found = warehouse.ask("provenance", model="c", roi="V1", table="beyond_controls").pl()
     assert found["input"].to_list() == ["beyond_controls"]
+
+
+def test_variance_partitions_are_sorted_by_what_the_network_adds(warehouse: Warehouse, tables: Any) -> None:
+    rows = pl.DataFrame(tables["variance_partition"]).filter(protocol="sound-encoding")
+    found = warehouse.ask("variance_partition").pl()
+    assert len(found) == len(rows) == 3 * len(REGIONS) - 1
+    order = found.select("roi", "model").rows()
+    places = pl.col("roi").replace_strict(list(REGIONS), range(len(REGIONS)))
+    expected = rows.with_columns(places.alias("order"))
+    expected = expected.sort("order", "unique_network", descending=[False, True], nulls_last=True)
+    assert order == expected.select("roi", "model").rows()
+    joined = found.join(rows, on=["roi", "model"], suffix="_made", nulls_equal=True)
+    for column in (*PARTS, "reason"):
+        assert joined[column].to_list() == joined[f"{column}_made"].to_list()
+    only = warehouse.ask("variance_partition", roi="V1", model="b").pl()
+    assert only.select("roi", "model").rows() == [("V1", "b")]
+    lateral = [roi for roi, (group, _) in REGIONS.items() if group == "lateral"]
+    of_group = warehouse.ask("variance_partition", roi_group="lateral").pl()
+    assert set(of_group["roi"]) == set(lateral)
