@@ -38,6 +38,7 @@ EMPTY = {
     "results": "nobody has added a statistic",
     "training_effect": "the demo has untrained networks only",
     "unfinished": "nothing is",
+    "variance_partition": "the demo has no controls",
 }
 
 
