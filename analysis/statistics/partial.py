@@ -81,9 +81,12 @@ def unit_rows(
     if values == "ranks":
         return rank(rdms, names).unit()
     rows = checked_rdms(rdms, names).astype(np.float64)
+    varying = (rows != rows[:, :1]).any(axis=1)
     rows -= rows.mean(axis=1, keepdims=True)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1))
+    lengths = np.linalg.norm(rows, axis=1)
+    # The mean of equal values may be rounded.
+    rows /= np.where(varying, lengths, np.inf)[:, None]
+    return rows
 
 
 def control_basis(
