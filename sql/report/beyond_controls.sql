@@ -32,6 +32,7 @@ final as (
         beyond.p_family,
         beyond.permutations,
         beyond.unique_layer,
+        beyond.unique_p_family,
         beyond.unique_controls,
         beyond.shared,
         beyond.controls,
