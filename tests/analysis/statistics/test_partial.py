@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given_controls_plainly import partial_spearman
 from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
@@ -23,17 +24,6 @@ from alignhouse.warehouse.errors import BadInput
 
 Array = NDArray[Any]
 N_STIMULI, N_PAIRS = 12, 66
-
-
-def by_regression(x: Array, y: Array, controls: Array) -> float:
-    """Pearson's r of the residuals of ranks, each from its own least-squares regression on the controls'."""
-    design = np.column_stack([np.ones(len(x)), *(rankdata(each) for each in controls)])
-
-    def residual(values: Array) -> Array:
-        ranks = rankdata(values)
-        return ranks - design @ np.linalg.lstsq(design, ranks, rcond=None)[0]
-
-    return float(np.corrcoef(residual(x), residual(y))[0, 1])
 
 
 def tied(random: np.random.Generator, count: int) -> Array:
@@ -58,7 +48,7 @@ def test_scores_equal_the_regression_of_ranks_with_ties(random: np.random.Genera
     brain = {"V1": tied(random, 4) + controls[0], "EBA": random.random((1, N_PAIRS))}
     found = scored(layers, brain, controls)
     for roi, rdms in brain.items():
-        expected = [[by_regression(layer, rdm, controls) for rdm in rdms] for layer in layers]
+        expected = [[partial_spearman(layer, rdm, controls) for rdm in rdms] for layer in layers]
         assert found[roi].rho == pytest.approx(np.array(expected), abs=1e-10)
         assert found[roi].mean == pytest.approx(np.mean(expected, axis=1), abs=1e-10)
     sem = found["V1"].rho.std(axis=1, ddof=1) / 2
@@ -107,7 +97,7 @@ def test_equal_and_constant_controls_change_nothing(random: np.random.Generator)
 def test_with_constant_controls_only_the_score_is_the_plain_one(random: np.random.Generator) -> None:
     layers, brain = random.random((2, N_PAIRS)), random.random((3, N_PAIRS))
     found = scored(layers, {"V1": brain}, np.ones((2, N_PAIRS)))["V1"]
-    expected = [[by_regression(layer, rdm, np.empty((0, N_PAIRS))) for rdm in brain] for layer in layers]
+    expected = [[partial_spearman(layer, rdm, np.empty((0, N_PAIRS))) for rdm in brain] for layer in layers]
     assert found.rho == pytest.approx(np.array(expected), abs=1e-12)
 
 
@@ -176,7 +166,7 @@ def test_resamples_equal_the_regression_of_resampled_rdms(random: np.random.Gene
         given = np.stack([resampled(each) for each in controls])
         for roi, rdms in brain.items():
             expected = [
-                np.mean([by_regression(resampled(layer), resampled(rdm), given) for rdm in rdms])
+                np.mean([partial_spearman(resampled(layer), resampled(rdm), given) for rdm in rdms])
                 for layer in layers
             ]
             assert found[roi].stimuli[:, draw] == pytest.approx(np.array(expected), abs=1e-9)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given_controls_plainly import cross_validated_r2
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
@@ -18,21 +19,6 @@ from alignhouse.analysis.statistics.regression import (
 )
 
 Array = NDArray[Any]
-
-
-def plainly(predictors: Array, brain: Array, folds: Array) -> float:
-    """Cross-validated R squared of one regression, from the pairs themselves."""
-    first, second = np.triu_indices(len(folds), 1)
-    error = total = 0.0
-    for fold in np.unique(folds):
-        train = (folds[first] != fold) & (folds[second] != fold)
-        test = (folds[first] == fold) & (folds[second] == fold)
-        x_mean, y_mean = predictors[:, train].mean(axis=1), brain[train].mean()
-        weights, _ = nnls((predictors[:, train].T - x_mean), brain[train] - y_mean)
-        predicted = y_mean + (predictors[:, test].T - x_mean) @ weights
-        error += ((brain[test] - predicted) ** 2).sum()
-        total += ((brain[test] - y_mean) ** 2).sum()
-    return 1 - error / total
 
 
 @pytest.fixture
@@ -105,12 +91,12 @@ def test_variance_equals_that_of_explicit_regressions(random: np.random.Generato
     found = variance_parts(layers, brain, controls, folds)
     for roi, rdms in brain.items():
         for subject, rdm in enumerate(rdms):
-            of_controls = plainly(controls, rdm, folds)
+            of_controls = cross_validated_r2(controls, rdm, folds)
             for index, layer in enumerate(layers):
                 place = (index, subject)
                 alone, both = (
-                    plainly(layer[None], rdm, folds),
-                    plainly(np.vstack([controls, layer]), rdm, folds),
+                    cross_validated_r2(layer[None], rdm, folds),
+                    cross_validated_r2(np.vstack([controls, layer]), rdm, folds),
                 )
                 assert found[roi].controls[place] == pytest.approx(of_controls, abs=1e-10)
                 assert found[roi].layer[place] == pytest.approx(alone, abs=1e-10)

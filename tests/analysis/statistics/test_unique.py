@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given_controls_plainly import partial_pearson, permuted, residual
 from numpy.typing import NDArray
-from scipy.spatial.distance import squareform
 
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
 from alignhouse.analysis.statistics.unique import UniqueScores, linear_brains, unique_scores
@@ -17,25 +17,10 @@ Array = NDArray[Any]
 N_STIMULI, N_PAIRS, N_ORDERS = 18, 153, 60
 
 
-def residual(values: Array, controls: Array) -> Array:
-    """Values (P,) minus their least-squares regression on a constant and the controls (C, P)."""
-    design = np.column_stack([np.ones(len(values)), controls.T])
-    found: Array = values - design @ np.linalg.lstsq(design, values, rcond=None)[0]
-    return found
-
-
-def partial_r(x: Array, y: Array, controls: Array) -> float:
-    return float(np.corrcoef(residual(x, controls), residual(y, controls))[0, 1])
-
-
-def permuted(rdm: Array, order: Array) -> Array:
-    return squareform(squareform(rdm, checks=False)[np.ix_(order, order)], checks=False)
-
-
 def of_subjects(x: Array, brain: Array, controls: Array, pairs: Array) -> list[float]:
     """Partial r of a layer with each subject, among the pairs (S, P) that the subject saw."""
     return [
-        partial_r(x[own], each[own], controls[:, own]) for each, own in zip(brain, pairs, strict=True)
+        partial_pearson(x[own], each[own], controls[:, own]) for each, own in zip(brain, pairs, strict=True)
     ]
 
 
