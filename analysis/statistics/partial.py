@@ -71,9 +71,7 @@ class ResidualBrains:
     averages: FloatArray
 
 
-def unit_rows(
-    rdms: ArrayLike, values: Values = "ranks", names: Sequence[str] | None = None
-) -> FloatArray:
+def unit_rows(rdms: ArrayLike, values: Values = "ranks", names: Sequence[str] | None = None) -> FloatArray:
     """Centred ranks or dissimilarities of RDMs (m, P), each row scaled to length 1: (m, P) float64.
 
     A constant row of dissimilarities becomes 0. Raises BadInput as `rank` does, for ranks.

@@ -116,7 +116,9 @@ def partial_bootstrap(
                 found = weighted_products(of, weights, columns, memory=memory_a_thread // 2)
                 # The length of a layer's residual, from its projections on the controls.
                 remaining = 1 - np.square(found[:, n_means:]).sum(axis=1)
-                inverse = np.where(remaining > NO_RESIDUAL, 1 / np.sqrt(np.maximum(remaining, NO_RESIDUAL)), 0)
+                inverse = np.where(
+                    remaining > NO_RESIDUAL, 1 / np.sqrt(np.maximum(remaining, NO_RESIDUAL)), 0
+                )
                 places = [kind * n_regions + place[roi] for kind in range(2) for roi in subjects]
                 scores[block, places, some] += found[:, :n_means] * inverse[:, None]
 

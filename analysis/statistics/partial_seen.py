@@ -24,7 +24,12 @@ from alignhouse.analysis.statistics.partial import (
 )
 from alignhouse.analysis.statistics.partial_rsa import SeenPart, null_partly_seen
 from alignhouse.analysis.statistics.permutation import checked_permutations
-from alignhouse.analysis.statistics.regression import FEWEST_STIMULI, VarianceParts, stimulus_folds, variance_parts
+from alignhouse.analysis.statistics.regression import (
+    FEWEST_STIMULI,
+    VarianceParts,
+    stimulus_folds,
+    variance_parts,
+)
 from alignhouse.analysis.statistics.seen import Seen, SharedStimuli, sharing
 
 Array = NDArray[np.generic]

@@ -170,9 +170,7 @@ def _add_errors(errors: FloatArray, layers: FloatArray, train: _Part, test: _Par
         errors[1, some] += (
             test.squares - 2 * weights * held_out.brains + weights**2 * held_out.squares[:, None]
         )
-        weights = with_one_more(
-            train.gram, train.moments, of_controls, fit.controls, fit.squares, fit.brains
-        )
+        weights = with_one_more(train.gram, train.moments, of_controls, fit.controls, fit.squares, fit.brains)
         gram, moments = together(
             test.gram, test.moments, held_out.controls, held_out.squares, held_out.brains
         )

@@ -44,7 +44,7 @@ def store_rdms(
 ) -> Artifact:
     """The artifact of RDMs (n, P); `names` are those of its rows. unseen : subject -> conditions."""
     table = vector_table(names, "rdm", rdms, gaps=bool(unseen))
-    job = Job("rdm", 1, {"rows": rdms.tolist(), **names}, {}, "rdm")
+    job = Job("rdm", 1, {"rows": np.nan_to_num(rdms).tolist(), **names}, {}, "rdm")
     about = {"conditions": conditions, **({"unseen": unseen} if unseen else {})}
     [artifact] = made(root, batch_of(job, Output(("rdms",), table, about=about)))
     return artifact

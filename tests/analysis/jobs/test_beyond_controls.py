@@ -16,14 +16,14 @@ from alignhouse.analysis.jobs.scope import Model, Scope
 from alignhouse.analysis.statistics.intervals import intervals_of
 from alignhouse.analysis.statistics.partial import partial_scores, residual_brains
 from alignhouse.analysis.statistics.partial_bootstrap import partial_bootstrap
-from alignhouse.analysis.statistics.permutation import stimulus_permutations
-from alignhouse.analysis.statistics.regression import stimulus_folds, variance_parts
-from alignhouse.analysis.statistics.rsa import score_networks
 from alignhouse.analysis.statistics.partial_seen import (
     partial_scores_partly_seen,
     residuals_partly_seen,
     variance_partly_seen,
 )
+from alignhouse.analysis.statistics.permutation import stimulus_permutations
+from alignhouse.analysis.statistics.regression import stimulus_folds, variance_parts
+from alignhouse.analysis.statistics.rsa import score_networks
 from alignhouse.analysis.statistics.seen import pairs_of
 from alignhouse.analysis.statistics.unique import linear_brains, unique_scores
 from alignhouse.warehouse.artifacts import Artifact
@@ -189,9 +189,7 @@ def test_subjects_who_saw_other_stimuli_count_with_what_they_saw(
         assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1e-9)
 
 
-def test_too_few_stimuli_for_folds_leave_the_tests(
-    stored: Stored, scope_of: Callable[[str], Scope]
-) -> None:
+def test_too_few_stimuli_for_folds_leave_the_tests(stored: Stored, scope_of: Callable[[str], Scope]) -> None:
     random = np.random.default_rng(4)
     rdms = {name: random.random((2, 21)) for name in ("V1", "a", "controls")}
     names = CONDITIONS[:7]

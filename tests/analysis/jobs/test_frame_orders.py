@@ -37,7 +37,9 @@ def orders_of(
     """The network `a` with shuffled frames and with frozen ones, which lack the first layer."""
     named = {"shuffled": list(layers), "frozen": list(layers[1:])}
     return {
-        order: Model(f"a@{order}", store_rdms(stored.root, {"layer": names}, rows[-len(names) :], CONDITIONS), "")
+        order: Model(
+            f"a@{order}", store_rdms(stored.root, {"layer": names}, rows[-len(names) :], CONDITIONS), ""
+        )
         for (order, names), rows in zip(named.items(), rdms, strict=True)
     }
 

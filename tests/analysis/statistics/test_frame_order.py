@@ -123,8 +123,15 @@ def test_few_differences_are_significant_if_order_does_not_matter() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n_stimuli", "n_subjects"), [(20, 4), (40, 1), (40, 10), (102, 10)])
+@pytest.mark.parametrize(("n_stimuli", "n_subjects"), [(20, 4), (40, 1), (40, 10)])
 def test_the_error_rate_of_orders_is_at_most_that_of_its_level(n_stimuli: int, n_subjects: int) -> None:
-    found = order_false_positives(500, n_stimuli=n_stimuli, n_subjects=n_subjects, seed=1)
+    found = order_false_positives(400, n_stimuli=n_stimuli, n_subjects=n_subjects, seed=1)
     for comparison in ("same_layer", "best_layer"):
         assert found.significant[comparison] <= 0.06, comparison
+
+
+@pytest.mark.slow
+def test_orders_that_add_noise_are_found() -> None:
+    found = order_false_positives(100, n_stimuli=40, n_subjects=10, seed=1, lost=0.6)
+    assert found.significant["same_layer"] > 0.2
+    assert found.significant["best_layer"] > 0.5

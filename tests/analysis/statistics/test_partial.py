@@ -10,6 +10,7 @@ from given_controls_plainly import partial_spearman
 from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
+from simulated_controls import controlled_study
 
 from alignhouse.analysis.statistics.bootstrap import STIMULI, resample_counts
 from alignhouse.analysis.statistics.partial import (
@@ -196,25 +197,12 @@ def test_a_layer_that_is_constant_in_a_resample_is_named(random: np.random.Gener
 
 
 def simulated_p(random: np.random.Generator, studies: int, related: float) -> Array:
-    """p-values of layers that are unrelated to a brain once the controls are given.
-
-    Layer and brain are sums of controls and noise; `related` is the weight of the controls in the brain. Some
-    stimuli are far from all others, others in each RDM.
-    """
-    first, second = np.triu_indices(10, 1)
-
-    def distances() -> Array:
-        points = random.standard_normal((10, 4)) * random.gamma(1.0, 1.0, (10, 1))
-        found: Array = np.linalg.norm(points[first] - points[second], axis=1)
-        return found / found.std()
-
+    """p-values of layers that are unrelated to a brain once the controls are given; see `controlled_study`."""
     found = []
     orders = stimulus_permutations(10, 199, 1)
     for _ in range(studies):
-        controls = np.stack([distances(), distances()])
-        layer = controls.sum(axis=0) + distances()
-        brain = related * controls.sum(axis=0) + distances()
-        scores = partial_scores(layer[None], residual_brains({"V1": brain[None]}, controls), orders)
+        layer, brain, controls = controlled_study(random, 10, related)
+        scores = partial_scores(layer[None], residual_brains({"V1": brain}, controls), orders)
         found.append(scores["V1"].p_layer[0])
     return np.array(found)
 

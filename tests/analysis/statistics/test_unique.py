@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from given_controls_plainly import partial_pearson, permuted, residual
 from numpy.typing import NDArray
+from simulated_controls import rates_of_candidates, unique_false_positives
 
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
 from alignhouse.analysis.statistics.unique import UniqueScores, linear_brains, unique_scores
@@ -63,7 +64,9 @@ def layers(random: np.random.Generator, controls: Array) -> Array:
     return random.random((6, N_PAIRS)) + np.array([0, 0, 0, 3, 3, 3])[:, None] * controls.sum(axis=0)
 
 
-def scored(layers: Array, brain: dict[str, Array], controls: Array, seen: Any = None) -> dict[str, UniqueScores]:
+def scored(
+    layers: Array, brain: dict[str, Array], controls: Array, seen: Any = None
+) -> dict[str, UniqueScores]:
     orders = stimulus_permutations(N_STIMULI, N_ORDERS, 0)
     return unique_scores(layers, linear_brains(brain, controls, None, seen), orders)
 
@@ -96,7 +99,9 @@ def test_subjects_who_saw_other_stimuli_count_with_the_pairs_that_they_saw(
         for roi, own in pairs.items()
     }
     found = scored(layers, brain, controls, seen)
-    assert {kind for roi in found for kind in check(found[roi], layers, brain[roi], controls, pairs[roi])} == {
+    assert {
+        kind for roi in found for kind in check(found[roi], layers, brain[roi], controls, pairs[roi])
+    } == {
         0,
         1,
     }
@@ -131,3 +136,31 @@ def test_a_brain_that_is_made_of_the_controls_is_named(random: np.random.Generat
     with pytest.raises(BadInput, match="region EBA, row 1") as error:
         linear_brains({"EBA": np.stack([random.random(N_PAIRS), made])}, controls)
     assert "a combination of the controls' dissimilarities" in str(error.value)
+
+
+def test_few_layers_are_significant_if_they_add_nothing_to_the_controls() -> None:
+    # Four standard errors of a share of .05 in 150 studies.
+    assert unique_false_positives(150, n=10) <= 0.05 + 0.071
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("n", "subjects", "seen"), [(10, 1, 1.0), (10, 4, 1.0), (24, 4, 1.0), (24, 6, 0.7), (40, 4, 1.0)]
+)
+def test_the_error_rate_of_unique_tests_is_that_of_their_level(n: int, subjects: int, seen: float) -> None:
+    assert 0.03 <= unique_false_positives(2000, n=n, subjects=subjects, seen=seen, seed=1) <= 0.06
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("related", [0.0, 0.3, 1.0, 2.0])
+@pytest.mark.parametrize("subjects", [1, 4])
+def test_only_the_larger_of_two_p_values_holds_its_level_with_ten_stimuli(
+    related: float, subjects: int
+) -> None:
+    found = rates_of_candidates(4000, n=10, related=related, subjects=subjects, seed=21)
+    assert 0.04 <= found["larger"] <= 0.06
+    for name in ("layer", "residual", "brain"):
+        assert found[name] > 0.06, name
+    if subjects > 1 and related > 0.2:
+        # Subjects share what the stimuli happen to have in common.
+        assert found["subjects"] > 0.07
