@@ -209,7 +209,7 @@ def partial_scores(
 def tested(
     rho: FloatArray, null: NDArray[np.floating], left: NDArray[np.bool_], families: Sequence[slice]
 ) -> PartialScores:
-    """The record of scores (L, S) under their null (L, K); `left` (L,) says of which layers anything is left."""
+    """The record of scores (L, S) with their null (L, K). left : (L,) whether a layer has a residual."""
     mean, sem = mean_and_sem(rho)
     p_layer = np.full_like(mean, np.nan)
     if left.any():

@@ -116,11 +116,8 @@ def partial_bootstrap(
                 found = weighted_products(of, weights, columns, memory=memory_a_thread // 2)
                 # The length of a layer's residual, from its projections on the controls.
                 remaining = 1 - np.square(found[:, n_means:]).sum(axis=1)
-                inverse = np.where(
-                    remaining > NO_RESIDUAL, 1 / np.sqrt(np.maximum(remaining, NO_RESIDUAL)), 0
-                )
                 places = [kind * n_regions + place[roi] for kind in range(2) for roi in subjects]
-                scores[block, places, some] += found[:, :n_means] * inverse[:, None]
+                scores[block, places, some] += found[:, :n_means] * _inverse_root(remaining)[:, None]
 
             def told(done: int, total: int, before: int = number * len(groups) + of_block) -> None:
                 tick(before * total + done, len(blocks) * len(groups) * total)
@@ -131,6 +128,11 @@ def partial_bootstrap(
         roi: _record(observed[roi], scores[:, index], scores[:, n_regions + index], drawn[roi], n_stimuli)
         for roi, index in place.items()
     }
+
+
+def _inverse_root(squares: FloatArray) -> FloatArray:
+    """1 / root, or 0 where the squares are only rounding."""
+    return np.where(squares > NO_RESIDUAL, 1 / np.sqrt(np.maximum(squares, NO_RESIDUAL)), 0)
 
 
 def _sorted(rdms: Array, roi: str, rows: IntArray) -> SortedRdms:
@@ -184,13 +186,13 @@ def _bases(controls: SortedRdms, weights: Weights) -> Array:
 def _mean_residuals(
     brain: Mapping[str, SortedRdms], weights: Weights, basis: Array, shares: Mapping[str, FloatArray]
 ) -> Array:
-    """Sums over subjects of their `shares` (2, b, S) of unit residuals, (b, 2 R, P): of all, then of drawn."""
+    """Sums over subjects of unit residuals times `shares` (2, b, S): (b, 2 R, P), of all, then of drawn."""
     means = np.empty((2, len(brain), *weights.weights.shape))
     for region, (roi, subjects) in enumerate(brain.items()):
         residuals = np.array(_roots(subjects, weights))
         residuals -= np.matmul(np.matmul(residuals, basis.transpose(0, 2, 1)), basis)
         squares = np.einsum("bsp,bsp->bs", residuals, residuals)
-        inverse = np.where(squares > NO_RESIDUAL, 1 / np.sqrt(np.maximum(squares, NO_RESIDUAL)), 0)
+        inverse = _inverse_root(squares)
         for kind, of_kind in enumerate(shares[roi]):
             means[kind, region] = np.einsum("bs,bsp->bp", inverse * of_kind, residuals)
     return means.reshape(-1, *weights.weights.shape).transpose(1, 0, 2)

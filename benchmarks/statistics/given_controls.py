@@ -81,9 +81,8 @@ def main() -> None:
         one, *others = in_turns(given.rounds, plain, partial, regressions, unique)
         print(f"\nscores and {given.permutations:,} permutations")
         print(f"  plain                {one:8.2f} s")
-        for name, other in zip(
-            ("partial correlations", "regressions", "unique, tested"), others, strict=True
-        ):
+        names = ("partial correlations", "regressions", "tests of these")
+        for name, other in zip(names, others, strict=True):
             print(f"  {name:20} {other:8.2f} s   {other / one:.2f} x plain")
         print(f"  all given controls   {sum(others):8.2f} s   {sum(others) / one:.2f} x plain")
     if "bootstraps" in given.parts:

@@ -1,4 +1,4 @@
-"""Simulated studies in which a layer explains nothing of a brain beyond two controls, to count false positives."""
+"""Simulated studies in which a layer adds nothing to two controls, to count false positives."""
 
 from __future__ import annotations
 

@@ -36,12 +36,11 @@ def orders_of(
 ) -> dict[str, Model]:
     """The network `a` with shuffled frames and with frozen ones, which lack the first layer."""
     named = {"shuffled": list(layers), "frozen": list(layers[1:])}
-    return {
-        order: Model(
-            f"a@{order}", store_rdms(stored.root, {"layer": names}, rows[-len(names) :], CONDITIONS), ""
-        )
-        for (order, names), rows in zip(named.items(), rdms, strict=True)
-    }
+    found = {}
+    for (order, names), rows in zip(named.items(), rdms, strict=True):
+        artifact = store_rdms(stored.root, {"layer": names}, rows[-len(names) :], CONDITIONS)
+        found[order] = Model(f"a@{order}", artifact, "")
+    return found
 
 
 def rows_of(stored: Stored, scope: Scope, orders: dict[str, Model], **how: Any) -> list[dict[str, Any]]:

@@ -197,7 +197,7 @@ def test_a_layer_that_is_constant_in_a_resample_is_named(random: np.random.Gener
 
 
 def simulated_p(random: np.random.Generator, studies: int, related: float) -> Array:
-    """p-values of layers that are unrelated to a brain once the controls are given; see `controlled_study`."""
+    """p-values of layers that add nothing to the controls; see `controlled_study`."""
     found = []
     orders = stimulus_permutations(10, 199, 1)
     for _ in range(studies):

@@ -23,7 +23,7 @@ from alignhouse.analysis.statistics.regression import stimulus_folds
 from alignhouse.analysis.statistics.seen import pairs_of
 
 Array = NDArray[Any]
-N_STIMULI, N_PAIRS, N_ORDERS = 20, 190, 40
+N_STIMULI, N_PAIRS, N_ORDERS = 20, 190, 25
 NAMES = [f"layer {index}" for index in range(4)]
 
 

@@ -15,7 +15,7 @@ from alignhouse.analysis.statistics.unique import UniqueScores, linear_brains, u
 from alignhouse.warehouse.errors import BadInput
 
 Array = NDArray[Any]
-N_STIMULI, N_PAIRS, N_ORDERS = 18, 153, 60
+N_STIMULI, N_PAIRS, N_ORDERS = 18, 153, 40
 
 
 def of_subjects(x: Array, brain: Array, controls: Array, pairs: Array) -> list[float]:
@@ -99,12 +99,8 @@ def test_subjects_who_saw_other_stimuli_count_with_the_pairs_that_they_saw(
         for roi, own in pairs.items()
     }
     found = scored(layers, brain, controls, seen)
-    assert {
-        kind for roi in found for kind in check(found[roi], layers, brain[roi], controls, pairs[roi])
-    } == {
-        0,
-        1,
-    }
+    decided = [check(found[roi], layers, brain[roi], controls, pairs[roi]) for roi in found]
+    assert set.union(*decided) == {0, 1}
 
 
 def test_a_layer_that_is_a_combination_of_the_controls_has_no_test(
