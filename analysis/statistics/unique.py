@@ -16,6 +16,7 @@ from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray
 from alignhouse.analysis.kernels.threads import Tick, in_threads, product, slices, untold
 from alignhouse.analysis.statistics.partial import (
     ResidualBrains,
+    Values,
     control_basis,
     family_p,
     residual_brains,
@@ -25,7 +26,7 @@ from alignhouse.analysis.statistics.partial import (
 from alignhouse.analysis.statistics.permutation import null_rows_and_columns, p_value_greater
 from alignhouse.analysis.statistics.seen import Seen, SharedStimuli, everything_seen, sharing
 
-VALUES = "dissimilarities"
+VALUES: Values = "dissimilarities"
 # Layers at a time, for the CPU cache.
 LAYERS_A_BLOCK = 16
 

@@ -29,7 +29,8 @@ BEYOND = (
 ORDER_DIFFERENCE = (
     "insert into frame_order_difference by name select 'sound' as protocol, 'd' as dataset, 'test' as split,"
     " 'c' as model, 'frozen' as frame_order, 'same_layer' as comparison, 'l0' as layer,"
-    " 'l0' as layer_in_order, 0.3 as rho, 0.1 as rho_in_order, {} as difference, 0.1 as lower, 0.3 as upper, 0.95 as level,"
+    " 'l0' as layer_in_order, 0.3 as rho, 0.1 as rho_in_order, {} as difference, 0.1 as lower,"
+    " 0.3 as upper, 0.95 as level,"
     " 'both' as resampled, 'dual' as method, 0.01 as p_value, 3 as n_subjects, 9 as draws, 0 as seed,"
     " '' as remark, any_value(artifact) as artifact, '{}' as roi from alignment;"
 )

@@ -92,7 +92,7 @@ def test_scores_and_nulls_equal_regressions_of_the_ranks_of_what_each_subject_sa
         highest = np.concatenate([null[:1], np.repeat(null[1:].max(axis=0)[None], 3, axis=0)])
         count = (highest >= mean - 1e-7).sum(axis=1)
         assert of_roi.p_family.tolist() == pytest.approx((1 + count) / (1 + N_ORDERS))
-        assert len(set(of_roi.p_layer.tolist())) > 2
+        assert len(set(of_roi.p_layer.tolist())) > 1
 
 
 def test_a_layer_of_which_nothing_is_left_for_one_subject_has_no_scores(
