@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alignhouse.analysis.report import ceiling_words, gaps, statistics_words, words
+from alignhouse.analysis.report import ceiling_words, control_words, gaps, statistics_words, words
 from alignhouse.analysis.report.content import Results
 from alignhouse.analysis.report.methods import protocol_methods, study_methods
 
@@ -349,3 +349,42 @@ def test_methods_of_networks_and_of_what_was_not_done() -> None:
     assert train == "Layers were also chosen on the training stimuli and scored on the test stimuli."
     one = protocol_methods({}, {"permutations": 1, "seed": 0}, extracted=True)
     assert one[1].startswith("Tests use 1 permutation (seed 0)")
+
+
+def beyond(*rows: tuple[float | None, float | None, float | None]) -> pl.DataFrame:
+    """Rows of (partial rho, its p_family, p of the unique variance) of networks in V1, given a control."""
+    schema = dict.fromkeys(("partial_rho", "p_family", "unique_p_network"), pl.Float64)
+    models = [f"net{number}" for number in range(len(rows))]
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        model=pl.Series(models), roi=pl.lit("V1"), rho=0.3, controls=pl.lit("gist"), n_controls=1,
+        reason=pl.when(pl.col("partial_rho").is_null()).then(pl.lit("equal")).otherwise(pl.lit("")),
+    )  # fmt: skip
+
+
+ADDS = "A layer adds to the variance that the control models explain in"
+
+
+@pytest.mark.parametrize(
+    ("rows", "found", "said"),
+    [
+        # The two tests disagree, in both directions.
+        ([(0.2, 0.01, 0.5)], "in 1 of 1 case (", f"{ADDS} 0 of 1 case (p < 0.05, one-sided"),
+        ([(0.2, 0.5, 0.01)], "in 0 of 1 case (", f"{ADDS} 1 of 1 case (p < 0.05, one-sided"),
+        # A p of exactly .05 finds nothing; cases that were not tested are not counted.
+        (
+            [(0.2, 0.01, 0.05), (0.1, 0.5, 0.01), (0.1, 0.5, None)],
+            "in 1 of 3 cases (",
+            f"{ADDS} 1 of 2 cases (",
+        ),
+        ([(0.2, 0.01, None)], "in 1 of 1 case (", ""),
+        # Nothing is left of the ranks, but of the dissimilarities.
+        ([(None, None, 0.01)], "nothing is left of any network's ranks: equal.", f"{ADDS} 1 of 1 case ("),
+    ],
+)
+def test_tests_beyond_controls_that_disagree(rows: list[Any], found: str, said: str) -> None:
+    sentences = control_words.beyond_controls_in_words(beyond(*rows))
+    assert found in sentences
+    assert said in sentences
+    assert (ADDS in sentences) == bool(said)
+    older = beyond(*rows).drop("unique_p_network")
+    assert ADDS not in control_words.beyond_controls_in_words(older)
