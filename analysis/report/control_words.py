@@ -71,3 +71,32 @@ def _unique_in_words(beyond: pl.DataFrame) -> str:
         f"{how_many(tested.height, 'case')} (p < {SIGNIFICANT}, one-sided, corrected for the network's "
         "layers only)."
     )
+
+
+def frame_orders_in_words(differences: pl.DataFrame) -> list[str]:
+    """What networks lose with frames in another order, by order: the best layer of each order is compared.
+
+    `differences` is the answer to the query frame_order.
+    """
+    if differences.is_empty():
+        return []
+    best = differences.filter(comparison="best_layer")
+    sentences = []
+    for order in best["frame_order"].cast(pl.String).unique().sort().to_list():
+        rows = best.filter(frame_order=order)
+        found = rows.filter(pl.col("p_value") < SIGNIFICANT)
+        worse = found.filter(pl.col("difference") > 0).height
+        better = found.filter(pl.col("difference") < 0).height
+        over = "stimuli and subjects" if (rows["resampled"] == "both").all() else "stimuli"
+        sentences.append(
+            f"Shown {order} frames, a video network aligns worse in {worse:,} and better in {better:,} of "
+            f"{how_many(rows.height, 'case')} (p < {SIGNIFICANT} over other {over}, not corrected for the "
+            f"number of cases); on average rho is {_changed(sum(rows['difference']) / rows.height)}."
+        )
+    return sentences
+
+
+def _changed(loss: float) -> str:
+    if loss == 0:
+        return "the same"
+    return f"{decimal(abs(loss))} {'lower' if loss > 0 else 'higher'}"

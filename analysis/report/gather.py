@@ -41,6 +41,7 @@ FRAMES = (
     "complexity",
     "controls",
     "beyond_controls",
+    "frame_order",
     "chance",
 )
 

@@ -388,3 +388,37 @@ def test_tests_beyond_controls_that_disagree(rows: list[Any], found: str, said: 
     assert (ADDS in sentences) == bool(said)
     older = beyond(*rows).drop("unique_p_network")
     assert ADDS not in control_words.beyond_controls_in_words(older)
+
+
+def reordered(*rows: tuple[str, str, float, float], resampled: str = "both") -> pl.DataFrame:
+    """Rows of (order, comparison, difference, p)."""
+    columns = ("frame_order", "comparison", "difference", "p_value")
+    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(resampled=pl.lit(resampled))
+
+
+def test_orders_of_frames_that_contradict_each_other() -> None:
+    rows = reordered(
+        # A gain and a loss that cancel, a p of exactly .05, a difference without a direction.
+        ("frozen", "best_layer", 0.25, 0.01),
+        ("frozen", "best_layer", -0.125, 0.01),
+        ("frozen", "best_layer", -0.125, 0.05),
+        ("frozen", "best_layer", 0.0, 0.01),
+        ("frozen", "same_layer", 0.9, 0.01),
+        ("shuffled", "best_layer", -0.125, 0.9),
+    )
+    assert control_words.frame_orders_in_words(rows) == [
+        "Shown frozen frames, a video network aligns worse in 1 and better in 1 of 4 cases (p < 0.05 over "
+        "other stimuli and subjects, not corrected for the number of cases); on average rho is the same.",
+        "Shown shuffled frames, a video network aligns worse in 0 and better in 0 of 1 case (p < 0.05 over "
+        "other stimuli and subjects, not corrected for the number of cases); on average rho is 0.125 higher.",
+    ]
+    [said] = control_words.frame_orders_in_words(rows.head(1))
+    assert "aligns worse in 1 and better in 0 of 1 case (" in said
+    assert said.endswith("on average rho is 0.250 lower.")
+    # One subject of some region: nothing is said about other subjects.
+    [said] = control_words.frame_orders_in_words(
+        pl.concat([rows.head(1), reordered(("frozen", "best_layer", 0.1, 0.01), resampled="stimuli")])
+    )
+    assert "over other stimuli, not corrected" in said
+    assert control_words.frame_orders_in_words(rows.filter(comparison="same_layer")) == []
+    assert control_words.frame_orders_in_words(NONE) == []
