@@ -118,6 +118,18 @@ def test_a_layer_that_is_a_combination_of_the_controls_has_no_test(
     assert found.p_family[others].tolist() == alone.p_family.tolist()
 
 
+def test_progress_is_told_for_all_groups_of_subjects(
+    random: np.random.Generator, controls: Array, layers: Array
+) -> None:
+    seen = {"V1": np.ones((2, N_STIMULI), bool)}
+    seen["V1"][1, 0] = False
+    brains = linear_brains({"V1": random.random((2, N_PAIRS))}, controls, None, seen)
+    told: list[tuple[int, int]] = []
+    orders = stimulus_permutations(N_STIMULI, 20, 0)
+    unique_scores(layers, brains, orders, tick=lambda done, total: told.append((done, total)))
+    assert told == [(20, 40), (40, 40)]
+
+
 def test_families_are_corrected_apart(random: np.random.Generator, controls: Array, layers: Array) -> None:
     brains = linear_brains({"V1": random.random((3, N_PAIRS))}, controls)
     orders = stimulus_permutations(N_STIMULI, 50, 0)
