@@ -189,6 +189,30 @@ def test_subjects_who_saw_other_stimuli_count_with_what_they_saw(
         assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1e-9)
 
 
+def test_one_subject_has_an_interval_over_stimuli(
+    stored: Stored, scope_of: Callable[[str], Scope], rdms: NDArray[Any]
+) -> None:
+    brain = {"V1": stored.brain_rdms["V1"][:1]}
+    one = Stored(
+        stored.root,
+        brain,
+        stored.model_rdms,
+        {"V1": store_rdms(stored.root, {"subject": ["sub-01"]}, brain["V1"], CONDITIONS)},
+        stored.models[:1],
+    )
+    found = rows_of(one, scope_of("sound"), store(stored, rdms))
+    layers = stored.model_rdms["a"]
+    rho = partial_scores(layers, residual_brains(brain, rdms), stimulus_permutations(10, 20, 3))["V1"].rho
+    samples = partial_bootstrap(layers, brain, rdms, {"V1": rho}, draws=15, seed=3)["V1"]
+    interval = intervals_of(samples, 0.9)["stimuli", "expanded_percentile"]
+    for index, layer in enumerate(LAYERS["a"]):
+        row = found["a", "V1", layer]
+        assert (row["resampled"], row["method"]) == ("stimuli", "expanded_percentile")
+        assert (row["lower"], row["upper"]) == pytest.approx((interval.lower[index], interval.upper[index]))
+        assert (row["sem"], row["unique_lower"]) == (None, None)
+        assert row["unique_layer"] is not None
+
+
 def test_too_few_stimuli_for_folds_leave_the_tests(stored: Stored, scope_of: Callable[[str], Scope]) -> None:
     random = np.random.default_rng(4)
     rdms = {name: random.random((2, 21)) for name in ("V1", "a", "controls")}
