@@ -60,6 +60,7 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "time": "none",
             "rdms": None,
             "features": None,
+            "keep": None,
             "conditions": "file",
             "facts": None,
             "own": {},
