@@ -62,7 +62,7 @@ def run_analysis(
     memory : bytes that one batch may use.
     """
     stage = _Stages(run, study, protocols, models, inputs, memory)
-    stage.described()
+    stage.described_protocol()
     scored = stage.scored()
     stage.compared(scored)
     stage.alike(scored)
@@ -106,7 +106,7 @@ class _Stages:
             for name, protocol in protocols.items()
         }
 
-    def described(self) -> None:
+    def described_protocol(self) -> None:
         self.run.do("Describing protocols", protocol_batches(self.protocols))
         asked = self.study.analysis
         batch = partial(
@@ -326,10 +326,10 @@ class _Stages:
 
 def protocol_batches(protocols: Mapping[str, Protocol]) -> list[Batch]:
     """The rows that describe protocols."""
-    return [protocol_batch(name, described(each)) for name, each in protocols.items()]
+    return [protocol_batch(name, described_protocol(each)) for name, each in protocols.items()]
 
 
-def described(protocol: Protocol) -> dict[str, Any]:
+def described_protocol(protocol: Protocol) -> dict[str, Any]:
     """All settings of a protocol, as the warehouse keeps them."""
     settings = protocol.model_dump(mode="json")
     defaults = type(protocol.extraction)().model_dump(mode="json", include=set(ADDED_SETTINGS))

@@ -12,7 +12,7 @@ from alignhouse.analysis.kernels.ridge import FEWEST_TRAINING_STIMULI
 from alignhouse.analysis.statistics.encoding import FEWEST_TEST_STIMULI
 from alignhouse.ingest.betas.stored import open_region
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.study.analyse import MOST_MEMORY, described
+from alignhouse.study.analyse import MOST_MEMORY, described_protocol
 from alignhouse.study.brain import BrainVoxels
 from alignhouse.study.file import Study
 from alignhouse.study.protocol import SQUARED, Protocol
@@ -119,10 +119,13 @@ def encode_voxels(
         "level": asked.level,
         "seed": asked.seed,
     }
+    asked_of_encoding = study.encoding.model_dump(mode="json")
     run.do(
         "Describing protocols",
         [
-            protocol_batch(name, {**described(each), "encoding": study.encoding.model_dump(mode="json")})
+            protocol_batch(
+                name, {**described_protocol(each), "encoding": study.encoding.model_dump(mode="json")}
+            )
             for name, each in protocols.items()
         ],
     )

@@ -91,8 +91,8 @@ def signatures(
     BadInput : as `region_profile`.
     """
     note = (
-        f"Colour: {score} of the best layer minus its mean over all networks, mean over subjects. Networks by "
-        f"{heading(group_by)}, in each by their mean over regions."
+        f"Colour: {score} of the best layer minus its mean over all networks, mean over subjects. Networks "
+        f"by {heading(group_by)}, in each by their mean over regions."
     )
     return _heat_map(
         signature,
