@@ -123,9 +123,7 @@ def encode_voxels(
     run.do(
         "Describing protocols",
         [
-            protocol_batch(
-                name, {**described_protocol(each), "encoding": study.encoding.model_dump(mode="json")}
-            )
+            protocol_batch(name, {**described_protocol(each), "encoding": asked_of_encoding})
             for name, each in protocols.items()
         ],
     )
