@@ -168,7 +168,7 @@ def test_the_test_on_other_stimuli_has_about_the_nominal_false_positive_rate() -
 
 
 def test_intervals_have_about_the_nominal_coverage() -> None:
-    held = coverage("stimuli", 20, n_test=40, n_subjects=2, draws=100, n_true=1000)
+    held = coverage("stimuli", 20, n_test=40, n_subjects=2, draws=100, batches=3)
     assert held["expanded_percentile"] >= 0.95 - spread(20, 0.95)
 
 
