@@ -176,7 +176,7 @@ def rate(given: argparse.Namespace) -> None:
     rates = [work * a / b for a, b in zip(seconds["products"], seconds["gcv"], strict=True)]
     flops = 2e-9 * given.train**2 * given.voxels * given.layers / statistics.median(seconds["products"])
     print(
-        f"  gcv reaches {statistics.median(rates):.0%} of the rate of products ({flops:.0f} GFLOP/s and core); "
+        f"  gcv reaches {statistics.median(rates):.0%} of the rate of products ({flops:.0f} GFLOP/s a core); "
         f"rounds {rounded(rates)}"
     )
 

@@ -182,8 +182,8 @@ def test_the_test_on_other_stimuli_has_the_nominal_rate_over_4000_studies() -> N
 def test_refitted_tests_have_the_nominal_rate_and_others_do_not() -> None:
     found = false_positives_of_folds(1000, seed=1)
     for test in ("layer", "best layer"):
-        assert 0.03 <= found[test] <= 0.07, test
-    assert not 0.03 <= found["not refitted"] <= 0.07
+        assert 0.035 <= found[test] <= 0.065, test
+    assert found["not refitted"] < 0.04
 
 
 @pytest.mark.slow
