@@ -58,8 +58,8 @@ def ridge_fit(
 
     `alpha_per` "voxel" chooses a penalty for each voxel. "region" chooses one for all voxels of `blocks`, the
     one with the lowest mean over voxels of the errors; it reads the blocks twice. The result takes 4 L V m
-    bytes (8 in float64), in addition to `memory`. `tick` gets the number of blocks that are done, twice.
-    Raises BadInput as `ridge_fits` does, and without a block.
+    bytes (8 in float64) in addition to `memory`, and twice as many while several blocks are joined. `tick`
+    gets the number of blocks that are done, twice. Raises BadInput as `ridge_fits` does, and without a block.
     """
     chosen = None if alpha_per == "voxel" else _best_for_all(layers, blocks(), memory)
     fits = []
@@ -68,6 +68,8 @@ def ridge_fit(
         tick(len(fits), len(fits))
     if not fits:
         raise BadInput("voxels to predict", expected="at least one block", found=0)
+    if len(fits) == 1:
+        return fits[0]
     return RidgeFit(
         np.concatenate([each.predictions for each in fits], axis=1),
         np.concatenate([each.chosen for each in fits], axis=1),

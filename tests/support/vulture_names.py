@@ -101,6 +101,18 @@ markdown
 exception
 kwargs
 
+# Voxel encoding on arrays: the functions that users and jobs start from.
+voxel_ceiling
+encode_split
+best_layers
+of_best_layers
+resampled_medians
+encoding_bootstrap
+fold_layers
+refitted_null
+permutation_null
+encoding_test
+
 # Pickled files of the demo have the attributes of a real file.
 MaskImage
 affine
