@@ -45,11 +45,12 @@ CHOICES: Kinds = frozenset({"layer_choice", "layer_vote"})
 BOOTSTRAPS: Kinds = frozenset({"bootstraps", "score_interval"})
 DIFFERENCES: Kinds = frozenset({"difference_interval"})
 COMPLEXITY: Kinds = frozenset({"complexity"})
-OF_NETWORKS = SCORES | TESTS | CHOICES | BOOTSTRAPS | DIFFERENCES | COMPLEXITY
+ALIKE: Kinds = frozenset({"network_similarity"})
+OF_NETWORKS = SCORES | ALIKE | TESTS | CHOICES | BOOTSTRAPS | DIFFERENCES | COMPLEXITY
 RESULTS = CEILING | OF_NETWORKS
 GIVEN: Kinds = frozenset({"rdms/kind=control", "control_score", "beyond_controls"})
 CONTROLS: Kinds = frozenset({"control"})
-ORDERS: Kinds = frozenset({"rdms/kind=model", "control_score", "frame_order_difference"})
+ORDERS: Kinds = frozenset({"grams", "rdms/kind=model", "control_score", "frame_order_difference"})
 NOTHING: Kinds = frozenset()
 
 
@@ -199,8 +200,9 @@ CHANGES = [
         "analysis.permutations",
         "permutations = 50",
         "permutations = 60",
-        CEILING | SCORES | TESTS | COMPLEXITY,
+        CEILING | SCORES | ALIKE | TESTS | COMPLEXITY,
     ),
+    in_analysis("measures", '["rho_a"]', frozenset({"protocol", "layer", "measure_agreement"}) | RESULTS),
     in_analysis("bootstraps", "200", BOOTSTRAPS | DIFFERENCES | COMPLEXITY),
     in_analysis("level", "0.9", CEILING | BOOTSTRAPS | DIFFERENCES | COMPLEXITY),
     in_analysis("compare_networks", "false", NOTHING),
@@ -251,6 +253,7 @@ CHANGES_OF_NETWORKS = [
         "networks.exclude",
         "include = []",
         'include = []\nexclude = ["two"]',
+        # A single network is like no other.
         TESTS | DIFFERENCES | COMPLEXITY,
     ),
     # A function whose weights are random is untrained in any study.
