@@ -159,8 +159,9 @@ def _over_voxels(
 ) -> None:
     """Call `work` with the index of each layer, voxels of the block, and their centred rows (v, n)."""
     first = layers[0]
-    # Rows, and for each voxel of a product one more row of products and its squares or predictions.
-    a_voxel = np.dtype(first.precision).itemsize * (3 * first.n_train + first.n_test)
+    # Its row, its product, squares or a copy of the row; predictions; errors of all penalties, and places.
+    numbers = 3 * first.n_train + first.n_test + 3 * len(first.alphas)
+    a_voxel = np.dtype(first.precision).itemsize * numbers + 64
     for some in slices(block.shape[1], max(1, memory // a_voxel)):
         rows = to_device(_centred_rows(block, some, first.precision, number), first.device, first.precision)
         length = some.stop - some.start

@@ -228,10 +228,10 @@ def memory(given: argparse.Namespace) -> None:
         done = subprocess.run(
             [*command, "--stream", str(setting)], capture_output=True, text=True, check=True
         )
-        used = float(done.stdout)
+        megabytes = setting * 1.048576
         print(
-            f"  memory {setting * 1.048576:5.0f} MB: beside the layers {used:5.0f} MB, "
-            f"of which working buffers {used - block - result:5.0f} MB"
+            f"  memory {megabytes:5.0f} MB: {float(done.stdout):5.0f} MB beside the layers, "
+            f"of at most {block + result + megabytes:5.0f} MB"
         )
 
 

@@ -27,5 +27,5 @@ def test_encoding_beside_himalaya(
     assert re.search(r"himalaya / gcv: [\d.]+", said)
     [differs] = re.findall(r"k folds and himalaya .* differs by (\S+) \(median\)", said)
     assert float(differs) < 1e-4
-    assert "working buffers" in said
+    assert re.search(r"memory +1 MB: +-?\d+ MB beside the layers, of at most +\d+ MB", said)
     assert "20 permutations and draws" in said
