@@ -101,18 +101,6 @@ markdown
 exception
 kwargs
 
-# Voxel encoding on arrays: the functions that users and jobs start from.
-voxel_ceiling
-encode_split
-best_layers
-of_best_layers
-resampled_medians
-encoding_bootstrap
-fold_layers
-refitted_null
-permutation_null
-encoding_test
-
 # Pickled files of the demo have the attributes of a real file.
 MaskImage
 affine
@@ -120,6 +108,3 @@ dataobj
 
 # An attribute that a library looks for in a module that is not installed.
 drn
-
-# What measures of other brain distances read.
-brain_rdms_of
