@@ -48,7 +48,9 @@ RegionsOption = Annotated[
         metavar="LIST",
     ),
 ]
-DatasetOption = Annotated[str, typer.Option(help="What to call the data set.")]
+DatasetOption = Annotated[
+    str | None, typer.Option(help="What to call the data set. Default: its kind.", show_default=False)
+]
 MemoryOption = Annotated[str, typer.Option(help="Memory that may be used for betas and patterns.")]
 SkipBadOption = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out voxels with NaN or infinite values, and say how many.")
@@ -229,7 +231,7 @@ def ingest_stimuli(
     source: Annotated[Path, typer.Argument(help="The stimulus set: its zip, or the folder from it.")],
     warehouse: WarehouseOption = None,
     kind: KindOption = DEFAULT_KIND,
-    dataset: DatasetOption = "bmd",
+    dataset: DatasetOption = None,
     split: Annotated[str, typer.Option(help="Which stimuli: a split of the data set, or all.")] = "all",
     password: Annotated[
         str | None,
@@ -253,7 +255,7 @@ def ingest_stimuli(
     from alignhouse.study.stimuli import StimuliRequest, ingest_stimulus_set
 
     request = StimuliRequest(
-        source, dataset, split, password, to, annotations, skip_missing=skip_missing, kind=kind
+        source, dataset or kind, split, password, to, annotations, skip_missing=skip_missing, kind=kind
     )
     with run_on(which_warehouse(warehouse, needs_snapshot=False), request.recorded()) as run:
         ingest_stimulus_set(run, request)
@@ -264,7 +266,7 @@ def ingest_betas(
     source: Annotated[Path, typer.Argument(help="The data set's own folder, as fetched.")],
     warehouse: WarehouseOption = None,
     kind: KindOption = DEFAULT_KIND,
-    dataset: DatasetOption = "bmd",
+    dataset: DatasetOption = None,
     version: VersionOption = None,
     split: Annotated[str, typer.Option(help="The split to store betas of, or all.")] = "all",
     regions: RegionsOption = None,
@@ -298,7 +300,7 @@ def ingest_betas(
 def ingest_brain_rdms(
     warehouse: WarehouseOption = None,
     kind: KindOption = DEFAULT_KIND,
-    dataset: DatasetOption = "bmd",
+    dataset: DatasetOption = None,
     version: VersionOption = None,
     split: Annotated[str | None, typer.Option(help="Which stimuli: a split of the data set, or all.")] = None,
     regions: RegionsOption = None,
@@ -329,7 +331,7 @@ def ingest_brain_rdms(
 
 def _request(
     kind: str,
-    dataset: str,
+    dataset: str | None,
     version: str | None,
     split: str | None,
     regions: str | None,
@@ -357,7 +359,7 @@ def _request(
     brain = validated(BrainSection, given, "on the command line")
     return BrainRequest(
         kind=kind,
-        dataset=dataset,
+        dataset=dataset or kind,
         version=brain.version,
         split=brain.split,
         regions=data_set(kind).regions(brain.regions, brain.version, root),

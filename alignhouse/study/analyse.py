@@ -14,12 +14,13 @@ from alignhouse.analysis.jobs.bootstraps import bootstrap_batch
 from alignhouse.analysis.jobs.comparisons import EVERY_NETWORK, difference_batch
 from alignhouse.analysis.jobs.complexity import complexity_batch
 from alignhouse.analysis.jobs.control_scores import control_score_batch
+from alignhouse.analysis.jobs.frame_orders import frame_order_batch
 from alignhouse.analysis.jobs.layer_choices import layer_choice_batch
 from alignhouse.analysis.jobs.measure_agreement import MeasureAgreementSettings, measure_agreement_batch
 from alignhouse.analysis.jobs.network_similarity import network_similarity_batch
 from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
 from alignhouse.analysis.jobs.protocols import protocol_batch
-from alignhouse.analysis.jobs.scope import Model, Scope, unseen
+from alignhouse.analysis.jobs.scope import Model, Scope
 from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS
 from alignhouse.analysis.statistics.layer_choice import FEWEST_STIMULI_OF_HALVES
@@ -61,7 +62,7 @@ def run_analysis(
     memory : bytes that one batch may use.
     """
     stage = _Stages(run, study, protocols, models, inputs, memory)
-    stage.described()
+    stage.described_protocol()
     scored = stage.scored()
     stage.compared(scored)
     stage.alike(scored)
@@ -74,6 +75,7 @@ def run_analysis(
             stage.differences(bootstrapped)
             stage.agreement(bootstrapped)
             stage.complexity(scored)
+            stage.orders(controls)
         if controls.given:
             stage.beyond(controls)
 
@@ -104,7 +106,7 @@ class _Stages:
             for name, protocol in protocols.items()
         }
 
-    def described(self) -> None:
+    def described_protocol(self) -> None:
         self.run.do("Describing protocols", protocol_batches(self.protocols))
         asked = self.study.analysis
         batch = partial(
@@ -166,13 +168,6 @@ class _Stages:
             self.run.do("Scoring controls", batches, writing_behind)
 
     def beyond(self, controls: StudyControls) -> None:
-        """Skipped, with a message, if subjects saw different stimuli."""
-        if any(unseen(each) for of_distance in self.brains.values() for each in of_distance.values()):
-            self.run.progress.say(
-                "Skipped the comparison with controls: expected subjects who saw the same stimuli, found "
-                'others; brain.stimuli = "shared" uses those that all saw'
-            )
-            return
         asked = self.study.analysis
         batch = partial(
             beyond_batch,
@@ -183,6 +178,27 @@ class _Stages:
             seed=asked.seed,
         )
         self._of_networks("Comparing networks with controls", batch, self._by_ranks())
+
+    def orders(self, controls: StudyControls) -> None:
+        """A network whose usual order failed is left out."""
+        asked = self.study.analysis
+        batches = [
+            frame_order_batch(
+                scope,
+                self.models[protocol][network],
+                orders,
+                self._brains(scope),
+                draws=asked.bootstraps,
+                level=asked.level,
+                seed=asked.seed,
+                memory=self.memory,
+            )
+            for protocol, scope in self._by_ranks().items()
+            for network, orders in controls.in_orders(protocol).items()
+            if network in self.models[protocol]
+        ]
+        if batches:
+            self.run.do("Comparing orders of frames", batches)
 
     def chosen(self) -> None:
         """Skipped, with a message, if halves would have too few stimuli to correlate."""
@@ -310,10 +326,10 @@ class _Stages:
 
 def protocol_batches(protocols: Mapping[str, Protocol]) -> list[Batch]:
     """The rows that describe protocols."""
-    return [protocol_batch(name, described(each)) for name, each in protocols.items()]
+    return [protocol_batch(name, described_protocol(each)) for name, each in protocols.items()]
 
 
-def described(protocol: Protocol) -> dict[str, Any]:
+def described_protocol(protocol: Protocol) -> dict[str, Any]:
     """All settings of a protocol, as the warehouse keeps them."""
     settings = protocol.model_dump(mode="json")
     defaults = type(protocol.extraction)().model_dump(mode="json", include=set(ADDED_SETTINGS))

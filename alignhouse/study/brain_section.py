@@ -39,7 +39,11 @@ class BrainSection(Section):
     path: Path | None = Field(
         None, description="folder of the brain data; without it, betas that are stored in the warehouse"
     )
-    dataset: str = Field("bmd", description="what to call the data set in tables and figures")
+    dataset: str = Field(
+        "",
+        validate_default=True,
+        description="what to call the data set in tables and figures; default: its kind",
+    )
     version: str | None = Field("B", description=f"version of the betas; {_VERSIONS}")
     split: str = Field("test", description="which stimuli: a split of the data set, or all")
     regions: str | list[str] = Field("study", description=f"{_SELECTIONS}; or a list of names")
@@ -96,6 +100,11 @@ class BrainSection(Section):
             "regions": known.default_regions,
         }
         return {**defaults, **given}
+
+    @field_validator("dataset")
+    @classmethod
+    def _named_after_kind(cls, dataset: str, info: ValidationInfo) -> str:
+        return dataset or str(info.data.get("kind", ""))
 
     @field_validator("stimuli")
     @classmethod

@@ -36,15 +36,25 @@ class StudyControls:
     """What the analysis compares networks with.
 
     given : control -> artifact of its RDM. orders : protocol -> networks with frames in another order.
+    usual : name of such a network -> its name with the usual order, and the order.
     """
 
     given: Mapping[str, Artifact] = field(default_factory=dict)
     orders: Mapping[str, Sequence[Model]] = field(default_factory=dict)
+    usual: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def scored(self, protocol: str, remark: str) -> list[Model]:
         """Every model that gets a score of its own: controls and orders, with remarks."""
         controls = [Model(name, rdm, remark) for name, rdm in self.given.items()]
         return [*controls, *self.orders.get(protocol, ())]
+
+    def in_orders(self, protocol: str) -> dict[str, dict[str, Model]]:
+        """Network -> order of its frames -> the network with frames in this order."""
+        found: dict[str, dict[str, Model]] = {}
+        for model in self.orders.get(protocol, ()):
+            network, order = self.usual[model.name]
+            found.setdefault(network, {})[order] = model
+        return found
 
 
 def chosen_controls(study: Study, inputs: StudyInputs) -> list[Control]:

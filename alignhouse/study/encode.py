@@ -14,7 +14,7 @@ from alignhouse.analysis.statistics.encoding import FEWEST_TEST_STIMULI
 from alignhouse.ingest.betas.stored import open_region
 from alignhouse.ingest.controls.names import CONTROLS
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.study.analyse import MOST_MEMORY, described
+from alignhouse.study.analyse import MOST_MEMORY, described_protocol
 from alignhouse.study.brain import BrainVoxels
 from alignhouse.study.file import Study
 from alignhouse.study.protocol import SQUARED, Protocol
@@ -125,11 +125,11 @@ def encode_voxels(
         "seed": asked.seed,
     }
     # Weights belong to variance partitions, whose settings have them.
-    described_encoding = study.encoding.model_dump(mode="json", exclude={"weights_per"})
+    asked_of_encoding = study.encoding.model_dump(mode="json", exclude={"weights_per"})
     run.do(
         "Describing protocols",
         [
-            protocol_batch(name, {**described(each), "encoding": described_encoding})
+            protocol_batch(name, {**described_protocol(each), "encoding": asked_of_encoding})
             for name, each in protocols.items()
         ],
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import MEASURES, VectorMeasure
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.models.catalog import Network, select_names
 from alignhouse.ingest.models.own import OwnNetwork, network_of
@@ -53,8 +53,7 @@ class AnalysisSection(Section):
     protocols: Names = Field(["sound"], min_length=1, description="protocols that ship, or defined below")
     measures: list[VectorMeasure] = Field(
         [],
-        description="more measures beside each protocol's own: spearman, rho_a, pearson, cosine, "
-        "whitened_cosine, whitened_correlation, cka, cka_debiased",
+        description=f"more measures beside each protocol's own: {', '.join(MEASURES)}",
     )
     permutations: int = Field(1000, ge=1, description="permutations of each null distribution")
     bootstraps: int = Field(

@@ -43,8 +43,8 @@ class StudyInputs:
     stimuli : in the order of every RDM's conditions; sha256 : stimulus -> hash of its file; unlike_decord :
     stimulus -> why decord may show other frames of it than PyAV.
     training : names of the stimuli that the data set has for training.
-    brain_rdms : region -> artifact, of 1 - Pearson or as files give them; brain_rdms_of : distance -> the
-    same, for each distance that a protocol asks for. voxels : the betas; None if there are only RDMs.
+    brain_rdms_of : distance -> region -> artifact, for each distance that a protocol asks for; RDMs of files
+    count as 1 - Pearson. voxels : the betas; None if there are only RDMs.
     given_networks : RDMs or features of networks, if the user gave them; layer_orders : network -> the order
     of its layers, for these networks; facts : network -> column -> value, as the user states them.
     remark : why results on these brains are no findings ("synthetic brains"), or "".
@@ -54,7 +54,6 @@ class StudyInputs:
     training: frozenset[str]
     sha256: Mapping[str, str]
     unlike_decord: Mapping[str, str]
-    brain_rdms: Mapping[str, Artifact]
     brain_rdms_of: Mapping[str, Mapping[str, Artifact]]
     voxels: BrainVoxels | None
     given_networks: GivenNetworks | None
@@ -109,7 +108,6 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes, protocols: Mapping[str
         training,
         registered.sha256,
         registered.unlike_decord,
-        brain.rdms,
         brain.rdms_of,
         None if brain.betas is None else BrainVoxels(brain.betas, tuple(regions), brain.conditions),
         given,
@@ -129,7 +127,6 @@ class _Brain:
 
     conditions: Conditions
     subjects: Sequence[str]
-    rdms: Mapping[str, Artifact]
     rdms_of: Mapping[str, Mapping[str, Artifact]]
     absent: Mapping[str, Mapping[str, str]]
     betas: BetasOfSubjects | None = None
@@ -183,7 +180,7 @@ def _from_betas(
         betas = store_betas(run, brain.path, request, hashes, conditions)
     used = used_stimuli(run, betas, conditions, how=brain.stimuli, dataset=brain.dataset, split=brain.split)
     made = make_brain_rdms(run, betas, request, used, _remark(study), distances)
-    return _Brain(used, list(betas), made.artifacts, made.of_distance, made.absent, betas)
+    return _Brain(used, list(betas), made.of_distance, made.absent, betas)
 
 
 def _from_rdm_files(
@@ -217,7 +214,7 @@ def _from_rdm_files(
     }
     rdms = run.do_named("Brain RDMs", batches)
     subjects, absent = _subjects_of_files(rdms, files)
-    return _Brain(conditions, subjects, rdms, {CORRELATION: rdms}, absent)
+    return _Brain(conditions, subjects, {CORRELATION: rdms}, absent)
 
 
 def _subjects_of_files(

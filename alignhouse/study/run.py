@@ -271,5 +271,6 @@ def _controls(
     orders = {
         protocol: [its.pop(name) for name in in_orders if name in its] for protocol, its in models.items()
     }
-    write_controls(run, study, inputs, {name: (each.usual, each.order) for name, each in in_orders.items()})
-    return StudyControls(given, orders)
+    usual = {name: (each.usual, each.order) for name, each in in_orders.items()}
+    write_controls(run, study, inputs, usual)
+    return StudyControls(given, orders, usual)

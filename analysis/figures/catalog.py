@@ -118,6 +118,15 @@ _FIGURES = (
         ("best_layer",),
     ),
     Figure(
+        "signature",
+        "Signatures of networks",
+        "How much better or worse each network aligns with each region than networks do on average.",
+        "alignhouse.analysis.figures.profile:signatures",
+        ("signature",),
+        in_report="no",
+        not_in_report="the profile shows the same networks and regions",
+    ),
+    Figure(
         "ranking",
         "Ranking of networks",
         "Networks ranked by their best layer in a region, with the score of every subject.",

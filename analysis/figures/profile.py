@@ -1,8 +1,8 @@
-"""Best-layer scores of all networks in all regions, as a heat map."""
+"""Networks by regions as heat maps: scores of best layers, and signatures."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NAMES = 1.8  # width in inches of the networks' names, which the legend does not extend over
 LINE = 0.135  # height of a network's line in inches
 COLOURS = "viridis"  # perceptually uniform, and safe for colour-blind readers
+SIGNED_COLOURS = "RdBu_r"  # white at 0; red and blue stay apart for colour-blind readers
 GROUP_COLUMN = " "  # the panel of the groups' marks
 
 
@@ -54,13 +55,72 @@ def region_profile(
     ------
     BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
     """
-    what = "Brain-region profile of networks"
-    rows = rows_to_draw(best_layer, "best_layer", protocol, values=["rho"])
+    note = (
+        f"Colour: {score} of the best layer, mean over subjects. Networks by {heading(group_by)}, in each by "
+    )
+    return _heat_map(
+        best_layer,
+        ("best_layer", "rho", "Brain-region profile of networks", f"{note}their mean over regions."),
+        protocol=protocol,
+        group_by=group_by,
+        source=source,
+        width=width,
+    )
+
+
+def signatures(
+    signature: pl.DataFrame,
+    *,
+    protocol: str,
+    group_by: str = "model_type",
+    source: str = "",
+    width: float = WIDTH,
+    score: str = AXIS,
+) -> ggplot:
+    """A line per network, a column per region: how much better or worse it aligns there than networks do.
+
+    Parameters
+    ----------
+    signature : as `best_layer` of `region_profile`, with deviation (from the mean over networks) and
+        model_mean (of deviation).
+    source : data set and split, shown if there are no rows. width : inches.
+    score : name of the scores.
+
+    Raises
+    ------
+    BadInput : as `region_profile`.
+    """
+    note = (
+        f"Colour: {score} of the best layer minus its mean over all networks, mean over subjects. Networks "
+        f"by {heading(group_by)}, in each by their mean over regions."
+    )
+    return _heat_map(
+        signature,
+        ("signature", "deviation", "Signatures of networks over regions", note),
+        protocol=protocol,
+        group_by=group_by,
+        source=source,
+        width=width,
+    )
+
+
+def _heat_map(
+    frame: pl.DataFrame,
+    about: tuple[str, str, str, str],
+    *,
+    protocol: str,
+    group_by: str,
+    source: str,
+    width: float,
+) -> ggplot:
+    """A heat map. about : the query, the column that gives the colour, the title, and a note."""
+    query, value, what, note = about
+    rows = rows_to_draw(frame, query, protocol, values=[value])
     if rows.frame.is_empty():
         return no_rows(what, protocol=protocol, remark=rows.remark, source=source, width=width)
-    need_columns(best_layer, "best_layer", ["model", "model_mean"])
+    need_columns(frame, query, ["model", "model_mean"])
     regions = ordered_regions(rows.frame)
-    grouped = with_group(rows.frame, "best_layer", group_by)
+    grouped = with_group(rows.frame, query, group_by)
     styles = group_styles(grouped["group"].unique())
     drawn = (
         grouped.drop("roi_group", "roi_order")
@@ -77,7 +137,7 @@ def region_profile(
         pl.col("roi").cast(pl.Enum(columns)),
         panel=pl.col("roi_group").cast(pl.String).cast(pl.Enum(panels)),
     )
-    plot, body = _plot(tiles, styles, len(lines), len(regions), width)
+    plot, body = _plot(tiles, value, styles, len(lines), width)
     return dressed(
         plot,
         body,
@@ -88,17 +148,13 @@ def region_profile(
         protocol=protocol,
         source=rows.source,
         remark=rows.remark,
-        notes=[
-            rows.counts,
-            f"Colour: {score} of the best layer, mean over subjects. Networks by {heading(group_by)}, "
-            "in each by their mean over regions.",
-        ],
+        notes=[rows.counts, note],
         left_out=rows.left_out,
     )
 
 
 def _plot(
-    tiles: pl.DataFrame, styles: dict[str, Style], n_lines: int, n_regions: int, width: float
+    tiles: pl.DataFrame, value: str, styles: dict[str, Style], n_lines: int, width: float
 ) -> tuple[ggplot, float]:
     import plotnine as p9
 
@@ -111,7 +167,7 @@ def _plot(
     plot = p9.ggplot(tiles, p9.aes(x="roi", y="model"))
     plot += [
         house_theme(),
-        p9.geom_tile(p9.aes(fill="rho")),
+        p9.geom_tile(p9.aes(fill=value)),
         p9.geom_point(p9.aes(color="group", shape="group"), data=marks, size=1.6, stroke=0.2),
         p9.facet_grid(
             cols="panel",
@@ -119,7 +175,7 @@ def _plot(
             labeller=panel_titles(lambda name: name.partition("-")[0] if narrow else name),
             space={"x": _shares(tiles), "y": [1]},
         ),
-        p9.scale_fill_cmap(COLOURS, name="rho", breaks=about(4)),
+        _colours(tiles, value),
         p9.scale_x_discrete(labels=lambda names: [plain(name) for name in names]),
         p9.scale_y_discrete(labels=lambda names: [plain(name) for name in names]),
         p9.labs(x="", y=""),
@@ -135,6 +191,15 @@ def _plot(
         ),
     ]
     return plot, 1.45 + LINE * max(4, n_lines)
+
+
+def _colours(tiles: pl.DataFrame, value: str) -> Any:
+    import plotnine as p9
+
+    if value == "rho":
+        return p9.scale_fill_cmap(COLOURS, name=value, breaks=about(4))
+    most = max(float(tiles[value].abs().to_numpy().max()), 1e-9)
+    return p9.scale_fill_cmap(SIGNED_COLOURS, name=value, breaks=about(3), limits=(-most, most))
 
 
 def _shares(tiles: pl.DataFrame) -> list[int]:

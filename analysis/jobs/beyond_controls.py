@@ -21,22 +21,26 @@ from alignhouse.analysis.statistics.partial import (
     residual_brains,
 )
 from alignhouse.analysis.statistics.partial_bootstrap import partial_bootstrap
-from alignhouse.analysis.statistics.permutation import stimulus_permutations
-from alignhouse.analysis.statistics.regression import (
-    FEWEST_STIMULI,
-    VarianceParts,
-    stimulus_folds,
-    variance_parts,
+from alignhouse.analysis.statistics.partial_seen import (
+    PartlySeenResiduals,
+    partial_scores_partly_seen,
+    residuals_partly_seen,
+    variance_partly_seen,
 )
+from alignhouse.analysis.statistics.permutation import stimulus_permutations
+from alignhouse.analysis.statistics.regression import FEWEST_STIMULI, VarianceParts
+from alignhouse.analysis.statistics.seen import everything_seen
+from alignhouse.analysis.statistics.unique import LinearBrains, UniqueScores, linear_brains, unique_scores
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.kept import kept
 
-VERSION = 1
+VERSION = 2
 # Dissimilarities, ranks and sorted orders of a layer.
 BYTES_PER_PAIR = 32
 COLLINEAR = "the layer's ranks are a combination of the controls' ranks"
+COPIED = "the layer's dissimilarities are a combination of the controls' dissimilarities"
 FEW_STIMULI = f"variances need at least {FEWEST_STIMULI} stimuli"
 
 Array = NDArray[Any]
@@ -54,11 +58,15 @@ class BeyondSettings(NetworkSettings):
 
 @dataclass(frozen=True)
 class _Given:
-    """Brains and controls, read once for all networks. controls : (C, P)."""
+    """Brains and controls, read once for all networks.
+
+    controls : (C, P). ranks, dissimilarities : residuals of the brains, given the controls.
+    """
 
     brain: Brains
     controls: Array
-    residuals: ResidualBrains
+    ranks: ResidualBrains | PartlySeenResiduals
+    dissimilarities: LinearBrains
 
 
 def beyond_batch(
@@ -76,7 +84,7 @@ def beyond_batch(
     """What each layer explains beyond all controls together, one job per network.
 
     The null permutes rows and columns and p-values are never 0, under every protocol: no published protocol
-    has this analysis.
+    has this analysis. Subjects who saw other stimuli count with the pairs that they saw.
 
     Parameters
     ----------
@@ -118,14 +126,17 @@ def compare_with_controls(
     given = _read(brains, controls)
     networks = read_networks([settings.model for settings in each], rdms, given.brain)
     reporter.doing("permuting")
-    partial = partial_scores(
-        networks.rdms,
-        given.residuals,
-        stimulus_permutations(len(given.brain.conditions), common.permutations, common.seed),
-        memory=memory // 4,
-        layer_names=networks.labels,
-        families=list(networks.rows.values()),
-    )
+    orders = stimulus_permutations(len(given.brain.conditions), common.permutations, common.seed)
+    how: dict[str, Any] = {
+        "memory": memory // 4,
+        "layer_names": networks.labels,
+        "families": list(networks.rows.values()),
+    }
+    if isinstance(given.ranks, ResidualBrains):
+        partial = partial_scores(networks.rdms, given.ranks, orders, **how)
+    else:
+        partial = partial_scores_partly_seen(networks.rdms, given.ranks, orders, **how)
+    unique = unique_scores(networks.rdms, given.dissimilarities, orders, **how)
     intervals: dict[str, BootstrapScores] = {}
     left = ~np.isnan(next(iter(partial.values())).mean)
     if common.draws and left.any():
@@ -137,23 +148,22 @@ def compare_with_controls(
             {roi: scores.rho[left] for roi, scores in partial.items()},
             draws=common.draws,
             seed=common.seed,
+            seen=given.brain.seen,
             memory=memory // 4,
             layer_names=[label for label, kept in zip(networks.labels, left, strict=True) if kept],
             tick=reporter.step,
         )
-    folds, parts = None, None
-    if len(given.brain.conditions) >= FEWEST_STIMULI:
-        reporter.doing("regressing")
-        folds = stimulus_folds(len(given.brain.conditions), common.seed)
-        parts = variance_parts(networks.rdms, given.brain.rdms, given.controls, folds)
+    reporter.doing("regressing")
+    seen = given.brain.seen or everything_seen(given.brain.rdms)
+    regressed = variance_partly_seen(networks.rdms, given.brain.rdms, given.controls, seen, common.seed)
+    n_folds, parts = regressed or (None, {})
     columns = {
         roi: {
             **_partial_columns(scores, intervals.get(roi), left, common.level),
-            **_variance_columns(parts[roi] if parts else None, len(left), common.level),
+            **_variance_columns(parts.get(roi), unique[roi], common.level),
         }
         for roi, scores in partial.items()
     }
-    n_folds = None if folds is None else int(folds.max()) + 1
     for settings in each:
         layers, rows = networks.layers[settings.model], networks.rows[settings.model]
         yield [_output(settings, layers, rows, columns, n_folds)]
@@ -166,7 +176,11 @@ def _read(brains: Mapping[str, Artifact], controls: Mapping[str, Artifact]) -> _
         [np.asarray(find_layers(f"control {name}", each, brain)[1]) for name, each in controls.items()]
     )
     names = [f"control {name}" for name in controls]
-    return _Given(brain, rdms, residual_brains(brain.rdms, rdms, names))
+    if brain.seen is None:
+        ranks: ResidualBrains | PartlySeenResiduals = residual_brains(brain.rdms, rdms, names)
+    else:
+        ranks = residuals_partly_seen(brain.rdms, rdms, names, brain.seen)
+    return _Given(brain, rdms, ranks, linear_brains(brain.rdms, rdms, names, brain.seen))
 
 
 def _partial_columns(
@@ -201,18 +215,19 @@ def _where(known: NDArray[np.bool_], text: str | None) -> Array:
     return np.array([text if each else None for each in known], dtype=object)
 
 
-def _variance_columns(parts: VarianceParts | None, n_layers: int, level: float) -> dict[str, Array]:
+def _variance_columns(parts: VarianceParts | None, unique: UniqueScores, level: float) -> dict[str, Array]:
     names = ("r2_controls", "r2_layer", "r2_both", "unique_layer", "unique_controls", "shared")
+    tests = {"unique_r": unique.mean, "unique_p": unique.p_layer, "unique_p_family": unique.p_family}
     if parts is None:
-        unknown = np.full(n_layers, np.nan)
-        return dict.fromkeys((*names, "unique_lower", "unique_upper"), unknown)
+        unknown = np.full(len(unique.mean), np.nan)
+        return {**dict.fromkeys((*names, "unique_lower", "unique_upper"), unknown), **tests}
     values = (
         *(parts.controls, parts.layer, parts.both),
         *(parts.unique_layer, parts.unique_controls, parts.shared),
     )
-    unique = mean_interval(values[3], level)
+    interval = mean_interval(values[3], level)
     means = {name: each.mean(axis=1) for name, each in zip(names, values, strict=True)}
-    return {**means, "unique_lower": unique.lower, "unique_upper": unique.upper}
+    return {**means, "unique_lower": interval.lower, "unique_upper": interval.upper, **tests}
 
 
 def _output(
@@ -237,7 +252,9 @@ def _output(
     for name in next(iter(columns.values())):
         of_all = [value for each in columns.values() for value in each[name][rows].tolist()]
         values[name] = [None if value != value else value for value in of_all]
-    reasons = [COLLINEAR if rho is None else "" for rho in values["partial_rho"]]
     few = "" if n_folds else FEW_STIMULI
-    values["reason"] = ["; ".join(filter(None, (each, few))) for each in reasons]
+    values["reason"] = [
+        "; ".join(filter(None, (COLLINEAR if rho is None else "", COPIED if r is None else "", few)))
+        for rho, r in zip(values["partial_rho"], values["unique_r"], strict=True)
+    ]
     return settings.facts("beyond_controls", values, settings.remark, ("model", "roi"))

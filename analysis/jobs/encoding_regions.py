@@ -9,7 +9,6 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import squareform
 
 from alignhouse.analysis.jobs.encoding_rows import RegionResult, SubjectResult, VoxelResult
 from alignhouse.analysis.jobs.network_batches import NetworkSettings
@@ -94,7 +93,7 @@ class EncodingSettings(NetworkSettings):
 
 
 @dataclass(frozen=True)
-class Design:
+class FitDesign:
     """Which stimuli are fitted and which are scored; all indices are into the conditions.
 
     folds : (n,) of each stimulus; None if there is one split. scored : (m,).
@@ -123,14 +122,14 @@ class SubjectVoxels:
     left_out: int
 
 
-def design_of(settings: EncodingSettings) -> Design:
+def design_of(settings: EncodingSettings) -> FitDesign:
     """Which stimuli are fitted and which are scored."""
     train = set(settings.train)
     is_train = np.array([name in train for _, name in settings.stimuli])
     every = np.arange(len(settings.stimuli))
     if train:
-        return Design(settings.stimuli, every[is_train], every[~is_train], None)
-    return Design(settings.stimuli, every, every, stimulus_folds(len(every), settings.seed))
+        return FitDesign(settings.stimuli, every[is_train], every[~is_train], None)
+    return FitDesign(settings.stimuli, every, every, stimulus_folds(len(every), settings.seed))
 
 
 def grams_of(rdms: Artifact) -> dict[str, FloatArray]:
@@ -140,6 +139,8 @@ def grams_of(rdms: Artifact) -> dict[str, FloatArray]:
     ----------
     rdms : of squared Euclidean distances. Centring removes the lengths of the rows, which these do not hold.
     """
+    from scipy.spatial.distance import squareform
+
     rows, distances = rdms.vectors("rdm")
     return dict(zip(rows["layer"].to_list(), (-0.5 * squareform(each) for each in distances), strict=True))
 
@@ -165,7 +166,7 @@ class NetworkLayers:
     fits: list[list[RidgeLayer]]
 
     @classmethod
-    def of(cls, rdms: Artifact, settings: EncodingSettings, design: Design) -> NetworkLayers:
+    def of(cls, rdms: Artifact, settings: EncodingSettings, design: FitDesign) -> NetworkLayers:
         found = grams_of(rdms)
         layers, grams = list(found), list(found.values())
         names = [f"{settings.model}, layer {layer}" for layer in layers]
@@ -202,7 +203,7 @@ class RegionEncoder:
         roi: str,
         parts: Sequence[str],
         settings: EncodingSettings,
-        design: Design,
+        design: FitDesign,
         betas: Betas,
         open_region: OpenRegion,
         memory: int,

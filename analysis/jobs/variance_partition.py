@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from alignhouse.analysis.jobs.encoding_regions import (
     Betas,
-    Design,
     EncodingSettings,
+    FitDesign,
     OpenRegion,
     RegionEncoder,
     SubjectVoxels,
@@ -262,7 +262,7 @@ def _read_controls(
 
 
 def _groups(
-    settings: PartitionSettings, design: Design, betas: Betas, open_region: OpenRegion, memory: int
+    settings: PartitionSettings, design: FitDesign, betas: Betas, open_region: OpenRegion, memory: int
 ) -> Iterator[_Voxels]:
     """The voxels of all regions, as many regions at a time as fit into half of the memory."""
     # Responses and their copies; predictions of three models, and their copies in double precision.
@@ -299,7 +299,7 @@ def _read(regions: Sequence[RegionEncoder]) -> _Voxels:
 
 def _rows(
     settings: PartitionSettings,
-    design: Design,
+    design: FitDesign,
     splits: Splits,
     voxels: _Voxels,
     fits: tuple[SetFits, SetFits, SetFits],

@@ -67,17 +67,16 @@ class RidgeLayer:
         return int(self.operators.nbytes) + self.choice.nbytes
 
 
-def centred_grams(gram: ArrayLike, train: ArrayLike, test: ArrayLike) -> tuple[FloatArray, FloatArray]:
+def centred_grams(
+    gram: ArrayLike, train: ArrayLike, test: ArrayLike, *, name: str = "layer"
+) -> tuple[FloatArray, FloatArray]:
     """Gram matrices of features minus their mean over the training stimuli: (n, n), and (m, n) of test rows.
 
     `gram` is (N, N), the products of the features of all stimuli; `train` (n,) and `test` (m,) are indices
     of its rows. The test stimuli do not enter the mean (Schoelkopf, Smola & Mueller 1998, Neural Comput 10,
     1299, appendix A). Raises BadInput for wrong shapes, NaN, a stimulus in both sets, and too few stimuli.
     """
-    return _centred(*_checked_gram(gram, train, test, "layer"))
-
-
-def _centred(products: FloatArray, fitted: IntArray, held_out: IntArray) -> tuple[FloatArray, FloatArray]:
+    products, fitted, held_out = _checked_gram(gram, train, test, name)
     within = products[np.ix_(fitted, fitted)]
     across = products[np.ix_(held_out, fitted)]
     means = within.mean(axis=0)
@@ -115,12 +114,11 @@ def ridge_layer(
     Raises BadInput, with the name, as `centred_grams` does; for alphas that are not positive; for wrong
     folds; and for features that are equal for all training or all test stimuli.
     """
-    products, fitted, held_out = _checked_gram(gram, train, test, name)
-    within, across = _centred(products, fitted, held_out)
+    within, across = centred_grams(gram, train, test, name=name)
     given = np.asarray(alphas, dtype=np.float64)
     if given.ndim != 1 or given.size == 0 or not (np.isfinite(given) & (given > 0)).all():
         raise BadInput("penalties alphas", expected="positive numbers, at least one", found=given.tolist())
-    size = np.abs(products).max()
+    size = np.abs(np.diag(np.asarray(gram))[np.asarray(train)]).max()
     spread = across - across.mean(axis=0)
     for what, differs in (("training", np.diag(within).max()), ("test", np.abs(spread).max())):
         if differs <= NO_DIFFERENCE * size:

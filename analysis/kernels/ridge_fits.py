@@ -58,8 +58,8 @@ def ridge_fit(
 
     `alpha_per` "voxel" chooses a penalty for each voxel. "region" chooses one for all voxels of `blocks`, the
     one with the lowest mean over voxels of the errors; it reads the blocks twice. The result takes 4 L V m
-    bytes (8 in float64), in addition to `memory`. `tick` gets the number of blocks that are done, twice.
-    Raises BadInput as `ridge_fits` does, and without a block.
+    bytes (8 in float64) in addition to `memory`, and twice as many while several blocks are joined. `tick`
+    gets the number of blocks that are done, twice. Raises BadInput as `ridge_fits` does, and without a block.
     """
     chosen = None if alpha_per == "voxel" else _best_for_all(layers, blocks(), memory)
     fits = []
@@ -68,6 +68,8 @@ def ridge_fit(
         tick(len(fits), len(fits))
     if not fits:
         raise BadInput("voxels to predict", expected="at least one block", found=0)
+    if len(fits) == 1:
+        return fits[0]
     return RidgeFit(
         np.concatenate([each.predictions for each in fits], axis=1),
         np.concatenate([each.chosen for each in fits], axis=1),
@@ -157,8 +159,9 @@ def _over_voxels(
 ) -> None:
     """Call `work` with the index of each layer, voxels of the block, and their centred rows (v, n)."""
     first = layers[0]
-    # Rows, and for each voxel of a product one more row of products and its squares or predictions.
-    a_voxel = np.dtype(first.precision).itemsize * (3 * first.n_train + first.n_test)
+    # Its row, its product, squares or a copy of the row; predictions; errors of all penalties, and places.
+    numbers = 3 * first.n_train + first.n_test + 3 * len(first.alphas)
+    a_voxel = np.dtype(first.precision).itemsize * numbers + 64
     for some in slices(block.shape[1], max(1, memory // a_voxel)):
         rows = to_device(_centred_rows(block, some, first.precision, number), first.device, first.precision)
         length = some.stop - some.start

@@ -48,6 +48,7 @@ class ReportContent:
     complexity: pl.DataFrame = field(default_factory=pl.DataFrame)
     controls: pl.DataFrame = field(default_factory=pl.DataFrame)
     beyond_controls: pl.DataFrame = field(default_factory=pl.DataFrame)
+    frame_order: pl.DataFrame = field(default_factory=pl.DataFrame)
     chance: pl.DataFrame = field(default_factory=pl.DataFrame)
     runs: pl.DataFrame = field(default_factory=pl.DataFrame)
     stimuli: str = ""
@@ -68,6 +69,7 @@ class Results:
     complexity: pl.DataFrame
     controls: pl.DataFrame
     beyond_controls: pl.DataFrame
+    frame_order: pl.DataFrame
     networks: pl.DataFrame
 
 
@@ -96,7 +98,7 @@ def results_by_protocol(content: ReportContent) -> list[Results]:
     names = (
         *("best_layer", "noise_ceiling", "leaderboard"),
         *("group_comparison", "layer_choice", "complexity"),
-        *("controls", "beyond_controls"),
+        *("controls", "beyond_controls", "frame_order"),
     )
     frames = {name: getattr(content, name) for name in names}
     return [

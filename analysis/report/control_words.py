@@ -35,7 +35,8 @@ def best_controls(controls: pl.DataFrame) -> str:
 def beyond_controls_in_words(beyond: pl.DataFrame) -> str:
     """How many networks explain a region beyond all control models, and the highest partial rho.
 
-    `beyond` is the answer to the query beyond_controls: one layer per network and region.
+    `beyond` is the answer to the query beyond_controls: one layer per network and region. unique_p_network
+    is the p of the network's unique variance, linear in dissimilarities; it may be missing.
     """
     if beyond.is_empty():
         return ""
@@ -43,7 +44,8 @@ def beyond_controls_in_words(beyond: pl.DataFrame) -> str:
     given = f"Given {how_many(first['n_controls'], 'control model')} ({first['controls']})"
     tested = beyond.drop_nulls("partial_rho")
     if tested.is_empty():
-        return f"{given}, nothing is left of any network: {listed(beyond['reason'].unique().to_list())}."
+        reasons = listed(beyond["reason"].unique().sort().to_list())
+        return f"{given}, nothing is left of any network's ranks: {reasons}.{_unique_in_words(beyond)}"
     found = tested.filter(pl.col("p_family") < SIGNIFICANT)
     top = tested.sort("partial_rho", "model", "roi", descending=[True, False, False]).row(0, named=True)
     cases = how_many(tested.height, "case")
@@ -52,4 +54,49 @@ def beyond_controls_in_words(beyond: pl.DataFrame) -> str:
         f"(p < {SIGNIFICANT} against the maximum over the network's layers, "
         f"not corrected for the number of cases); the highest partial rho is that of {top['model']} with "
         f"{top['roi']} ({decimal(top['partial_rho'])}; without controls {decimal(top['rho'])})."
+        f"{_unique_in_words(beyond)}"
     )
+
+
+def _unique_in_words(beyond: pl.DataFrame) -> str:
+    """The tests of unique variances, which hold their level where controls explain most of a brain."""
+    if "unique_p_network" not in beyond.columns:
+        return ""
+    tested = beyond.drop_nulls("unique_p_network")
+    if tested.is_empty():
+        return ""
+    found = tested.filter(pl.col("unique_p_network") < SIGNIFICANT)
+    return (
+        f" A layer adds to the variance that the control models explain in {found.height:,} of "
+        f"{how_many(tested.height, 'case')} (p < {SIGNIFICANT}, one-sided, corrected for the network's "
+        "layers only)."
+    )
+
+
+def frame_orders_in_words(differences: pl.DataFrame) -> list[str]:
+    """What networks lose with frames in another order, by order: the best layer of each order is compared.
+
+    `differences` is the answer to the query frame_order.
+    """
+    if differences.is_empty():
+        return []
+    best = differences.filter(comparison="best_layer")
+    sentences = []
+    for order in best["frame_order"].cast(pl.String).unique().sort().to_list():
+        rows = best.filter(frame_order=order)
+        found = rows.filter(pl.col("p_value") < SIGNIFICANT)
+        worse = found.filter(pl.col("difference") > 0).height
+        better = found.filter(pl.col("difference") < 0).height
+        over = "stimuli and subjects" if (rows["resampled"] == "both").all() else "stimuli"
+        sentences.append(
+            f"Shown {order} frames, a video network aligns worse in {worse:,} and better in {better:,} of "
+            f"{how_many(rows.height, 'case')} (p < {SIGNIFICANT} over other {over}, not corrected for the "
+            f"number of cases); on average rho is {_changed(sum(rows['difference']) / rows.height)}."
+        )
+    return sentences
+
+
+def _changed(loss: float) -> str:
+    if loss == 0:
+        return "the same"
+    return f"{decimal(abs(loss))} {'lower' if loss > 0 else 'higher'}"

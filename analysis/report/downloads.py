@@ -26,6 +26,7 @@ TABLES = {
     "complexity": "the correlation of alignment with a figure of networks, in one region",
     "controls": "a control model in one region, by its best layer",
     "beyond_controls": "a network in one region given the control models, by its best layer",
+    "frame_order": "a network in one region, compared with itself with frames in another order",
     "networks": "a network",
     "inputs": "an input file or RDM, with its hash",
 }

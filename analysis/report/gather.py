@@ -42,6 +42,7 @@ FRAMES = (
     "complexity",
     "controls",
     "beyond_controls",
+    "frame_order",
     "chance",
 )
 

@@ -195,6 +195,7 @@ def _tables(results: Results, remark: str) -> list[Table]:
     for frame, caption in (
         (results.controls, "Control models"),
         (results.beyond_controls, "Networks given the control models"),
+        (results.frame_order, "Networks shown frames in another order"),
     ):
         if not frame.is_empty():
             shown = without_repeated_remark(frame, remark).drop(*SCOPE, "roi_order")

@@ -14,7 +14,11 @@ from alignhouse.analysis.figures.frames import how_many, listed, ordered_regions
 from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.report.ceiling_words import ceiling_of_group, reach_of_ceiling
 from alignhouse.analysis.report.content import Results
-from alignhouse.analysis.report.control_words import best_controls, beyond_controls_in_words
+from alignhouse.analysis.report.control_words import (
+    best_controls,
+    beyond_controls_in_words,
+    frame_orders_in_words,
+)
 from alignhouse.analysis.report.statistics_words import (
     complexity_in_words,
     group_differences,
@@ -51,6 +55,7 @@ def summary(results: Results) -> list[str]:
         *complexity_in_words(results.complexity),
         best_controls(results.controls),
         beyond_controls_in_words(results.beyond_controls),
+        *frame_orders_in_words(results.frame_order),
     ]
     return [sentence for sentence in sentences if sentence]
 

@@ -200,7 +200,7 @@ def stacked_scores(scores: Sequence[BootstrapScores]) -> BootstrapScores:
     return _combined(scores, np.concatenate)
 
 
-def some_scores(scores: BootstrapScores, rows: slice) -> BootstrapScores:
+def some_scores(scores: BootstrapScores, rows: slice | NDArray[np.intp]) -> BootstrapScores:
     """The record with only some of the rows."""
     return _combined([scores], lambda arrays: arrays[0][rows])
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.distance import squareform
 
 from alignhouse.analysis.kernels.ridge import NO_DIFFERENCE
 from alignhouse.analysis.kernels.similarity import FloatArray
@@ -28,6 +27,8 @@ def control_gram(rdm: ArrayLike, distance: str) -> FloatArray:
     -1/2 C D C with the squared distances D and the centring matrix C (Torgerson 1952, Psychometrika 17, 401).
     Raises BadInput for a distance that is not known here.
     """
+    from scipy.spatial.distance import squareform
+
     given = np.asarray(rdm, dtype=np.float64)
     if distance in SQUARED:
         given = np.square(given)

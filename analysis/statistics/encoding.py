@@ -173,17 +173,6 @@ def best_layers(training: ArrayLike) -> NDArray[np.intp]:
     return np.asarray((mean >= mean.max(axis=1, keepdims=True) - TIE_TOLERANCE).argmax(axis=1))
 
 
-def of_best_layers(encoding: RegionEncoding, best: NDArray[np.intp]) -> RegionEncoding:
-    """The encoding of a single "layer": in each fit f, the predictions of layer `best`[f]."""
-    chosen = best[encoding.folds]
-    predictions = np.empty((1, *encoding.predictions.shape[1:]), encoding.predictions.dtype)
-    for layer in np.unique(best):
-        own = chosen == layer
-        predictions[0, :, own] = encoding.predictions[layer][:, own].T
-    training = encoding.training[np.arange(len(best)), best][:, None]
-    return RegionEncoding(predictions, training, encoding.folds)
-
-
 def _unit_rows(
     rows: NDArray[np.floating], folds: NDArray[np.intp], what: str, voxels: NDArray[np.intp]
 ) -> NDArray[np.floating]:

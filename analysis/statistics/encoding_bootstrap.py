@@ -42,7 +42,8 @@ def resampled_medians(
     voxels : of one split; see `encoding.region_voxels`.
     counts : (B, m) how often each stimulus is in each resample; see `bootstrap.resample_counts`.
     precision : "float32" is accurate to 1e-5 with 20 stimuli or more, and takes half the time.
-    memory : bytes for working buffers. tick : called as layers are done.
+    memory : bytes for working buffers, in addition to six arrays (V, m).
+    tick : called as layers are done.
 
     Raises BadInput for wrong shapes, and if a voxel has no variance in a resample, to rounding.
     """

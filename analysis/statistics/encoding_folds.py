@@ -93,9 +93,9 @@ def refitted_null(
     """Median over voxels of r / ceiling, refitted to permuted responses: (L, K) float32.
 
     Stimulus i gets the responses to stimulus `orders`[k, i], and everything is fitted again. Permuting
-    finished predictions would be wrong here: the fits of two folds use each other's responses, so that their
-    errors are alike, and the null would be too narrow (docs/encoding.md). The decompositions are used again.
-    A permutation costs as much as the encoding itself.
+    finished predictions would be wrong here: the fits of two folds use each other's responses, so predictions
+    and responses are not exchangeable (docs/encoding.md has the error rates of both). The decompositions are
+    used again. A permutation costs as much as the encoding itself.
     """
     places = checked_orders(orders, len(responses))
     n_layers, (n, n_voxels) = len(layers[0]), responses.shape

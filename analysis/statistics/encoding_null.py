@@ -57,7 +57,8 @@ def permutation_null(
 
     Parameters
     ----------
-    orders : (K, m) see `permutation.stimulus_permutations`. memory : bytes for working buffers.
+    orders : (K, m) see `permutation.stimulus_permutations`.
+    memory : bytes for working buffers, in addition to a copy of the responses (and of float64 predictions).
 
     Raises BadInput for orders that are not permutations of the m stimuli.
     """

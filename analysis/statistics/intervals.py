@@ -127,6 +127,46 @@ def dual_interval(
     return Interval(score - reach, score + reach)
 
 
+def dual_p(
+    observed: ArrayLike,
+    both: ArrayLike,
+    subjects: ArrayLike,
+    stimuli: ArrayLike,
+    n_subjects: int,
+    n_stimuli: int,
+) -> FloatArray:
+    """Two-sided p of a true value of 0, by the variance of the dual bootstrap: (...) float64.
+
+    Student's t of observed / sqrt(dual_variance), with min(S, n) - 1 degrees of freedom (Schuett et al.
+    2023). It is at most 1 - level where `dual_interval` leaves out 0. Parameters and errors are those of
+    `dual_interval`. Without any variance, p is 1 for an observed 0 and else 0.
+    """
+    from scipy.special import stdtr
+
+    score = np.abs(np.asarray(observed, dtype=np.float64))
+    error = np.sqrt(dual_variance(both, subjects, stimuli, n_subjects, n_stimuli))
+    t = np.divide(score, error, out=np.where(score > 0, np.inf, 0), where=error > 0)
+    return np.asarray(2 * stdtr(min(n_subjects, n_stimuli) - 1, -t))
+
+
+def expanded_percentile_p(samples: ArrayLike, n: int) -> FloatArray:
+    """Two-sided p of a true value of 0, from bootstrap `samples` (..., B) of `n` units: (...) float64.
+
+    The share q of samples on the rarer side of 0, ties half and at least half a sample, is a quantile of
+    `expanded_percentile_interval`. So p is 2 T(Phi^-1(q) sqrt((n - 1) / n)), with T of Student's distribution
+    with n - 1 degrees of freedom. Raises BadInput as `expanded_percentile_interval` does.
+    """
+    from scipy.special import ndtri, stdtr
+
+    if n < 2:
+        raise BadInput("p-value of a bootstrap", expected="at least 2 resampled units", found=n)
+    values = _ordered(samples, 0.95)
+    n_samples = values.shape[-1]
+    below = np.count_nonzero(values < 0, axis=-1) + np.count_nonzero(values == 0, axis=-1) / 2
+    rarer = np.maximum(np.minimum(below, n_samples - below), 0.5) / n_samples
+    return np.asarray(2 * stdtr(n - 1, ndtri(rarer) * np.sqrt((n - 1) / n)))
+
+
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Student's interval of the mean over S subjects of `values` (..., S): bounds (...).
 

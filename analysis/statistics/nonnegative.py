@@ -12,6 +12,8 @@ from alignhouse.warehouse.errors import AlignhouseError
 
 # A gradient below this, for predictors of length 1 and a target of length about 1, is rounding.
 NO_GRADIENT = 1e-12
+# A predictor of length 1 of which less than this is left beside the others: its weight would be rounding.
+LEFT_ALONE = 1e-6
 # Lawson and Hanson's own program stops after three steps for each predictor; ties may need more.
 STEPS_A_PREDICTOR = 10
 
@@ -47,6 +49,77 @@ def least_squares_of_products(
     weights = _solve(repeated, *(each.reshape(-1, n_predictors).T for each in (target, first)))
     found: FloatArray = weights.T.reshape(moments.shape) * lengths / scale[:, None]
     return found
+
+
+def with_one_more(
+    gram: FloatArray,
+    moments: FloatArray,
+    weights: FloatArray,
+    crossed: FloatArray,
+    squares: FloatArray,
+    added: FloatArray,
+) -> FloatArray:
+    """Weights (M, K, p + 1) of K targets, once each of M predictors joins p that they have in common.
+
+    As `least_squares_of_products`, but most solutions follow from `weights`: a predictor whose gradient is
+    not positive gets none, and usually no other weight reaches 0 when one enters.
+
+    Parameters
+    ----------
+    gram, moments : (p, p) and (K, p), products of the p predictors with themselves and with the targets.
+    weights : (K, p), the solution for these p.
+    crossed, squares, added : (M, p), (M,) and (M, K), products of each new predictor with the p, with itself
+        and with the targets.
+    """
+    scale = np.sqrt(np.diagonal(gram))
+    scale = np.where(scale > 0, scale, 1)
+    own = np.sqrt(squares)[:, None]
+    own = np.where(own > 0, own, 1)
+    # All predictors of length 1.
+    unit, targets, start = gram / scale / scale[:, None], moments / scale, weights * scale
+    across, with_targets = crossed / scale / own, added / own
+    rounding = NO_GRADIENT * np.abs(targets).max(axis=1)
+    active = start > 0
+    passive = np.where(active[:, :, None] & active[:, None, :], unit, 0)
+    places = np.arange(len(gram))
+    passive[:, places, places] = np.where(active, np.diagonal(unit), 1)
+    inverse = np.linalg.inv(passive) * active[:, :, None]
+    # How the weights give way to one of the new predictor: (M, K, p).
+    way = np.tensordot(across, inverse, (1, 2))
+    left = np.where(squares > 0, 1, 0)[:, None] - np.einsum("mp,mkp->mk", across, way)
+    gradient = with_targets - across @ start.T
+    enters = gradient > np.maximum(rounding, NO_GRADIENT * np.abs(with_targets))
+    alone = left > LEFT_ALONE
+    weight = np.where(enters & alone, gradient / np.where(alone, left, 1), 0)
+    found = np.empty((*weight.shape, len(gram) + 1))
+    found[..., :-1] = start - way * weight[..., None]
+    found[..., -1] = weight
+    # A weight that would become negative, or another predictor whose gradient becomes positive.
+    others = (targets - start @ unit) - weight[..., None] * (across[:, None] - way @ unit)
+    wrong = np.where(active, found[..., :-1] <= 0, others > rounding[:, None]).any(axis=2)
+    new, of_target = np.nonzero(enters & (wrong | ~alone))
+    found[..., :-1] /= scale
+    found[..., -1] /= own
+    if len(new):
+        every, of_every = together(gram, moments, crossed, squares, added)
+        first = np.column_stack([weights, np.zeros(len(weights))])[of_target]
+        solved = least_squares_of_products(every[new], of_every[new, of_target][:, None], first[:, None])
+        found[new, of_target] = solved[:, 0]
+    return found
+
+
+def together(
+    gram: FloatArray, moments: FloatArray, crossed: FloatArray, squares: FloatArray, added: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Products (M, p + 1, p + 1) and (M, K, p + 1) of p predictors and one more; see `with_one_more`."""
+    size = len(gram) + 1
+    every, of_every = np.empty((len(crossed), size, size)), np.empty((*added.shape, size))
+    every[:, :-1, :-1] = gram
+    every[:, -1, :-1] = every[:, :-1, -1] = crossed
+    every[:, -1, -1] = squares
+    of_every[:, :, :-1] = moments
+    of_every[:, :, -1] = added
+    return every, of_every
 
 
 def _solve(gram: FloatArray, target: FloatArray, weights: FloatArray) -> FloatArray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,9 +28,11 @@ from alignhouse.warehouse.errors import BadInput
 
 # Singular values of unit rank vectors below this are rounding: one control is a combination of others.
 COLLINEAR = 1e-9
-# A residual with less than this share of the variance of the ranks is rounding. One exchanged pair of ranks
-# leaves 24 / P^3, which is above 1e-16 for a thousand stimuli.
-NO_RESIDUAL = 1e-20
+Values = Literal["ranks", "dissimilarities"]
+"""What is regressed on the controls."""
+# A residual with less than this share of the variance is rounding. One exchanged pair of ranks leaves
+# 24 / P^3, which is above 1e-16 for a thousand stimuli; dissimilarities are rounded themselves.
+NO_RESIDUAL: Mapping[Values, float] = {"ranks": 1e-20, "dissimilarities": 1e-10}
 # With fewer dimensions left beside the mean and the controls, every correlation is near 1 in size.
 FEWEST_LEFT = 2
 
@@ -57,9 +60,9 @@ class PartialScores:
 
 @dataclass(frozen=True)
 class ResidualBrains:
-    """Brain RDMs as unit residuals of their ranks, made once for all networks.
+    """Brain RDMs as unit residuals of their ranks or dissimilarities, made once for all networks.
 
-    basis : (k, P) float64, see `control_basis`.
+    basis : (k, P) float64, an orthonormal basis of the centred controls, see `control_basis`.
     residuals : region -> (S, P) float64. averages : (R, P) float64, their mean over subjects.
     """
 
@@ -68,11 +71,29 @@ class ResidualBrains:
     averages: FloatArray
 
 
-def control_basis(controls: ArrayLike, names: Sequence[str] | None = None) -> FloatArray:
-    """An orthonormal basis of the centred ranks of control RDMs (C, P): (k, P) float64, k at most C.
+def unit_rows(rdms: ArrayLike, values: Values = "ranks", names: Sequence[str] | None = None) -> FloatArray:
+    """Centred ranks or dissimilarities of RDMs (m, P), each row scaled to length 1: (m, P) float64.
 
-    A control that is constant, or whose ranks are a combination of other controls' ranks, adds no vector: it
-    explains nothing more. So equal controls count once, and constant ones not at all.
+    A constant row of dissimilarities becomes 0. Raises BadInput as `rank` does, for ranks.
+    """
+    if values == "ranks":
+        return rank(rdms, names).unit()
+    rows = checked_rdms(rdms, names).astype(np.float64)
+    varying = (rows != rows[:, :1]).any(axis=1)
+    rows -= rows.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(rows, axis=1)
+    # The mean of equal values may be rounded.
+    rows /= np.where(varying, lengths, np.inf)[:, None]
+    return rows
+
+
+def control_basis(
+    controls: ArrayLike, names: Sequence[str] | None = None, values: Values = "ranks"
+) -> FloatArray:
+    """An orthonormal basis of the centred `values` of control RDMs (C, P): (k, P) float64, k at most C.
+
+    A control that is constant, or whose values are a combination of other controls' values, adds no vector:
+    it explains nothing more. So equal controls count once, and constant ones not at all.
 
     Raises BadInput, with the name of the control, for NaN or infinity; and if the pairs are too few for so
     many controls.
@@ -82,7 +103,7 @@ def control_basis(controls: ArrayLike, names: Sequence[str] | None = None) -> Fl
     varying = rows[(rows != rows[:, :1]).any(axis=1)]
     if not len(varying):
         return np.empty((0, rows.shape[1]))
-    _, sizes, basis = np.linalg.svd(rank(varying).unit(), full_matrices=False)
+    _, sizes, basis = np.linalg.svd(unit_rows(varying, values), full_matrices=False)
     kept: FloatArray = basis[sizes > COLLINEAR * sizes[0]]
     return kept
 
@@ -100,41 +121,46 @@ def check_enough_pairs(n_controls: int, n_pairs: int) -> None:
 
 
 def residual_brains(
-    brain: Mapping[str, ArrayLike], controls: ArrayLike, names: Sequence[str] | None = None
+    brain: Mapping[str, ArrayLike],
+    controls: ArrayLike,
+    names: Sequence[str] | None = None,
+    values: Values = "ranks",
 ) -> ResidualBrains:
     """Unit residuals of brain RDMs, region -> (S, P), given the controls (C, P) with `names` (C).
 
     Raises BadInput as `control_basis` and `rank` do; and if a brain RDM is a combination of the controls.
     """
-    basis = control_basis(controls, names)
+    basis = control_basis(controls, names, values)
     residuals = {}
     for roi, each in brain.items():
         labels = [f"region {roi}, row {row}" for row in range(len(np.asarray(each)))]
-        residuals[roi], left = residualised(rank(each, labels).unit(), basis)
+        residuals[roi], left = residualised(unit_rows(each, values, labels), basis, values)
         if not left.all():
             raise BadInput(
                 f"RDM of {labels[int(np.argmin(left))]}",
-                expected="ranks that differ from those of the controls",
-                found="a combination of the controls' ranks",
+                expected=f"{values} that differ from those of the controls",
+                found=f"a combination of the controls' {values}",
                 hint="is a control made of this brain?",
             )
     averages = np.stack([each.mean(axis=0) for each in residuals.values()])
     return ResidualBrains(basis, residuals, averages)
 
 
-def residualised(ranks: FloatArray, basis: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Unit ranks (m, P) minus their projections on the `basis` (k, P), scaled to length 1: (m, P) float64.
+def residualised(
+    rows: FloatArray, basis: FloatArray, values: Values = "ranks"
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """`unit_rows` (m, P) minus their projections on the `basis` (k, P), scaled to length 1: (m, P) float64.
 
-    Also whether anything is left of each row, (m,) bool; if not, its residual is zero. Overwrites `ranks`.
+    Also whether anything is left of each row, (m,) bool; if not, its residual is zero. Overwrites `rows`.
     """
     # The second projection removes what rounding left of the first.
     for _ in range(2 if len(basis) else 0):
-        ranks -= product(product(ranks, basis.T), basis)
-    lengths = np.linalg.norm(ranks, axis=1)
-    left = lengths**2 > NO_RESIDUAL
-    ranks[left] /= lengths[left, None]
-    ranks[~left] = 0
-    return ranks, left
+        rows -= product(product(rows, basis.T), basis)
+    lengths = np.linalg.norm(rows, axis=1)
+    left = lengths**2 > NO_RESIDUAL[values]
+    rows[left] /= lengths[left, None]
+    rows[~left] = 0
+    return rows, left
 
 
 def partial_scores(
@@ -163,7 +189,7 @@ def partial_scores(
 
     Returns region -> PartialScores. Raises BadInput as `rank` does.
     """
-    ranks = rank(layers, layer_names).unit()
+    ranks = unit_rows(layers, names=layer_names)
     n_regions = len(brains.averages)
     columns = np.concatenate([brains.averages, brains.basis])
     null = null_rows_and_columns(ranks.astype(np.float32), columns, permutations, memory=memory, tick=tick)
@@ -176,20 +202,32 @@ def partial_scores(
     for index, (roi, of_region) in enumerate(brains.residuals.items()):
         rho = np.clip(product(residuals, of_region.T), -1, 1)
         rho[~left] = np.nan
-        found[roi] = _tested(rho, null[:, index], left, own)
+        found[roi] = tested(rho, null[:, index], left, own)
     return found
 
 
-def _tested(
+def tested(
     rho: FloatArray, null: NDArray[np.floating], left: NDArray[np.bool_], families: Sequence[slice]
 ) -> PartialScores:
+    """The record of scores (L, S) with their null (L, K). left : (L,) whether a layer has a residual."""
     mean, sem = mean_and_sem(rho)
-    p_layer, p_family = np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    p_layer = np.full_like(mean, np.nan)
     if left.any():
         p_layer[left] = p_value(mean[left], null[left])
+    return PartialScores(rho, mean, sem, p_layer, family_p(mean, null, left, families))
+
+
+def family_p(
+    mean: FloatArray, null: NDArray[np.floating], left: NDArray[np.bool_], families: Sequence[slice]
+) -> FloatArray:
+    """One-sided p (L,) of each score against the highest of its family under each permutation (L, K).
+
+    Layers of which nothing is left do not count, and have NaN.
+    """
+    p = np.full_like(mean, np.nan)
     for family in families:
         there = np.flatnonzero(left[family]) + family.start
         if len(there):
             highest = np.broadcast_to(null[there].max(axis=0), (len(there), null.shape[1]))
-            p_family[there] = p_value_greater(mean[there], highest)
-    return PartialScores(rho, mean, sem, p_layer, p_family)
+            p[there] = p_value_greater(mean[there], highest)
+    return p

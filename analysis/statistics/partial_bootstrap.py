@@ -20,6 +20,15 @@ from alignhouse.analysis.kernels.weighted_ranks import (
 from alignhouse.analysis.kernels.weighted_vectors import copies_of_pairs, weighted_products
 from alignhouse.analysis.statistics.bootstrap import STIMULI, SUBJECTS, BootstrapScores, resample_counts
 from alignhouse.analysis.statistics.partial import FEWEST_LEFT
+from alignhouse.analysis.statistics.seen import (
+    IntArray,
+    Seen,
+    SharedStimuli,
+    everything_seen,
+    sets_of,
+    sharing,
+    zeros_for_unseen,
+)
 from alignhouse.warehouse.cores import cores
 
 Array = NDArray[Any]
@@ -38,6 +47,7 @@ def partial_bootstrap(
     *,
     draws: int,
     seed: int,
+    seen: Seen | None = None,
     memory: int = DEFAULT_MEMORY,
     layer_names: Sequence[str] | None = None,
     tick: Tick = untold,
@@ -52,53 +62,80 @@ def partial_bootstrap(
     brain : region -> (S, P). controls : (C, P), which may be constant. observed : region -> (L, S), the
         partial correlations of all stimuli.
     draws, seed : number of resamples of each kind, and their seed. memory : bytes for working buffers.
+    seen : region -> (S, n), the stimuli that each subject saw; None for all. Each subject counts with the
+        part of a resample that it saw.
 
     Raises BadInput as `bootstrap_scores` does.
     """
     rows, given = checked_rdms(layers, layer_names), checked_rdms(controls, None)
     n_pairs = rows.shape[1]
     n_stimuli = condition_count(n_pairs)
-    counts = resample_counts(n_stimuli, draws, seed, STIMULI, fewest=fewest_distinct(len(given)))
+    counts = resample_counts(
+        n_stimuli, draws, seed, STIMULI, fewest=fewest_distinct(len(given)), seen=sets_of(seen)
+    )
     drawn = {
         roi: resample_counts(len(np.asarray(each)), draws, seed, SUBJECTS) for roi, each in brain.items()
     }
     # Labels that few stimuli share are constant in resamples without these.
     sorted_controls = SortedRdms(given, names_of(None, len(given)), may_be_constant=True)
-    subjects = {
-        roi: SortedRdms(rdms, [f"region {roi}, row {row}" for row in range(len(rdms))])
-        for roi, rdms in ((roi, checked_rdms(each, None)) for roi, each in brain.items())
-    }
-    n_regions = len(subjects)
+    regions = {roi: checked_rdms(zeros_for_unseen(each, seen, roi), None) for roi, each in brain.items()}
+    groups = [
+        (group, {roi: _sorted(regions[roi], roi, rows) for roi, rows in group.rows.items()})
+        for group in sharing(everything_seen(regions) if seen is None else seen)
+    ]
+    place = {roi: index for index, roi in enumerate(regions)}
+    n_regions = len(regions)
     memory_a_thread = memory // 2 // cores()
-    most_subjects = max(len(each) for each in subjects.values())
+    most_subjects = max(len(each) for each in regions.values())
     a_set = n_pairs * 8 * (2 * n_regions + 2 * most_subjects + 2 * len(given) + 4) + bytes_to_rank(n_pairs)
     batch = sets_a_batch(n_pairs, a_set, memory_a_thread // 2)
-    scores = np.empty((len(rows), 2 * n_regions, draws))
+    scores = np.zeros((len(rows), 2 * n_regions, draws))
     blocks = slices(len(rows), max(1, memory // 2 // (8 * n_pairs)))
     for number, block in enumerate(blocks):
         sorted_layers = SortedRdms(rows[block], names_of(layer_names, block.stop - block.start, block.start))
+        for of_block, (group, subjects) in enumerate(groups):
 
-        def score(some: slice, block: slice = block, of: SortedRdms = sorted_layers) -> None:
-            weights = Weights(copies_of_pairs(counts[some]), some.start, "resample")
-            basis = _bases(sorted_controls, weights)
-            shares = {roi: each[some] for roi, each in drawn.items()}
-            columns = _mean_residuals(subjects, weights, basis, shares)
-            columns = np.concatenate([columns, basis], axis=1) * np.sqrt(weights.weights)[:, None]
-            found = weighted_products(of, weights, columns, memory=memory_a_thread // 2)
-            # The length of a layer's residual, from its projections on the controls.
-            remaining = 1 - np.square(found[:, 2 * n_regions :]).sum(axis=1)
-            inverse = np.where(remaining > NO_RESIDUAL, 1 / np.sqrt(np.maximum(remaining, NO_RESIDUAL)), 0)
-            scores[block, :, some] = found[:, : 2 * n_regions] * inverse[:, None]
+            def score(
+                some: slice,
+                block: slice = block,
+                of: SortedRdms = sorted_layers,
+                group: SharedStimuli = group,
+                subjects: Mapping[str, SortedRdms] = subjects,
+            ) -> None:
+                weights = Weights(copies_of_pairs(counts[some] * group.seen), some.start, "resample")
+                basis = _bases(sorted_controls, weights)
+                shares = {
+                    roi: np.stack([np.ones_like(drawn[roi][some][:, own]), drawn[roi][some][:, own]])
+                    / len(regions[roi])
+                    for roi, own in group.rows.items()
+                }
+                columns = _mean_residuals(subjects, weights, basis, shares)
+                n_means = columns.shape[1]
+                columns = np.concatenate([columns, basis], axis=1) * np.sqrt(weights.weights)[:, None]
+                found = weighted_products(of, weights, columns, memory=memory_a_thread // 2)
+                # The length of a layer's residual, from its projections on the controls.
+                remaining = 1 - np.square(found[:, n_means:]).sum(axis=1)
+                places = [kind * n_regions + place[roi] for kind in range(2) for roi in subjects]
+                scores[block, places, some] += found[:, :n_means] * _inverse_root(remaining)[:, None]
 
-        def told(done: int, total: int, number: int = number) -> None:
-            tick(number * total + done, len(blocks) * total)
+            def told(done: int, total: int, before: int = number * len(groups) + of_block) -> None:
+                tick(before * total + done, len(blocks) * len(groups) * total)
 
-        in_threads(score, slices(draws, batch), told)
+            in_threads(score, slices(draws, batch), told)
     np.clip(scores, -1, 1, out=scores)
     return {
         roi: _record(observed[roi], scores[:, index], scores[:, n_regions + index], drawn[roi], n_stimuli)
-        for index, roi in enumerate(subjects)
+        for roi, index in place.items()
     }
+
+
+def _inverse_root(squares: FloatArray) -> FloatArray:
+    """1 / root, or 0 where the squares are only rounding."""
+    return np.where(squares > NO_RESIDUAL, 1 / np.sqrt(np.maximum(squares, NO_RESIDUAL)), 0)
+
+
+def _sorted(rdms: Array, roi: str, rows: IntArray) -> SortedRdms:
+    return SortedRdms(rdms[rows], [f"region {roi}, row {row}" for row in rows])
 
 
 def fewest_distinct(n_controls: int) -> int:
@@ -146,15 +183,15 @@ def _bases(controls: SortedRdms, weights: Weights) -> Array:
 
 
 def _mean_residuals(
-    brain: Mapping[str, SortedRdms], weights: Weights, basis: Array, drawn: Mapping[str, NDArray[np.int32]]
+    brain: Mapping[str, SortedRdms], weights: Weights, basis: Array, shares: Mapping[str, FloatArray]
 ) -> Array:
-    """Means over subjects of their unit residuals, (b, 2 R, P): over all subjects, then over drawn ones."""
+    """Sums over subjects of unit residuals times `shares` (2, b, S): (b, 2 R, P), of all, then of drawn."""
     means = np.empty((2, len(brain), *weights.weights.shape))
     for region, (roi, subjects) in enumerate(brain.items()):
         residuals = np.array(_roots(subjects, weights))
         residuals -= np.matmul(np.matmul(residuals, basis.transpose(0, 2, 1)), basis)
         squares = np.einsum("bsp,bsp->bs", residuals, residuals)
-        inverse = np.where(squares > NO_RESIDUAL, 1 / np.sqrt(np.maximum(squares, NO_RESIDUAL)), 0)
-        for kind, shares in enumerate((np.ones_like(drawn[roi]), drawn[roi])):
-            means[kind, region] = np.einsum("bs,bsp->bp", inverse * shares / len(subjects), residuals)
+        inverse = _inverse_root(squares)
+        for kind, of_kind in enumerate(shares[roi]):
+            means[kind, region] = np.einsum("bs,bsp->bp", inverse * of_kind, residuals)
     return means.reshape(-1, *weights.weights.shape).transpose(1, 0, 2)

@@ -116,7 +116,14 @@ def score_partly_seen(
         raise BadInput("brain RDMs", expected=f"prepared for {settings.measure}", found=brains.measure)
     orders = checked_permutations(permutations, condition_count(values.shape[1]))
     rho = _rho(values, labels, brains)
-    null = _null(values, labels, brains, orders, memory, tick)
+    place = {roi: index for index, roi in enumerate(brains.n_subjects)}
+    parts = [
+        SeenPart(group.seen, [place[roi] for roi in group.rows], _spread(group, ranked, brains.n_subjects))
+        for group, ranked in brains.groups
+    ]
+    null = null_partly_seen(
+        values, labels, len(place), parts, orders, measure=brains.measure, memory=memory, tick=tick
+    )
     scores: dict[str, dict[str, RoiScores]] = {}
     start = 0
     for network, each in models.items():
@@ -157,52 +164,75 @@ def _rho(
     return rho
 
 
-def _null(
+@dataclass(frozen=True)
+class SeenPart:
+    """What permuted layers are multiplied with, for subjects who saw the same stimuli.
+
+    seen : (n,) bool, these stimuli. places : the regions of the subjects.
+    columns : (C, M) float32, 0 for entries of other stimuli: one for each of `places`, then `n_controls` of
+    the controls.
+    """
+
+    seen: NDArray[np.bool_]
+    places: Sequence[int]
+    columns: NDArray[np.float32]
+    n_controls: int = 0
+
+    def without_controls(self, products: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Products (L, C, b) of unit vectors, of the regions only: divided by the lengths of residuals."""
+        if not self.n_controls:
+            return products
+        n_regions = len(self.places)
+        remaining = 1 - np.square(products[:, n_regions:]).sum(axis=1)
+        lengths = np.sqrt(np.maximum(remaining, np.finfo(np.float32).eps))
+        return np.asarray(products[:, :n_regions] / lengths[:, None])
+
+
+def null_partly_seen(
     values: NDArray[np.generic],
     labels: Sequence[str],
-    brains: PartlySeenBrains,
+    n_regions: int,
+    parts: Sequence[SeenPart],
     orders: NDArray[np.intp],
-    memory: int,
-    tick: Tick,
+    *,
+    measure: VectorMeasure = "spearman",
+    memory: int = DEFAULT_MEMORY,
+    tick: Tick = untold,
 ) -> NDArray[np.float32]:
-    """R of every layer in every region under each permutation: (L, R, K)."""
-    n_pairs, measure = values.shape[1], brains.measure
+    """Sums over `parts` of scores of layers (L, P) whose stimuli are permuted by `orders` (K, n): (L, R, K).
+
+    All stimuli are permuted. The pairs that a part's subjects saw meet other pairs of the layer, which are
+    ranked or centred again. Raises BadInput, with `labels` (L), where all of these are equal.
+    """
+    n_pairs = values.shape[1]
     n_entries = vector_length(n_pairs, measure)
     inverse = np.argsort(orders, axis=1)
-    place = {roi: index for index, roi in enumerate(brains.n_subjects)}
-    null = np.zeros((len(values), len(place), len(inverse)), np.float32)
+    null = np.zeros((len(values), n_regions, len(inverse)), np.float32)
     memory_a_thread = memory // 2 // cores()
     single = np.dtype(np.float32)
+    most_columns = max(len(part.columns) for part in parts)
     # Moved brains and their index, weights and ranking buffers.
-    a_permutation = n_entries * (single.itemsize * (len(place) + 1) + 3 * inverse.itemsize)
+    a_permutation = n_entries * (single.itemsize * (most_columns + 1) + 3 * inverse.itemsize)
     a_permutation += bytes_of_a_set(n_pairs, measure)
     batch = sets_a_batch(n_entries, a_permutation, memory_a_thread // 2)
     blocks = slices(len(values), max(1, memory // 2 // (8 * n_pairs)))
     for number, block in enumerate(blocks):
         layers = weighted_rdms(values[block], labels[block], measure)
-        for of_block, (group, ranked) in enumerate(brains.groups):
-            averages = _spread(group, ranked, brains.n_subjects)
-            columns = [place[roi] for roi in group.rows]
+        for of_block, part in enumerate(parts):
 
             def correlate_with(
-                some: slice,
-                block: slice = block,
-                layers: WeightedRdms = layers,
-                group: SharedStimuli = group,
-                averages: NDArray[np.float32] = averages,
-                columns: list[int] = columns,
+                some: slice, block: slice = block, layers: WeightedRdms = layers, part: SeenPart = part
             ) -> None:
                 # Permuting the network by p equals permuting the brain by the inverse of p.
                 index = permuted_entries(inverse[some], n_entries)
-                met = group.seen.astype(np.int32)[inverse[some]]
+                met = part.seen.astype(np.int32)[inverse[some]]
                 weights = weights_of_copies(met, some.start, "permutation", measure)
-                moved = averages[:, index].transpose(1, 0, 2)
-                null[block, columns, some] += weighted_products(
-                    layers, weights, moved, memory=memory_a_thread // 2
-                )
+                moved = part.columns[:, index].transpose(1, 0, 2)
+                products = weighted_products(layers, weights, moved, memory=memory_a_thread // 2)
+                null[block, part.places, some] += part.without_controls(products)
 
-            def told(done: int, total: int, before: int = number * len(brains.groups) + of_block) -> None:
-                tick(before * total + done, len(blocks) * len(brains.groups) * total)
+            def told(done: int, total: int, before: int = number * len(parts) + of_block) -> None:
+                tick(before * total + done, len(blocks) * len(parts) * total)
 
             in_threads(correlate_with, slices(len(inverse), batch), told)
     return np.clip(null, -1, 1, out=null)

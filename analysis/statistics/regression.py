@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.similarity import FloatArray, checked_rdms, condition_count
-from alignhouse.analysis.kernels.threads import Tick, in_threads, product, slices, untold
-from alignhouse.analysis.statistics.nonnegative import least_squares_of_products
+from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
+from alignhouse.analysis.statistics.nonnegative import (
+    least_squares_of_products,
+    together,
+    with_one_more,
+)
 
 Mask = NDArray[np.bool_]
 
@@ -20,8 +24,8 @@ FEWEST_STIMULI_A_FOLD = 4
 FEWEST_STIMULI = 2 * FEWEST_STIMULI_A_FOLD
 # Differences of variance below this are rounding.
 NO_VARIANCE = 1e-10
-# Regressions at a time: enough to spread numpy's overhead, few enough for the CPU cache (measured).
-REGRESSIONS_A_BLOCK = 2048
+# Layers at a time: enough to spread numpy's overhead, few enough for the CPU cache (measured).
+LAYERS_A_BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -54,22 +58,6 @@ class VarianceParts:
 
 def _without_rounding(differences: FloatArray) -> FloatArray:
     return np.where(np.abs(differences) < NO_VARIANCE, 0, differences)
-
-
-@dataclass(frozen=True)
-class _Products:
-    """Sums of products over the pairs of one part of the stimuli, all values minus their training means.
-
-    controls : (C, C). layers_controls : (L, C). layers : (L,) squares. controls_brains : (C, S).
-    layers_brains : (L, S). brains : (S,) squares.
-    """
-
-    controls: FloatArray
-    layers_controls: FloatArray
-    layers: FloatArray
-    controls_brains: FloatArray
-    layers_brains: FloatArray
-    brains: FloatArray
 
 
 def stimulus_folds(n_stimuli: int, seed: int) -> NDArray[np.intp]:
@@ -113,9 +101,9 @@ def variance_parts(
     for fold in range(n_folds):
         fitted = (folds[first] != fold) & (folds[second] != fold)
         held_out = (folds[first] == fold) & (folds[second] == fold)
-        train, test = _products_of(rows, given, brains, fitted, held_out)
-        total += test.brains
-        errors += _errors(train, test)
+        train, test = _Part.both(given, brains, fitted, held_out)
+        total += test.squares
+        _add_errors(errors, rows, train, test)
         tick(fold + 1, n_folds)
     shares = 1 - errors / total
     found, start = {}, 0
@@ -126,66 +114,69 @@ def variance_parts(
     return found
 
 
-def _products_of(
-    layers: FloatArray, controls: FloatArray, brains: FloatArray, fitted: Mask, held_out: Mask
-) -> tuple[_Products, _Products]:
-    """The products over training pairs, and over held-out pairs."""
-    means = [each[:, fitted].mean(axis=1, keepdims=True) for each in (layers, controls, brains)]
-    found = []
-    for pairs in (fitted, held_out):
-        of_layers, of_controls, of_brains = (
-            each[:, pairs] - mean for each, mean in zip((layers, controls, brains), means, strict=True)
+@dataclass(frozen=True)
+class _Part:
+    """Controls (C, p) and brains (S, p) among the training or held-out pairs, minus their training means.
+
+    pairs : (P,) bool, p of them. gram : (C, C), moments : (S, C), squares : (S,), sums of their products.
+    """
+
+    pairs: Mask
+    controls: FloatArray
+    brains: FloatArray
+    gram: FloatArray
+    moments: FloatArray
+    squares: FloatArray
+
+    @classmethod
+    def both(
+        cls, controls: FloatArray, brains: FloatArray, fitted: Mask, held_out: Mask
+    ) -> tuple[_Part, _Part]:
+        """The training and the held-out part."""
+        means = [each[:, fitted].mean(axis=1, keepdims=True) for each in (controls, brains)]
+        return cls._of(fitted, controls, brains, means), cls._of(held_out, controls, brains, means)
+
+    @classmethod
+    def _of(cls, pairs: Mask, controls: FloatArray, brains: FloatArray, means: list[FloatArray]) -> _Part:
+        given, of_brains = controls[:, pairs] - means[0], brains[:, pairs] - means[1]
+        squares = np.einsum("ij,ij->i", of_brains, of_brains)
+        return cls(pairs, given, of_brains, given @ given.T, of_brains @ given.T, squares)
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """Sums of products of l layers with themselves (l,), with controls (l, C) and with brains (l, S)."""
+
+    squares: FloatArray
+    controls: FloatArray
+    brains: FloatArray
+
+    @classmethod
+    def of(cls, part: _Part, layers: FloatArray, mean: FloatArray) -> _Layers:
+        rows = layers[:, part.pairs] - mean
+        return cls(np.einsum("ij,ij->i", rows, rows), rows @ part.controls.T, rows @ part.brains.T)
+
+
+def _add_errors(errors: FloatArray, layers: FloatArray, train: _Part, test: _Part) -> None:
+    """Add squared errors over the held-out pairs, of controls, layer and both, to `errors` (3, L, S)."""
+    of_controls = least_squares_of_products(train.gram[None], train.moments[None])[0]
+    errors[0] += _of_weights(of_controls[None], test.gram[None], test.moments[None], test.squares)
+
+    def add(some: slice) -> None:
+        rows = layers[some]
+        mean = rows[:, train.pairs].mean(axis=1, keepdims=True)
+        fit, held_out = _Layers.of(train, rows, mean), _Layers.of(test, rows, mean)
+        weights = np.maximum(fit.brains, 0) / np.where(fit.squares > 0, fit.squares, 1)[:, None]
+        errors[1, some] += (
+            test.squares - 2 * weights * held_out.brains + weights**2 * held_out.squares[:, None]
         )
-        found.append(
-            _Products(
-                controls=of_controls @ of_controls.T,
-                layers_controls=product(of_layers, of_controls.T),
-                layers=np.einsum("ij,ij->i", of_layers, of_layers),
-                controls_brains=of_controls @ of_brains.T,
-                layers_brains=product(of_layers, of_brains.T),
-                brains=np.einsum("ij,ij->i", of_brains, of_brains),
-            )
+        weights = with_one_more(train.gram, train.moments, of_controls, fit.controls, fit.squares, fit.brains)
+        gram, moments = together(
+            test.gram, test.moments, held_out.controls, held_out.squares, held_out.brains
         )
-    return found[0], found[1]
+        errors[2, some] += _of_weights(weights, gram, moments, test.squares)
 
-
-def _errors(train: _Products, test: _Products) -> FloatArray:
-    """Squared errors over the held-out pairs, of controls, layer and both: (3, L, S)."""
-    n_layers, n_brains = train.layers_brains.shape
-    errors = np.empty((3, n_layers, n_brains))
-    of_controls = least_squares_of_products(train.controls[None], train.controls_brains.T[None])
-    errors[0] = _of_weights(
-        of_controls,
-        test.controls[None],
-        test.controls_brains.T[None],
-        test.brains,
-    )
-    alone = np.where(train.layers > 0, train.layers, 1)[:, None]
-    weights = np.maximum(train.layers_brains, 0) / alone
-    errors[1] = test.brains - 2 * weights * test.layers_brains + weights**2 * test.layers[:, None]
-
-    def both(some: slice) -> None:
-        start = np.zeros((some.stop - some.start, n_brains, len(train.controls) + 1))
-        start[:, :, :-1] = of_controls
-        weights = least_squares_of_products(*_together(train, some), start)
-        errors[2, some] = _of_weights(weights, *_together(test, some), test.brains)
-
-    in_threads(both, slices(n_layers, max(1, REGRESSIONS_A_BLOCK // n_brains)))
-    return errors
-
-
-def _together(products: _Products, some: slice) -> tuple[FloatArray, FloatArray]:
-    """Products of all predictors of some layers, the layer last: (l, C + 1, C + 1) and (l, S, C + 1)."""
-    n_controls = len(products.controls)
-    n_layers, n_brains = products.layers_brains[some].shape
-    gram = np.empty((n_layers, n_controls + 1, n_controls + 1))
-    gram[:, :-1, :-1] = products.controls
-    gram[:, -1, :-1] = gram[:, :-1, -1] = products.layers_controls[some]
-    gram[:, -1, -1] = products.layers[some]
-    moments = np.empty((n_layers, n_brains, n_controls + 1))
-    moments[:, :, :-1] = products.controls_brains.T
-    moments[:, :, -1] = products.layers_brains[some]
-    return gram, moments
+    in_threads(add, slices(len(layers), LAYERS_A_BLOCK))
 
 
 def _of_weights(

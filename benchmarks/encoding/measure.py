@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,15 +26,12 @@ from sklearn.model_selection import PredefinedSplit
 
 from alignhouse.analysis.kernels.ridge import ridge_layers
 from alignhouse.analysis.kernels.ridge_fits import in_memory, ridge_fit, ridge_fits
-from alignhouse.analysis.kernels.threads import product
+from alignhouse.analysis.kernels.threads import in_threads, slices
 from alignhouse.analysis.statistics.bootstrap import resample_counts
 from alignhouse.analysis.statistics.encoding import encode_split, region_voxels
 from alignhouse.analysis.statistics.encoding_bootstrap import resampled_medians
 from alignhouse.analysis.statistics.encoding_null import permutation_null
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from processes import measured
 
 Array = NDArray[Any]
 N_FOLDS = 5
@@ -52,7 +50,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2_000, help="himalaya's n_targets_batch")
     parser.add_argument("--permutations", type=int, default=1000)
     parser.add_argument("--memory", type=float, nargs="+", default=[16, 64, 256], help="MiB")
-    parser.add_argument("--parts", nargs="+", default=["fits", "inference", "memory"])
+    parser.add_argument("--parts", nargs="+", default=["fits", "rate", "inference", "memory"])
     parser.add_argument("--stream", type=float, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.stream is not None:
@@ -81,15 +79,17 @@ def responses(gram: Array, n_voxels: int) -> Array:
     return np.asarray(signal / signal.std() + noise)
 
 
-def in_turns(rounds: int, work: dict[str, Callable[[int], Any]]) -> tuple[dict[str, list[float]], Any]:
+def in_turns(
+    rounds: int, work: dict[str, Callable[[int], Any]], clock: Callable[[], float] = time.perf_counter
+) -> tuple[dict[str, list[float]], Any]:
     """Seconds of each kind of work in each round, and the last results."""
     seconds: dict[str, list[float]] = {name: [] for name in work}
     found = {}
     for number in range(rounds):
         for name, each in work.items():
-            began = time.perf_counter()
+            began = clock()
             found[name] = each(number)
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(clock() - began)
             print(f"    round {number + 1}, {name}: {seconds[name][-1]:.2f} s", flush=True)
     return seconds, found
 
@@ -101,7 +101,6 @@ def fits(given: argparse.Namespace) -> None:
     train, test = np.arange(given.train), np.arange(given.train, given.train + given.test)
     fitted, held_out = brain[train], brain[test]
     folds = np.arange(given.train) % N_FOLDS
-    square = np.random.default_rng(2).standard_normal((given.train, given.train), np.float32)
 
     def ours(number: int, **settings: Any) -> Any:
         return ridge_fit(ridge_layers(layers, train, test, names=names, **settings), in_memory(fitted))
@@ -123,26 +122,18 @@ def fits(given: argparse.Namespace) -> None:
     seconds, found = in_turns(
         given.rounds,
         {
-            "product": lambda _: product(np.ascontiguousarray(fitted.T), square),
             "gcv": ours,
             "k folds": lambda number: ours(number, folds=folds),
             "himalaya": theirs,
         },
     )
     a_layer = {name: [each / given.layers for each in seconds[name]] for name in ("gcv", "k folds")}
-    a_layer.update(himalaya=seconds["himalaya"], product=seconds["product"])
+    a_layer.update(himalaya=seconds["himalaya"])
     for name, times in a_layer.items():
         print(f"  {name:10} {statistics.median(times):8.2f} s a layer   rounds {rounded(times)}")
     for name in ("gcv", "k folds"):
         ratios = [b / a for a, b in zip(a_layer[name], a_layer["himalaya"], strict=True)]
         print(f"  himalaya / {name}: {statistics.median(ratios):.1f}   rounds {rounded(ratios)}")
-    # U'y, and the predictions of the test stimuli, against a plain product of the size of U'y.
-    work = 1 + given.test / given.train
-    rates = [work * a / b for a, b in zip(a_layer["product"], a_layer["gcv"], strict=True)]
-    flops = 2e-9 * given.train**2 * given.voxels / statistics.median(a_layer["product"])
-    print(
-        f"  gcv reaches {statistics.median(rates):.0%} of the rate of a float32 product ({flops:.0f} GFLOP/s)"
-    )
     r = {name: r_of(found[name].predictions[0].T, held_out) for name in ("gcv", "k folds")}
     r["himalaya"] = r_of(found["himalaya"], held_out)
     for name in ("gcv", "k folds"):
@@ -152,6 +143,42 @@ def fits(given: argparse.Namespace) -> None:
             f"{np.median(r['himalaya']):.5f}; differs by {np.median(differs):.1e} (median), "
             f"{differs.max():.1e} (largest)"
         )
+
+
+def rate(given: argparse.Namespace) -> None:
+    """The rate of the whole fit, decompositions included, beside that of plain float32 products.
+
+    Both in CPU seconds, which other programs on the machine change less than seconds.
+    """
+    layers = grams(given)
+    brain = responses(layers[0], given.voxels)
+    train, test = np.arange(given.train), np.arange(given.train, given.train + given.test)
+    fitted, names = brain[train], [""] * given.layers
+    rows = np.ascontiguousarray(fitted.T)
+    square = np.random.default_rng(2).standard_normal((given.train, given.train), np.float32)
+    out = np.empty_like(rows)
+
+    def products(_: int) -> None:
+        """U'y of every layer, into an array that exists."""
+        for _ in range(given.layers):
+            in_threads(lambda some: np.matmul(rows[some], square, out=out[some]), slices(len(rows), 2048))
+
+    seconds, _ = in_turns(
+        given.rounds,
+        {
+            "products": products,
+            "gcv": lambda _: ridge_fit(ridge_layers(layers, train, test, names=names), in_memory(fitted)),
+        },
+        time.process_time,
+    )
+    # The fit also predicts the test stimuli.
+    work = 1 + given.test / given.train
+    rates = [work * a / b for a, b in zip(seconds["products"], seconds["gcv"], strict=True)]
+    flops = 2e-9 * given.train**2 * given.voxels * given.layers / statistics.median(seconds["products"])
+    print(
+        f"  gcv reaches {statistics.median(rates):.0%} of the rate of products ({flops:.0f} GFLOP/s a core); "
+        f"rounds {rounded(rates)}"
+    )
 
 
 def r_of(predictions: Array, held_out: Array) -> Array:
@@ -182,24 +209,34 @@ def inference(given: argparse.Namespace) -> None:
 
 
 def memory(given: argparse.Namespace) -> None:
-    """Peaks of processes that read one block after the other, over that of a fit of one voxel."""
-    shared = ["--train", given.train, "--test", given.test, "--layers", given.layers]
+    """What processes of their own need to read and fit one block after the other, beside their layers."""
+    shared = [
+        "--train",
+        given.train,
+        "--test",
+        given.test,
+        "--layers",
+        given.layers,
+        "--voxels",
+        given.voxels,
+    ]
     command = [sys.executable, __file__, *map(str, shared)]
     block = 4e-6 * min(BLOCK, given.voxels) * given.train
     result = 4e-6 * min(BLOCK, given.voxels) * given.layers * (given.test + 4)
     print(f"memory of a stream of blocks; a block takes {block:.0f} MB, its result {result:.0f} MB")
     for setting in given.memory:
-        _, base = measured([*command, "--stream", str(setting), "--voxels", "1"])
-        _, peak = measured([*command, "--stream", str(setting), "--voxels", str(given.voxels)])
-        buffers = peak - base - block - result
+        done = subprocess.run(
+            [*command, "--stream", str(setting)], capture_output=True, text=True, check=True
+        )
+        megabytes = setting * 1.048576
         print(
-            f"  memory {setting * 1.048576:5.0f} MB: peak {peak:5.0f} MB, of one voxel {base:5.0f} MB, "
-            f"working buffers {buffers:5.0f} MB"
+            f"  memory {megabytes:5.0f} MB: {float(done.stdout):5.0f} MB beside the layers, "
+            f"of at most {block + result + megabytes:5.0f} MB"
         )
 
 
 def stream(given: argparse.Namespace) -> None:
-    """Fit blocks of random responses, and keep only the errors."""
+    """Fit blocks of random responses, keep only the errors, and print the megabytes that it took (Linux)."""
     layers = grams(given)
     train, test = np.arange(given.train), np.arange(given.train, given.train + given.test)
     ready = ridge_layers(layers, train, test, names=[""] * given.layers)
@@ -210,9 +247,19 @@ def stream(given: argparse.Namespace) -> None:
         for start in range(0, given.voxels, BLOCK):
             yield rng.standard_normal((given.train, min(BLOCK, given.voxels - start)), np.float32)
 
+    Path("/proc/self/clear_refs").write_text("5")  # Forget the peak so far.
+    before = resident("VmRSS")
     for fit in ridge_fits(ready, blocks(), memory=int(given.stream * 2**20)):
         assert np.isfinite(fit.errors).all()
         del fit
+    print(resident("VmHWM") - before)
+
+
+def resident(what: str) -> float:
+    """Megabytes of this process, now (VmRSS) or at most (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith(what)]
+    return int(line.split()[1]) * 1.024e-3
 
 
 def rounded(values: list[float]) -> str:
@@ -221,6 +268,7 @@ def rounded(values: list[float]) -> str:
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "fits": fits,
+    "rate": rate,
     "inference": inference,
     "memory": memory,
 }

@@ -3,7 +3,8 @@
     python benchmarks/statistics/given_controls.py   # 102 stimuli, 1,400 layers, 220 brain RDMs, 5 controls
 
 Each kind of score is measured on the same simulated RDMs, in turns, so that other load on the machine hits
-both. Scores include 1,000 permutations of the stimuli. `--parts` adds bootstraps and regressions.
+all. Scores include 1,000 permutations of the stimuli. Given controls, they are partial correlations, unique
+variances by regressions, and the tests of these. `--parts bootstraps` measures bootstraps too.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from alignhouse.analysis.statistics.permutation import stimulus_permutations
 from alignhouse.analysis.statistics.regression import stimulus_folds, variance_parts
 from alignhouse.analysis.statistics.rsa import rank_brains, score_networks
 from alignhouse.analysis.statistics.settings import AnalysisSettings
+from alignhouse.analysis.statistics.unique import linear_brains, unique_scores
 
 MEMORY = 512 * 2**20
 
@@ -48,7 +50,7 @@ def main() -> None:
     parser.add_argument("--permutations", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--parts", nargs="+", default=["scores", "bootstraps", "regressions"])
+    parser.add_argument("--parts", nargs="+", default=["scores", "bootstraps"])
     given = parser.parse_args()
     pairs = n_pairs(given.stimuli)
     layers = rdms(given.layers, pairs, seed=1000)
@@ -69,14 +71,23 @@ def main() -> None:
     def partial() -> Any:
         return partial_scores(layers, residual_brains(brain, controls), orders, memory=MEMORY)
 
-    observed = {roi: each.rho for roi, each in partial().items()}
+    def regressions() -> Any:
+        return variance_parts(layers, brain, controls, stimulus_folds(given.stimuli, 0))
+
+    def unique() -> Any:
+        return unique_scores(layers, linear_brains(brain, controls), orders, memory=MEMORY)
+
     if "scores" in given.parts:
-        one, other = in_turns(given.rounds, plain, partial)
+        one, *others = in_turns(given.rounds, plain, partial, regressions, unique)
         print(f"\nscores and {given.permutations:,} permutations")
-        print(f"  plain           {one:8.2f} s\n  given controls  {other:8.2f} s   {other / one:.2f} x plain")
+        print(f"  plain                {one:8.2f} s")
+        names = ("partial correlations", "regressions", "tests of these")
+        for name, other in zip(names, others, strict=True):
+            print(f"  {name:20} {other:8.2f} s   {other / one:.2f} x plain")
+        print(f"  all given controls   {sum(others):8.2f} s   {sum(others) / one:.2f} x plain")
     if "bootstraps" in given.parts:
         few = layers[: max(1, given.layers // 10)]
-        some = {roi: rho[: len(few)] for roi, rho in observed.items()}
+        some = {roi: each.rho[: len(few)] for roi, each in partial().items()}
         one, other = in_turns(
             1,
             lambda: bootstrap_scores(few, brain, draws=given.draws, precision="float32", memory=MEMORY),
@@ -84,11 +95,6 @@ def main() -> None:
         )
         print(f"\n{given.draws:,} draws of a bootstrap, {len(few)} layers")
         print(f"  plain, float32  {one:8.2f} s\n  given controls  {other:8.2f} s   {other / one:.2f} x plain")
-    if "regressions" in given.parts:
-        folds = stimulus_folds(given.stimuli, 0)
-        [seconds] = in_turns(1, lambda: variance_parts(layers, brain, controls, folds))
-        fits = (given.layers + 1) * given.brains * (int(folds.max()) + 1)
-        print(f"\nregressions  {seconds:8.2f} s   {fits:,} non-negative fits of up to {given.controls + 1}")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,11 @@ named as (
     from beyond_controls
     union
     select
+        'frame_order_difference' as table_name,
+        artifact
+    from frame_order_difference
+    union
+    select
         'region_reliability' as table_name,
         artifact
     from region_reliability

@@ -1,7 +1,9 @@
 -- What do networks explain of each region beyond simple properties of the stimuli?
 -- One row: a layer in one region: its plain rho, and its partial rho given all control models together, with
 -- test and interval. p_value is for a layer chosen beforehand; p_family corrects for the choice among the
--- network's layers. r2 and shares of variance are cross-validated (non-negative least squares).
+-- network's layers. r2 and shares of variance are cross-validated (non-negative least squares). unique_p and
+-- unique_p_family test, one-sided, what the layer adds to the controls' dissimilarities (unique_r, the
+-- partial Pearson correlation); they hold their level where controls explain much, the other p-values do not.
 -- $protocol varchar in protocol.protocol = 'sound': results of this protocol
 -- $roi varchar in roi.roi = null: this region only
 -- $model varchar in model.model = null: this network only
@@ -53,6 +55,9 @@ final as (
         beyond.unique_layer,
         beyond.unique_lower,
         beyond.unique_upper,
+        beyond.unique_r,
+        beyond.unique_p,
+        beyond.unique_p_family,
         beyond.unique_controls,
         beyond.shared,
         beyond.n_subjects,

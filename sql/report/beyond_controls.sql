@@ -2,7 +2,11 @@
 with
 
 beyond as (
-    select * from beyond_controls
+    select
+        *,
+        -- the p of every layer is against the highest of the network, so the least is that of the network
+        min(unique_p_family) over (partition by protocol, model, roi) as unique_p_network
+    from beyond_controls
     where
         dataset = $dataset
         and split = $split
@@ -32,6 +36,7 @@ final as (
         beyond.p_family,
         beyond.permutations,
         beyond.unique_layer,
+        beyond.unique_p_network,
         beyond.unique_controls,
         beyond.shared,
         beyond.controls,

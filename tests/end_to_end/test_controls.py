@@ -195,5 +195,7 @@ def test_video_networks_are_shown_other_orders_and_are_no_further_networks(
     assert set(controls["network"]) == {"moving-random0"}
     assert set(order["frame_order"]) == {"frozen", "shuffled"}
     assert (order["difference_of_best"] != 0).all()
+    # Without bootstraps there is no test.
+    assert order["p_value"].null_count() == order["lower_of_best"].null_count() == order.height == 2
     again = run_study(read_study(tmp_path / "study.toml"), command="test")
     assert again.jobs_done == 0

@@ -139,6 +139,9 @@ def test_encoding_of_one_split_is_over_folds(encoded: Any) -> None:
     encoded.change("refits = 20", "refits = 10")
     assert run_study(read_study(encoded.file), command="changed").jobs_done == 2
     assert set(rows(encoded, "select * from encoding_best")["permutations"]) == {10}
+    for key in ("alphas = [1, 10]", 'alpha_by = "folds"', 'alpha_per = "region"'):
+        encoded.change("refits = 10", f"refits = 10\n{key}")
+        assert run_study(read_study(encoded.file), command=key).jobs_done == 2, key
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ DRAWN = {
     "protocol_difference": ["model", "roi", "difference", "group_median"],
     "hemispheres": ["model", "roi", "hemisphere", "rho", "lower"],
     "profile": ["model", "roi", "rho"],
+    "signature": ["model", "roi", "deviation"],
 }
 
 

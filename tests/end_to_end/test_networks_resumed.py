@@ -71,11 +71,11 @@ def networks(study: Any, tmp_path: Path) -> Any:
 
 
 def stored(study: Path) -> dict[str, bytes]:
-    """Files of model RDMs in the folder of a study, by path."""
-    folder = study / "mini.alignhouse" / "rdms"
+    """Files of RDMs and Gram matrices of models in the folder of a study, by path."""
+    folder = study / "mini.alignhouse"
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.glob("kind=model/**/*.parquet"))
+        for path in sorted(folder.glob("*/kind=model/**/*.parquet"))
     }
 
 
@@ -116,7 +116,8 @@ def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_do
     assert f"{EXTRACTING}: 4 to do" in extract(study)
     assert set(before) < set(stored(study.folder)), "what was there stays until it is vacuumed"
     study.change('protocols = ["sound", "paper"]', 'protocols = ["sound", "near"]')
-    study.file.write_text(study.file.read_text() + '[protocols.near]\nextraction = { distance = "cosine" }\n')
+    near = '[protocols.near]\nextraction = { distance = "manhattan" }\n'
+    study.file.write_text(study.file.read_text() + near)
     assert f"{EXTRACTING}: 2 to do, 2 done before" in extract(study)
 
 

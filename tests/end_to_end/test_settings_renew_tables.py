@@ -6,17 +6,24 @@ rows are computed again in vain.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from made_up_videos import write_texture
+from mini_study import MiniStudy
 from PIL import Image
 
 from alignhouse.study.brain_section import SOME_KINDS_HAVE, BrainSection
+from alignhouse.study.controls_section import ControlsSection
 from alignhouse.study.file import AnalysisSection
 from alignhouse.study.networks_section import NetworksSection
 from alignhouse.warehouse import Warehouse
@@ -38,8 +45,12 @@ CHOICES: Kinds = frozenset({"layer_choice", "layer_vote"})
 BOOTSTRAPS: Kinds = frozenset({"bootstraps", "score_interval"})
 DIFFERENCES: Kinds = frozenset({"difference_interval"})
 COMPLEXITY: Kinds = frozenset({"complexity"})
-OF_NETWORKS = SCORES | TESTS | CHOICES | BOOTSTRAPS | DIFFERENCES | COMPLEXITY
+ALIKE: Kinds = frozenset({"network_similarity"})
+OF_NETWORKS = SCORES | ALIKE | TESTS | CHOICES | BOOTSTRAPS | DIFFERENCES | COMPLEXITY
 RESULTS = CEILING | OF_NETWORKS
+GIVEN: Kinds = frozenset({"rdms/kind=control", "control_score", "beyond_controls"})
+CONTROLS: Kinds = frozenset({"control"})
+ORDERS: Kinds = frozenset({"grams", "rdms/kind=model", "control_score", "frame_order_difference"})
 NOTHING: Kinds = frozenset()
 
 
@@ -189,8 +200,9 @@ CHANGES = [
         "analysis.permutations",
         "permutations = 50",
         "permutations = 60",
-        CEILING | SCORES | TESTS | COMPLEXITY,
+        CEILING | SCORES | ALIKE | TESTS | COMPLEXITY,
     ),
+    in_analysis("measures", '["rho_a"]', frozenset({"protocol", "layer", "measure_agreement"}) | RESULTS),
     in_analysis("bootstraps", "200", BOOTSTRAPS | DIFFERENCES | COMPLEXITY),
     in_analysis("level", "0.9", CEILING | BOOTSTRAPS | DIFFERENCES | COMPLEXITY),
     in_analysis("compare_networks", "false", NOTHING),
@@ -241,6 +253,7 @@ CHANGES_OF_NETWORKS = [
         "networks.exclude",
         "include = []",
         'include = []\nexclude = ["two"]',
+        # A single network is like no other.
         TESTS | DIFFERENCES | COMPLEXITY,
     ),
     # A function whose weights are random is untrained in any study.
@@ -265,6 +278,77 @@ CHANGES_OF_NETWORKS = [
     ),
     Change("networks.own", ':one"', ':one"\nlayers = ["1"]', EXTRACTED),
 ]
+
+CONTROLLED = """
+[study]
+warehouse = "mini.alignhouse"
+[brain]
+kind = "rdms"
+path = "brains"
+conditions = "stimulus_order"
+rdm_form = "condensed"
+split = "all"
+dataset = "d"
+[stimuli]
+path = "videos"
+annotations = "notes"
+[networks]
+include = []
+weights = "random"
+[controls]
+include = ["sentences", "sentence_model", "embeddings"]
+sentence_model = "small"
+embeddings = "words.csv"
+orders = ["frozen"]
+networks = ["one"]
+[analysis]
+permutations = 20
+bootstraps = 20
+halvings = 0
+"""
+MOVING = """
+import numpy as np
+import torch
+from torch import nn
+
+def moving(name):
+    transform = lambda frames: torch.tensor(np.asarray(frames[:, ::8, ::8], np.float32))[None]
+    return nn.Sequential(nn.Flatten(), nn.Linear(576, 9), nn.ReLU()), transform, name
+
+def one():
+    return moving("one")
+
+def two():
+    return moving("two")
+"""
+
+
+VIDEOS = [f"{number:04d}" for number in range(1, 9)]
+
+
+def other_embeddings(study: Any) -> None:
+    rows = [f"{name},{number % 3 + 1},{number * number}" for number, name in enumerate(VIDEOS)]
+    (study.folder / "others.csv").write_text("\n".join(["stimulus,x,y", *rows]), encoding="utf-8")
+
+
+CHANGES_OF_CONTROLS = [
+    Change("controls.include", 'include = ["sent', 'include = ["luminance", "sent', GIVEN | CONTROLS),
+    Change("controls.sentences", "[controls]", '[controls]\nsentences = "spoken"', GIVEN),
+    Change("controls.sentence_model", '"small"', '"large"', GIVEN),
+    Change("controls.embeddings", '"words.csv"', '"others.csv"', GIVEN, other_embeddings),
+    Change("controls.orders", '["frozen"]', '["frozen", "shuffled"]', ORDERS | CONTROLS),
+    Change("controls.networks", '["one"]', '["*"]', ORDERS | CONTROLS),
+]
+
+
+class Encoder:
+    """Stands for a model of sentence-transformers."""
+
+    def __init__(self, name: str) -> None:
+        self.length = len(name)
+
+    def encode(self, texts: Sequence[str], **how: Any) -> np.ndarray:
+        return np.array([[len(text), ord(text[0]), self.length**2 * ord(text[-1])] for text in texts], float)
 
 
 def artifacts(folder: Path) -> dict[str, str]:
@@ -314,18 +398,61 @@ def finished_networks(tmp_path_factory: pytest.TempPathFactory, run_once: Any) -
     return study
 
 
+@contextmanager
+def restored(study: Any, tmp_path: Path) -> Iterator[Any]:
+    """The study, whose folder is as before in the end. A declaration contains the folder of its module."""
+    kept = shutil.copytree(study.folder, tmp_path / "kept")
+    try:
+        yield study
+    finally:
+        shutil.rmtree(study.folder)
+        shutil.copytree(kept, study.folder)
+
+
 @pytest.mark.parametrize("change", CHANGES_OF_NETWORKS, ids=str)
 def test_a_key_of_networks_renews_the_tables_that_depend_on_it(
     finished_networks: Any, tmp_path: Path, change: Change
 ) -> None:
-    # Use the same folder, because a declaration contains the folder of its module.
-    study = finished_networks
-    kept = shutil.copytree(study.folder, tmp_path / "kept")
-    try:
+    with restored(finished_networks, tmp_path) as study:
         assert renewed(study, change, artifacts(study.warehouse)) == change.renews
-    finally:
-        shutil.rmtree(study.folder)
-        shutil.copytree(kept, study.folder)
+
+
+@pytest.fixture(scope="module")
+def finished_controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A study of eight videos and two video networks, with controls, finished."""
+    study = MiniStudy(tmp_path_factory.mktemp("controls"))
+    random = np.random.default_rng(0)
+    notes = {}
+    for number, name in enumerate(VIDEOS):
+        write_texture(study.folder / "videos" / f"{name}.mp4", seed=number, frames=4)
+        words = [" ".join(random.choice(list("abcdefg"), 4)) for _ in range(2)]
+        notes[name] = {"text_descriptions": words[:1], "spoken_transcription": words[1]}
+    for inner in ("brains", "notes"):
+        (study.folder / inner).mkdir()
+    np.save(study.folder / "brains" / "V1.npy", random.random((3, 28)))
+    (study.folder / "notes" / "annotations.json").write_text(json.dumps(notes), encoding="utf-8")
+    rows = [f"{name},{random.random()},{random.random()}" for name in VIDEOS]
+    (study.folder / "words.csv").write_text("\n".join(["stimulus,x,y", *rows]), encoding="utf-8")
+    (study.folder / "renewing_orders.py").write_text(MOVING, encoding="utf-8")
+    own = "".join(
+        f'[networks.own.{name}]\nsource = "function"\nid = "renewing_orders:{name}"\n'
+        'weights = "random"\ntakes = "video"\n'
+        for name in ("one", "two")
+    )
+    study.file.write_text(CONTROLLED + own, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "sentence_transformers", SimpleNamespace(SentenceTransformer=Encoder))
+        done = study.run()
+        assert done.returncode == 0, done.stderr
+        yield study
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_CONTROLS, ids=str)
+def test_a_key_of_controls_renews_the_tables_that_depend_on_it(
+    finished_controls: Any, tmp_path: Path, change: Change
+) -> None:
+    with restored(finished_controls, tmp_path) as study:
+        assert renewed(study, change, artifacts(study.warehouse)) == change.renews
 
 
 def test_every_key_is_changed() -> None:
@@ -333,8 +460,9 @@ def test_every_key_is_changed() -> None:
         "brain": BrainSection,
         "analysis": AnalysisSection,
         "networks": NetworksSection,
+        "controls": ControlsSection,
     }
     keys = {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
     # Only other kinds of brain data have these: see tests/ingest/datasets/arrays/test_array_jobs.py.
     keys -= {f"brain.{key}" for key in SOME_KINDS_HAVE}
-    assert {change.key for change in [*CHANGES, *CHANGES_OF_NETWORKS]} == keys
+    assert {change.key for change in [*CHANGES, *CHANGES_OF_NETWORKS, *CHANGES_OF_CONTROLS]} == keys

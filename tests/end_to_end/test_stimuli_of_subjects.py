@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from given_controls_plainly import partial_spearman
 from one_format import one_format
 from PIL import Image
 from scipy.spatial.distance import pdist, squareform
@@ -48,6 +49,8 @@ path = "pictures"
 [networks]
 rdms = "models"
 conditions = "stimulus_order"
+[controls]
+include = ["luminance", "hog"]
 [analysis]
 permutations = 50
 bootstraps = 20
@@ -166,6 +169,39 @@ def test_each_subject_is_scored_on_what_it_saw(done: tuple[Path, np.ndarray]) ->
         assert row["rho"] == pytest.approx(expected, abs=1e-6)
 
 
+def test_controls_are_given_on_what_each_subject_saw(done: tuple[Path, np.ndarray]) -> None:
+    folder, layers = done
+    paths = ask(folder, "select path from artifact where path like 'rdms/kind=control/%' order by path")
+    controls = np.concatenate(
+        [
+            np.stack(pl.read_parquet(folder / "w.alignhouse" / path)["rdm"].to_list())
+            for (path,) in paths.rows()
+        ]
+    )
+    assert len(controls) == 2
+    found = ask(folder, "select * from beyond_controls order by all")
+    assert len(found) == 4
+    brains = [(roi, who) for roi, n in (("V1", 4), ("IT", 3)) for who in list(SEEN)[:n]]
+    with alignhouse.open(folder / "w.alignhouse") as warehouse:
+        asked = {(roi, who): warehouse.rdm(roi=roi, subject=who).values for roi, who in brains}
+    for row in found.iter_rows(named=True):
+        rho = []
+        for who, seen in list(SEEN.items())[: row["n_subjects"]]:
+            kept = [NAMES.index(name) for name in seen if name != "elsewhere"]
+            pairs = squareform(np.arange(253))[np.ix_(kept, kept)][np.triu_indices(len(kept), 1)]
+            brain = asked[row["roi"], who]
+            layer = layers[int(row["layer"][-1]) - 1]
+            rho.append(partial_spearman(layer[pairs], brain, controls[:, pairs]))
+        assert row["partial_rho"] == pytest.approx(np.mean(rho), abs=1e-10)
+        assert row["reason"] == ""
+        for name in ("p_value", "p_family", "unique_p", "unique_p_family"):
+            assert 1 / 51 <= row[name] <= 1
+        assert row["lower"] < row["partial_rho"] < row["upper"]
+        # Twenty stimuli make five folds.
+        assert row["folds"] == 5
+        assert row["unique_lower"] <= row["unique_layer"] <= row["unique_upper"]
+
+
 def test_ceilings_are_of_the_stimuli_that_all_subjects_saw(done: tuple[Path, np.ndarray]) -> None:
     folder, _ = done
     for region, people in (("V1", ["p1", "p2", "p3", "p4"]), ("IT", ["p1", "p2", "p3"])):
@@ -204,7 +240,7 @@ def test_the_notebook_gives_the_rdm_of_what_a_subject_saw(done: tuple[Path, np.n
 def test_nothing_is_left_to_do_and_every_statistic_is_there(done: tuple[Path, np.ndarray]) -> None:
     folder, _ = done
     assert run_study(read_study(folder / "study.toml"), command="again").jobs_done == 0
-    for table in ("significance", "score_interval", "layer_choice", "group_comparison"):
+    for table in ("significance", "score_interval", "layer_choice", "group_comparison", "control_score"):
         rows = ask(folder, f"select * from {table}")
         assert len(rows), table
         assert not rows.select(pl.selectors.float().is_nan().any()).row(0).count(True), table

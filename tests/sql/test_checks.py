@@ -26,6 +26,15 @@ BEYOND = (
     " where model = 'd' and protocol = 'sound' and {}"
 )
 
+ORDER_DIFFERENCE = (
+    "insert into frame_order_difference by name select 'sound' as protocol, 'd' as dataset, 'test' as split,"
+    " 'c' as model, 'frozen' as frame_order, 'same_layer' as comparison, 'l0' as layer,"
+    " 'l0' as layer_in_order, 0.3 as rho, 0.1 as rho_in_order, {} as difference, 0.1 as lower,"
+    " 0.3 as upper, 0.95 as level,"
+    " 'both' as resampled, 'dual' as method, 0.01 as p_value, 3 as n_subjects, 9 as draws, 0 as seed,"
+    " '' as remark, any_value(artifact) as artifact, '{}' as roi from alignment;"
+)
+
 # check -> a statement that breaks its rule, the first line of the report, the number of broken rows
 FAULTS = {
     "alignment_has_a_ceiling": ("delete from noise_ceiling where roi = 'MT'", "roi = MT", 2),
@@ -38,6 +47,13 @@ FAULTS = {
     "beyond_controls_in_range": (BEYOND.format("null::double", "subject = 's1'"), "partial_rho = None", 5),
     "beyond_controls_is_unique": (BEYOND.format("0.1", "roi = 'V1'"), "times = 3", 1),
     "dimensions_are_unique": ("insert into model from model where model = 'a'", "key = a, times = 2", 1),
+    "frame_order_difference_in_range": (
+        ORDER_DIFFERENCE.format("0.3 - 0.1", "MT")
+        + ORDER_DIFFERENCE.format("0.1", "V1")
+        + 2 * ORDER_DIFFERENCE.format("0.3 - 0.1", "EBA"),
+        "difference = 0.1",
+        3,
+    ),
     "intervals_in_order": (
         f"insert into score_interval values ({INTERVAL.format(0.3, 0.2)})",
         "lower = 0.3",

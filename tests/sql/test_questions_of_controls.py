@@ -19,6 +19,7 @@ SCOPE = {"dataset": "d", "split": "test"}
 TESTED = {"permutations": 99, "seed": 0, "remark": "made up"}
 FROZEN = "c@frozen"
 PARTS = ("r2_network", "r2_controls", "r2_both", "unique_network", "unique_controls", "shared")
+OF_CONTROLS = ("control", "control_score", "frame_order_difference")
 NO_NUMBERS = ("partial_rho", "sem", "p_value", "p_family", "lower", "upper")
 
 
@@ -39,6 +40,9 @@ def beyond_rows(scores: pl.DataFrame, random: np.random.Generator) -> list[dict[
                 "n_controls": 2,
                 "n_subjects": 3,
                 "r2_both": 0.1,
+                "unique_r": None if reason else float(random.uniform(-0.1, 0.4)),
+                "unique_p": None if reason else float(random.uniform(0, 1)),
+                "unique_p_family": None if reason else float(random.uniform(0, 1)),
                 "draws": 9,
                 "reason": reason,
             }
@@ -92,6 +96,35 @@ def tables() -> dict[str, list[dict[str, Any]]]:
         for control, of_control in (("gist", ["control"]), (FROZEN, [f"l{i}" for i in range(5)]))
         for index, layer in enumerate(of_control)
     ]
+    made["frame_order_difference"] = [
+        {
+            "protocol": protocol,
+            **SCOPE,
+            "model": "c",
+            "frame_order": "frozen",
+            "roi": roi,
+            "comparison": comparison,
+            "layer": "l0",
+            "layer_in_order": "l0",
+            "rho": 0.3,
+            "rho_in_order": 0.1,
+            "difference": 0.3 - 0.1,
+            "lower": float(random.uniform(-1, 0)),
+            "upper": float(random.uniform(0, 1)),
+            "level": 0.95,
+            "resampled": "both",
+            "method": "dual",
+            "p_value": float(random.uniform(0, 1)),
+            "n_subjects": 3,
+            "draws": 9,
+            "seed": 0,
+            "remark": "made up",
+        }
+        for protocol in ("sound", "paper")
+        for roi in REGIONS
+        if roi != WEAK
+        for comparison in ("same_layer", "best_layer")
+    ]
     return made
 
 
@@ -141,7 +174,8 @@ def test_each_network_is_shown_by_its_layer_of_the_highest_partial_rho(
     best = best.sort("partial_rho", descending=True, nulls_last=True)
     assert found["model"].to_list() == best["model"].to_list()
     assert found["layer"].to_list() == best["layer"].to_list()
-    assert found["p_family"].to_list() == best["p_family"].to_list()
+    for name in ("p_family", "unique_r", "unique_p", "unique_p_family"):
+        assert found[name].to_list() == best[name].to_list()
     plain = pl.DataFrame(tables["alignment"]).filter(protocol="sound", roi="V1")
     means = plain.group_by("model", "layer").agg(pl.col("rho").mean())
     joined = found.select("model", "layer").join(means, ["model", "layer"], maintain_order="left")
@@ -172,24 +206,52 @@ def test_controls_are_shown_by_their_best_layer_with_the_share_of_the_ceiling(
     assert set(warehouse.ask("controls", control=FROZEN).pl()["frame_order"]) == {"frozen"}
 
 
+def order_scores(tables: Any, roi: str) -> pl.DataFrame:
+    """The layers of a network in one region, with their rho in both orders."""
+    rows = pl.DataFrame(tables["control_score"]).filter(control=FROZEN, roi=roi)
+    plain = pl.DataFrame(tables["alignment"]).filter(protocol="sound", roi=roi, model="c")
+    means = plain.group_by("layer").agg(pl.col("rho").mean())
+    return means.join(rows.select("layer", pl.col("rho").alias("moved")), "layer")
+
+
 def test_a_network_is_compared_with_itself_in_another_order_of_frames(
     warehouse: Warehouse, tables: Any
 ) -> None:
-    [row] = warehouse.ask("frame_order", roi="MT").pl().iter_rows(named=True)
-    rho = {
-        each["layer"]: each["rho"]
-        for each in tables["control_score"]
-        if each["control"] == FROZEN and each["roi"] == "MT"
+    found = warehouse.ask("frame_order").pl()
+    assert found["roi"].to_list() == list(REGIONS)
+    of_usual = 0
+    for row in found.iter_rows(named=True):
+        layers = order_scores(tables, row["roi"])
+        assert layers.height == 5
+        same = layers.sort(pl.col("rho") + pl.col("moved")).row(-1, named=True)
+        assert (row["model"], row["frame_order"], row["layer"]) == ("c", "frozen", same["layer"])
+        assert (row["rho"], row["rho_in_order"]) == pytest.approx((same["rho"], same["moved"]))
+        assert row["difference"] == pytest.approx(same["rho"] - same["moved"])
+        best, moved = layers.sort("rho").row(-1, named=True), layers.sort("moved").row(-1, named=True)
+        assert (row["best_layer"], row["best_layer_in_order"]) == (best["layer"], moved["layer"])
+        assert row["difference_of_best"] == pytest.approx(best["rho"] - moved["moved"])
+        of_usual += row["layer"] == best["layer"]
+    # The layer that is compared with itself is not simply the best in the usual order.
+    assert of_usual < found.height
+
+
+def test_differences_of_orders_have_the_intervals_of_their_own_comparison(
+    warehouse: Warehouse, tables: Any
+) -> None:
+    stored = {
+        (row["roi"], row["comparison"]): (row["lower"], row["upper"], row["p_value"])
+        for row in tables["frame_order_difference"]
+        if row["protocol"] == "sound"
     }
-    plain = pl.DataFrame(tables["alignment"]).filter(protocol="sound", roi="MT", model="c")
-    means = dict(plain.group_by("layer").agg(pl.col("rho").mean()).iter_rows())
-    best = max(means, key=lambda layer: means[layer])
-    assert (row["model"], row["frame_order"], row["layer"]) == ("c", "frozen", best)
-    assert row["rho_in_order"] == rho[best]
-    assert row["difference"] == pytest.approx(means[best] - rho[best])
-    assert row["best_rho_in_order"] == max(rho.values())
-    assert row["difference_of_best"] == pytest.approx(means[best] - max(rho.values()))
-    assert rho[row["best_layer_in_order"]] == max(rho.values())
+    for row in warehouse.ask("frame_order").pl().iter_rows(named=True):
+        unknown = (None, None, None)
+        expected = stored.get((row["roi"], "same_layer"), unknown)
+        assert (row["lower"], row["upper"], row["p_value"]) == expected
+        expected = stored.get((row["roi"], "best_layer"), unknown)
+        assert (row["lower_of_best"], row["upper_of_best"], row["p_of_best"]) == expected
+        assert (row["method"] is None) == (row["roi"] == WEAK)
+    assert warehouse.ask("frame_order", protocol="paper").pl().is_empty()
+    assert warehouse.ask("frame_order", model="a").pl().is_empty()
 
 
 @pytest.mark.parametrize(
@@ -198,7 +260,7 @@ def test_a_network_is_compared_with_itself_in_another_order_of_frames(
 def test_controls_are_not_among_networks(
     warehouse: Warehouse, tables: Any, tmp_path: Any, question: str
 ) -> None:
-    without = {name: rows for name, rows in tables.items() if name not in ("control", "control_score")}
+    without = {name: rows for name, rows in tables.items() if name not in OF_CONTROLS}
     write_tables(tmp_path / "w", without)
     found = warehouse.ask(question).pl()
     with Warehouse.open(tmp_path / "w") as opened:

@@ -60,6 +60,7 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "time": "none",
             "rdms": None,
             "features": None,
+            "keep": None,
             "conditions": "file",
             "facts": None,
             "own": {},
@@ -81,6 +82,13 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "compare_networks": True,
             "halvings": 100,
             "seed": 0,
+        },
+        "encoding": {
+            "voxels": False,
+            "alphas": [10.0**power for power in range(-4, 6)],
+            "alpha_by": "generalised",
+            "alpha_per": "voxel",
+            "refits": 100,
         },
         "report": {"path": tmp_path / "report", "group_by": ["model_type", "arch_type"]},
         "compute": {

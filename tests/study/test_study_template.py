@@ -46,6 +46,7 @@ def test_keys_to_fill_in_are_not_commented_out(tmp_path: Path) -> None:
         "networks": {},
         "controls": {},
         "analysis": {},
+        "encoding": {},
         "report": {},
         "compute": {},
     }

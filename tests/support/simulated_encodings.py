@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from alignhouse.analysis.kernels.ridge import RidgeLayer, ridge_layer, ridge_layers
 from alignhouse.analysis.kernels.ridge_fits import in_memory
 from alignhouse.analysis.statistics.bootstrap import STIMULI, SUBJECTS, resample_counts
-from alignhouse.analysis.statistics.encoding import RegionVoxels, encode_split, region_voxels
+from alignhouse.analysis.statistics.encoding import RegionEncoding, encode_split, region_voxels
 from alignhouse.analysis.statistics.encoding_bootstrap import encoding_bootstrap, resampled_medians
 from alignhouse.analysis.statistics.encoding_folds import encode_folds, fold_layers, refitted_null
 from alignhouse.analysis.statistics.encoding_null import encoding_test, permutation_null
@@ -112,7 +112,7 @@ class Population:
         return np.asarray(features @ subject + noise)
 
 
-def population(n_features: int = 12, n_voxels: int = 21) -> Population:
+def population(n_features: int = 12, n_voxels: int = 101) -> Population:
     rng = np.random.default_rng(5)
     return Population(rng.normal(size=(n_features, n_voxels)), rng.uniform(2, 8, size=n_voxels))
 
@@ -120,14 +120,6 @@ def population(n_features: int = 12, n_voxels: int = 21) -> Population:
 def layer_on(train: Float, test: Float) -> RidgeLayer:
     together = np.concatenate([train, test])
     return ridge_layer(together @ together.T, np.arange(len(train)), np.arange(len(train), len(together)))
-
-
-def scored(
-    people: Population, rng: np.random.Generator, subject: Float, fitted: Float, train: Float, test: Float
-) -> RegionVoxels:
-    """One subject's region: fitted to `train` with the responses `fitted`, scored on `test`."""
-    encoding = encode_split([layer_on(train, test)], in_memory(fitted))
-    return region_voxels(encoding, people.responses(rng, test, subject))
 
 
 def coverage(
@@ -138,50 +130,67 @@ def coverage(
     n_subjects: int,
     draws: int = 300,
     seed: int = 0,
-    n_true: int = 4000,
+    batches: int = 20,
 ) -> dict[str, float]:
     """Share of studies whose 95 % intervals contain the truth, by method.
 
     The training stimuli are the same in all studies. "stimuli": so are the subjects and their fits; each
-    study draws test stimuli. "both": each study also draws subjects, with their fits. The truth is the mean
-    score on `n_true` other test stimuli.
+    study draws test stimuli. "both": each study also draws subjects, with their fits. The truth is the
+    expected score of such a study, the mean over `batches` of many sets of `n_test` stimuli.
     """
     people, rng = population(), np.random.default_rng(seed)
     train = people.features(rng, 60)
-    many = people.features(rng, n_true)
 
     def person() -> tuple[Float, Float]:
         subject = people.subject(rng)
         return subject, people.responses(rng, train, subject)
 
     persons = [person() for _ in range(n_subjects)]
-    true_of = persons if resampled == "stimuli" else [person() for _ in range(400)]
-    large = layer_on(train, many)
-    truth = float(
-        np.mean(
-            [
-                region_voxels(
-                    encode_split([large], in_memory(fitted)), people.responses(rng, many, subject)
-                ).medians()
-                for subject, fitted in true_of
-            ]
-        )
-    )
+    scores = []
+    for _ in range(batches):
+        many = people.features(rng, 20 * n_test)
+        layer = layer_on(train, many)
+        drawn = persons if resampled == "stimuli" else [person() for _ in range(20)]
+        scores += [score_of_sets(people, rng, layer, each, many, n_test) for each in drawn]
+    truth = float(np.mean(scores))
     held: dict[str, int] = {}
     for study in range(n_studies):
         if resampled == "both":
             persons = [person() for _ in range(n_subjects)]
         test = people.features(rng, n_test)
-        voxels = [scored(people, rng, subject, fitted, train, test) for subject, fitted in persons]
+        layer = layer_on(train, test)
+        voxels = [
+            region_voxels(encode_split([layer], in_memory(fitted)), people.responses(rng, test, subject))
+            for subject, fitted in persons
+        ]
         counts = resample_counts(n_test, draws, study, STIMULI, fewest=3)
-        scores = encoding_bootstrap(
+        record = encoding_bootstrap(
             [each.medians() for each in voxels],
             [resampled_medians(each, counts) for each in voxels],
             resample_counts(n_subjects, draws, study, SUBJECTS),
             n_test,
         )
-        for (kind, method), interval in intervals_of(scores).items():
+        for (kind, method), interval in intervals_of(record).items():
             if kind == resampled:
                 inside = interval.lower[0] <= truth <= interval.upper[0]
                 held[method] = held.get(method, 0) + bool(inside)
     return {method: count / n_studies for method, count in held.items()}
+
+
+def score_of_sets(
+    people: Population,
+    rng: np.random.Generator,
+    layer: RidgeLayer,
+    person: tuple[Float, Float],
+    many: Float,
+    n_test: int,
+) -> float:
+    """The mean score of one subject over sets of `n_test` of the stimuli `many`, which `layer` predicts."""
+    subject, fitted = person
+    encoding, measured = encode_split([layer], in_memory(fitted)), people.responses(rng, many, subject)
+    scores = []
+    for start in range(0, len(many), n_test):
+        own = slice(start, start + n_test)
+        part = RegionEncoding(encoding.predictions[:, :, own], encoding.training, encoding.folds[own])
+        scores.append(region_voxels(part, measured[own]).medians()[0])
+    return float(np.mean(scores))

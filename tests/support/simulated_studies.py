@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from alignhouse.analysis.kernels.measure_names import VectorMeasure
 from alignhouse.analysis.kernels.measures import similarity
-from alignhouse.analysis.statistics.bootstrap import bootstrap_scores
+from alignhouse.analysis.statistics.bootstrap import bootstrap_scores, some_scores
+from alignhouse.analysis.statistics.frame_order import COMPARISONS, order_difference
 from alignhouse.analysis.statistics.groups import group_statistics
 from alignhouse.analysis.statistics.intervals import intervals_of
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
@@ -186,3 +187,56 @@ def _many(people: Population, subjects: Float, rng: np.random.Generator, times: 
     """Scores on several large sets of stimuli; their mean is close to that of the population."""
     for _ in range(times):
         yield people.score(rng.normal(size=(300, subjects.shape[1])), subjects, rng)
+
+
+@dataclass(frozen=True)
+class OrderErrors:
+    """Shares of studies with a significant difference, and mean differences, by how layers are chosen."""
+
+    significant: dict[str, float]
+    mean_difference: dict[str, float]
+
+
+def order_false_positives(
+    n_studies: int,
+    *,
+    n_stimuli: int,
+    n_subjects: int,
+    layers: int = 6,
+    draws: int = 300,
+    seed: int = 0,
+    lost: float = 0.0,
+    alpha: float = 0.05,
+) -> OrderErrors:
+    """Differences between two orders of frames, of which one loses nothing, or adds `lost` of noise.
+
+    Each study draws stimuli and subjects. Layers are the same points with more or less noise, which is drawn
+    for each order. "usual_layer" is the best layer of the first order, compared with itself.
+    """
+    people, rng = population(), np.random.default_rng(seed)
+    noise = np.linspace(0.6, 0.9, layers)
+    counts: dict[str, int] = dict.fromkeys(COMPARISONS, 0)
+    differences: dict[str, list[float]] = {name: [] for name in (*COMPARISONS, "usual_layer")}
+    for study in range(n_studies):
+        stimuli = rng.normal(size=(n_stimuli, people.weights.shape[1]))
+        subjects = [people.subject(rng) for _ in range(n_subjects)]
+        brain = np.stack([people.brain_rdm(stimuli, each, rng) for each in subjects])
+        rows = [
+            distances(stimuli * people.weights[0] + (size + more) * rng.normal(size=stimuli.shape))
+            for more in (0.0, lost)
+            for size in noise
+        ]
+        scores = bootstrap_scores(
+            np.stack(rows), {"V1": brain}, draws=draws, seed=study, precision="float32"
+        )["V1"]
+        usual, other = some_scores(scores, slice(0, layers)), some_scores(scores, slice(layers, None))
+        for comparison in COMPARISONS:
+            found = order_difference(usual, other, comparison)
+            counts[comparison] += found.p_value <= alpha
+            differences[comparison].append(found.difference)
+        best = int(usual.observed.argmax())
+        differences["usual_layer"].append(float(usual.observed[best] - other.observed[best]))
+    return OrderErrors(
+        {name: count / n_studies for name, count in counts.items()},
+        {name: float(np.mean(each)) for name, each in differences.items()},
+    )

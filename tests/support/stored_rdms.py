@@ -36,12 +36,17 @@ class Stored:
 
 
 def store_rdms(
-    root: Path, names: Mapping[str, list[str]], rdms: NDArray[np.float64], conditions: list[str]
+    root: Path,
+    names: Mapping[str, list[str]],
+    rdms: NDArray[np.float64],
+    conditions: list[str],
+    unseen: Mapping[str, list[str]] | None = None,
 ) -> Artifact:
-    """The artifact of RDMs (n, P); `names` are those of its rows."""
-    table = vector_table(names, "rdm", rdms)
-    job = Job("rdm", 1, {"rows": rdms.tolist(), **names}, {}, "rdm")
-    [artifact] = made(root, batch_of(job, Output(("rdms",), table, about={"conditions": conditions})))
+    """The artifact of RDMs (n, P); `names` are those of its rows. unseen : subject -> conditions."""
+    table = vector_table(names, "rdm", rdms, gaps=bool(unseen))
+    job = Job("rdm", 1, {"rows": np.nan_to_num(rdms).tolist(), **names}, {}, "rdm")
+    about = {"conditions": conditions, **({"unseen": unseen} if unseen else {})}
+    [artifact] = made(root, batch_of(job, Output(("rdms",), table, about=about)))
     return artifact
 
 

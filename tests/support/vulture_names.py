@@ -11,6 +11,7 @@ by_training_dataset
 depth_bands
 depth_of_networks
 region_profile
+signatures
 rdm_pictures
 picture_frames
 map_frames
@@ -31,6 +32,9 @@ Transformers
 unregister
 features_on
 on_step
+
+# pydantic calls it.
+_without_added_defaults
 
 # For users, in a notebook; tests and docs/notebook.md use them. Notebooks call `_repr_html_`.
 add_results
@@ -104,6 +108,3 @@ dataobj
 
 # An attribute that a library looks for in a module that is not installed.
 drn
-
-# What measures of other brain distances read.
-brain_rdms_of

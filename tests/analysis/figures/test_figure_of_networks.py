@@ -10,7 +10,7 @@ import pytest
 
 from alignhouse.analysis.figures.complexity import alignment_against_complexity
 from alignhouse.analysis.figures.depth_networks import depth_of_networks
-from alignhouse.analysis.figures.profile import region_profile
+from alignhouse.analysis.figures.profile import region_profile, signatures
 from alignhouse.analysis.figures.ranking import ranking
 from alignhouse.analysis.figures.save import save_figure
 from alignhouse.analysis.figures.training_dataset import by_training_dataset
@@ -269,6 +269,19 @@ def test_a_profile_has_a_tile_for_every_network_and_region(best_layers: Build, d
     ]
     (marks,) = drawn(plot, "geom_point")
     assert marks.height == 4
+
+
+def test_signatures_are_white_where_a_network_is_as_others(best_layers: Build, drawn: Drawn) -> None:
+    frame = best_layers().with_columns(
+        deviation=pl.col("rho") - pl.col("rho").mean().over("roi"), model_mean=pl.col("rho")
+    )
+    plot: Any = signatures(frame.drop("rho"), protocol="sound", score="CKA")
+    shown = plot.data.with_columns(pl.col("model", "roi").cast(pl.String)).select("model", "roi", "deviation")
+    assert sorted(shown.rows()) == sorted(frame.select("model", "roi", "deviation").rows())
+    (fill,) = [each for each in plot.scales if "fill" in each.aesthetics and each.limits is not None]
+    most = frame["deviation"].abs().max()
+    assert tuple(fill.limits) == (-most, most)
+    assert "CKA of the best layer minus its mean over all networks" in plot.labels.caption.replace("\n", " ")
 
 
 @pytest.mark.parametrize("width", [3.5, 7.2])

@@ -51,6 +51,6 @@ def test_cases_beyond_the_controls_are_counted_and_the_highest_is_named() -> Non
 
 def test_networks_that_are_controls_say_why_nothing_is_left() -> None:
     assert beyond_controls_in_words(beyond(("c", "V1", None, None))) == (
-        "Given 2 control models (gist, hog), nothing is left of any network: it is a control."
+        "Given 2 control models (gist, hog), nothing is left of any network's ranks: it is a control."
     )
     assert beyond_controls_in_words(pl.DataFrame()) == ""

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alignhouse.analysis.report import ceiling_words, gaps, statistics_words, words
+from alignhouse.analysis.report import ceiling_words, control_words, gaps, statistics_words, words
 from alignhouse.analysis.report.content import Results
 from alignhouse.analysis.report.methods import protocol_methods, study_methods
 
@@ -349,3 +349,76 @@ def test_methods_of_networks_and_of_what_was_not_done() -> None:
     assert train == "Layers were also chosen on the training stimuli and scored on the test stimuli."
     one = protocol_methods({}, {"permutations": 1, "seed": 0}, extracted=True)
     assert one[1].startswith("Tests use 1 permutation (seed 0)")
+
+
+def beyond(*rows: tuple[float | None, float | None, float | None]) -> pl.DataFrame:
+    """Rows of (partial rho, its p_family, p of the unique variance) of networks in V1, given a control."""
+    schema = dict.fromkeys(("partial_rho", "p_family", "unique_p_network"), pl.Float64)
+    models = [f"net{number}" for number in range(len(rows))]
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        model=pl.Series(models), roi=pl.lit("V1"), rho=0.3, controls=pl.lit("gist"), n_controls=1,
+        reason=pl.when(pl.col("partial_rho").is_null()).then(pl.lit("equal")).otherwise(pl.lit("")),
+    )  # fmt: skip
+
+
+ADDS = "A layer adds to the variance that the control models explain in"
+
+
+@pytest.mark.parametrize(
+    ("rows", "found", "said"),
+    [
+        # The two tests disagree, in both directions.
+        ([(0.2, 0.01, 0.5)], "in 1 of 1 case (", f"{ADDS} 0 of 1 case (p < 0.05, one-sided"),
+        ([(0.2, 0.5, 0.01)], "in 0 of 1 case (", f"{ADDS} 1 of 1 case (p < 0.05, one-sided"),
+        # A p of exactly .05 finds nothing; cases that were not tested are not counted.
+        (
+            [(0.2, 0.01, 0.05), (0.1, 0.5, 0.01), (0.1, 0.5, None)],
+            "in 1 of 3 cases (",
+            f"{ADDS} 1 of 2 cases (",
+        ),
+        ([(0.2, 0.01, None)], "in 1 of 1 case (", ""),
+        # Nothing is left of the ranks, but of the dissimilarities.
+        ([(None, None, 0.01)], "nothing is left of any network's ranks: equal.", f"{ADDS} 1 of 1 case ("),
+    ],
+)
+def test_tests_beyond_controls_that_disagree(rows: list[Any], found: str, said: str) -> None:
+    sentences = control_words.beyond_controls_in_words(beyond(*rows))
+    assert found in sentences
+    assert said in sentences
+    assert (ADDS in sentences) == bool(said)
+    older = beyond(*rows).drop("unique_p_network")
+    assert ADDS not in control_words.beyond_controls_in_words(older)
+
+
+def reordered(*rows: tuple[str, str, float, float], resampled: str = "both") -> pl.DataFrame:
+    """Rows of (order, comparison, difference, p)."""
+    columns = ("frame_order", "comparison", "difference", "p_value")
+    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(resampled=pl.lit(resampled))
+
+
+def test_orders_of_frames_that_contradict_each_other() -> None:
+    rows = reordered(
+        # A gain and a loss that cancel, a p of exactly .05, a difference without a direction.
+        ("frozen", "best_layer", 0.25, 0.01),
+        ("frozen", "best_layer", -0.125, 0.01),
+        ("frozen", "best_layer", -0.125, 0.05),
+        ("frozen", "best_layer", 0.0, 0.01),
+        ("frozen", "same_layer", 0.9, 0.01),
+        ("shuffled", "best_layer", -0.125, 0.9),
+    )
+    assert control_words.frame_orders_in_words(rows) == [
+        "Shown frozen frames, a video network aligns worse in 1 and better in 1 of 4 cases (p < 0.05 over "
+        "other stimuli and subjects, not corrected for the number of cases); on average rho is the same.",
+        "Shown shuffled frames, a video network aligns worse in 0 and better in 0 of 1 case (p < 0.05 over "
+        "other stimuli and subjects, not corrected for the number of cases); on average rho is 0.125 higher.",
+    ]
+    [said] = control_words.frame_orders_in_words(rows.head(1))
+    assert "aligns worse in 1 and better in 0 of 1 case (" in said
+    assert said.endswith("on average rho is 0.250 lower.")
+    # One subject of some region: nothing is said about other subjects.
+    [said] = control_words.frame_orders_in_words(
+        pl.concat([rows.head(1), reordered(("frozen", "best_layer", 0.1, 0.01), resampled="stimuli")])
+    )
+    assert "over other stimuli, not corrected" in said
+    assert control_words.frame_orders_in_words(rows.filter(comparison="same_layer")) == []
+    assert control_words.frame_orders_in_words(NONE) == []

@@ -15,7 +15,6 @@ from alignhouse.analysis.statistics.encoding import (
     RegionEncoding,
     best_layers,
     encode_split,
-    of_best_layers,
     region_voxels,
     voxel_ceiling,
 )
@@ -167,8 +166,6 @@ def test_the_best_layer_is_chosen_by_training_scores_alone() -> None:
     layers = ridge_layers(grams, np.arange(45), np.arange(45, 60), names=NAMES)
     encoding = encode_split(layers, in_memory(responses[:45]))
     assert best_layers(encoding.training[None]).tolist() == [1]
-    chosen = of_best_layers(encoding, np.array([1]))
-    np.testing.assert_array_equal(chosen.predictions[0], encoding.predictions[1])
     # On other test responses the first layer would win, and the choice stays.
     swapped = encoding.predictions[0].T.astype(np.float64)
     assert region_voxels(encoding, swapped).medians().argmax() == 0
@@ -184,16 +181,6 @@ def test_the_choice_of_a_layer_averages_subjects_and_takes_the_first_of_equals()
         best_layers(np.where(training == 0.4, np.nan, training))
     with pytest.raises(BadInput, match=r"expected finite scores \(subjects, fits, layers\)"):
         best_layers(training[0])
-
-
-def test_each_fit_of_the_best_layers_has_its_own_layer() -> None:
-    rng = np.random.default_rng(0)
-    folds = np.array([0, 1, 1, 0, 2, 2])
-    encoding = RegionEncoding(rng.normal(size=(3, 4, 6)), rng.normal(size=(3, 3)), folds)
-    found = of_best_layers(encoding, np.array([2, 0, 1]))
-    expected = [encoding.predictions[layer, :, i] for i, layer in enumerate([2, 0, 0, 2, 1, 1])]
-    np.testing.assert_array_equal(found.predictions[0].T, expected)
-    np.testing.assert_array_equal(found.training[:, 0], encoding.training[[0, 1, 2], [2, 0, 1]])
 
 
 @pytest.mark.parametrize("alpha_by", ["generalised", "folds"])

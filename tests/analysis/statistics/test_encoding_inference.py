@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from simulated_encodings import coverage, false_positives_of_split
+from simulated_encodings import coverage, false_positives_of_folds, false_positives_of_split
 
 from alignhouse.analysis.statistics.bootstrap import resample_counts
 from alignhouse.analysis.statistics.encoding import RegionEncoding, RegionVoxels, region_voxels
@@ -168,7 +168,7 @@ def test_the_test_on_other_stimuli_has_about_the_nominal_false_positive_rate() -
 
 
 def test_intervals_have_about_the_nominal_coverage() -> None:
-    held = coverage("stimuli", 20, n_test=40, n_subjects=2, draws=100, n_true=1000)
+    held = coverage("stimuli", 20, n_test=40, n_subjects=2, draws=100, batches=3)
     assert held["expanded_percentile"] >= 0.95 - spread(20, 0.95)
 
 
@@ -176,3 +176,28 @@ def test_intervals_have_about_the_nominal_coverage() -> None:
 def test_the_test_on_other_stimuli_has_the_nominal_rate_over_4000_studies() -> None:
     for test, share in false_positives_of_split(4000, seed=1).items():
         assert 0.04 <= share <= 0.06, test
+
+
+@pytest.mark.slow
+def test_refitted_tests_have_the_nominal_rate_and_others_do_not() -> None:
+    found = false_positives_of_folds(1000, seed=1)
+    for test in ("layer", "best layer"):
+        assert 0.035 <= found[test] <= 0.065, test
+    assert found["not refitted"] < 0.04
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("resampled", "n_test", "n_subjects", "method"),
+    [
+        ("stimuli", 40, 3, "expanded_percentile"),
+        ("stimuli", 100, 3, "expanded_percentile"),
+        ("both", 100, 8, "dual"),
+    ],
+)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_default_intervals_have_95_percent_coverage(
+    resampled: str, n_test: int, n_subjects: int, method: str, seed: int
+) -> None:
+    held = coverage(resampled, 500, n_test=n_test, n_subjects=n_subjects, seed=seed)
+    assert 0.92 <= held[method] <= 0.99

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given_controls_plainly import partial_spearman
 from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
+from simulated_controls import controlled_study
 
 from alignhouse.analysis.statistics.bootstrap import STIMULI, resample_counts
 from alignhouse.analysis.statistics.partial import (
@@ -23,17 +25,6 @@ from alignhouse.warehouse.errors import BadInput
 
 Array = NDArray[Any]
 N_STIMULI, N_PAIRS = 12, 66
-
-
-def by_regression(x: Array, y: Array, controls: Array) -> float:
-    """Pearson's r of the residuals of ranks, each from its own least-squares regression on the controls'."""
-    design = np.column_stack([np.ones(len(x)), *(rankdata(each) for each in controls)])
-
-    def residual(values: Array) -> Array:
-        ranks = rankdata(values)
-        return ranks - design @ np.linalg.lstsq(design, ranks, rcond=None)[0]
-
-    return float(np.corrcoef(residual(x), residual(y))[0, 1])
 
 
 def tied(random: np.random.Generator, count: int) -> Array:
@@ -58,7 +49,7 @@ def test_scores_equal_the_regression_of_ranks_with_ties(random: np.random.Genera
     brain = {"V1": tied(random, 4) + controls[0], "EBA": random.random((1, N_PAIRS))}
     found = scored(layers, brain, controls)
     for roi, rdms in brain.items():
-        expected = [[by_regression(layer, rdm, controls) for rdm in rdms] for layer in layers]
+        expected = [[partial_spearman(layer, rdm, controls) for rdm in rdms] for layer in layers]
         assert found[roi].rho == pytest.approx(np.array(expected), abs=1e-10)
         assert found[roi].mean == pytest.approx(np.mean(expected, axis=1), abs=1e-10)
     sem = found["V1"].rho.std(axis=1, ddof=1) / 2
@@ -107,7 +98,7 @@ def test_equal_and_constant_controls_change_nothing(random: np.random.Generator)
 def test_with_constant_controls_only_the_score_is_the_plain_one(random: np.random.Generator) -> None:
     layers, brain = random.random((2, N_PAIRS)), random.random((3, N_PAIRS))
     found = scored(layers, {"V1": brain}, np.ones((2, N_PAIRS)))["V1"]
-    expected = [[by_regression(layer, rdm, np.empty((0, N_PAIRS))) for rdm in brain] for layer in layers]
+    expected = [[partial_spearman(layer, rdm, np.empty((0, N_PAIRS))) for rdm in brain] for layer in layers]
     assert found.rho == pytest.approx(np.array(expected), abs=1e-12)
 
 
@@ -176,7 +167,7 @@ def test_resamples_equal_the_regression_of_resampled_rdms(random: np.random.Gene
         given = np.stack([resampled(each) for each in controls])
         for roi, rdms in brain.items():
             expected = [
-                np.mean([by_regression(resampled(layer), resampled(rdm), given) for rdm in rdms])
+                np.mean([partial_spearman(resampled(layer), resampled(rdm), given) for rdm in rdms])
                 for layer in layers
             ]
             assert found[roi].stimuli[:, draw] == pytest.approx(np.array(expected), abs=1e-9)
@@ -206,25 +197,12 @@ def test_a_layer_that_is_constant_in_a_resample_is_named(random: np.random.Gener
 
 
 def simulated_p(random: np.random.Generator, studies: int, related: float) -> Array:
-    """p-values of layers that are unrelated to a brain once the controls are given.
-
-    Layer and brain are sums of controls and noise; `related` is the weight of the controls in the brain. Some
-    stimuli are far from all others, others in each RDM.
-    """
-    first, second = np.triu_indices(10, 1)
-
-    def distances() -> Array:
-        points = random.standard_normal((10, 4)) * random.gamma(1.0, 1.0, (10, 1))
-        found: Array = np.linalg.norm(points[first] - points[second], axis=1)
-        return found / found.std()
-
+    """p-values of layers that add nothing to the controls; see `controlled_study`."""
     found = []
     orders = stimulus_permutations(10, 199, 1)
     for _ in range(studies):
-        controls = np.stack([distances(), distances()])
-        layer = controls.sum(axis=0) + distances()
-        brain = related * controls.sum(axis=0) + distances()
-        scores = partial_scores(layer[None], residual_brains({"V1": brain[None]}, controls), orders)
+        layer, brain, controls = controlled_study(random, 10, related)
+        scores = partial_scores(layer[None], residual_brains({"V1": brain}, controls), orders)
         found.append(scores["V1"].p_layer[0])
     return np.array(found)
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from given_controls_plainly import cross_validated_r2
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from alignhouse.analysis.statistics.nonnegative import least_squares_of_products
+from alignhouse.analysis.statistics.nonnegative import least_squares_of_products, with_one_more
 from alignhouse.analysis.statistics.regression import (
     FEWEST_STIMULI,
     FEWEST_STIMULI_A_FOLD,
@@ -18,21 +19,6 @@ from alignhouse.analysis.statistics.regression import (
 )
 
 Array = NDArray[Any]
-
-
-def plainly(predictors: Array, brain: Array, folds: Array) -> float:
-    """Cross-validated R squared of one regression, from the pairs themselves."""
-    first, second = np.triu_indices(len(folds), 1)
-    error = total = 0.0
-    for fold in np.unique(folds):
-        train = (folds[first] != fold) & (folds[second] != fold)
-        test = (folds[first] == fold) & (folds[second] == fold)
-        x_mean, y_mean = predictors[:, train].mean(axis=1), brain[train].mean()
-        weights, _ = nnls((predictors[:, train].T - x_mean), brain[train] - y_mean)
-        predicted = y_mean + (predictors[:, test].T - x_mean) @ weights
-        error += ((brain[test] - predicted) ** 2).sum()
-        total += ((brain[test] - y_mean) ** 2).sum()
-    return 1 - error / total
 
 
 @pytest.fixture
@@ -50,6 +36,30 @@ def test_weights_equal_those_of_scipy(random: np.random.Generator) -> None:
     expected = [[nnls(x, y)[0] for y in each] for x, each in zip(designs, targets, strict=True)]
     assert found == pytest.approx(np.array(expected), abs=1e-10)
     assert (found == 0).mean() > 0.2, "some weights are bounded"
+
+
+def test_one_more_predictor_gets_the_weights_of_scipy(random: np.random.Generator) -> None:
+    design = random.standard_normal((30, 5)) * [1, 10, 0.1, 1, 1]
+    targets = random.standard_normal((40, 30)) + design[:, 1] / 20
+    more = random.standard_normal((60, 30))
+    # Some are near to another predictor, or to several; one is a copy, and one is 0.
+    more[:20] = design[:, :1].T + 0.3 * more[:20]
+    more[20:30] += (design[:, 3:] * [2, -2]).sum(axis=1)
+    more[0], more[1] = design[:, 3] * 7.7, 0
+    gram, moments = design.T @ design, targets @ design
+    [weights] = least_squares_of_products(gram[None], moments[None])
+    squares = np.square(more).sum(axis=1)
+    found = with_one_more(gram, moments, weights, more @ design, squares, more @ targets.T)
+    for index, row in enumerate(more):
+        every = np.column_stack([design, row])
+        for place, target in enumerate(targets):
+            expected = nnls(every, target)[0]
+            assert every @ found[index, place] == pytest.approx(every @ expected, abs=1e-10)
+            if index:
+                assert found[index, place] == pytest.approx(expected, abs=1e-10)
+    assert (found == 0).any(axis=(0, 1)).tolist() == [True, False, True, True, True, True]
+    changed = ((found[:, :, :5] > 0) != (weights > 0)).any(axis=2)
+    assert changed.mean() > 0.05, "some predictors leave or enter because of the new one"
 
 
 def test_copies_and_constants_get_no_weight_of_their_own(random: np.random.Generator) -> None:
@@ -81,12 +91,12 @@ def test_variance_equals_that_of_explicit_regressions(random: np.random.Generato
     found = variance_parts(layers, brain, controls, folds)
     for roi, rdms in brain.items():
         for subject, rdm in enumerate(rdms):
-            of_controls = plainly(controls, rdm, folds)
+            of_controls = cross_validated_r2(controls, rdm, folds)
             for index, layer in enumerate(layers):
                 place = (index, subject)
                 alone, both = (
-                    plainly(layer[None], rdm, folds),
-                    plainly(np.vstack([controls, layer]), rdm, folds),
+                    cross_validated_r2(layer[None], rdm, folds),
+                    cross_validated_r2(np.vstack([controls, layer]), rdm, folds),
                 )
                 assert found[roi].controls[place] == pytest.approx(of_controls, abs=1e-10)
                 assert found[roi].layer[place] == pytest.approx(alone, abs=1e-10)
@@ -116,12 +126,12 @@ def test_many_layers_are_divided_between_threads(
     layers, controls, brain = random.random((5, 120)), random.random((2, 120)), random.random((3, 120))
     folds = stimulus_folds(16, 0)
     together = variance_parts(layers, {"V1": brain}, controls, folds)["V1"]
-    monkeypatch.setattr("alignhouse.analysis.statistics.regression.REGRESSIONS_A_BLOCK", 6)
+    monkeypatch.setattr("alignhouse.analysis.statistics.regression.LAYERS_A_BLOCK", 2)
     told: list[tuple[int, int]] = []
     apart = variance_parts(
         layers, {"V1": brain}, controls, folds, tick=lambda done, total: told.append((done, total))
     )
-    assert np.array_equal(apart["V1"].both, together.both)
+    assert apart["V1"].both == pytest.approx(together.both, abs=1e-12)
     assert told == [(fold + 1, 4) for fold in range(4)]
 
 
