@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision
 from alignhouse.analysis.kernels.ridge import ALPHAS, NO_DIFFERENCE, RidgeLayer, ridge_layers
-from alignhouse.analysis.kernels.ridge_fits import RidgeFit, in_memory, ridge_fit
+from alignhouse.analysis.kernels.ridge_fits import RidgeFit, in_memory, ridge_errors, ridge_fit, ridge_fits
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray
 from alignhouse.analysis.kernels.threads import slices
 from alignhouse.warehouse.errors import BadInput
@@ -156,8 +156,9 @@ def banded_fit(
     best = _Best(groups)
     for each in start:
         best.take(replace(each, chosen=np.full(n_voxels, -1)))
-    # A decomposition with the operators of all penalties, and the predictions of all voxels.
-    a_candidate = 8 * (n_train**2 * 3 + np.size(alphas) * n_train * n_test) + 16 * n_voxels * n_test
+    # A decomposition with the operators of all penalties; the errors and predictions of all voxels.
+    n_alphas = np.size(alphas)
+    a_candidate = 8 * (n_train**2 * 3 + n_alphas * n_train * n_test) + 8 * n_voxels * (n_alphas + 2 * n_test)
     at_once = max(1, min(MOST_AT_ONCE, memory // 2 // a_candidate))
     for some in slices(len(given), at_once):
         labels = [f"{' + '.join(names)}, candidate {index}" for index in range(some.start, some.stop)]
@@ -184,17 +185,12 @@ def _fit_of_groups(
     """The fit of all layers, with a penalty of each voxel or of each group."""
     if not groups:
         return ridge_fit(layers, in_memory(responses), memory=memory)
-    n_layers, n_voxels = len(layers), responses.shape[1]
-    found = RidgeFit(
-        np.empty((n_layers, n_voxels, layers[0].n_test), layers[0].precision),
-        np.empty((n_layers, n_voxels), np.intp),
-        np.empty((n_layers, n_voxels)),
-    )
+    errors = ridge_errors(layers, responses, memory=memory)
+    chosen = np.empty(errors.shape[:2], np.intp)
     for own in groups:
-        fit = ridge_fit(layers, in_memory(responses[:, own]), alpha_per="region", memory=memory)
-        found.predictions[:, own], found.chosen[:, own] = fit.predictions, fit.chosen
-        found.errors[:, own] = fit.errors
-    return found
+        chosen[:, own] = errors[:, own].mean(axis=1, dtype=np.float64).argmin(axis=1)[:, None]
+    [fit] = ridge_fits(layers, [responses], chosen=chosen, memory=memory)
+    return fit
 
 
 class _Best:

@@ -90,7 +90,8 @@ def ridge_fits(
     ----------
     layers : L layers with equal numbers of training stimuli n, test stimuli m and penalties.
     blocks : (n, v) training responses, in any unit; the mean of each voxel is removed.
-    chosen : (L,) index of the penalty of each layer; None chooses the best for each voxel.
+    chosen : (L,) index of the penalty of each layer, or (L, V) of each voxel of a single block; None chooses
+        the best for each voxel.
     memory : bytes for working buffers, in addition to the layers, to a block and to its result.
 
     Raises BadInput for NaN, voxels that are constant over the training stimuli, and shapes that do not fit.
@@ -102,6 +103,24 @@ def ridge_fits(
         yield _fit_of_block(layers, block, next(numbers), fixed, memory)
         # Free it before the next block is read. `enumerate` would keep a reference.
         del block
+
+
+def ridge_errors(
+    layers: Sequence[RidgeLayer], responses: NDArray[Any], *, memory: int = DEFAULT_MEMORY
+) -> NDArray[np.floating]:
+    """The cross-validated error of each penalty, over that of the training mean: (L, V, A).
+
+    Raises BadInput as `ridge_fits` does, which also says what the arguments are.
+    """
+    _check_sizes(layers)
+    n_voxels = _voxels_of(responses, layers[0].n_train, 0)
+    found = np.empty((len(layers), n_voxels, len(layers[0].alphas)), layers[0].precision)
+
+    def take(index: int, columns: slice, rows: Any) -> None:
+        found[index, columns] = to_numpy(layers[index].choice.errors(rows))
+
+    _over_voxels(layers, responses, 0, memory, take)
+    return found
 
 
 def _fit_of_block(
@@ -119,7 +138,10 @@ def _fit_of_block(
     def predict(index: int, columns: slice, rows: Any) -> None:
         layer = layers[index]
         found = to_numpy(layer.choice.errors(rows))
-        best = found.argmin(axis=1) if fixed is None else np.full(len(found), fixed[index])
+        if fixed is None:
+            best = found.argmin(axis=1)
+        else:
+            best = np.full(len(found), fixed[index]) if fixed.ndim == 1 else fixed[index, columns]
         for alpha in np.unique(best):
             own = best == alpha
             places = columns.start + np.flatnonzero(own)

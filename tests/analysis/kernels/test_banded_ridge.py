@@ -99,6 +99,29 @@ def test_a_voxel_keeps_the_best_of_all_candidates_however_many_are_held_at_once(
             np.testing.assert_allclose(found.predictions[voxel], singly[best].predictions[voxel], atol=1e-10)
 
 
+@pytest.mark.parametrize("folds", [None, FOLDS])
+def test_a_group_shares_the_candidate_and_penalty_of_the_lowest_mean_error(
+    grams: list[Float], responses: Float, folds: Any
+) -> None:
+    weights = band_weights(3, 4, seed=3)
+    is_first = fit(grams, weights, responses, folds=folds).chosen == 0
+    groups = [np.flatnonzero(~is_first), np.flatnonzero(is_first)]
+    found = fit(grams, weights, responses, groups=groups, folds=folds)
+    singly = {
+        (index, alpha): fit(grams, row[None], responses, alphas=[alpha], folds=folds)
+        for index, row in enumerate(weights)
+        for alpha in ALPHAS
+    }
+    chosen = []
+    for own in groups:
+        best = min(singly, key=lambda each: singly[each].errors[own].mean())
+        chosen.append(best)
+        np.testing.assert_array_equal(found.chosen[own], best[0])
+        np.testing.assert_allclose(found.predictions[own], singly[best].predictions[own], atol=1e-10)
+        np.testing.assert_allclose(found.errors[own], singly[best].errors[own], atol=1e-12)
+    assert chosen[0] != chosen[1]
+
+
 def test_a_fit_to_start_from_stays_where_no_candidate_is_better(grams: list[Float], responses: Float) -> None:
     weights = band_weights(3, 8, seed=2)
     first, rest = fit(grams, weights[:3], responses), fit(grams, weights[3:], responses)
