@@ -160,6 +160,8 @@ def test_rows_equal_the_statistics_and_no_other_job_changes(encoded: Any) -> Non
     )
     assert [each["unique_network"] for each in answer] == [row["unique_network"]]
     assert run_study(read_study(encoded.file), command="again").jobs_done == 0
+    encoded.change("refits = 0", 'refits = 0\nweights_per = "voxel"')
+    assert run_study(read_study(encoded.file), command="other weights").jobs_done == 1
 
 
 def test_a_training_split_gives_intervals_over_stimuli_and_subjects(
