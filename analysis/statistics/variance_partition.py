@@ -121,8 +121,15 @@ class VoxelParts:
         """
         squared = squared_ceiling(ceiling, len(self.both))
         used = squared > 0
-        names = ("one", "other", "both", "unique_one", "unique_other", "shared")
-        return {name: float(np.median(getattr(self, name)[used] / squared[used])) for name in names}
+        parts = {
+            "one": self.one,
+            "other": self.other,
+            "both": self.both,
+            "unique_one": self.unique_one,
+            "unique_other": self.unique_other,
+            "shared": self.shared,
+        }
+        return {name: float(np.median(each[used] / squared[used])) for name, each in parts.items()}
 
 
 def fit_set(

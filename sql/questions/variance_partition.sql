@@ -1,10 +1,10 @@
 -- How much of the variance of voxels do networks explain beyond simple properties of the stimuli?
--- One row: the best layer of a network in one region, and all control models together. r2_network, r2_controls
--- and r2_both are cross-validated R squared of each alone and of both together (banded ridge). unique_network
--- is what the network adds to the controls, unique_controls the reverse, shared what either explains. All are
--- medians over voxels, divided by the squared noise ceiling if is_normalised, averaged over subjects. So they
--- do not add up exactly. Values below 0 are kept: there, the joint model predicts worse. reason names controls
--- that are left out.
+-- One row: the best layer of a network in one region, and all control models together. r2_network,
+-- r2_controls and r2_both are R squared of each alone and of both together on stimuli that were not fitted
+-- (banded ridge regression). unique_network is what the network adds to the controls, unique_controls the
+-- reverse, and shared what either explains. All are medians over voxels, divided by the squared noise ceiling
+-- if is_normalised, averaged over subjects, so they do not add up exactly. Values below 0 are kept: there, the
+-- joint model predicts worse. reason names controls that are left out.
 -- $protocol varchar in protocol.protocol = 'sound-encoding': encodings with the features of this protocol
 -- $roi_group varchar in roi.roi_group = null: regions of this group only
 -- $roi varchar in roi.roi = null: this region only
