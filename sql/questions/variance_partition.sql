@@ -3,8 +3,8 @@
 -- r2_controls and r2_both are R squared of each alone and of both together on stimuli that were not fitted
 -- (banded ridge regression). unique_network is what the network adds to the controls, unique_controls the
 -- reverse, and shared what either explains. All are medians over voxels, divided by the squared noise ceiling
--- if is_normalised, averaged over subjects, so they do not add up exactly. Values below 0 are kept: there, the
--- joint model predicts worse. reason names controls that are left out.
+-- if is_normalised, averaged over subjects, so they do not add up exactly. Values below 0 are kept: there,
+-- the joint model predicts worse. reason names controls that are left out.
 -- $protocol varchar in protocol.protocol = 'sound-encoding': encodings with the features of this protocol
 -- $roi_group varchar in roi.roi_group = null: regions of this group only
 -- $roi varchar in roi.roi = null: this region only
