@@ -275,6 +275,7 @@ class RegionEncoder:
             best=best,
             scores=observed[:, 0],
             is_normalised=is_normalised,
+            by_chance=None if test is None else float(test.null[0].mean()),
             p_value=None if test is None else float(test.p[0]),
             permutations=0 if test is None else test.null.shape[1],
             bootstrap=bootstrap,

@@ -63,7 +63,8 @@ class RegionResult:
     """The encoding of one region by one network.
 
     best : (F,) the best layer in each fit, chosen on its training stimuli. scores : (S,), its score in each
-    subject with signal, normalised or not. p_value : None if nothing was permuted.
+    subject with signal, normalised or not. by_chance : mean of the score over permutations; None,
+    as p_value, if nothing was permuted.
     """
 
     roi: str
@@ -71,6 +72,7 @@ class RegionResult:
     best: NDArray[np.intp]
     scores: FloatArray
     is_normalised: bool
+    by_chance: float | None
     p_value: float | None
     permutations: int
     bootstrap: BootstrapScores | None
@@ -128,6 +130,7 @@ def best_output(
                 "r": float(result.scores.mean()),
                 "is_normalised": result.is_normalised,
                 "n_subjects": len(result.scores),
+                "r_by_chance": result.by_chance,
                 "p_value": result.p_value,
                 "permutations": result.permutations,
                 **_interval(result, level),

@@ -2,8 +2,9 @@
 -- One row: a network in one region. r is the median over voxels of the correlation of predicted and measured
 -- responses to stimuli that were not fitted, divided by each voxel's noise ceiling if is_normalised; averaged
 -- over subjects. The layer was chosen on the stimuli that were fitted (chosen_on: the train split, or folds;
--- votes is the share of folds that chose it). p_value is one-sided; lower and upper are an interval over what
--- was resampled. best_rho is the alignment of the network's best layer by RSA under the same features.
+-- votes is the share of folds that chose it). r_by_chance is the mean r under permutations, below 0 for folds
+-- of few stimuli; p_value is one-sided, against these. lower and upper are an interval over what was
+-- resampled. best_rho is the alignment of the network's best layer by RSA under the same features.
 -- $protocol varchar in protocol.protocol = 'sound-encoding': encodings with the features of this protocol
 -- $roi_group varchar in roi.roi_group = null: regions of this group only
 -- $roi varchar in roi.roi = null: this region only
@@ -39,6 +40,7 @@ final as (
         encodings.r,
         encodings.is_normalised,
         encodings.n_subjects,
+        encodings.r_by_chance,
         encodings.p_value,
         encodings.lower,
         encodings.upper,

@@ -31,6 +31,7 @@ create table encoding_best (
     r double not null,
     is_normalised boolean not null,
     n_subjects integer not null,
+    r_by_chance double,
     p_value double,
     permutations integer not null,
     lower double,

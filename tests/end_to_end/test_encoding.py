@@ -109,6 +109,8 @@ def test_encoding_of_a_train_and_a_test_split_equals_ridge_on_the_features(encod
         assert row["lower"] < row["r"] < row["upper"]
         assert (row["resampled"], row["method"], row["permutations"]) == ("both", "dual", 50)
         assert 1 / 51 <= row["p_value"] <= 1
+        # The test stimuli are not fitted: by chance, r is about 0.
+        assert abs(row["r_by_chance"]) < 0.15
     answer = json.loads(encoded.alignhouse("ask", "encoding", "--roi", "EBA", "--format", "json").stdout)
     assert [row["model"] for row in answer] == ["my_own"]
     assert answer[0]["best_rho"] == pytest.approx(
@@ -123,6 +125,7 @@ def test_encoding_of_one_split_is_over_folds(encoded: Any) -> None:
     assert set(best["chosen_on"]) == {"folds"}
     assert set(best["method"]) == {"student"}
     assert set(best["permutations"]) == {20}
+    assert best["r_by_chance"].null_count() == 0
     # The betas are noise.
     assert (best["p_value"] > 1 / 21).any()
     [file] = (encoded.warehouse / "encodings").rglob("*.parquet")
