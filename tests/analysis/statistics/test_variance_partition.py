@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import pdist
+from simulated_partitions import covered
 from sklearn.metrics import r2_score
 
 from alignhouse.analysis.statistics.control_grams import control_gram, does_not_vary, why_no_gram
@@ -183,3 +184,14 @@ def test_a_control_that_is_equal_within_a_fold_is_found() -> None:
     gram = gram_of(np.array([[0.0], [0], [0], [1], [2]]))
     assert does_not_vary(gram, [np.arange(5), np.arange(3)])
     assert not does_not_vary(gram, [np.arange(5), np.array([2, 3])])
+
+
+@pytest.mark.slow
+def test_intervals_contain_the_truth_and_are_not_above_0_for_a_set_that_adds_nothing() -> None:
+    inside, above = covered(30, {"one": 0.2, "other": 0.1, "common": 0.15})
+    assert inside.min() >= 0.9
+    assert above[0] > 0.8
+    inside, above = covered(30, {"one": 0.3, "common": 0.15})
+    assert inside[0] >= 0.9
+    assert above[0] > 0.9
+    assert above[1] <= 0.1
