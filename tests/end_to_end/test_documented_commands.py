@@ -31,6 +31,7 @@ DEMO_NETWORKS = [model_name(name, "random", 0) for name in DEMO["networks"]["inc
 EMPTY = {
     "beyond_controls": "the demo has no controls",
     "controls": "the demo has no controls",
+    "encoding": "the demo encodes no voxels",
     "frame_order": "the demo has no controls",
     "coverage": "all subjects of the demo saw all stimuli",
     "hemispheres": "the demo merges the hemispheres",
