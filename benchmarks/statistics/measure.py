@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from simulate import n_pairs, rdms, sizes
 
-from alignhouse.analysis.kernels.similarity import rank, similarity
+from alignhouse.analysis.kernels.measures import similarity
+from alignhouse.analysis.kernels.similarity import rank
 from alignhouse.analysis.statistics.bootstrap import bootstrap_scores
 from alignhouse.analysis.statistics.permutation import (
     mean_unit_vectors,

@@ -35,6 +35,7 @@ EMPTY = {
     "frame_order": "the demo has no controls",
     "coverage": "all subjects of the demo saw all stimuli",
     "hemispheres": "the demo merges the hemispheres",
+    "measure_agreement": "the demo has one measure",
     "replication": "the demo has one data set",
     "results": "nobody has added a statistic",
     "training_effect": "the demo has untrained networks only",

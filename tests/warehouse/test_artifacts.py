@@ -219,5 +219,6 @@ def test_files_of_every_kind_are_found(tmp_path: Path) -> None:
         "grams",
         "nulls",
         "bootstraps",
+        "encodings",
         "facts",
     ]
