@@ -13,6 +13,7 @@ from alignhouse.analysis.kernels.ridge import FEWEST_TRAINING_STIMULI
 from alignhouse.analysis.statistics.encoding import FEWEST_TEST_STIMULI
 from alignhouse.ingest.betas.stored import open_region
 from alignhouse.ingest.controls.names import CONTROLS
+from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.study.analyse import MOST_MEMORY, described_protocol
 from alignhouse.study.brain import BrainVoxels
@@ -69,7 +70,7 @@ def encoding_protocols(study: Study, protocols: Mapping[str, Protocol]) -> dict[
 def _refuse_brains(study: Study) -> None:
     brain = study.brain
     wrong = {
-        f'brain.kind = "{brain.kind}", which has no betas': brain.kind == "rdms",
+        f'brain.kind = "{brain.kind}", which has no betas': data_set(brain.kind).betas is None,
         'brain.stimuli = "own"': brain.stimuli == "own",
         "brain.average_subjects = true": brain.average_subjects,
     }

@@ -121,6 +121,11 @@ class SubjectVoxels:
     ceiling: NDArray[np.float64] | None
     left_out: int
 
+    @property
+    def positive_ceiling(self) -> NDArray[np.float64] | None:
+        """The ceilings; None too if no voxel's is above 0, because scores cannot be divided by them."""
+        return None if self.ceiling is None or not (self.ceiling > 0).any() else self.ceiling
+
 
 def design_of(settings: EncodingSettings) -> FitDesign:
     """Which stimuli are fitted and which are scored."""
@@ -226,12 +231,11 @@ class RegionEncoder:
             encoding = self._encoding(network.fits, subject)
             training.append(encoding.training)
             voxels = self._compared(encoding, subject)
-            has_signal = subject.ceiling is not None and bool((subject.ceiling > 0).any())
             subjects.append(
                 SubjectResult(
                     name=subject.name,
                     r=voxels.medians(normalised=False),
-                    normalised=voxels.medians() if has_signal else None,
+                    normalised=voxels.medians() if subject.positive_ceiling is not None else None,
                     training=encoding.training.mean(axis=0),
                     n_voxels=int(voxels.used.sum()),
                     n_left_out=subject.left_out + voxels.left_out,
@@ -289,10 +293,8 @@ class RegionEncoder:
         return encode_folds(fits, subject.responses, self._design.folds, **how)
 
     def _compared(self, encoding: RegionEncoding, subject: SubjectVoxels) -> RegionVoxels:
-        ceiling = subject.ceiling
-        if ceiling is not None and not (ceiling > 0).any():
-            ceiling = None
-        return region_voxels(encoding, subject.responses[self._design.scored], ceiling=ceiling)
+        scored = subject.responses[self._design.scored]
+        return region_voxels(encoding, scored, ceiling=subject.positive_ceiling)
 
     def _null(
         self, fits: Sequence[Sequence[RidgeLayer]], voxels: RegionVoxels, subject: SubjectVoxels
@@ -304,13 +306,12 @@ class RegionEncoder:
         if not settings.refits:
             return None
         orders = stimulus_permutations(len(design.scored), settings.refits, settings.seed)
-        ceiling = None if subject.ceiling is None or not (subject.ceiling > 0).any() else subject.ceiling
         return refitted_null(
             fits,
             subject.responses,
             design.folds,
             orders,
-            ceiling=ceiling,
+            ceiling=subject.positive_ceiling,
             alpha_per=settings.alpha_per,
             memory=memory,
         )
@@ -343,7 +344,7 @@ class RegionEncoder:
         return SubjectVoxels(name, responses[:, varies], kept, int(np.count_nonzero(~varies)))
 
     def _ceiling(self, opened: OpenVoxels) -> NDArray[np.float64] | None:
-        """The ceilings of voxels; None without repetitions, since single responses say nothing of noise."""
+        """The ceilings of voxels; None without repetitions, since single responses do not show noise."""
         repetitions = {split: opened.repetitions(split) for split in self._splits}
         repeated = [split for split, count in repetitions.items() if count > 1]
         scored = [self._design.wanted[place][0] for place in self._design.scored]

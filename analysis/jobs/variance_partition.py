@@ -313,7 +313,7 @@ def _rows(
     )
     found = {}
     for roi, subjects in voxels.places.items():
-        signal = [(each, own) for each, own in subjects if each.ceiling is not None and each.ceiling.any()]
+        signal = [(each, own) for each, own in subjects if each.positive_ceiling is not None]
         is_normalised = bool(signal)
         medians, resampled, n_voxels = [], [], 0
         for subject, own in signal or subjects:

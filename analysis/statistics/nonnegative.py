@@ -12,7 +12,7 @@ from alignhouse.warehouse.errors import AlignhouseError
 
 # A gradient below this, for predictors of length 1 and a target of length about 1, is rounding.
 NO_GRADIENT = 1e-12
-# A predictor of length 1 of which less than this is left beside the others: its weight would be rounding.
+# The other predictors explain all but this length of a predictor of length 1: its weight would be rounding.
 LEFT_ALONE = 1e-6
 # Lawson and Hanson's own program stops after three steps for each predictor; ties may need more.
 STEPS_A_PREDICTOR = 10

@@ -222,7 +222,7 @@ def family_p(
 ) -> FloatArray:
     """One-sided p (L,) of each score against the highest of its family under each permutation (L, K).
 
-    Layers of which nothing is left do not count, and have NaN.
+    Layers that the controls explain fully (`left` is False) do not count, and have NaN.
     """
     p = np.full_like(mean, np.nan)
     for family in families:

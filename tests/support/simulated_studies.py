@@ -208,7 +208,7 @@ def order_false_positives(
     lost: float = 0.0,
     alpha: float = 0.05,
 ) -> OrderErrors:
-    """Differences between two orders of frames, of which one loses nothing, or adds `lost` of noise.
+    """Differences between two orders of frames. The second adds `lost` of noise; 0 means no difference.
 
     Each study draws stimuli and subjects. Layers are the same points with more or less noise, which is drawn
     for each order. "usual_layer" is the best layer of the first order, compared with itself.

@@ -1,4 +1,4 @@
-"""Looks at a folder of NSD: whose betas, of which sessions, and which regions."""
+"""Finds what a folder of NSD holds: subjects, the sessions of their betas, and regions."""
 
 from __future__ import annotations
 
