@@ -6,10 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from alignhouse.analysis.kernels.ridge import ALPHAS
 from alignhouse.study.section import Section
-
-# Relative to the mean eigenvalue of a layer's inner products.
-ALPHAS = tuple(10.0**power for power in range(-4, 6))
 
 
 class EncodingSection(Section):
@@ -17,7 +15,7 @@ class EncodingSection(Section):
         False, description="predict every voxel from every layer, by ridge regression (docs/encoding.md)"
     )
     alphas: list[float] = Field(
-        list(ALPHAS), min_length=1, description="penalties, in units of a layer's mean eigenvalue"
+        ALPHAS.tolist(), min_length=1, description="penalties, in units of a layer's mean eigenvalue"
     )
     alpha_by: Literal["generalised", "folds"] = Field(
         "generalised", description="how a penalty is chosen: by generalised cross-validation, or by folds"

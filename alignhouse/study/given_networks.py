@@ -41,11 +41,6 @@ class GivenNetworks:
     done: Mapping[str, Sequence[Artifact]]
 
 
-def brain_distance(protocol: Protocol) -> str:
-    """The distance between brain patterns that a protocol asks for."""
-    return protocol.analysis.brain_distance
-
-
 def refuse_what_files_lack(study: Study, protocols: Mapping[str, Protocol]) -> None:
     """Check that the files of a study can give the RDMs that its protocols ask for.
 
@@ -56,7 +51,7 @@ def refuse_what_files_lack(study: Study, protocols: Mapping[str, Protocol]) -> N
     """
     if data_set(study.brain.kind).rdms is not None:
         for name, protocol in protocols.items():
-            if (distance := brain_distance(protocol)) != "correlation":
+            if (distance := protocol.analysis.brain_distance) != "correlation":
                 raise BadInput(
                     f'protocol {name}, brain_distance = "{distance}"',
                     expected="betas, from which brain RDMs are made",

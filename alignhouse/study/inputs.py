@@ -27,7 +27,7 @@ from alignhouse.study.brain import (
 )
 from alignhouse.study.coverage import used_stimuli
 from alignhouse.study.file import Study
-from alignhouse.study.given_networks import GivenNetworks, brain_distance, given_networks
+from alignhouse.study.given_networks import GivenNetworks, given_networks
 from alignhouse.study.protocol import Protocol
 from alignhouse.study.stimuli import register_annotations, register_stimuli
 from alignhouse.warehouse.artifacts import Artifact
@@ -74,7 +74,7 @@ def ingest_inputs(run: Run, study: Study, hashes: Hashes, protocols: Mapping[str
     BadInput : a file is missing, damaged, or does not fit the others.
     """
     known = data_set(study.brain.kind)
-    distances = list(dict.fromkeys(brain_distance(each) for each in protocols.values()))
+    distances = list(dict.fromkeys(each.analysis.brain_distance for each in protocols.values()))
     stimuli = known.stimuli_of_study(study.stimuli.path, study.brain.split, study.brain.path)
     conditions = _conditions(stimuli, known)
     by_name = {each.name: each for each in stimuli}

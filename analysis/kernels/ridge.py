@@ -27,7 +27,7 @@ from alignhouse.warehouse.errors import BadInput
 IntArray = NDArray[np.intp]
 
 # Relative to the mean eigenvalue of the training Gram: from hardly any shrinkage to nearly the mean.
-ALPHAS = np.logspace(-4, 5, 10)
+ALPHAS = np.array([10.0**power for power in range(-4, 6)])
 # With fewer, an intercept and one direction already fit nearly perfectly.
 FEWEST_TRAINING_STIMULI = 4
 # Features whose centred Gram is this much smaller than the plain one differ by rounding only.

@@ -17,6 +17,7 @@ from alignhouse.analysis.kernels.threads import Tick, product, untold
 from alignhouse.analysis.statistics.partial import (
     PartialScores,
     ResidualBrains,
+    Values,
     residual_brains,
     residualised,
     tested,
@@ -48,9 +49,13 @@ class PartlySeenResiduals:
 
 
 def residuals_partly_seen(
-    brain: Mapping[str, Array], controls: Array, names: Sequence[str] | None, seen: Seen
+    brain: Mapping[str, Array],
+    controls: Array,
+    names: Sequence[str] | None,
+    seen: Seen,
+    values: Values = "ranks",
 ) -> PartlySeenResiduals:
-    """Residuals of ranks of brain RDMs, region -> (S, P), given the controls (C, P) with `names` (C).
+    """Residuals of the `values` of brain RDMs, region -> (S, P), given the controls (C, P) with `names` (C).
 
     seen : region -> (S, n), the stimuli that each subject saw. Raises BadInput as `partial.residual_brains`
     does, and for a subject who saw fewer than 4 stimuli.
@@ -62,6 +67,7 @@ def residuals_partly_seen(
                 {roi: brain[roi][rows][:, group.pairs] for roi, rows in group.rows.items()},
                 controls[:, group.pairs],
                 names,
+                values,
             ),
         )
         for group in sharing(seen)

@@ -19,12 +19,12 @@ from alignhouse.analysis.statistics.partial import (
     Values,
     control_basis,
     family_p,
-    residual_brains,
     residualised,
     unit_rows,
 )
+from alignhouse.analysis.statistics.partial_seen import residuals_partly_seen
 from alignhouse.analysis.statistics.permutation import null_rows_and_columns, p_value_greater
-from alignhouse.analysis.statistics.seen import Seen, SharedStimuli, everything_seen, sharing
+from alignhouse.analysis.statistics.seen import Seen, SharedStimuli, everything_seen
 
 VALUES: Values = "dissimilarities"
 # Layers at a time, for the CPU cache.
@@ -77,20 +77,11 @@ def linear_brains(
     seen : region -> (S, n), the stimuli that each subject saw; None for all. Raises BadInput as
     `partial.residual_brains` does, and for a subject who saw fewer than 4 stimuli.
     """
-    groups = [
-        (
-            group,
-            residual_brains(
-                {roi: brain[roi][rows][:, group.pairs] for roi, rows in group.rows.items()},
-                controls[:, group.pairs],
-                names,
-                VALUES,
-            ),
-        )
-        for group in sharing(everything_seen(brain) if seen is None else seen)
-    ]
-    n_subjects = {roi: len(each) for roi, each in brain.items()}
-    return LinearBrains(control_basis(controls, names, VALUES), n_subjects, groups)
+    partly_seen = residuals_partly_seen(
+        brain, controls, names, everything_seen(brain) if seen is None else seen, VALUES
+    )
+    basis = control_basis(controls, names, VALUES)
+    return LinearBrains(basis, partly_seen.n_subjects, partly_seen.groups)
 
 
 def unique_scores(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
+from small_networks import TRANSFORM, network_study
 
 import alignhouse
 from alignhouse.warehouse import Warehouse
@@ -18,44 +18,21 @@ from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.schema import sql_files
 
 EXTRACT = ("ingest", "networks", "study.toml")
-FEW = 4
-FUNCTIONS = """
-import torch
-from torch import nn
-
-
-def transform(image):
-    return torch.frombuffer(bytearray(image.resize((4, 4)).tobytes()), dtype=torch.uint8).view(3, 16, 1) / 255
-
-
+FUNCTIONS = f"""{TRANSFORM}
 def net():
     return nn.Sequential(nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 5)), transform, "net"
 """
-OWN = '[networks.own.net]\nsource = "function"\nid = "MODULE:net"\nweights = "random"\n'
 FLAT = '[protocols.flat]\nextraction = { distance = "euclidean" }\n'
 BOTH = ('["sound", "paper"]', '["sound", "flat"]')
 
 
-def few_stimuli(study: Any) -> None:
-    shutil.rmtree(study.folder / "models")
-    for picture in sorted((study.folder / "stimuli").iterdir())[FEW:]:
-        picture.unlink()
-    for path in (study.folder / "betas").rglob("*.pkl"):
-        betas = pickle.loads(path.read_bytes())
-        betas["test_data_allvoxel"] = betas["test_data_allvoxel"][:FEW]
-        path.write_bytes(pickle.dumps(betas))
-
-
 @pytest.fixture
 def networks(study: Any, tmp_path: Path) -> Any:
-    """A study of a small network under one protocol. A process keeps modules, so each test has its own."""
-    few_stimuli(study)
-    study.change('rdms = "models"', 'include = []\nweights = "random"')
+    """A study of a small network under one protocol."""
+    network_study(study, tmp_path.name, FUNCTIONS, "net")
     study.change(BOTH[0], '["sound"]')
     study.change("permutations = 50", "permutations = 9\nbootstraps = 0\nhalvings = 0")
-    (study.folder / f"{tmp_path.name}.py").write_text(FUNCTIONS, encoding="utf-8")
-    own = OWN.replace("MODULE", tmp_path.name)
-    study.file.write_text(study.file.read_text(encoding="utf-8") + own + FLAT, encoding="utf-8")
+    study.file.write_text(study.file.read_text(encoding="utf-8") + FLAT, encoding="utf-8")
     return study
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import shutil
 import signal
 import time
@@ -12,17 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from small_networks import TRANSFORM, few_stimuli, network_study
 
 EXTRACT = ("ingest", "networks", "study.toml")
-FEW = 4
 EXTRACTING = "Extracting RDMs of networks"
 # While there is a file `hold` in the working folder, the second network waits for a kill.
-FUNCTIONS = """
+FUNCTIONS = f"""{TRANSFORM}
 import os
 import time
-
-import torch
-from torch import nn
 
 
 class Held(nn.Flatten):
@@ -32,10 +28,6 @@ class Held(nn.Flatten):
         return super().forward(images)
 
 
-def transform(image):
-    return torch.frombuffer(bytearray(image.resize((4, 4)).tobytes()), dtype=torch.uint8).view(3, 16, 1) / 255
-
-
 def first():
     return nn.Sequential(nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 5)), transform, "first"
 
@@ -43,31 +35,12 @@ def first():
 def second():
     return nn.Sequential(Held(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 5)), transform, "second"
 """
-OWN = '[networks.own.NAME]\nsource = "function"\nid = "MODULE:NAME"\nweights = "random"\n'
-
-
-def few_stimuli(study: Any) -> None:
-    shutil.rmtree(study.folder / "models")
-    for picture in sorted((study.folder / "stimuli").iterdir())[FEW:]:
-        picture.unlink()
-    for path in (study.folder / "betas").rglob("*.pkl"):
-        betas = pickle.loads(path.read_bytes())
-        betas["test_data_allvoxel"] = betas["test_data_allvoxel"][:FEW]
-        path.write_bytes(pickle.dumps(betas))
 
 
 @pytest.fixture
 def networks(study: Any, tmp_path: Path) -> Any:
-    """A study of two small networks and few stimuli. A process keeps modules, so each test has its own."""
-    few_stimuli(study)
-    study.change('rdms = "models"', 'include = []\nweights = "random"')
-    (study.folder / f"{tmp_path.name}.py").write_text(FUNCTIONS, encoding="utf-8")
-    own = "".join(
-        OWN.replace("MODULE:NAME", f"{tmp_path.name}:{name}").replace("NAME", name)
-        for name in ("first", "second")
-    )
-    study.file.write_text(study.file.read_text(encoding="utf-8") + own, encoding="utf-8")
-    return study
+    """A study of two small networks."""
+    return network_study(study, tmp_path.name, FUNCTIONS, "first", "second")
 
 
 def stored(study: Path) -> dict[str, bytes]:
@@ -122,7 +95,7 @@ def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_do
 
 
 def test_limits_on_the_command_line_override_those_of_the_study(study: Any) -> None:
-    few_stimuli(study)
+    few_stimuli(study.folder)
     study.change('rdms = "models"', 'include = ["AlexNet"]\nweights = "random"')
     refused = study.alignhouse(*EXTRACT, "--scratch", "1MB", "--memory", "4MB")
     assert refused.returncode == 1
