@@ -321,7 +321,7 @@ class _Stages:
         return {row["model"]: row for row in self.run.rows("model_facts")}
 
     def _remark(self, protocol: str) -> str:
-        return _remark_of_all(self.models[protocol].values())
+        return remark_of_all(self.models[protocol].values())
 
 
 def protocol_batches(protocols: Mapping[str, Protocol]) -> list[Batch]:
@@ -339,7 +339,7 @@ def described_protocol(protocol: Protocol) -> dict[str, Any]:
     return settings
 
 
-def _remark_of_all(models: Iterable[Model]) -> str:
+def remark_of_all(models: Iterable[Model]) -> str:
     """One remark for a result of several networks: their common remark, or the untrained ones."""
     remarks = {model.name: model.remark for model in models}
     if len(set(remarks.values())) == 1:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from alignhouse.analysis.jobs.encoding import encoding_batch
+from alignhouse.analysis.jobs.network_partition import NetworkPair, network_partition_batch
 from alignhouse.analysis.jobs.protocols import protocol_batch
 from alignhouse.analysis.jobs.scope import Model, Scope
 from alignhouse.analysis.jobs.variance_partition import partition_batch
@@ -15,9 +17,10 @@ from alignhouse.ingest.betas.stored import open_region
 from alignhouse.ingest.controls.names import CONTROLS
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.features.settings import ExtractionSettings
-from alignhouse.study.analyse import MOST_MEMORY, described_protocol
+from alignhouse.study.analyse import MOST_MEMORY, described_protocol, remark_of_all
 from alignhouse.study.brain import BrainVoxels
 from alignhouse.study.file import Study
+from alignhouse.study.pairs import Pair
 from alignhouse.study.protocol import SQUARED, Protocol
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput
@@ -89,17 +92,18 @@ def encode_voxels(
     brain: BrainVoxels,
     training: frozenset[str],
     controls: Mapping[str, Artifact],
+    pairs: Sequence[Pair],
     *,
     memory: int,
 ) -> None:
-    """Encode the voxels of all regions from all networks, and partition their variance if there are controls.
+    """Encode the voxels of all regions from all networks, and partition their variance.
 
     Parameters
     ----------
     protocols : of `encoding_protocols`. models : protocol -> name -> model.
     training : the stimuli that the data set has for training; if too few or all are, fits are
         cross-validated over folds of all stimuli.
-    controls : control -> its RDM, of all stimuli.
+    controls : control -> its RDM, of all stimuli. pairs : networks that are partitioned, see `network_pairs`.
     memory : bytes that one batch may use.
 
     Raises
@@ -125,8 +129,8 @@ def encode_voxels(
         "level": asked.level,
         "seed": asked.seed,
     }
-    # Weights belong to variance partitions, whose settings have them.
-    asked_of_encoding = study.encoding.model_dump(mode="json", exclude={"weights_per"})
+    # These belong to variance partitions, whose settings and inputs have them.
+    asked_of_encoding = study.encoding.model_dump(mode="json", exclude={"weights_per", "pairs"})
     run.do(
         "Describing protocols",
         [
@@ -148,23 +152,38 @@ def encode_voxels(
         for name, scope in scopes.items()
     }
     done = run.do("Encoding voxels", batches.values(), writing_behind)
-    if not controls:
-        return
-    given = {name: (rdm, CONTROLS[name].distance) for name, rdm in controls.items()}
+    best = {
+        name: {model.name: done[job.key] for model, job in zip(each_protocol[name], batch.jobs, strict=True)}
+        for name, batch in batches.items()
+    }
+    how |= {"weights_per": study.encoding.weights_per}
+    partition = partial(
+        partition_batch,
+        controls={name: (rdm, CONTROLS[name].distance) for name, rdm in controls.items()},
+        betas=brain.betas,
+        open_region=open_region,
+        how=how,
+        memory=memory,
+    )
+    partition_of_pairs = partial(
+        network_partition_batch, betas=brain.betas, open_region=open_region, how=how, memory=memory
+    )
     partitions = [
-        partition_batch(
-            scope,
-            each_protocol[name],
-            {
-                model.name: done[job.key]
-                for model, job in zip(each_protocol[name], batches[name].jobs, strict=True)
-            },
-            given,
-            brain.betas,
-            open_region,
-            {**how, "weights_per": study.encoding.weights_per},
-            memory=memory,
-        )
-        for name, scope in scopes.items()
+        partition(scope, each_protocol[name], best[name]) for name, scope in scopes.items() if controls
     ]
-    run.do("Partitioning the variance of voxels", partitions, writing_behind)
+    partitions += [
+        partition_of_pairs(scope, its, best[name])
+        for name, scope in scopes.items()
+        if (its := _pairs_of(models[name], pairs))
+    ]
+    if partitions:
+        run.do("Partitioning the variance of voxels", partitions, writing_behind)
+
+
+def _pairs_of(models: Mapping[str, Model], pairs: Sequence[Pair]) -> list[NetworkPair]:
+    """The pairs of a protocol. A network that failed has none; its failure is reported by itself."""
+    return [
+        NetworkPair(models[one], models[other], remark_of_all([models[one], models[other]]))
+        for one, other in pairs
+        if one in models and other in models
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from alignhouse.analysis.kernels.ridge import ALPHAS
 from alignhouse.study.section import Section
@@ -28,8 +28,13 @@ class EncodingSection(Section):
     )
     weights_per: Literal["region", "voxel"] = Field(
         "region",
-        description="weights of controls and networks in their joint model: of each region of a subject, "
-        "or of each voxel",
+        description="weights in the joint model of a network and controls, or of two networks: of each "
+        "region of a subject, or of each voxel",
+    )
+    pairs: list[list[str]] = Field(
+        [],
+        description="pairs of networks whose explained variance is partitioned, names and globs; "
+        '["*", "ResNet50"]: every network beyond ResNet50',
     )
 
     @field_validator("alphas")
@@ -38,6 +43,20 @@ class EncodingSection(Section):
         if any(alpha <= 0 for alpha in alphas):
             raise ValueError("numbers above 0")
         return alphas
+
+    @field_validator("pairs")
+    @classmethod
+    def _pairs_of_voxels(cls, pairs: list[list[str]], info: ValidationInfo) -> list[list[str]]:
+        if pairs and not info.data.get("voxels"):
+            raise ValueError("no such key without voxels = true")
+        known: set[frozenset[str]] = set()
+        for pair in pairs:
+            if len(pair) != 2:
+                raise ValueError(f"two networks in each pair, not {len(pair)}")
+            if (either_way := frozenset(pair)) in known:
+                raise ValueError(f"each pair once, in any order; {' and '.join(pair)} is repeated")
+            known.add(either_way)
+        return pairs
 
     def settings(self) -> dict[str, Any]:
         """What changes the result of an encoding."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from alignhouse.ingest.datasets.dataset import data_set
-from alignhouse.ingest.features.given.folders import find_given
 from alignhouse.ingest.features.gram_files import grams_among, rdms_among
 from alignhouse.ingest.features.precomputed_jobs import precomputed_batch
 from alignhouse.study.extractions import (
@@ -20,6 +19,7 @@ from alignhouse.study.extractions import (
 )
 from alignhouse.study.file import Study
 from alignhouse.study.hashing import hash_files
+from alignhouse.study.networks import given_files
 from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
@@ -102,7 +102,7 @@ def given_networks(
     if study.networks.given is None:
         return None
     given_as, folder = study.networks.given
-    found = find_given(folder, "model RDMs" if given_as == "rdms" else "features of networks")
+    found = given_files(study)
     sha256 = hash_files([path for files in found.values() for path in files], hashes, run.progress)
     of_features = given_as == "features"
     derivations = {name: _derivation(each) if of_features else None for name, each in protocols.items()}

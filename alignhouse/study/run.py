@@ -35,7 +35,8 @@ from alignhouse.study.file import Study
 from alignhouse.study.given_networks import refuse_what_files_lack
 from alignhouse.study.inputs import StudyInputs, ingest_inputs
 from alignhouse.study.machine import check_decord_reads, check_machine, check_packages
-from alignhouse.study.networks import check_weights_of, weighted_networks
+from alignhouse.study.networks import check_weights_of, model_names, weighted_networks
+from alignhouse.study.pairs import network_pairs
 from alignhouse.study.protocol import Protocol
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, near_names
@@ -96,6 +97,7 @@ def run_study(
     protocols = {**scored, **encoded}
     refuse_what_files_lack(study, protocols)
     networks = [] if study.networks.given else weighted_networks(study)
+    pairs = network_pairs(study.encoding.pairs, model_names(study, networks)) if encoded else []
     folder = study.study.warehouse
     if until.includes(Until.NETWORKS):
         _check_machine_first(study, protocols, networks)
@@ -139,8 +141,17 @@ def run_study(
                     run, study, there, models, inputs, controls, memory=memory, uncertainty=uncertainty
                 )
             if encoded and uncertainty and inputs.voxels is not None:
-                voxels, training = inputs.voxels, inputs.training
-                encode_voxels(run, study, encoded, models, voxels, training, given, memory=memory)
+                encode_voxels(
+                    run,
+                    study,
+                    encoded,
+                    models,
+                    inputs.voxels,
+                    inputs.training,
+                    given,
+                    pairs,
+                    memory=memory,
+                )
         return Finished(folder, run.jobs_done, failed)
 
 

@@ -15,6 +15,7 @@ from alignhouse.analysis.jobs.encoding_regions import (
     stored_betas,
 )
 from alignhouse.analysis.jobs.encoding_rows import RegionResult, best_output, score_output, voxel_output
+from alignhouse.analysis.jobs.network_batches import network_job
 from alignhouse.analysis.jobs.scope import Model, Scope, check_conditions, conditions
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
@@ -41,20 +42,8 @@ def encoding_batch(
     open_region : reads stored betas. how : the other fields of `EncodingSettings`.
     memory : bytes for buffers.
     """
-    jobs = []
-    for model in models:
-        settings = EncodingSettings.model_validate(
-            {**dict(scope), **how, "model": model.name, "remark": model.remark}
-        )
-        jobs.append(
-            Job(
-                method="encoding",
-                version=VERSION,
-                settings=settings.as_json(),
-                inputs={"model": model.rdms.artifact, **stored_betas(betas)},
-                label=f"{model.name}, protocol {settings.protocol}",
-            )
-        )
+    common, inputs = {**dict(scope), **how}, stored_betas(betas)
+    jobs = [network_job("encoding", VERSION, EncodingSettings, common, model, inputs) for model in models]
     n = len(jobs[0].settings["stimuli"]) if jobs else 1
     # A Gram matrix in double precision, and the operators of all penalties in single precision.
     a_layer = n * n * (8 + 4 * (1 + len(how["alphas"])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -96,17 +97,27 @@ class EncodingSettings(NetworkSettings):
 class FitDesign:
     """Which stimuli are fitted and which are scored; all indices are into the conditions.
 
-    folds : (n,) of each stimulus; None if there is one split. scored : (m,).
+    folds : (n,) of each stimulus; None if there is one split. scored : (m,). draws, seed : of the resamples.
     """
 
     wanted: Sequence[tuple[str, str]]
     train: NDArray[np.intp]
     scored: NDArray[np.intp]
     folds: NDArray[np.intp] | None
+    draws: int
+    seed: int
 
     @property
     def chosen_on(self) -> Literal["train", "folds"]:
         return "train" if self.folds is None else "folds"
+
+    @cached_property
+    def resamples(self) -> NDArray[np.int32] | None:
+        """(B, m) how often each scored stimulus is in each resample; None over folds, and for no draws."""
+        if self.folds is not None or not self.draws:
+            return None
+        m = len(self.scored)
+        return resample_counts(m, self.draws, self.seed, STIMULI, fewest=FEWEST_DISTINCT_STIMULI)
 
 
 @dataclass(frozen=True)
@@ -133,8 +144,10 @@ def design_of(settings: EncodingSettings) -> FitDesign:
     is_train = np.array([name in train for _, name in settings.stimuli])
     every = np.arange(len(settings.stimuli))
     if train:
-        return FitDesign(settings.stimuli, every[is_train], every[~is_train], None)
-    return FitDesign(settings.stimuli, every, every, stimulus_folds(len(every), settings.seed))
+        rows, scored, folds = every[is_train], every[~is_train], None
+    else:
+        rows, scored, folds = every, every, stimulus_folds(len(every), settings.seed)
+    return FitDesign(settings.stimuli, rows, scored, folds, settings.draws, settings.seed)
 
 
 def grams_of(rdms: Artifact) -> dict[str, FloatArray]:
@@ -144,10 +157,22 @@ def grams_of(rdms: Artifact) -> dict[str, FloatArray]:
     ----------
     rdms : of squared Euclidean distances. Centring removes the lengths of the rows, which these do not hold.
     """
+    rows, distances = rdms.vectors("rdm")
+    return dict(zip(rows["layer"].to_list(), map(_products, distances), strict=True))
+
+
+def gram_of(rdms: Artifact, layer: str) -> FloatArray:
+    """The matrix of one layer, as in `grams_of`; the others are not read."""
+    with rdms.vector_file("rdm") as file:
+        place = file.names("layer").index(layer)
+        return _products(file.read(place, place + 1)[0])
+
+
+def _products(distances: FloatArray) -> FloatArray:
     from scipy.spatial.distance import squareform
 
-    rows, distances = rdms.vectors("rdm")
-    return dict(zip(rows["layer"].to_list(), (-0.5 * squareform(each) for each in distances), strict=True))
+    products: FloatArray = -0.5 * squareform(distances)
+    return products
 
 
 def stored_betas(betas: Betas) -> dict[str, str]:
@@ -252,10 +277,6 @@ class RegionEncoder:
         fits = network.only(best)
         is_normalised = any(each.normalised is not None for each in subjects)
         medians, nulls, resampled, voxels_of = [], [], [], {}
-        m = len(design.scored)
-        counts = resample_counts(
-            m, max(1, settings.draws), settings.seed, STIMULI, fewest=FEWEST_DISTINCT_STIMULI
-        )
         for subject, plain in zip(self.subjects(), subjects, strict=True):
             voxels = self._compared(self._encoding(fits, subject), subject)
             voxels_of[subject.name] = VoxelResult.of(voxels, subject.ceiling)
@@ -265,14 +286,14 @@ class RegionEncoder:
             null = self._null(fits, voxels, subject)
             if null is not None:
                 nulls.append(null)
-            if design.folds is None and settings.draws:
-                resampled.append(resampled_medians(voxels, counts, memory=self._memory // 4))
+            if design.resamples is not None:
+                resampled.append(resampled_medians(voxels, design.resamples, memory=self._memory // 4))
         observed = np.stack(medians)
         test = encoding_test(observed, nulls, settings.settings.p_value) if nulls else None
         bootstrap: BootstrapScores | None = None
         if resampled:
             drawn = resample_counts(len(observed), settings.draws, settings.seed, SUBJECTS)
-            bootstrap = encoding_bootstrap(observed, resampled, drawn, m)
+            bootstrap = encoding_bootstrap(observed, resampled, drawn, len(design.scored))
         return RegionResult(
             roi=self.roi,
             subjects=subjects,

@@ -23,6 +23,37 @@ class NetworkSettings(Scope):
     model: str
     remark: str
 
+    @property
+    def label(self) -> str:
+        """The job's name in progress bars."""
+        return f"{self.model}, protocol {self.protocol}"
+
+
+def network_job(
+    method: str,
+    version: int,
+    kind: type[NetworkSettings],
+    common: Mapping[str, object],
+    model: Model,
+    inputs: Mapping[str, str],
+    **own: object,
+) -> Job:
+    """The job of one network.
+
+    Parameters
+    ----------
+    kind : the settings of the job. common : their fields that all networks share. own : those of this one.
+    inputs : besides the network's RDMs.
+    """
+    settings = kind.model_validate({**common, "model": model.name, "remark": model.remark, **own})
+    return Job(
+        method=method,
+        version=version,
+        settings=settings.as_json(),
+        inputs={"model": model.rdms.artifact, **inputs},
+        label=settings.label,
+    )
+
 
 def network_batch(
     method: str,
@@ -50,20 +81,8 @@ def network_batch(
     """
     inputs = {f"brain/{roi}": each.artifact for roi, each in brains.items()}
     inputs |= {f"control/{name}": each.artifact for name, each in (controls or {}).items()}
-    jobs = []
-    for model in models:
-        settings = kind.model_validate({**common, "model": model.name, "remark": model.remark})
-        jobs.append(
-            Job(
-                method=method,
-                version=version,
-                settings=settings.as_json(),
-                inputs={"model": model.rdms.artifact, **inputs},
-                label=f"{model.name}, protocol {settings.protocol}",
-            )
-        )
     return Batch(
-        jobs=tuple(jobs),
+        jobs=tuple(network_job(method, version, kind, common, model, inputs) for model in models),
         call=call,
         shared={
             "rdms": {model.name: model.rdms for model in models},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,9 @@ IntArray = NDArray[np.intp]
 CANDIDATES = 60
 # Draws of one task of a thread.
 DRAWS_A_BLOCK = 64
+# Those that resamples give.
+PartName = Literal["unique_one", "unique_other", "shared"]
+UNIQUE: tuple[PartName, ...] = ("unique_one", "unique_other")
 # Of a voxel's variance over all scored stimuli. Less in a resample is rounding.
 LEAST_VARIANCE = 1e-12
 
@@ -280,8 +283,9 @@ def resampled_parts(
     counts: ArrayLike,
     *,
     ceiling: ArrayLike | None = None,
+    parts: Sequence[PartName] = UNIQUE,
 ) -> FloatArray:
-    """Medians over voxels of both unique parts, in resamples of the test stimuli: (2, B) float64.
+    """Medians over voxels of K parts, in resamples of the test stimuli: (K, B) float64.
 
     The fits and the ceilings stay as they are. For a test split only: a stimulus that is drawn twice would be
     in the training and in the scored fold.
@@ -289,7 +293,7 @@ def resampled_parts(
     Parameters
     ----------
     predictions, responses : as in `voxel_parts`. counts : (B, m), see `bootstrap.resample_counts`.
-    ceiling : (V,), as in `VoxelParts.medians`.
+    ceiling : (V,), as in `VoxelParts.medians`. parts : (K,), names of parts of `VoxelParts`.
 
     Raises BadInput for wrong shapes, and if a voxel has no variance in a resample.
     """
@@ -305,7 +309,7 @@ def resampled_parts(
     errors = [rows - _centred(each[used], folds) for each in predictions]
     least = LEAST_VARIANCE * np.square(rows).mean(axis=1)
     shares = drawn / drawn.sum(axis=1, keepdims=True)
-    found = np.empty((2, len(shares)))
+    found = np.empty((len(parts), len(shares)))
 
     def resample(some: slice) -> None:
         def variance(values: FloatArray) -> FloatArray:
@@ -321,8 +325,12 @@ def resampled_parts(
                 hint="more test stimuli help",
             )
         one, other, both = (variance(each) for each in errors)
-        for row, alone in enumerate((other, one)):
-            found[row, some] = medians_in_place((alone - both) / total / squared[used])
+        for row, part in enumerate(parts):
+            if part == "shared":
+                explained = total - one - other + both
+            else:
+                explained = (other if part == "unique_one" else one) - both
+            found[row, some] = medians_in_place(explained / total / squared[used])
 
     in_threads(resample, slices(len(shares), DRAWS_A_BLOCK))
     return found

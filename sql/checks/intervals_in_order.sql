@@ -1,6 +1,29 @@
 -- One row: an interval whose lower bound is above its upper bound.
 with
 
+part_intervals as (
+    select
+        *,
+        'unique_network' as part,
+        unique_network_lower as lower,
+        unique_network_upper as upper
+    from network_partition
+    union all
+    select
+        *,
+        'unique_other' as part,
+        unique_other_lower as lower,
+        unique_other_upper as upper
+    from network_partition
+    union all
+    select
+        *,
+        'shared' as part,
+        shared_lower as lower,
+        shared_upper as upper
+    from network_partition
+),
+
 intervals as (
     select
         'score_interval' as table_name,
@@ -73,6 +96,18 @@ intervals as (
         unique_controls_lower as lower,
         unique_controls_upper as upper
     from variance_partition
+    union all
+    select
+        'network_partition' as table_name,
+        protocol,
+        dataset,
+        roi,
+        concat_ws(' of ', part, concat_ws(' and ', model, other_model)) as what,
+        resampled,
+        method,
+        lower,
+        upper
+    from part_intervals
     union all
     select
         'complexity' as table_name,

@@ -163,6 +163,11 @@ named as (
     from variance_partition
     union
     select
+        'network_partition' as table_name,
+        artifact
+    from network_partition
+    union
+    select
         'model' as table_name,
         artifact
     from model

@@ -1,10 +1,12 @@
--- How much of the variance of voxels do networks explain beyond simple properties of the stimuli?
--- One row: the best layer of a network in one region, and all control models together. r2_network,
--- r2_controls and r2_both are R squared of each alone and of both together on stimuli that were not fitted
--- (banded ridge regression). unique_network is what the network adds to the controls, unique_controls the
--- reverse, and shared what either explains. All are medians over voxels, divided by the squared noise ceiling
--- if is_normalised, averaged over subjects, so they do not add up exactly. Values below 0 are kept: there,
--- the joint model predicts worse. reason names controls that are left out.
+-- How much of the variance of voxels do networks explain beyond control models, or beyond another network?
+-- One row: the best layer of a network in one region, beside all control models together, or beside the best
+-- layer of another network (--beyond). r2_network, r2_controls (r2_other) and r2_both are R squared of each
+-- alone and of both on stimuli that were not fitted (banded ridge regression). unique_network is what the
+-- network adds, unique_controls (unique_other) the reverse, and shared what either explains. All are medians
+-- over voxels, divided by the squared noise ceiling if is_normalised, averaged over subjects, so they do not
+-- add up exactly. Values below 0 are kept: there, the joint model predicts worse. reason names controls that
+-- are left out. Columns of the other kind of comparison are empty.
+-- $beyond varchar in variance_beyond.beyond = 'controls': all controls, or this network (encoding.pairs)
 -- $protocol varchar in protocol.protocol = 'sound-encoding': encodings with the features of this protocol
 -- $roi_group varchar in roi.roi_group = null: regions of this group only
 -- $roi varchar in roi.roi = null: this region only
@@ -13,9 +15,10 @@
 with
 
 parts as (
-    select * from variance_partition
+    select * from variance_beyond
     where
         protocol = $protocol
+        and beyond = $beyond
         and ($roi is null or roi = $roi)
         and ($model is null or model = $model)
 ),
@@ -47,6 +50,14 @@ final as (
         parts.resampled,
         parts.reason,
         parts.remark,
+        parts.beyond,
+        parts.other_layer,
+        parts.r2_other,
+        parts.unique_other,
+        parts.unique_other_lower,
+        parts.unique_other_upper,
+        parts.shared_lower,
+        parts.shared_upper,
         roi.roi_order
     from parts
     inner join roi

@@ -14,7 +14,7 @@ from betas_in_memory import read_betas
 from PIL import Image
 from scipy.spatial.distance import pdist
 
-from alignhouse.analysis.jobs import variance_partition
+from alignhouse.analysis.jobs import partition_regions
 from alignhouse.analysis.statistics.control_grams import control_gram
 from alignhouse.analysis.statistics.intervals import mean_interval
 from alignhouse.analysis.statistics.regression import stimulus_folds
@@ -52,7 +52,7 @@ def prepare(study: Any, names: list[str]) -> None:
 
 @pytest.fixture(autouse=True)
 def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(variance_partition, "CANDIDATES", 6)
+    monkeypatch.setattr(partition_regions, "CANDIDATES", 6)
 
 
 @pytest.fixture
@@ -175,15 +175,15 @@ def test_a_training_split_gives_intervals_over_stimuli_and_subjects(
     study.change("refits = 0", 'refits = 0\nweights_per = "voxel"')
     study.change("synthetic = true", 'synthetic = true\nsplit = "all"')
     # V1 has 240 voxels and EBA 120, of 852 bytes each in half of the memory.
-    groups, read = variance_partition._groups, []
+    every, read = partition_regions.regions_in_memory, []
     memory = 400_000
 
     def in_little_memory(*arguments: Any) -> Iterator[Any]:
-        for voxels in groups(*arguments[:-1], memory):
+        for voxels in every(*arguments[:-1], memory):
             read.append(list(voxels.places))
             yield voxels
 
-    monkeypatch.setattr(variance_partition, "_groups", in_little_memory)
+    monkeypatch.setattr(partition_regions, "regions_in_memory", in_little_memory)
     with pytest.raises(BadInput, match="variance of region V1, 240 voxels of all subjects: expected"):
         with_controls(study)
     memory = 500_000

@@ -1,0 +1,37 @@
+-- The variance of voxels that the best layers of two networks explain alone, together, and in common; numbers
+-- as in `variance_partition`. Each pair of networks is stored once.
+
+create table network_partition (
+    protocol varchar not null,
+    dataset varchar not null,
+    split varchar not null,
+    model varchar not null,
+    layer varchar not null,
+    other_model varchar not null,
+    other_layer varchar not null,
+    roi varchar not null,
+    r2_network double not null,
+    r2_other double not null,
+    r2_both double not null,
+    unique_network double not null,
+    unique_network_lower double,
+    unique_network_upper double,
+    unique_other double not null,
+    unique_other_lower double,
+    unique_other_upper double,
+    shared double not null,
+    shared_lower double,
+    shared_upper double,
+    is_normalised boolean not null,
+    n_subjects integer not null,
+    n_voxels integer not null,
+    candidates integer not null,
+    weights_per varchar not null check (weights_per in ('region', 'voxel')),
+    level double not null,
+    resampled varchar check (resampled in ('stimuli', 'subjects', 'both')),
+    method varchar check (method in ('expanded_percentile', 'dual', 'student')),
+    draws integer not null,
+    seed integer not null,
+    remark varchar not null,
+    artifact varchar not null
+);
