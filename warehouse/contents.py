@@ -16,8 +16,8 @@ from alignhouse.warehouse.summaries import SCOPE
 
 # Protocol, data set, split: the scope in which networks are compared with each other.
 ANALYSIS = SCOPE[:3]
-# What differs between the jobs of two networks that were analysed in the same way.
-OF_ONE_NETWORK = frozenset({"model", "remark"})
+# What differs between the jobs of two networks, or pairs of networks, that were analysed in the same way.
+OF_ONE_NETWORK = frozenset({"model", "remark", "best", "other_model", "other_best"})
 
 Slot = tuple[str, ...]
 # Values of `ANALYSIS`.

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from betas_in_memory import read_betas
+from explicit_ridge import ridge_of_features
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -51,20 +52,9 @@ def rows(study: Any, query: str) -> pl.DataFrame:
 
 def ridge(x: Float, y: Float, x_new: Float, alphas: list[float]) -> tuple[Float, Float]:
     """Predictions (m, V) and cross-validated R squared (V,), by generalised cross-validation on features."""
-    means, y_means = x.mean(axis=0), y.mean(axis=0)
-    centred, n = x - means, len(x)
-    scale = np.trace(centred @ centred.T) / n
-    fits, errors = [], []
-    for alpha in alphas:
-        inverse = np.linalg.inv(centred.T @ centred + alpha * scale * np.eye(x.shape[1]))
-        hat = centred @ inverse @ centred.T + 1 / n
-        residual = y - hat @ y
-        errors.append((residual**2).mean(axis=0) / (1 - np.trace(hat) / n) ** 2)
-        fits.append((x_new - means) @ inverse @ centred.T @ (y - y_means))
-    best = np.argmin(errors, axis=0)
-    chosen = np.stack([fits[alpha][:, voxel] for voxel, alpha in enumerate(best)], axis=1)
-    of_mean = ((y - y_means) ** 2).mean(axis=0) / (1 - 1 / n) ** 2
-    return chosen, 1 - np.min(errors, axis=0) / of_mean
+    errors, fits = ridge_of_features(x, y, x_new, alphas)
+    best = errors.argmin(axis=0)
+    return fits[best, :, np.arange(y.shape[1])].T, 1 - errors.min(axis=0)
 
 
 def test_encoding_of_a_train_and_a_test_split_equals_ridge_on_the_features(encoded: Any) -> None:

@@ -35,6 +35,16 @@ ORDER_DIFFERENCE = (
     " '' as remark, any_value(artifact) as artifact, '{}' as roi from alignment;"
 )
 
+PARTITION = (
+    "insert into network_partition by name select 'sound-encoding' as protocol, 'd' as dataset,"
+    " 'test' as split, '{}' as model, 'l0' as layer, '{}' as other_model, 'l1' as other_layer,"
+    " 'V1' as roi, 0.3 as r2_network, 0.2 as r2_other, 0.4 as r2_both, 0.2 as unique_network,"
+    " 0.1 as unique_other, 0.1 as shared, {} as shared_lower, 0.2 as shared_upper, true as is_normalised,"
+    " 3 as n_subjects, 90 as n_voxels, 9 as candidates, 'region' as weights_per, 0.95 as level,"
+    " 'both' as resampled, 'dual' as method, 9 as draws, 0 as seed, '' as remark,"
+    " any_value(artifact) as artifact from alignment;"
+)
+
 # check -> a statement that breaks its rule, the first line of the report, the number of broken rows
 FAULTS = {
     "alignment_has_a_ceiling": ("delete from noise_ceiling where roi = 'MT'", "roi = MT", 2),
@@ -55,9 +65,9 @@ FAULTS = {
         3,
     ),
     "intervals_in_order": (
-        f"insert into score_interval values ({INTERVAL.format(0.3, 0.2)})",
-        "lower = 0.3",
-        1,
+        f"insert into score_interval values ({INTERVAL.format(0.3, 0.2)});{PARTITION.format('a', 'b', 0.3)}",
+        "what = shared of a and b, resampled = both, method = dual, lower = 0.3",
+        2,
     ),
     "layers_in_order": (
         "update layer set layer_index = 7 where layer = 'l1' and model = 'b'",
@@ -67,6 +77,11 @@ FAULTS = {
     "lower_ceiling_below_upper": (
         "update noise_ceiling set lower = 0.99 where roi = 'V1'",
         "lower = 0.99",
+        2,
+    ),
+    "network_partition_is_unique": (
+        2 * PARTITION.format("a", "b", 0) + PARTITION.format("c", "b", 0) + PARTITION.format("b", "d", 0),
+        "model = a, other_model = b, roi = V1, times = 2",
         2,
     ),
     "p_in_range": (

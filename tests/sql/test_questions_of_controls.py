@@ -13,12 +13,13 @@ import pytest
 from made_up_warehouse import NETWORKS, REGIONS, WEAK, made_up_tables, write_tables
 from polars.testing import assert_frame_equal
 
-from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse import BadInput, Warehouse
 
 SCOPE = {"dataset": "d", "split": "test"}
 TESTED = {"permutations": 99, "seed": 0, "remark": "made up"}
 FROZEN = "c@frozen"
 PARTS = ("r2_network", "r2_controls", "r2_both", "unique_network", "unique_controls", "shared")
+ENDS = ("lower", "upper")
 OF_CONTROLS = ("control", "control_score", "frame_order_difference")
 NO_NUMBERS = ("partial_rho", "sem", "p_value", "p_family", "lower", "upper")
 
@@ -59,6 +60,7 @@ def tables() -> dict[str, list[dict[str, Any]]]:
     )
     made["beyond_controls"] = beyond_rows(layers, random)
     made["variance_partition"] = partition_rows(random)
+    made["network_partition"] = pair_rows(random)
     made["control"] = [
         {
             **SCOPE,
@@ -155,6 +157,36 @@ def partition_rows(random: np.random.Generator) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def pair_rows(random: np.random.Generator) -> list[dict[str, Any]]:
+    """The partitions of three pairs of networks in each region."""
+    parts = [
+        *("r2_network", "r2_other", "r2_both", "unique_network", "unique_other", "shared"),
+        *(f"{part}_{end}" for part in ("unique_network", "unique_other", "shared") for end in ENDS),
+    ]
+    return [
+        {
+            "protocol": "sound-encoding",
+            **SCOPE,
+            "model": model,
+            "layer": f"{model}1",
+            "other_model": other,
+            "other_layer": f"{other}1",
+            "roi": roi,
+            **dict(zip(parts, random.uniform(-0.1, 0.5, len(parts)).tolist(), strict=True)),
+            "is_normalised": True,
+            "n_subjects": 3,
+            "n_voxels": 90,
+            "candidates": 9,
+            "weights_per": "region",
+            "level": 0.95,
+            "draws": 0,
+            "seed": 0,
+            "remark": "made up",
+        }
+        for roi, (model, other) in product(REGIONS, (("a", "b"), ("b", "c"), ("a", "d")))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -291,3 +323,31 @@ def test_variance_partitions_are_sorted_by_what_the_network_adds(warehouse: Ware
     lateral = [roi for roi, (group, _) in REGIONS.items() if group == "lateral"]
     of_group = warehouse.ask("variance_partition", roi_group="lateral").pl()
     assert set(of_group["roi"]) == set(lateral)
+
+
+def test_variance_beyond_a_network_turns_pairs_around(warehouse: Warehouse, tables: Any) -> None:
+    found = warehouse.ask("variance_partition", beyond="b").pl()
+    assert set(found["beyond"]) == {"b"}
+    assert found["controls"].null_count() == found["r2_controls"].null_count() == len(found)
+    expected = {(row["model"], row["other_model"], row["roi"]): row for row in tables["network_partition"]}
+    assert len(found) == 2 * len(REGIONS)
+    for row in found.iter_rows(named=True):
+        if row["model"] == "a":
+            stored, own, other = expected["a", "b", row["roi"]], "network", "other"
+            layers = ("layer", "other_layer")
+        else:
+            stored, own, other = expected["b", "c", row["roi"]], "other", "network"
+            layers = ("other_layer", "layer")
+        assert (row["layer"], row["other_layer"]) == tuple(stored[name] for name in layers)
+        assert (row["r2_network"], row["r2_other"]) == (stored[f"r2_{own}"], stored[f"r2_{other}"])
+        for end in ("", *(f"_{end}" for end in ENDS)):
+            assert row[f"unique_network{end}"] == stored[f"unique_{own}{end}"]
+            assert row[f"unique_other{end}"] == stored[f"unique_{other}{end}"]
+            assert row[f"shared{end}"] == stored[f"shared{end}"]
+    for _, of_region in found.group_by("roi"):
+        assert of_region["unique_network"].is_sorted(descending=True)
+    plain = warehouse.ask("variance_partition").pl()
+    assert set(plain["beyond"]) == {"controls"}
+    assert plain["unique_other"].null_count() == len(plain)
+    with pytest.raises(BadInput, match="beyond.*'e'"):
+        warehouse.ask("variance_partition", beyond="e")

@@ -90,6 +90,7 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "alpha_per": "voxel",
             "refits": 100,
             "weights_per": "region",
+            "pairs": [],
         },
         "report": {"path": tmp_path / "report", "group_by": ["model_type", "arch_type"]},
         "compute": {

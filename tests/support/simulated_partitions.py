@@ -9,6 +9,8 @@ from alignhouse.analysis.statistics.bootstrap import STIMULI, SUBJECTS, resample
 from alignhouse.analysis.statistics.encoding_bootstrap import encoding_bootstrap
 from alignhouse.analysis.statistics.intervals import intervals_of
 from alignhouse.analysis.statistics.variance_partition import (
+    UNIQUE,
+    PartName,
     Splits,
     fit_both,
     fit_set,
@@ -21,6 +23,8 @@ Float = NDArray[np.float64]
 N_TRAIN, N_TEST, N_SUBJECTS, N_VOXELS, WIDTH = 60, 24, 5, 15, 6
 # The truth is the mean over these other stimuli and subjects.
 MORE_STIMULI, MORE_SUBJECTS = 476, 25
+
+PARTS: tuple[PartName, ...] = (*UNIQUE, "shared")
 
 
 def responses_of(rng: np.random.Generator, features: dict[str, Float], shares: dict[str, float]) -> Float:
@@ -39,13 +43,21 @@ def responses_of(rng: np.random.Generator, features: dict[str, Float], shares: d
     return np.concatenate(people, axis=1).astype(np.float32)
 
 
-def covered(n_studies: int, shares: dict[str, float], seed: int = 1) -> tuple[Float, Float]:
-    """Share of studies whose 95 % intervals contain both true unique parts, and lie above 0: (2,) each.
+def covered(
+    n_studies: int, shares: dict[str, float], seed: int = 1, *, bands: bool = True
+) -> tuple[Float, Float, Float]:
+    """Share of studies whose 95 % intervals contain the true parts, and lie above 0; mean truths: (3,) each.
 
-    `shares` of the variance are explained by features of "one" set, of the "other", or in "common".
+    The parts are what is unique to one set, what to the other, and what is shared. `shares` of the variance
+    are explained by features of "one" set, of the "other", or in "common".
+
+    Parameters
+    ----------
+    bands : each set has a Gram matrix of its own features and one of those in common; False: a single matrix
+        of both, as the layer of a network has.
     """
     rng = np.random.default_rng(seed)
-    inside, above = np.zeros(2), np.zeros(2)
+    inside, above, truths = np.zeros(3), np.zeros(3), np.zeros(3)
     groups = [np.arange(N_VOXELS) + N_VOXELS * subject for subject in range(N_SUBJECTS + MORE_SUBJECTS)]
     n = N_TRAIN + N_TEST + MORE_STIMULI
     splits = Splits.of(np.arange(N_TRAIN), np.arange(N_TRAIN, n))
@@ -57,10 +69,10 @@ def covered(n_studies: int, shares: dict[str, float], seed: int = 1) -> tuple[Fl
         responses = responses_of(rng, features, shares)
         sets = [
             fit_set(
-                [grams[name], grams["common"]],
+                [grams[name], grams["common"]] if bands else [grams[name] + grams["common"]],
                 splits,
                 responses,
-                names=[name, "common"],
+                names=[name, "common"] if bands else [name],
                 groups=groups,
                 candidates=5,
             )
@@ -69,19 +81,20 @@ def covered(n_studies: int, shares: dict[str, float], seed: int = 1) -> tuple[Fl
         both = fit_both(*sets, splits, responses, groups=groups, candidates=5)
         predictions = [each.predictions(splits) for each in (*sets, both)]
         scored = responses[N_TRAIN:]
-        truth = np.mean([_unique([p[own] for p in predictions], scored[:, own]) for own in groups], axis=0)
+        truth = np.mean([_parts([p[own] for p in predictions], scored[:, own]) for own in groups], axis=0)
         observed, resampled = [], []
         for own in groups[:N_SUBJECTS]:
             few, measured = [each[own, :N_TEST] for each in predictions], scored[:N_TEST, own]
-            observed.append(_unique(few, measured))
-            resampled.append(resampled_parts(few, measured, counts))
+            observed.append(_parts(few, measured))
+            resampled.append(resampled_parts(few, measured, counts, parts=PARTS))
         bootstrap = encoding_bootstrap(observed, resampled, subjects, N_TEST)
         interval = intervals_of(bootstrap)["both", "dual"]
         inside += (interval.lower <= truth) & (truth <= interval.upper)
         above += interval.lower > 0
-    return inside / n_studies, above / n_studies
+        truths += truth
+    return inside / n_studies, above / n_studies, truths / n_studies
 
 
-def _unique(predictions: list[Float], responses: Float) -> list[float]:
+def _parts(predictions: list[Float], responses: Float) -> list[float]:
     medians = voxel_parts(predictions, responses, np.zeros(len(responses), int)).medians()
-    return [medians["unique_one"], medians["unique_other"]]
+    return [medians[part] for part in PARTS]

@@ -123,6 +123,8 @@ def test_a_resample_equals_the_parts_of_repeated_stimuli() -> None:
         again = voxel_parts([each[:, rows] for each in predictions], responses[rows], np.zeros(12, int))
         medians = again.medians(ceiling)
         np.testing.assert_allclose(found[:, draw], [medians["unique_one"], medians["unique_other"]])
+        shared = resampled_parts(predictions, responses, counts, ceiling=ceiling, parts=["shared"])
+        np.testing.assert_allclose(shared[:, draw], [medians["shared"]])
     with pytest.raises(BadInput, match="counts \\(resamples, 12\\)"):
         resampled_parts(predictions, responses, counts[:, 1:])
     with pytest.raises(BadInput, match="a voxel whose responses are equal"):
@@ -188,10 +190,22 @@ def test_a_control_that_is_equal_within_a_fold_is_found() -> None:
 
 @pytest.mark.slow
 def test_intervals_contain_the_truth_and_are_not_above_0_for_a_set_that_adds_nothing() -> None:
-    inside, above = covered(30, {"one": 0.2, "other": 0.1, "common": 0.15})
+    inside, above, _ = covered(30, {"one": 0.2, "other": 0.1, "common": 0.15})
     assert inside.min() >= 0.9
     assert above[0] > 0.8
-    inside, above = covered(30, {"one": 0.3, "common": 0.15})
+    inside, above, _ = covered(30, {"one": 0.3, "common": 0.15})
     assert inside[0] >= 0.9
     assert above[0] > 0.9
     assert above[1] <= 0.1
+
+
+@pytest.mark.slow
+def test_intervals_of_two_networks_contain_the_truth() -> None:
+    inside, above, truth = covered(30, {"one": 0.2, "other": 0.1, "common": 0.15}, bands=False)
+    assert inside.min() >= 0.9
+    assert truth.min() > 0.04
+    # Two networks that explain the same: neither adds anything.
+    inside, above, truth = covered(30, {"common": 0.35}, bands=False)
+    assert above.tolist() == [0, 0, 1]
+    assert inside[2] >= 0.9
+    assert truth[:2].max() < 0
