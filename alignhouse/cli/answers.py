@@ -170,11 +170,13 @@ def _write_table(answer: duckdb.DuckDBPyRelation, out: Path | None, asked: Quest
     with refusals():
         rows = answer.fetchall()
     line = mixing_line(answer.columns, rows, asked)
+    # Of a question, a column that has no value in any row is not shown.
+    with_empty = asked is None or not rows
     if out is None:
-        _print_table(answer, rows, table_console(), line, most)
+        _print_table(answer, rows, table_console(), line, most, with_empty=with_empty)
         return len(rows)
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        _print_table(answer, rows, plain_console(file=file, width=240), line, most)
+        _print_table(answer, rows, plain_console(file=file, width=240), line, most, with_empty=with_empty)
     return len(rows)
 
 
@@ -184,6 +186,8 @@ def _print_table(
     console: Console,
     line: str,
     most: int,
+    *,
+    with_empty: bool,
 ) -> None:
     from rich.table import Table
 
@@ -192,7 +196,7 @@ def _print_table(
     # A column that says the same of every row is said once, above the table.
     constant = {
         index: rows[0][index]
-        for name in ("protocol", "dataset", "split", "remark")
+        for name in ("protocol", "dataset", "split", "beyond", "remark")
         for index, column in enumerate(answer.columns)
         if column == name and len({row[index] for row in rows}) == 1
     }
@@ -202,7 +206,11 @@ def _print_table(
     if said:
         console.print(printable(said), style="bold")
     table = Table(box=None, header_style="bold", pad_edge=False)
-    shown = [index for index in range(len(answer.columns)) if index not in constant]
+    shown = [
+        index
+        for index in range(len(answer.columns))
+        if index not in constant and (with_empty or any(row[index] not in (None, "") for row in rows))
+    ]
     for index in shown:
         is_number = answer.types[index].id in NUMBERS
         table.add_column(

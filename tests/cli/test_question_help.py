@@ -102,6 +102,24 @@ def test_an_answer_that_is_too_wide_names_the_formats(
     assert said.endswith("Too wide for one line per row; --format csv or --format json gives whole rows.")
 
 
+def test_a_printed_answer_leaves_out_columns_without_a_value(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = "select 0 as zero, null as nothing, '' as empty, if(i = 1, 'x', null) as some from range(2) t(i)"
+    with Warehouse.open(folder / "w.alignhouse") as opened:
+        for asked, expected in (
+            (question("best_layer"), ["zero", "some"]),
+            # Who wrote the SQL asked for each column.
+            (None, ["zero", "nothing", "empty", "some"]),
+        ):
+            write_answer(opened.sql(query), "table", None, asked)
+            assert capsys.readouterr().out.splitlines()[0].split() == expected
+        write_answer(opened.sql(query), "csv", None, question("best_layer"))
+        assert capsys.readouterr().out.splitlines()[0] == "zero,nothing,empty,some"
+        write_answer(opened.sql(f"{query} limit 0"), "table", None, question("best_layer"))
+        assert "nothing" in capsys.readouterr().out
+
+
 def test_the_version(folder: Path) -> None:
     told = alignhouse("--version", folder=folder)
     assert (told.returncode, told.stdout) == (0, f"alignhouse {importlib.metadata.version('alignhouse')}\n")
