@@ -156,17 +156,17 @@ def encode_voxels(
         name: {model.name: done[job.key] for model, job in zip(each_protocol[name], batch.jobs, strict=True)}
         for name, batch in batches.items()
     }
-    how |= {"weights_per": study.encoding.weights_per}
+    how_parts = {**how, "weights_per": study.encoding.weights_per}
     partition = partial(
         partition_batch,
         controls={name: (rdm, CONTROLS[name].distance) for name, rdm in controls.items()},
         betas=brain.betas,
         open_region=open_region,
-        how=how,
+        how=how_parts,
         memory=memory,
     )
     partition_of_pairs = partial(
-        network_partition_batch, betas=brain.betas, open_region=open_region, how=how, memory=memory
+        network_partition_batch, betas=brain.betas, open_region=open_region, how=how_parts, memory=memory
     )
     partitions = [
         partition(scope, each_protocol[name], best[name]) for name, scope in scopes.items() if controls

@@ -97,7 +97,8 @@ def run_study(
     protocols = {**scored, **encoded}
     refuse_what_files_lack(study, protocols)
     networks = [] if study.networks.given else weighted_networks(study)
-    pairs = network_pairs(study.encoding.pairs, model_names(study, networks)) if encoded else []
+    asked_pairs = study.encoding.pairs
+    pairs = network_pairs(asked_pairs, model_names(study, networks)) if asked_pairs else []
     folder = study.study.warehouse
     if until.includes(Until.NETWORKS):
         _check_machine_first(study, protocols, networks)
