@@ -206,6 +206,7 @@ def test_intervals_of_two_networks_contain_the_truth() -> None:
     assert truth.min() > 0.04
     # Two networks that explain the same: neither adds anything.
     inside, above, truth = covered(30, {"common": 0.35}, bands=False)
-    assert above.tolist() == [0, 0, 1]
+    assert above[:2].tolist() == [0, 0]
+    assert above[2] > 0.8
     assert inside[2] >= 0.9
     assert truth[:2].max() < 0
