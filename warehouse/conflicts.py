@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from alignhouse.warehouse.artifacts import Artifact
-from alignhouse.warehouse.contents import OF_ONE_NETWORK, Contents
+from alignhouse.warehouse.contents import Contents, is_of_one_network
 from alignhouse.warehouse.errors import some_names
 
 MOST_VALUES = 3
@@ -18,6 +18,12 @@ _NOTHING = object()
 
 # Which warehouse an artifact is in, and its record.
 Side = tuple[Contents, Artifact]
+# Whether a setting or input of this name may differ.
+Ignored = Callable[[str], bool]
+
+
+def _none(name: str) -> bool:
+    return False
 
 
 def of_rows(
@@ -35,7 +41,7 @@ def of_vectors(here: Side, there: Side) -> str:
 def of_analyses(method: str, scope: Mapping[str, object], here: Side, there: Side) -> str:
     """Networks of one scope were analysed in different ways."""
     what = f"{method} ({_named(list(scope), [list(scope.values())])}), networks analysed differently"
-    return _line(what, here, there, OF_ONE_NETWORK)
+    return _line(what, here, there, is_of_one_network)
 
 
 def of_words(here: Side, there: Side) -> str:
@@ -62,7 +68,7 @@ def _what(artifact: Artifact) -> str:
     return f"{artifact.table or artifact.method}{of}"
 
 
-def _line(what: str, here: Side, there: Side, ignored: Collection[str] = ()) -> str:
+def _line(what: str, here: Side, there: Side, ignored: Ignored = _none) -> str:
     differences = list(_differences(here[1], there[1], ignored))
     some = differences[:MOST_VALUES]
     ours = ", ".join(f"{name} = {one}" for name, one, _ in some)
@@ -86,14 +92,14 @@ def _named(columns: Sequence[str], values: Iterable[Sequence[object]]) -> str:
     return ", ".join(words)
 
 
-def _differences(one: Artifact, other: Artifact, ignored: Collection[str]) -> Iterator[tuple[str, str, str]]:
+def _differences(one: Artifact, other: Artifact, ignored: Ignored) -> Iterator[tuple[str, str, str]]:
     """What differs between the jobs of two artifacts: its name, and both values."""
     ours, theirs = (
         {
             "method": each.method,
             "method version": each.version,
             **dict(_flat(each.settings, "", ignored)),
-            **{f"input {name}": value for name, value in each.inputs.items() if name not in ignored},
+            **{f"input {name}": value for name, value in each.inputs.items() if not ignored(name)},
         }
         for each in (one, other)
     )
@@ -103,12 +109,12 @@ def _differences(one: Artifact, other: Artifact, ignored: Collection[str]) -> It
             yield name, *_values(mine, yours)
 
 
-def _flat(settings: Mapping[str, Any], prefix: str, ignored: Collection[str]) -> Iterator[tuple[str, Any]]:
+def _flat(settings: Mapping[str, Any], prefix: str, ignored: Ignored) -> Iterator[tuple[str, Any]]:
     for name, value in settings.items():
-        if name in ignored:
+        if ignored(name):
             continue
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{name}.", ())
+            yield from _flat(value, f"{prefix}{name}.", _none)
         else:
             yield f"{prefix}{name}", value
 

@@ -17,7 +17,7 @@ from alignhouse.warehouse.summaries import SCOPE
 # Protocol, data set, split: the scope in which networks are compared with each other.
 ANALYSIS = SCOPE[:3]
 # What differs between the jobs of two networks, or pairs of networks, that were analysed in the same way.
-OF_ONE_NETWORK = frozenset({"model", "remark", "best", "other_model", "other_best"})
+_OF_ONE_NETWORK = frozenset({"model", "remark", "best", "other_model", "other_best", "order"})
 
 Slot = tuple[str, ...]
 # Values of `ANALYSIS`.
@@ -187,9 +187,14 @@ def tables_of_artifacts(connection: duckdb.DuckDBPyConnection) -> dict[str, str]
     return facts | described_tables(connection)
 
 
+def is_of_one_network(name: str) -> bool:
+    """Whether the jobs of two networks differ in this setting or input; "order/frozen" is one of "order"."""
+    return name.partition("/")[0] in _OF_ONE_NETWORK
+
+
 def _way(artifact: Artifact) -> str:
     parts = [
-        {name: value for name, value in each.items() if name not in OF_ONE_NETWORK}
+        {name: value for name, value in each.items() if not is_of_one_network(name)}
         for each in (artifact.settings, artifact.inputs)
     ]
     return canonical([artifact.version, *parts])

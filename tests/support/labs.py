@@ -105,7 +105,13 @@ class Lab:
         scored = self._job(
             "rsa",
             {**self._scope(), "model": network, "remark": "made up", "seed": self.seed},
-            {"model": name_of(extraction), "brain/V1": brain},
+            {
+                "model": name_of(extraction),
+                "brain/V1": brain,
+                # Other inputs that each network has of its own.
+                "best": f"{hash_of(network, 'best')}",
+                "order/frozen": f"{hash_of(network, 'frozen')}",
+            },
         )
         rho = np.random.default_rng(hash_of(network, self.split, self.brain)).random((2, 2)).round(3)
         chance = np.random.default_rng(hash_of(network, self.seed)).integers(1, 100, 3) / 100
