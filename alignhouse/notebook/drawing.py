@@ -19,7 +19,8 @@ _LISTS = {"roi": "rois", "model": "models", "layer": "layers"}
 
 def plot_of(warehouse: Warehouse, name: str, options: dict[str, Any]) -> ggplot:
     """A figure of the catalog; see `OpenWarehouse.figure`."""
-    from alignhouse.analysis.figures.catalog import OPTIONS, figures, make, refuse_empty
+    from alignhouse.analysis.figures.catalog import figures, make, refuse_empty
+    from alignhouse.analysis.figures.entries import OPTIONS
     from alignhouse.analysis.figures.request import Request
 
     figure = figures()[chosen("figure", name, figures())]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import need_columns
-from alignhouse.analysis.figures.labels import Style, plain
-from alignhouse.analysis.figures.theme import NARROW, WIDTH, group_scales, house_theme
+from alignhouse.analysis.figures.labels import Style, over_others, plain
+from alignhouse.analysis.figures.theme import NARROW, WIDTH, group_scales, house_theme, percent_of
 
 if TYPE_CHECKING:
     from plotnine import element_text, ggplot
@@ -18,6 +18,7 @@ AESTHETICS = ("color", "shape", "fill")  # what distinguishes groups
 SPREAD = 0.8  # share of a region's width that its groups take
 BAND = 0.46  # half the width of a region's noise ceiling, in regions
 MOST_REGIONS_ABREAST = 7
+MOST_LINES = 8  # more intervals of one group and region would hide one another
 CROWD = 12  # groups of more networks than this are drawn with small, pale points
 LETTER = 0.075  # inches per letter of a region's name, including its share of the gap
 ALPHA = 0.05  # p below which a network, a group or a pair is marked
@@ -238,6 +239,34 @@ def median_layers(of_cells: pl.DataFrame) -> list[Any]:
         return []
     line = p9.aes(x="left", xend="right", y="group_median", yend="group_median")
     return [p9.geom_segment(line, data=bars, inherit_aes=False, color="#111111", size=0.9)]
+
+
+def interval_layers(points: pl.DataFrame) -> list[Any]:
+    """A vertical line from `lower` to `upper` of each row, in the colour of its group; see `has_lines`."""
+    import plotnine as p9
+
+    known = points.drop_nulls(["lower", "upper"])
+    if known.is_empty() or not has_lines(points):
+        return []
+    look = p9.aes(x="at", xend="at", y="lower", yend="upper", color="group")
+    return [p9.geom_segment(look, data=known, inherit_aes=False, size=0.45, alpha=0.75, show_legend=False)]
+
+
+def has_lines(points: pl.DataFrame) -> bool:
+    """Whether the intervals of all points can be drawn apart."""
+    return int(points["in_cell"].to_numpy().max()) <= MOST_LINES
+
+
+def interval_note(points: pl.DataFrame, table: str) -> str:
+    """What the lines of `interval_layers` mean, or why there are none. `table` has the intervals."""
+    known = points.drop_nulls(["lower", "upper", "level"])
+    if known.is_empty():
+        return "No intervals are known."
+    if not has_lines(points):
+        return f"Too many networks for lines: the table {table} has the intervals."
+    resampled = known["resampled"].unique().sort().to_list()
+    over = over_others(resampled[0]) if len(resampled) == 1 else ""
+    return f"Line: {percent_of(known['level'][0])} interval{over}."
 
 
 def star_layers(of_cells: pl.DataFrame, height: float) -> list[Any]:

@@ -1,16 +1,13 @@
-"""The list of all figures: name, title, queries, options, and place in the report.
-
-To add a figure, write a query in `sql/figures`, a function that draws the query's answer, and an entry here.
-The command line and the report read this list; there is no other.
-"""
+"""Draw the figures that `entries` lists, from the results in a warehouse."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from alignhouse.analysis.figures.entries import FIGURES, OPTIONS, Figure
 from alignhouse.analysis.figures.labels import PROTOCOL
 from alignhouse.analysis.figures.request import (
     GROUPINGS,
@@ -21,7 +18,7 @@ from alignhouse.analysis.figures.request import (
     chosen_scope,
     scopes,
 )
-from alignhouse.analysis.figures.score_names import axis_name
+from alignhouse.analysis.figures.score_names import axis_name, encoded_protocol, encoding_of
 from alignhouse.analysis.figures.theme import is_empty, why_empty
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.questions import question
@@ -33,53 +30,7 @@ if TYPE_CHECKING:
     from alignhouse.warehouse.reader import Warehouse
 
 FOLDER = "figures"  # of sql/
-OPTIONS = ("group_by", "rois", "models", "layers", "other", "most")
-InReport = Literal["every protocol", "first protocol", "no"]
 Tick = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """An entry of the catalog.
-
-    Attributes
-    ----------
-    title, help : the title, and one sentence on what the figure shows.
-    draw : "module:name" of the function that draws the figure; imported when it is called.
-    queries : names in `sql/figures`; `draw` takes their answers as its first arguments.
-    options : the names in OPTIONS that the figure takes.
-    few_regions : without requested regions, the figure shows only some of many; see `chosen_regions`.
-    by_protocol : networks can also be grouped by protocol.
-    names_score : `draw` takes `score`, the name of the protocol's scores on an axis.
-    of_sides : regions are named without their hemisphere: V1 stands for lV1 and rV1.
-    frames : "module:name" of a function of (warehouse, scope, request, tick) that returns the frames to draw.
-        It replaces `queries` for data that are not in tables.
-    in_report : "every protocol" draws the figure for each protocol and each grouping of networks. "first
-        protocol" draws it once, for the report's first protocol and grouping. "no" needs `not_in_report`.
-    not_in_report : why the report lacks the figure.
-    """
-
-    name: str
-    title: str
-    help: str
-    draw: str
-    queries: tuple[str, ...] = ()
-    options: tuple[str, ...] = ("group_by", "rois", "models")
-    few_regions: bool = False
-    by_protocol: bool = False
-    names_score: bool = True
-    of_sides: bool = False
-    frames: str | None = None
-    in_report: InReport = "first protocol"
-    not_in_report: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.in_report == "no") != bool(self.not_in_report):
-            raise BadInput(
-                f"figure {self.name}",
-                expected="a place in the report, or in_report='no' with the reason in not_in_report",
-                found=f"in_report={self.in_report!r}, not_in_report={self.not_in_report!r}",
-            )
 
 
 class Drawn(NamedTuple):
@@ -91,119 +42,9 @@ class Drawn(NamedTuple):
     plot: ggplot
 
 
-_FIGURES = (
-    Figure(
-        "best_layer",
-        "Best layer",
-        "The best layer of every network in every region: medians of groups, noise ceilings, tests.",
-        "alignhouse.analysis.figures.best_layer:best_layer_by_group",
-        ("best_layer", "noise_ceiling", "group_pairs"),
-        by_protocol=True,
-        in_report="every protocol",
-    ),
-    Figure(
-        "depth",
-        "Alignment over depth",
-        "The mean alignment of each group of networks from first to last layer, with 95 % bands.",
-        "alignhouse.analysis.figures.depth:depth_bands",
-        ("depth_band",),
-        by_protocol=True,
-        in_report="every protocol",
-    ),
-    Figure(
-        "profile",
-        "Brain-region profile",
-        "Best-layer scores of all networks in all regions, as a heat map.",
-        "alignhouse.analysis.figures.profile:region_profile",
-        ("best_layer",),
-    ),
-    Figure(
-        "signature",
-        "Signatures of networks",
-        "How much better or worse each network aligns with each region than networks do on average.",
-        "alignhouse.analysis.figures.profile:signatures",
-        ("signature",),
-        in_report="no",
-        not_in_report="the profile shows the same networks and regions",
-    ),
-    Figure(
-        "ranking",
-        "Ranking of networks",
-        "Networks ranked by their best layer in a region, with the score of every subject.",
-        "alignhouse.analysis.figures.ranking:ranking",
-        ("ranking", "noise_ceiling"),
-        ("group_by", "rois", "models", "most"),
-        few_regions=True,
-    ),
-    Figure(
-        "depth_networks",
-        "Alignment over depth, network by network",
-        "Every layer of the best or the requested networks, with bootstrap intervals.",
-        "alignhouse.analysis.figures.depth_networks:depth_of_networks",
-        ("layer_score",),
-        ("rois", "models", "most"),
-        few_regions=True,
-    ),
-    Figure(
-        "training_dataset",
-        "Best layer by training data",
-        "Best layers by training data set; lines join the medians of families trained on several data sets.",
-        "alignhouse.analysis.figures.training_dataset:by_training_dataset",
-        ("training_dataset",),
-    ),
-    Figure(
-        "complexity",
-        "Alignment against size, cost and accuracy",
-        "Best layers against parameters, GFLOPs and top-1 accuracy, with regression line and correlation.",
-        "alignhouse.analysis.figures.complexity:alignment_against_complexity",
-        ("complexity",),
-        ("group_by", "rois"),
-        few_regions=True,
-    ),
-    Figure(
-        "protocol_difference",
-        "Difference between two protocols",
-        "How much higher networks score under one protocol than under another.",
-        "alignhouse.analysis.figures.protocol_difference:protocol_difference",
-        ("protocol_difference",),
-        ("group_by", "rois", "models", "other"),
-    ),
-    Figure(
-        "hemispheres",
-        "Left and right hemisphere",
-        "Best layers in the left and the right part of each region, where the data set has both.",
-        "alignhouse.analysis.figures.hemispheres:hemispheres",
-        ("hemispheres",),
-        ("rois", "models"),
-        of_sides=True,
-    ),
-    Figure(
-        "rdms",
-        "RDMs",
-        "RDMs of regions, each with the RDM of the network layer that aligns best with it.",
-        "alignhouse.analysis.figures.rdms:rdm_pictures",
-        (),
-        ("rois", "models", "layers"),
-        few_regions=True,
-        frames="alignhouse.analysis.figures.rdm_frames:picture_frames",
-        names_score=False,
-    ),
-    Figure(
-        "rdm_map",
-        "Map of RDMs",
-        "Regions and layers in two dimensions (MDS); similar RDMs lie close together.",
-        "alignhouse.analysis.figures.rdm_map:rdm_map",
-        (),
-        ("rois", "models", "layers"),
-        frames="alignhouse.analysis.figures.rdm_frames:map_frames",
-        names_score=False,
-    ),
-)
-
-
 def figures() -> dict[str, Figure]:
     """Every figure, by name, in the order of the report."""
-    return {each.name: each for each in _FIGURES}
+    return {each.name: each for each in FIGURES}
 
 
 def figure(name: str) -> Figure:
@@ -236,6 +77,8 @@ def make(
     """
     asked, request = figure(name), request or Request()
     _refuse_options(asked, request)
+    if asked.of_voxels and request.protocol is not None:
+        request = replace(request, protocol=encoded_protocol(request.protocol))
     scope = chosen_scope(scopes(warehouse), request)
     request = replace(
         request,
@@ -248,6 +91,8 @@ def make(
         ),
         models=chosen_networks(warehouse, scope, request.models),
     )
+    if asked.of_voxels:
+        scope = replace(scope, protocol=encoding_of(scope.protocol))
     draw = _load(asked.draw)
     if asked.frames is None:
         frames = answers(warehouse, asked.queries, scope, request)

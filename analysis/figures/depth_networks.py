@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
-from alignhouse.analysis.figures.labels import Style, group_styles, plain, shortened
+from alignhouse.analysis.figures.labels import RESAMPLED, Style, group_styles, plain, shortened
 from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import (
     NAME_LETTER,
@@ -29,7 +29,6 @@ PANELS_ABREAST, PANELS_ABREAST_WHEN_NARROW = 5, 2
 PANEL = 1.25  # inches of height
 STRIP = 6.5  # points of the names of networks
 MOST_BANDS = 8  # regions from which on the bands of one network would hide one another
-RESAMPLED = {"stimuli": "stimuli", "both": "stimuli and subjects", "subjects": "subjects"}
 
 
 def depth_of_networks(

@@ -12,6 +12,8 @@ from pathlib import Path
 from alignhouse.warehouse.errors import BadInput
 
 LABELS = Path(__file__).with_name("group_labels.csv")
+# What an interval resamples, in words.
+RESAMPLED = {"stimuli": "stimuli", "subjects": "subjects", "both": "stimuli and subjects"}
 PROTOCOL = "protocol"  # grouping by protocol shows each network once under every protocol
 
 # Okabe & Ito (2008), "Color Universal Design"; the order keeps its pale yellow and black for last.
@@ -61,6 +63,11 @@ def group_label(value: object) -> str:
 def heading(column: str) -> str:
     """A column's name in words: "model_type" is "model type"."""
     return {"arch_type": "architecture", "model_type": "model type"}.get(column, column.replace("_", " "))
+
+
+def over_others(resampled: str | None) -> str:
+    """What an interval is over, as the end of a phrase: " over other stimuli"; "" if it is unknown."""
+    return f" over other {RESAMPLED[resampled]}" if resampled in RESAMPLED else ""
 
 
 def plain(text: object) -> str:

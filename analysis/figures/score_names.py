@@ -8,6 +8,7 @@ from typing import Any
 from alignhouse.analysis.kernels.measure_names import VectorMeasure
 
 SPEARMAN = "spearman"
+OF_ENCODING = "-encoding"  # ends the names of voxel encodings
 # Measure -> its name in a sentence, and on an axis.
 _NAMES: Mapping[VectorMeasure, tuple[str, str]] = {
     "spearman": ("rho", "Spearman rho"),
@@ -37,3 +38,18 @@ def protocol_measure(protocol: Mapping[str, Any]) -> VectorMeasure:
     analysis = protocol.get("analysis")
     found: VectorMeasure = (analysis or {}).get("measure", SPEARMAN)
     return found
+
+
+def encoding_of(protocol: str) -> str:
+    """The name of the voxel encoding with the features of a protocol: `sound-encoding`, also of itself."""
+    return f"{protocol.removesuffix(OF_ENCODING)}{OF_ENCODING}"
+
+
+def encoded_protocol(encoding: str) -> str:
+    """The protocol whose features a voxel encoding uses: `sound` of `sound-encoding`."""
+    return encoding.removesuffix(OF_ENCODING)
+
+
+def voxel_score_name(*, is_normalised: bool) -> str:
+    """The name of the score of a voxel encoding."""
+    return "normalised r" if is_normalised else "r"

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import joined_remarks, untrained_of, without_random
-from alignhouse.analysis.figures.score_names import protocol_measure, score_name
+from alignhouse.analysis.figures.score_names import encoded_protocol, protocol_measure, score_name
 
 KEYS = ["protocol", "dataset", "split"]
 
@@ -23,7 +23,8 @@ class ReportContent:
     remark : why the numbers are not findings ("random weights"); shown at the top and in every caption, so
         without what is true of some networks only.
     group_answers : question name -> the table that answers it.
-    settings : settings of the study, nested. protocols : settings of each protocol, nested.
+    settings : settings of the study, nested. protocols : settings of each protocol, nested. encodings : those
+        of each voxel encoding.
     stimuli : "102 videos", in words; "" if unknown.
     inputs : kind, name, sha256, rows, bytes. run : version, started, finished, ...
     group_by : columns of best_layer by which figures group networks.
@@ -50,6 +51,10 @@ class ReportContent:
     beyond_controls: pl.DataFrame = field(default_factory=pl.DataFrame)
     frame_order: pl.DataFrame = field(default_factory=pl.DataFrame)
     chance: pl.DataFrame = field(default_factory=pl.DataFrame)
+    encoding: pl.DataFrame = field(default_factory=pl.DataFrame)
+    encoding_layer: pl.DataFrame = field(default_factory=pl.DataFrame)
+    variance_partition: pl.DataFrame = field(default_factory=pl.DataFrame)
+    encodings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     runs: pl.DataFrame = field(default_factory=pl.DataFrame)
     stimuli: str = ""
 
@@ -73,13 +78,29 @@ class Results:
     networks: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class VoxelResults:
+    """The frames of one voxel encoding, on one data set and split.
+
+    settings : of the encoding, nested. networks : all that were scored by RSA.
+    """
+
+    protocol: str
+    source: str
+    encoding: pl.DataFrame
+    variance_partition: pl.DataFrame
+    settings: Mapping[str, Any]
+    networks: pl.DataFrame
+
+
 def page_remark(content: ReportContent) -> str:
     """All distinct remarks of the content and of the rows of its frames.
 
     "random weights" is left out if some networks are trained: their rows and figures say which.
     """
     remarks = [content.remark]
-    for frame in (content.best_layer, content.noise_ceiling, content.depth_profile, content.networks):
+    frames = (content.best_layer, content.noise_ceiling, content.depth_profile, content.networks)
+    for frame in (*frames, content.encoding, content.variance_partition):
         if "remark" in frame.columns:
             remarks += frame["remark"].cast(pl.String).unique().sort().to_list()
     return joined_remarks(map(without_random, remarks) if has_both_weights(content.best_layer) else remarks)
@@ -113,13 +134,36 @@ def results_by_protocol(content: ReportContent) -> list[Results]:
     ]
 
 
+def voxel_results(content: ReportContent) -> list[VoxelResults]:
+    """The results of each voxel encoding, that of `sound` first, then by name; [] if there is none."""
+    return [
+        VoxelResults(
+            protocol=protocol,
+            source=f"{dataset}, {split}",
+            encoding=_of(content.encoding, protocol, dataset, split),
+            variance_partition=_of(content.variance_partition, protocol, dataset, split),
+            settings=content.encodings.get(protocol, {}),
+            networks=content.networks,
+        )
+        for protocol, dataset, split in sorted(_found(content.encoding), key=_sound_first)
+    ]
+
+
 def _places(content: ReportContent) -> list[tuple[str, str, str]]:
-    frames = [frame for frame in (content.best_layer, content.depth_profile) if not frame.is_empty()]
-    found = {
-        row for frame in frames for row in frame.select(pl.col(KEYS).cast(pl.String)).unique().iter_rows()
-    }
+    found = _found(content.best_layer) | _found(content.depth_profile)
     empty = {(name, "", "") for name in content.protocols if name not in {row[0] for row in found}}
-    return sorted(found | empty, key=lambda row: (row[0] != "sound", row))
+    return sorted(found | empty, key=_sound_first)
+
+
+def _found(frame: pl.DataFrame) -> set[tuple[str, str, str]]:
+    """The protocols, data sets and splits of a frame."""
+    if frame.is_empty():
+        return set()
+    return {(a, b, c) for a, b, c in frame.select(pl.col(KEYS).cast(pl.String)).unique().iter_rows()}
+
+
+def _sound_first(place: tuple[str, str, str]) -> tuple[bool, tuple[str, str, str]]:
+    return encoded_protocol(place[0]) != "sound", place
 
 
 def _of(frame: pl.DataFrame, protocol: str, dataset: str, split: str) -> pl.DataFrame:

@@ -27,6 +27,9 @@ TABLES = {
     "controls": "a control model in one region, by its best layer",
     "beyond_controls": "a network in one region given the control models, by its best layer",
     "frame_order": "a network in one region, compared with itself with frames in another order",
+    "encoding": "a network in one region, by the layer that predicts its voxels best",
+    "encoding_layer": "one layer of a network in one region: how well it predicts voxels, over subjects",
+    "variance_partition": "a network in one region: the variance that it and the controls explain",
     "networks": "a network",
     "inputs": "an input file or RDM, with its hash",
 }

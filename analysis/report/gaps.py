@@ -157,3 +157,49 @@ def figure_gap(networks: pl.DataFrame, best: pl.DataFrame, figure: str) -> str:
         else listed(lacking["model"].cast(pl.String).sort().to_list())
     )
     return f"The {FIGURES[figure]} of {who} {'are' if figure == 'gflops' else 'is'} unknown."
+
+
+def encoding_gaps(encoding: pl.DataFrame, networks: pl.DataFrame) -> list[str]:
+    """A sentence for each thing that a voxel encoding lacks; [] if nothing is missing."""
+    sentences = [lacking_networks_gap(encoding, networks, "encoding")]
+    untested = encoding["p_value"].null_count()
+    if untested:
+        have = "has" if untested == 1 else "have"
+        sentences.append(
+            f"{how_many(untested, 'encoding')} {have} no p-value: run {UNCERTAINTY}, with refits "
+            "in [encoding] (over folds) or permutations in [analysis] above 0."
+        )
+    sentences.append(voxel_intervals_gap(encoding["lower"]))
+    return [sentence for sentence in sentences if sentence]
+
+
+def partition_gaps(parts: pl.DataFrame, networks: pl.DataFrame) -> list[str]:
+    """A sentence for each thing that a variance partition lacks; [] if nothing is missing."""
+    if parts.is_empty():
+        return []
+    sentences = [lacking_networks_gap(parts, networks, "variance partition")]
+    known = parts.drop_nulls("unique_network")
+    if not known.is_empty():
+        sentences.append(voxel_intervals_gap(known["unique_network_lower"]))
+    return [sentence for sentence in sentences if sentence]
+
+
+def lacking_networks_gap(rows: pl.DataFrame, networks: pl.DataFrame, what: str) -> str:
+    """Which networks of the report have no row."""
+    if networks.is_empty():
+        return ""
+    there = rows["model"].cast(pl.String).unique()
+    lacking = networks.filter(~pl.col("model").cast(pl.String).is_in(there.implode()))
+    if lacking.is_empty():
+        return ""
+    names = lacking["model"].cast(pl.String).sort().to_list()
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'} no {what}: run {UNCERTAINTY}."
+
+
+def voxel_intervals_gap(lower: pl.Series) -> str:
+    """Whether voxel encodings or partitions have intervals, by their lower bounds."""
+    if lower.null_count() < len(lower):
+        return ""
+    return (
+        "There are no intervals: they need two subjects, or test stimuli and [analysis] bootstraps above 0."
+    )

@@ -13,7 +13,7 @@ import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many
 from alignhouse.analysis.figures.score_names import SPEARMAN, protocol_measure
-from alignhouse.analysis.report.content import ReportContent, has_both_weights
+from alignhouse.analysis.report.content import ReportContent, has_both_weights, voxel_results
 from alignhouse.analysis.report.page import write_report
 from alignhouse.analysis.report.publish import PAGE, is_up_to_date
 from alignhouse.warehouse.errors import BadInput
@@ -23,11 +23,12 @@ from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.schema import sql_files
 
 if TYPE_CHECKING:
+    from alignhouse.analysis.figures.entries import InReport
     from alignhouse.analysis.report.pictures import Planned
 
 QUESTIONS = ("alignment_by_model_type", "alignment_by_architecture", "alignment_by_layer_depth")
 # Raise this when the page changes for the same results. Up-to-date reports are then written again.
-VERSION = 6
+VERSION = 7
 # A page with trained and untrained networks groups them by this column too.
 WEIGHTS = "weights"
 FRAMES = (
@@ -44,6 +45,9 @@ FRAMES = (
     "beyond_controls",
     "frame_order",
     "chance",
+    "encoding",
+    "encoding_layer",
+    "variance_partition",
 )
 
 
@@ -89,10 +93,13 @@ def gather(
     scope = {"dataset": dataset, "split": split}
     frames = {name: warehouse.sql(queries[name], scope).pl() for name in FRAMES}
     protocols = {name: json.loads(text) for name, text in warehouse.sql(queries["protocols"]).fetchall()}
-    used = set(frames["best_layer"]["protocol"].unique())
+    used, encoded = (set(frames[name]["protocol"].unique()) for name in ("best_layer", "encoding"))
+    encodings = {name: each for name, each in protocols.items() if name in encoded}
     protocols = _by_measure({name: each for name, each in protocols.items() if name in used}, measure)
+    # An encoding has no measure, so every report shows it.
+    kept = [*protocols, *encodings]
     frames = {
-        name: frame.filter(pl.col("protocol").cast(pl.String).is_in(list(protocols)))
+        name: frame.filter(pl.col("protocol").cast(pl.String).is_in(kept))
         if "protocol" in frame.columns
         else frame
         for name, frame in frames.items()
@@ -120,6 +127,7 @@ def gather(
         group_answers=answers,
         settings=json.loads(run["study"]),
         protocols=protocols,
+        encodings=encodings,
         inputs=warehouse.sql(queries["inputs"], {"dataset": dataset}).pl(),
         run={key: _shown(value) for key, value in run.items() if key != "study"},
         group_by=groups,
@@ -131,21 +139,29 @@ def gather(
 def _figures(
     warehouse: Warehouse, dataset: str, split: str, content: ReportContent
 ) -> dict[str, list[Planned]]:
-    """Protocol -> its figures, in the order of the page."""
+    """Protocol or voxel encoding -> its figures, in the order of the page."""
     # plotnine is loaded with the figures, not when this module is imported.
     from alignhouse.analysis.figures.request import DEFAULT_PROTOCOL, Request
     from alignhouse.analysis.report.pictures import planned_figures
 
     names = content.best_layer["protocol"].cast(pl.String).unique().to_list()
     protocols = sorted(names, key=lambda name: (name != DEFAULT_PROTOCOL, name))
+    places: dict[str, tuple[InReport, ...]] = dict.fromkeys(protocols, ("every protocol",))
+    for first in protocols[:1]:
+        places[first] = ("every protocol", "first protocol")
+    for each in voxel_results(content):
+        # A figure needs the scores by RSA of the protocol that has the same features.
+        if each.encoding["rho"].is_not_null().any():
+            has_parts = not each.variance_partition.is_empty()
+            places[each.protocol] = ("encoding", "variance partition") if has_parts else ("encoding",)
     return {
         protocol: planned_figures(
             warehouse,
             Request(protocol=protocol, dataset=dataset, split=split),
             content.group_by,
-            first=protocol == protocols[0],
+            its_places,
         )
-        for protocol in protocols
+        for protocol, its_places in places.items()
     }
 
 

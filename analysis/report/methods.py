@@ -40,8 +40,8 @@ def study_methods(settings: Mapping[str, Any], stimuli: str, *, only_rho: bool =
         holds the words of the data set: `methods`, a sentence, and `split`, a phrase.
     stimuli : "102 videos"; "" if unknown. only_rho : whether no protocol has another measure.
     """
-    brain, networks = _section(settings, "brain"), _section(settings, "networks")
-    own = _section(settings, "data_set")
+    brain, networks = section_of(settings, "brain"), section_of(settings, "networks")
+    own = section_of(settings, "data_set")
     sentences = []
     if stimuli:
         where = " ".join(filter(None, (stimuli, str(own.get("split", "")))))
@@ -76,7 +76,7 @@ def protocol_methods(protocol: Mapping[str, Any], chance: Mapping[str, Any], *, 
     for section in ("extraction", "analysis"):
         if section == "extraction" and not extracted:
             continue
-        given = _section(protocol, section)
+        given = section_of(protocol, section)
         known = setting_sentences()[section]
         for setting in known:
             if setting in given:
@@ -163,6 +163,7 @@ def _chance_sentences(chance: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def section_of(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of nested settings; {} if it is missing or has another type."""
     section = settings.get(name) or {}
     return section if isinstance(section, Mapping) else {}

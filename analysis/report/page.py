@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from alignhouse.analysis.report.gaps import gaps
 from alignhouse.analysis.report.leaderboard import best_layer_table, leaderboard_table
 from alignhouse.analysis.report.methods import protocol_methods, study_methods
 from alignhouse.analysis.report.publish import PAGE, staged
+from alignhouse.analysis.report.sections import Section
 from alignhouse.analysis.report.tables import (
     Table,
     compared_settings,
@@ -26,30 +26,17 @@ from alignhouse.analysis.report.tables import (
     table_of,
     without_repeated_remark,
 )
+from alignhouse.analysis.report.voxel_sections import voxel_sections
 from alignhouse.analysis.report.words import best_networks, change_between, summary
 from alignhouse.warehouse.progress import Progress, Silent
 
 if TYPE_CHECKING:
+    from alignhouse.analysis.figures.entries import InReport
     from alignhouse.analysis.report.pictures import Picture, Planned
 
 HERE = Path(__file__).parent
 MOST_INPUTS = 200
 SCOPE = ("protocol", "dataset", "split")
-
-
-@dataclass(frozen=True)
-class ProtocolResults:
-    """The results of one protocol on one data set and split."""
-
-    anchor: str
-    protocol: str
-    source: str
-    description: str
-    sentences: list[str]
-    gaps: list[str]
-    pictures: list[Picture]
-    tables: list[Table]
-    methods: list[str]
 
 
 def write_report(
@@ -66,7 +53,8 @@ def write_report(
 
     Parameters
     ----------
-    figures : protocol -> its figures, in the order of the page; figures without data are left out.
+    figures : protocol or voxel encoding -> its figures, in the order of the page; figures without data are
+        left out.
     state : identifies the results behind the report; stored beside the page.
 
     Raises
@@ -84,7 +72,7 @@ def write_report(
     return folder / PAGE
 
 
-def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], making: Path) -> str:
+def _page(content: ReportContent, remark: str, sections: list[Section], making: Path) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(
@@ -103,7 +91,7 @@ def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], 
         style_hash=csp_hash(style),
         script_hash=csp_hash(script),
         sections=sections,
-        change=_change(content, [section.protocol for section in sections]),
+        change=_change(content, [each.protocol for each in results_by_protocol(content)]),
         leaderboard=leaderboard_table(content.leaderboard, content.best_layer, content.noise_ceiling),
         best_layers=best_layer_table(content.best_layer),
         answers=[
@@ -123,6 +111,10 @@ def _page(content: ReportContent, remark: str, sections: list[ProtocolResults], 
         protocols=compared_settings(
             {name: _without_description(each) for name, each in content.protocols.items()},
             "Settings of the protocols",
+        ),
+        encodings=compared_settings(
+            {name: _without_description(each) for name, each in content.encodings.items()},
+            "Settings of voxel encoding",
         ),
         settings=settings_table(_without_words(content.settings), "Settings of the study"),
         inputs=table_of(
@@ -148,30 +140,37 @@ def _sections(
     remark: str,
     making: Path,
     progress: Progress,
-) -> list[ProtocolResults]:
+) -> list[Section]:
     # Import plotnine only when there are figures to draw.
     from alignhouse.analysis.report.pictures import FOLDER, drawn
 
-    found = results_by_protocol(content)
+    def pictures(protocol: str, place: InReport | None = None) -> list[Picture]:
+        found = []
+        for figure in figures.get(protocol, ()):
+            if place in (None, figure.place):
+                progress.job(f"figure: {figure.name}")
+                found.append(drawn(figure, making / FOLDER, progress))
+                progress.job_done()
+        return [each for each in found if each is not None]
+
     progress.stage("Writing the report", sum(map(len, figures.values())) + 1, 0)
     sections = []
-    for number, results in enumerate(found, start=1):
-        pictures = []
-        for figure in figures.get(results.protocol, ()):
-            progress.job(f"figure: {figure.name}")
-            pictures.append(drawn(figure, making / FOLDER, progress))
-            progress.job_done()
+    for number, results in enumerate(results_by_protocol(content), start=1):
         protocol = content.protocols.get(results.protocol, {})
+        title = f"{results.protocol} protocol, {results.source}"
         sections.append(
-            ProtocolResults(
+            Section(
                 anchor=f"results-{number}",
-                protocol=results.protocol,
-                source=results.source,
+                link=f"{results.protocol} protocol",
+                title=title,
+                heading=f"Results: {title}",
+                short=results.protocol,
                 description=str(protocol.get("description", "")),
                 sentences=summary(results),
                 gaps=gaps(results, content.group_by),
-                pictures=[each for each in pictures if each is not None],
+                pictures=pictures(results.protocol),
                 tables=[table for table in _tables(results, remark) if table.rows],
+                methods_heading=f"Under the {results.protocol} protocol",
                 methods=protocol_methods(
                     protocol,
                     _row_of(content.chance, results.protocol),
@@ -179,7 +178,7 @@ def _sections(
                 ),
             )
         )
-    return sections
+    return sections + voxel_sections(content, remark, pictures)
 
 
 def _tables(results: Results, remark: str) -> list[Table]:

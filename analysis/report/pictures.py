@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignhouse.analysis.figures.catalog import Drawn, InReport, figures, make, planned
+from alignhouse.analysis.figures.catalog import Drawn, figures, make, planned
+from alignhouse.analysis.figures.entries import InReport
 from alignhouse.analysis.figures.request import Request
 from alignhouse.analysis.figures.save import save_figure
 from alignhouse.analysis.figures.theme import is_empty
@@ -28,11 +29,15 @@ MOST_BYTES_OF_SVG = 400_000
 
 @dataclass(frozen=True)
 class Planned:
-    """A figure to draw: `name` becomes the file name, `about` says in words what the figure shows."""
+    """A figure to draw: `name` becomes the file name, `about` says in words what the figure shows.
+
+    place : in the report, as the catalog says.
+    """
 
     name: str
     about: str
     draw: Callable[[Progress], Drawn]
+    place: InReport = "every protocol"
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,16 @@ class Picture:
 
 
 def planned_figures(
-    warehouse: Warehouse, request: Request, group_by: Sequence[str], *, first: bool
+    warehouse: Warehouse, request: Request, group_by: Sequence[str], places: Sequence[InReport]
 ) -> list[Planned]:
     """The figures of one protocol, data set and split, in the order of the page, as the catalog lists them.
 
-    Nothing is drawn yet. `first` adds the figures that the catalog places under the first protocol.
+    Nothing is drawn yet. places : figures that the catalog has in these places of the report, in this order.
     """
-    wanted = planned(request, group_by=group_by, names=_names("every protocol"))
-    if first:
-        wanted += planned(request, group_by=group_by[:1], names=_names("first protocol"))
+    wanted = []
+    for each in places:
+        groups = group_by if each == "every protocol" else group_by[:1]
+        wanted += planned(request, group_by=groups, names=_names(each))
     place = f"{request.protocol} {request.dataset} {request.split}"
     found = []
     for figure, own in wanted:
@@ -70,6 +76,7 @@ def planned_figures(
                 name=f"{place} {figure.name}{by}".replace("_", " "),
                 about=figure.help,
                 draw=partial(_make, warehouse, figure.name, own),
+                place=figure.in_report,
             )
         )
     return found

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many
-from alignhouse.analysis.figures.labels import heading
+from alignhouse.analysis.figures.labels import heading, over_others
 from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.figures.theme import percent_of
 from alignhouse.analysis.report.tables import decimal, p_equals
@@ -19,11 +19,6 @@ from alignhouse.analysis.statistics.complexity import FEWEST_OF_AN_INTERVAL
 SIGNIFICANT = 0.05
 CORRECTIONS = {"holm": "Holm", "bonferroni": "Bonferroni"}
 FIGURES = {"parameters": "more parameters", "gflops": "more GFLOPs", "top1": "higher top-1 accuracy"}
-RESAMPLED = {
-    "stimuli": " over other stimuli",
-    "subjects": " over other subjects",
-    "both": " over other stimuli and subjects",
-}
 CHOSEN_ON = {
     "halves": "Chosen on one half of the stimuli and scored on the other",
     "train": "Chosen on the training stimuli and scored on the test stimuli",
@@ -190,7 +185,7 @@ def _largest(row: dict[str, Any], score: str) -> str:
             (row["lower"], row["upper"]) if row["statistic"] >= 0 else (-row["upper"], -row["lower"])
         )
         includes = ", which includes 0" if lower <= 0 <= upper else ""
-        over = RESAMPLED.get(row.get("resampled", ""), "")
+        over = over_others(row.get("resampled"))
         bounds = f"; {percent_of(row['level'])} interval{over} {decimal(lower)} to {decimal(upper)}{includes}"
     p = p_equals(row["p_adjusted"], row.get("permutations"), row.get("n_pairs") or 1)
     above = f"is {decimal(abs(row['statistic']))} above" if row["statistic"] else "equals"

@@ -233,14 +233,21 @@ def _best_of_group(
     return f"{subject}: {first[0]} {'aligns best' if several else 'aligns'} {found}"
 
 
+def same_winners(both: pl.DataFrame, one: str, other: str) -> int:
+    """In how many regions a network has the highest value of both columns.
+
+    A network that shares the first place counts as first.
+    """
+    return both.filter(pl.col(each) == pl.col(each).max().over("roi") for each in (one, other))[
+        "roi"
+    ].n_unique()
+
+
 def _same_winners(both: pl.DataFrame) -> str:
     """In how many regions two protocols have the same best network; "" for a single network."""
     if both["model"].n_unique() < 2:
         return ""
-    # A network that shares the first place under one protocol is no other winner.
-    regions = both["roi"].n_unique()
-    wins = [pl.col(rho) == pl.col(rho).max().over("roi") for rho in ("rho", "rho_other")]
-    same = both.filter(*wins)["roi"].n_unique()
+    regions, same = both["roi"].n_unique(), same_winners(both, "rho", "rho_other")
     if regions == 1:
         return f" The best network of the region is {'the same' if same else 'another'}."
     return f" The best network is the same in {same} of {regions} regions."

@@ -10,70 +10,36 @@
 -- $roi varchar in roi.roi = null: this region only
 -- $model varchar in model.model = null: this network only
 -- Example: alignhouse ask encoding --roi V1
-with
-
-encodings as (
-    select * from encoding_best
-    where protocol = $protocol
-),
-
-alignments as (
-    select * from best_layer
-    where protocol = regexp_replace($protocol, '-encoding$', '')
-),
-
-final as (
-    select
-        encodings.protocol,
-        encodings.dataset,
-        encodings.split,
-        encodings.roi,
-        roi.roi_group,
-        encodings.model,
-        model.model_type,
-        model.arch_type,
-        model.weights,
-        encodings.layer,
-        layer.depth,
-        encodings.votes,
-        encodings.chosen_on,
-        encodings.r,
-        encodings.is_normalised,
-        encodings.n_subjects,
-        encodings.r_by_chance,
-        encodings.p_value,
-        encodings.lower,
-        encodings.upper,
-        encodings.level,
-        encodings.resampled,
-        alignments.layer as rsa_layer,
-        alignments.rho as best_rho,
-        encodings.remark,
-        roi.roi_order
-    from encodings
-    inner join roi
-        on
-            encodings.dataset = roi.dataset
-            and encodings.roi = roi.roi
-    inner join model
-        on encodings.model = model.model
-    left join layer
-        on
-            encodings.protocol = layer.protocol
-            and encodings.model = layer.model
-            and encodings.layer = layer.layer
-    left join alignments
-        on
-            encodings.dataset = alignments.dataset
-            and encodings.split = alignments.split
-            and encodings.model = alignments.model
-            and encodings.roi = alignments.roi
-    where
-        ($roi_group is null or roi.roi_group = $roi_group)
-        and ($roi is null or encodings.roi = $roi)
-        and ($model is null or encodings.model = $model)
-)
-
-select * exclude (roi_order)
-from final
-order by dataset asc, split asc, roi_order asc, roi asc, r desc, model asc
+select
+    protocol,
+    dataset,
+    split,
+    roi,
+    roi_group,
+    model,
+    model_type,
+    arch_type,
+    weights,
+    layer,
+    depth,
+    votes,
+    chosen_on,
+    score as r,
+    is_normalised,
+    n_subjects,
+    r_by_chance,
+    p_value,
+    lower,
+    upper,
+    level,
+    resampled,
+    rsa_layer,
+    rho as best_rho,
+    remark
+from voxel_encoding
+where
+    protocol = $protocol
+    and ($roi_group is null or roi_group = $roi_group)
+    and ($roi is null or roi = $roi)
+    and ($model is null or model = $model)
+order by dataset asc, split asc, roi_order asc, roi asc, score desc, model asc

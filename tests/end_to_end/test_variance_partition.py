@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 from betas_in_memory import read_betas
+from encoded_study import NAMES, add_controls, encode_features, write_embeddings
+from mini_study import N_STIMULI
 from PIL import Image
 from scipy.spatial.distance import pdist
 
@@ -25,29 +27,7 @@ from alignhouse.study.file import read_study
 from alignhouse.study.run import run_study
 from alignhouse.warehouse import BadInput, Warehouse
 
-N = 12
 TRAIN = [f"{number:04d}" for number in range(1, 16)]
-NAMES = [f"{1001 + number}" for number in range(N)]
-CONTROLS = """
-[controls]
-include = ["embeddings", "hog"]
-embeddings = "words.csv"
-"""
-
-
-def prepare(study: Any, names: list[str]) -> None:
-    """Make it a study of features of stimuli `names`, with voxel encoding and files of embeddings."""
-    random = np.random.default_rng(3)
-    folder = study.folder / "features" / "my_own"
-    folder.mkdir(parents=True)
-    for layer, width in {"one": 30, "two": 7}.items():
-        features = random.normal(size=(len(names), width)) + 2
-        np.savez(folder / f"{layer}.npz", features=features, conditions=names)
-    study.change('rdms = "models"', 'features = "features"')
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
-    study.change("permutations = 50", "permutations = 50\nbootstraps = 20\nhalvings = 0")
-    study.change("[report]", "[encoding]\nvoxels = true\nrefits = 0\n[report]")
-    write_embeddings(study, names, random.normal(size=(len(names), 3)))
 
 
 @pytest.fixture(autouse=True)
@@ -58,18 +38,13 @@ def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def encoded(study: Any) -> Any:
     """A finished study with voxel encoding over folds."""
-    prepare(study, NAMES)
+    encode_features(study, NAMES)
     run_study(read_study(study.file), command="before")
     return study
 
 
-def write_embeddings(study: Any, names: list[str], embeddings: Any) -> None:
-    lines = [",".join([name, *map(str, row)]) for name, row in zip(names, embeddings.tolist(), strict=True)]
-    (study.folder / "words.csv").write_text("\n".join(["stimulus,x,y,z", *lines]), encoding="utf-8")
-
-
 def with_controls(study: Any) -> None:
-    study.file.write_text(study.file.read_text(encoding="utf-8") + CONTROLS, encoding="utf-8")
+    add_controls(study)
     run_study(read_study(study.file), command="controlled")
 
 
@@ -148,7 +123,8 @@ def test_rows_equal_the_statistics_and_no_other_job_changes(encoded: Any) -> Non
     assert found.join(best, on=["model", "roi", "layer"]).height == len(found) == 2
     [row] = found.filter(roi="EBA").iter_rows(named=True)
     assert (row["controls"], row["n_controls"], row["reason"]) == ("hog, embeddings", 2, "")
-    medians = expected_medians(encoded, row, Splits.of((), (), stimulus_folds(N, row["seed"])), ("test",))
+    splits = Splits.of((), (), stimulus_folds(N_STIMULI, row["seed"]))
+    medians = expected_medians(encoded, row, splits, ("test",))
     check_means(row, medians)
     for column, part in (("unique_network", "unique_one"), ("unique_controls", "unique_other")):
         interval = mean_interval([each[part] for each in medians])
@@ -167,7 +143,7 @@ def test_rows_equal_the_statistics_and_no_other_job_changes(encoded: Any) -> Non
 def test_a_training_split_gives_intervals_over_stimuli_and_subjects(
     study: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare(study, [*TRAIN, *NAMES])
+    encode_features(study, [*TRAIN, *NAMES])
     pixels = np.random.default_rng(5).integers(0, 255, (len(TRAIN), 16, 16, 3), dtype=np.uint8)
     for name, picture in zip(TRAIN, pixels, strict=True):
         Image.fromarray(picture).save(study.folder / "stimuli" / f"{name}.png")
@@ -191,7 +167,8 @@ def test_a_training_split_gives_intervals_over_stimuli_and_subjects(
     assert read == [["V1"], ["EBA"]]
     [row] = rows(study, "select * from variance_partition where roi = 'EBA'").iter_rows(named=True)
     n = len(TRAIN)
-    medians = expected_medians(study, row, Splits.of(np.arange(n), np.arange(n, n + N)), ("train", "test"))
+    splits = Splits.of(np.arange(n), np.arange(n, n + N_STIMULI))
+    medians = expected_medians(study, row, splits, ("train", "test"))
     check_means(row, medians)
     assert (row["resampled"], row["method"], row["draws"]) == ("both", "dual", 20)
     for name in ("unique_network", "unique_controls"):
@@ -200,7 +177,7 @@ def test_a_training_split_gives_intervals_over_stimuli_and_subjects(
 
 def test_controls_without_differences_in_a_fold_are_left_out_with_a_reason(encoded: Any) -> None:
     # All stimuli but one have the same embedding, so some folds do not vary.
-    embeddings = np.ones((N, 3))
+    embeddings = np.ones((N_STIMULI, 3))
     embeddings[0, 0] = 5
     write_embeddings(encoded, NAMES, embeddings)
     with_controls(encoded)

@@ -65,10 +65,10 @@ def test_a_new_figure_is_in_the_report_unless_its_entry_says_why_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     new = replace(figures()["rdms"], name="brand_new")
-    monkeypatch.setattr(catalog, "_FIGURES", (*catalog._FIGURES, new))
+    monkeypatch.setattr(catalog, "FIGURES", (*catalog.FIGURES, new))
     assert shown("brand_new", planned_names(first=True)) == 1
     left_out = replace(new, in_report="no", not_in_report="takes an hour to draw")
-    monkeypatch.setattr(catalog, "_FIGURES", (*catalog._FIGURES[:-1], left_out))
+    monkeypatch.setattr(catalog, "FIGURES", (*catalog.FIGURES[:-1], left_out))
     assert shown("brand_new", planned_names(first=True)) == 0
 
 
