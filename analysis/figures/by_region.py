@@ -264,8 +264,7 @@ def interval_note(points: pl.DataFrame, table: str) -> str:
         return "No intervals are known."
     if not has_lines(points):
         return f"Too many networks for lines: the table {table} has the intervals."
-    resampled = known["resampled"].unique().sort().to_list()
-    over = over_others(resampled[0]) if len(resampled) == 1 else ""
+    over = over_others(*known["resampled"].unique())
     return f"Line: {percent_of(known['level'][0])} interval{over}."
 
 

@@ -173,7 +173,7 @@ FIGURES = (
         "variance_partition",
         "Variance partitioning",
         "The variance of voxels that is unique to networks, unique to control models, and shared.",
-        "alignhouse.analysis.figures.variance_parts:variance_parts",
+        "alignhouse.analysis.figures.variance_partition:partition_by_region",
         ("variance_partition",),
         ("rois", "models"),
         names_score=False,

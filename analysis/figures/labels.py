@@ -65,9 +65,10 @@ def heading(column: str) -> str:
     return {"arch_type": "architecture", "model_type": "model type"}.get(column, column.replace("_", " "))
 
 
-def over_others(resampled: str | None) -> str:
-    """What an interval is over, as the end of a phrase: " over other stimuli"; "" if it is unknown."""
-    return f" over other {RESAMPLED[resampled]}" if resampled in RESAMPLED else ""
+def over_others(*resampled: str | None) -> str:
+    """What intervals are over, as the end of a phrase: " over other stimuli"; "" if unknown or different."""
+    [first, *others] = resampled or [None]
+    return f" over other {RESAMPLED[first]}" if first in RESAMPLED and not others else ""
 
 
 def plain(text: object) -> str:

@@ -91,7 +91,7 @@ def encoding_by_region(
         width=width,
     )
     is_normalised = bool(shown["is_normalised"].all())
-    notes = [rows.counts, "A point is the layer of a network that predicts best"]
+    notes = [rows.counts, "A point is a network's best layer, chosen on the fitted stimuli"]
     if points["p_value"].is_not_null().any():
         notes[-1] += f", hollow where p is not below {ALPHA:g} (not corrected for the number of tests)"
     notes[-1] += "."

@@ -16,9 +16,9 @@ from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.downloads import write_downloads
 from alignhouse.analysis.report.gaps import gaps
 from alignhouse.analysis.report.leaderboard import best_layer_table, leaderboard_table
-from alignhouse.analysis.report.methods import protocol_methods, study_methods
+from alignhouse.analysis.report.methods import protocol_methods, section_of, study_methods
 from alignhouse.analysis.report.publish import PAGE, staged
-from alignhouse.analysis.report.sections import Section
+from alignhouse.analysis.report.sections import ResultsSection
 from alignhouse.analysis.report.tables import (
     Table,
     compared_settings,
@@ -72,7 +72,7 @@ def write_report(
     return folder / PAGE
 
 
-def _page(content: ReportContent, remark: str, sections: list[Section], making: Path) -> str:
+def _page(content: ReportContent, remark: str, sections: list[ResultsSection], making: Path) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(
@@ -113,7 +113,8 @@ def _page(content: ReportContent, remark: str, sections: list[Section], making: 
             "Settings of the protocols",
         ),
         encodings=compared_settings(
-            {name: _without_description(each) for name, each in content.encodings.items()},
+            # The other settings are those of the protocol that has the same features.
+            {name: {"encoding": section_of(each, "encoding")} for name, each in content.encodings.items()},
             "Settings of voxel encoding",
         ),
         settings=settings_table(_without_words(content.settings), "Settings of the study"),
@@ -140,7 +141,7 @@ def _sections(
     remark: str,
     making: Path,
     progress: Progress,
-) -> list[Section]:
+) -> list[ResultsSection]:
     # Import plotnine only when there are figures to draw.
     from alignhouse.analysis.report.pictures import FOLDER, drawn
 
@@ -159,7 +160,7 @@ def _sections(
         protocol = content.protocols.get(results.protocol, {})
         title = f"{results.protocol} protocol, {results.source}"
         sections.append(
-            Section(
+            ResultsSection(
                 anchor=f"results-{number}",
                 link=f"{results.protocol} protocol",
                 title=title,

@@ -55,8 +55,7 @@ def unique_part(parts: pl.DataFrame, column: str) -> str:
         return f"No interval of the variance that is unique to {whose} is known; {largest}."
     above = known.filter(pl.col(f"{column}_lower") > 0).height
     below = known.filter(pl.col(f"{column}_upper") < 0).height
-    resampled = known["resampled"].unique().to_list()
-    over = over_others(resampled[0]) if len(resampled) == 1 else ""
+    over = over_others(*known["resampled"].unique())
     return (
         f"The variance that is unique to {whose} is above 0 in {above or 'none'} and below 0 in "
         f"{below or 'none'} of {how_many(known.height, 'case')} ({percent_of(known['level'][0])} "

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Section:
+class ResultsSection:
     """Results of one protocol on one data set and split: of RSA, voxel encoding or variance partitioning.
 
     Attributes

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from plotnine import ggplot
 
 # Part -> its name, in the order of the legend.
-PARTS = {"unique_network": "unique to the network", "unique_controls": "unique to the controls"} | {
-    "shared": "shared"
+PARTS = {
+    "unique_network": "unique to the network",
+    "unique_controls": "unique to the controls",
+    "shared": "shared",
 }
 WEIGHTS = {
     "region": "Voxels of a region of a subject share the weights of the joint model.",
@@ -34,7 +36,7 @@ WEIGHTS = {
 }
 
 
-def variance_parts(
+def partition_by_region(
     variance_partition: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH
 ) -> ggplot:
     """One panel per region group: in each region three parts, each with a point per network.
@@ -60,8 +62,8 @@ def variance_parts(
     need_columns(rows.frame, "variance_partition", [*columns, "controls", "n_controls", "weights_per"])
     shown, left_out = in_one_unit(rows.frame)
     regions = ordered_regions(shown)
-    of_names = group_styles(PARTS.values())
-    styles = {name: of_names[name] for name in PARTS.values()}
+    # In the order of the legend, not of their names.
+    styles = dict(zip(PARTS.values(), group_styles(PARTS.values()).values(), strict=True))
     grouped = shown.with_columns(
         pl.col("lower", "upper").cast(pl.Float64),
         group=pl.col("part").cast(pl.String).replace_strict(PARTS, return_dtype=pl.String),
