@@ -53,7 +53,7 @@ def partition_by_region(
     ------
     BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
     """
-    what = "Variance partitioning: networks and control models"
+    what = "Variance partitioning"
     rows = rows_to_draw(variance_partition, "variance_partition", protocol, values=["share"])
     if rows.frame.is_empty():
         why = "no variance was partitioned (it needs [encoding] voxels = true, and [controls])"
@@ -74,9 +74,9 @@ def partition_by_region(
         points,
         [
             zero_line(),
+            *median_layers(cells(points, value="share")),
             *interval_layers(points),
             *network_layers(points, hollow=False),
-            *median_layers(cells(points, value="share")),
         ],
         regions,
         styles,

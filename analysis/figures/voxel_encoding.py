@@ -76,14 +76,15 @@ def encoding_by_region(
     shown, left_out, styles = _grouped(rows, group_by)
     regions = ordered_regions(shown)
     points = placed(shown, regions, list(styles), value="score")
+    of_cells = cells(points, value="score")
     plot, body = panels(
         points,
         [
             zero_line(),
             *_chance_segments(points),
+            *median_layers(of_cells),
             *interval_layers(points),
             *network_layers(points),
-            *median_layers(cells(points, value="score")),
         ],
         regions,
         styles,
@@ -95,7 +96,7 @@ def encoding_by_region(
     if points["p_value"].is_not_null().any():
         notes[-1] += f", hollow where p is not below {ALPHA:g} (not corrected for the number of tests)"
     notes[-1] += "."
-    if (cells(points, value="score")["size"] > 1).any():
+    if (of_cells["size"] > 1).any():
         notes.append("Bar: median of a group.")
     notes += [interval_note(points, "encoding"), *_unit_notes(shown, left_out)]
     from plotnine import labs
@@ -135,7 +136,7 @@ def encoding_beside_rsa(
     ------
     BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
     """
-    what = f"Voxel encoding beside RSA, by {heading(group_by)}"
+    what = "Voxel encoding beside RSA"
     if not encoding.is_empty():
         need_columns(encoding, "encoding", ["rho"])
     rows = rows_to_draw(encoding, "encoding", protocol, values=["score", "rho"])
