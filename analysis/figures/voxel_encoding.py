@@ -168,6 +168,7 @@ def encoding_beside_rsa(
         notes=[
             rows.counts,
             "A point is a network. Its two layers may differ, and the two scores have no common scale.",
+            *(["Encoding is scored on the test stimuli, RSA on all."] if _has_split(shown) else []),
             *_unit_notes(shown, left_out),
         ],
         left_out=rows.left_out,
@@ -189,6 +190,10 @@ def _unit_notes(shown: pl.DataFrame, left_out: list[str]) -> list[str]:
     if not _by_chance(shown).is_empty():
         notes.append("Dotted: mean score under permutations; over folds, chance is not 0.")
     return [*notes, *filter(None, [without_ceilings_note(left_out)])]
+
+
+def _has_split(shown: pl.DataFrame) -> bool:
+    return bool((shown["chosen_on"] == "train").any())
 
 
 def _by_chance(shown: pl.DataFrame) -> pl.DataFrame:

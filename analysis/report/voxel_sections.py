@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from alignhouse.analysis.figures.frames import listed
 from alignhouse.analysis.figures.labels import over_others
 from alignhouse.analysis.figures.theme import percent_of
 from alignhouse.analysis.report.content import ReportContent, VoxelResults, voxel_results
@@ -80,8 +81,9 @@ OF_A_SPLIT = "Chance is 0: the test stimuli were not fitted."
 OF_PARTS = (
     "R squared is of stimuli that were not fitted. Unique: what the joint model explains more than the other "
     "set alone. Medians over voxels do not add up exactly. Values below 0 are kept: the joint model predicts "
-    "worse than one set alone. A unique part of 0 does not show that a set has nothing of its own. Fits stay "
-    "as they are, so intervals are not about other training stimuli."
+    "worse than one set alone. A unique part of 0 does not show that a set has nothing of its own. If its "
+    "interval is also from 0 to 0, the joint model gave the set no weight in most voxels. Fits stay as they "
+    "are, so intervals are not about other training stimuli."
 )
 PARTS_OVER_FOLDS = (
     "The layer of a network was not chosen without the scored stimuli of each fold, so R squared of the "
@@ -164,16 +166,29 @@ def _tables(
 ) -> list[Table]:
     """The best network of each region; then all, if there are several."""
     where = f"({results.protocol} protocol, {results.source})"
-    # Rows are in the order of regions.
-    best = rows.sort(kind.by, descending=True, nulls_last=True, maintain_order=True)
-    first = best.unique("roi", keep="first").sort("roi_order", "roi", nulls_last=True)
     if rows["model"].n_unique() == 1:
-        return [_table(first, kind, remark, f"{kind.what} in each region {where}", notes)]
+        return [_table(rows, kind, remark, f"{kind.what} in each region {where}", notes)]
     caption = f"{kind.what}: the network with the highest {kind.highest} in each region {where}"
     return [
-        _table(first, kind, remark, caption, [*notes, OF_SEVERAL]),
+        _table(highest_of_regions(rows, kind.by), kind, remark, caption, [*notes, OF_SEVERAL]),
         _table(rows, kind, remark, f"{kind.what}: all networks {where}", []),
     ]
+
+
+def highest_of_regions(rows: pl.DataFrame, by: str) -> pl.DataFrame:
+    """The row with the highest value in column `by` of each region, in the order of `rows`.
+
+    If several networks share it, the row names them, and holds only what is the same for all of them.
+    """
+    known = rows.with_columns(pl.col("roi", "model").cast(pl.String))
+    is_highest = pl.col(by).eq_missing(pl.col(by).max().over("roi"))
+    shared = pl.all().exclude("roi", "model")
+    return (
+        known.filter(is_highest)
+        .group_by("roi", maintain_order=True)
+        .agg(pl.when(shared.n_unique() == 1).then(shared.first()), pl.col("model"))
+        .with_columns(pl.col("model").map_elements(lambda names: listed(names.to_list()), pl.String))
+    )
 
 
 def _table(rows: pl.DataFrame, kind: _Kind, remark: str, caption: str, notes: list[str]) -> Table:
