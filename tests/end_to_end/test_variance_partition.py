@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import pickle
 from collections.abc import Iterator
@@ -13,10 +14,14 @@ import pytest
 from betas_in_memory import read_betas
 from encoded_study import NAMES, add_controls, encode_features, write_embeddings
 from mini_study import N_STIMULI
+from one_format import one_format
 from PIL import Image
 from scipy.spatial.distance import pdist
 
+from alignhouse.analysis.figures.catalog import make
+from alignhouse.analysis.figures.request import Request
 from alignhouse.analysis.jobs import partition_regions
+from alignhouse.analysis.report.gather import write_report_of
 from alignhouse.analysis.statistics.control_grams import control_gram
 from alignhouse.analysis.statistics.intervals import mean_interval
 from alignhouse.analysis.statistics.regression import stimulus_folds
@@ -104,6 +109,37 @@ def check_means(row: Any, medians: list[dict[str, float]]) -> None:
     assert (row["is_normalised"], row["n_subjects"]) == (True, 3)
 
 
+def check_report(study: Any, row: dict[str, Any]) -> None:
+    """Both sections with the stored numbers, and a figure in each."""
+    with Warehouse.open(study.warehouse) as opened:
+        for name in ("encoding", "encoding_rsa", "variance_partition"):
+            # Both names of the protocol are understood.
+            one, other = (
+                make(opened, name, Request(protocol=each, rois=["EBA"]))
+                for each in ("sound", row["protocol"])
+            )
+            assert one.title == other.title
+            assert "sound-encoding protocol · mini, test" in one.title
+            assert one.plot.data["roi"].cast(pl.String).unique().to_list() == ["EBA"]
+            assert "1 network, 3 subjects." in one.caption
+        with one_format(most=0):
+            page = write_report_of(opened, study.folder / "report").read_text(encoding="utf-8")
+    text = html.unescape(page)
+    for said in (
+        "Voxel encoding: sound-encoding protocol, mini, test",
+        "Variance partitioning: sound-encoding protocol, mini, test",
+        f"{row['unique_network']:.3f}",
+        "1 network, 2 regions, beside 2 control models (hog, embeddings).",
+        "It was not estimated (refits = 0 in [encoding])",
+        "2 encodings have no p-value",
+        "random search over 6 weight vectors",
+        "synthetic brains",
+    ):
+        assert said in text, said
+    stored = pl.read_parquet(study.folder / "report" / "data" / "variance_partition.parquet")
+    assert stored.filter(roi="EBA")["shared"].to_list() == [row["shared"]]
+
+
 def test_rows_equal_the_statistics_and_no_other_job_changes(encoded: Any) -> None:
     query = "select artifact, coalesce(table_name, path) as kind from artifact where is_current"
     before = rows(encoded, query)
@@ -135,6 +171,7 @@ def test_rows_equal_the_statistics_and_no_other_job_changes(encoded: Any) -> Non
         encoded.alignhouse("ask", "variance_partition", "--roi", "EBA", "--format", "json").stdout
     )
     assert [each["unique_network"] for each in answer] == [row["unique_network"]]
+    check_report(encoded, row)
     assert run_study(read_study(encoded.file), command="again").jobs_done == 0
     encoded.change("refits = 0", 'refits = 0\nweights_per = "voxel"')
     assert run_study(read_study(encoded.file), command="other weights").jobs_done == 1

@@ -12,6 +12,8 @@ import pytest
 from made_up_warehouse import NETWORKS, REGIONS, made_up_tables, write_tables
 
 from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.questions import question
+from alignhouse.warehouse.schema import sql_files
 
 SCOPE = {"dataset": "d", "split": "test", "remark": "made up"}
 CHANCE = {"level": 0.9, "draws": 9, "seed": 0}
@@ -88,6 +90,50 @@ def encoding_rows(models: list[str]) -> list[dict[str, Any]]:
     ]
 
 
+SUBJECTS = ("s1", "s2", "s3")
+
+
+def voxel_rows(models: list[str]) -> list[dict[str, Any]]:
+    """Two layers of each network. In EBA, s3 has no voxel with signal."""
+    return [
+        {
+            **SCOPE,
+            "protocol": "sound-encoding",
+            "model": model,
+            "layer": layer,
+            "roi": roi,
+            "subject": subject,
+            "r": float(RANDOM.random()),
+            "r_normalised": None if (roi, subject) == ("EBA", "s3") else float(RANDOM.random()),
+            "training_r2": 0.1,
+            "n_voxels": int(RANDOM.integers(1, 99)),
+            "n_left_out": int(RANDOM.integers(1, 9)),
+        }
+        for model in models
+        for roi in REGIONS
+        for layer in ("l0", "l1")
+        for subject in SUBJECTS
+    ]
+
+
+def partition_rows(models: list[str]) -> list[dict[str, Any]]:
+    numbers = ("r2_network", "r2_controls", "r2_both", "unique_network", "unique_controls", "shared")
+    bounds = {
+        f"{name}_{bound}": value
+        for name in ("unique_network", "unique_controls")
+        for bound, value in (("lower", -1.0), ("upper", 2.0))
+    }
+    fixed = {"protocol": "sound-encoding", "layer": "l0", "is_normalised": True, "n_subjects": 3}
+    fixed |= {"n_voxels": 9, "controls": "hog", "n_controls": 1, "candidates": 60, "weights_per": "region"}
+    fixed |= {"resampled": "both", "method": "dual", "reason": ""}
+    return [
+        {**SCOPE, **CHANCE, **fixed, **bounds, "model": model, "roi": roi}
+        | {name: float(RANDOM.random()) for name in numbers}
+        for model in models
+        for roi in REGIONS
+    ]
+
+
 @pytest.fixture(scope="module")
 def tables() -> dict[str, list[dict[str, Any]]]:
     made = made_up_tables()
@@ -100,6 +146,12 @@ def tables() -> dict[str, list[dict[str, Any]]]:
     made["measure_agreement"] = agreement_rows()
     made["network_similarity"] = similarity_rows(models)
     made["encoding_best"] = encoding_rows(models)
+    # Folds of network b chose several layers; EBA of network c has no ceiling.
+    for row in made["encoding_best"]:
+        row["votes"] = 0.6 if row["model"] == "b" else 1.0
+        row["is_normalised"] = (row["model"], row["roi"]) != ("c", "EBA")
+    made["encoding_score"] = voxel_rows(models)
+    made["variance_partition"] = partition_rows(models)
     return made
 
 
@@ -186,3 +238,78 @@ def test_encoding(tables: Any, warehouse: Warehouse) -> None:
     assert set(lateral["roi_group"]) == {"lateral"}
     assert warehouse.ask("encoding", protocol="paper").pl().is_empty()
     assert len(NETWORKS) == 5
+
+
+def test_an_encoding_counts_its_subjects_with_signal(tables: Any, warehouse: Warehouse) -> None:
+    rows = warehouse.sql("from voxel_encoding").pl()
+    stored = {(row["model"], row["roi"]): row for row in tables["encoding_best"]}
+    scores = pl.DataFrame(tables["encoding_score"], infer_schema_length=None)
+    assert len(rows) == len(stored)
+    for row in rows.iter_rows(named=True):
+        best = stored[row["model"], row["roi"]]
+        own = scores.filter(model=row["model"], roi=row["roi"], layer="l0")
+        if best["is_normalised"]:
+            own = own.drop_nulls("r_normalised")
+            assert (row["r_normalised"], len(own)) == (best["r"], 2 if row["roi"] == "EBA" else 3)
+            expected = own["r"].mean() if row["model"] != "b" else None
+            assert row["r"] == (expected if expected is None else pytest.approx(expected))
+        else:
+            assert (row["r"], row["r_normalised"], len(own)) == (best["r"], None, 3)
+        assert row["score"] == best["r"]
+        assert (row["n_voxels"], row["n_left_out"]) == (own["n_voxels"].sum(), own["n_left_out"].sum())
+
+
+def in_figure(warehouse: Warehouse, name: str, **given: Any) -> pl.DataFrame:
+    asked = question(name, "figures")
+    return warehouse.sql(asked.sql, asked.bind(given)).pl()
+
+
+def test_medians_and_chance_of_the_figure_of_encodings(warehouse: Warehouse) -> None:
+    found = in_figure(warehouse, "encoding", by="arch_type")
+    rows = warehouse.sql("from voxel_encoding").pl()
+    assert len(found) == len(rows) == 5 * len(REGIONS)
+    one = found.filter(roi="V1", arch_type="CNNs")
+    assert set(one["group_name"]) == {"CNNs"}
+    assert set(one["group_median"]) == {rows.filter(roi="V1", arch_type="CNNs")["score"].median()}
+    assert found["mean_by_chance"].to_list() == pytest.approx([0.01] * len(found))
+    # A score in another unit is in no median of the others.
+    alone = found.filter(model="c", roi="EBA")
+    assert alone["group_median"].to_list() == alone["score"].to_list()
+    some = in_figure(warehouse, "encoding", rois=["V1"], models=["a"])
+    assert some.select("model", "roi").rows() == [("a", "V1")]
+    assert in_figure(warehouse, "encoding", protocol="paper-encoding").is_empty()
+
+
+def test_the_parts_of_the_figure_of_variance(tables: Any, warehouse: Warehouse) -> None:
+    found = in_figure(warehouse, "variance_partition")
+    stored = pl.DataFrame(tables["variance_partition"])
+    assert len(found) == 3 * len(stored)
+    for part in ("unique_network", "unique_controls", "shared"):
+        of_part = found.filter(part=part)
+        both = of_part.join(stored, on=["model", "roi"], suffix="_stored")
+        assert (both["share"] == both[part]).all()
+        bounds = (None, None) if part == "shared" else (-1.0, 2.0)
+        assert set(of_part.select("lower", "upper").rows()) == {bounds}
+        medians = dict(of_part.select("roi", "part_median").rows())
+        for roi in REGIONS:
+            assert medians[roi] == pytest.approx(stored.filter(roi=roi)[part].median())
+    assert len(in_figure(warehouse, "variance_partition", rois=["V1"], models=["a"])) == 3
+
+
+def test_the_report_reads_encodings_of_one_data_set_and_split(tables: Any, warehouse: Warehouse) -> None:
+    queries, scope = sql_files("report"), {"dataset": "d", "split": "test"}
+    layers = warehouse.sql(queries["encoding_layer"], scope).pl()
+    scores = pl.DataFrame(tables["encoding_score"], infer_schema_length=None)
+    assert len(layers) == 2 * 5 * len(REGIONS)
+    for row in layers.filter(roi="EBA").iter_rows(named=True):
+        own = scores.filter(model=row["model"], layer=row["layer"], roi="EBA")
+        assert row["r"] == pytest.approx(own["r"].mean())
+        assert row["r_normalised"] == pytest.approx(own["r_normalised"].mean())
+        assert (row["n_subjects"], row["n_voxels"]) == (3, own["n_voxels"].sum())
+    parts = warehouse.sql(queries["variance_partition"], scope).pl()
+    assert parts["roi"].unique(maintain_order=True).to_list() == list(REGIONS)
+    assert parts.filter(roi="V1")["unique_network"].is_sorted(descending=True)
+    encoding = warehouse.sql(queries["encoding"], scope).pl()
+    assert encoding.filter(roi="V1")["score"].is_sorted(descending=True)
+    for name in ("encoding", "encoding_layer", "variance_partition"):
+        assert warehouse.sql(queries[name], {**scope, "split": "all"}).pl().is_empty()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from voxel_rows import encodings, partitions
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -24,8 +25,11 @@ LEADERBOARD, BEST_LAYERS = "#leaderboard", "#best-layers"
 def url(
     content: Callable[..., Any], write: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> str:
-    """A report of two protocols; AlexNet has no score in V1 under `sound`."""
+    """A report of two protocols and a voxel encoding; AlexNet has no score in V1 under `sound`."""
     made = content(
+        encoding=encodings(("AlexNet", "V1", 0.3), ("TSN", "V1", 0.2), ("TSN", "MT", 0.4)),
+        variance_partition=partitions(("AlexNet", "V1", 0.3, 0.1), ("TSN", "V1", 0.2, 0.1)),
+        encodings={"sound-encoding": {"encoding": {"refits": 7}}},
         protocols=("paper", "sound"),
         remark="synthetic brains",
         networks=pl.DataFrame({"model": ["ViT", "AlexNet", "TSN"], "gflops": [17.5, None, 0.714]}),
@@ -98,6 +102,19 @@ def test_numbers_sort_as_numbers(visit: Callable[..., Page]) -> None:
     page = visit()
     page.locator("#networks thead th", has_text="gflops").get_by_role("button").click()
     assert names(page, "#networks") == ["ViT", "TSN", "AlexNet"]
+
+
+def test_tables_of_an_encoding_are_sorted_and_filtered_too(visit: Callable[..., Page]) -> None:
+    page = visit()
+    section = "#encoding-1"
+    table = page.locator(f"{section} .live").nth(1)
+    table.get_by_label("find").fill("tsn")
+    table.get_by_role("button", name="r normalised").click()
+    # The first three rows are of the table before: the best of two regions.
+    assert [row[:2] for row in shown_rows(page, section)] == [
+        ["V1", "AlexNet"], ["MT", "TSN"], ["MT", "TSN"], ["V1", "TSN"],
+    ]  # fmt: skip
+    assert [row[0] for row in shown_rows(page, "#variance-partition-1")] == ["V1", "V1", "V1"]
 
 
 def test_headings_are_reached_and_worked_by_keyboard(visit: Callable[..., Page]) -> None:
