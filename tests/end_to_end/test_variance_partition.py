@@ -14,13 +14,13 @@ import pytest
 from betas_in_memory import read_betas
 from encoded_study import NAMES, add_controls, encode_features, write_embeddings
 from mini_study import N_STIMULI
-from one_format import one_format
 from PIL import Image
 from scipy.spatial.distance import pdist
 
 from alignhouse.analysis.figures.catalog import make
 from alignhouse.analysis.figures.request import Request
 from alignhouse.analysis.jobs import partition_regions
+from alignhouse.analysis.report import pictures
 from alignhouse.analysis.report.gather import write_report_of
 from alignhouse.analysis.statistics.control_grams import control_gram
 from alignhouse.analysis.statistics.intervals import mean_interval
@@ -114,16 +114,25 @@ def check_report(study: Any, row: dict[str, Any]) -> None:
     with Warehouse.open(study.warehouse) as opened:
         for name in ("encoding", "encoding_rsa", "variance_partition"):
             # Both names of the protocol are understood.
-            one, other = (
-                make(opened, name, Request(protocol=each, rois=["EBA"]))
-                for each in ("sound", row["protocol"])
-            )
+            names = ("sound", row["protocol"])
+            one, other = (make(opened, name, Request(protocol=each, rois=["EBA"])) for each in names)
             assert one.title == other.title
             assert "sound-encoding protocol · mini, test" in one.title
             assert one.plot.data["roi"].cast(pl.String).unique().to_list() == ["EBA"]
             assert "1 network, 3 subjects." in one.caption
-        with one_format(most=0):
+        places: dict[str | None, Any] = {}
+
+        def noted(warehouse: Warehouse, request: Request, group_by: Any, asked: Any) -> list[Any]:
+            places[request.protocol] = asked
+            return []
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pictures, "planned_figures", noted)
             page = write_report_of(opened, study.folder / "report").read_text(encoding="utf-8")
+    assert places == {
+        "sound": ("every protocol", "first protocol"),
+        "sound-encoding": ("encoding", "variance partition"),
+    }
     text = html.unescape(page)
     for said in (
         "Voxel encoding: sound-encoding protocol, mini, test",
