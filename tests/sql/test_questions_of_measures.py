@@ -275,6 +275,8 @@ def test_medians_and_chance_of_the_figure_of_encodings(warehouse: Warehouse) -> 
     # A score in another unit is in no median of the others.
     alone = found.filter(model="c", roi="EBA")
     assert alone["group_median"].to_list() == alone["score"].to_list()
+    others = found.filter(pl.col("model") != "c", roi="EBA", arch_type="CNNs")
+    assert others["group_median"].to_list() == pytest.approx([others["score"].median()] * 2)
     some = in_figure(warehouse, "encoding", rois=["V1"], models=["a"])
     assert some.select("model", "roi").rows() == [("a", "V1")]
     assert in_figure(warehouse, "encoding", protocol="paper-encoding").is_empty()

@@ -6,6 +6,9 @@ similarity
 
 # The catalog of figures names the functions that draw them as "module:name".
 best_layer_by_group
+encoding_by_region
+encoding_beside_rsa
+partition_by_region
 alignment_against_complexity
 by_training_dataset
 depth_bands
@@ -55,11 +58,15 @@ motion
 flicker
 manifest
 
+# Read by its name from the list of tables beside the page.
+encoding_layer
+
 # The page's template reads these fields.
 csv_size
 parquet_size
 anchor
 methods
+methods_heading
 alternative
 numeric
 descends

@@ -65,6 +65,8 @@ def test_chance_is_drawn_where_it_is_not_0(drawn: Drawn, said: Said) -> None:
     plot: Any = encoding_by_region(frame, protocol=PROTOCOL)
     chance, _ = drawn(plot, "geom_segment")
     assert chance.select("roi", "mean_by_chance").rows() == [("V1", -0.1), ("V2", -0.2)]
+    level = next(each for each in plot.layers if type(each.geom).__name__ == "geom_segment").mapping
+    assert (level["y"], level["yend"]) == ("mean_by_chance", "mean_by_chance")
     assert "Dotted: mean score under permutations; over folds, chance is not 0." in said(plot)
     assert "Line: 95 % interval over other subjects." in said(plot)
     beside: Any = encoding_beside_rsa(frame, protocol=PROTOCOL)
