@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from alignhouse.analysis.kernels.measure_names import MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measure_names import MEASURES, Measure
 from alignhouse.ingest.datasets.dataset import data_set
 from alignhouse.ingest.models.catalog import Network, select_names
 from alignhouse.ingest.models.own import OwnNetwork, network_of
@@ -51,7 +51,7 @@ class StimuliSection(Section):
 
 class AnalysisSection(Section):
     protocols: Names = Field(["sound"], min_length=1, description="protocols that ship, or defined below")
-    measures: list[VectorMeasure] = Field(
+    measures: list[Measure] = Field(
         [],
         description=f"more measures beside each protocol's own: {', '.join(MEASURES)}",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alignhouse.analysis.kernels.measure_names import KERNEL_MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measure_names import KERNEL_MEASURES, Measure
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.ingest.features.settings import ExtractionSettings
 from alignhouse.protocol_names import protocol_by
@@ -12,9 +12,7 @@ from alignhouse.study.protocol import SQUARED, Protocol
 from alignhouse.warehouse.errors import BadInput
 
 
-def with_measures(
-    protocols: Mapping[str, Protocol], measures: Sequence[VectorMeasure]
-) -> dict[str, Protocol]:
+def with_measures(protocols: Mapping[str, Protocol], measures: Sequence[Measure]) -> dict[str, Protocol]:
     """The protocols, each followed by one for each measure that is not its own.
 
     Protocols whose null permutes rows only are not repeated: that null is one of ranks.
@@ -57,7 +55,7 @@ def differ_by_measure(one: Protocol, other: Protocol) -> bool:
     return alike[0] == alike[1]
 
 
-def _by(name: str, protocol: Protocol, measure: VectorMeasure) -> Protocol:
+def _by(name: str, protocol: Protocol, measure: Measure) -> Protocol:
     extraction: dict[str, object] = {}
     analysis: dict[str, object] = {"measure": measure}
     if measure in KERNEL_MEASURES:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from alignhouse.analysis.figures.labels import PROTOCOL
 from alignhouse.analysis.figures.theme import WIDTH
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.questions import question
 
@@ -61,7 +61,7 @@ class FigureScope:
     n_networks: int
     n_subjects: int
     remark: str
-    measure: VectorMeasure = "spearman"
+    measure: Measure = "spearman"
     other: str | None = None
 
     @property

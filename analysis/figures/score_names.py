@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 
 SPEARMAN = "spearman"
 OF_ENCODING = "-encoding"  # ends the names of voxel encodings
 # Measure -> its name in a sentence, and on an axis.
-_NAMES: Mapping[VectorMeasure, tuple[str, str]] = {
+_NAMES: Mapping[Measure, tuple[str, str]] = {
     "spearman": ("rho", "Spearman rho"),
     "rho_a": ("rho-a", "rho-a"),
     "pearson": ("r", "Pearson r"),
@@ -23,20 +23,20 @@ _NAMES: Mapping[VectorMeasure, tuple[str, str]] = {
 SCORE, AXIS = _NAMES["spearman"]
 
 
-def score_name(measure: VectorMeasure) -> str:
+def score_name(measure: Measure) -> str:
     """The name of a score in a sentence: "rho" for Spearman's."""
     return _NAMES[measure][0]
 
 
-def axis_name(measure: VectorMeasure) -> str:
+def axis_name(measure: Measure) -> str:
     """The name of a score on an axis."""
     return _NAMES[measure][1]
 
 
-def protocol_measure(protocol: Mapping[str, Any]) -> VectorMeasure:
+def protocol_measure(protocol: Mapping[str, Any]) -> Measure:
     """The measure of a protocol, from its settings; protocols of older versions name none."""
     analysis = protocol.get("analysis")
-    found: VectorMeasure = (analysis or {}).get("measure", SPEARMAN)
+    found: Measure = (analysis or {}).get("measure", SPEARMAN)
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.analysis.jobs.scope import Scope, read_brains
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 from alignhouse.analysis.kernels.threads import Tick
 from alignhouse.analysis.statistics.noise_ceiling import (
     FEWEST_SUBJECTS,
@@ -116,7 +116,7 @@ def _comparable(brains: Mapping[str, Artifact]) -> dict[str, _Comparable]:
 @kept
 def _agreement(
     brains: Mapping[str, Artifact],
-    measure: VectorMeasure,
+    measure: Measure,
     permutations: int,
     seed: int,
     memory: int,

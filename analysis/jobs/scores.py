@@ -17,7 +17,7 @@ from alignhouse.analysis.jobs.scope import (
     find_layers,
     read_brains,
 )
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 from alignhouse.analysis.statistics.partial_rsa import (
     PartlySeenBrains,
     rank_partly_seen,
@@ -132,7 +132,7 @@ def scores_of_models(
 
 @kept
 def _ranked_brains(
-    brains: Mapping[str, Artifact], measure: VectorMeasure
+    brains: Mapping[str, Artifact], measure: Measure
 ) -> tuple[Brains, RankedBrains | PartlySeenBrains]:
     """The names of the stored RDMs of all regions, and their vectors."""
     brain = read_brains(brains)

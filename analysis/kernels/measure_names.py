@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-VectorMeasure = Literal[
+Measure = Literal[
     "spearman",
     "rho_a",
     "pearson",
@@ -13,10 +13,14 @@ VectorMeasure = Literal[
     "whitened_correlation",
     "cka",
     "cka_debiased",
+    "kendall_tau_a",
 ]
-Measure = Literal[VectorMeasure, "kendall_tau_a"]
-MEASURES: tuple[VectorMeasure, ...] = get_args(VectorMeasure)
-RANK_MEASURES = frozenset({"spearman", "rho_a"})
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+# They depend on the order of the dissimilarities alone.
+RANK_MEASURES = frozenset({"spearman", "rho_a", "kendall_tau_a"})
+# Their vectors hold the sign of the difference of every two dissimilarities. Such a vector is too long to be
+# kept, so ranks stand for it, and its entries are made in blocks (see `kendall`).
+SIGN_MEASURES = frozenset({"kendall_tau_a"})
 # Their vectors are inner products of all conditions, those with themselves included.
 GRAM_MEASURES = frozenset({"whitened_cosine", "whitened_correlation", "cka"})
 # They align inner products, which RDMs of squared Euclidean distances hold.

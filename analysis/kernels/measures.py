@@ -1,7 +1,7 @@
 """Measures of how similar two RDMs are; each is the cosine of two vectors that are made from the RDMs.
 
-Ranking, centring or whitening makes a vector of each RDM once. One matrix product then compares all. Only
-Kendall's tau-a is no such product (see `kendall`).
+Ranking, centring or whitening makes a vector of each RDM once. One matrix product then compares all. For
+Kendall's tau-a the vectors are made in blocks, from ranks (see `kendall`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from alignhouse.analysis.kernels.centring import centred_gram, u_centred
 from alignhouse.analysis.kernels.devices import Precision
 from alignhouse.analysis.kernels.kendall import tau_a
-from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, RANK_MEASURES, Measure, VectorMeasure
+from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, RANK_MEASURES, SIGN_MEASURES, Measure
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FloatArray,
@@ -80,7 +80,7 @@ def similarity(
     """
     rows_a, rows_b = checked_rdms(a, a_names), checked_rdms(b, b_names)
     check_lengths(rows_a.shape[1], rows_b.shape[1])
-    if measure == "kendall_tau_a":
+    if measure in SIGN_MEASURES:
         for rows, names in ((rows_a, a_names), (rows_b, b_names)):
             for index, row in enumerate(rows):
                 if row.min() == row.max():
@@ -99,7 +99,7 @@ def similarity(
 
 def prepared(
     rdms: ArrayLike,
-    measure: VectorMeasure,
+    measure: Measure,
     names: Sequence[str] | None = None,
     *,
     out: FloatArray | None = None,
@@ -108,19 +108,20 @@ def prepared(
 
     They have `vector_length(P, measure)` entries: one for each pair, and for measures of inner products one
     more for each condition. Permuting the conditions only moves entries (see `permutation.permuted_entries`).
+    For Kendall's tau-a they are ranks, whose differences have the signs to multiply (see `Ranks.signs`).
     Vectors are written to `out` if given. Raises BadInput as `similarity` does.
     """
     return _prepared(checked_rdms(rdms, names), measure, names, 0, out)
 
 
-def vector_length(n_pairs: int, measure: VectorMeasure) -> int:
+def vector_length(n_pairs: int, measure: Measure) -> int:
     """The length of the vector that `prepared` makes of an RDM with P = `n_pairs`."""
     return n_pairs + (condition_count(n_pairs) if measure in GRAM_MEASURES else 0)
 
 
 def _prepared(
     rows: NDArray[np.generic],
-    measure: VectorMeasure,
+    measure: Measure,
     names: Sequence[str] | None,
     first_row: int,
     out: FloatArray | None = None,
@@ -130,6 +131,8 @@ def _prepared(
         ranks = ranked_rows(rows, names, first_row, out)
         if measure == "spearman":
             return ranks
+        if measure in SIGN_MEASURES:
+            return Ranks(ranks.centred, np.ones(len(rows)), signs=True)
         # rho-a uses the sum of squares without ties: that of the doubled centred ranks 1..P.
         return Ranks(ranks.centred, np.full(len(rows), (float(n_pairs) ** 3 - n_pairs) / 3))
     values = np.empty((len(rows), vector_length(n_pairs, measure))) if out is None else out
@@ -160,7 +163,7 @@ def scaled(row: NDArray[Any], names: Sequence[str] | None, index: int) -> FloatA
     return values
 
 
-def vector_of(rdm: FloatArray, measure: VectorMeasure) -> FloatArray:
+def vector_of(rdm: FloatArray, measure: Measure) -> FloatArray:
     """The vector of one RDM (P,) under a measure that does not rank."""
     if measure == "cosine":
         return rdm
@@ -176,7 +179,7 @@ def vector_of(rdm: FloatArray, measure: VectorMeasure) -> FloatArray:
 
 
 def _no_vector(
-    row: NDArray[np.generic], measure: VectorMeasure, names: Sequence[str] | None, index: int
+    row: NDArray[np.generic], measure: Measure, names: Sequence[str] | None, index: int
 ) -> BadInput:
     if row.min() == row.max():
         return all_equal(row, names, index)

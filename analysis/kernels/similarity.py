@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision, times, to_device, to_numpy
+from alignhouse.analysis.kernels.kendall import tau_a
 from alignhouse.analysis.kernels.sorting import ascending, blocks_to_sort
 from alignhouse.analysis.kernels.threads import in_threads, slices
 from alignhouse.warehouse.errors import BadInput
@@ -37,11 +38,15 @@ class Ranks:
         mean. These are whole numbers, and each row sums to 0.
     sum_squares : (m,) float64, the sum of squares of each row.
 
+    signs : whether the signs of the differences of entries are compared instead of the entries, as for
+        Kendall's tau-a. Then only the order of ranks counts, and `sum_squares` are 1.
+
     Vectors of other measures (see `measures.prepared`) use the same record.
     """
 
     centred: NDArray[np.floating]
     sum_squares: FloatArray
+    signs: bool = False
 
     def unit(self) -> FloatArray:
         """The rows scaled to length 1, (m, P): the dot product of two of them is their Spearman rho."""
@@ -112,10 +117,13 @@ def correlate(
 ) -> FloatArray:
     """Spearman rho of every row of `a` (m, P) with every row of `b` (k, P): (m, k) float64 in [-1, 1].
 
+    It is the similarity by another measure if these are its vectors (see `measures.prepared`).
     `precision` and `device` apply to the matrix product (see `similarity`). Raises BadInput if the lengths P
     differ.
     """
     check_lengths(a.centred.shape[1], b.centred.shape[1])
+    if a.signs:
+        return tau_a(a.centred, b.centred, memory=DEFAULT_MEMORY, device=device)
     if precision == "float64" and device is None and b.centred.dtype != np.float64:
         return _scaled(_product_with_single(a.centred, b.centred), a, b)
     return correlated(a, b, moved(b, precision, device), precision, device)

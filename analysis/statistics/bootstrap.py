@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FloatArray,
@@ -114,7 +114,7 @@ def bootstrap_scores(
     *,
     draws: int = 1000,
     seed: int = 0,
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
     seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,

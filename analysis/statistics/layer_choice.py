@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.devices import Precision
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
     FEWEST_CONDITIONS,
@@ -94,7 +94,7 @@ def scores_on_halves(
     *,
     halvings: int,
     seed: int,
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
     seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
@@ -129,7 +129,7 @@ def scores_on_train(
     brain: Mapping[str, ArrayLike],
     is_train: ArrayLike,
     *,
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
     seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,

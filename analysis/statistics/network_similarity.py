@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.kendall import tau_a
+from alignhouse.analysis.kernels.measure_names import SIGN_MEASURES, Measure
 from alignhouse.analysis.kernels.measures import prepared, similarity, vector_length
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray
 from alignhouse.analysis.kernels.threads import Tick, product, untold
@@ -29,7 +30,7 @@ class AlikeLayers:
     similarity: float
 
 
-def chosen_layer_similarity(layers: ArrayLike, measure: VectorMeasure, names: Sequence[str]) -> FloatArray:
+def chosen_layer_similarity(layers: ArrayLike, measure: Measure, names: Sequence[str]) -> FloatArray:
     """Similarity of every two of M layers (M, P), such as the best ones of M networks: (M, M) float64.
 
     Raises BadInput as `measures.similarity` does.
@@ -40,7 +41,7 @@ def chosen_layer_similarity(layers: ArrayLike, measure: VectorMeasure, names: Se
 
 def most_alike_layers(
     networks: Mapping[str, ArrayLike],
-    measure: VectorMeasure,
+    measure: Measure,
     *,
     memory: int = DEFAULT_MEMORY,
     layer_names: Mapping[str, Sequence[str]] | None = None,
@@ -71,14 +72,14 @@ def most_alike_layers(
         for one, ones in first.items():
             for other, others in second.items():
                 if a != b or names.index(one) < names.index(other):
-                    products = product(ones, others.T)
+                    products = _products(ones, others, measure, memory)
                     place = np.unravel_index(int(products.argmax()), products.shape)
                     found = float(np.clip(products[place], -1, 1))
                     yield AlikeLayers(one, other, (int(place[0]), int(place[1])), found)
         tick(done + 1, len(pairs))
 
 
-def _blocks(shapes: Mapping[str, tuple[int, ...]], measure: VectorMeasure, memory: int) -> list[list[str]]:
+def _blocks(shapes: Mapping[str, tuple[int, ...]], measure: Measure, memory: int) -> list[list[str]]:
     """Networks in blocks, so that two blocks take at most `memory` bytes in single precision."""
     blocks: list[list[str]] = []
     room = 0
@@ -92,10 +93,19 @@ def _blocks(shapes: Mapping[str, tuple[int, ...]], measure: VectorMeasure, memor
     return blocks
 
 
+def _products(
+    ones: NDArray[np.float32], others: NDArray[np.float32], measure: Measure, memory: int
+) -> NDArray[np.floating]:
+    """Products of unit vectors (L, M) and (K, M), or of the signs of ranks: (L, K)."""
+    if measure in SIGN_MEASURES:
+        return tau_a(ones, others, memory=memory // 2)
+    return product(ones, others.T)
+
+
 def _units(
     networks: Mapping[str, ArrayLike],
     names: Sequence[str],
-    measure: VectorMeasure,
+    measure: Measure,
     layer_names: Mapping[str, Sequence[str]] | None,
 ) -> dict[str, NDArray[np.float32]]:
     units = {}

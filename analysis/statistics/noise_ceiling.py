@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, Measure
 from alignhouse.analysis.kernels.measures import prepared
 from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, correlate
 from alignhouse.analysis.statistics.intervals import Interval, check_level
@@ -35,7 +35,7 @@ def noise_ceiling(
     *,
     combine: CeilingCombine = "mean",
     average: CeilingAverage = "rank",
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
     names: Sequence[str] | None = None,
 ) -> NoiseCeiling:
     """Noise ceiling of the subjects' RDMs of one region.
@@ -103,7 +103,7 @@ def lower_ceiling_interval(
     level: float = 0.95,
     combine: CeilingCombine = "mean",
     average: CeilingAverage = "rank",
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
     names: Sequence[str] | None = None,
 ) -> Interval:
     """Interval of the lower noise ceiling over subjects, by the jackknife.

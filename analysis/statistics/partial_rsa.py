@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, Measure
 from alignhouse.analysis.kernels.measures import prepared, vector_length
 from alignhouse.analysis.kernels.similarity import (
     DEFAULT_MEMORY,
@@ -23,10 +23,12 @@ from alignhouse.analysis.kernels.similarity import (
     correlate,
 )
 from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
-from alignhouse.analysis.kernels.weighted_ranks import sets_a_batch
 from alignhouse.analysis.kernels.weighted_vectors import (
+    PartOfWeights,
+    SignWeights,
     WeightedRdms,
     bytes_of_a_set,
+    sets_together,
     weighted_products,
     weighted_rdms,
     weights_of_copies,
@@ -55,12 +57,12 @@ class PartlySeenBrains:
 
     n_stimuli: int
     n_subjects: Mapping[str, int]
-    measure: VectorMeasure
+    measure: Measure
     groups: Sequence[tuple[SharedStimuli, RankedBrains]]
 
 
 def rank_partly_seen(
-    brain: Mapping[str, ArrayLike], seen: Seen, measure: VectorMeasure = "spearman"
+    brain: Mapping[str, ArrayLike], seen: Seen, measure: Measure = "spearman"
 ) -> PartlySeenBrains:
     """Prepare brain RDMs, region -> (S, P), each among the pairs of stimuli that its subject saw.
 
@@ -117,10 +119,7 @@ def score_partly_seen(
     orders = checked_permutations(permutations, condition_count(values.shape[1]))
     rho = _rho(values, labels, brains)
     place = {roi: index for index, roi in enumerate(brains.n_subjects)}
-    parts = [
-        SeenPart(group.seen, [place[roi] for roi in group.rows], _spread(group, ranked, brains.n_subjects))
-        for group, ranked in brains.groups
-    ]
+    parts = [_part(group, ranked, place, brains.n_subjects) for group, ranked in brains.groups]
     null = null_partly_seen(
         values, labels, len(place), parts, orders, measure=brains.measure, memory=memory, tick=tick
     )
@@ -140,7 +139,7 @@ def rho_of_subjects(
     brain: Mapping[str, ArrayLike],
     seen: Seen | None = None,
     layer_names: Sequence[str] | None = None,
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
 ) -> dict[str, FloatArray]:
     """Region -> (L, S) float64, the similarity of each layer (L, P) with each subject, on what it saw.
 
@@ -178,6 +177,10 @@ class SeenPart:
     columns: NDArray[np.float32]
     n_controls: int = 0
 
+    def moved(self, index: NDArray[np.intp], weights: PartOfWeights) -> NDArray[np.float32]:
+        """The columns with entries moved by `index` (b, M), and the weights of entries: (b, C, entries)."""
+        return self.columns[:, index].transpose(1, 0, 2)
+
     def without_controls(self, products: NDArray[np.float32]) -> NDArray[np.float32]:
         """Products (L, C, b) of unit vectors, of the regions only: divided by the lengths of residuals."""
         if not self.n_controls:
@@ -188,6 +191,26 @@ class SeenPart:
         return np.asarray(products[:, :n_regions] / lengths[:, None])
 
 
+@dataclass(frozen=True)
+class SignPart(SeenPart):
+    """As `SeenPart`, for Kendall's tau-a: columns are the ranks of all subjects, whose signs are averaged.
+
+    rows : of each of `places`, its subjects among the columns. n_subjects : of all in each of `places`.
+    """
+
+    rows: Sequence[slice] = ()
+    n_subjects: Sequence[int] = ()
+
+    def moved(self, index: NDArray[np.intp], weights: PartOfWeights) -> NDArray[np.float32]:
+        assert isinstance(weights, SignWeights)
+        of_subjects = weights.signs_of(self.columns[:, index[0]])
+        means = [
+            of_subjects[rows].sum(axis=0) / (count * weights.length)
+            for rows, count in zip(self.rows, self.n_subjects, strict=True)
+        ]
+        return np.asarray((np.stack(means) * weights.weights)[None], np.float32)
+
+
 def null_partly_seen(
     values: NDArray[np.generic],
     labels: Sequence[str],
@@ -195,7 +218,7 @@ def null_partly_seen(
     parts: Sequence[SeenPart],
     orders: NDArray[np.intp],
     *,
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
     memory: int = DEFAULT_MEMORY,
     tick: Tick = untold,
 ) -> NDArray[np.float32]:
@@ -214,7 +237,7 @@ def null_partly_seen(
     # Moved brains and their index, weights and ranking buffers.
     a_permutation = n_entries * (single.itemsize * (most_columns + 1) + 3 * inverse.itemsize)
     a_permutation += bytes_of_a_set(n_pairs, measure)
-    batch = sets_a_batch(n_entries, a_permutation, memory_a_thread // 2)
+    batch = sets_together(n_pairs, measure, a_permutation, memory_a_thread // 2)
     blocks = slices(len(values), max(1, memory // 2 // (8 * n_pairs)))
     for number, block in enumerate(blocks):
         layers = weighted_rdms(values[block], labels[block], measure)
@@ -226,16 +249,28 @@ def null_partly_seen(
                 # Permuting the network by p equals permuting the brain by the inverse of p.
                 index = permuted_entries(inverse[some], n_entries)
                 met = part.seen.astype(np.int32)[inverse[some]]
-                weights = weights_of_copies(met, some.start, "permutation", measure)
-                moved = part.columns[:, index].transpose(1, 0, 2)
-                products = weighted_products(layers, weights, moved, memory=memory_a_thread // 2)
-                null[block, part.places, some] += part.without_controls(products)
+                for weights in weights_of_copies(met, some.start, "permutation", measure):
+                    moved = part.moved(index, weights)
+                    products = weighted_products(layers, weights, moved, memory=memory_a_thread // 2)
+                    null[block, part.places, some] += part.without_controls(products)
 
             def told(done: int, total: int, before: int = number * len(parts) + of_block) -> None:
                 tick(before * total + done, len(blocks) * len(parts) * total)
 
             in_threads(correlate_with, slices(len(inverse), batch), told)
     return np.clip(null, -1, 1, out=null)
+
+
+def _part(
+    group: SharedStimuli, ranked: RankedBrains, place: Mapping[str, int], n_subjects: Mapping[str, int]
+) -> SeenPart:
+    places = [place[roi] for roi in group.rows]
+    if not ranked.ranks.signs:
+        return SeenPart(group.seen, places, _spread(group, ranked, n_subjects))
+    ranks = np.zeros((len(ranked.ranks.centred), len(group.pairs)), np.float32)
+    ranks[:, group.pairs] = ranked.ranks.centred
+    rows, counts = [ranked.rows[roi] for roi in group.rows], [n_subjects[roi] for roi in group.rows]
+    return SignPart(group.seen, places, ranks, rows=rows, n_subjects=counts)
 
 
 def _spread(group: SharedStimuli, ranked: RankedBrains, n_subjects: Mapping[str, int]) -> NDArray[np.float32]:

@@ -13,21 +13,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alignhouse.analysis.kernels.devices import Precision
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 from alignhouse.analysis.kernels.measures import vector_length
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, checked_rdms, condition_count
 from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
 from alignhouse.analysis.kernels.weighted_ranks import (
     Array,
     Int32Array,
-    Weights,
     names_of,
-    sets_a_batch,
 )
 from alignhouse.analysis.kernels.weighted_vectors import (
-    CopyWeights,
+    PartOfWeights,
     WeightedRdms,
     bytes_of_a_set,
+    sets_together,
     weighted_products,
     weighted_rdms,
     weights_of_copies,
@@ -58,7 +57,7 @@ def resampled_scores(
     stimulus_counts: ArrayLike,
     subject_counts: Mapping[str, ArrayLike] | None = None,
     *,
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
     seen: Seen | None = None,
     precision: Precision = "float64",
     memory: int = DEFAULT_MEMORY,
@@ -126,7 +125,7 @@ def resampled_scores(
     most_subjects = max(len(each) for group in groups for each in group.subjects.values())
     n_entries = vector_length(n_pairs, measure)
     a_set = n_entries * dtype.itemsize * (n_columns + most_subjects + 4) + bytes_of_a_set(n_pairs, measure)
-    batch = sets_a_batch(n_entries, a_set, memory_a_thread // 2)
+    batch = sets_together(n_pairs, measure, a_set, memory_a_thread // 2)
     scores = np.zeros((len(rows), n_columns, len(counts)), dtype)
     blocks = slices(len(rows), max(1, memory // 2 // (8 * n_pairs)))
     for number, block in enumerate(blocks):
@@ -142,11 +141,12 @@ def resampled_scores(
                 group: _Group = group,
                 columns: list[int] = columns,
             ) -> None:
-                weights = weights_of_copies(group.counts[resamples], resamples.start, "resample", measure)
-                brains = _mean_unit_vectors(group, weights, resamples, dtype)
-                scores[block, columns, resamples] += weighted_products(
-                    layers, weights, brains, memory=memory_a_thread // 2
-                )
+                counts = group.counts[resamples]
+                for weights in weights_of_copies(counts, resamples.start, "resample", measure):
+                    brains = _mean_unit_vectors(group, weights, resamples, dtype)
+                    scores[block, columns, resamples] += weighted_products(
+                        layers, weights, brains, memory=memory_a_thread // 2
+                    )
 
             def told(done: int, total: int, before: int = number * len(groups) + of_block) -> None:
                 tick(before * total + done, len(blocks) * len(groups) * total)
@@ -181,9 +181,7 @@ def _shares(n_resamples: int, n_subjects: int, rows: IntArray, drawn: FloatArray
     return shares
 
 
-def _mean_unit_vectors(
-    group: _Group, weights: Weights | CopyWeights, resamples: slice, dtype: np.dtype
-) -> Array:
+def _mean_unit_vectors(group: _Group, weights: PartOfWeights, resamples: slice, dtype: np.dtype) -> Array:
     """Sums over subjects of their shares of unit vectors, times the weights of the entries: (b, C, entries).
 
     The dot product with a layer's unit vector is its score, so one vector replaces all subjects. The C

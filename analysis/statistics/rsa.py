@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, VectorMeasure
+from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, SIGN_MEASURES, Measure
 from alignhouse.analysis.kernels.measures import prepared, vector_length
 from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, condition_count, correlate, real_rows
 from alignhouse.analysis.kernels.threads import Tick, untold
+from alignhouse.analysis.statistics.kendall_null import null_of_signs
 from alignhouse.analysis.statistics.permutation import (
     DEFAULT_MEMORY,
     best_layer_null,
@@ -62,7 +63,8 @@ class RankedBrains:
 
     ranks : (sum of S, M), all regions stacked; ranks are in single precision, which holds them exactly.
     rows : region -> its rows in `ranks`.
-    averages : (R, M) float64, the `mean_unit_vectors` of each region.
+    averages : (R, M) float64, the `mean_unit_vectors` of each region; of no use for Kendall's tau-a, whose
+        vectors are signs.
     n_stimuli : n. measure : which these vectors are for, see `measures.prepared`.
     """
 
@@ -70,10 +72,10 @@ class RankedBrains:
     rows: Mapping[str, slice]
     averages: FloatArray
     n_stimuli: int
-    measure: VectorMeasure
+    measure: Measure
 
 
-def rank_brains(brain: Mapping[str, ArrayLike], measure: VectorMeasure = "spearman") -> RankedBrains:
+def rank_brains(brain: Mapping[str, ArrayLike], measure: Measure = "spearman") -> RankedBrains:
     """Prepare brain RDMs, region -> (S, P), one condensed RDM a subject; S may differ between regions.
 
     Raises BadInput, with region and row, as `measures.prepared` does; also without regions, and for lengths P
@@ -95,7 +97,8 @@ def rank_brains(brain: Mapping[str, ArrayLike], measure: VectorMeasure = "spearm
         centred[rows[roi]], sum_squares[rows[roi]] = ranks.centred, ranks.sum_squares
         averages[index] = mean_unit_vectors(ranks)
         start += len(each)
-    return RankedBrains(Ranks(centred, sum_squares), rows, averages, condition_count(n_pairs), measure)
+    stacked = Ranks(centred, sum_squares, signs=measure in SIGN_MEASURES)
+    return RankedBrains(stacked, rows, averages, condition_count(n_pairs), measure)
 
 
 def mean_and_sem(rho: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -175,7 +178,10 @@ def score_networks(
             null[block] = null_rows_only(
                 values, brains.averages, orders, memory=memory // 2, names=labels[block], tick=told
             )
-    if together:
+    if brains.ranks.signs:
+        regions = [brains.ranks.centred[rows] for rows in brains.rows.values()]
+        null = null_of_signs(unit, regions, orders, memory=memory, tick=tick)
+    elif together:
         null = null_rows_and_columns(unit, brains.averages, orders, memory=memory, tick=tick)
 
     scores: dict[str, dict[str, RoiScores]] = {}

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 
 CeilingCombine = Literal["mean", "rms"]
 CeilingAverage = Literal["rank", "raw"]
@@ -55,7 +55,7 @@ class AnalysisSettings(BaseModel):
         description="What a network's best layer is tested against: the maximum over its layers under each "
         "permutation, or that layer's own null as if it had been chosen beforehand.",
     )
-    measure: VectorMeasure = Field(
+    measure: Measure = Field(
         default="spearman",
         description="How similar two RDMs are: by ranks (spearman; rho_a, with ties broken at random), by "
         "values (pearson, cosine), with errors made independent (whitened_cosine, whitened_correlation), or "

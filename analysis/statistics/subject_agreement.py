@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.kendall import ENOUGH_COLUMNS, tau_a_within
+from alignhouse.analysis.kernels.measure_names import SIGN_MEASURES, Measure
 from alignhouse.analysis.kernels.measures import prepared
 from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, condition_count
 from alignhouse.analysis.kernels.threads import Tick, in_threads, slices, untold
@@ -22,15 +23,15 @@ MOST_PERMUTATIONS_A_BLOCK = 64
 ORDERS_OF_SUBJECTS = 4
 
 
-def agreement(ranks: NDArray[Any]) -> FloatArray:
+def agreement(ranks: NDArray[Any], measure: Measure = "spearman") -> FloatArray:
     """How far subjects agree: mean over subjects of the correlation with the mean of the others, (...).
 
     `ranks` are (..., S, M) unit vectors of a measure, S at least 2. This is the lower noise ceiling with
     average "rank" and combine "mean"; only the mean of others' ranks is not ranked again. It needs only the
     products of subjects: with g_st the product of subjects s and t, and t, u over the subjects other than s,
-    r_s = sum_t g_st / sqrt(sum_t sum_u g_tu).
+    r_s = sum_t g_st / sqrt(sum_t sum_u g_tu). For Kendall's tau-a, these are products of signs of ranks.
     """
-    products = np.matmul(ranks, np.swapaxes(ranks, -1, -2)).astype(np.float64)
+    products = _products(ranks, measure)
     with_others = products.sum(axis=-1) - np.diagonal(products, axis1=-2, axis2=-1)
     of_all = products.sum(axis=(-1, -2))[..., None]
     own = np.diagonal(products, axis1=-2, axis2=-1)
@@ -44,7 +45,7 @@ def agreement_tests(
     *,
     permutations: int,
     seed: int,
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
     memory: int = DEFAULT_MEMORY,
     names: Mapping[str, Sequence[str]] | None = None,
     tick: Tick = untold,
@@ -61,7 +62,7 @@ def agreement_tests(
     permutations, seed : number of random orders of each subject, and their seed.
     measure : see `measures.similarity`.
     memory : bytes for working buffers, in addition to eight bytes for each value of `brain`. One permutation
-        takes 28 bytes for each subject and pair, whatever the limit.
+        takes 28 bytes for each subject and pair, whatever the limit (with Kendall's tau-a, 40 and more).
     names : region -> (S), names of the rows for errors. tick : called as permutations are done.
 
     Raises BadInput for a single subject, no permutations, a negative seed, and as `measures.prepared` does.
@@ -82,12 +83,20 @@ def agreement_tests(
         n_stimuli = condition_count(rdms.shape[1])
     if not ranks:
         return {}
-    nulls = _nulls(ranks, n_stimuli, permutations, seed, memory, tick)
-    return {roi: float(p_value_greater(agreement(each), nulls[roi])) for roi, each in ranks.items()}
+    nulls = _nulls(ranks, measure, n_stimuli, permutations, seed, memory, tick)
+    return {roi: float(p_value_greater(agreement(each, measure), nulls[roi])) for roi, each in ranks.items()}
+
+
+def _products(vectors: NDArray[Any], measure: Measure) -> FloatArray:
+    """Products of every two of S subjects' vectors (..., S, M), or of their signs: (..., S, S)."""
+    if measure in SIGN_MEASURES:
+        return tau_a_within(vectors)
+    return np.asarray(np.matmul(vectors, np.swapaxes(vectors, -1, -2)), np.float64)
 
 
 def _nulls(
     ranks: Mapping[str, NDArray[np.float32]],
+    measure: Measure,
     n_stimuli: int,
     permutations: int,
     seed: int,
@@ -100,6 +109,8 @@ def _nulls(
     orders = _Orders(most_subjects, n_stimuli, seed)
     # The index of the pairs, two steps towards it, and the permuted ranks.
     a_permutation = most_subjects * n_entries * (3 * 8 + 4)
+    if measure in SIGN_MEASURES:
+        a_permutation += most_subjects * max(n_entries, ENOUGH_COLUMNS) * 3 * 4
     threads = min(cores(), max(1, memory // a_permutation))
     a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation // threads))
     nulls = {roi: np.empty(permutations) for roi in ranks}
@@ -113,7 +124,7 @@ def _nulls(
             place = slice(wave.start + block.start, wave.start + block.stop)
             for roi, each in ranks.items():
                 moved = np.take_along_axis(each[None], index[:, : len(each)], axis=2)
-                nulls[roi][place] = agreement(moved)
+                nulls[roi][place] = agreement(moved, measure)
 
         def told(done: int, total: int, wave: slice = wave) -> None:
             tick(min(wave.start + done * a_block, wave.stop), permutations)

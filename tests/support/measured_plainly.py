@@ -26,6 +26,9 @@ def plainly(measure: str, one: Float, other: Float, kept: NDArray[Any]) -> float
         if measure == "rho_a":
             return float(12 * (x @ y) / (x.size**3 - x.size))
         return cosine(x, y)
+    if measure == "kendall_tau_a":
+        of_x, of_y = (np.sign(each[:, None] - each) for each in (x, y))
+        return float((of_x * of_y).sum() / (x.size * (x.size - 1)))
     if measure == "pearson":
         return cosine(x - x.mean(), y - y.mean())
     if measure == "cosine":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alignhouse.analysis.kernels.measure_names import VectorMeasure
+from alignhouse.analysis.kernels.measure_names import Measure
 from alignhouse.analysis.kernels.measures import similarity
 from alignhouse.analysis.statistics.bootstrap import bootstrap_scores, some_scores
 from alignhouse.analysis.statistics.frame_order import COMPARISONS, order_difference
@@ -92,7 +92,7 @@ class Population:
     weights: Float
     own: float = 0.5
     noise: float = 0.7
-    measure: VectorMeasure = "spearman"
+    measure: Measure = "spearman"
 
     def subject(self, rng: np.random.Generator) -> Float:
         return np.abs(self.weights[1] + self.own * rng.normal(size=self.weights.shape[1]))
@@ -109,7 +109,7 @@ class Population:
         return float(similarity(self.model_rdm(stimuli)[None], brain, self.measure).mean())
 
 
-def population(n_coordinates: int = 5, seed: int = 0, measure: VectorMeasure = "spearman") -> Population:
+def population(n_coordinates: int = 5, seed: int = 0, measure: Measure = "spearman") -> Population:
     weights = np.random.default_rng(seed).uniform(0.2, 1.5, size=(2, n_coordinates))
     return Population(weights, measure=measure)
 
@@ -128,7 +128,7 @@ def coverage(
     draws: int = 300,
     seed: int = 0,
     rough: bool = False,
-    measure: VectorMeasure = "spearman",
+    measure: Measure = "spearman",
 ) -> dict[str, float]:
     """Share of studies whose 95 % intervals contain the truth, by method.
 

@@ -33,7 +33,7 @@ def scope_by(measure: Any) -> Scope:
     return Scope(protocol=name, settings=AnalysisSettings(measure=measure), dataset="d", split="test")
 
 
-@pytest.mark.parametrize("measure", ["rho_a", "cka"])
+@pytest.mark.parametrize("measure", ["rho_a", "cka", "kendall_tau_a"])
 def test_each_job_uses_the_measure_of_its_protocol(stored: Stored, measure: Any) -> None:
     scope = scope_by(measure)
     models = list(stored.models)

@@ -13,7 +13,8 @@ from scipy.spatial.distance import pdist
 from alignhouse.analysis.kernels.centring import centred_gram, u_centred
 from alignhouse.analysis.kernels.measure_names import MEASURES
 from alignhouse.analysis.kernels.measures import prepared, similarity, vector_length
-from alignhouse.analysis.kernels.weighted_vectors import weighted_rdms, weights_of_copies
+from alignhouse.analysis.kernels.threads import slices
+from alignhouse.analysis.kernels.weighted_vectors import sets_together, weighted_rdms, weights_of_copies
 from alignhouse.warehouse.errors import BadInput
 
 Float = NDArray[np.float64]
@@ -83,11 +84,15 @@ def test_copies_of_conditions_give_what_written_out_copies_give(simulated_rdms: 
     counts = np.random.default_rng(0).multinomial(N, np.full(N, 1 / N), size=6).astype(np.int32)
     # One condition with half of the copies, which the division of the normal equations does not allow.
     counts[5] = [5, 2, 0, 1, 1, 0, 0, 0, 0, 0, 1]
-    weights = weights_of_copies(counts, 0, "resample", measure)
-    vectors = np.empty((4, 6, weights.weights.shape[1]))
-    lengths = weighted_rdms(rdms, list("abcd"), measure).vectors(slice(0, 4), weights, vectors)
-    found = np.einsum("be,abe,cbe->acb", weights.weights, vectors, vectors)
-    found /= lengths[:, None] * lengths[None]
+    together = sets_together(rdms.shape[1], measure, 1, 10**6)
+    assert (together == 1) == (measure == "kendall_tau_a")
+    found = np.zeros((4, 4, 6))
+    for some in slices(6, together):
+        for weights in weights_of_copies(counts[some], some.start, "resample", measure):
+            vectors = np.empty((4, some.stop - some.start, weights.weights.shape[1]))
+            lengths = weighted_rdms(rdms, list("abcd"), measure).vectors(slice(0, 4), weights, vectors)
+            products = np.einsum("be,abe,cbe->acb", weights.weights, vectors, vectors)
+            found[:, :, some] += products / (lengths[:, None] * lengths[None])
     for draw, each in enumerate(counts):
         kept = np.repeat(np.arange(N), each)
         expected = [[plainly(measure, a, b, kept) for b in rdms] for a in rdms]
@@ -137,7 +142,7 @@ def test_a_resample_in_which_an_rdm_is_constant_is_named() -> None:
     rdms[:, 0] = 2
     counts = np.array([[1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 2]], np.int32)
     for measure in ("pearson", "whitened_correlation", "cka_debiased"):
-        weights = weights_of_copies(counts, 7, "resample", measure)  # type: ignore[arg-type]
+        [weights] = weights_of_copies(counts, 7, "resample", measure)  # type: ignore[arg-type]
         out = np.empty((2, 2, weights.weights.shape[1]))
         with pytest.raises(BadInput, match="RDM in row 0, resample 8"):
             weighted_rdms(rdms, ["RDM in row 0", "RDM in row 1"], measure).vectors(  # type: ignore[arg-type]

@@ -153,7 +153,8 @@ def test_the_ceiling_is_that_of_the_mean_of_unit_vectors(brain: dict[str, Float]
 
 
 @pytest.mark.parametrize(
-    ("measure", "theirs"), [("pearson", "corr"), ("cosine", "cosine"), ("rho_a", "rho-a")]
+    ("measure", "theirs"),
+    [("pearson", "corr"), ("cosine", "cosine"), ("rho_a", "rho-a"), ("kendall_tau_a", "tau-a")],
 )
 def test_the_ceiling_equals_rsatoolbox(brain: dict[str, Float], measure: Any, theirs: str) -> None:
     rsatoolbox = pytest.importorskip("rsatoolbox")

@@ -22,7 +22,7 @@ def networks(simulated_rdms: Any) -> dict[str, NDArray[np.float64]]:
     return {name: simulated_rdms(count, N, seed) for seed, (name, count) in enumerate(counts.items())}
 
 
-@pytest.mark.parametrize("measure", ["spearman", "cka", "cka_debiased"])
+@pytest.mark.parametrize("measure", ["spearman", "cka", "cka_debiased", "kendall_tau_a"])
 @pytest.mark.parametrize("memory", [1, 5_000, 10**6], ids=["a network a block", "some", "all at once"])
 def test_the_most_alike_layers_are_those_of_all_pairs(
     networks: dict[str, NDArray[np.float64]], measure: Any, memory: int

@@ -36,13 +36,32 @@ def test_agreement_equals_its_definition(simulated_rdms: Any, n_subjects: int) -
     np.testing.assert_allclose(agreement(stacked), plain_agreement(rdms), atol=1e-12)
 
 
-def test_p_counts_the_orders_that_agree_as_far(simulated_rdms: Any) -> None:
+def plain_agreement_by_tau_a(rdms: Array) -> float:
+    """The same of vectors of all signs, each compared with the mean of the others' vectors."""
+    q, r = np.triu_indices(rdms.shape[1], 1)
+    signs = np.sign(rdms[:, q] - rdms[:, r]) / np.sqrt(q.size)
+    others = [np.delete(signs, subject, axis=0).mean(axis=0) for subject in range(len(signs))]
+    pairs = zip(signs, others, strict=True)
+    return float(np.mean([one @ other / np.linalg.norm(other) for one, other in pairs]))
+
+
+def test_agreement_by_tau_a_equals_its_definition(simulated_rdms: Any) -> None:
+    rdms = np.stack([simulated_rdms(4, 8, seed, ties=True) for seed in range(3)])
+    ranks = np.stack([rank(each).centred for each in rdms]).astype(np.float32)
+    expected = [plain_agreement_by_tau_a(each) for each in rdms]
+    np.testing.assert_allclose(agreement(ranks, "kendall_tau_a"), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("measure", "plainly"), [("spearman", plain_agreement), ("kendall_tau_a", plain_agreement_by_tau_a)]
+)
+def test_p_counts_the_orders_that_agree_as_far(simulated_rdms: Any, measure: Any, plainly: Any) -> None:
     """Permute square RDMs with the same orders, one subject after the other."""
     rdms = simulated_rdms(3, 6, 2) + simulated_rdms(1, 6, 3)
-    found = agreement_tests({"V1": rdms}, permutations=199, seed=5)
+    found = agreement_tests({"V1": rdms}, permutations=199, seed=5, measure=measure)
     orders = subject_agreement._Orders(3, 6, 5).next(199)
     null = [
-        plain_agreement(
+        plainly(
             np.stack(
                 [
                     squareform(squareform(each)[order][:, order])
@@ -52,7 +71,7 @@ def test_p_counts_the_orders_that_agree_as_far(simulated_rdms: Any) -> None:
         )
         for of_all in orders
     ]
-    count = np.sum(np.array(null) >= plain_agreement(rdms) - 1e-7)
+    count = np.sum(np.array(null) >= plainly(rdms) - 1e-7)
     assert 0 < count < 199
     assert found["V1"] == (1 + count) / 200
 
