@@ -69,6 +69,11 @@ class AnalysisSection(Section):
         description="halvings of the stimuli to choose layers on where there is no train split; 0: none",
     )
     seed: int = Field(0, ge=0, description="seed of permutations, bootstraps and halvings")
+    tau_a_limit: float = Field(
+        1e14,
+        gt=0,
+        description="multiplications that measure kendall_tau_a may take; a core does about 1e10 a second",
+    )
 
 
 class ReportSection(Section):

@@ -38,6 +38,7 @@ from alignhouse.study.machine import check_decord_reads, check_machine, check_pa
 from alignhouse.study.networks import check_weights_of, model_names, weighted_networks
 from alignhouse.study.pairs import network_pairs
 from alignhouse.study.protocol import Protocol
+from alignhouse.study.sign_work import refuse_too_many_signs
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.executors.executor import Executor
@@ -114,6 +115,8 @@ def run_study(
             inputs = ingest_inputs(run, study, hashes, protocols)
             if until.includes(Until.NETWORKS):
                 planned = _planned(run, study, protocols, networks, inputs, memory)
+            if until.includes(Until.RSA):
+                refuse_too_many_signs(study, scored, inputs, len(planned))
             # Checked before hours of extraction, and before any input is accepted. A network with stored RDMs
             # needs neither its weights nor its library.
             missing = run.missing(job for each in planned.values() for job in each.batch.jobs)

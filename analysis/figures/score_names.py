@@ -19,6 +19,7 @@ _NAMES: Mapping[Measure, tuple[str, str]] = {
     "whitened_correlation": ("whitened correlation", "whitened correlation"),
     "cka": ("CKA", "CKA"),
     "cka_debiased": ("debiased CKA", "debiased CKA"),
+    "kendall_tau_a": ("tau-a", "Kendall's tau-a"),
 }
 SCORE, AXIS = _NAMES["spearman"]
 

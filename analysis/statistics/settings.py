@@ -57,9 +57,10 @@ class AnalysisSettings(BaseModel):
     )
     measure: Measure = Field(
         default="spearman",
-        description="How similar two RDMs are: by ranks (spearman; rho_a, with ties broken at random), by "
-        "values (pearson, cosine), with errors made independent (whitened_cosine, whitened_correlation), or "
-        "by centred kernel alignment of squared Euclidean distances (cka, cka_debiased).",
+        description="How similar two RDMs are: by ranks (spearman; rho_a, with ties broken at random; "
+        "kendall_tau_a, the order of every two pairs), by values (pearson, cosine), with errors made "
+        "independent (whitened_cosine, whitened_correlation), or by centred kernel alignment of squared "
+        "Euclidean distances (cka, cka_debiased).",
     )
     brain_distance: BrainDistance = Field(
         default="correlation",

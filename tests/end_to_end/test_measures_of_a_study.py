@@ -20,13 +20,16 @@ from alignhouse.study.file import read_study
 from alignhouse.study.run import run_study
 from alignhouse.warehouse import BadInput, Warehouse
 
-MEASURES = ("permutations = 50\n", 'permutations = 50\nmeasures = ["rho_a", "whitened_cosine"]\n')
+MEASURES = (
+    "permutations = 50\n",
+    'permutations = 50\nmeasures = ["rho_a", "whitened_cosine", "kendall_tau_a"]\n',
+)
 BY_RANKS = ("sound", "paper")
 
 
 @pytest.fixture
 def measured(copy_finished: Callable[..., Any]) -> Any:
-    """The finished study, run again with two more measures."""
+    """The finished study, run again with three more measures."""
     study = copy_finished(name="measured")
     study.change(*MEASURES)
     done = study.run()
@@ -56,6 +59,7 @@ def test_more_measures_add_protocols_and_change_nothing_else(measured: Any) -> N
         "paper": "spearman",
         "sound-rho_a": "rho_a",
         "sound-whitened_cosine": "whitened_cosine",
+        "sound-kendall_tau_a": "kendall_tau_a",
     }
     # The run did nothing for protocols that were there; RDMs were not made again.
     assert not [
@@ -67,9 +71,12 @@ def test_more_measures_add_protocols_and_change_nothing_else(measured: Any) -> N
         assert len({of_table[name] for name in measures if name != "paper"}) == 1, table
     # Protocols that differ in more than the measure are not compared.
     assert pairs == [
+        ("sound", "sound-kendall_tau_a"),
         ("sound", "sound-rho_a"),
         ("sound", "sound-whitened_cosine"),
+        ("sound-rho_a", "sound-kendall_tau_a"),
         ("sound-rho_a", "sound-whitened_cosine"),
+        ("sound-whitened_cosine", "sound-kendall_tau_a"),
     ]
 
 
@@ -118,9 +125,17 @@ def test_questions_figures_and_notebooks_take_a_measure(measured: Any) -> None:
         plot = opened.figure("ranking", measure="whitened_cosine")
     assert plot.labels.x == "whitened cosine, best layer"
     file = measured.folder / "figure.svg"
-    done = measured.alignhouse("figure", "ranking", "--measure", "rho_a", "--out", str(file))
-    assert done.returncode == 0, done.stderr
-    assert "rho-a, best layer" in file.read_text(encoding="utf-8")
+    for measure, name in (("rho_a", "rho-a"), ("kendall_tau_a", "Kendall's tau-a")):
+        done = measured.alignhouse("figure", "ranking", "--measure", measure, "--out", str(file))
+        assert done.returncode == 0, done.stderr
+        assert f"{name}, best layer" in file.read_text(encoding="utf-8")
+    by_tau = json.loads(measured.alignhouse(*asked, "--measure", "kendall_tau_a").stdout)
+    assert len(by_tau) == len(plain)
+    assert {row["other_measure"] for row in agreement if row["protocol"] == "sound"} == {
+        "rho_a",
+        "whitened_cosine",
+        "kendall_tau_a",
+    }
 
 
 def test_a_report_shows_the_protocols_of_one_measure(measured: Any) -> None:
@@ -129,16 +144,18 @@ def test_a_report_shows_the_protocols_of_one_measure(measured: Any) -> None:
             measure: write_report(
                 gather(opened, "mini", "test", ["model_type"], measure), measured.folder / str(measure)
             ).read_text(encoding="utf-8")
-            for measure in (None, "whitened_cosine")
+            for measure in (None, "whitened_cosine", "kendall_tau_a")
         }
-        with pytest.raises(BadInput, match="no scores by measure 'cka': expected rho_a, spearman, whitened"):
+        with pytest.raises(BadInput, match="no scores by measure 'cka': expected kendall_tau_a, rho_a"):
             gather(opened, "mini", "test", ["model_type"], "cka")
-    plain, whitened = pages.values()
+    plain, whitened, by_tau = pages.values()
     assert "sound-rho_a" not in plain
     assert "sound-whitened_cosine" in whitened
     assert "Scores are whitened cosines of RDMs instead" in whitened
     assert "(whitened cosine = " in whitened
     assert "(rho = " not in whitened
+    assert "Scores are Kendall&#39;s tau-a instead" in by_tau
+    assert "(tau-a = " in by_tau
     assert "(rho = " in plain
     # Differences between protocols are told within one measure only.
     assert "under sound as under paper" in plain
@@ -184,8 +201,14 @@ def test_protocols_are_compared_with_others_of_the_same_measure(measured: Any) -
             ],
             r"\[protocols.mine\]: analysis: expected null rows_and_columns with measure pearson",
         ),
+        (
+            [MEASURES, ("permutations = 50", "tau_a_limit = 1e6\npermutations = 50")],
+            r"kendall_tau_a of 12 layers, 2 regions, 12 stimuli, 50 permutations and 1,000 bootstraps: "
+            r"expected at most 1.0e\+06 multiplications \(analysis.tau_a_limit\), found \d.\de\+\d\d, "
+            r"about 1 h on \d+ cores.*use rho_a",
+        ),
     ],
-    ids=["no protocol", "unknown", "two of a name", "distances", "null"],
+    ids=["no protocol", "unknown", "two of a name", "distances", "null", "too much"],
 )
 def test_measures_that_cannot_be_computed_are_refused(
     study: Any, changes: list[tuple[str, str]], message: str

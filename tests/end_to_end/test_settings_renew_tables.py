@@ -208,6 +208,7 @@ CHANGES = [
     in_analysis("compare_networks", "false", NOTHING),
     in_analysis("halvings", "50", CHOICES),
     in_analysis("seed", "1", CEILING | OF_NETWORKS),
+    in_analysis("tau_a_limit", "1e15", NOTHING),
     Change("networks.rdms", '"models"', '"other_models"', NETWORK | OF_NETWORKS, other_model_rdms),
     # Precomputed RDMs replace networks, so these keys do not matter.
     Change(

@@ -82,6 +82,7 @@ def test_the_defaults_of_all_keys(tmp_path: Path) -> None:
             "compare_networks": True,
             "halvings": 100,
             "seed": 0,
+            "tau_a_limit": 1e14,
         },
         "encoding": {
             "voxels": False,
@@ -120,6 +121,7 @@ def test_every_key_says_what_it_is() -> None:
         ("analysis", "level", 0.001, 0),
         ("analysis", "level", 0.999, 1),
         ("analysis", "halvings", 0, -1),
+        ("analysis", "tau_a_limit", 1, 0),
         ("analysis", "seed", 0, -1),
     ],
 )
