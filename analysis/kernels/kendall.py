@@ -50,9 +50,10 @@ def tau_a_within(ranks: NDArray[np.float32]) -> NDArray[np.float64]:
     total = np.zeros((*ranks.shape[:-1], ranks.shape[-2]))
     flat = ranks.reshape(-1, n_pairs)
     for rows in sign_rows(n_pairs, ENOUGH_COLUMNS):
-        both = signs(flat, rows).reshape(*ranks.shape[:-1], -1)
-        once = signs(flat, rows, once=True).reshape(both.shape)
-        total += np.matmul(both, once.swapaxes(-1, -2))
+        height = rows.stop - rows.start
+        found = signs(flat, rows).reshape(*ranks.shape[:-1], -1)
+        twice = found.reshape(*ranks.shape[:-1], height, -1)[..., :height].reshape(*ranks.shape[:-1], -1)
+        total += np.matmul(found, found.swapaxes(-1, -2)) - np.matmul(twice, twice.swapaxes(-1, -2)) / 2
     return np.asarray(total / sign_count(n_pairs))
 
 
@@ -91,7 +92,7 @@ def signs(
         found = (numbers[:, rows, None] - numbers[:, None, rows.start :]).clip(-1, 1)
     else:
         room = np.empty((len(numbers), height * width), np.float32) if out is None else out
-        found = room.reshape(-1, height, width)
+        found = room.reshape(len(numbers), height, width)
         for some in slices(len(numbers), max(1, CACHED // (height * width))):
             few = np.subtract(numbers[some, rows, None], numbers[some, None, rows.start :], out=found[some])
             np.clip(few, -1, 1, out=few)

@@ -148,3 +148,19 @@ def test_a_resample_in_which_an_rdm_is_constant_is_named() -> None:
             weighted_rdms(rdms, ["RDM in row 0", "RDM in row 1"], measure).vectors(  # type: ignore[arg-type]
                 slice(0, 2), weights, out
             )
+
+
+def test_a_resample_in_which_an_rdm_has_no_order_is_named() -> None:
+    """Two pairs differ from the others; the second resample holds neither."""
+    rdms = np.ones((2, 15))
+    rdms[0, 1] = rdms[:, 0] = 2
+    layers = weighted_rdms(rdms, ["RDM in row 0", "RDM in row 1"], "kendall_tau_a")
+    for draw, counts in enumerate(([1, 1, 1, 1, 1, 1], [0, 2, 1, 1, 1, 1], [1, 0, 1, 1, 1, 2])):
+        [weights] = weights_of_copies(np.array([counts], np.int32), draw, "resample", "kendall_tau_a")
+        out = np.empty((2, 1, weights.weights.shape[1]))
+        if draw == 0:
+            # All 15 pairs, once each: their pairs are the square of the length.
+            np.testing.assert_allclose(layers.vectors(slice(0, 2), weights, out), np.sqrt(15 * 14 / 2))
+            continue
+        with pytest.raises(BadInput, match=f"RDM in row {draw - 1}, resample {draw}: .*one value only"):
+            layers.vectors(slice(draw - 1, 2), weights, out[draw - 1 :])

@@ -10,6 +10,7 @@ import pytest
 from measured_plainly import plainly
 from numpy.typing import NDArray
 
+from alignhouse.analysis.statistics import network_similarity
 from alignhouse.analysis.statistics.network_similarity import chosen_layer_similarity, most_alike_layers
 from alignhouse.warehouse.errors import BadInput
 
@@ -50,6 +51,16 @@ def test_chosen_layers_are_compared_with_each_other(networks: dict[str, NDArray[
     np.testing.assert_allclose(found, np.corrcoef(layers), rtol=0, atol=1e-12)
 
 
+def test_two_blocks_of_networks_take_the_memory_that_is_allowed() -> None:
+    """Four layers of 36 pairs, or 45 inner products, in single precision."""
+    shapes = dict.fromkeys("abcde", (4, 36))
+    for measure, values in (("spearman", 4 * 36), ("whitened_cosine", 4 * 45)):
+        blocks = network_similarity._blocks(shapes, measure, 2 * 2 * values * 4)  # type: ignore[arg-type]
+        assert blocks == [["a", "b"], ["c", "d"], ["e"]]
+        a_byte_less = network_similarity._blocks(shapes, measure, 2 * 2 * values * 4 - 2)  # type: ignore[arg-type]
+        assert a_byte_less == [["a"], ["b"], ["c"], ["d"], ["e"]]
+
+
 def test_a_single_network_is_like_no_other(networks: dict[str, NDArray[np.float64]]) -> None:
     with pytest.raises(BadInput, match="similarity of networks: expected at least 2, found 1"):
         list(most_alike_layers({"a": networks["a"]}, "spearman"))
@@ -60,3 +71,5 @@ def test_a_bad_layer_is_named(networks: dict[str, NDArray[np.float64]]) -> None:
     names = {name: [f"conv{i}" for i in range(len(each))] for name, each in networks.items()}
     with pytest.raises(BadInput, match="RDM of b, layer conv0 cannot be ranked"):
         list(most_alike_layers(networks, "spearman", layer_names=names))
+    with pytest.raises(BadInput, match="RDM of b, layer conv0 cannot be ranked"):
+        chosen_layer_similarity(networks["b"], "spearman", ["b, layer conv0"])
