@@ -128,14 +128,14 @@ class SignWeights:
 
     pairs : indices of the pairs that the set holds. rows : the block of signs (see `kendall.sign_rows`).
     weights : (1, entries), of the signs of the block. length : root of W (W - 1) / 2, of the whole vector.
-    set, what : for errors, see `Weights`.
+    first, what : for errors, see `Weights`.
     """
 
     pairs: NDArray[np.intp]
     rows: slice
     weights: FloatArray
     length: float
-    set: int
+    first: int
     what: str
 
     def signs_of(self, ranks: NDArray[np.float32], out: Array | None = None) -> Array:
@@ -181,7 +181,7 @@ class SignRdms:
                 raise _one_value(
                     self.names[some.start + int(constant[0])],
                     weights.what,
-                    weights.set,
+                    weights.first,
                     "too few stimuli, or too many ties",
                 )
         weights.signs_of(ranks, out[:, 0])

@@ -8,7 +8,7 @@ from math import exp
 from alignhouse.analysis.kernels.kendall import sign_count
 
 # Making a sign takes as long as this many multiplications (measured).
-A_SIGN = 16
+A_SIGN = 40
 # Expected share of signs whose four stimuli are all in a resample, if these are different.
 RESAMPLED = (1 - exp(-1)) ** 4
 HALVED = 1 / 2**4

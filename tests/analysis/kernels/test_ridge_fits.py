@@ -48,6 +48,9 @@ def test_blocks_and_memory_change_nothing_and_each_block_is_read_once_a_pass(
     in_parts = ridge_fit(layers(3), blocks, alpha_per=alpha_per, memory=4096)
     assert len(read) == 3 * passes
     np.testing.assert_array_equal(together.chosen, in_parts.chosen)
+    # By default each voxel has a penalty of its own.
+    by_default = ridge_fit(layers(3), in_memory(responses)).chosen
+    assert np.array_equal(by_default, together.chosen) == (alpha_per == "voxel")
     np.testing.assert_allclose(together.predictions, in_parts.predictions, atol=1e-5)
     np.testing.assert_allclose(together.errors, in_parts.errors, atol=1e-6)
 
