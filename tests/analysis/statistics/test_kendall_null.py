@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def ranks(rdms: NDArray[np.float64]) -> NDArray[np.float32]:
     return rank(rdms).centred.astype(np.float32)
 
 
-@pytest.mark.parametrize(("memory", "groups"), [(1, 3), (60_000, 2), (10**7, 1)])
+@pytest.mark.parametrize(("memory", "groups"), [(1, 1), (30_000, 3), (60_000, 2), (10**7, 1)])
 def test_blocks_of_regions_and_permutations_change_nothing(
     simulated_rdms: Any, memory: int, groups: int
 ) -> None:
@@ -50,6 +51,21 @@ def test_blocks_of_regions_and_permutations_change_nothing(
         np.testing.assert_allclose(null[:, roi], expected, rtol=0, atol=1e-7)
     assert ticks == sorted(ticks)
     assert ticks[-1][0] == ticks[-1][1] == 7 * groups
+
+
+def test_working_memory_stays_within_the_setting(simulated_rdms: Any) -> None:
+    """The sums of signs of one region would take 3 MB, and all signs of a layer 6 MB."""
+    layers, brain = ranks(simulated_rdms(2, 60, 0)), [ranks(simulated_rdms(2, 60, 1))]
+    orders, memory = stimulus_permutations(60, 6, 0), 2**20
+    null_of_signs(layers[:, :15], [brain[0][:, :15]], stimulus_permutations(6, 2, 0))  # caches
+    tracemalloc.start()
+    try:
+        null = null_of_signs(layers, brain, orders, memory=memory)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < memory
+    np.testing.assert_array_equal(null, null_of_signs(layers, brain, orders))
 
 
 def test_many_subjects_need_larger_numbers(simulated_rdms: Any) -> None:
