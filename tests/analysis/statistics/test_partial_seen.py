@@ -21,6 +21,7 @@ from alignhouse.analysis.statistics.partial_seen import (
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
 from alignhouse.analysis.statistics.regression import stimulus_folds
 from alignhouse.analysis.statistics.seen import pairs_of
+from alignhouse.warehouse.errors import BadInput
 
 Array = NDArray[Any]
 N_STIMULI, N_PAIRS, N_ORDERS = 20, 190, 25
@@ -105,6 +106,16 @@ def test_a_layer_of_which_nothing_is_left_for_one_subject_has_no_scores(
     for of_roi in partial_scores_partly_seen(layers, brains, orders, layer_names=NAMES).values():
         for values in (of_roi.mean, of_roi.p_layer, of_roi.p_family):
             assert np.isnan(values).tolist() == [False, True, False, False]
+
+
+def test_a_layer_that_is_constant_among_what_a_subject_saw_is_named(
+    seen: Any, brain: Any, controls: Array, layers: Array
+) -> None:
+    layers[2] = np.where(pairs_of(seen["V1"][1]), 1, layers[2])
+    brains = residuals_partly_seen(brain, controls, None, seen)
+    orders = stimulus_permutations(N_STIMULI, 2, 0)
+    with pytest.raises(BadInput, match=f"RDM of {NAMES[2]} cannot be ranked"):
+        partial_scores_partly_seen(layers, brains, orders, layer_names=NAMES)
 
 
 def test_resamples_equal_regressions_of_what_each_subject_saw_of_them(
