@@ -138,8 +138,9 @@ def test_an_rdm_of_single_effects_has_no_debiased_cka(simulated_rdms: Any) -> No
 
 
 def test_a_resample_in_which_an_rdm_is_constant_is_named() -> None:
-    rdms = np.ones((2, 15))
-    rdms[:, 0] = 2
+    # Values whose mean is rounded.
+    rdms = np.full((2, 15), 0.7)
+    rdms[:, 0] = 1.1
     counts = np.array([[1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 2]], np.int32)
     for measure in ("pearson", "whitened_correlation", "cka_debiased"):
         [weights] = weights_of_copies(counts, 7, "resample", measure)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import Ridge
 
 from alignhouse.analysis.kernels.ridge import ridge_layers
-from alignhouse.analysis.kernels.ridge_fits import in_memory
+from alignhouse.analysis.kernels.ridge_fits import in_memory, ridge_errors
 from alignhouse.analysis.statistics.encoding import (
     RegionEncoding,
     best_layers,
@@ -200,6 +200,9 @@ def test_encoding_over_folds_equals_explicit_fits_and_never_sees_the_fold(alpha_
     assert not np.array_equal(changed.training[0], encoding.training[0])
     for fold in range(int(folds.max()) + 1):
         others, own = folds != fold, folds == fold
+        errors = ridge_errors(layers[fold], responses[others])
+        expected_of_fold = np.median(1 - errors.min(axis=2), axis=1)
+        np.testing.assert_allclose(encoding.training[fold], expected_of_fold, rtol=1e-12)
         alphas = layers[fold][1].alphas
         for voxel in range(responses.shape[1]):
             goal = responses[others, voxel]

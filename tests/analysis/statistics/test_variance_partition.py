@@ -186,6 +186,11 @@ def test_a_control_that_is_equal_within_a_fold_is_found() -> None:
     gram = gram_of(np.array([[0.0], [0], [0], [1], [2]]))
     assert does_not_vary(gram, [np.arange(5), np.arange(3)])
     assert not does_not_vary(gram, [np.arange(5), np.array([2, 3])])
+    # The unit of the control does not matter.
+    assert not does_not_vary(gram * 1e-9, [np.arange(5), np.array([2, 3])])
+    assert why_no_gram(gram * 1e-9) == ""
+    assert "not Euclidean" in why_no_gram(-gram)
+    assert "not Euclidean" in why_no_gram(np.zeros((5, 5)))
 
 
 @pytest.mark.slow
