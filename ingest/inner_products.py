@@ -7,6 +7,7 @@ RDMs are condensed: (n (n - 1) / 2,) float64, the upper triangle row by row.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -100,9 +101,10 @@ def angle_rdm(gram: Matrix, what: str, expected: str) -> Matrix:
         found = f"none for stimulus {int(np.argmin(squares)) + 1} of {len(squares)}"
         raise BadInput(what, expected=expected, found=found)
     lengths = np.sqrt(squares)
-    cosine = np.clip(gram / lengths / lengths[:, None], -1.0, 1.0)
-    upper: Matrix = 1.0 - cosine[np.triu_indices(len(gram), 1)]
-    return upper
+    return of_pairs(
+        len(gram),
+        lambda row, later: 1.0 - np.clip(gram[row, later] / lengths[later] / lengths[row], -1.0, 1.0),
+    )
 
 
 def squared_euclidean_rdm(gram: Matrix, means: Matrix, width: int) -> Matrix:
@@ -111,17 +113,35 @@ def squared_euclidean_rdm(gram: Matrix, means: Matrix, width: int) -> Matrix:
     |x - y|^2 = |x'|^2 + |y'|^2 - 2 x'y' + D (mean x - mean y)^2, where x' = x - mean x. Centring first avoids
     the cancellation of a large common mean.
     """
-    rows, columns = np.triu_indices(len(gram), 1)
     squares = np.diag(gram)
-    squared = squares[rows] + squares[columns] - 2 * gram[rows, columns]
-    squares_of_means: Matrix = width * (means[rows] - means[columns]) ** 2
-    return np.maximum(squared, 0.0) + squares_of_means
+
+    def of_row(row: int, later: slice) -> Matrix:
+        squared = squares[row] + squares[later] - 2 * gram[row, later]
+        squares_of_means: Matrix = width * (means[row] - means[later]) ** 2
+        return np.maximum(squared, 0.0) + squares_of_means
+
+    return of_pairs(len(gram), of_row)
+
+
+def of_pairs(n: int, of_row: Callable[[int, slice], Matrix]) -> Matrix:
+    """A value for each pair of n patterns, (n (n - 1) / 2,) float64, without further arrays of that size.
+
+    Parameters
+    ----------
+    of_row : called with each row and the slice of later rows; returns the values of these pairs.
+    """
+    found: Matrix = np.empty(n * (n - 1) // 2)
+    start = 0
+    for row in range(n - 1):
+        stop = start + n - 1 - row
+        found[start:stop] = of_row(row, slice(row + 1, n))
+        start = stop
+    return found
 
 
 def triangle_of(gram: Matrix) -> Matrix:
     """The upper triangle of a Gram matrix with its diagonal, row by row, (n (n + 1) / 2,)."""
-    upper: Matrix = gram[np.triu_indices(len(gram))]
-    return upper
+    return np.concatenate([gram[row, row:] for row in range(len(gram))])
 
 
 def gram_of_triangle(triangle: Matrix, n: int) -> Matrix:

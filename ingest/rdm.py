@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alignhouse.ingest.inner_products import of_pairs
 from alignhouse.warehouse.errors import BadInput
 
 ReadRows = Callable[[int, int], np.ndarray]
@@ -83,8 +84,10 @@ def compared(patterns: np.ndarray, buffer_bytes: int = 2**26, *, called: RowName
     refuse_rows(~np.isfinite(norm), called, "numbers whose squares fit in float64", "larger ones")
     constant = norm <= _ROUNDING * np.abs(mean) * math.sqrt(n_features)
     refuse_rows(constant, called, "values that differ", "the same value everywhere")
-    r = (gram / norm[:, None] / norm[None, :])[np.triu_indices(n, k=1)]
-    return Compared(1 - np.clip(r, -1, 1), gram, mean, n_features)
+    correlation = of_pairs(
+        n, lambda row, later: 1 - np.clip(gram[row, later] / norm[row] / norm[later], -1, 1)
+    )
+    return Compared(correlation, gram, mean, n_features)
 
 
 def with_gaps(rdm: np.ndarray, there: np.ndarray) -> np.ndarray:
@@ -133,7 +136,7 @@ def compared_in_parts(read: ReadRows, n: int, rows_at_once: int, *, called: RowN
         return centred / norm[:, None]
 
     r = gram_in_parts(standardised, n, rows_at_once)
-    correlation = 1 - np.clip(r[np.triu_indices(n, k=1)], -1, 1)
+    correlation = of_pairs(n, lambda row, later: 1 - np.clip(r[row, later], -1, 1))
     return Compared(correlation, r * norms[:, None] * norms, means, width)
 
 

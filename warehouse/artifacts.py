@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 FOLDERS = ("betas", "rdms", "grams", "nulls", "bootstraps", "encodings", "facts")
 SCRATCH = "scratch"
 METADATA_KEY = b"alignhouse"
+# A row group is the smallest part of a file that is found without decoding what stands before it.
+MOST_BYTES_A_GROUP = 2**30
 # Enough of the 64 digits that two jobs never share a file name (probability 2**-80 at a million files).
 NAME_DIGITS = 20
 
@@ -265,9 +267,16 @@ def _write_parquet(path: Path, output: Output, metadata: dict[bytes, bytes]) -> 
         write_statistics=names if vectors else True,
     ) as writer:
         for batch in batches:
-            writer.write_batch(batch.replace_schema_metadata(metadata))
+            writer.write_batch(batch.replace_schema_metadata(metadata), _rows_of_a_group(batch))
             rows += batch.num_rows
     return rows
+
+
+def _rows_of_a_group(batch: pa.RecordBatch) -> int | None:
+    """The rows of a batch that share a row group; None, pyarrow's own choice, unless it is too large."""
+    if batch.nbytes <= MOST_BYTES_A_GROUP:
+        return None
+    return max(1, MOST_BYTES_A_GROUP * batch.num_rows // batch.nbytes)
 
 
 def _value_type(kind: pa.DataType) -> pa.DataType:

@@ -8,10 +8,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from alignhouse.warehouse.errors import BadInput, BrokenWarehouse
 from alignhouse.warehouse.faults import faults_at
 from alignhouse.warehouse.sizes import size_in_words
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DAMAGED_SUFFIX = ".damaged"
 _NOT_FOR_DUCKDB = ("?", "\\")
@@ -107,6 +111,17 @@ def move_into_place(temporary: Path, final: Path) -> None:
     sync(temporary)
     os.replace(temporary, final)
     sync(final.parent)
+
+
+def read_exactly(descriptor: int, into: NDArray[Any], offset: int) -> None:
+    """Fill a contiguous array with the bytes of an open file from `offset` on; OSError if it is shorter."""
+    target = into.data.cast("B")
+    done = 0
+    while done < len(target):
+        count = os.preadv(descriptor, [target[done:]], offset + done)
+        if count == 0:
+            raise OSError("a temporary file is shorter than the data written to it")
+        done += count
 
 
 @contextlib.contextmanager

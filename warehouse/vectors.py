@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 
 _KINDS = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+# Larger row groups are read one row at a time, through a buffer of this size.
+MOST_BYTES_READ_WHOLE = 64 * 2**20
+READ_BUFFER = 2**20
 
 
 def vector_schema(
@@ -105,7 +109,7 @@ class VectorFile:
     """An open Parquet file of named vectors; reads any range of rows without the others."""
 
     def __init__(self, path: Path, column: str) -> None:
-        self._file = pq.ParquetFile(path)
+        self._file = pq.ParquetFile(path, buffer_size=READ_BUFFER, pre_buffer=False)
         self._column = column
         schema = self._file.schema_arrow
         if column not in schema.names:
@@ -113,6 +117,8 @@ class VectorFile:
         self.columns: list[str] = schema.names
         self.n_rows: int = self._file.metadata.num_rows
         self.n_values: int = schema.field(column).type.list_size
+        # Arrow's own conversion may load pandas.
+        self._dtype = np.dtype(f"f{schema.field(column).type.value_type.bit_width // 8}")
         counts = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
         self._ends = np.cumsum(counts, dtype=np.int64)
 
@@ -122,13 +128,41 @@ class VectorFile:
         return values
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """Rows `start` to `stop`, (stop - start, n_values), in the stored dtype."""
+        """Rows `start` to `stop`, (stop - start, n_values), in the stored dtype.
+
+        Memory is for these rows, or for `MOST_BYTES_READ_WHOLE`; reading itself takes about three times one
+        row more.
+        """
         first, last = np.searchsorted(self._ends, [start, stop - 1], side="right")
         groups = list(range(int(first), int(last) + 1))
-        chunks = self._file.read_row_groups(groups, columns=[self._column]).column(0).combine_chunks()
         begins = int(self._ends[first - 1]) if first else 0
+        rows_to_decode = int(self._ends[last]) - begins
+        if rows_to_decode * self.n_values * self._dtype.itemsize > MOST_BYTES_READ_WHOLE:
+            return self._read_some(groups, start - begins, stop - begins)
+        chunks = self._file.read_row_groups(groups, columns=[self._column]).column(0).combine_chunks()
         values = _numpy(chunks.slice(start - begins, stop - start).flatten())
         return values.reshape(stop - start, self.n_values)
+
+    def each(self) -> Iterator[np.ndarray]:
+        """The rows one after the other, (n_values,) each; only the caller keeps them in memory."""
+        return map(self._one_row, self._file.iter_batches(batch_size=1, columns=[self._column]))
+
+    def _read_some(self, groups: list[int], start: int, stop: int) -> np.ndarray:
+        """Rows `start` to `stop` of these row groups, one after the other."""
+        found = np.empty((stop - start, self.n_values), self._dtype)
+        batches = self._file.iter_batches(batch_size=1, row_groups=groups, columns=[self._column])
+        for row, values in enumerate(map(self._one_row, islice(batches, stop))):
+            if row >= start:
+                found[row - start] = values
+        return found
+
+    def _one_row(self, batch: pa.RecordBatch) -> np.ndarray:
+        """The vector of a batch of one row."""
+        values = _numpy(batch.column(0).flatten())
+        if values.nbytes > MOST_BYTES_READ_WHOLE:
+            # Else Arrow keeps the memory that it decoded with.
+            pa.default_memory_pool().release_unused()
+        return values
 
     def close(self) -> None:
         self._file.close()
@@ -141,7 +175,10 @@ class VectorFile:
 
 
 class StoredVectors:
-    """Lazy vectors (n_rows, n_values) of a Parquet file; each `np.asarray` call reads the file."""
+    """Lazy vectors (n_rows, n_values) of a Parquet file; each `np.asarray` call reads the file.
+
+    Iterating reads one vector at a time.
+    """
 
     def __init__(self, path: Path, column: str) -> None:
         self._path, self._column = path, column
@@ -152,6 +189,10 @@ class StoredVectors:
         """A name column, (n_rows,)."""
         with VectorFile(self._path, self._column) as file:
             return file.names(column)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with VectorFile(self._path, self._column) as file:
+            yield from file.each()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         with VectorFile(self._path, self._column) as file:

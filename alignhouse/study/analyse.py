@@ -20,6 +20,7 @@ from alignhouse.analysis.jobs.measure_agreement import MeasureAgreementSettings,
 from alignhouse.analysis.jobs.network_similarity import network_similarity_batch
 from alignhouse.analysis.jobs.noise_ceilings import noise_ceiling_batch
 from alignhouse.analysis.jobs.protocols import protocol_batch
+from alignhouse.analysis.jobs.room import Limits
 from alignhouse.analysis.jobs.scope import Model, Scope
 from alignhouse.analysis.jobs.scores import rsa_batch
 from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS
@@ -96,6 +97,8 @@ class _Stages:
         self.brains, self.stimuli, self.remark = inputs.brain_rdms_of, inputs.stimuli, inputs.remark
         self.training = inputs.training
         self.memory = min(memory // 2, MOST_MEMORY)
+        scratch = study.compute.scratch * memory // study.compute.memory
+        self.limits = Limits(memory=memory, buffers=self.memory, scratch=scratch)
         self.scopes = {
             name: Scope(
                 protocol=name,
@@ -115,13 +118,14 @@ class _Stages:
             seed=asked.seed,
             level=asked.level,
             memory=self.memory,
+            limits=self.limits,
         )
         batches = [batch(scope, self._brains(scope), self.remark) for scope in self.scopes.values()]
         self.run.do("Noise ceilings", batches)
 
     def scored(self) -> Done:
         asked = self.study.analysis
-        batch = partial(rsa_batch, permutations=asked.permutations, seed=asked.seed)
+        batch = partial(rsa_batch, permutations=asked.permutations, seed=asked.seed, limits=self.limits)
         return self._of_networks("Scoring networks", batch)
 
     def compared(self, scored: Done) -> None:
@@ -160,6 +164,7 @@ class _Stages:
                 permutations=asked.permutations,
                 seed=asked.seed,
                 memory=self.memory,
+                limits=self.limits,
             )
             for protocol, scope in self._by_ranks().items()
             if (there := controls.scored(protocol, self.remark))

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alignhouse.analysis.jobs.network_batches import network_batch
+from alignhouse.analysis.jobs.room import Limits, blocks_if_needed
 from alignhouse.analysis.jobs.scope import Model, Scope
 from alignhouse.analysis.jobs.scores import NetworkScores, RsaSettings, scores_of_models
 from alignhouse.analysis.statistics.rsa import BYTES_A_PAIR
+from alignhouse.analysis.statistics.rsa_in_blocks import Room
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
@@ -24,6 +26,7 @@ def control_score_batch(
     permutations: int,
     seed: int,
     memory: int,
+    limits: Limits | None = None,
 ) -> Batch:
     """Scores and p-values of control models, one job per control, as `scores.rsa_batch` for networks."""
     return network_batch(
@@ -36,6 +39,7 @@ def control_score_batch(
         score_controls,
         bytes_per_pair=BYTES_A_PAIR,
         memory=memory,
+        blocks=blocks_if_needed(scope, controls, brains, limits, permutations=permutations),
     )
 
 
@@ -45,9 +49,10 @@ def score_controls(
     rdms: Mapping[str, Artifact],
     brains: Mapping[str, Artifact],
     memory: int,
+    room: Room | None = None,
 ) -> Iterator[list[Output]]:
     """Score the controls of `jobs`; all settings except the control must be equal."""
-    for settings, scored in scores_of_models(jobs, reporter, rdms, brains, memory):
+    for settings, scored in scores_of_models(jobs, reporter, rdms, brains, memory, room):
         yield [_output(settings, scored)]
 
 

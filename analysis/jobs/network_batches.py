@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from alignhouse.analysis.jobs.room import Blocks
 from alignhouse.analysis.jobs.scope import Model, Scope, layers_at_a_time
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.jobs import Job, Output
 
 CallOfNetworks = Callable[..., Iterator[Iterable[Output]]]
-"""(jobs, reporter, rdms, brains, memory) -> the outputs of each job; `controls` too, if some are given.
+"""(jobs, reporter, rdms, brains, memory) -> the outputs of each job; `controls` and `room` too, if given.
 
 rdms : network -> its RDMs. brains : region -> its RDMs. memory : bytes. controls : control -> its RDM. The
 jobs agree in all settings but the network.
@@ -67,6 +68,7 @@ def network_batch(
     bytes_per_pair: int,
     memory: int,
     controls: Mapping[str, Artifact] | None = None,
+    blocks: Blocks | None = None,
 ) -> Batch:
     """A job per network; several networks share a call, because brains cost more to prepare than a network.
 
@@ -78,6 +80,7 @@ def network_batch(
     brains : region -> artifact of its RDMs.
     bytes_per_pair : see `layers_at_a_time`. memory : bytes for buffers.
     controls : control -> artifact of its RDM, of all jobs.
+    blocks : if RDMs do not fit in memory; the call is then given `room`.
     """
     inputs = {f"brain/{roi}": each.artifact for roi, each in brains.items()}
     inputs |= {f"control/{name}": each.artifact for name, each in (controls or {}).items()}
@@ -89,8 +92,9 @@ def network_batch(
             "brains": brains,
             "memory": memory,
             **({} if controls is None else {"controls": controls}),
+            **({} if blocks is None else {"room": blocks.room}),
         },
         sizes=tuple(model.rdms.n_rows for model in models),
-        most=layers_at_a_time(brains, bytes_per_pair, memory),
+        most=layers_at_a_time(brains, bytes_per_pair, memory) if blocks is None else blocks.most_layers,
         divisible=True,
     )

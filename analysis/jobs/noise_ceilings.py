@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alignhouse.analysis.jobs.scope import Scope, read_brains
+from alignhouse.analysis.jobs.room import Limits, room_if_needed
+from alignhouse.analysis.jobs.scope import Scope, name_brains, read_brains
 from alignhouse.analysis.kernels.measure_names import Measure
 from alignhouse.analysis.kernels.threads import Tick
+from alignhouse.analysis.statistics.ceiling_in_blocks import RegionCeiling, ceiling_in_blocks
 from alignhouse.analysis.statistics.noise_ceiling import (
     FEWEST_SUBJECTS,
     FEWEST_SUBJECTS_OF_AN_INTERVAL,
     lower_ceiling_interval,
     noise_ceiling,
 )
+from alignhouse.analysis.statistics.rsa_in_blocks import Room
 from alignhouse.analysis.statistics.seen import on_shared_stimuli
 from alignhouse.analysis.statistics.subject_agreement import agreement_tests
 from alignhouse.warehouse.artifacts import Artifact
@@ -26,6 +29,8 @@ from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.kept import kept
 
 VERSION = 2
+# For each pair of stimuli: a subject's dissimilarity and rank, the mean of the others, and its rank.
+BYTES_A_SUBJECT = 32
 
 
 class NoiseCeilingSettings(Scope):
@@ -49,12 +54,14 @@ def noise_ceiling_batch(
     seed: int,
     level: float,
     memory: int,
+    limits: Limits | None = None,
 ) -> Batch:
     """The noise ceilings of all regions. A region with a single subject has no ceiling, and its row says so.
 
     Parameters
     ----------
     brains : region -> artifact of its RDMs. memory : bytes for buffers.
+    limits : RDMs that do not fit in these are compared in blocks of pairs; see `room_if_needed`.
     """
     settings = NoiseCeilingSettings(
         **dict(scope), permutations=permutations, seed=seed, level=level, remark=remark
@@ -66,6 +73,10 @@ def noise_ceiling_batch(
         inputs={roi: each.artifact for roi, each in brains.items()},
         label=f"noise ceilings, protocol {scope.protocol}",
     )
+    most_subjects = max(each.n_rows for each in brains.values())
+    room = room_if_needed(scope.settings.measure, brains, limits, BYTES_A_SUBJECT * most_subjects)
+    if room is not None:
+        return single(job, noise_ceilings_in_blocks, brains=brains, room=room)
     return single(job, compute_noise_ceilings, brains=brains, memory=memory)
 
 
@@ -86,6 +97,35 @@ def compute_noise_ceilings(
     rows = [
         _row(settings, roi, each, names[roi], p_values.get(roi)) for roi, each in _comparable(brains).items()
     ]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    yield settings.facts("noise_ceiling", columns, settings.remark, ("roi",))
+
+
+def noise_ceilings_in_blocks(
+    job: Job, reporter: Reporter, brains: Mapping[str, Artifact], room: Room
+) -> Iterator[Output]:
+    """The rows of `noise_ceiling` of RDMs that do not fit in memory; see `noise_ceiling_batch`."""
+    settings = NoiseCeilingSettings.of(job)
+    brain = name_brains(brains)
+    rows = []
+    for done, (roi, subjects) in enumerate(brain.subjects.items()):
+
+        def told(of_region: int, total: int, done: int = done) -> None:
+            reporter.step(done * total + of_region, len(brains) * total)
+
+        reporter.doing(f"comparing subjects in {roi}")
+        found = ceiling_in_blocks(
+            brains[roi].lazy_vectors("rdm"),
+            settings.settings,
+            level=settings.level,
+            permutations=settings.permutations,
+            seed=settings.seed,
+            most_subjects=max(map(len, brain.subjects.values())),
+            room=room,
+            names=[f"{roi}, {subject}" for subject in subjects],
+            tick=told,
+        )
+        rows.append(_columns(settings, roi, len(subjects), len(brain.conditions), found))
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     yield settings.facts("noise_ceiling", columns, settings.remark, ("roi",))
 
@@ -153,26 +193,37 @@ def _names(brains: Mapping[str, Artifact]) -> dict[str, list[str]]:
 def _row(
     settings: NoiseCeilingSettings, roi: str, region: _Comparable, names: list[str], p_value: float | None
 ) -> dict[str, Any]:
-    """The columns of one region: those that its subjects and shared stimuli do not allow are None."""
-    row: dict[str, Any] = {
-        "roi": roi,
-        "n_subjects": region.n_subjects,
-        "n_stimuli": int(np.count_nonzero(region.seen)),
-    }
-    row |= dict.fromkeys(("lower", "upper", "p_value", "interval_lower", "interval_upper"))
-    row |= {"level": settings.level, "permutations": settings.permutations, "seed": settings.seed}
+    """The columns of one region whose RDMs are in memory."""
     how: dict[str, Any] = {
         "combine": settings.settings.ceiling_combine,
         "average": settings.settings.ceiling_average,
         "measure": settings.settings.measure,
         "names": names,
     }
-    if region.rdms is None:
-        return row
-    if region.n_subjects >= FEWEST_SUBJECTS:
-        ceiling = noise_ceiling(region.rdms, **how)
-        row |= {"lower": ceiling.lower, "upper": ceiling.upper, "p_value": p_value}
-    if region.n_subjects >= FEWEST_SUBJECTS_OF_AN_INTERVAL:
-        interval = lower_ceiling_interval(region.rdms, level=settings.level, **how)
-        row |= {"interval_lower": float(interval.lower), "interval_upper": float(interval.upper)}
-    return row
+    found = RegionCeiling()
+    if region.rdms is not None and region.n_subjects >= FEWEST_SUBJECTS:
+        interval = None
+        if region.n_subjects >= FEWEST_SUBJECTS_OF_AN_INTERVAL:
+            interval = lower_ceiling_interval(region.rdms, level=settings.level, **how)
+        found = RegionCeiling(noise_ceiling(region.rdms, **how), interval, p_value)
+    return _columns(settings, roi, region.n_subjects, int(np.count_nonzero(region.seen)), found)
+
+
+def _columns(
+    settings: NoiseCeilingSettings, roi: str, n_subjects: int, n_stimuli: int, found: RegionCeiling
+) -> dict[str, Any]:
+    """The columns of one region: those that its subjects and shared stimuli do not allow are None."""
+    ceiling, interval = found.ceiling, found.interval
+    return {
+        "roi": roi,
+        "n_subjects": n_subjects,
+        "n_stimuli": n_stimuli,
+        "lower": ceiling and ceiling.lower,
+        "upper": ceiling and ceiling.upper,
+        "p_value": found.p_value,
+        "interval_lower": interval and float(interval.lower),
+        "interval_upper": interval and float(interval.upper),
+        "level": settings.level,
+        "permutations": settings.permutations,
+        "seed": settings.seed,
+    }

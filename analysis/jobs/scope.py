@@ -65,7 +65,8 @@ class Model:
 class Brains:
     """The brain RDMs of a study.
 
-    rdms : region -> (S, P). subjects : region -> (S). conditions : the stimuli, in the order of all RDMs.
+    rdms : region -> (S, P); {} where only names are needed. subjects : region -> (S).
+    conditions : the stimuli, in the order of all RDMs.
     seen : region -> (S, n), the conditions that each subject saw; None if all saw all. Other pairs are NaN.
     """
 
@@ -82,17 +83,22 @@ class Brains:
 @kept
 def read_brains(brains: Mapping[str, Artifact]) -> Brains:
     """The stored RDMs of all regions. Raises BadInput if their conditions differ."""
-    rdms, subjects, seen = {}, {}, {}
+    rdms = {roi: artifact.vectors("rdm")[1] for roi, artifact in brains.items()}
+    return replace(name_brains(brains), rdms=rdms)
+
+
+def name_brains(brains: Mapping[str, Artifact]) -> Brains:
+    """The names of stored RDMs, without the RDMs. Raises BadInput if their conditions differ."""
+    subjects, seen = {}, {}
     names: dict[str, list[str]] = {}
     for roi, artifact in brains.items():
         names[roi] = conditions(artifact)
         first = next(iter(names))
         check_conditions(f"region {first}", names[first], f"region {roi}", names[roi])
-        rows, rdms[roi] = artifact.vectors("rdm")
-        subjects[roi] = rows["subject"].to_list()
+        subjects[roi] = artifact.rows(["subject"])["subject"].to_list()
         lacking = unseen(artifact)
         seen[roi] = ~np.array([np.isin(names[roi], lacking.get(subject, ())) for subject in subjects[roi]])
-    return Brains(rdms, subjects, next(iter(names.values())), None if all_seen(seen) else seen)
+    return Brains({}, subjects, next(iter(names.values())), None if all_seen(seen) else seen)
 
 
 def find_layers(name: str, rdms: Artifact, brains: Brains) -> tuple[list[str], StoredVectors]:

@@ -10,11 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from alignhouse.analysis.jobs.network_batches import NetworkSettings, network_batch
+from alignhouse.analysis.jobs.room import Limits, blocks_if_needed
 from alignhouse.analysis.jobs.scope import (
     Brains,
     Model,
     Scope,
     find_layers,
+    name_brains,
     read_brains,
 )
 from alignhouse.analysis.kernels.measure_names import Measure
@@ -31,6 +33,7 @@ from alignhouse.analysis.statistics.rsa import (
     rank_brains,
     score_networks,
 )
+from alignhouse.analysis.statistics.rsa_in_blocks import Room, score_in_blocks
 from alignhouse.warehouse.artifacts import Artifact, hive
 from alignhouse.warehouse.batches import Batch, Reporter
 from alignhouse.warehouse.jobs import Job, Output
@@ -64,6 +67,7 @@ def rsa_batch(
     permutations: int,
     seed: int,
     memory: int,
+    limits: Limits | None = None,
 ) -> Batch:
     """Scores of networks, one job per network; a batch scores several networks at a time.
 
@@ -72,6 +76,7 @@ def rsa_batch(
     Parameters
     ----------
     brains : region -> artifact of its RDMs. memory : bytes for buffers.
+    limits : RDMs that do not fit in these are compared in blocks of pairs; see `blocks_if_needed`.
     """
 
     return network_batch(
@@ -84,6 +89,7 @@ def rsa_batch(
         score,
         bytes_per_pair=BYTES_A_PAIR,
         memory=memory,
+        blocks=blocks_if_needed(scope, models, brains, limits, permutations=permutations),
     )
 
 
@@ -93,9 +99,10 @@ def score(
     rdms: Mapping[str, Artifact],
     brains: Mapping[str, Artifact],
     memory: int,
+    room: Room | None = None,
 ) -> Iterator[list[Output]]:
     """Score the networks of `jobs`; all settings except the network must be equal. See `rsa_batch`."""
-    for settings, scored in scores_of_models(jobs, reporter, rdms, brains, memory):
+    for settings, scored in scores_of_models(jobs, reporter, rdms, brains, memory, room):
         yield [
             _null_output(settings, scored),
             _alignment_output(settings, scored),
@@ -109,11 +116,20 @@ def scores_of_models(
     rdms: Mapping[str, Artifact],
     brains: Mapping[str, Artifact],
     memory: int,
+    room: Room | None = None,
 ) -> Iterator[tuple[RsaSettings, NetworkScores]]:
-    """The settings and scores of the model of each job; all settings except the model must be equal."""
+    """The settings and scores of the model of each job; all settings except the model must be equal.
+
+    Parameters
+    ----------
+    memory : bytes for buffers. room : if given, RDMs are compared in blocks of pairs.
+    """
     each = [RsaSettings.of(job) for job in jobs]
     common = each[0]
-    brain, ranked = _ranked_brains(brains, common.settings.measure)
+    if room is None:
+        brain, ranked = _ranked_brains(brains, common.settings.measure)
+    else:
+        brain = name_brains(brains)
     layers, vectors = {}, {}
     for settings in each:
         layers[settings.model], vectors[settings.model] = find_layers(
@@ -121,11 +137,15 @@ def scores_of_models(
         )
     orders = stimulus_permutations(len(brain.conditions), common.permutations, common.seed)
     reporter.doing("permuting")
-    how: dict[str, Any] = {"memory": memory // 4, "layer_names": layers, "tick": reporter.step}
-    if isinstance(ranked, PartlySeenBrains):
-        scores = score_partly_seen(vectors, ranked, orders, common.settings, **how)
+    how: dict[str, Any] = {"layer_names": layers, "tick": reporter.step}
+    if room is not None:
+        reporter.doing("ranking and permuting in blocks")
+        stored = {roi: artifact.lazy_vectors("rdm") for roi, artifact in brains.items()}
+        scores = score_in_blocks(vectors, stored, orders, common.settings, room=room, **how)
+    elif isinstance(ranked, PartlySeenBrains):
+        scores = score_partly_seen(vectors, ranked, orders, common.settings, memory=memory // 4, **how)
     else:
-        scores = score_networks(vectors, ranked, orders, common.settings, **how)
+        scores = score_networks(vectors, ranked, orders, common.settings, memory=memory // 4, **how)
     for settings in each:
         yield settings, NetworkScores(layers[settings.model], brain.subjects, scores[settings.model])
 

@@ -74,7 +74,7 @@ def noise_ceiling(
     def of_average(rows: NDArray[np.floating], names: list[str]) -> Ranks:
         if average == "raw" or measure in RANK_MEASURES:
             return prepared(rows, measure, names)
-        return _of_unit_vectors(rows, names)
+        return means_of_unit_vectors(rows, names)
 
     # Compute each mean directly: subtracting one subject from the total would break true ties by rounding.
     of_others = np.stack([np.delete(source, left_out, axis=0).mean(axis=0) for left_out in range(n_subjects)])
@@ -82,10 +82,10 @@ def noise_ceiling(
     without = [f"the mean without {names[i] if names else f'subject {i}'}" for i in range(n_subjects)]
     lower = np.diagonal(correlate(subjects, of_average(of_others, without)))
     upper = correlate(subjects, of_all)[:, 0]
-    return NoiseCeiling(lower=_combined(lower, combine), upper=_combined(upper, combine))
+    return NoiseCeiling(lower=combined_scores(lower, combine), upper=combined_scores(upper, combine))
 
 
-def _of_unit_vectors(means: NDArray[np.floating], names: Sequence[str]) -> Ranks:
+def means_of_unit_vectors(means: NDArray[np.floating], names: Sequence[str]) -> Ranks:
     """Means of unit vectors, ready to correlate; BadInput if the vectors cancel each other."""
     squares = np.einsum("ij,ij->i", means, means)
     if not (squares > SHORTEST_MEAN**2).all():
@@ -116,8 +116,6 @@ def lower_ceiling_interval(
 
     Parameters as `noise_ceiling`; S at least 3. Raises BadInput as it does, and for a level outside (0, 1).
     """
-    from scipy.special import stdtrit
-
     check_level(level)
     raw = np.asarray(rdms)
     n_subjects = len(raw)
@@ -133,12 +131,20 @@ def lower_ceiling_interval(
         return noise_ceiling(raw[kept], combine=combine, average=average, measure=measure, names=some).lower
 
     everyone = list(range(n_subjects))
-    centre = lower(everyone)
-    without = np.array([lower([i for i in everyone if i != left_out]) for left_out in everyone])
-    squared = (n_subjects - 1) / n_subjects * np.sum(np.square(without - without.mean()))
+    without = [lower([i for i in everyone if i != left_out]) for left_out in everyone]
+    return jackknife_interval(lower(everyone), without, level)
+
+
+def jackknife_interval(centre: float, without: Sequence[float], level: float) -> Interval:
+    """The interval around a statistic of S subjects, from its values (S) without each of them."""
+    from scipy.special import stdtrit
+
+    n_subjects = len(without)
+    squared = (n_subjects - 1) / n_subjects * np.sum(np.square(np.asarray(without) - np.mean(without)))
     reach = float(stdtrit(n_subjects - 1, (1 + level) / 2) * np.sqrt(squared))
     return Interval(np.asarray(centre - reach), np.asarray(centre + reach))
 
 
-def _combined(rho: FloatArray, combine: CeilingCombine) -> float:
+def combined_scores(rho: FloatArray, combine: CeilingCombine) -> float:
+    """The score of all subjects from those of each, (S,); see `noise_ceiling`."""
     return float(np.sqrt(np.mean(rho**2)) if combine == "rms" else np.mean(rho))

@@ -84,7 +84,7 @@ def rank_brains(brain: Mapping[str, ArrayLike], measure: Measure = "spearman") -
     if not brain:
         raise BadInput("brain RDMs", expected="at least one region", found="none")
     arrays = {roi: np.asarray(each) for roi, each in brain.items()}
-    n_pairs = _shared_length({f"region {roi}": each.shape for roi, each in arrays.items()})
+    n_pairs = shared_length({f"region {roi}": each.shape for roi, each in arrays.items()})
     total = sum(len(each) for each in arrays.values())
     n_entries = vector_length(n_pairs, measure)
     exact = np.float32 if measure in RANK_MEASURES else np.float64
@@ -146,7 +146,7 @@ def score_networks(
     if brains.measure != measure:
         raise BadInput("brain RDMs", expected=f"prepared for {measure}", found=brains.measure)
     shapes = {network: np.shape(each) for network, each in models.items()}
-    n_pairs = _shared_length(
+    n_pairs = shared_length(
         {f"network {network}": shape for network, shape in shapes.items()}
         | {f"region {roi}": (1, brains.n_stimuli * (brains.n_stimuli - 1) // 2) for roi in brains.rows}
     )
@@ -234,7 +234,7 @@ def layer_labels(network: str, n_layers: int, names: Mapping[str, Sequence[str]]
     return [f"{network}, layer {name}" for name in names[network]]
 
 
-def _shared_length(shapes: Mapping[str, tuple[int, ...]]) -> int:
+def shared_length(shapes: Mapping[str, tuple[int, ...]]) -> int:
     lengths: dict[str, int] = {}
     for owner, shape in shapes.items():
         if len(shape) != 2 or shape[0] == 0:

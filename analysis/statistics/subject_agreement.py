@@ -27,11 +27,17 @@ def agreement(ranks: NDArray[Any], measure: Measure = "spearman") -> FloatArray:
     """How far subjects agree: mean over subjects of the correlation with the mean of the others, (...).
 
     `ranks` are (..., S, M) unit vectors of a measure, S at least 2. This is the lower noise ceiling with
-    average "rank" and combine "mean"; only the mean of others' ranks is not ranked again. It needs only the
-    products of subjects: with g_st the product of subjects s and t, and t, u over the subjects other than s,
+    average "rank" and combine "mean"; only the mean of others' ranks is not ranked again.
+    """
+    return agreement_of_products(_products(ranks, measure))
+
+
+def agreement_of_products(products: FloatArray) -> FloatArray:
+    """`agreement` from the products of subjects' unit vectors, (..., S, S), which is all that it needs.
+
+    With g_st the product of subjects s and t, and t, u over the subjects other than s,
     r_s = sum_t g_st / sqrt(sum_t sum_u g_tu). For Kendall's tau-a, these are products of signs of ranks.
     """
-    products = _products(ranks, measure)
     with_others = products.sum(axis=-1) - np.diagonal(products, axis1=-2, axis2=-1)
     of_all = products.sum(axis=(-1, -2))[..., None]
     own = np.diagonal(products, axis1=-2, axis2=-1)
@@ -106,7 +112,7 @@ def _nulls(
     """The agreement of each region (S, M) under each permutation: region -> (K,)."""
     n_entries = next(iter(ranks.values())).shape[1]
     most_subjects = max(len(each) for each in ranks.values())
-    orders = _Orders(most_subjects, n_stimuli, seed)
+    orders = OrdersOfSubjects(most_subjects, n_stimuli, seed)
     # The index of the pairs, two steps towards it, and the permuted ranks.
     a_permutation = most_subjects * n_entries * (3 * 8 + 4)
     if measure in SIGN_MEASURES:
@@ -115,7 +121,7 @@ def _nulls(
     a_block = min(MOST_PERMUTATIONS_A_BLOCK, max(1, memory // a_permutation // threads))
     nulls = {roi: np.empty(permutations) for roi in ranks}
     for wave in slices(permutations, a_block * threads):
-        drawn = orders.next(wave.stop - wave.start)
+        drawn = orders.draw(wave.stop - wave.start)
 
         def permute(block: slice, wave: slice = wave, drawn: NDArray[np.intp] = drawn) -> None:
             some = drawn[block]
@@ -133,14 +139,14 @@ def _nulls(
     return nulls
 
 
-class _Orders:
+class OrdersOfSubjects:
     """Random orders of the stimuli for each subject; the first k are the same for every number of them."""
 
     def __init__(self, n_subjects: int, n_stimuli: int, seed: int) -> None:
         self._shape = (n_subjects, n_stimuli)
         self._source = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(ORDERS_OF_SUBJECTS,)))
 
-    def next(self, count: int) -> NDArray[np.intp]:
+    def draw(self, count: int) -> NDArray[np.intp]:
         """The next `count` orders of every subject: (count, S, n)."""
         n_subjects, n_stimuli = self._shape
         draws = self._source.random_raw(count * n_subjects * n_stimuli).reshape(count, *self._shape)

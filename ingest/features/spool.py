@@ -6,7 +6,6 @@ only one block of columns at a time. They are kept in one file for each layer, o
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from alignhouse.ingest.features.devices import where_float64_is
 from alignhouse.ingest.features.gram import Block
 from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.files import read_exactly
 
 if TYPE_CHECKING:
     import torch
@@ -212,7 +212,7 @@ class _OnDisk:
                 count = min(columns, self._width - start)
                 for row in range(n_rows):
                     offset = (row * self._width + start) * self._dtype.itemsize
-                    _read_exactly(file.fileno(), raw[row, :count], offset)
+                    read_exactly(file.fileno(), raw[row, :count], offset)
                 yield raw[:, :count]
 
     def close(self) -> None:
@@ -253,13 +253,3 @@ def statistics_of(rows: Sequence[torch.Tensor]) -> list[RowStatistics]:
         for row in rows
     ]
     return [RowStatistics(*values) for values in torch.stack(on_device).tolist()]
-
-
-def _read_exactly(descriptor: int, into: NDArray[np.floating], offset: int) -> None:
-    target = into.data.cast("B")
-    done = 0
-    while done < len(target):
-        count = os.preadv(descriptor, [target[done:]], offset + done)
-        if count == 0:
-            raise OSError("the spool's file is shorter than the data written to it")
-        done += count

@@ -61,6 +61,16 @@ def test_many_stimuli_are_scored_from_what_was_stored(run: Callable[..., str], t
     assert "9 stimuli, 7 layers, 5 brain RDMs, 20 permutations: 3 networks" in said
 
 
+def test_thousands_of_stimuli_are_scored_in_blocks(run: Callable[..., str], tmp_path: Path) -> None:
+    sizes = ["--stimuli", "20", "--layers", "2", "--subjects", "3"]
+    assert "stored 2 layers and 3 brain RDMs" in run("in_blocks.py", str(tmp_path), *sizes, "--store")
+    for memory, way in (("2e4", "blocks"), ("1e8", "memory")):
+        # A job that is done is not done again.
+        more = ["--regions", "4", "--permutations", str(len(way)), "--memory", memory]
+        said = run("in_blocks.py", str(tmp_path), *sizes, *more)
+        assert f"20 stimuli, 2 layers, 12 synthetic brain RDMs, {len(way)} permutations, in {way}" in said
+
+
 def test_scores_given_controls_are_measured_beside_plain_ones(run: Callable[..., str]) -> None:
     sizes = ["--stimuli", "12", "--layers", "20", "--regions", "2", "--brains", "6", "--controls", "2"]
     said = run("given_controls.py", *sizes, "--permutations", "20", "--draws", "5", "--rounds", "1")

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alignhouse.analysis.jobs import scores
 from alignhouse.analysis.report.gather import gather
-from alignhouse.study.file import read_study
+from alignhouse.study.file import read_study, with_compute
 from alignhouse.study.run import run_study
 from alignhouse.warehouse import BadInput, Warehouse
 
@@ -32,6 +33,10 @@ def lab(study: Any) -> Any:
 
 def alignment(study: Any) -> list[tuple[Any, ...]]:
     run_study(read_study(study.file), command="test")
+    return stored_alignment(study)
+
+
+def stored_alignment(study: Any) -> list[tuple[Any, ...]]:
     with Warehouse.open(study.warehouse) as opened:
         query = "select protocol, model, layer, roi, subject, rho from alignment order by all"
         return opened.sql(query).fetchall()
@@ -100,3 +105,30 @@ def test_a_report_shows_the_settings_of_its_own_data_set(lab: Any) -> None:
             content = gather(opened, dataset, "test", ["model_type"])
             assert content.settings["brain"]["dataset"] == dataset
             assert content.settings["analysis"]["permutations"] == permutations
+
+
+def test_rdms_beyond_the_memory_are_scored_in_blocks_with_the_same_numbers(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(lab.folder / "lab" / "EVC.npy", squares(12))
+    lab.change('dataset = "mini"', 'dataset = "mini"\nconditions = "stimulus_order"')
+    whole = alignment(lab)
+    called: list[int] = []
+    in_blocks = scores.score_in_blocks
+
+    def listened(*given: Any, room: Any, **how: Any) -> Any:
+        called.append(room.memory)
+        return in_blocks(*given, room=room, **how)
+
+    monkeypatch.setattr(scores, "score_in_blocks", listened)
+    # Other permutations are other jobs. Networks are extracted already, with more memory.
+    lab.change("permutations = 50", "permutations = 60")
+    run_study(with_compute(read_study(lab.file), memory="6KB"), command="test", until="rsa")
+    found = stored_alignment(lab)
+    with Warehouse.open(lab.warehouse) as opened:
+        assert opened.sql("select distinct permutations from significance").fetchall() == [(60,)]
+    assert called
+    assert set(called) == {6000}
+    assert [row[:-1] for row in found] == [row[:-1] for row in whole]
+    np.testing.assert_allclose([row[-1] for row in found], [row[-1] for row in whole], rtol=0, atol=1e-12)
+    assert not (lab.warehouse / "scratch").exists()

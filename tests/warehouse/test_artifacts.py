@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_batches import batch_of, made
 
-from alignhouse.warehouse import BrokenWarehouse
+from alignhouse.warehouse import BrokenWarehouse, artifacts, vectors
 from alignhouse.warehouse.artifacts import FOLDERS, files, hive, load, read_metadata
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.jobs import Job, Output
@@ -148,6 +148,23 @@ def test_some_rows_of_a_file_are_read_without_the_others(tmp_path: Path, compres
                 np.testing.assert_array_equal(file.read(start, stop), values[start:stop])
     with pytest.raises(BrokenWarehouse, match="column rdm"):
         VectorFile(tmp_path / artifact.path, "rdm")
+
+
+def test_long_vectors_are_read_one_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rows of 56 bytes: three share a row group, and two are more than is read whole."""
+    monkeypatch.setattr(artifacts, "MOST_BYTES_A_GROUP", 200)
+    monkeypatch.setattr(vectors, "MOST_BYTES_READ_WHOLE", 100)
+    values = np.random.default_rng(0).normal(size=(11, 7))
+    [artifact] = made(tmp_path, vectors_batch(values))
+    file = pq.ParquetFile(artifact.file)
+    groups = [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
+    assert groups == [3, 3, 3, 2]
+    with artifact.vector_file("rdm") as opened:
+        for start in range(11):
+            for stop in range(start + 1, 12):
+                np.testing.assert_array_equal(opened.read(start, stop), values[start:stop])
+    np.testing.assert_array_equal(np.stack(list(artifact.lazy_vectors("rdm"))), values)
+    np.testing.assert_array_equal(np.asarray(artifact.lazy_vectors("rdm")), values)
 
 
 def test_vectors_of_another_length_than_the_schema_says_are_refused() -> None:

@@ -59,7 +59,7 @@ def test_p_counts_the_orders_that_agree_as_far(simulated_rdms: Any, measure: Any
     """Permute square RDMs with the same orders, one subject after the other."""
     rdms = simulated_rdms(3, 6, 2) + simulated_rdms(1, 6, 3)
     found = agreement_tests({"V1": rdms}, permutations=199, seed=5, measure=measure)
-    orders = subject_agreement._Orders(3, 6, 5).next(199)
+    orders = subject_agreement.OrdersOfSubjects(3, 6, 5).draw(199)
     null = [
         plainly(
             np.stack(
@@ -103,9 +103,9 @@ def test_blocks_and_other_regions_change_nothing(simulated_rdms: Any) -> None:
     whole = agreement_tests(brain, permutations=150, seed=0)
     assert agreement_tests(brain, permutations=150, seed=0, memory=1) == whole
     assert agreement_tests({"V1": brain["V1"]}, permutations=150, seed=0)["V1"] == whole["V1"]
-    orders = subject_agreement._Orders(2, 6, 3)
-    apart = np.concatenate([orders.next(3), orders.next(4)])
-    np.testing.assert_array_equal(apart, subject_agreement._Orders(2, 6, 3).next(7))
+    orders = subject_agreement.OrdersOfSubjects(2, 6, 3)
+    apart = np.concatenate([orders.draw(3), orders.draw(4)])
+    np.testing.assert_array_equal(apart, subject_agreement.OrdersOfSubjects(2, 6, 3).draw(7))
 
 
 def test_what_cannot_be_tested_is_refused(simulated_rdms: Any) -> None:
