@@ -54,6 +54,7 @@ def test_what_needs_whole_rdms_gets_them(stored: Stored, scope_of: Callable[[str
     )
     assert room_if_needed("spearman", {**stored.brains, "EBA": partly}, LITTLE, 0) is None
     assert room_if_needed("spearman", stored.brains, LITTLE, 0) is not None
+    assert room_if_needed("kendall_tau_a", stored.brains, LITTLE, 0) is None
 
 
 @pytest.mark.parametrize(

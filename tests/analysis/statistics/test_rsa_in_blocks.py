@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tiny_blocks import make_blocks_tiny, room_in
 
-from alignhouse.analysis.kernels.measure_names import MEASURES
+from alignhouse.analysis.kernels.measure_names import MEASURES, SIGN_MEASURES
 from alignhouse.analysis.statistics.ceiling_in_blocks import RegionCeiling, ceiling_in_blocks
 from alignhouse.analysis.statistics.noise_ceiling import lower_ceiling_interval, noise_ceiling
 from alignhouse.analysis.statistics.permutation import stimulus_permutations
@@ -22,6 +22,7 @@ from alignhouse.analysis.statistics.subject_agreement import agreement_tests
 from alignhouse.warehouse.errors import BadInput
 
 N = 12
+IN_BLOCKS = [measure for measure in MEASURES if measure not in SIGN_MEASURES]
 ORDERS = stimulus_permutations(N, 29, 0)
 
 
@@ -33,7 +34,7 @@ def tiny_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 # One layer is fewer than the regions, five are more: each side is permuted once.
 @pytest.mark.parametrize("n_layers", [1, 5])
 @pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", IN_BLOCKS)
 def test_scores_equal_those_of_whole_rdms(
     simulated_rdms: Any, tmp_path: Path, measure: Any, ties: bool, n_layers: int
 ) -> None:
@@ -54,6 +55,16 @@ def test_scores_equal_those_of_whole_rdms(
             np.testing.assert_array_equal(scores.p_layer, expected.p_layer)
             assert (scores.best_layer, scores.p_best) == (expected.best_layer, expected.p_best)
     assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_signs_are_refused(simulated_rdms: Any, tmp_path: Path) -> None:
+    settings, rdms = AnalysisSettings(measure="kendall_tau_a"), simulated_rdms(2, N, 0)
+    how: dict[str, Any] = {"room": room_in(tmp_path)}
+    with pytest.raises(BadInput, match="one vector per RDM, found kendall_tau_a"):
+        score_in_blocks({"a": rdms}, {"V1": rdms}, ORDERS, settings, **how)
+    how |= {"level": 0.9, "permutations": 9, "seed": 3, "most_subjects": 2, "names": ["1", "2"]}
+    with pytest.raises(BadInput, match="one vector per RDM, found kendall_tau_a"):
+        ceiling_in_blocks(rdms, settings, **how)
 
 
 def test_little_memory_divides_brains_into_groups(
@@ -96,7 +107,7 @@ def test_bad_input_and_small_machines_are_one_line_and_leave_no_file(
 
 
 @pytest.mark.parametrize("average", ["rank", "raw"])
-@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("measure", IN_BLOCKS)
 def test_noise_ceilings_equal_those_of_whole_rdms(
     simulated_rdms: Any, tmp_path: Path, measure: Any, average: Any
 ) -> None:
