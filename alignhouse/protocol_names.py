@@ -1,9 +1,11 @@
-"""Names of protocols that repeat another one by another measure. Importing this module loads nothing else."""
+"""Names of protocols that repeat another one by another measure. It loads no numerical library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from alignhouse.analysis.kernels.measure_names import SPEARMAN
 
 if TYPE_CHECKING:
     from alignhouse.warehouse.questions import Question
@@ -11,13 +13,13 @@ if TYPE_CHECKING:
 PROTOCOL, MEASURE = "protocol", "measure"
 DEFAULT_PROTOCOL = "sound"
 
-# The protocols that ship, and their own measure.
-SHIPPED, OWN_MEASURE = ("sound", "paper"), "spearman"
+# The protocols that ship. Their measure is Spearman's.
+SHIPPED = ("sound", "paper")
 
 
 def protocol_by(protocol: str, measure: str) -> str:
     """The name of the protocol that repeats one by another measure than its own: `sound-cka`."""
-    is_own = protocol in SHIPPED and measure == OWN_MEASURE
+    is_own = protocol in SHIPPED and measure == SPEARMAN
     return protocol if is_own else f"{protocol}-{measure}"
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alignhouse.analysis.kernels.measure_names import Measure
+from alignhouse.analysis.kernels.measure_names import SPEARMAN, Measure
 
-SPEARMAN = "spearman"
 OF_ENCODING = "-encoding"  # ends the names of voxel encodings
 # Measure -> its name in a sentence, and on an axis.
 _NAMES: Mapping[Measure, tuple[str, str]] = {
@@ -21,7 +20,7 @@ _NAMES: Mapping[Measure, tuple[str, str]] = {
     "cka_debiased": ("debiased CKA", "debiased CKA"),
     "kendall_tau_a": ("tau-a", "Kendall's tau-a"),
 }
-SCORE, AXIS = _NAMES["spearman"]
+SCORE, AXIS = _NAMES[SPEARMAN]
 
 
 def score_name(measure: Measure) -> str:

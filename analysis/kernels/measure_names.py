@@ -16,6 +16,8 @@ Measure = Literal[
     "kendall_tau_a",
 ]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+# The measure of the protocols that ship.
+SPEARMAN: Measure = "spearman"
 # They depend on the order of the dissimilarities alone.
 RANK_MEASURES = frozenset({"spearman", "rho_a", "kendall_tau_a"})
 # Their vectors hold the sign of the difference of every two dissimilarities. Such a vector is too long to be

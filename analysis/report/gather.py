@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many
-from alignhouse.analysis.figures.score_names import SPEARMAN, protocol_measure
+from alignhouse.analysis.figures.score_names import protocol_measure
+from alignhouse.analysis.kernels.measure_names import SPEARMAN
 from alignhouse.analysis.report.content import ReportContent, has_both_weights, voxel_results
 from alignhouse.analysis.report.page import write_report
 from alignhouse.analysis.report.publish import PAGE, is_up_to_date

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.score_names import SPEARMAN, protocol_measure, score_name
+from alignhouse.analysis.figures.score_names import protocol_measure, score_name
+from alignhouse.analysis.kernels.measure_names import SPEARMAN
 from alignhouse.analysis.report.content import ReportContent, Results, page_remark, results_by_protocol
 from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.downloads import write_downloads
