@@ -41,7 +41,8 @@ ROOMS = ("sql", "warehouse", "ingest", "analysis")
 STACKS: dict[str, list[tuple[str, ...]]] = {
     "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",)],
     "ingest": [
-        ("arrays", "downloads", "optional_packages", "stimuli", "rdm", "inner_products"),
+        ("arrays", "downloads", "optional_packages", "stimuli", "inner_products"),
+        ("rdm",),
         ("betas", "controls"),
         ("datasets",),
         ("models",),
