@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -229,7 +230,8 @@ def _write(root: Path, job: Job, output: Output, position: int, of: int) -> Arti
         "slot": list(output.slot),
         "about": dict(output.about),
     }
-    temporary = root / SCRATCH / f"{name}.{os.getpid()}.parquet"
+    # Processes of two machines may have the same number.
+    temporary = root / SCRATCH / f"{name}.{socket.gethostname()}.{os.getpid()}.parquet"
     temporary.parent.mkdir(parents=True, exist_ok=True)
     try:
         rows = _write_parquet(temporary, output, {METADATA_KEY: canonical(about).encode()})

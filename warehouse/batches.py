@@ -48,6 +48,9 @@ class Batch:
         argument `prepared`.
     ahead : an executor may call `prepare` in a thread while the previous batch still runs.
     preparing : what `prepare` does, for progress bars.
+    device : the device that `call` computes on, "cuda:1" for example; `call` receives it as the argument
+        `device`. An executor whose workers own a device each passes that of the worker. "" : `call` needs
+        none.
     """
 
     jobs: tuple[Job, ...]
@@ -60,6 +63,7 @@ class Batch:
     prepare: Callable[..., Any] | None = None
     ahead: bool = False
     preparing: str = "preparing"
+    device: str = ""
 
     def __post_init__(self) -> None:
         for name, values in (("sizes", self.sizes), ("work", self.work)):
@@ -105,6 +109,8 @@ class Batch:
         prepared : the result of `prepared()`.
         """
         own = {} if self.prepare is None else {"prepared": prepared}
+        if self.device:
+            own["device"] = self.device
         made = iter(self.call(self.jobs, reporter, **self.shared, **own))
         for job in self.jobs:
             outputs = next(made, None)

@@ -137,7 +137,7 @@ class Run:
         ------
         The first error of a job. Jobs that finished before it or in parallel stay done.
         """
-        results, failures = self._do(title, batches, executor, keep_going=False)
+        results, failures = self._do(title, batches, self.executor or executor, keep_going=False)
         for error in failures.values():
             raise error
         return results
@@ -154,14 +154,17 @@ class Run:
         return found
 
     def try_each(
-        self, title: str, batches: Iterable[Batch]
+        self, title: str, batches: Iterable[Batch], executor: Executor | None = None
     ) -> tuple[dict[str, list[Artifact]], dict[str, str]]:
         """Like `do`, but continue after a job fails.
 
         Returns the artifacts of the finished jobs and the error messages of the failed ones, both by the
         jobs' keys. The caller must report the errors.
+
+        executor : used instead of that of the run.
         """
-        results, failures = self._do(title, batches, None, keep_going=True)
+        chosen = executor or self.executor
+        results, failures = self._do(title, batches, chosen, keep_going=True)
         return results, {key: error_in_words(error) for key, error in failures.items()}
 
     def _do(
@@ -173,7 +176,7 @@ class Run:
         self._keep([each for of_job in adopted.values() for each in of_job], is_new=False)
         stage = StageJobs(self.progress, self._log, batches, todo)
         self.progress.stage(title, len(todo), len(results), work=stage.work)
-        chosen = self.executor or executor or local
+        chosen = executor or local
         made: list[Artifact] = []
         told: set[str] = set()
         kept_at = -math.inf

@@ -18,6 +18,7 @@ from alignhouse.cli.querying import ask, shell, sql
 from alignhouse.cli.terminal import (
     DeviceOption,
     MemoryLimit,
+    SchedulerOption,
     ScratchLimit,
     StudyFile,
     WarehouseOption,
@@ -119,12 +120,25 @@ def run(
     device: DeviceOption = None,
     memory: MemoryLimit = None,
     scratch: ScratchLimit = None,
+    scheduler: SchedulerOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help='With executor "slurm": print the job script, and submit nothing.'),
+    ] = False,
 ) -> None:
     """Run a study, or the missing rest of it. You can stop it and run it again at any moment.
 
-    Example: `alignhouse run my_study.toml --device cuda`
+    Examples: `alignhouse run my_study.toml --device cuda`,
+    `alignhouse run my_study.toml --scheduler tcp://head:8786`
     """
-    run_file(study, until="analysis", report=report, device=device, memory=memory, scratch=scratch)
+    limits = {"device": device, "memory": memory, "scratch": scratch, "scheduler": scheduler}
+    if dry_run:
+        from alignhouse.study.file import read_study, with_compute
+        from alignhouse.study.slurm import job_script
+
+        typer.echo(job_script(with_compute(read_study(study), **limits)), nl=False)
+        return
+    run_file(study, until="analysis", report=report, **limits)
 
 
 @analyse_app.command("rsa")

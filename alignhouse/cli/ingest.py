@@ -12,6 +12,7 @@ from alignhouse.cli.layers import ingest_layers
 from alignhouse.cli.terminal import (
     DeviceOption,
     MemoryLimit,
+    SchedulerOption,
     ScratchLimit,
     StudyFile,
     WarehouseOption,
@@ -84,6 +85,7 @@ def ingest_networks(
     device: DeviceOption = None,
     memory: MemoryLimit = None,
     scratch: ScratchLimit = None,
+    scheduler: SchedulerOption = None,
 ) -> None:
     """Extract the RDMs of the study's networks (and ingest its inputs, where that is still to do).
 
@@ -109,7 +111,8 @@ def ingest_networks(
             needed, n_stimuli = what_is_needed(asked, stimuli, shown, own=own)
         show(needed, asked, n_stimuli)
         return
-    run_file(study, until="networks", report=False, device=device, memory=memory, scratch=scratch)
+    limits = {"device": device, "memory": memory, "scratch": scratch, "scheduler": scheduler}
+    run_file(study, until="networks", report=False, **limits)
 
 
 @ingest_app.command("controls")

@@ -36,7 +36,10 @@ WarehouseOption = Annotated[
 ]
 
 DeviceOption = Annotated[
-    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps; overrides the study file.", metavar="DEVICE")
+    str | None,
+    typer.Option(
+        help="cpu, cuda (all GPUs), cuda:0,cuda:1 or mps; overrides the study file.", metavar="DEVICE"
+    ),
 ]
 MemoryLimit = Annotated[
     str | None,
@@ -49,6 +52,13 @@ ScratchLimit = Annotated[
     str | None,
     typer.Option("--scratch", help="Disk for temporary files, e.g. 20GB; overrides the study file."),
 ]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Run jobs on the workers of this Dask scheduler, tcp://HOST:8786; overrides the study file.",
+        metavar="ADDRESS",
+    ),
+]
 
 
 def run_file(
@@ -59,13 +69,16 @@ def run_file(
     device: str | None = None,
     memory: str | None = None,
     scratch: str | None = None,
+    scheduler: str | None = None,
 ) -> None:
-    """Run a study up to a stage and print what was done. `device`, `memory`, `scratch` override its own."""
+    """Run a study up to a stage and print what was done. The other options override those of its file."""
     from alignhouse.study.file import read_study, with_compute
     from alignhouse.study.run import run_study
 
     began = time.monotonic()
-    study = with_compute(read_study(study_file), device=device, memory=memory, scratch=scratch)
+    study = with_compute(
+        read_study(study_file), device=device, memory=memory, scratch=scratch, scheduler=scheduler
+    )
     with progress() as shown:
         finished = run_study(study, command=command(), until=until, progress=shown)
         page = _report(study, shown) if report else None

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from alignhouse.ingest.features.devices import check_device, usable_devices
+from alignhouse.ingest.features.devices import check_device, devices_named, usable_devices
 from alignhouse.ingest.optional_packages import ON_LINUX_X86_64, how_to_get, is_installed
 from alignhouse.study.file import Study
 from alignhouse.warehouse.cores import cores
@@ -92,7 +92,8 @@ def _device(wanted: str) -> Finding:
     names = {each: f" {torch.cuda.get_device_name(each)}" for each in usable_devices() if "cuda" in each}
     words += "".join(f", {each}{names.get(each, '')}" for each in usable_devices() if each != "cpu")
     try:
-        check_device(wanted)
+        for each in devices_named(wanted):
+            check_device(each)
     except BadInput as error:
         return Finding("devices", words, f"{wanted} is not there: {error.hint}")
     return Finding("devices", words)

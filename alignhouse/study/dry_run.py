@@ -126,18 +126,19 @@ def _needed(
     *,
     keep: bool,
 ) -> Needed:
-    from alignhouse.ingest.features.devices import room_for_one_stimulus
+    from alignhouse.ingest.features.devices import devices_named, room_for_one_stimulus
     from alignhouse.ingest.features.extract import bytes_of_values, measure_widths
     from alignhouse.ingest.features.passes import features_bytes, plan_passes
     from alignhouse.ingest.models.build import build_network
 
+    device = devices_named(study.compute.device)[0]
     built = build_network(network, weights="random")
     widths = measure_widths(
         network,
         built.module,
         videos[0],
         settings,
-        device=study.compute.device,
+        device=device,
         transform=built.transform,
     )
     most = max(widths, key=lambda of_settings: sum(of_settings.values()))
@@ -147,7 +148,7 @@ def _needed(
             widths,
             len(videos),
             scratch_bytes=study.compute.scratch,
-            memory=room_for_one_stimulus(study.compute.device, study.compute.memory),
+            memory=room_for_one_stimulus(device, study.compute.memory),
             what=network.name,
             value_bytes=bytes_of_values(settings),
         )

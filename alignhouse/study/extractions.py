@@ -29,6 +29,7 @@ from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weig
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import some_names
+from alignhouse.warehouse.executors.executor import Executor
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.runs import Run
 
@@ -217,13 +218,20 @@ def with_work_of(
 
 
 def extracted(
-    run: Run, planned: Mapping[str, PlannedNetwork], *, skip_bad: bool
+    run: Run,
+    planned: Mapping[str, PlannedNetwork],
+    *,
+    skip_bad: bool,
+    executor: Executor | None = None,
 ) -> tuple[dict[str, dict[str, Artifact]], dict[str, str]]:
     """Model name -> protocol -> its RDMs; and model name -> error, if any of its protocols failed.
 
     Protocols that differ only in the analysis share one job.
+
+    executor : used instead of that of the run.
     """
-    done, failures = run.try_each("Extracting RDMs of networks", [each.batch for each in planned.values()])
+    batches = [each.batch for each in planned.values()]
+    done, failures = run.try_each("Extracting RDMs of networks", batches, executor)
     failed = {
         name: failures[next(iter(keys))]
         for name, each in planned.items()

@@ -7,9 +7,9 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from alignhouse.analysis.kernels.measure_names import MEASURES, Measure
 from alignhouse.ingest.datasets.dataset import data_set
@@ -19,6 +19,7 @@ from alignhouse.ingest.models.selection import known_network
 from alignhouse.ingest.models.sources.registry import get_source
 from alignhouse.ingest.models.weights import refuse_trained_functions, weights_kind
 from alignhouse.study.brain_section import BrainSection
+from alignhouse.study.compute_section import ComputeSection, SlurmSection
 from alignhouse.study.controls_section import ControlsSection
 from alignhouse.study.encoding_section import EncodingSection
 from alignhouse.study.measures import with_measures
@@ -26,16 +27,12 @@ from alignhouse.study.networks_section import NetworksSection
 from alignhouse.study.protocol import Protocol, shipped_protocols
 from alignhouse.study.section import Names, Section, validated
 from alignhouse.warehouse.errors import BadInput, near_names
-from alignhouse.warehouse.sizes import parse_bytes
 
 # Limits of a study file.
 MOST_BYTES = 2**20
 MOST_DOTS = 1000
 
 FACT_GROUPS = Literal["model_type", "arch_type", "family", "training_dataset", "objective", "weights"]
-
-
-Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 
 
 class StudySection(Section):
@@ -81,20 +78,6 @@ class ReportSection(Section):
     group_by: list[FACT_GROUPS] = Field(["model_type", "arch_type"], description="what figures group by")
 
 
-class ComputeSection(Section):
-    device: str = Field(
-        "cpu", pattern=r"^(cpu|cuda(:\d+)?|mps)$", description="cpu, cuda, cuda:1, or mps (Apple chips)"
-    )
-    memory: Bytes = Field(
-        8 * 10**9,
-        description="memory for buffers, e.g. 8GB; beside it: programs 0.8 GB, network, brain RDMs",
-    )
-    scratch: Bytes = Field(100 * 10**9, description="disk for temporary files, e.g. 100GB")
-    executor: Literal["local", "processes"] = Field(
-        "local", description="where jobs run: this process, or worker processes, one per core"
-    )
-
-
 class ProtocolSection(Section):
     """A protocol of the user's own: `[protocols.NAME]` with what differs from its base."""
 
@@ -116,6 +99,7 @@ class Study(Section):
     encoding: EncodingSection = EncodingSection()
     report: ReportSection = ReportSection()
     compute: ComputeSection = ComputeSection()
+    slurm: SlurmSection = SlurmSection()
     protocols: dict[str, ProtocolSection] = Field({}, description="protocols of your own")
 
     def recorded(self) -> dict[str, Any]:
@@ -257,6 +241,8 @@ def _toml(path: Path) -> dict[str, Any]:
 def with_compute(study: Study, **given: str | None) -> Study:
     """The study with other limits: device, memory, scratch; those that are None stay as its file says.
 
+    A `scheduler` also chooses the executor "dask".
+
     Raises
     ------
     BadInput : a value that is none.
@@ -264,6 +250,8 @@ def with_compute(study: Study, **given: str | None) -> Study:
     changed = {key: value for key, value in given.items() if value is not None}
     if not changed:
         return study
+    if "scheduler" in changed:
+        changed["executor"] = "dask"
     compute = validated(ComputeSection, {**study.compute.model_dump(), **changed}, "on the command line")
     return study.model_copy(update={"compute": compute})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from alignhouse.ingest.datasets.dataset import data_set
-from alignhouse.ingest.features.devices import check_device
+from alignhouse.ingest.features.devices import check_device, devices_named
 from alignhouse.ingest.models.catalog import Network
 from alignhouse.ingest.optional_packages import ON_LINUX_X86_64, how_to_get, is_installed
 from alignhouse.ingest.stimuli.decord_reader import open_by_decord
@@ -31,7 +31,9 @@ def check_machine(study: Study, protocols: Mapping[str, Protocol], networks: Seq
     """
     if networks:
         check_packages(study, protocols, networks)
-        check_device(study.compute.device)
+        if not study.compute.is_on_cluster:  # There, each worker checks its own.
+            for device in devices_named(study.compute.device):
+                check_device(device)
 
 
 def check_packages(study: Study, protocols: Mapping[str, Protocol], networks: Sequence[Network]) -> None:

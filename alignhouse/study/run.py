@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +22,7 @@ from alignhouse.study.controls import (
     write_controls,
 )
 from alignhouse.study.encode import encode_voxels, encoding_protocols
+from alignhouse.study.executors import StudyExecutors, executors_of
 from alignhouse.study.extractions import (
     PlannedNetwork,
     extracted,
@@ -42,7 +42,6 @@ from alignhouse.study.sign_work import refuse_too_many_signs
 from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.executors.executor import Executor
-from alignhouse.warehouse.executors.processes import Processes
 from alignhouse.warehouse.hashes import Hashes
 from alignhouse.warehouse.progress import Progress, Silent
 from alignhouse.warehouse.runs import Run
@@ -103,18 +102,21 @@ def run_study(
     folder = study.study.warehouse
     if until.includes(Until.NETWORKS):
         _check_machine_first(study, protocols, networks)
+    progress = progress or Silent()
     with (
-        _executor(study) as (executor, workers),
+        executors_of(study, progress) as executors,
         Writer(folder, command, memory=study.compute.memory) as writer,
-        Run(writer, command, study.recorded(), progress or Silent(), executor) as run,
+        Run(writer, command, study.recorded(), progress, executors.every) as run,
     ):
+        if executors.cluster is not None:
+            executors.cluster.admit(folder)
         hashes = Hashes(folder)
-        memory = study.compute.memory // workers
+        memory = study.compute.memory // executors.workers
         planned: dict[str, PlannedNetwork] = {}
         with run.all_or_nothing():
             inputs = ingest_inputs(run, study, hashes, protocols)
             if until.includes(Until.NETWORKS):
-                planned = _planned(run, study, protocols, networks, inputs, memory)
+                planned = _planned(run, study, protocols, networks, inputs, executors)
             if until.includes(Until.RSA):
                 refuse_too_many_signs(study, scored, inputs, len(planned))
             # Checked before hours of extraction, and before any input is accepted. A network with stored RDMs
@@ -136,7 +138,7 @@ def run_study(
         if until.includes(Until.NETWORKS):
             names = [each.name for each in inputs.stimuli]
             planned = with_work_of(run, planned, study.brain.dataset, names)
-            models, failed = _networks(run, study, protocols, planned, inputs)
+            models, failed = _networks(run, study, protocols, planned, inputs, executors.extraction)
             controls = _controls(run, study, inputs, models, planned, given)
             there = {name: each for name, each in scored.items() if models[name]}
             uncertainty = until.includes(Until.ANALYSIS)
@@ -165,16 +167,6 @@ def _stage(name: str) -> Until:
     return Until(name)
 
 
-@contextmanager
-def _executor(study: Study) -> Iterator[tuple[Executor | None, int]]:
-    """The executor of a study and its number of workers; None means this process."""
-    if study.compute.executor == "local":
-        yield None, 1
-        return
-    with Processes() as processes:
-        yield processes, processes.workers
-
-
 def _check_machine_first(
     study: Study, protocols: Mapping[str, Protocol], networks: Sequence[tuple[Network, WeightsKind]]
 ) -> None:
@@ -195,16 +187,18 @@ def _planned(
     protocols: Mapping[str, Protocol],
     networks: Sequence[tuple[Network, WeightsKind]],
     inputs: StudyInputs,
-    memory: int,
+    executors: StudyExecutors,
 ) -> dict[str, PlannedNetwork]:
     """Model name -> its extractions."""
+    # Devices that extract at a time share memory and disk.
+    memory = study.compute.memory // max(executors.workers, len(executors.devices))
     extraction = Extraction(
         root=run.writer.folder,
         stimuli=inputs.stimuli,
         sha256=inputs.sha256,
         weights=study.networks.weights,
         seed=study.networks.seed,
-        device=study.compute.device,
+        device=executors.devices[0],
         memory=memory,
         scratch=study.compute.scratch * memory // study.compute.memory,
         unlike_decord=frozenset(inputs.unlike_decord),
@@ -237,8 +231,12 @@ def _networks(
     protocols: Mapping[str, Protocol],
     planned: Mapping[str, PlannedNetwork],
     inputs: StudyInputs,
+    executor: Executor | None,
 ) -> tuple[dict[str, dict[str, Model]], dict[str, str]]:
-    """Protocol -> model name -> its stored RDMs, extracted or provided by the user; and the failures."""
+    """Protocol -> model name -> its stored RDMs, extracted or provided by the user; and the failures.
+
+    executor : extracts the networks, instead of that of the run.
+    """
     skip_bad = study.networks.skip_bad
     if inputs.given_networks is not None:
         given = inputs.given_networks
@@ -247,7 +245,7 @@ def _networks(
         remarks = dict.fromkeys(stored, "")
         rows = [model_batch(name, name, "precomputed", "", inputs.facts.get(name)) for name in stored]
     else:
-        stored, failed = extracted(run, planned, skip_bad=skip_bad)
+        stored, failed = extracted(run, planned, skip_bad=skip_bad, executor=executor)
         done = {name: planned[name] for name in stored}
         remarks = {name: RANDOM_WEIGHTS if each.weights == "random" else "" for name, each in done.items()}
         rows = [

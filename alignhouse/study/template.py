@@ -17,7 +17,7 @@ from alignhouse.study.networks_section import NetworksSection
 
 EXAMPLES = {("brain", "path"): "/data/bmd", ("stimuli", "path"): "/data/bmd/stimulus_set"}
 OWN_NETWORKS = ("networks", "own")
-SIZES = {("compute", "memory"): "8GB", ("compute", "scratch"): "100GB"}
+SIZES = {("compute", "memory"): "8GB", ("compute", "scratch"): "100GB", ("slurm", "memory"): "16GB"}
 HEADER = """\
 # A study: its input data, networks and analyses, and the warehouse for its results.
 # Paths are relative to this file's folder; ~ and $VARIABLES are expanded. Commented lines show the defaults.

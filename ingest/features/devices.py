@@ -29,6 +29,16 @@ def kind_of(device: str) -> str:
     return device.partition(":")[0]
 
 
+def devices_named(asked: str) -> tuple[str, ...]:
+    """The devices of `compute.device`: of "cuda", every GPU that is visible; of one GPU, "cuda" itself."""
+    if asked != "cuda":
+        return tuple(asked.split(","))
+    import torch
+
+    count = torch.cuda.device_count()
+    return tuple(f"cuda:{number}" for number in range(count)) if count > 1 else (asked,)
+
+
 def check_device(device: str) -> None:
     """Check that torch can use a device here.
 

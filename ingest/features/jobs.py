@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alignhouse.ingest.features.dealing import deals_as_published
-from alignhouse.ingest.features.devices import kind_of
+from alignhouse.ingest.features.devices import is_out_of_memory, kind_of
 from alignhouse.ingest.features.frame_order import FrameOrder
 from alignhouse.ingest.features.gram_files import gram_output, model_rdm_folder
 from alignhouse.ingest.features.kept_grams import GRAMS
@@ -23,7 +24,7 @@ from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weig
 from alignhouse.ingest.stimuli.videos import Decoder, Stimulus, read_inspected_frames
 from alignhouse.warehouse.artifacts import SCRATCH, Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import AlignhouseError, BadInput, error_in_words
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.vectors import vector_table
@@ -48,8 +49,8 @@ class Extraction:
     root : the warehouse.
     stimuli, sha256 : the stimuli in the order of the RDMs, and the hash of each file.
     weights, seed : pretrained, or random with this seed; a user's own network may be random in any case.
-    device : "cpu", "cuda", "cuda:1" or "mps". memory : bytes for buffers. scratch : bytes of disk for
-        features.
+    device : "cpu", "cuda", "cuda:1" or "mps"; a worker with a device of its own uses that one.
+    memory : bytes for buffers. scratch : bytes of disk for features.
     unlike_decord : the stimuli whose frames may differ between PyAV and decord.
     decord_asked : whether a protocol of the study reads videos with decord, and decord is installed.
     order : of frames; another than "given" makes another model, e.g. `x3d_s@frozen`.
@@ -180,6 +181,7 @@ def extraction_batch(extraction: Extraction, network: Network, jobs: Sequence[Jo
         prepare=prepare_network,
         ahead=extraction.device != "cpu",
         preparing="building the network",
+        device=extraction.device,
     )
 
 
@@ -193,7 +195,12 @@ def prepare_network(network: Network, extraction: Extraction) -> Built:
 
 
 def extract(
-    jobs: Sequence[Job], reporter: Reporter, network: Network, extraction: Extraction, prepared: Built
+    jobs: Sequence[Job],
+    reporter: Reporter,
+    network: Network,
+    extraction: Extraction,
+    prepared: Built,
+    device: str,
 ) -> Iterator[list[Output]]:
     """Extract a network under the settings of `jobs`; see `extraction_batch`.
 
@@ -201,6 +208,7 @@ def extract(
     ------
     BadInput : the weights of the built network differ from those of the jobs, or a stimulus is not the file
         that was inspected; or see `extract_rdms_together`.
+    AlignhouseError : the device has too little memory even for one frame or clip at a time.
     """
     from alignhouse.ingest.features.extract import extract_rdms_together
 
@@ -213,7 +221,8 @@ def extract(
             found=prepared.found_weights,
             hint="a file was changed since the run began, or a function returns other weights in each call",
         )
-    scratch = extraction.root / SCRATCH / f"features-{name}"
+    # A name of its own: a worker that was given up may still write to its folder.
+    scratch = extraction.root / SCRATCH / f"features-{name}-{secrets.token_hex(4)}"
     scratch.mkdir(parents=True, exist_ok=True)
     sha256 = {stimulus.path: extraction.sha256[stimulus.name] for stimulus in extraction.stimuli}
     try:
@@ -225,8 +234,8 @@ def extract(
                 each.extraction.model_copy(update={"decoder": each.decoder or extraction.reader_of_unnamed})
                 for each in settings
             ],
-            device=extraction.device,
-            reader_processes=kind_of(extraction.device) != "cpu",
+            device=device,
+            reader_processes=kind_of(device) != "cpu",
             scratch=scratch,
             memory=extraction.memory,
             scratch_bytes=extraction.scratch,
@@ -240,6 +249,14 @@ def extract(
             # No lambda: it could not be sent to the processes that read for a GPU.
             read_frames=partial(_inspected_frames, sha256),
         )
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise AlignhouseError(
+            f"network {name}: too little memory on device {device}",
+            found=error_in_words(error),
+            hint="end other programs that use it, choose a larger device, or exclude the network",
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     conditions = [stimulus.name for stimulus in extraction.stimuli]

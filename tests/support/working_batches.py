@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -39,7 +40,7 @@ def _square(jobs: Sequence[Job], reporter: Reporter) -> Iterator[list[Output]]:
         yield [Output(("facts", "table=t"), pa.table({"square": [number * number]}))]
 
 
-def _one(job: Job, reporter: Reporter) -> list[Output]:
+def _one(job: Job, reporter: Reporter, device: str = "") -> list[Output]:
     kind, number = job.settings["kind"], job.settings["number"]
     if kind == "fail":
         raise BadInput(f"number {number}", expected="1", found="0", hint="use another")
@@ -57,5 +58,14 @@ def _one(job: Job, reporter: Reporter) -> list[Output]:
             time.sleep(0.01)
     if kind == "say":
         reporter.say(f"{number} says something")
-    about = {"pid": os.getpid()} if kind == "process" else {}
+    if kind == "meet":
+        # Until another worker has one of these batches too.
+        own = Path(number)
+        own.touch()
+        ends = time.monotonic() + 60
+        while len([each for each in own.parent.iterdir() if each.is_file()]) < 2 and time.monotonic() < ends:
+            time.sleep(0.01)
+    about: dict[str, object] = {"pid": os.getpid()} if kind == "process" else {}
+    if device:
+        about = {"device": device}
     return [Output(("facts", "table=t"), pa.table({"number": [number]}), about=about)]

@@ -1,0 +1,165 @@
+"""One worker process for each device: who gets which batch, and what happens when a worker dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from working_batches import number_batch, numbers
+
+from alignhouse.warehouse.artifacts import files
+from alignhouse.warehouse.batches import Batch
+from alignhouse.warehouse.cores import cores, share_cores
+from alignhouse.warehouse.errors import AlignhouseError, BadInput
+from alignhouse.warehouse.executors.dealing import WorkerLost, deal, longest_first
+from alignhouse.warehouse.executors.devices import Devices
+from alignhouse.warehouse.executors.local import local
+from alignhouse.warehouse.executors.worker import Done
+from alignhouse.warehouse.jobs import Job
+from alignhouse.warehouse.progress import Silent
+
+
+def on_device(number: int, work: float = 1.0) -> Batch:
+    """A batch that notes in its file which device it received."""
+    return replace(number_batch("device", number), device="cpu", work=(work,))
+
+
+def number_of(job: Job) -> Any:
+    return job.settings["number"]
+
+
+@pytest.fixture(scope="module")
+def two() -> Iterator[Devices]:
+    with Devices(["first", "second"]) as executor:
+        yield executor
+
+
+def test_each_worker_gives_its_batches_its_own_device(tmp_path: Path, two: Devices) -> None:
+    # Each waits for the other, so both devices are needed.
+    batches = [
+        replace(number_batch("meet", str(tmp_path / name)), device="cpu") for name in ("a", "b", "c", "d")
+    ]
+    found = list(two(tmp_path / "w", batches, lambda job: Silent()))
+    devices = {made[0].about["device"] for _, made in found}  # type: ignore[index]
+    assert devices == {"first", "second"}
+
+
+def test_keys_and_files_do_not_depend_on_the_device(tmp_path: Path, two: Devices) -> None:
+    batches = [replace(numbers(start, 3), device="") for start in range(0, 12, 3)]
+    here = {job.key: made for job, made in local(tmp_path / "here", batches, lambda job: Silent())}
+    there = {job.key: made for job, made in two(tmp_path / "there", batches, lambda job: Silent())}
+    assert there == here
+    assert on_device(1).jobs[0].key == replace(on_device(1), device="cuda:7").jobs[0].key
+
+
+def test_a_batch_without_a_worker_of_its_own_keeps_its_device(tmp_path: Path) -> None:
+    [(_, made)] = local(tmp_path, [on_device(1)], lambda job: Silent())
+    assert made[0].about == {"device": "cpu"}  # type: ignore[index]
+
+
+def test_a_worker_that_dies_is_named_with_its_device_and_its_batch(tmp_path: Path) -> None:
+    batches = [replace(number_batch("die", 5), device="cpu"), on_device(1)]
+    message = "worker gpu7 .worker 1. was lost during die 5: found its process died .*run out of memory"
+    with Devices(["gpu7"]) as executor, pytest.raises(AlignhouseError, match=message):
+        list(executor(tmp_path, batches, lambda job: Silent()))
+
+
+def test_an_error_in_a_worker_comes_back_whole_and_the_others_go_on(tmp_path: Path, two: Devices) -> None:
+    batches = [number_batch("fail", 0), *(on_device(number) for number in range(1, 5))]
+    found = {
+        number_of(job): made for job, made in two(tmp_path, batches, lambda job: Silent(), keep_going=True)
+    }
+    bad = found.pop(0)
+    assert isinstance(bad, BadInput)
+    assert "working_batches.py" in "".join(bad.__notes__)
+    assert sorted(found) == [1, 2, 3, 4]
+    assert not any(isinstance(made, Exception) for made in found.values())
+
+
+def test_after_an_error_no_batch_begins(tmp_path: Path, two: Devices) -> None:
+    batches = [number_batch("fail" if number == 1 else "slow", number) for number in range(40)]
+    given = [job for job, made in two(tmp_path, batches, lambda job: Silent()) if isinstance(made, list)]
+    assert len(given) < 20
+    assert len(list(files(tmp_path))) == len(given)
+
+
+def test_what_cannot_be_pickled_is_an_error_of_its_batch(tmp_path: Path, two: Devices) -> None:
+    batch = number_batch("number", 1)
+    unsent = replace(batch, shared={**batch.shared, "more": lambda: None})
+    [(_, error)] = two(tmp_path, [unsent], lambda job: Silent())
+    assert isinstance(error, Exception)
+    assert "pickle" in str(error).lower()
+
+
+def test_the_longest_batch_for_a_device_comes_first_and_others_keep_their_order() -> None:
+    works = [3.0, 50.0, 7.0, 50.0]
+    batches = [on_device(number, work) for number, work in enumerate(works)]
+    assert [each.jobs[0].settings["number"] for each in longest_first(batches)] == [1, 3, 2, 0]
+    plain = [replace(each, device="") for each in batches]
+    assert longest_first(plain) == plain
+
+
+class Fake:
+    """A worker that ends its batch at once: lost for some numbers, done for the others."""
+
+    def __init__(self, name: str, lost_with: dict[int, int]) -> None:
+        self.name, self.lost_with = name, lost_with
+
+    def takes(self, batch: Batch) -> bool:
+        return True
+
+    def share(self) -> float:
+        return 0.0
+
+    def start(self, batch: Batch) -> Future[Done]:
+        ended: Future[Done] = Future()
+        number = number_of(batch.jobs[0])
+        if self.lost_with.get(number, 0) > 0:
+            self.lost_with[number] -= 1
+            ended.set_exception(WorkerLost(self.name, found="it left", hint="look at its log"))
+        else:
+            [(_, made)] = local(self.root, [batch], lambda job: Silent())
+            ended.set_result(([made], [], _no_time()))
+        return ended
+
+    root = Path()
+
+
+def _no_time() -> Any:
+    from alignhouse.warehouse.executors.executor import Spent
+
+    return Spent()
+
+
+def dealt(root: Path, lost_with: dict[int, int], *, attempts: int) -> list[int]:
+    Fake.root = root
+    workers = [Fake(name, lost_with) for name in ("a", "b")]
+    batches = [number_batch("number", number) for number in range(4)]
+    found = deal(batches, lambda: workers, lambda job: Silent(), keep_going=False, attempts=attempts)
+    return sorted(number_of(job) for job, _ in found)
+
+
+def test_a_batch_whose_worker_is_lost_is_dealt_again(tmp_path: Path) -> None:
+    assert dealt(tmp_path, {1: 2, 3: 1}, attempts=3) == [0, 1, 2, 3]
+
+
+def test_a_batch_that_loses_every_worker_is_named(tmp_path: Path) -> None:
+    message = r"worker [ab] was lost during number 1, and 2 before it: found it left \(look at its log\)"
+    with pytest.raises(AlignhouseError, match=message):
+        dealt(tmp_path, {1: 3}, attempts=3)
+
+
+def test_a_process_that_shares_the_cores_takes_its_part() -> None:
+    every = cores()
+    try:
+        share_cores(2)
+        assert cores() == max(1, every // 2)
+        share_cores(10 * every)
+        assert cores() == 1
+    finally:
+        share_cores(1)
+    assert cores() == every
