@@ -10,7 +10,7 @@ ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 # Bytecode is kept even where the environment says otherwise: tests start many processes.
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-slow test-wheel test-networks fuzz kills mutants lint lock clean
+.PHONY: demo test test-slow test-wheel test-networks test-slurm fuzz kills mutants lint lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
@@ -28,6 +28,10 @@ test-wheel: $(INSTALLED)
 # All networks of both catalogs, built and shown short clips, one process each.
 test-networks: $(INSTALLED)
 	$(BIN)/python -m pytest tests/networks -m networks
+
+# A small study through a real SLURM of one node, which is installed (Debian, as root) if it is missing.
+test-slurm: $(INSTALLED)
+	PYTHONPATH= $(BIN)/python tests/slurm/run.py
 
 fuzz: $(INSTALLED)
 	$(BIN)/python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000

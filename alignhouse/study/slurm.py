@@ -44,6 +44,13 @@ def _options(study: Study) -> dict[str, Any]:
 def check_slurm(study: Study) -> None:
     """Raise BadInput if the jobs do not fit the study."""
     asked, compute = study.slurm, study.compute
+    if compute.executor != "slurm":
+        raise BadInput(
+            "the job script",
+            expected='executor "slurm" in [compute]',
+            found=compute.executor,
+            hint="`alignhouse ingest networks --dry-run` estimates what a study needs",
+        )
     if (compute.device == "cuda") != (asked.gpus > 0):
         raise BadInput(
             f"slurm.gpus = {asked.gpus} with compute.device = {compute.device!r}",

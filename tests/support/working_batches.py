@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from alignhouse.warehouse.batches import Batch, Reporter, single
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.warehouse.errors import BadInput, Stopped
 from alignhouse.warehouse.jobs import Job, Output
 
 
@@ -58,6 +58,11 @@ def _one(job: Job, reporter: Reporter, device: str = "") -> list[Output]:
             time.sleep(0.01)
     if kind == "say":
         reporter.say(f"{number} says something")
+    if kind == "kill once" and not os.path.exists(number):
+        Path(number).touch()
+        os._exit(9)
+    if kind == "hold":
+        _hold(Path(number), reporter)
     if kind == "meet":
         # Until another worker has one of these batches too.
         own = Path(number)
@@ -69,3 +74,15 @@ def _one(job: Job, reporter: Reporter, device: str = "") -> list[Output]:
     if device:
         about = {"device": device}
     return [Output(("facts", "table=t"), pa.table({"number": [number]}), about=about)]
+
+
+def _hold(started: Path, reporter: Reporter) -> None:
+    """Make a file, and report steps until one of them raises `Stopped`; then make another file."""
+    started.touch()
+    try:
+        while True:
+            reporter.step(1, 2)
+            time.sleep(0.05)
+    except Stopped:
+        started.with_suffix(".stopped").touch()
+        raise

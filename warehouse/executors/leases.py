@@ -24,7 +24,7 @@ class Lease:
     def __init__(self, root: Path) -> None:
         self.token = secrets.token_hex(16)
         self.file = root / SCRATCH / f"lease-{self.token[:12]}"
-        self.file.parent.mkdir(exist_ok=True)
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(self.token, encoding="utf-8")
 
     def take_back(self) -> None:
