@@ -38,7 +38,7 @@ fuzz: $(INSTALLED)
 
 # Every command is killed at many moments, repeated, and compared with an undisturbed study.
 kills: $(INSTALLED)
-	PYTHONPATH= $(BIN)/python tests/kills/run.py --kills 200
+	PYTHONPATH= $(BIN)/python tests/kills/run.py --kills 200 --cluster 60
 
 # Mutation testing: hours for all modules of tests/mutants/modules.toml. One module, or a sample of each:
 # make mutants MODULE=warehouse/batches.py SAMPLE=40

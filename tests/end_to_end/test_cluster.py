@@ -165,6 +165,7 @@ def test_a_killed_worker_s_batch_is_done_by_another(tmp_path: Path, fragile: Das
     assert [each for each in heard.lines if "was lost during kill once" in each]
 
 
+@pytest.mark.slow
 def test_a_batch_that_kills_every_worker_is_named(tmp_path: Path, fragile: DaskCluster) -> None:
     for _ in range(ATTEMPTS - 1):
         fragile.add_worker()
@@ -176,6 +177,7 @@ def test_a_batch_that_kills_every_worker_is_named(tmp_path: Path, fragile: DaskC
         list(Dask(client, fragile.address)(tmp_path, [number_batch("die", 5)], lambda job: Silent()))
 
 
+@pytest.mark.slow
 def test_without_a_scheduler_or_workers_one_line_says_so(
     study: MiniStudy, fragile: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +194,7 @@ def test_without_a_scheduler_or_workers_one_line_says_so(
         Dask(client, fragile.address, patience=1).admit(study.folder / "w")
 
 
+@pytest.mark.slow
 def test_the_scheduler_dies_and_a_rerun_finishes(
     study: MiniStudy, run_once: Any, fragile: DaskCluster
 ) -> None:

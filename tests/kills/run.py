@@ -25,6 +25,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
 
+from kill_cluster import TARGETS, ClusterKills  # noqa: E402
 from kill_cycle import Count, Kills  # noqa: E402
 from kill_stages import STAGES, Stage  # noqa: E402
 from kill_starts import Starts  # noqa: E402
@@ -48,10 +49,15 @@ def main() -> int:
     )
     parser.add_argument("--stop", action="store_true", help="end a stage at the first fault")
     parser.add_argument("--out", type=Path, help="the table as a CSV file")
+    parser.add_argument(
+        "--cluster", type=int, default=0, help="kills of workers, schedulers and coordinators of a cluster"
+    )
     asked = parser.parse_args()
     stages = [each for each in STAGES if not asked.stage or each.name in asked.stage]
     stages = stages or [each for each in STAGES if each.name.startswith(tuple(asked.stage))]
-    if not stages:
+    if asked.kills == 0:
+        stages = []
+    elif not stages:
         parser.error("no such stage; there are: " + "; ".join(each.name for each in STAGES))
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     starts = Starts(folder)
@@ -81,9 +87,24 @@ def main() -> int:
         with asked.out.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows((COLUMNS, *table))
     failed = any(each.wrong for each in counts.values())
+    if asked.cluster:
+        failed |= _cluster(starts, folder / "dask", asked.cluster, asked.seed)
     if not failed:
         shutil.rmtree(folder)
     return int(failed)
+
+
+def _cluster(starts: Starts, folder: Path, kills: int, seed: int) -> bool:
+    """Kill the processes of a cluster, and print what happened; whether anything was wrong."""
+    count = ClusterKills(starts, folder, seed).kill(kills)
+    for line in count.wrong[:MOST_LINES]:
+        print(f"  {line}", file=sys.stderr)
+    of_targets = ", ".join(f"{count.kills[each]} of the {each}" for each in TARGETS)
+    print(
+        f"cluster: {count.kills.total()} kills ({of_targets}), {count.equal} ends as undisturbed; "
+        f"{count.finished.total()} commands came to their end all the same"
+    )
+    return bool(count.wrong)
 
 
 def _row(name: str, count: Count) -> tuple[Any, ...]:

@@ -40,6 +40,7 @@ def test_a_file_that_is_damaged_after_its_inspection_is_named(
         "network": network,
         "extraction": extraction,
         "prepared": Built(own_alexnet),
+        "device": "cpu",
     }
     [[output]] = extract(jobs, Silent(), **options)
     assert output.about["conditions"] == ["0", "1", "2"]

@@ -102,7 +102,7 @@ def test_each_job_is_read_with_the_decoder_of_its_protocol(
     monkeypatch.setattr(extraction_module, "extract_rdms_together", recorded)
     extraction = replace(ordinary, unlike_decord=frozenset(unlike), decord_asked=decord_asked)
     jobs = extraction_jobs(extraction, NETWORK, [settings(each) for each in asked], skip_bad=False)
-    assert list(extract(jobs, Silent(), NETWORK, extraction, Built(torch.nn.Identity()))) == []
+    assert list(extract(jobs, Silent(), NETWORK, extraction, Built(torch.nn.Identity()), "cpu")) == []
     assert used == expected
 
 

@@ -230,7 +230,7 @@ def test_for_a_gpu_a_study_reads_in_processes(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr("alignhouse.ingest.features.extract.extract_rdms_together", recorded)
     jobs = extraction_jobs(shared, network, [ExtractionSettings()], skip_bad=False)
-    assert list(extract(jobs, Silent(), network, shared, Built(torch.nn.Identity()))) == []
+    assert list(extract(jobs, Silent(), network, shared, Built(torch.nn.Identity()), "cuda")) == []
     assert seen["reader_processes"]
     read = pickle.loads(pickle.dumps(seen["read_frames"]))
     with pytest.raises(BadInput, match=r"there is no file .*a\.png"):
