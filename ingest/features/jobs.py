@@ -24,7 +24,7 @@ from alignhouse.ingest.models.weights import WeightsKind, weights_identity, weig
 from alignhouse.ingest.stimuli.videos import Decoder, Stimulus, read_inspected_frames
 from alignhouse.warehouse.artifacts import SCRATCH, Artifact
 from alignhouse.warehouse.batches import Batch, Reporter
-from alignhouse.warehouse.errors import AlignhouseError, BadInput, error_in_words
+from alignhouse.warehouse.errors import AlignhouseError, BadInput
 from alignhouse.warehouse.jobs import Job, Output
 from alignhouse.warehouse.settings import JobSettings
 from alignhouse.warehouse.vectors import vector_table
@@ -254,7 +254,7 @@ def extract(
             raise
         raise AlignhouseError(
             f"network {name}: too little memory on device {device}",
-            found=error_in_words(error),
+            found=error,
             hint="end other programs that use it, choose a larger device, or exclude the network",
         ) from error
     finally:
