@@ -113,7 +113,7 @@ class ClusterKills:
         wrong += after_the_repetition(STAGE, study, end)
         count.wrong += [f"{target} killed at {moment:.3f}, {study.folder}: {each}" for each in wrong]
         count.equal += not wrong
-        number, equal = count.kills.total(), "something differs" if wrong else "equal"
+        number, equal = count.kills.total(), "; ".join(wrong) or "equal"
         print(f"kill {number}, {target} at {moment:.2f}: {equal}", file=sys.stderr, flush=True)
         if not wrong:
             shutil.rmtree(study.folder)

@@ -15,7 +15,7 @@ from alignhouse.warehouse.artifacts import files
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.cores import cores, share_cores
 from alignhouse.warehouse.errors import AlignhouseError, BadInput
-from alignhouse.warehouse.executors.dealing import WorkerLost, deal, longest_first
+from alignhouse.warehouse.executors.dealing import WorkerLost, deal_out, longest_first
 from alignhouse.warehouse.executors.devices import Devices
 from alignhouse.warehouse.executors.local import local
 from alignhouse.warehouse.executors.worker import Done
@@ -139,7 +139,7 @@ def dealt(root: Path, lost_with: dict[int, int], *, attempts: int) -> list[int]:
     Fake.root = root
     workers = [Fake(name, lost_with) for name in ("a", "b")]
     batches = [number_batch("number", number) for number in range(4)]
-    found = deal(batches, lambda: workers, lambda job: Silent(), keep_going=False, attempts=attempts)
+    found = deal_out(batches, lambda: workers, lambda job: Silent(), keep_going=False, attempts=attempts)
     return sorted(number_of(job) for job, _ in found)
 
 

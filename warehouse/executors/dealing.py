@@ -81,7 +81,7 @@ def longest_first(batches: Iterable[Batch]) -> list[Batch]:
     return sorted(batches, key=lambda each: -sum(each.work_of_jobs().values()) if each.device else 0.0)
 
 
-def deal(
+def deal_out(
     batches: Iterable[Batch],
     present: Callable[[], Sequence[Worker]],
     starting: Starting,

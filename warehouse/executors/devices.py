@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from alignhouse.warehouse.batches import Batch
-from alignhouse.warehouse.executors.dealing import WorkerLost, deal
+from alignhouse.warehouse.executors.dealing import WorkerLost, deal_out
 from alignhouse.warehouse.executors.executor import Result, Starting
 from alignhouse.warehouse.executors.pool import WorkerPool
 from alignhouse.warehouse.executors.processes import WHY_IT_DIED, begin, work_on
@@ -60,7 +60,7 @@ class Devices:
         self._stage += 1
         for each in self._workers:
             each.stage, each.root = self._stage, root.resolve()
-        return deal(batches, lambda: self._workers, starting, keep_going=keep_going)
+        return deal_out(batches, lambda: self._workers, starting, keep_going=keep_going)
 
 
 class _DeviceWorker:

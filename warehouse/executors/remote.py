@@ -22,7 +22,7 @@ from alignhouse.warehouse.executors.admission import (
     check_versions,
     greeting,
 )
-from alignhouse.warehouse.executors.dealing import WorkerLost, deal
+from alignhouse.warehouse.executors.dealing import WorkerLost, deal_out
 from alignhouse.warehouse.executors.executor import WRITING, Result, Starting
 from alignhouse.warehouse.executors.leases import Lease, Leased
 from alignhouse.warehouse.executors.worker import Done, Sent, work
@@ -91,7 +91,7 @@ class Dask:
         self._root = root.resolve()
         self._stage += 1
         try:
-            yield from deal(
+            yield from deal_out(
                 self._able(batches), self._present, starting, keep_going=keep_going, attempts=ATTEMPTS
             )
         finally:
