@@ -87,7 +87,8 @@ def _batches(root: Path, pictures: Path) -> list[Batch]:
     stimuli = find_stimuli(pictures, "test")
     hashes = {each.name: sha256_of(each.path) for each in stimuli}
     shared = Extraction(root, stimuli, hashes, "random", 0, "cpu", 10**9, 10**10)
-    networks = [each for each in catalog().values() if each.source == "torchvision"][:NETWORKS]
+    there = [each for each in catalog().values() if each.source == "torchvision"]
+    networks = sorted(there, key=lambda each: each.gflops_counted or 1e9)[:NETWORKS]
     return [
         with_work(
             extraction_batch(
