@@ -49,6 +49,7 @@ def test_keys_to_fill_in_are_not_commented_out(tmp_path: Path) -> None:
         "encoding": {},
         "report": {},
         "compute": {},
+        "slurm": {},
     }
 
 
