@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -30,16 +31,18 @@ class DaskCluster:
             port = free.getsockname()[1]
         self.address = f"tcp://127.0.0.1:{port}"
         self.workers: list[subprocess.Popen[bytes]] = []
+        # The scheduler knows a dead worker for a while, so that its name cannot be used again.
+        self._numbers = itertools.count()
         self.scheduler = self._start(
             "scheduler", "scheduler", "--host", self.address, "--no-dashboard", "--no-show"
         )
-        self._wait_for("scheduler", "Scheduler at")
+        self.wait_for("scheduler", "Scheduler at")
 
     def add_worker(
         self, *options: str, environment: Mapping[str, str] | None = None, wait: bool = True
     ) -> subprocess.Popen[bytes]:
         """Start a worker without a nanny, which would start it again."""
-        name = f"worker-{len(self.workers)}"
+        name = f"worker-{next(self._numbers)}"
         process = self._start(
             name,
             "worker",
@@ -51,7 +54,7 @@ class DaskCluster:
         )
         self.workers.append(process)
         if wait:
-            self._wait_for(name, "Registered to")
+            self.wait_for(name, "Registered to")
         return process
 
     def log(self, name: str) -> str:
@@ -78,7 +81,8 @@ class DaskCluster:
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
             )
 
-    def _wait_for(self, name: str, words: str) -> None:
+    def wait_for(self, name: str, words: str) -> None:
+        """Wait until a process has written some words."""
         ends = time.monotonic() + _SECONDS
         while words not in self.log(name):
             assert time.monotonic() < ends, self.log(name)
@@ -93,7 +97,7 @@ def dask_cluster(folder: Path, workers: int) -> Iterator[DaskCluster]:
         for _ in range(workers):
             cluster.add_worker(wait=False)
         for number in range(workers):
-            cluster._wait_for(f"worker-{number}", "Registered to")
+            cluster.wait_for(f"worker-{number}", "Registered to")
         yield cluster
     finally:
         cluster.end()
