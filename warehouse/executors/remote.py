@@ -194,7 +194,7 @@ class Dask:
     def submit(self, worker: str, batch: Batch, lease: Lease) -> distributed.Future:
         """Send a batch to a worker."""
         assert self._root is not None
-        # Sent whole; `distributed` would rather know large arguments in advance.
+        # A batch is sent whole; `distributed` warns about large arguments.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             return self._client.submit(
