@@ -81,7 +81,7 @@ def test_an_encoding_over_folds_in_words() -> None:
         "cross-validation over folds of the fitted stimuli for all voxels of a region of a subject together, "
         "which is 1 times the mean eigenvalue",
         "No noise ceiling is known",
-        "99 permutations of the responses before the fit (seed 7), one-sided; every permutation was fitted again",
+        "99 permutations of the responses before the fit (seed 7), one-sided; every permutation was fitted",
         "Intervals at 95 % are Student's, over subjects. They are not about other stimuli.",
     ):
         assert expected in text, expected
