@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from alignhouse.analysis.jobs.encoding import encoding_batch
@@ -156,23 +155,20 @@ def encode_voxels(
         name: {model.name: done[job.key] for model, job in zip(each_protocol[name], batch.jobs, strict=True)}
         for name, batch in batches.items()
     }
-    how_parts = {**how, "weights_per": study.encoding.weights_per}
-    partition = partial(
-        partition_batch,
-        controls={name: (rdm, CONTROLS[name].distance) for name, rdm in controls.items()},
-        betas=brain.betas,
-        open_region=open_region,
-        how=how_parts,
-        memory=memory,
-    )
-    partition_of_pairs = partial(
-        network_partition_batch, betas=brain.betas, open_region=open_region, how=how_parts, memory=memory
-    )
+    of_both: dict[str, Any] = {
+        "betas": brain.betas,
+        "open_region": open_region,
+        "how": {**how, "weights_per": study.encoding.weights_per},
+        "memory": memory,
+    }
+    given = {name: (rdm, CONTROLS[name].distance) for name, rdm in controls.items()}
     partitions = [
-        partition(scope, each_protocol[name], best[name]) for name, scope in scopes.items() if controls
+        partition_batch(scope, each_protocol[name], best[name], given, **of_both)
+        for name, scope in scopes.items()
+        if given
     ]
     partitions += [
-        partition_of_pairs(scope, its, best[name])
+        network_partition_batch(scope, its, best[name], **of_both)
         for name, scope in scopes.items()
         if (its := _pairs_of(models[name], pairs))
     ]

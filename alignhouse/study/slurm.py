@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +93,7 @@ def job_script(study: Study) -> str:
     check_slurm(study)
     from dask_jobqueue.slurm import SLURMJob
 
-    options: Mapping[str, Any] = {
-        key: value for key, value in _options(study).items() if key not in ("interface", "scheduler_options")
-    }
+    # The interface is that of the scheduler.
+    options = {key: value for key, value in _options(study).items() if key != "interface"}
     job = SLURMJob(scheduler="tcp://THIS_HOST:PORT", name="WORKER", **options)
     return str(job.job_script())

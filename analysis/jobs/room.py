@@ -11,7 +11,7 @@ from alignhouse.analysis.jobs.scope import (
     MOST_LAYERS_AT_A_TIME,
     Model,
     Scope,
-    conditions,
+    stimulus_pairs,
     unseen,
 )
 from alignhouse.analysis.kernels.measure_names import SIGN_MEASURES, Measure
@@ -66,7 +66,7 @@ def blocks_if_needed(
     room = room_if_needed(measure, brains, limits, BYTES_A_PAIR * n_layers)
     if room is None:
         return None
-    n_pairs = _n_pairs(brains)
+    n_pairs = stimulus_pairs(brains)
     of_a_null = BYTES_OF_A_NULL_VALUE * len(brains) * permutations
     fitting = (
         count
@@ -92,7 +92,7 @@ def room_if_needed(
     """
     if limits is None or measure in SIGN_MEASURES:
         return None
-    n_pairs = _n_pairs(brains)
+    n_pairs = stimulus_pairs(brains)
     n_subjects = sum(each.n_rows for each in brains.values())
     of_an_entry = (
         stored_type(measure).itemsize * n_subjects
@@ -104,8 +104,3 @@ def room_if_needed(
     if held + limits.buffers <= limits.memory or any(unseen(each) for each in brains.values()):
         return None
     return Room(limits.memory, next(iter(brains.values())).root / SCRATCH, limits.scratch)
-
-
-def _n_pairs(brains: Mapping[str, Artifact]) -> int:
-    n_stimuli = len(conditions(next(iter(brains.values()))))
-    return n_stimuli * (n_stimuli - 1) // 2

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from alignhouse.analysis.kernels.similarity import pair_count
 from alignhouse.analysis.statistics.seen import Seen, all_seen
 from alignhouse.analysis.statistics.settings import AnalysisSettings
 from alignhouse.warehouse.artifacts import Artifact
@@ -116,9 +117,12 @@ def layers_at_a_time(brains: Mapping[str, Artifact], bytes_per_pair: int, memory
     ----------
     bytes_per_pair : memory that a computation needs for each pair of conditions of one layer's RDM.
     """
-    n = len(conditions(next(iter(brains.values()))))
-    n_pairs = n * (n - 1) // 2
-    return max(1, min(MOST_LAYERS_AT_A_TIME, memory // (n_pairs * bytes_per_pair)))
+    return max(1, min(MOST_LAYERS_AT_A_TIME, memory // (stimulus_pairs(brains) * bytes_per_pair)))
+
+
+def stimulus_pairs(brains: Mapping[str, Artifact]) -> int:
+    """The number of pairs of stimuli of brain RDMs, region -> artifact, whose conditions are the same."""
+    return pair_count(len(conditions(next(iter(brains.values())))))
 
 
 def read_facts(artifacts: Sequence[Artifact], table: str) -> pl.DataFrame:

@@ -119,6 +119,11 @@ def vector_length(n_pairs: int, measure: Measure) -> int:
     return n_pairs + (condition_count(n_pairs) if measure in GRAM_MEASURES else 0)
 
 
+def sum_squares_without_ties(n_pairs: int) -> float:
+    """The sum of squares of the doubled centred ranks 1 to P = `n_pairs`, which rho-a uses for ties too."""
+    return (float(n_pairs) ** 3 - n_pairs) / 3
+
+
 def _prepared(
     rows: NDArray[np.generic],
     measure: Measure,
@@ -133,8 +138,7 @@ def _prepared(
             return ranks
         if measure in SIGN_MEASURES:
             return Ranks(ranks.centred, np.ones(len(rows)), signs=True)
-        # rho-a uses the sum of squares without ties: that of the doubled centred ranks 1..P.
-        return Ranks(ranks.centred, np.full(len(rows), (float(n_pairs) ** 3 - n_pairs) / 3))
+        return Ranks(ranks.centred, np.full(len(rows), sum_squares_without_ties(n_pairs)))
     values = np.empty((len(rows), vector_length(n_pairs, measure))) if out is None else out
     sum_squares = np.empty(len(rows))
 

@@ -53,13 +53,18 @@ class Ranks:
         return self.centred / np.sqrt(self.sum_squares)[:, None]
 
 
+def pair_count(n: int) -> int:
+    """The number of pairs of n conditions, n (n - 1) / 2: the length of a condensed RDM."""
+    return n * (n - 1) // 2
+
+
 def condition_count(n_pairs: int) -> int:
     """The number n of conditions whose upper triangle has `n_pairs` = n (n - 1) / 2 entries.
 
     Raises BadInput if no whole n of at least 4 fits.
     """
     n = (1 + isqrt(1 + 8 * n_pairs)) // 2
-    if n * (n - 1) // 2 != n_pairs:
+    if pair_count(n) != n_pairs:
         raise BadInput(
             "length of a condensed RDM",
             expected="n (n - 1) / 2 for a whole number n of conditions",

@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alignhouse.analysis.kernels.long_ranks import long_ranks
-from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, Measure
-from alignhouse.analysis.kernels.measures import prepared
+from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, SIGN_MEASURES, Measure
+from alignhouse.analysis.kernels.measures import prepared, sum_squares_without_ties
+from alignhouse.analysis.kernels.similarity import pair_count
+from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.faults import faults_at
 from alignhouse.warehouse.files import read_exactly
 
@@ -45,7 +47,7 @@ class LongVector:
             return cls(whole.centred[0], float(np.sqrt(whole.sum_squares[0])))
         ranks, sum_squares = long_ranks(rdm, [name])
         if measure == "rho_a":
-            sum_squares = (float(len(rdm)) ** 3 - len(rdm)) / 3
+            sum_squares = sum_squares_without_ties(len(rdm))
         return cls(ranks, float(np.sqrt(sum_squares)))
 
     def unit(self, entries: slice = slice(None)) -> Array:
@@ -54,7 +56,14 @@ class LongVector:
 
 
 def stored_type(measure: Measure) -> np.dtype[Any]:
-    """The type of the values of a `LongVector`."""
+    """The type of the values of a `LongVector`.
+
+    Raises BadInput for a measure of signs, whose vectors are too long to be stored.
+    """
+    if measure in SIGN_MEASURES:
+        raise BadInput(
+            "measure of RDMs in blocks", expected="a measure with one vector per RDM", found=measure
+        )
     return np.dtype(np.int32 if measure in RANK_MEASURES else np.float64)
 
 
@@ -138,9 +147,8 @@ class VectorsOnDisk(_OnDisk):
 class SquaresOnDisk(_OnDisk):
     """Vectors of RDMs as symmetric matrices (m, n, n) in a temporary file, float32.
 
-    In a row of a square, the entries of all pairs of one stimulus are side by side. So the pairs of a
-    permuted RDM are gathered from whole rows, a few of which fit in the processor's cache, instead of from
-    places all over a triangle.
+    A row of a square holds the pairs of one stimulus side by side. The pairs of a permuted RDM are gathered
+    from whole rows. A few rows fit in the processor's cache; in a triangle, the pairs are far apart.
 
     Parameters
     ----------
@@ -170,8 +178,7 @@ class SquaresOnDisk(_OnDisk):
                 rows[row - start, row + 1 :] = own
                 rows[row + 1 - start :, row] = own[: stop - row - 1]
             self._write(rows)
-        n_pairs = n * (n - 1) // 2
-        self.diagonals.append((vector[n_pairs:] / length).astype(np.float32))
+        self.diagonals.append((vector[pair_count(n) :] / length).astype(np.float32))
 
     def read_rows(self, index: int, rows: NDArray[np.intp], out: NDArray[np.float32]) -> None:
         """Rows (k,) of the square `index` into `out` (k, n)."""

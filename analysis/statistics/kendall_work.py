@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import exp
 
 from alignhouse.analysis.kernels.kendall import sign_count
+from alignhouse.analysis.kernels.similarity import pair_count
 
 # Making a sign takes as long as this many multiplications (measured).
 A_SIGN = 40
@@ -42,5 +43,5 @@ def tau_a_work(
         of_layers = n_layers * (nulls + resampled + sum(subjects))
         of_subjects = permutations * sum(count * (count + A_SIGN) for count in subjects)
         alike = n_layers**2 / 2 / len(groups)
-        total += sign_count(n_stimuli * (n_stimuli - 1) / 2) * (of_layers + of_subjects + alike)
+        total += sign_count(pair_count(n_stimuli)) * (of_layers + of_subjects + alike)
     return total

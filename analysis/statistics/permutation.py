@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alignhouse.analysis.kernels.similarity import DEFAULT_MEMORY, FloatArray, Ranks, condition_count
+from alignhouse.analysis.kernels.similarity import (
+    DEFAULT_MEMORY,
+    FloatArray,
+    Ranks,
+    condition_count,
+    pair_count,
+)
 from alignhouse.analysis.kernels.threads import Tick, in_threads, product, slices, untold
 from alignhouse.analysis.kernels.weighted_ranks import (
     SortedRdms,
@@ -103,7 +109,7 @@ def null_rows_and_columns(
     n_layers, n_entries = models.shape
     check_same_length(n_entries, brains)
     n_stimuli = np.shape(permutations)[-1]
-    n_pairs = n_stimuli * (n_stimuli - 1) // 2
+    n_pairs = pair_count(n_stimuli)
     if n_entries not in (n_pairs, n_pairs + n_stimuli):
         # Then the vectors are of another number of stimuli than the permutations, which the check says.
         n_stimuli = condition_count(n_entries)

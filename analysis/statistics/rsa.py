@@ -10,7 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.measure_names import RANK_MEASURES, SIGN_MEASURES, Measure
 from alignhouse.analysis.kernels.measures import prepared, vector_length
-from alignhouse.analysis.kernels.similarity import FloatArray, Ranks, condition_count, correlate, real_rows
+from alignhouse.analysis.kernels.similarity import (
+    FloatArray,
+    Ranks,
+    condition_count,
+    correlate,
+    pair_count,
+    real_rows,
+)
 from alignhouse.analysis.kernels.threads import Tick, untold
 from alignhouse.analysis.statistics.kendall_null import null_of_signs
 from alignhouse.analysis.statistics.permutation import (
@@ -148,7 +155,7 @@ def score_networks(
     shapes = {network: np.shape(each) for network, each in models.items()}
     n_pairs = shared_length(
         {f"network {network}": shape for network, shape in shapes.items()}
-        | {f"region {roi}": (1, brains.n_stimuli * (brains.n_stimuli - 1) // 2) for roi in brains.rows}
+        | {f"region {roi}": (1, pair_count(brains.n_stimuli)) for roi in brains.rows}
     )
     n_entries = vector_length(n_pairs, measure)
     orders = checked_permutations(permutations, brains.n_stimuli)

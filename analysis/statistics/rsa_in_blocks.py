@@ -16,12 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alignhouse.analysis.kernels.long_ranks import BYTES_A_VALUE
-from alignhouse.analysis.kernels.measure_names import (
-    GRAM_MEASURES,
-    RANK_MEASURES,
-    SIGN_MEASURES,
-    Measure,
-)
+from alignhouse.analysis.kernels.measure_names import GRAM_MEASURES, RANK_MEASURES, Measure
 from alignhouse.analysis.kernels.measures import vector_length
 from alignhouse.analysis.kernels.permuted_products import (
     MOST_PAIRS_A_TILE,
@@ -155,12 +150,8 @@ def score_in_blocks(
 def bytes_needed(n_pairs: int, measure: Measure) -> int:
     """The least memory for blocks: one RDM is read and ranked, beside the average of a region.
 
-    Raises BadInput for a measure of signs, whose vectors are too long to be stored.
+    Raises BadInput as `stored_type` does.
     """
-    if measure in SIGN_MEASURES:
-        raise BadInput(
-            "measure of RDMs in blocks", expected="a measure with one vector per RDM", found=measure
-        )
     n_entries = vector_length(n_pairs, measure)
     to_rank = 8 + BYTES_A_VALUE if measure in RANK_MEASURES else 8 * 5
     if measure in GRAM_MEASURES or measure == "cka_debiased":

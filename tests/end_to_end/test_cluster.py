@@ -30,7 +30,7 @@ pytest.importorskip("distributed")
 
 
 class Listening(Silent):
-    """Keeps the lines and the steps that it is told."""
+    """Records the lines and the steps that a run reports."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
