@@ -99,7 +99,7 @@ def main() -> None:
     print(
         f"{given.stimuli:,} stimuli, {given.layers} layers, {given.regions * given.subjects} synthetic brain "
         f"RDMs, {given.permutations} permutations, in {'blocks' if 'room' in batch.shared else 'memory'}: "
-        f"{time.perf_counter() - began:,.0f} s, {time.process_time() - began_cpu:,.0f} s of processors, "
+        f"{time.perf_counter() - began:,.0f} s, {time.process_time() - began_cpu:,.0f} CPU seconds, "
         f"peak {peak:,.0f} MB at memory = {given.memory / 1e6:,.0f} MB"
     )
 
