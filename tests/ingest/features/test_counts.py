@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loaded_modules import import_anew
 from tiny_transformers import SIDE, TINY, save
 from tiny_transformers import own as of_transformers
 
@@ -52,7 +52,7 @@ def forgets_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
     from alignhouse.ingest.models.sources import function as functions
 
     monkeypatch.setattr(functions, "_imported", {})
-    monkeypatch.delitem(sys.modules, "counted_functions", raising=False)
+    import_anew(monkeypatch, "counted_functions")
 
 
 class Said:

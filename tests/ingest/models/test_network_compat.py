@@ -6,9 +6,11 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+from loaded_modules import import_anew
 
 from alignhouse.ingest.models.sources import compat_mmaction, compat_torchvision
 from alignhouse.warehouse.errors import BadInput
@@ -78,7 +80,7 @@ def package(folder: Path, name: str, text: str, monkeypatch: pytest.MonkeyPatch)
     """A made-up package in front of sys.path, in place of a loaded one."""
     (folder / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(sys.modules, name, raising=False)
+    import_anew(monkeypatch, name)
     monkeypatch.setattr(compat_torchvision, "_declared", [])
 
 
@@ -98,6 +100,19 @@ def test_operators_are_declared_only_for_the_import_that_lacks_them(
     monkeypatch.setattr(sys, "declared", declared, raising=False)
     assert compat_torchvision.load_torchvision().__name__ == "torchvision"
     assert declared == ["all"]
+
+
+@pytest.mark.parametrize("loaded_before", [True, False])
+def test_a_made_up_package_is_gone_after_its_test(
+    loaded_before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = ModuleType("made_up")
+    if loaded_before:
+        monkeypatch.setitem(sys.modules, "made_up", original)
+    with monkeypatch.context() as one_test:
+        package(tmp_path, "made_up", "whole = True\n", one_test)
+        assert importlib.import_module("made_up").whole
+    assert sys.modules.get("made_up") is (original if loaded_before else None)
 
 
 def test_another_failure_of_torchvision_is_not_hidden(
@@ -137,7 +152,7 @@ def test_the_localizer_is_replaced_only_if_the_wheel_lacks_it(tmp_path: Path) ->
 def test_a_complete_wheel_gets_no_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models" / "localizers" / "drn").mkdir(parents=True)
     for name in ("mmaction.models.localizers.drn", "mmaction.models.localizers.drn.drn"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
+        import_anew(monkeypatch, name)
     compat_mmaction.stand_in_for_missing_parts(tmp_path)
     assert "mmaction.models.localizers.drn" not in sys.modules
     (tmp_path / "models" / "localizers" / "drn").rmdir()
