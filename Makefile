@@ -10,7 +10,7 @@ ON_ALL_CORES := -n auto --dist loadfile --no-loadscope-reorder
 # Bytecode is kept even where the environment says otherwise: tests start many processes.
 test test-slow: export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-slow test-wheel test-networks test-slurm fuzz kills mutants lint lock clean
+.PHONY: demo test test-slow test-wheel test-networks test-slurm test-spark fuzz kills mutants lint lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/alignhouse demo
@@ -32,6 +32,11 @@ test-networks: $(INSTALLED)
 # A small study through a real SLURM of one node, which is installed (Debian, as root) if it is missing.
 test-slurm: $(INSTALLED)
 	PYTHONPATH= $(BIN)/python tests/slurm/run.py
+
+# The Parquet files of a small warehouse, read with PySpark in local mode; installs Java (Debian, as root) if it is missing.
+test-spark: $(INSTALLED)
+	$(INSTALL) --constraint constraints.txt --editable ".[spark]"
+	PYTHONPATH= $(BIN)/python tests/spark/run.py
 
 fuzz: $(INSTALLED)
 	$(BIN)/python tests/ingest/datasets/bmd/fuzz_pickles.py --cases 100000
