@@ -76,9 +76,11 @@ def check_container(path: Path) -> None:
 
 def _check_boxes(file: BinaryIO, size: int, path: Path) -> None:
     """The top-level boxes of an mp4 or mov file."""
-    place = 0
+    place, needs_data = 0, False
     while place + 8 <= size:
         length, kind, longer = _box_head(file, place)
+        # A fragment is a box 'moof', which lists samples, and a box 'mdat' with them.
+        needs_data = kind == b"moof" or (needs_data and kind != b"mdat")
         if kind not in _BOXES or length == 0:
             return  # Some programs append other data; a box without a size extends to the end.
         name = kind.decode("ascii")
@@ -87,6 +89,8 @@ def _check_boxes(file: BinaryIO, size: int, path: Path) -> None:
         if place + length > size:
             raise _cut(path, place + length, size, f"in the box {name!r}")
         place += length
+    if needs_data:
+        raise _cut(path, place + 8, size, "before the samples of its last fragment")
 
 
 def _box_head(file: BinaryIO, place: int) -> tuple[int, bytes, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from alignhouse.warehouse.files import sha256_of
 
 LARGE: dict[str, Any] = {"size": (240, 192), "frames": 5}
 FAST_VP9 = {"cpu-used": "8", "deadline": "realtime"}
+FRAGMENTS: dict[str, Any] = {"muxer": {"movflags": "frag_keyframe+empty_moov"}, "encoder": {"g": "3"}}
 CHANGED_BYTES = 5
 B_FRAMES = {"bf": "3", "g": "8"}
 
@@ -136,20 +138,49 @@ def test_a_file_is_cut_short_wherever_it_ends(tmp_path, name):
     kind: dict[str, Any] = {
         "a.webm": {"codec": "libvpx-vp9", "encoder": FAST_VP9},
         "a.avi": {"codec": "mpeg4"},
-        "fragments.mp4": {"muxer": {"movflags": "frag_keyframe+empty_moov"}, "encoder": {"g": "3"}},
+        "fragments.mp4": FRAGMENTS,
     }.get(name, {})
     path = write_texture(tmp_path / name, **kind)
     content = path.read_bytes()
     check_container(path)
-    # Every place in the container's own data, and some in the frames. Fragments are complete files when they
-    # end between two of them.
-    ends = [*range(64, 400, 7), *range(400, len(content), 41), len(content) - 1]
-    for end in ends:
+    # Every place in the container's own data, and some in the frames.
+    ends = {*range(64, 400, 7), *range(400, len(content), 41), len(content) - 1}
+    for end in sorted(ends - ends_between_fragments(content)):
         path.write_bytes(content[:end])
         said = refusal(path)
         assert said is not None, end
         if end > 1000 and name != "fragments.mp4":
             assert re.search("is cut short: expected .* (bytes|frames), found", said), said
+
+
+def ends_between_fragments(content: bytes) -> set[int]:
+    """Lengths that make an MP4 file a complete one of fewer fragments, also with a few bytes after its last box."""
+    found: set[int] = set()
+    place = 0
+    while content[4:8] == b"ftyp" and place < len(content):
+        size, kind = struct.unpack_from(">I4s", content, place)
+        if kind in (b"moof", b"mfra"):
+            found.update(range(place, place + 8))
+        place += size
+    return found
+
+
+def test_a_file_of_fragments_is_complete_only_where_a_fragment_ends(tmp_path):
+    path = write_texture(tmp_path / "fragments.mp4", **FRAGMENTS)
+    content = path.read_bytes()
+    between = ends_between_fragments(content)
+    first = min(between)
+    refused = set()
+    for end in range(first, len(content)):
+        path.write_bytes(content[:end])
+        if refusal(path) is not None:
+            refused.add(end)
+    # Without any fragment, the file has no frame.
+    assert set(range(first, len(content))) - refused == between - set(range(first, first + 8))
+    head = struct.unpack_from(">I", content, first)[0]
+    path.write_bytes(content[: first + head])
+    with pytest.raises(CutShort, match="it ends before the samples of its last fragment"):
+        check_container(path)
 
 
 def test_a_wrong_checksum_of_matroska_is_refused_though_the_frames_decode(tmp_path):
