@@ -8,6 +8,7 @@ from pathlib import Path
 from alignhouse.warehouse.errors import DamagedArtifact
 from alignhouse.warehouse.files import sha256_of
 from alignhouse.warehouse.hashes import state_of
+from alignhouse.warehouse.late_files import appears
 
 _lock = threading.Lock()
 # File -> its size, inode and times when it was hashed, and its sha256.
@@ -22,7 +23,7 @@ def verify(root: Path, path: str, sha256: str) -> Path:
     DamagedArtifact : it is missing, or its content has changed.
     """
     file = root / path
-    if not file.is_file():
+    if not appears(file):
         raise DamagedArtifact(path, "no such file")
     if content_hash(file) != sha256:
         raise DamagedArtifact(path, "another content than the registered one")

@@ -24,6 +24,7 @@ from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import AlignhouseError
 from alignhouse.warehouse.executors.local import local
 from alignhouse.warehouse.executors.remote import ATTEMPTS, Dask, dask_client
+from alignhouse.warehouse.executors.worker import STEPS
 from alignhouse.warehouse.progress import Silent
 
 pytest.importorskip("distributed")
@@ -86,7 +87,7 @@ def test_a_study_on_workers_makes_the_same_files_to_the_byte(
     assert "Nothing to do" in there.alignhouse(*RUN).stdout
 
 
-def test_batches_run_in_the_workers_and_their_lines_errors_and_steps_come_back(
+def test_batches_run_in_the_workers_and_their_lines_and_errors_come_back(
     tmp_path: Path, executor: Dask, cluster: DaskCluster
 ) -> None:
     heard = Listening()
@@ -105,6 +106,21 @@ def test_batches_run_in_the_workers_and_their_lines_errors_and_steps_come_back(
     [(_, made)] = executor(tmp_path, [numbers(5, 1)], lambda job: heard)
     assert not isinstance(made, Exception)
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_steps_of_a_batch_in_a_worker_are_shown_while_it_runs(tmp_path: Path, executor: Dask) -> None:
+    seen = tmp_path / "seen"
+
+    class Showing(Listening):
+        def step(self, done: int, total: int) -> None:
+            super().step(done, total)
+            # The worker waits for this file.
+            seen.touch()
+
+    heard = Showing()
+    [(_, made)] = executor(tmp_path / "w", [number_batch("steps", str(seen))], lambda job: heard)
+    assert not isinstance(made, Exception)
+    assert heard.steps == [STEPS // 4]
 
 
 def test_a_batch_for_a_gpu_is_refused_where_no_worker_has_one(tmp_path: Path, executor: Dask) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.executors.leases import read_token
+from alignhouse.warehouse.late_files import appears
 
 # Packages that compute results, write files, or carry batches. torch has builds for a CPU and for CUDA.
 PACKAGES = ("alignhouse", "cloudpickle", "distributed", "numpy", "polars", "pyarrow", "scipy", "torch")
@@ -43,8 +44,15 @@ def _versions(said: Mapping[str, Any]) -> dict[str, str]:
     return {"Python": python, **packages}
 
 
-def greeting(file: Path) -> dict[str, Any]:
-    """What a worker answers before its first batch. file : of a lease in the warehouse."""
+def greeting(file: Path, seconds: float) -> dict[str, Any]:
+    """What a worker answers before its first batch.
+
+    Parameters
+    ----------
+    file : of a lease in the warehouse. seconds : to wait for it, if a warehouse is there.
+    """
+    if file.parents[1].is_dir():
+        appears(file, seconds)
     return {
         "token": read_token(file),
         "host": socket.gethostname(),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from alignhouse.warehouse.artifacts import SCRATCH
 from alignhouse.warehouse.errors import Stopped
+from alignhouse.warehouse.late_files import appears
 
 # How often a worker looks at its lease.
 _SECONDS_A_LOOK = 0.5
@@ -38,6 +39,11 @@ class Leased:
     def __init__(self, file: Path, token: str) -> None:
         self._file, self._token = file, token
         self._looked_at = -_SECONDS_A_LOOK
+
+    def begin(self) -> None:
+        """Wait until the lease appears, where the process is `patient`; raise `Stopped` if it does not."""
+        appears(self._file)
+        self.check(now=True)
 
     def check(self, *, now: bool = False) -> None:
         """Raise `Stopped` if the lease was taken back. now : look, even if the last look was just before."""

@@ -23,9 +23,11 @@ from alignhouse.warehouse.executors.admission import (
     greeting,
 )
 from alignhouse.warehouse.executors.dealing import WorkerLost, deal_out
-from alignhouse.warehouse.executors.executor import WRITING, Result, Starting
-from alignhouse.warehouse.executors.leases import Lease, Leased
-from alignhouse.warehouse.executors.worker import Done, Sent, work
+from alignhouse.warehouse.executors.executor import Result, Starting
+from alignhouse.warehouse.executors.leases import Lease
+from alignhouse.warehouse.executors.remote_batch import SECONDS_BETWEEN, run_batch
+from alignhouse.warehouse.executors.worker import Done
+from alignhouse.warehouse.late_files import SECONDS_LATE, appears
 
 if TYPE_CHECKING:
     import distributed
@@ -35,8 +37,6 @@ ATTEMPTS = 3
 # How long to wait for the scheduler, and for a first worker where nobody else starts any.
 SECONDS_TO_CONNECT = 20
 SECONDS_FOR_WORKERS = 60.0
-# How often the coordinator asks which workers there are, and a worker says how far it is.
-_SECONDS_BETWEEN = 0.5
 
 
 class Dask:
@@ -51,6 +51,7 @@ class Dask:
     patience : seconds without any worker after which the run ends; None waits for ever.
     check_gpu : a module-level function that each worker with the resource GPU calls before its first batch;
         it raises an error if the worker cannot use its GPU.
+    late : seconds after which a machine sees at the latest what another one has written.
     """
 
     def __init__(
@@ -60,15 +61,16 @@ class Dask:
         *,
         patience: float | None = SECONDS_FOR_WORKERS,
         check_gpu: Callable[[], None] | None = None,
+        late: float = SECONDS_LATE,
     ) -> None:
         self._client, self._where = client, where
-        self._patience, self._check_gpu = patience, check_gpu
+        self._patience, self._check_gpu, self._late = patience, check_gpu, late
         self._topic = f"alignhouse-{secrets.token_hex(8)}"
         self._workers: dict[str, _DaskWorker] = {}
         self._shares: dict[str, float] = {}
         self._root: Path | None = None
         self._stage = 0
-        self._asked_at = -_SECONDS_BETWEEN
+        self._asked_at = -SECONDS_BETWEEN
         self._seen_at = time.monotonic()
         client.subscribe_topic(self._topic, self._heard)
 
@@ -82,7 +84,7 @@ class Dask:
         """
         self._root = root.resolve()
         while not self._present():
-            time.sleep(_SECONDS_BETWEEN)
+            time.sleep(SECONDS_BETWEEN)
 
     def __call__(
         self, root: Path, batches: Iterable[Batch], starting: Starting, *, keep_going: bool = False
@@ -91,12 +93,31 @@ class Dask:
         self._root = root.resolve()
         self._stage += 1
         try:
-            yield from deal_out(
+            for result in deal_out(
                 self._able(batches), self._present, starting, keep_going=keep_going, attempts=ATTEMPTS
-            )
+            ):
+                self._wait_for_files(result)
+                yield result
         finally:
             for each in self._workers.values():
                 each.take_back()
+
+    def _wait_for_files(self, result: Result) -> None:
+        """Wait until this machine sees what a worker has written.
+
+        Raises
+        ------
+        AlignhouseError : a file does not appear.
+        """
+        job, made = result
+        for artifact in () if isinstance(made, Exception) else made:
+            if not appears(artifact.file, self._late):
+                raise AlignhouseError(
+                    f"{job.label}: a worker has written {artifact.path}",
+                    expected=f"the file here, within {self._late:.0f} s",
+                    found="no such file",
+                    hint="do all machines mount the same disk? run the same command again to continue",
+                )
 
     def _able(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The same batches; raises BadInput at one for a GPU if workers are there, and none has one."""
@@ -122,7 +143,7 @@ class Dask:
         ------
         AlignhouseError : the scheduler has gone, or no worker comes. BadInput : a worker is refused.
         """
-        if time.monotonic() - self._asked_at >= _SECONDS_BETWEEN:
+        if time.monotonic() - self._asked_at >= SECONDS_BETWEEN:
             there: Mapping[str, Any] = self._told(self._identity)["workers"]
             for address in self._workers.keys() - there.keys():
                 self._workers.pop(address).has_gone()
@@ -161,7 +182,7 @@ class Dask:
         lease = Lease(self._root)
         try:
             said = self._told(
-                lambda: self._client.run(greeting, lease.file, workers=known, on_error="return")
+                lambda: self._client.run(greeting, lease.file, self._late, workers=known, on_error="return")
             )
         finally:
             lease.take_back()
@@ -203,6 +224,7 @@ class Dask:
                 batch,
                 (lease.file, lease.token),
                 (self._topic, self._stage),
+                self._late,
                 key=f"{batch.jobs[0].label} {lease.token[:12]}",
                 workers=[worker],
                 resources={GPU: 1} if _needs_gpu(batch) else None,
@@ -328,36 +350,3 @@ def _only_errors_of_ours() -> None:
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-
-
-def run_batch(root: Path, batch: Batch, lease: tuple[Path, str], stage: tuple[str, int]) -> Done:
-    """Run a batch in a worker of Dask.
-
-    Parameters
-    ----------
-    lease : file and token; see `Lease`. stage : the topic of the run, and the number of the stage.
-    """
-    from distributed import get_worker
-
-    worker, leased = get_worker(), Leased(*lease)
-    said_at = 0.0
-
-    def share(done: float) -> None:
-        nonlocal said_at
-        leased.check()
-        if time.monotonic() - said_at > _SECONDS_BETWEEN:
-            said_at = time.monotonic()
-            worker.log_event(stage[0], (lease[0].name, done))
-
-    return work(root, batch, _Leasing(share, leased), stage)
-
-
-class _Leasing(Sent):
-    """The reporter in a worker of Dask. It looks at the lease at each step, and before files are written."""
-
-    def __init__(self, share: Callable[[float], None], leased: Leased) -> None:
-        super().__init__(share)
-        self._leased = leased
-
-    def doing(self, what: str) -> None:
-        self._leased.check(now=what == WRITING)
