@@ -1,4 +1,8 @@
-"""One writer at a time: a lock that ends with its process, and a note that names the holder."""
+"""One writer at a time: a lock that ends with its process, and a note that names the holder.
+
+On some shared disks a lock holds on one machine only. So the holder also counts in its note, and whoever
+finds the note of another machine watches whether it still counts. No clocks are compared.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,18 @@ import getpass
 import json
 import os
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
 from alignhouse.warehouse.errors import AlignhouseError, BadInput, WarehouseLocked
+
+# How often a holder counts, and how long another machine watches before it takes the holder for dead.
+SECONDS_A_BEAT = 5.0
+SECONDS_TO_WATCH = 18.0
+_SECONDS_A_LOOK = 0.2
 
 
 @contextlib.contextmanager
@@ -64,22 +75,79 @@ def only_one(file: TextIO, purpose: str, refusal: Callable[[str], AlignhouseErro
             found=error.strerror,
             hint="use a folder on a local disk, or mount this one with locks",
         ) from error
-    file.truncate(0)
-    json.dump(
-        {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "user": _user(),
-            "purpose": purpose,
-            "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        },
-        file,
-    )
-    file.flush()
+    _watch(Path(file.name), refusal)
+    with _counting(file, purpose):
+        yield
+
+
+def _watch(path: Path, refusal: Callable[[str], AlignhouseError]) -> None:
+    """Raise `refusal` if the note in the lock file is of another machine, and changes while it is watched."""
+    before = _read(path)
+    if _host(before) in (None, socket.gethostname()):
+        return
+    ends = time.monotonic() + SECONDS_TO_WATCH
+    while time.monotonic() < ends:
+        time.sleep(_SECONDS_A_LOOK)
+        # Opening a file makes a client of NFS ask for its content again.
+        now = _read(path)
+        if now != before and _host(now) is not None:
+            raise refusal(_holder(now))
+        if now == "":
+            return  # The other machine has ended.
+
+
+@contextlib.contextmanager
+def _counting(file: TextIO, purpose: str) -> Iterator[None]:
+    """Write the holder into the lock file, and count in it until the block ends; then empty it."""
+    note = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "user": _user(),
+        "purpose": purpose,
+        "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+    }
+    ended = threading.Event()
+
+    def write(beats: int) -> None:
+        file.truncate(0)
+        json.dump({**note, "beats": beats}, file)
+        file.flush()
+
+    def count() -> None:
+        beats = 0
+        while not ended.wait(SECONDS_A_BEAT):
+            beats += 1
+            # A full disk does not end a run: only other machines would miss the count.
+            with contextlib.suppress(OSError):
+                write(beats)
+                # Without this, a client of NFS keeps it to itself.
+                os.fsync(file.fileno())
+
+    write(0)
+    counting = threading.Thread(target=count, name="lock", daemon=True)
+    counting.start()
     try:
         yield
     finally:
+        ended.set()
+        counting.join()
         file.truncate(0)
+
+
+def _read(path: Path) -> str:
+    """The note in a lock file; "" if there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""
+
+
+def _host(note: str) -> str | None:
+    """The machine that has written a note; None if the note is not whole."""
+    try:
+        return str(json.loads(note)["host"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _holder(text: str) -> str:

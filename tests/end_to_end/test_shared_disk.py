@@ -31,6 +31,16 @@ main()
 """
 
 
+HOLDER = """
+import sys
+from pathlib import Path
+from alignhouse.warehouse.lock import writing
+with writing(Path(sys.argv[1]), "a test"):
+    print("holds", flush=True)
+    sys.stdin.readline()
+"""
+
+
 @pytest.fixture(scope="module")
 def shared_disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The compiled library."""
@@ -81,6 +91,29 @@ def test_machines_that_see_each_other_s_files_late_make_the_same_files(
         done = run(study, late, "--scheduler", cluster.address)
     assert done.returncode == 0, done.stderr
     assert registered(study) == registered(run_once())
+
+
+@pytest.mark.slow
+def test_where_locks_hold_on_each_machine_alone_a_second_writer_is_told_who_counts(
+    make_study: Any, shared_disk: Path
+) -> None:
+    study = make_study()
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(study.warehouse)],
+        env=on(shared_disk, LOCAL_LOCKS="1", HOST="one"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"holds\n"
+    there = on(shared_disk, LOCAL_LOCKS="1", HOST="two")
+    second = run(study, there)
+    assert second.returncode == 2
+    assert f"by another process: found process {holder.pid} of" in second.stderr
+    assert "on one, a test, since" in second.stderr
+    assert not list(files(study.warehouse))
+    holder.communicate(b"\n")
+    assert run(study, there).returncode == 0
 
 
 def test_a_disk_without_locks_is_refused_before_anything_is_written(

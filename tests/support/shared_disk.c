@@ -2,7 +2,9 @@
 
    LATE_ROOT, LATE_MS : a file below LATE_ROOT that another process made, or renamed into place, within so many
    milliseconds is not there yet. So does a machine see what other machines write to an NFS server.
-   NO_LOCKS : flock fails, as on a disk that is mounted without locks. */
+   NO_LOCKS : flock fails, as on a disk that is mounted without locks.
+   LOCAL_LOCKS : flock always succeeds, as between machines whose locks hold on each of them alone.
+   HOST : the name of this machine. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -113,5 +115,12 @@ int flock(int file, int operation) {
         errno = ENOLCK;
         return -1;
     }
-    return REAL(flock)(file, operation);
+    return getenv("LOCAL_LOCKS") ? 0 : REAL(flock)(file, operation);
+}
+
+int gethostname(char *name, size_t length) {
+    const char *host = getenv("HOST");
+    if (!host) return REAL(gethostname)(name, length);
+    strncpy(name, host, length);
+    return 0;
 }

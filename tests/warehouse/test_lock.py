@@ -8,12 +8,18 @@ import json
 import os
 import re
 import socket
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from alignhouse.warehouse.errors import WarehouseLocked
-from alignhouse.warehouse.lock import writing
+from alignhouse.warehouse.lock import SECONDS_TO_WATCH, writing
+
+ELSEWHERE = (
+    '{{"pid": 1, "host": "elsewhere", "user": "she", "purpose": "demo", "since": "then", "beats": {beats}}}'
+)
 
 
 def test_a_second_writer_is_told_who_holds_the_lock(tmp_path: Path) -> None:
@@ -47,11 +53,67 @@ def test_the_lock_ends_with_its_block_and_leaves_no_name(tmp_path: Path) -> None
         assert json.loads((tmp_path / "working" / "lock").read_text())["purpose"] == "second"
 
 
-def test_the_note_of_a_killed_holder_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / "working").mkdir()
-    (tmp_path / "working" / "lock").write_text('{"pid": 1, "host": "gone"}')
+@pytest.mark.parametrize("note", [f'{{"pid": 1, "host": "{socket.gethostname()}"}}', '{"pid": 1', "1"])
+def test_the_note_of_a_killed_holder_of_this_machine_is_replaced_at_once(tmp_path: Path, note: str) -> None:
+    lock = tmp_path / "working" / "lock"
+    lock.parent.mkdir()
+    lock.write_text(note)
+    began = time.monotonic()
     with writing(tmp_path, "alignhouse run"):
-        assert json.loads((tmp_path / "working" / "lock").read_text())["pid"] == os.getpid()
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+    assert time.monotonic() - began < SECONDS_TO_WATCH
+
+
+def test_the_note_of_a_killed_holder_of_another_machine_is_replaced_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alignhouse.warehouse.lock.SECONDS_TO_WATCH", 0.5)
+    lock = tmp_path / "working" / "lock"
+    lock.parent.mkdir()
+    lock.write_text(ELSEWHERE.format(beats=7))
+    began = time.monotonic()
+    with writing(tmp_path, "alignhouse run"):
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+    assert time.monotonic() - began >= 0.5
+
+
+@pytest.mark.parametrize("ending", [True, False])
+def test_a_holder_of_another_machine_that_counts_is_a_holder_until_it_ends(
+    tmp_path: Path, ending: bool
+) -> None:
+    lock = tmp_path / "working" / "lock"
+    lock.parent.mkdir()
+    lock.write_text(ELSEWHERE.format(beats=7))
+    threading.Timer(0.3, lambda: lock.write_text("" if ending else ELSEWHERE.format(beats=8))).start()
+    if ending:
+        with writing(tmp_path, "alignhouse run"):
+            assert json.loads(lock.read_text())["pid"] == os.getpid()
+        return
+    with (
+        pytest.raises(WarehouseLocked, match="found process 1 of she on elsewhere, demo, since then"),
+        writing(tmp_path, "alignhouse run"),
+    ):
+        pass
+    assert json.loads(lock.read_text())["host"] == "elsewhere", "the note of the holder stays"
+
+
+def test_a_holder_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alignhouse.warehouse.lock.SECONDS_A_BEAT", 0.01)
+    lock = tmp_path / "working" / "lock"
+    with writing(tmp_path, "alignhouse run"):
+        ends = time.monotonic() + 60
+        while beats_of(lock) < 3:
+            assert time.monotonic() < ends
+        assert json.loads(lock.read_text() or "{}").get("purpose", "alignhouse run") == "alignhouse run"
+    assert lock.read_text() == ""
+    assert not [each for each in threading.enumerate() if each.name == "lock"]
+
+
+def beats_of(lock: Path) -> int:
+    try:
+        return int(json.loads(lock.read_text())["beats"])
+    except ValueError:  # It is being written.
+        return 0
 
 
 def test_a_holder_that_has_not_written_its_name_is_still_a_holder(tmp_path: Path) -> None:
