@@ -23,7 +23,7 @@ from alignhouse.analysis.jobs.protocols import protocol_batch
 from alignhouse.analysis.jobs.room import Limits
 from alignhouse.analysis.jobs.scope import Model, Scope
 from alignhouse.analysis.jobs.scores import rsa_batch
-from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS
+from alignhouse.analysis.kernels.similarity import FEWEST_CONDITIONS, pair_count
 from alignhouse.analysis.statistics.layer_choice import FEWEST_STIMULI_OF_HALVES
 from alignhouse.ingest.features.settings import ADDED_SETTINGS
 from alignhouse.study.controls import StudyControls
@@ -35,10 +35,12 @@ from alignhouse.warehouse.artifacts import Artifact
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.executors.local import writing_behind
 from alignhouse.warehouse.runs import Run
+from alignhouse.warehouse.sizes import size_in_words
 
 FIGURES = ("parameters", "gflops", "top1")
 # Larger buffers are not faster, for any number of stimuli.
 MOST_MEMORY = 3 * 2**29
+BYTES_OF_A_DISTANCE = 8
 
 # Protocol -> model -> the artifacts of a job.
 Done = dict[str, dict[str, list[Artifact]]]
@@ -57,6 +59,9 @@ def run_analysis(
 ) -> None:
     """Compute facts from stored RDMs: scores and tests, and bootstrap intervals if `uncertainty` is set.
 
+    Scores, their nulls and noise ceilings are computed in blocks of pairs where RDMs do not fit in memory.
+    Other statistics are skipped there, with a message.
+
     Parameters
     ----------
     models : protocol -> name -> model. controls : what these are compared with.
@@ -68,7 +73,7 @@ def run_analysis(
     stage.compared(scored)
     stage.alike(scored)
     stage.scored_controls(controls)
-    if uncertainty:
+    if uncertainty and stage.fits("layer choices and intervals", stage.of_brains_and_a_network):
         if study.analysis.halvings:
             stage.chosen()
         if study.analysis.bootstraps:
@@ -143,7 +148,33 @@ class _Stages:
         ]
         self.run.do("Testing best layers", batches)
 
+    def fits(self, what: str, n_rdms: Callable[[str], int]) -> bool:
+        """Whether so many whole RDMs fit in memory, n_rdms(protocol); says that `what` is skipped if not."""
+        n_stimuli = len(self.stimuli)
+        held = pair_count(n_stimuli) * BYTES_OF_A_DISTANCE * max(map(n_rdms, self.scopes))
+        if held > self.limits.memory:
+            self.run.progress.say(
+                f"Skipped: {what}: expected at least {size_in_words(held)} of memory for RDMs of "
+                f"{n_stimuli:,} stimuli, found {size_in_words(self.limits.memory)} "
+                "(raise compute.memory, --memory)"
+            )
+        return held <= self.limits.memory
+
+    def of_brains_and_a_network(self, protocol: str) -> int:
+        """The number of RDMs of all brains and of the network with the most layers."""
+        of_brains = sum(each.n_rows for each in self._brains(self.scopes[protocol]).values())
+        return of_brains + self._most_layers(protocol)
+
+    def of_networks(self, protocol: str) -> int:
+        """The number of RDMs of the best layers of all networks, and of all layers of two."""
+        return len(self.models[protocol]) + 2 * self._most_layers(protocol)
+
+    def _most_layers(self, protocol: str) -> int:
+        return max((each.rdms.n_rows for each in self.models[protocol].values()), default=0)
+
     def alike(self, scored: Done) -> None:
+        if not self.fits("similarity of networks", self.of_networks):
+            return
         batches = [
             network_similarity_batch(
                 scope, models, scored[protocol], self._remark(protocol), memory=self.memory

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from listening import Listening
 
 from alignhouse.analysis.jobs import scores
 from alignhouse.analysis.report.gather import gather
@@ -132,3 +133,23 @@ def test_rdms_beyond_the_memory_are_scored_in_blocks_with_the_same_numbers(
     assert [row[:-1] for row in found] == [row[:-1] for row in whole]
     np.testing.assert_allclose([row[-1] for row in found], [row[-1] for row in whole], rtol=0, atol=1e-12)
     assert not (lab.warehouse / "scratch").exists()
+
+
+def test_statistics_of_whole_rdms_are_skipped_where_these_do_not_fit(lab: Any) -> None:
+    np.save(lab.folder / "lab" / "EVC.npy", squares(12))
+    lab.change('dataset = "mini"', 'dataset = "mini"\nconditions = "stimulus_order"')
+    run_study(read_study(lab.file), command="test", until="rsa")
+    heard = Listening()
+    run_study(with_compute(read_study(lab.file), memory="3KB"), command="test", progress=heard)
+    # 66 distances of 8 bytes, of 3 best layers and twice 4 layers; of 3 brains and 4 layers.
+    assert [line for line in heard.lines if line.startswith("Skipped")] == [
+        f"Skipped: {what}: expected at least {needed} of memory for RDMs of 12 stimuli, found 3.0 kB "
+        "(raise compute.memory, --memory)"
+        for what, needed in (("similarity of networks", "5.8 kB"), ("layer choices and intervals", "3.7 kB"))
+    ]
+    rows = "select count(*) from score_interval"
+    with Warehouse.open(lab.warehouse) as opened:
+        assert opened.sql(rows).fetchall() == [(0,)]
+    run_study(read_study(lab.file), command="test")
+    with Warehouse.open(lab.warehouse) as opened:
+        assert opened.sql(rows).fetchall() != [(0,)]
