@@ -23,10 +23,10 @@ SUBJECTS = 10
 
 
 def grating(cycles_per_second: float, orientation: float = 0.0, frame_rate: int = 30) -> Array:
-    """Ten frames of a grating with a wavelength of 22 pixels that moves along `orientation` (radians)."""
+    """Three frames of a grating with a wavelength of 22 pixels that moves along `orientation` (radians)."""
     y, x = np.mgrid[0 : clips.SIDE, 0 : clips.SIDE]
     along = (np.cos(orientation) * x + np.sin(orientation) * y) / 22
-    times = np.arange(10)[:, None, None] / frame_rate
+    times = np.arange(3)[:, None, None] / frame_rate
     luma = 127 + 100 * np.cos(2 * np.pi * (along - cycles_per_second * times))
     return np.repeat(luma[..., None], 3, axis=-1).astype(np.uint8)
 
