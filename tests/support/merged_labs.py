@@ -28,10 +28,11 @@ def merge(folder: Path, target: str = "a", *sources: str) -> Merged:
     return merge_warehouses(folder / target, [folder / name for name in sources or ("b",)], "a merge")
 
 
-def made_by(folder: Path, lab: Lab) -> str:
-    """The name of a new warehouse with the study of a lab."""
+def made_by(folder: Path, lab: Lab, *methods: str) -> str:
+    """The name of a new warehouse with the study of a lab; with the jobs of some methods only, if given."""
     name = f"lab {len(list(folder.iterdir()))}"
-    do(folder / name, lab.batches())
+    batches = [each for each in lab.batches() if not methods or each.jobs[0].method in methods]
+    do(folder / name, batches)
     return name
 
 
@@ -45,14 +46,20 @@ def together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, list[tuple
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether `alignhouse check` finds nothing, and a rebuild gives the same rows of all tables."""
+    """Whether no rule is broken, and a rebuild from the files gives the same rows of all tables."""
     with Warehouse(folder) as opened:
-        assert broken_rules(opened) + stale_summaries(opened) == []
-        assert broken_artifacts(opened, Silent()) + altered_rows(opened, Silent()) == []
+        assert broken_rules(opened) == []
     before = rows_of(folder)
     lose_the_duckdb_files(folder)
     rebuild(folder, "test")
     return rows_of(folder) == before
+
+
+def check_finds_nothing(folder: Path) -> bool:
+    """Whether `alignhouse check` finds nothing. A rebuild that gives the same rows says most of it too."""
+    with Warehouse(folder) as opened:
+        faults = broken_rules(opened) + stale_summaries(opened)
+        return faults + broken_artifacts(opened, Silent()) + altered_rows(opened, Silent()) == []
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 from labs import Lab
-from merged_labs import B, facts, is_whole, merge, together, unchanged
+from merged_labs import B, check_finds_nothing, facts, is_whole, merge, together, unchanged
 from small_studies import contents, do, rows_of, study
 
 from alignhouse.warehouse import Warehouse, merging, store
@@ -22,6 +22,7 @@ from alignhouse.warehouse.errors import BadInput, BrokenWarehouse, WarehouseLock
 from alignhouse.warehouse.journal import JOURNAL, Journal
 from alignhouse.warehouse.merging import merge_warehouses, to_merge
 from alignhouse.warehouse.reader import SNAPSHOT
+from alignhouse.warehouse.received import open_source
 from alignhouse.warehouse.store import Writer
 from alignhouse.warehouse.vacuum import vacuum
 
@@ -82,7 +83,7 @@ def test_a_source_may_be_written_meanwhile(here: Path, monkeypatch: Any) -> None
     at_the_second_file(monkeypatch, lambda: do(here / "b", Lab(("n5",)).batches()))
     merge(here)
     assert facts(here / "a")["alignment"] == expected
-    assert is_whole(here / "a")
+    assert check_finds_nothing(here / "a")
 
 
 def test_a_vacuum_of_the_source_begins_the_merge_again(
@@ -178,19 +179,33 @@ ALTERED = {
 }
 
 
+def alter_a_record(folder: Path, change: str) -> None:
+    alter(
+        folder,
+        f"update artifact set {change} where method = 'extraction' and settings ->> 'model' = 'n3'",
+    )
+
+
 @pytest.mark.parametrize("how", ALTERED)
-def test_records_of_a_received_source_are_verified(here: Path, how: str) -> None:
+def test_records_of_a_received_source_are_verified(labs: Path, how: str, tmp_path: Path) -> None:
     change, words = ALTERED[how]
+    received = Path(shutil.copytree(labs / "b", tmp_path / "b"))
+    alter_a_record(received, change)
+    with pytest.raises(BrokenWarehouse) as raised, open_source(received):
+        pass
+    assert words in str(raised.value)
+    assert str(received) in str(raised.value)
+
+
+def test_a_received_path_out_of_the_warehouse_reaches_no_file(here: Path) -> None:
     victim = here.parent / "victim.parquet"
     victim.write_text("mine")
-    change = f"update artifact set {change} where method = 'extraction' and settings ->> 'model' = 'n3'"
-    alter(here / "b", change)
-    with pytest.raises(BrokenWarehouse) as raised:
-        to_merge(here / "a", [here / "b"], "test")
-    assert words in str(raised.value)
-    assert str(here / "b") in str(raised.value)
-    if how == "a path out of the warehouse":
-        with unchanged(here / "a"), pytest.raises(BrokenWarehouse, match=words):
+    change, words = ALTERED["a path out of the warehouse"]
+    alter_a_record(here / "b", change)
+    with unchanged(here / "a"):
+        with pytest.raises(BrokenWarehouse, match=words):
+            to_merge(here / "a", [here / "b"], "test")
+        with pytest.raises(BrokenWarehouse, match=words):
             merge(here)
     assert victim.read_text() == "mine"
 
