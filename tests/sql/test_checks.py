@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from made_up_warehouse import made_up_tables, write_tables
 
-from alignhouse.warehouse import Warehouse
-from alignhouse.warehouse.checks import MOST_ROWS, broken_rules
+from alignhouse.warehouse import Warehouse, checks
+from alignhouse.warehouse.checks import MOST_ROWS, broken_rules, rule_faults
 from alignhouse.warehouse.schema import sql_files
-from alignhouse.warehouse.store import Writer
+from alignhouse.warehouse.store import WORKING, Writer
 
 INTERVAL = (
     "'sound', 'd', 'test', 'a', 'l0', 'V1', 'layer', 'stimuli', 'percentile', 0.95, 0.1, {}, {}, 9, 0, '',"
@@ -156,16 +158,37 @@ def test_a_correct_warehouse_breaks_no_rule(whole: Path) -> None:
         assert broken_rules(opened) == []
 
 
+@pytest.fixture(scope="module")
+def connection(whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the writer's file of a copy; tests roll back what they change."""
+    copy = shutil.copyfile(whole / WORKING, tmp_path_factory.mktemp("broken") / WORKING.name)
+    with duckdb.connect(str(copy)) as opened:
+        yield opened
+
+
 @pytest.mark.parametrize("check", FAULTS)
-def test_a_check_reports_every_faulty_row(whole: Path, tmp_path: Path, check: str) -> None:
+def test_a_check_reports_every_faulty_row(
+    connection: duckdb.DuckDBPyConnection, check: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     statement, said, rows = FAULTS[check]
-    broken = tmp_path / "w"
-    shutil.copytree(whole, broken)
-    with Writer(broken, "test") as writer:
-        writer.connection.execute(statement)
-        writer.mark_changed()
-    found = faults(broken, check)
+    # All other checks would take ten times as long.
+    monkeypatch.setattr(checks, "sql_files", lambda *folders: {check: sql_files(*folders)[check]})
+    assert rule_faults(connection) == []
+    connection.execute("begin")
+    connection.execute(statement)
+    found = rule_faults(connection)
+    connection.execute("rollback")
     assert any(said in line for line in found)
     assert len(found) == min(rows, MOST_ROWS) + (rows > MOST_ROWS)
     if rows > MOST_ROWS:
         assert found[-1].endswith(f"and {rows - MOST_ROWS} more rows")
+
+
+def test_a_fault_is_found_in_an_opened_warehouse(whole: Path, tmp_path: Path) -> None:
+    statement, said, rows = FAULTS["layers_in_order"]
+    broken = Path(shutil.copytree(whole, tmp_path / "w"))
+    with Writer(broken, "test") as writer:
+        writer.connection.execute(statement)
+        writer.mark_changed()
+    found = faults(broken, "layers_in_order")
+    assert (len(found), said in found[0]) == (rows, True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from empty_warehouse import empty_warehouse
 from small_batches import batch_of
 
 from alignhouse.warehouse.batches import Batch
@@ -124,5 +125,5 @@ def _tests(scope: dict[str, Any], scores: np.ndarray, rng: np.random.Generator) 
 def write_tables(folder: Path, tables: Mapping[str, Rows], inputs: Mapping[str, str] | None = None) -> None:
     """Write rows to the warehouse at `folder` with regular jobs, one job per table."""
     batches = [rows_batch(name, rows, SLOTS.get(name, ("dataset",)), inputs) for name, rows in tables.items()]
-    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
+    with Writer(empty_warehouse(folder), "test") as writer, Run(writer, "test", {}) as run:
         run.do("tables", batches)

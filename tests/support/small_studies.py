@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from empty_warehouse import empty_warehouse
 from small_batches import batch_of
 
 from alignhouse.warehouse import Warehouse
@@ -51,7 +52,7 @@ def study(seed: int) -> list[Batch]:
 
 def do(folder: Path, batches: list[Batch]) -> int:
     """Run batches in a warehouse; returns the number of jobs that were computed or adopted."""
-    with Writer(folder, "test") as writer, Run(writer, "alignhouse run", {}) as run:
+    with Writer(empty_warehouse(folder), "test") as writer, Run(writer, "alignhouse run", {}) as run:
         run.do("jobs", batches)
     return run.jobs_done
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from empty_warehouse import empty_warehouse
 from small_batches import batch_of, made
 from working_batches import numbers
 
@@ -87,6 +88,11 @@ def key(batch: Batch) -> str:
 
 
 @pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return empty_warehouse(tmp_path)
+
+
+@pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many artifacts each transaction registers."""
     counts: list[int] = []
@@ -100,9 +106,9 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def test_progress_is_told_of_the_stage_and_of_each_job(tmp_path: Path) -> None:
+def test_progress_is_told_of_the_stage_and_of_each_job(folder: Path) -> None:
     noted = Noted()
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}, noted) as run:
         run.do("first", [subject("a")])
         results = run.do("second", [subject("a"), subject("b"), subject("c")])
     assert noted.events == [
@@ -120,50 +126,50 @@ def test_progress_is_told_of_the_stage_and_of_each_job(tmp_path: Path) -> None:
     }
 
 
-def test_a_run_notes_what_was_asked_by_which_version_and_where(tmp_path: Path) -> None:
+def test_a_run_notes_what_was_asked_by_which_version_and_where(folder: Path) -> None:
     query = "select run, command, study, version, python, host, status, jobs from run"
-    with Writer(tmp_path, "test") as writer, Run(writer, "alignhouse run", {"b": 1, "a": [2]}) as run:
+    with Writer(folder, "test") as writer, Run(writer, "alignhouse run", {"b": 1, "a": [2]}) as run:
         run.do("subjects", [subject("a")])
         [row] = writer.connection.execute(query).fetchall()
         version = importlib.metadata.version("alignhouse")
         where = (version, platform.python_version(), socket.gethostname())
         assert row[:6] == (1, "alignhouse run", '{"a":[2],"b":1}', *where)
         assert row[6] == "running"
-    with Writer(tmp_path, "test") as writer:
+    with Writer(folder, "test") as writer:
         assert writer.connection.execute("select status, jobs from run").fetchall() == [("finished", 1)]
 
 
-def test_a_run_knows_what_is_done_and_what_is_missing(tmp_path: Path) -> None:
+def test_a_run_knows_what_is_done_and_what_is_missing(folder: Path) -> None:
     done, in_place, new = subject("a"), subject("b"), subject("c")
-    made(tmp_path, in_place)
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+    made(folder, in_place)
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("subjects", [done])
         assert run.missing(each.jobs[0] for each in (done, in_place, new)) == {key(new)}
 
 
-def test_files_that_are_in_place_count_as_done(tmp_path: Path) -> None:
-    made(tmp_path, subject("a"))
+def test_files_that_are_in_place_count_as_done(folder: Path) -> None:
+    made(folder, subject("a"))
     noted = Noted()
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}, noted) as run:
         results = run.do("subjects", [subject("a")])
         assert run.jobs_done == 1
     assert noted.events == [("stage", "subjects", 0, 1)]
     assert set(results) == {key(subject("a"))}
 
 
-def test_the_runs_own_executor_goes_before_that_of_a_stage(tmp_path: Path) -> None:
+def test_the_runs_own_executor_goes_before_that_of_a_stage(folder: Path) -> None:
     own, of_stage = Chosen(), Chosen()
-    with Writer(tmp_path, "test") as writer:
+    with Writer(folder, "test") as writer:
         with Run(writer, "test", {}) as run:
             run.do("a", [subject("a")], of_stage)
         with Run(writer, "test", {}, executor=own) as run:
             run.do("b", [subject("b")], of_stage)
             run.try_each("c", [subject("c")])
-    assert of_stage.called == [(tmp_path, False)]
-    assert own.called == [(tmp_path, False), (tmp_path, True)]
+    assert of_stage.called == [(folder, False)]
+    assert own.called == [(folder, False), (folder, True)]
 
 
-def test_every_job_that_fails_is_reported(tmp_path: Path) -> None:
+def test_every_job_that_fails_is_reported(folder: Path) -> None:
     noted = Noted()
     batches = [
         failing("x", BadInput("no weights", hint="load them")),
@@ -171,7 +177,7 @@ def test_every_job_that_fails_is_reported(tmp_path: Path) -> None:
         failing("y", BadInput("no weights", hint="load them")),
         failing("z", ValueError("odd")),
     ]
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}, noted) as run:
         results, failures = run.try_each("all", batches)
     words = "no weights (load them)"
     assert failures == {key(batches[0]): words, key(batches[2]): words, key(batches[3]): "ValueError: odd"}
@@ -181,10 +187,10 @@ def test_every_job_that_fails_is_reported(tmp_path: Path) -> None:
     assert noted.events.count(("done",)) == 1, "a job that failed is not done"
 
 
-def test_the_error_of_a_job_comes_out_as_it_was_raised(tmp_path: Path) -> None:
+def test_the_error_of_a_job_comes_out_as_it_was_raised(folder: Path) -> None:
     error = ValueError("odd")
     noted = Noted()
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}, noted) as run:
         with pytest.raises(ValueError, match="odd") as raised:
             run.do("all", [subject("a"), failing("x", error), subject("b")])
         assert run.missing(subject(name).jobs[0] for name in "ab") == {key(subject("b"))}
@@ -192,8 +198,8 @@ def test_the_error_of_a_job_comes_out_as_it_was_raised(tmp_path: Path) -> None:
     assert [event for event in noted.events if event[0] == "say"] == []
 
 
-def test_an_error_is_kept_by_its_words_alone(tmp_path: Path) -> None:
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+def test_an_error_is_kept_by_its_words_alone(folder: Path) -> None:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         _, failures = run._do("all", [failing("x", ValueError("large"))], None, keep_going=True)
     [error] = failures.values()
     assert type(error) is AlignhouseError
@@ -202,7 +208,7 @@ def test_an_error_is_kept_by_its_words_alone(tmp_path: Path) -> None:
 
 
 def test_jobs_that_end_within_a_second_are_registered_together(
-    tmp_path: Path, registered: list[int], monkeypatch: pytest.MonkeyPatch
+    folder: Path, registered: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Clock:
         now, tick = 100.0, 0.01
@@ -214,7 +220,7 @@ def test_jobs_that_end_within_a_second_are_registered_together(
 
     monkeypatch.setattr(runs, "time", Clock)
     seconds = runs.SECONDS_UNREGISTERED
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("many", [subject(str(number)) for number in range(5)])
         assert registered == [1, 4], "the first at once, so that readers see it; the others at the end"
         registered.clear()
@@ -229,15 +235,15 @@ def test_jobs_that_end_within_a_second_are_registered_together(
         assert registered == [1, 2]
 
 
-def test_a_job_with_several_files_counts_once(tmp_path: Path) -> None:
+def test_a_job_with_several_files_counts_once(folder: Path) -> None:
     outputs = [Output(("rdms", f"part={part}"), pa.table({"a": [part]})) for part in range(3)]
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("one", [batch_of(Job("m", 1, {}, {}, "m"), *outputs)])
         assert run.jobs_done == 1
 
 
-def test_an_all_or_nothing_block_registers_once_at_its_end(tmp_path: Path, registered: list[int]) -> None:
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+def test_an_all_or_nothing_block_registers_once_at_its_end(folder: Path, registered: list[int]) -> None:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         with run.all_or_nothing():
             run.do("first", [subject("a"), subject("b")])
             run.do("second", [subject("c")])
@@ -250,48 +256,48 @@ def test_an_all_or_nothing_block_registers_once_at_its_end(tmp_path: Path, regis
         assert registered == [3, 1]
 
 
-def test_bad_input_leaves_files_that_were_there_before(tmp_path: Path) -> None:
-    [left_behind] = made(tmp_path, subject("a"))
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+def test_bad_input_leaves_files_that_were_there_before(folder: Path) -> None:
+    [left_behind] = made(folder, subject("a"))
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         with pytest.raises(BadInput, match="odd"), run.all_or_nothing():
             run.do("subjects", [subject("a"), subject("b"), subject("b2"), subject("b3")])
             raise BadInput("odd")
-        assert list(files(tmp_path)) == [left_behind.file]
+        assert list(files(folder)) == [left_behind.file]
         run.do("afterwards", [subject("c")])
         assert run.jobs_done == 1
 
 
-def test_another_error_leaves_the_files_for_the_next_run(tmp_path: Path) -> None:
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+def test_another_error_leaves_the_files_for_the_next_run(folder: Path) -> None:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         with pytest.raises(KeyboardInterrupt), run.all_or_nothing():
             run.do("subjects", [subject("a")])
             raise KeyboardInterrupt
         assert run.jobs_done == 0
-        assert len(list(files(tmp_path))) == 1
+        assert len(list(files(folder))) == 1
 
 
-def test_readers_see_whether_a_run_ended_well(tmp_path: Path) -> None:
-    with Writer(tmp_path, "test") as writer:
+def test_readers_see_whether_a_run_ended_well(folder: Path) -> None:
+    with Writer(folder, "test") as writer:
         with Run(writer, "test", {}) as run:
             run.do("subjects", [subject("a")])
         with pytest.raises(RuntimeError), Run(writer, "test", {}) as run:
             run.do("subjects", [subject("b")])
             writer.publish(force=True)
             raise RuntimeError
-    with Warehouse.open(tmp_path) as opened:
+    with Warehouse.open(folder) as opened:
         found = opened.sql("select status, jobs from run order by run").fetchall()
     assert found == [("finished", 1), ("stopped", 1)]
 
 
-def test_a_run_that_does_nothing_leaves_no_row(tmp_path: Path) -> None:
-    with Writer(tmp_path, "test") as writer:
+def test_a_run_that_does_nothing_leaves_no_row(folder: Path) -> None:
+    with Writer(folder, "test") as writer:
         with Run(writer, "test", {}) as run:
             assert run.do("nothing", []) == {}
         assert writer.connection.execute("select count(*) from run").fetchall() == [(0,)]
 
 
-def test_rows_of_a_statement_come_by_their_columns(tmp_path: Path) -> None:
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+def test_rows_of_a_statement_come_by_their_columns(folder: Path) -> None:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         writer.connection.execute(
             "insert into dataset by name"
             " select 'd' as dataset, 'bmd' as kind, true as is_synthetic, '' as remark, '' as artifact"
@@ -301,18 +307,18 @@ def test_rows_of_a_statement_come_by_their_columns(tmp_path: Path) -> None:
         assert run.rows("dataset_row", dataset="other") == []
 
 
-def test_the_same_job_in_two_batches_is_done_by_the_first(tmp_path: Path) -> None:
+def test_the_same_job_in_two_batches_is_done_by_the_first(folder: Path) -> None:
     noted = Noted()
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}, noted) as run:
         run.do("twice", [subject("a"), subject("a"), subject("b")])
     assert noted.events.count(("done",)) == 2
 
 
-def test_progress_hears_of_work_and_of_what_is_done(tmp_path: Path) -> None:
+def test_progress_hears_of_work_and_of_what_is_done(folder: Path) -> None:
     noted = Noted()
     three = replace(numbers(0, 3), work=(5.0, 1.0, 2.0))
     unequal = replace(numbers(3, 2), sizes=(30, 40), preparing="getting ready", prepare=None)
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}, noted) as run:
         run.do("all", [three, unequal])
     assert noted.work == [
         ("stage", 78.0),
@@ -338,14 +344,14 @@ def test_progress_hears_of_work_and_of_what_is_done(tmp_path: Path) -> None:
     assert {"registering", "publishing"} <= set(noted.does)
 
 
-def test_what_is_prepared_is_named(tmp_path: Path) -> None:
+def test_what_is_prepared_is_named(folder: Path) -> None:
     def call(jobs: Sequence[Job], reporter: Reporter, prepared: str) -> Iterator[list[Output]]:
         yield []
 
     noted = Noted()
     jobs = (Job("p", 1, {}, {}, "p"),)
     batch = Batch(jobs, call, prepare=lambda: "x", preparing="building the network")
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}, noted) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}, noted) as run:
         run.do("all", [batch])
     assert noted.does[:3] == ["building the network", "computing", "writing"]
 

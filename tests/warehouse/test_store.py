@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
+from empty_warehouse import empty_warehouse
 from small_batches import batch_of, made
 
 from alignhouse.warehouse import BadInput, Warehouse, WarehouseLocked
@@ -54,7 +55,7 @@ def failing_batch() -> Batch:
 
 
 def do(folder: Path, *batches: Batch) -> int:
-    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
+    with Writer(empty_warehouse(folder), "test") as writer, Run(writer, "test", {}) as run:
         run.do("jobs", batches)
         return run.jobs_done
 
@@ -65,7 +66,8 @@ def subjects(folder: Path) -> list[tuple[str, int]]:
 
 
 def test_what_a_job_made_is_there_for_readers(tmp_path: Path) -> None:
-    do(tmp_path / "w", subject_batch("a"), subject_batch("b"))
+    with Writer(tmp_path / "w", "test") as writer, Run(writer, "test", {}) as run:
+        run.do("jobs", [subject_batch("a"), subject_batch("b")])
     assert subjects(tmp_path / "w") == [("a", 1), ("b", 1)]
 
 
