@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,19 @@ def subjects(folder: Path) -> list[tuple[str, int]]:
         return opened.sql("select subject, subject_order from subject order by all").fetchall()
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("once") / "w"
+    do(folder, subject_batch("a"))
+    return folder
+
+
+@pytest.fixture
+def with_a(once: Path, tmp_path: Path) -> Path:
+    """A warehouse with the subject a."""
+    return Path(shutil.copytree(once, tmp_path / "w"))
+
+
 def test_what_a_job_made_is_there_for_readers(tmp_path: Path) -> None:
     with Writer(tmp_path / "w", "test") as writer, Run(writer, "test", {}) as run:
         run.do("jobs", [subject_batch("a"), subject_batch("b")])
@@ -111,41 +125,38 @@ def test_rows_of_another_data_set_stay(tmp_path: Path) -> None:
     assert subjects(tmp_path) == [("a", 1), ("a", 2)]
 
 
-def test_files_that_were_not_registered_are_adopted_not_made_again(tmp_path: Path) -> None:
-    do(tmp_path, subject_batch("a"))
+def test_files_that_were_not_registered_are_adopted_not_made_again(with_a: Path) -> None:
     batch = subject_batch("b")
-    [left_behind] = made(tmp_path, batch)
-    modified = (tmp_path / left_behind.path).stat().st_mtime_ns
-    do(tmp_path, batch)
-    assert (tmp_path / left_behind.path).stat().st_mtime_ns == modified
-    assert subjects(tmp_path) == [("a", 1), ("b", 1)]
+    [left_behind] = made(with_a, batch)
+    modified = (with_a / left_behind.path).stat().st_mtime_ns
+    do(with_a, batch)
+    assert (with_a / left_behind.path).stat().st_mtime_ns == modified
+    assert subjects(with_a) == [("a", 1), ("b", 1)]
 
 
-def test_a_lost_file_is_made_again(tmp_path: Path) -> None:
-    do(tmp_path, subject_batch("a"))
-    [file] = (tmp_path / "facts").rglob("*.parquet")
+def test_a_lost_file_is_made_again(with_a: Path) -> None:
+    [file] = (with_a / "facts").rglob("*.parquet")
     file.unlink()
-    assert do(tmp_path, subject_batch("a")) == 1
+    assert do(with_a, subject_batch("a")) == 1
     assert file.is_file()
-    assert subjects(tmp_path) == [("a", 1)]
+    assert subjects(with_a) == [("a", 1)]
 
 
-def test_bad_input_in_an_all_or_nothing_block_leaves_no_trace_but_its_log(tmp_path: Path) -> None:
-    do(tmp_path, subject_batch("a"))
+def test_bad_input_in_an_all_or_nothing_block_leaves_no_trace_but_its_log(with_a: Path) -> None:
     before = {
-        path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != LOGS
+        path: path.read_bytes() for path in with_a.rglob("*") if path.is_file() and path.parent.name != LOGS
     }
     bad = failing_batch()
     with (
         pytest.raises(BadInput, match="broken file"),
-        Writer(tmp_path, "test") as writer,
+        Writer(with_a, "test") as writer,
         Run(writer, "test", {}) as run,
         run.all_or_nothing(),
     ):
         run.do("good", [subject_batch("b")])
         run.do("bad", [bad])
     after = {
-        path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.parent.name != LOGS
+        path: path.read_bytes() for path in with_a.rglob("*") if path.is_file() and path.parent.name != LOGS
     }
     assert after == before
 
@@ -156,28 +167,26 @@ def test_a_new_warehouse_without_results_is_removed(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_a_second_writer_gets_an_error_that_names_the_lock_holder(tmp_path: Path) -> None:
-    do(tmp_path, subject_batch("a"))
-    command = [sys.executable, "-c", HOLD_THE_LOCK, str(tmp_path)]
+def test_a_second_writer_gets_an_error_that_names_the_lock_holder(with_a: Path) -> None:
+    command = [sys.executable, "-c", HOLD_THE_LOCK, str(with_a)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdin is not None
         assert holder.stdout.readline() == "writing\n"
         with pytest.raises(WarehouseLocked, match=f"process {holder.pid} of .*a long job.*since 20"):
-            do(tmp_path, subject_batch("b"))
-        assert subjects(tmp_path) == [("a", 1)], "readers go on meanwhile"
+            do(with_a, subject_batch("b"))
+        assert subjects(with_a) == [("a", 1)], "readers go on meanwhile"
         holder.stdin.write("\n")
-    assert do(tmp_path, subject_batch("b")) == 1, "a lock file alone locks nothing"
+    assert do(with_a, subject_batch("b")) == 1, "a lock file alone locks nothing"
 
 
-def test_a_reader_keeps_its_snapshot_and_the_next_one_sees_the_newer(tmp_path: Path) -> None:
-    do(tmp_path, subject_batch("a"))
-    with Warehouse.open(tmp_path) as early:
-        with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+def test_a_reader_keeps_its_snapshot_and_the_next_one_sees_the_newer(with_a: Path) -> None:
+    with Warehouse.open(with_a) as early:
+        with Writer(with_a, "test") as writer, Run(writer, "test", {}) as run:
             run.do("jobs", [subject_batch("b")])
             writer.publish(force=True)
             assert early.sql("select count(*) from subject").fetchall() == [(1,)]
-            assert subjects(tmp_path) == [("a", 1), ("b", 1)], "in the middle of a run, in this very process"
+            assert subjects(with_a) == [("a", 1), ("b", 1)], "in the middle of a run, in this very process"
         assert early.sql("select count(*) from subject").fetchall() == [(1,)]
 
 
@@ -192,16 +201,14 @@ def test_publishing_keeps_duckdbs_own_lock_on_the_writers_file(tmp_path: Path) -
     assert "lock" in other.stderr
 
 
-def test_a_warehouse_copied_without_its_working_folder_goes_on(tmp_path: Path) -> None:
-    do(tmp_path, subject_batch("a"))
-    (tmp_path / WORKING).unlink()
-    assert do(tmp_path, subject_batch("a"), subject_batch("b")) == 1
-    assert subjects(tmp_path) == [("a", 1), ("b", 1)]
+def test_a_warehouse_copied_without_its_working_folder_goes_on(with_a: Path) -> None:
+    (with_a / WORKING).unlink()
+    assert do(with_a, subject_batch("a"), subject_batch("b")) == 1
+    assert subjects(with_a) == [("a", 1), ("b", 1)]
 
 
-def test_readers_cannot_write(tmp_path: Path) -> None:
-    do(tmp_path, subject_batch("a"))
-    with Warehouse.open(tmp_path) as opened, pytest.raises(duckdb.Error, match="read-only"):
+def test_readers_cannot_write(with_a: Path) -> None:
+    with Warehouse.open(with_a) as opened, pytest.raises(duckdb.Error, match="read-only"):
         opened.connection.execute("delete from subject")
 
 
@@ -230,12 +237,11 @@ def test_an_older_warehouse_is_read_as_if_its_new_tables_were_empty(tmp_path: Pa
     assert (tmp_path / SNAPSHOT).read_bytes() == before
 
 
-def test_a_warehouse_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    do(tmp_path, subject_batch("a"))
-    with duckdb.connect(str(tmp_path / WORKING)) as connection:
+def test_a_warehouse_of_a_newer_version_is_refused(with_a: Path) -> None:
+    with duckdb.connect(str(with_a / WORKING)) as connection:
         connection.execute("insert into migration values ('9999_later')")
     with pytest.raises(Exception, match="newer alignhouse.*9999_later"):
-        do(tmp_path, subject_batch("b"))
+        do(with_a, subject_batch("b"))
 
 
 def test_if_two_files_are_registered_together_the_later_rows_are_kept(tmp_path: Path) -> None:

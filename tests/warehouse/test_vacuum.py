@@ -87,16 +87,16 @@ def test_going_back_to_removed_settings_computes_them_again(warehouse: Path) -> 
 @pytest.mark.parametrize("by", ["artifact", "job"])
 def test_inputs_of_current_jobs_stay_through_several_steps(tmp_path: Path, by: str) -> None:
     folder = tmp_path / "w"
-    do(folder, study(0))
-    named = study(0)[0].jobs[0].key
+    batches = study(0)
+    named = batches[0].jobs[0].key
     for step in (1, 2):
         inputs = {"x": named if by == "job" else f"{named[:20]}-1"}
         middle = batch_of(Job("middle", 1, {"step": step}, inputs, "middle"), vectors(10 + step))
-        do(folder, [middle])
+        batches.append(middle)
         named = middle.jobs[0].key
+    do(folder, batches)
     do(folder, study(1))
     assert vacuum(folder, "test").files == []
-    assert equals_its_rebuild(folder)
 
 
 def test_an_artifact_with_one_row_left_stays(tmp_path: Path) -> None:
@@ -118,7 +118,6 @@ def test_a_table_with_different_slots_loses_nothing(tmp_path: Path) -> None:
         do(folder, [batch_of(Job("j", 1, {"seed": seed}, {}, ""), Output(FACTS, rows, "subject", slot))])
     assert orders(folder) == {"s1": 5}
     assert vacuum(folder, "test").files == []
-    assert equals_its_rebuild(folder)
 
 
 def test_files_of_killed_runs_go(warehouse: Path) -> None:
@@ -186,7 +185,14 @@ def test_a_folder_behind_a_link_keeps_its_files(warehouse: Path) -> None:
     assert (warehouse.parent / "nulls" / "x.parquet.damaged").exists()
 
 
-@pytest.mark.parametrize("at", ["remove_artifacts", "publish", "unlink", "move_into_place"])
+@pytest.mark.parametrize(
+    "at",
+    [
+        "publish",
+        "unlink",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("remove_artifacts", "move_into_place")),
+    ],
+)
 def test_killed_at_any_step_the_next_vacuum_finishes(
     warehouse: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
