@@ -11,6 +11,7 @@ from labs import Lab
 from small_studies import contents, do, lose_the_duckdb_files, rows_of
 
 from alignhouse.warehouse import Warehouse
+from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.checks import altered_rows, broken_artifacts, broken_rules, stale_summaries
 from alignhouse.warehouse.journal import JOURNAL, entries_of
 from alignhouse.warehouse.merge_plan import Merged
@@ -31,9 +32,13 @@ def merge(folder: Path, target: str = "a", *sources: str) -> Merged:
 def made_by(folder: Path, lab: Lab, *methods: str) -> str:
     """The name of a new warehouse with the study of a lab; with the jobs of some methods only, if given."""
     name = f"lab {len(list(folder.iterdir()))}"
-    batches = [each for each in lab.batches() if not methods or each.jobs[0].method in methods]
-    do(folder / name, batches)
+    do(folder / name, jobs_of(lab, *methods) if methods else lab.batches())
     return name
+
+
+def jobs_of(lab: Lab, *methods: str) -> list[Batch]:
+    """The jobs of a lab's study by some methods."""
+    return [each for each in lab.batches() if each.jobs[0].method in methods]
 
 
 def facts(folder: Path) -> dict[str, list[tuple[Any, ...]]]:

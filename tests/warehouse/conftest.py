@@ -1,4 +1,4 @@
-"""Warehouses with studies that replaced each other, made once and copied for each test."""
+"""Warehouses that are made once and copied for each test: without rows, of replaced studies, of labs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from empty_warehouse import empty_warehouse
 from merged_labs import A, B
 from small_studies import do, study
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A warehouse without rows."""
+    return empty_warehouse(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -116,12 +116,15 @@ def test_a_vacuum_during_the_copy_begins_it_again(
     assert is_whole(target)
 
 
-def test_copies_during_studies_and_vacuums_are_whole(warehouse: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seeds", [(2,), pytest.param((2, 3, 4), marks=pytest.mark.slow)])
+def test_copies_during_studies_and_vacuums_are_whole(
+    warehouse: Path, tmp_path: Path, seeds: tuple[int, ...]
+) -> None:
     done = threading.Event()
 
     def work() -> None:
         try:
-            for seed in (2, 3):
+            for seed in seeds:
                 do(warehouse, study(seed))
                 vacuum(warehouse, "test")
         finally:

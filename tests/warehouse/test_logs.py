@@ -42,12 +42,12 @@ def lines_of(warehouse: Path, run: int = 1) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_a_log_says_what_was_done_how_long_and_with_what(tmp_path: Path) -> None:
+def test_a_log_says_what_was_done_how_long_and_with_what(folder: Path) -> None:
     asked = {"compute": {"device": "cpu"}, "seed": 3}
-    with Writer(tmp_path, "test") as writer, Run(writer, "alignhouse run x", asked) as run:
+    with Writer(folder, "test") as writer, Run(writer, "alignhouse run x", asked) as run:
         done = run.do("Counting", [job(1), job(2)])
         run.progress.say("a line")
-    began, stage, one, two, said, ended = lines_of(tmp_path)
+    began, stage, one, two, said, ended = lines_of(folder)
     assert (began["event"], began["run"], began["command"]) == ("began", 1, "alignhouse run x")
     assert (began["settings"], began["device"]) == (asked, "cpu")
     assert began["versions"]["duckdb"] == importlib.metadata.version("duckdb")
@@ -60,28 +60,28 @@ def test_a_log_says_what_was_done_how_long_and_with_what(tmp_path: Path) -> None
         assert 0 <= line["seconds"] < 60
     assert said["line"] == "a line"
     assert (ended["status"], ended["jobs"], ended["failed"]) == ("finished", 2, 0)
-    with Warehouse.open(tmp_path) as opened:
+    with Warehouse.open(folder) as opened:
         [answer] = opened.ask("runs").fetchall()
         columns = opened.ask("runs").columns
     found = dict(zip(columns, answer, strict=True))
-    assert (tmp_path / found["log"]).is_file()
+    assert (folder / found["log"]).is_file()
     assert (found["run"], found["status"], found["jobs"], found["failed"]) == (1, "finished", 2, 0)
     assert 0 <= found["seconds"] < 60
 
 
-def test_each_line_is_there_while_the_run_goes_on(tmp_path: Path) -> None:
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+def test_each_line_is_there_while_the_run_goes_on(folder: Path) -> None:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("Counting", [job(1)])
-        assert [line["event"] for line in lines_of(tmp_path)] == ["began", "stage", "job"]
+        assert [line["event"] for line in lines_of(folder)] == ["began", "stage", "job"]
 
 
-def test_failures_have_their_traceback(tmp_path: Path) -> None:
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+def test_failures_have_their_traceback(folder: Path) -> None:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.try_each("All", [number_batch("fail", 1), job(2)])
-    failed = next(line for line in lines_of(tmp_path) if line["event"] == "failed")
+    failed = next(line for line in lines_of(folder) if line["event"] == "failed")
     assert (failed["label"], failed["error"]) == ("fail 1", f"BadInput: {bad_number(1)}")
     assert "working_batches.py" in failed["traceback"]
-    with Warehouse.open(tmp_path) as opened:
+    with Warehouse.open(folder) as opened:
         assert opened.sql("select status, jobs, failed from run").fetchall() == [("finished", 1, 1)]
 
 
@@ -89,75 +89,75 @@ def bad_number(number: int) -> BadInput:
     return BadInput(f"number {number}", expected="1", found="0", hint="use another")
 
 
-def test_failures_and_times_come_from_where_the_job_ran(tmp_path: Path) -> None:
+def test_failures_and_times_come_from_where_the_job_ran(folder: Path) -> None:
     batches = [number_batch("slow", 1), number_batch("fail", 2)]
-    with Processes(1) as processes, Writer(tmp_path, "test") as writer:
+    with Processes(1) as processes, Writer(folder, "test") as writer:
         with Run(writer, "test", {}, executor=processes) as run:
             run.try_each("All", batches)
         with Run(writer, "test", {}) as run:
             run.do("Threads", [job(3)], threaded)
-    slow, failed = (line for line in lines_of(tmp_path) if line["event"] in ("job", "failed"))
+    slow, failed = (line for line in lines_of(folder) if line["event"] in ("job", "failed"))
     assert 0.05 <= slow["seconds"] < 60
     assert "In a worker process" in failed["traceback"]
     assert "in _one" in failed["traceback"]
-    [threads] = (line for line in lines_of(tmp_path, 2) if line["event"] == "job")
+    [threads] = (line for line in lines_of(folder, 2) if line["event"] == "job")
     assert threads["started_at"] > slow["started_at"]
 
 
-def test_the_error_that_ends_a_run_is_logged(tmp_path: Path) -> None:
+def test_the_error_that_ends_a_run_is_logged(folder: Path) -> None:
     with (
-        Writer(tmp_path, "test") as writer,
+        Writer(folder, "test") as writer,
         pytest.raises(KeyboardInterrupt),
         Run(writer, "test", {}) as run,
     ):
         run.do("Counting", [job(1)])
         raise KeyboardInterrupt
-    *_, error, ended = lines_of(tmp_path)
+    *_, error, ended = lines_of(folder)
     assert (error["event"], ended["status"]) == ("error", "stopped")
     assert "KeyboardInterrupt" in error["traceback"]
 
 
-def test_a_run_with_nothing_to_do_has_no_log(tmp_path: Path) -> None:
+def test_a_run_with_nothing_to_do_has_no_log(folder: Path) -> None:
     for _ in range(2):
-        with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+        with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
             run.do("Counting", [job(1)])
-    assert [path.name for path in (tmp_path / logs.LOGS).iterdir()] == ["run-1.jsonl"]
+    assert [path.name for path in (folder / logs.LOGS).iterdir()] == ["run-1.jsonl"]
 
 
-def test_runs_that_register_nothing_share_the_log_of_the_next(tmp_path: Path) -> None:
-    with Writer(tmp_path, "test") as writer:
+def test_runs_that_register_nothing_share_the_log_of_the_next(folder: Path) -> None:
+    with Writer(folder, "test") as writer:
         with pytest.raises(BadInput), Run(writer, "first", {}) as run:
             run.do("All", [number_batch("fail", 1)])
         with Run(writer, "second", {}) as run:
             run.do("All", [job(2)])
-    commands = [line["command"] for line in lines_of(tmp_path) if line["event"] == "began"]
+    commands = [line["command"] for line in lines_of(folder) if line["event"] == "began"]
     assert commands == ["first", "second"]
 
 
 def test_a_log_has_a_largest_size_but_keeps_failures_and_the_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "MOST_BYTES", 6000)
     monkeypatch.setattr(logs, "MOST_BYTES_OF_ALL", 20_000)
-    with Writer(tmp_path, "test") as writer, Run(writer, "test", {}) as run:
+    with Writer(folder, "test") as writer, Run(writer, "test", {}) as run:
         run.do("Counting", [job(number) for number in range(40)])
         run.try_each("All", [number_batch("fail", 1)])
-    events = [line["event"] for line in lines_of(tmp_path)]
+    events = [line["event"] for line in lines_of(folder)]
     assert events.count("full") == 1
     assert 0 < events.count("job") < 40
     assert events[-2:] == ["failed", "ended"]
-    assert (tmp_path / logs.LOGS / "run-1.jsonl").stat().st_size < 20_000
+    assert (folder / logs.LOGS / "run-1.jsonl").stat().st_size < 20_000
 
 
-def test_the_oldest_logs_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_logs_are_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "MOST_LOGS", 3)
-    folder = tmp_path / logs.LOGS
-    with Writer(tmp_path, "test") as writer:
+    of_logs = folder / logs.LOGS
+    with Writer(folder, "test") as writer:
         for number in range(1, 6):
             with Run(writer, "test", {}) as run:
                 run.do("Counting", [job(number)])
-                (folder / "notes.txt").write_text("mine")
-    assert sorted(path.name for path in folder.iterdir()) == [
+                (of_logs / "notes.txt").write_text("mine")
+    assert sorted(path.name for path in of_logs.iterdir()) == [
         "notes.txt",
         *(f"run-{number}.jsonl" for number in (3, 4, 5)),
     ]

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 from command_line import alignhouse
 from labs import Lab
-from merged_labs import A, B, check_finds_nothing, facts, is_whole, made_by, merge, together, unchanged
+from merged_labs import (
+    A,
+    B,
+    check_finds_nothing,
+    facts,
+    is_whole,
+    jobs_of,
+    made_by,
+    merge,
+    together,
+    unchanged,
+)
 from small_batches import batch_of
 from small_studies import FACTS, SLOT, contents, do, rows_of, study, subjects, vectors
 
@@ -107,7 +118,11 @@ def test_a_repetition_adds_nothing(merged: Path) -> None:
     here = merged
     with unchanged(here / "a"):
         assert merge(here).artifacts == 0
-    # Also where the source has all networks of the target.
+
+
+@pytest.mark.slow
+def test_a_repetition_adds_nothing_where_the_source_has_all_networks_of_the_target(merged: Path) -> None:
+    here = merged
     larger = made_by(here, Lab(("n1", "n2", "n3", "n4", "n5")))
     merge(here, "a", larger)
     with unchanged(here / "a"):
@@ -230,7 +245,7 @@ def test_the_command_counts_adds_and_refuses(here: Path) -> None:
     assert done.stdout == dry.stdout.replace("Would add", "Added")
     assert done.stderr.splitlines() == ["Copying artifacts: 13 to do", "Registering artifacts: 14 to do"]
     assert alignhouse("merge", "a", "b", folder=here).stdout == "Added 0 artifacts, 0 bytes, to a.\n"
-    do(here / "c", [each for each in Lab(("n1",), gflops=2.0).batches() if each.jobs[0].method == "model"])
+    do(here / "c", jobs_of(Lab(("n1",), gflops=2.0), "model"))
     dry = alignhouse("merge", "a", "c", "--dry-run", folder=here)
     refused = alignhouse("merge", "a", "c", folder=here)
     ours, theirs = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from labs import STIMULI, Lab
-from merged_labs import A, made_by, merge, unchanged
+from merged_labs import A, jobs_of, made_by, merge, unchanged
 from small_batches import batch_of
 from small_studies import do, vectors
 
@@ -16,28 +16,39 @@ from alignhouse.warehouse.jobs import Output
 from alignhouse.warehouse.merging import Conflicting, to_merge
 from alignhouse.warehouse.rebuild import MOST_NAMED
 
+# Of each lab, the jobs of one method.
+CONTRADICTIONS = {
+    "rsa": (
+        Lab(("n3",), seed=1),
+        r"rsa \(protocol sound, dataset d, split test\).*seed = 0 in .*, seed = 1 in",
+    ),
+    "model": (Lab(("n1",), gflops=2.0), r"model \(model n1\): gflops = 1.0 in .*, gflops = 2.0 in"),
+    "stimuli": (
+        Lab(("n3",), stimuli="f1"),
+        r"stimulus \(dataset d, split test\): input 1001 = f0, input 1002",
+    ),
+    "protocol": (
+        Lab(("n3",), null="other"),
+        r'protocol \(protocol sound\): settings = \{"null":"rows"\} in',
+    ),
+    "brain_rdm": (
+        Lab(("n3",), brain="b1"),
+        r"brain_rdm \(dataset d, split test, roi V1\): input raw = b0 .* = b1",
+    ),
+}
 
-@pytest.mark.parametrize(
-    ("lab", "methods", "words"),
-    [
-        (Lab(("n3",), seed=1), ["rsa"],
-         r"rsa \(protocol sound, dataset d, split test\).*seed = 0 in .*, seed = 1 in"),
-        (Lab(("n1",), gflops=2.0), ["model"], r"model \(model n1\): gflops = 1.0 in .*, gflops = 2.0 in"),
-        (Lab(("n3",), stimuli="f1"), ["stimuli"],
-         r"stimulus \(dataset d, split test\): input 1001 = f0, input 1002"),
-        (Lab(("n3",), null="other"), ["protocol"],
-         r'protocol \(protocol sound\): settings = \{"null":"rows"\} in'),
-        (Lab(("n3",), brain="b1"), ["brain_rdm"],
-         r"brain_rdm \(dataset d, split test, roi V1\): input raw = b0 .* = b1"),
-    ],
-    ids=["other network", "facts", "stimuli", "protocol", "brain"],
-)  # fmt: skip
-def test_contradictions_are_named(here: Path, lab: Lab, methods: list[str], words: str) -> None:
-    name = made_by(here, lab, *methods)
+
+def test_every_contradiction_is_named(here: Path) -> None:
+    do(
+        here / "c",
+        [each for kind, (lab, _) in CONTRADICTIONS.items() for each in jobs_of(lab, kind)],
+    )
     with unchanged(here / "a"):
-        found = to_merge(here / "a", [here / name], "test").conflicts
-    assert any(re.search(words, line) for line in found)
-    assert all(_names_both(here, name, line) for line in found)
+        found = to_merge(here / "a", [here / "c"], "test").conflicts
+    for _, words in CONTRADICTIONS.values():
+        assert len([line for line in found if re.search(words, line)]) == 1, (words, found)
+    assert len(found) == len(CONTRADICTIONS)
+    assert all(_names_both(here, "c", line) for line in found)
 
 
 def _names_both(here: Path, name: str, line: str) -> bool:
@@ -83,8 +94,7 @@ def test_the_same_job_with_another_file_is_a_contradiction(here: Path) -> None:
 def test_all_contradictions_are_counted_and_the_first_are_listed(here: Path) -> None:
     networks = tuple(f"x{number:02d}" for number in range(MOST_NAMED + 5))
     for name, gflops in (("c", 1.0), ("d", 2.0)):
-        models = [each for each in Lab(networks, gflops=gflops).batches() if each.jobs[0].method == "model"]
-        do(here / name, models)
+        do(here / name, jobs_of(Lab(networks, gflops=gflops), "model"))
     with pytest.raises(Conflicting) as raised:
         merge(here, "c", "d")
     assert len(raised.value.conflicts) == len(networks)

@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from empty_warehouse import empty_warehouse
 from small_batches import batch_of, made
 from working_batches import numbers
 
@@ -85,11 +84,6 @@ def failing(label: str, error: Exception) -> Batch:
 
 def key(batch: Batch) -> str:
     return batch.jobs[0].key
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return empty_warehouse(tmp_path)
 
 
 @pytest.fixture
