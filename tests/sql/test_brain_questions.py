@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from empty_warehouse import empty_warehouse
 from made_up_warehouse import rows_batch
 
 from alignhouse.warehouse import BadInput, Warehouse
@@ -154,7 +155,7 @@ def test_regions_list_their_parts_and_the_subjects_without_them(warehouse: Wareh
 
 def test_a_reliability_outside_its_range_is_found(tmp_path: Path, warehouse: Warehouse) -> None:
     assert not [fault for fault in broken_rules(warehouse) if fault.startswith("reliability_in_range")]
-    with Writer(tmp_path / "w", "test") as writer, Run(writer, "test", {}) as run:
+    with Writer(empty_warehouse(tmp_path / "w"), "test") as writer, Run(writer, "test", {}) as run:
         run.do("tables", jobs(most=1.5))
     with Warehouse.open(tmp_path / "w") as broken:
         found = [fault for fault in broken_rules(broken) if fault.startswith("reliability_in_range")]

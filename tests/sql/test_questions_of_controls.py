@@ -197,6 +197,14 @@ def warehouse(tables: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield opened
 
 
+@pytest.fixture(scope="module")
+def without_controls(tables: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    folder = tmp_path_factory.mktemp("without") / "w"
+    write_tables(folder, {name: rows for name, rows in tables.items() if name not in OF_CONTROLS})
+    with Warehouse.open(folder) as opened:
+        yield opened
+
+
 def test_each_network_is_shown_by_its_layer_of_the_highest_partial_rho(
     warehouse: Warehouse, tables: Any
 ) -> None:
@@ -290,13 +298,10 @@ def test_differences_of_orders_have_the_intervals_of_their_own_comparison(
     "question", ["leaderboard", "networks", "best_layer", "alignment_by_architecture", "alignment_by_weights"]
 )
 def test_controls_are_not_among_networks(
-    warehouse: Warehouse, tables: Any, tmp_path: Any, question: str
+    warehouse: Warehouse, without_controls: Warehouse, question: str
 ) -> None:
-    without = {name: rows for name, rows in tables.items() if name not in OF_CONTROLS}
-    write_tables(tmp_path / "w", without)
     found = warehouse.ask(question).pl()
-    with Warehouse.open(tmp_path / "w") as opened:
-        assert_frame_equal(found, opened.ask(question).pl())
+    assert_frame_equal(found, without_controls.ask(question).pl())
     if "model" in found.columns:
         assert set(found["model"]) == set(NETWORKS)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from empty_warehouse import empty_warehouse
 from made_up_warehouse import REGIONS, WEAK, made_up_tables, rows_batch, write_tables
 from polars.testing import assert_frame_equal
 from scipy.stats import spearmanr
@@ -302,7 +303,7 @@ def test_an_unfinished_study_lists_missing_results(tables: Any, warehouse: Wareh
 def test_provenance_goes_back_to_the_raw_files(tmp_path: Any, tables: Any) -> None:
     alignment = [row for row in tables["alignment"] if row["model"] == "a"]
     command = "alignhouse run x.toml"
-    with Writer(tmp_path / "w", command) as writer, Run(writer, command, {}) as run:
+    with Writer(empty_warehouse(tmp_path / "w"), command) as writer, Run(writer, command, {}) as run:
         for name in ("model", "roi", "protocol"):
             run.do(name, [rows_batch(name, tables[name], (name,))])
         made = {}

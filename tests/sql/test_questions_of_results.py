@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from empty_warehouse import empty_warehouse
 from small_batches import batch_of
-from small_studies import do, study
+from small_studies import do
 
 import alignhouse as ah
 from alignhouse.notebook.rdms import stored_rdms
@@ -24,8 +25,7 @@ CONDITIONS = ["a", "b", "c"]
 def test_results_give_the_provenance_of_each_statistic(tmp_path: Path) -> None:
     import polars as pl
 
-    folder = tmp_path / "w"
-    do(folder, study(0))
+    folder = empty_warehouse(tmp_path / "w")
     for name, author in (("second", "me"), ("first", "you")):
         rows = pl.DataFrame({"x": [1.0, 2.0]})
         add_result(folder, rows, name, description=f"the {name}", author=author, replace=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -23,11 +24,12 @@ FIXED = {
 PARAMETERS = {"dataset": "bmd", "split": "test"}
 
 
-@pytest.fixture
-def empty() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    migrate(connection)
-    return connection
+@pytest.fixture(scope="module")
+def empty() -> Iterator[duckdb.DuckDBPyConnection]:
+    """All tables without rows; tests change nothing."""
+    with duckdb.connect() as connection:
+        migrate(connection)
+        yield connection
 
 
 def columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:

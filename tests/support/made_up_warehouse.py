@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from empty_warehouse import empty_warehouse
+from made_once import made_once, session_folder
 from small_batches import batch_of
 
 from alignhouse.warehouse.batches import Batch
@@ -120,6 +122,12 @@ def _tests(scope: dict[str, Any], scores: np.ndarray, rng: np.random.Generator) 
         }
         for test, index in tests
     ]
+
+
+def made_up_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The warehouse of `made_up_tables`, made once per session; tests only read it, or copy it."""
+    folder = session_folder(tmp_path_factory) / "made up"
+    return made_once(folder, lambda folder: write_tables(folder, made_up_tables()))
 
 
 def write_tables(folder: Path, tables: Mapping[str, Rows], inputs: Mapping[str, str] | None = None) -> None:

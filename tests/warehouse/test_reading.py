@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from command_line import alignhouse
-from made_up_warehouse import made_up_tables, write_tables
+from made_up_warehouse import made_up_warehouse
 
 from alignhouse.warehouse import BadInput, Warehouse
 from alignhouse.warehouse.errors import BrokenWarehouse
@@ -82,8 +82,9 @@ REFUSED_LATER = (
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reading") / "w"
-    write_tables(folder, made_up_tables())
+    folder = Path(
+        shutil.copytree(made_up_warehouse(tmp_path_factory), tmp_path_factory.mktemp("reading") / "w")
+    )
     (folder.parent / "secret.txt").write_text("secret,1\n")
     return folder
 

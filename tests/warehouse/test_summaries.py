@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from made_up_warehouse import SLOTS, Rows, made_up_tables, rows_batch, write_tables
+from made_up_warehouse import SLOTS, Rows, made_up_tables, made_up_warehouse, rows_batch
 
 from alignhouse.warehouse import Warehouse, summaries
 from alignhouse.warehouse.checks import stale_summaries
@@ -53,9 +53,7 @@ def tables() -> dict[str, Rows]:
 
 @pytest.fixture(scope="module")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("summaries") / "w"
-    write_tables(folder, made_up_tables())
-    return folder
+    return made_up_warehouse(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
