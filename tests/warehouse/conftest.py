@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from empty_warehouse import empty_warehouse
+from made_once import made_once, session_folder
 from merged_labs import A, B
 from small_studies import do, study
 
@@ -19,10 +20,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def two_studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("two_studies") / "w"
-    for seed in (0, 1):
-        do(folder, study(seed))
-    return folder
+    def make(folder: Path) -> None:
+        for seed in (0, 1):
+            do(folder, study(seed))
+
+    return made_once(session_folder(tmp_path_factory) / "two studies", make)
 
 
 @pytest.fixture
@@ -33,10 +35,11 @@ def warehouse(two_studies: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def labs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("labs")
-    do(folder / "a", A.batches())
-    do(folder / "b", B.batches())
-    return folder
+    def make(folder: Path) -> None:
+        do(folder / "a", A.batches())
+        do(folder / "b", B.batches())
+
+    return made_once(session_folder(tmp_path_factory) / "labs", make)
 
 
 @pytest.fixture
