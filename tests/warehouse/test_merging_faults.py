@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 from labs import Lab
-from merged_labs import B, check_finds_nothing, facts, is_whole, merge, together, unchanged
+from merged_labs import B, check_finds_nothing, facts, is_whole, jobs_of, merge, together, unchanged
 from small_studies import contents, do, rows_of, study
 
 from alignhouse.warehouse import Warehouse, merging, store
@@ -80,7 +80,7 @@ def at_the_second_file(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], ob
 
 def test_a_source_may_be_written_meanwhile(here: Path, monkeypatch: Any) -> None:
     expected = together(facts(here / "a"), facts(here / "b"))["alignment"]
-    at_the_second_file(monkeypatch, lambda: do(here / "b", Lab(("n5",)).batches()))
+    at_the_second_file(monkeypatch, lambda: do(here / "b", jobs_of(Lab(("n5",)), "model", "layers", "rsa")))
     merge(here)
     assert facts(here / "a")["alignment"] == expected
     assert check_finds_nothing(here / "a")
@@ -133,12 +133,12 @@ def test_impossible_places_are_refused(here: Path) -> None:
 
 def test_a_source_of_an_older_version_is_read_and_of_a_newer_one_named(here: Path) -> None:
     shutil.copytree(here / "b", here / "newer")
+    expected = together(facts(here / "a"), facts(here / "b"))["alignment"]
     with duckdb.connect(str(here / "b" / SNAPSHOT)) as connection:
         connection.execute("drop table journal")
         connection.execute("delete from migration where name like '%journal%'")
     (here / "b" / JOURNAL).unlink()
     before = contents(here / "b")
-    expected = together(facts(here / "a"), facts(here / "b"))["alignment"]
     assert merge(here).artifacts == 13
     assert facts(here / "a")["alignment"] == expected
     assert contents(here / "b") == before
@@ -289,7 +289,8 @@ def test_a_file_in_the_way_is_kept_and_named(here: Path) -> None:
     with unchanged(here / "a"), pytest.raises(BadInput, match=rf"{new.name} \(another file is there"):
         merge(here)
     vacuum(here / "a", "test")
-    assert merge(here).artifacts == 13
+    assert to_merge(here / "a", [here / "b"], "test").artifacts == 13
+    assert not (here / "a" / new).exists()
 
 
 def dying(monkeypatch: pytest.MonkeyPatch, step: int) -> list[str]:

@@ -138,7 +138,11 @@ def alter(folder: Path, statement: str) -> None:
     [
         ("alter table results.mine drop column artifact", "Column .artifact. in EXCLUDE list not found"),
         ("alter table results.mine alter artifact type blob", "expected VARCHAR, found BLOB"),
-        ("update artifact set table_name = 'results.other' where rows = 2", "none of the two files"),
+        pytest.param(
+            "update artifact set table_name = 'results.other' where rows = 2",
+            "none of the two files",
+            marks=pytest.mark.slow,
+        ),
         ("update artifact set table_name = 'results.x\"; --' where rows = 2", "none of the two files"),
     ],
 )

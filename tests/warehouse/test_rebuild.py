@@ -165,9 +165,11 @@ class Killed(BaseException):
     "at",
     [
         "repeat",
-        "move_into_place",
         "finish_rebuild",
-        *(pytest.param(each, marks=pytest.mark.slow) for each in ("_verified", "bring_up_to_date")),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ("_verified", "bring_up_to_date", "move_into_place")
+        ),
     ],
 )
 def test_killed_at_any_step_the_old_snapshot_answers_and_a_repetition_finishes(

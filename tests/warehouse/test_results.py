@@ -260,7 +260,13 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+SLOW_CHANGES = {"a row more", "a view in its place"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param(each, marks=[pytest.mark.slow] * (each in SLOW_CHANGES)) for each in CHANGES],
+)
 def test_a_check_finds_rows_that_are_not_those_of_the_file(change: str, warehouse: Path) -> None:
     with duckdb.connect(str(warehouse / SNAPSHOT)) as connection:
         connection.execute(CHANGES[change])
