@@ -216,7 +216,7 @@ def test_a_disk_error_in_the_middle_leaves_nothing(
     assert contents(warehouse) == before
 
 
-@pytest.mark.parametrize("at", ["copy_artifact", "move_into_place"])
+@pytest.mark.parametrize("at", [pytest.param("copy_artifact", marks=pytest.mark.slow), "move_into_place"])
 def test_a_killed_copy_leaves_nothing_at_its_place_and_can_be_repeated(
     warehouse: Path, target: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,7 +250,15 @@ def test_two_copies_to_one_place_do_not_mix(
     assert len(list(files(target))) == 5
 
 
-@pytest.mark.parametrize("what", ["path", "folder", "file", "journal", "snapshot"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "path",
+        "folder",
+        "snapshot",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("file", "journal")),
+    ],
+)
 def test_links_out_of_the_source_are_not_followed(warehouse: Path, target: Path, what: str) -> None:
     outside = warehouse.parent / "outside"
     outside.mkdir()

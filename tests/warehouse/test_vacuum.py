@@ -185,14 +185,10 @@ def test_a_folder_behind_a_link_keeps_its_files(warehouse: Path) -> None:
     assert (warehouse.parent / "nulls" / "x.parquet.damaged").exists()
 
 
-@pytest.mark.parametrize(
-    "at",
-    [
-        "publish",
-        "unlink",
-        *(pytest.param(each, marks=pytest.mark.slow) for each in ("remove_artifacts", "move_into_place")),
-    ],
-)
+SLOW_STEPS = ("remove_artifacts", "publish", "move_into_place")
+
+
+@pytest.mark.parametrize("at", ["unlink", *(pytest.param(at, marks=pytest.mark.slow) for at in SLOW_STEPS)])
 def test_killed_at_any_step_the_next_vacuum_finishes(
     warehouse: Path, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
