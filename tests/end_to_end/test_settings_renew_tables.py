@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up_videos import write_texture
-from mini_study import MiniStudy
+from mini_study import RUN, MiniStudy, mini_study
 from PIL import Image
+from small_networks import TRANSFORM, network_study
 
 from alignhouse.study.brain_section import SOME_KINDS_HAVE, BrainSection
 from alignhouse.study.controls_section import ControlsSection
@@ -52,6 +53,9 @@ GIVEN: Kinds = frozenset({"rdms/kind=control", "control_score", "beyond_controls
 CONTROLS: Kinds = frozenset({"control"})
 ORDERS: Kinds = frozenset({"grams", "rdms/kind=model", "control_score", "frame_order_difference"})
 NOTHING: Kinds = frozenset()
+# What a run until the inputs makes; later tables depend on the hashes of these.
+UNTIL_INPUTS = ("ingest", "inputs", "study.toml")
+INPUTS = BETAS | BRAIN | NETWORK | GRAMS | RELIABILITY | DATASET | COVERAGE | STIMULI
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class Change:
     """A change of one key, and the kinds of rows and files that it updates.
 
     old, new : text of the study file. prepare : writes the files that the changed study reads.
+    in_inputs : the key changes inputs only, and results through them. The slow test has the results too.
     """
 
     key: str
@@ -66,6 +71,7 @@ class Change:
     new: str
     renews: Kinds
     prepare: Callable[[Any], None] = lambda study: None
+    in_inputs: bool = False
 
     def __str__(self) -> str:
         return self.key
@@ -159,6 +165,7 @@ CHANGES = [
         # Files of RDMs have no information on parts of regions.
         BRAIN | (DATASET - {"roi_part"}) | RESULTS,
         brain_rdm_files,
+        in_inputs=True,
     ),
     Change(
         "brain.path",
@@ -172,21 +179,29 @@ CHANGES = [
         'dataset = "mini"',
         'dataset = "other"',
         BETAS | BRAIN | RELIABILITY | DATASET | STIMULI | RESULTS,
+        in_inputs=True,
     ),
-    in_brain("version", '"A"', BETAS | BRAIN | RELIABILITY | DATASET | RESULTS, prepare=betas_of_version_a),
+    in_brain(
+        "version",
+        '"A"',
+        BETAS | BRAIN | RELIABILITY | DATASET | RESULTS,
+        prepare=betas_of_version_a,
+        in_inputs=True,
+    ),
     in_brain(
         "split",
         '"train"',
         # Too few stimuli to choose layers on halves.
         BETAS | BRAIN | NETWORK | RELIABILITY | STIMULI | (RESULTS - CHOICES),
         prepare=training_stimuli,
+        in_inputs=True,
     ),
     Change("brain.regions", 'regions = ["V1", "EBA"]', 'regions = ["V1"]', DATASET | RESULTS),
-    in_brain("subjects", '["sub-01", "sub-02"]', BRAIN | RELIABILITY | DATASET | RESULTS),
-    in_brain("average_subjects", "true", BRAIN | RESULTS),
-    in_brain("stimuli", '"own"', BRAIN | COVERAGE | RESULTS),
-    in_brain("skip_bad", "true", BETAS | BRAIN | RELIABILITY | RESULTS),
-    in_brain("min_ncsnr", "0.01", BRAIN | RELIABILITY | RESULTS),
+    in_brain("subjects", '["sub-01", "sub-02"]', BRAIN | RELIABILITY | DATASET | RESULTS, in_inputs=True),
+    in_brain("average_subjects", "true", BRAIN | RESULTS, in_inputs=True),
+    in_brain("stimuli", '"own"', BRAIN | COVERAGE | RESULTS, in_inputs=True),
+    in_brain("skip_bad", "true", BETAS | BRAIN | RELIABILITY | RESULTS, in_inputs=True),
+    in_brain("min_ncsnr", "0.01", BRAIN | RELIABILITY | RESULTS, in_inputs=True),
     in_brain("conditions", '"stimulus_order"', NOTHING),
     Change("brain.synthetic", "synthetic = true", "synthetic = false", RELIABILITY | DATASET | RESULTS),
     Change(
@@ -217,8 +232,9 @@ CHANGES = [
         'features = "features"',
         NETWORK | GRAMS | OF_NETWORKS,
         features,
+        in_inputs=True,
     ),
-    in_networks("conditions", '"stimulus_order"', NETWORK | OF_NETWORKS),
+    in_networks("conditions", '"stimulus_order"', NETWORK | OF_NETWORKS, in_inputs=True),
     in_networks("facts", '"facts.csv"', frozenset({"model"}), prepare=facts),
     in_networks("include", '["AlexNet"]', NOTHING),
     in_networks("exclude", '["AlexNet"]', NOTHING),
@@ -230,13 +246,7 @@ CHANGES = [
     in_networks("time", '"mean"', frozenset({"protocol"})),
 ]
 
-FUNCTIONS = """
-import torch
-from torch import nn
-
-def transform(image):
-    return torch.frombuffer(bytearray(image.resize((4, 4)).tobytes()), dtype=torch.uint8).view(3, 16, 1) / 255
-
+FUNCTIONS = f"""{TRANSFORM}
 def layers():
     return nn.Sequential(nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 5))
 
@@ -246,7 +256,6 @@ def one():
 def two():
     return layers(), transform, "two"
 """
-OWN = '[networks.own.NAME]\nsource = "function"\nid = "renewing_networks:NAME"\nweights = "random"\n'
 EXTRACTED = NETWORK | GRAMS | {"layer"} | OF_NETWORKS
 CHANGES_OF_NETWORKS = [
     Change("networks.include", "include = []", 'include = ["AlexNet"]', EXTRACTED | {"model"}),
@@ -257,8 +266,6 @@ CHANGES_OF_NETWORKS = [
         # A single network is like no other.
         TESTS | DIFFERENCES | COMPLEXITY,
     ),
-    # A function whose weights are random is untrained in any study.
-    Change("networks.weights", 'weights = "random"\n[analysis]', "[analysis]", NOTHING),
     Change(
         "networks.random",
         'include = []\nweights = "random"',
@@ -266,10 +273,6 @@ CHANGES_OF_NETWORKS = [
         EXTRACTED | {"model"},
     ),
     Change("networks.seed", "include = []", "include = []\nseed = 1", EXTRACTED | {"model"}),
-    # RDMs that were extracted with all layers stay valid.
-    Change("networks.skip_bad", "include = []", "include = []\nskip_bad = true", NOTHING),
-    # Gram matrices that are stored stay in use.
-    Change("networks.keep", "include = []", "include = []\nkeep = []", NOTHING),
     Change(
         "networks.pooling",
         "include = []",
@@ -278,6 +281,14 @@ CHANGES_OF_NETWORKS = [
         (EXTRACTED - {"layer"}) | {"protocol"},
     ),
     Change("networks.own", ':one"', ':one"\nlayers = ["1"]', EXTRACTED),
+]
+NETWORKS_WITHOUT_EFFECT = [
+    # A function whose weights are random is untrained in any study.
+    Change("networks.weights", 'weights = "random"\n[analysis]', "[analysis]", NOTHING),
+    # RDMs that were extracted with all layers stay valid.
+    Change("networks.skip_bad", "include = []", "include = []\nskip_bad = true", NOTHING),
+    # Gram matrices that are stored stay in use.
+    Change("networks.keep", "include = []", "include = []\nkeep = []", NOTHING),
 ]
 
 CONTROLLED = """
@@ -362,12 +373,14 @@ def artifacts(folder: Path) -> dict[str, str]:
     }
 
 
-def renewed(study: Any, changes: Sequence[Change], before: Mapping[str, str]) -> Kinds:
+def renewed(
+    study: Any, changes: Sequence[Change], before: Mapping[str, str], command: Sequence[str] = RUN
+) -> Kinds:
     """The kinds of rows and files that a study with these changes adds to those `before`."""
     for change in changes:
         study.change(change.old, change.new)
         change.prepare(study)
-    done = study.run()
+    done = study.alignhouse(*command)
     assert done.returncode == 0, done.stderr
     after = artifacts(study.warehouse)
     return frozenset(kind for artifact, kind in after.items() if artifact not in before)
@@ -381,7 +394,8 @@ WITHOUT_EFFECT = [change for change in CHANGES if not change.renews]
 @pytest.mark.parametrize("change", [each for each in CHANGES if each.renews], ids=str)
 def test_a_key_renews_the_tables_that_depend_on_it(copy_finished: Any, change: Change) -> None:
     study = copy_finished(ONE_PROTOCOL)
-    assert renewed(study, [change], artifacts(study.warehouse)) == change.renews
+    command, kinds = (UNTIL_INPUTS, INPUTS) if change.in_inputs else (RUN, change.renews)
+    assert renewed(study, [change], artifacts(study.warehouse), command) == change.renews & kinds
 
 
 def test_keys_without_effect_renew_nothing(copy_finished: Any) -> None:
@@ -395,16 +409,12 @@ def test_a_key_renews_the_tables_of_both_protocols(finished: Any, change: Change
     assert renewed(finished, [change], artifacts(finished.warehouse)) == change.renews
 
 
-@pytest.fixture(scope="session")
-def finished_networks(tmp_path_factory: pytest.TempPathFactory, run_once: Any) -> Any:
-    """The miniature study with two untrained networks of its own, finished."""
-    base = run_once()
-    study = type(base)(Path(shutil.copytree(base.folder, tmp_path_factory.mktemp("networks") / "study")))
-    shutil.rmtree(study.warehouse)
-    (study.folder / "renewing_networks.py").write_text(FUNCTIONS, encoding="utf-8")
-    own = "".join(OWN.replace("NAME", name) for name in ("one", "two"))
-    study.change('rdms = "models"', 'include = []\nweights = "random"')
-    study.file.write_text(study.file.read_text(encoding="utf-8") + own, encoding="utf-8")
+@pytest.fixture(scope="module")
+def finished_networks(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Eight stimuli, one protocol and two untrained networks of the study's own, finished."""
+    study = mini_study(tmp_path_factory.mktemp("networks") / "study")
+    study.change(*ONE_PROTOCOL)
+    network_study(study, "renewing_networks", FUNCTIONS, "one", "two", stimuli=8)
     done = study.run()
     assert done.returncode == 0, done.stderr
     return study
@@ -421,12 +431,28 @@ def restored(study: Any, tmp_path: Path) -> Iterator[Any]:
         shutil.copytree(kept, study.folder)
 
 
-@pytest.mark.parametrize("change", CHANGES_OF_NETWORKS, ids=str)
+# `networks.random` extracts the same network.
+LONG = {"networks.include"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(change, marks=[pytest.mark.slow] if change.key in LONG else [])
+        for change in CHANGES_OF_NETWORKS
+    ],
+    ids=str,
+)
 def test_a_key_of_networks_renews_the_tables_that_depend_on_it(
     finished_networks: Any, tmp_path: Path, change: Change
 ) -> None:
     with restored(finished_networks, tmp_path) as study:
         assert renewed(study, [change], artifacts(study.warehouse)) == change.renews
+
+
+def test_keys_of_networks_without_effect_renew_nothing(finished_networks: Any, tmp_path: Path) -> None:
+    with restored(finished_networks, tmp_path) as study:
+        assert renewed(study, NETWORKS_WITHOUT_EFFECT, artifacts(study.warehouse)) == NOTHING
 
 
 @pytest.fixture(scope="module")
@@ -477,4 +503,5 @@ def test_every_key_is_changed() -> None:
     keys = {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
     # Only other kinds of brain data have these: see tests/ingest/datasets/arrays/test_array_jobs.py.
     keys -= {f"brain.{key}" for key in SOME_KINDS_HAVE}
-    assert {change.key for change in [*CHANGES, *CHANGES_OF_NETWORKS, *CHANGES_OF_CONTROLS]} == keys
+    changes = [*CHANGES, *CHANGES_OF_NETWORKS, *NETWORKS_WITHOUT_EFFECT, *CHANGES_OF_CONTROLS]
+    assert {change.key for change in changes} == keys

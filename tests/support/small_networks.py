@@ -21,7 +21,7 @@ def transform(image):
 """
 
 
-def network_study(study: Any, module: str, functions: str, *names: str) -> Any:
+def network_study(study: Any, module: str, functions: str, *names: str, stimuli: int = FEW) -> Any:
     """Let a miniature study show few stimuli to networks of its own, instead of reading RDMs.
 
     Parameters
@@ -29,7 +29,7 @@ def network_study(study: Any, module: str, functions: str, *names: str) -> Any:
     module : file name of the functions. A process keeps modules, so each test needs another name.
     functions : the content of the file. names : functions that build a network.
     """
-    few_stimuli(study.folder)
+    few_stimuli(study.folder, stimuli)
     study.change('rdms = "models"', 'include = []\nweights = "random"')
     (study.folder / f"{module}.py").write_text(functions, encoding="utf-8")
     own = "".join(
@@ -40,12 +40,12 @@ def network_study(study: Any, module: str, functions: str, *names: str) -> Any:
     return study
 
 
-def few_stimuli(folder: Path) -> None:
-    """Remove the RDMs of networks and all stimuli but a few."""
+def few_stimuli(folder: Path, stimuli: int = FEW) -> None:
+    """Remove the RDMs of networks, and all stimuli but the first ones."""
     shutil.rmtree(folder / "models")
-    for picture in sorted((folder / "stimuli").iterdir())[FEW:]:
+    for picture in sorted((folder / "stimuli").iterdir())[stimuli:]:
         picture.unlink()
     for path in (folder / "betas").rglob("*.pkl"):
         betas = pickle.loads(path.read_bytes())
-        betas["test_data_allvoxel"] = betas["test_data_allvoxel"][:FEW]
+        betas["test_data_allvoxel"] = betas["test_data_allvoxel"][:stimuli]
         path.write_bytes(pickle.dumps(betas))
