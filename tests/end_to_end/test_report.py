@@ -7,17 +7,29 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from mini_study import MiniStudy
 from one_format import one_format
 
 
+@pytest.fixture(scope="module")
+def reported_once(run_once: Callable[..., MiniStudy], tmp_path_factory: pytest.TempPathFactory) -> MiniStudy:
+    """The finished study with its report; one figure a protocol, since test_figures.py draws every figure."""
+    study = MiniStudy(shutil.copytree(run_once().folder, tmp_path_factory.mktemp("reported") / "study"))
+    with one_format(most=1):
+        done = study.alignhouse("run", "study.toml")
+    assert done.returncode == 0, done.stderr
+    return study
+
+
 @pytest.fixture
-def reported(few_figures: None, copy_finished: Callable[..., Any]) -> Any:
-    """The finished study with its report, two figures a protocol as SVG."""
-    return copy_finished(arguments=("run", "study.toml"))
+def reported(reported_once: MiniStudy, tmp_path: Path) -> MiniStudy:
+    """A copy for one test."""
+    return MiniStudy(shutil.copytree(reported_once.folder, tmp_path / "reported"))
 
 
 @pytest.fixture
@@ -29,15 +41,9 @@ def reported_in_full(finished: Any) -> Any:
 
 
 @pytest.fixture
-def few_figures() -> Iterator[None]:
-    """Draw two figures a protocol; test_figures.py draws every figure of the same brains."""
-    with one_format(most=2):
-        yield
-
-
-@pytest.fixture
-def one_figure() -> Iterator[None]:
-    with one_format(most=1):
+def no_figures() -> Iterator[None]:
+    """Make reports without figures, for tests of the text."""
+    with one_format(most=0):
         yield
 
 
@@ -72,7 +78,7 @@ def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
     assert json.loads((reported.folder / "report" / ".made-from").read_text())["files"]
 
 
-@pytest.mark.usefixtures("one_figure")
+@pytest.mark.usefixtures("no_figures")
 def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Callable[..., Any]) -> None:
     brief = ('["sound", "paper"]\n', '["sound"]\nbootstraps = 50\nhalvings = 2\n')
     study = copy_finished(brief, arguments=("analyse", "rsa", "study.toml"))
@@ -89,13 +95,13 @@ def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Cal
     assert "Chosen on one half of the stimuli and scored on the other" in page
 
 
-@pytest.mark.usefixtures("one_figure")
 def test_one_network_one_subject_one_region(study: Any) -> None:
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
     study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20\nhalvings = 2')
     for network in ("AlexNet", "vit_base_patch16_224"):
         shutil.rmtree(study.folder / "models" / network)
-    done = study.alignhouse("run", "study.toml")
+    with one_format(most=1):
+        done = study.alignhouse("run", "study.toml")
     assert done.returncode == 0, done.stderr
     page = html.unescape((study.folder / "report" / "index.html").read_text(encoding="utf-8"))
     for sentence in (
@@ -108,7 +114,7 @@ def test_one_network_one_subject_one_region(study: Any) -> None:
         assert sentence in page, sentence
 
 
-@pytest.mark.usefixtures("one_figure")
+@pytest.mark.usefixtures("no_figures")
 def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) -> None:
     page = reported.folder / "report" / "index.html"
     before = page.stat().st_mtime_ns
@@ -124,7 +130,7 @@ def test_a_report_that_would_come_out_the_same_is_not_made_again(reported: Any) 
     assert (reported.folder / "report" / "data" / "best_layer.csv").is_file()
 
 
-@pytest.mark.usefixtures("one_figure")
+@pytest.mark.usefixtures("no_figures")
 def test_a_report_can_be_made_of_any_warehouse(reported: Any) -> None:
     done = reported.alignhouse("report", "elsewhere", "--group-by", "family")
     assert done.returncode == 0, done.stderr
