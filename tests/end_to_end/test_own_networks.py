@@ -322,7 +322,9 @@ def test_a_dry_run_also_estimates_own_networks(done: Done, capsys: pytest.Captur
 
     # The large networks would only take time.
     small = done.file.with_name("small.toml")
-    small.write_text(done.file.read_text().replace("include = []", 'include = []\nexclude = ["my_resnet", "my_tsn"]'))
+    small.write_text(
+        done.file.read_text().replace("include = []", 'include = []\nexclude = ["my_resnet", "my_tsn"]')
+    )
     shown = CliRunner().invoke(app, ["ingest", "networks", str(small), "--dry-run"])
     assert shown.exit_code == 0, shown.output
     rows = {
