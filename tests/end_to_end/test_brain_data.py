@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from mini_study import INGEST, ONE_PROTOCOL
 from plain_reliability import ncsnr_plainly, reliability_plainly
 from scipy.spatial.distance import pdist
 
@@ -19,6 +20,7 @@ from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.artifacts import read_metadata
 from alignhouse.warehouse.vectors import read_vectors
 
+SCORE = ("analyse", "rsa", "study.toml")
 ALL_PARTS = {"V1": ["lV1v", "rV1v", "lV1d", "rV1d"], "EBA": ["lEBA", "rEBA"]}
 VIDEOS = {"train": [f"{i:04d}" for i in range(1, 6)], "test": [str(1001 + i) for i in range(12)]}
 
@@ -60,23 +62,23 @@ def ask(study: Any, query: str) -> pl.DataFrame:
         return answer
 
 
-@pytest.mark.parametrize("split", ["test", "train", "all"])
-def test_brain_rdms_of_any_split_are_those_of_the_raw_files(study: Any, split: str) -> None:
+def test_brain_rdms_of_any_split_are_those_of_the_raw_files(study: Any) -> None:
     assert study.alignhouse("ingest", "betas", "betas", "-w", "mini.alignhouse").returncode == 2
     options = ["-w", "mini.alignhouse", "--regions", "V1,EBA"]
     stored = study.alignhouse("ingest", "betas", "betas", *options)
     assert stored.returncode == 0, stored.stderr
-    made = study.alignhouse("ingest", "brain-rdms", *options, "--split", split)
-    assert made.returncode == 0, made.stderr
-    splits = ("train", "test") if split == "all" else (split,)
-    rdms = stored_rdms(study.warehouse, split)
-    assert len(rdms) == 6
-    for (roi, subject), rdm in rdms.items():
-        expected = expected_rdm(study, int(subject[-2:]), ALL_PARTS[roi], splits)
-        np.testing.assert_allclose(rdm, expected, atol=1e-6)
-    names = [name for each in splits for name in VIDEOS[each]]
-    for path in study.warehouse.glob("rdms/kind=brain/**/*.parquet"):
-        assert read_metadata(path)["about"]["conditions"] == names
+    for split in ("test", "train", "all"):
+        made = study.alignhouse("ingest", "brain-rdms", *options, "--split", split)
+        assert made.returncode == 0, made.stderr
+        splits = ("train", "test") if split == "all" else (split,)
+        rdms = stored_rdms(study.warehouse, split)
+        assert len(rdms) == 6
+        for (roi, subject), rdm in rdms.items():
+            expected = expected_rdm(study, int(subject[-2:]), ALL_PARTS[roi], splits)
+            np.testing.assert_allclose(rdm, expected, atol=1e-6, err_msg=split)
+        names = [name for each in splits for name in VIDEOS[each]]
+        for path in study.warehouse.glob(f"rdms/kind=brain/*/split={split}/*/*.parquet"):
+            assert read_metadata(path)["about"]["conditions"] == names
 
 
 def test_every_region_is_asked_of_the_same_stored_betas(study: Any) -> None:
@@ -97,13 +99,13 @@ def test_every_region_is_asked_of_the_same_stored_betas(study: Any) -> None:
     assert made_of == [("lV1", "lV1v"), ("lV1", "lV1d")]
 
 
-def test_stored_betas_serve_when_the_raw_files_are_gone(finished: Any) -> None:
-    study = finished
+def test_stored_betas_serve_when_the_raw_files_are_gone(copy_finished: Callable[..., Any]) -> None:
+    study = copy_finished(ONE_PROTOCOL)
     before = ask(study, "select * from alignment order by all")
     shutil.rmtree(study.folder / "betas")
     study.change('path = "betas"\n', "")
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1", "EBA", "lEBA"]')
-    again = study.run()
+    again = study.alignhouse(*SCORE)
     assert again.returncode == 0, again.stderr
     after = ask(study, "select * from alignment order by all")
     keys = ["protocol", "model", "layer", "roi", "subject"]
@@ -118,7 +120,8 @@ def test_a_part_without_voxels_is_absent_in_that_subject_only(study: Any) -> Non
         content["test_data_allvoxel"] = np.zeros((12, 10, 0))
 
     rewrite(study.betas(2, "lEBA"), empty)
-    run = study.run()
+    study.change(*ONE_PROTOCOL)
+    run = study.alignhouse(*SCORE)
     assert run.returncode == 0, run.stderr
     assert "Absent: EBA of sub-02 (lEBA has no voxels)" in run.stderr
     rows = ask(study, "select roi, subject, absent_because from subject_region order by all").rows()
@@ -139,11 +142,11 @@ def test_a_part_without_voxels_is_absent_in_that_subject_only(study: Any) -> Non
     assert by_roi["EBA"]["absent"] == "sub-02 (lEBA has no voxels)"
     assert (by_roi["EBA"]["subjects"], by_roi["V1"]["subjects"], by_roi["V1"]["absent"]) == (2, 3, None)
     assert study.alignhouse("check", "-w", "mini.alignhouse").returncode == 0
-    assert "Nothing to do" in study.run().stdout
+    assert "Nothing to do" in study.alignhouse(*SCORE).stdout
 
     # After a better file replaces it, the reason is gone.
     shutil.copy(study.betas(1, "lEBA"), study.betas(2, "lEBA"))
-    assert "Absent" not in study.run().stderr
+    assert "Absent" not in study.alignhouse(*INGEST).stderr
     assert ask(study, "select count(*) from subject_region where absent_because is not null").rows() == [(0,)]
 
 
@@ -190,7 +193,7 @@ def test_bad_values_are_an_error_or_are_skipped_and_reported(study: Any) -> None
     assert "sub-03, rV1v, test: expected finite numbers, found 2 of 2,400" in run.stderr
     assert not study.warehouse.exists()
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1", "EBA"]\nskip_bad = true')
-    run = study.run()
+    run = study.alignhouse(*INGEST)
     assert run.returncode == 0, run.stderr
     assert "Skipped 2 voxels with NaN or infinite values: sub-03, rV1v" in run.stderr
     good = [index for index in range(20) if index not in (2, 7)]
@@ -213,7 +216,7 @@ def test_only_reliable_voxels_are_kept_where_that_is_asked(study: Any) -> None:
         for part in ALL_PARTS["EBA"]:
             rewrite(study.betas(subject, part), make_some_reliable)
     study.change('regions = ["V1", "EBA"]', 'regions = ["EBA"]\nmin_ncsnr = 1.0')
-    run = study.run()
+    run = study.alignhouse(*INGEST)
     assert run.returncode == 0, run.stderr
     rows = ask(
         study, "select voxels, voxels_kept, ncsnr_median, rdm_reliability from region_reliability"
@@ -252,20 +255,19 @@ def test_reliability_in_the_warehouse_is_that_of_the_raw_files(study: Any) -> No
 
 
 def test_the_order_in_which_files_are_listed_and_written_changes_no_number(
-    make_study: Callable[..., Any],
+    run_once: Callable[..., Any], study: Any
 ) -> None:
-    one, other = make_study("one"), make_study("other")
+    study.change(*ONE_PROTOCOL)
     # The same files, written in reverse order: most file systems list them in that order.
-    files = sorted(path for path in (other.folder / "betas").rglob("*.pkl"))
+    files = sorted(path for path in (study.folder / "betas").rglob("*.pkl"))
     contents = {path: path.read_bytes() for path in files}
-    shutil.rmtree(other.folder / "betas")
+    shutil.rmtree(study.folder / "betas")
     for path in reversed(files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(contents[path])
-    for study in (one, other):
-        assert study.run().returncode == 0
+    assert study.run().returncode == 0
     hashes = "select artifact, sha256 from artifact where method <> 'protocol' order by all"
-    assert ask(one, hashes).rows() == ask(other, hashes).rows()
+    assert ask(study, hashes).rows() == ask(run_once(ONE_PROTOCOL), hashes).rows()
 
 
 def test_running_everything_twice_adds_nothing(study: Any) -> None:
@@ -282,7 +284,7 @@ def test_running_everything_twice_adds_nothing(study: Any) -> None:
         done = study.alignhouse(*command, "-w", "mini.alignhouse")
         assert "Nothing to do" in done.stdout, done.stdout
     assert study.state() == before
-    run = study.run()
+    run = study.alignhouse(*INGEST)
     assert run.returncode == 0
     assert "Storing betas" not in run.stderr
     assert "Brain RDMs" not in run.stderr

@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 import polars as pl
 import pytest
+from mini_study import ONE_PROTOCOL
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata, spearmanr
 
@@ -278,7 +279,7 @@ def test_one_network_of_which_nothing_is_known_one_subject_and_one_region_leave_
         (study.folder / "models" / name / "rdms.npz").unlink()
         (study.folder / "models" / name).rmdir()
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     study.change("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
     assert study.run().returncode == 0
     said, empty = {}, set()
@@ -304,7 +305,7 @@ def test_one_network_of_which_nothing_is_known_one_subject_and_one_region_leave_
 
 
 def test_several_data_sets_are_listed_and_one_is_to_be_named(copy_finished: Callable[..., Any]) -> None:
-    study = copy_finished(('["sound", "paper"]', '["sound"]'))
+    study = copy_finished(ONE_PROTOCOL)
     study.change("permutations = 50", "permutations = 20\nbootstraps = 0\nhalvings = 0")
     study.change('dataset = "mini"', 'dataset = "other"')
     assert study.run().returncode == 0

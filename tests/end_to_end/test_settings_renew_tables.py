@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from made_up_videos import write_texture
-from mini_study import RUN, MiniStudy, mini_study
+from mini_study import INGEST, ONE_PROTOCOL, RUN, MiniStudy, mini_study
 from PIL import Image
 from small_networks import TRANSFORM, network_study
 
@@ -54,7 +54,6 @@ CONTROLS: Kinds = frozenset({"control"})
 ORDERS: Kinds = frozenset({"grams", "rdms/kind=model", "control_score", "frame_order_difference"})
 NOTHING: Kinds = frozenset()
 # What a run until the inputs makes; later tables depend on the hashes of these.
-UNTIL_INPUTS = ("ingest", "inputs", "study.toml")
 INPUTS = BETAS | BRAIN | NETWORK | GRAMS | RELIABILITY | DATASET | COVERAGE | STIMULI
 
 
@@ -386,15 +385,13 @@ def renewed(
     return frozenset(kind for artifact, kind in after.items() if artifact not in before)
 
 
-# One protocol shows what a key renews; the slow test has both of the miniature study.
-ONE_PROTOCOL = ('["sound", "paper"]', '["sound"]')
 WITHOUT_EFFECT = [change for change in CHANGES if not change.renews]
 
 
 @pytest.mark.parametrize("change", [each for each in CHANGES if each.renews], ids=str)
 def test_a_key_renews_the_tables_that_depend_on_it(copy_finished: Any, change: Change) -> None:
     study = copy_finished(ONE_PROTOCOL)
-    command, kinds = (UNTIL_INPUTS, INPUTS) if change.in_inputs else (RUN, change.renews)
+    command, kinds = (INGEST, INPUTS) if change.in_inputs else (RUN, change.renews)
     assert renewed(study, [change], artifacts(study.warehouse), command) == change.renews & kinds
 
 

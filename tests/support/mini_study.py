@@ -34,6 +34,10 @@ path = "report"
 """
 
 RUN = ("run", "study.toml", "--no-report")
+# The stage of stimuli, brain data and given RDMs.
+INGEST = ("ingest", "inputs", "study.toml")
+# A change of the study for tests that need the results of a single protocol.
+ONE_PROTOCOL = ('["sound", "paper"]', '["sound"]')
 
 
 class MiniStudy:
