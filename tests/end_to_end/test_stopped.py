@@ -6,17 +6,32 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import duckdb
 import pytest
+from mini_study import ONE_PROTOCOL, MiniStudy
 
 from alignhouse.cli.app import TERMINATED
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.reader import SNAPSHOT
 
+SCORE = ("analyse", "rsa", "study.toml")
 SEEDS = "select distinct seed from significance union select distinct seed from group_comparison"
+
+
+@pytest.fixture
+def finished(copy_finished: Callable[..., MiniStudy]) -> MiniStudy:
+    """A copy of the miniature study of one protocol after a run without a report."""
+    return copy_finished(ONE_PROTOCOL)
+
+
+@pytest.fixture
+def scored(copy_finished: Callable[..., MiniStudy]) -> MiniStudy:
+    """The same study until its scores: a check reads fewer tables."""
+    return copy_finished(ONE_PROTOCOL, arguments=SCORE)
 
 
 def rows(study: Any, query: str) -> list[tuple[Any, ...]]:
@@ -25,7 +40,7 @@ def rows(study: Any, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_terminated_run_is_stored_as_stopped_and_goes_on(finished: Any) -> None:
-    for seed in range(20, 30):
+    for seed in range(20, 25):
         finished.add_network(f"network{seed}", seed)
     run = finished.start("run", "study.toml", "--no-report", stderr=subprocess.PIPE)
     while "Scoring networks" not in run.stderr.readline():
@@ -35,7 +50,7 @@ def test_a_terminated_run_is_stored_as_stopped_and_goes_on(finished: Any) -> Non
     assert run.wait() == TERMINATED
     assert rows(finished, "select status from run order by run")[-1] in [("stopped",), ("finished",)]
     assert finished.run().returncode == 0
-    assert rows(finished, "select count(distinct model) from alignment") == [(13,)]
+    assert rows(finished, "select count(distinct model) from alignment") == [(8,)]
     assert {status for (status,) in rows(finished, "select status from run")} <= {"stopped", "finished"}
 
 
@@ -69,32 +84,32 @@ def test_readers_see_one_study_at_a_time(finished: Any, studies: int, readers: i
     print(f"{len(opened)} opens, {len(mixed)} mixed")
 
 
-def test_altered_and_lost_rows_are_found_and_repaired(finished: Any) -> None:
-    tables = ("noise_ceiling", "alignment", "score_interval", "region_reliability", "run", "artifact")
-    before = [rows(finished, f"from {table} order by all") for table in tables]
-    with duckdb.connect(str(finished.warehouse / SNAPSHOT)) as connection:
+def test_altered_and_lost_rows_are_found_and_repaired(scored: Any) -> None:
+    tables = ("noise_ceiling", "alignment", "significance", "region_reliability", "run", "artifact")
+    before = [rows(scored, f"from {table} order by all") for table in tables]
+    with duckdb.connect(str(scored.warehouse / SNAPSHOT)) as connection:
         connection.execute("update noise_ceiling set lower = lower - 0.001")
         connection.execute("delete from alignment where subject = 'sub-02' and layer = 'layer1'")
-    found = finished.alignhouse("check")
+    found = scored.alignhouse("check")
     assert found.returncode == 1
     assert "table noise_ceiling:" in found.stdout
     assert "table alignment:" in found.stdout
-    assert "table score_interval" not in found.stdout
-    repaired = finished.alignhouse("check", "--repair")
+    assert "table significance" not in found.stdout
+    repaired = scored.alignhouse("check", "--repair")
     assert repaired.returncode == 0, repaired.stderr
     assert repaired.stdout.endswith("All checks passed.\n")
-    assert [rows(finished, f"from {table} order by all") for table in tables] == before
+    assert [rows(scored, f"from {table} order by all") for table in tables] == before
 
 
-def test_repair_of_a_damaged_file_and_the_run_that_makes_it_again(finished: Any) -> None:
-    before = rows(finished, "from alignment order by all")
-    [damaged, *_] = sorted((finished.warehouse / "facts" / "table=alignment").rglob("*.parquet"))
+def test_repair_of_a_damaged_file_and_the_run_that_makes_it_again(scored: Any) -> None:
+    before = rows(scored, "from alignment order by all")
+    [damaged, *_] = sorted((scored.warehouse / "facts" / "table=alignment").rglob("*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
-    repaired = finished.alignhouse("check", "--repair")
+    repaired = scored.alignhouse("check", "--repair")
     assert repaired.returncode == 1
     assert (
         f"Left out; run the study again to make it: facts/table=alignment/{damaged.name}" in repaired.stdout
     )
-    assert finished.run().returncode == 0
-    assert finished.alignhouse("check").stdout == "All checks passed.\n"
-    assert rows(finished, "from alignment order by all") == before
+    assert scored.alignhouse(*SCORE).returncode == 0
+    assert scored.alignhouse("check").stdout == "All checks passed.\n"
+    assert rows(scored, "from alignment order by all") == before
