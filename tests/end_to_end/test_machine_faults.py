@@ -10,13 +10,20 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from mini_study import ONE_PROTOCOL, MiniStudy
 
 ASK = ("ask", "best_layer", "--roi", "V1")
+
+
+@pytest.fixture
+def finished(copy_finished: Callable[..., MiniStudy]) -> MiniStudy:
+    """A copy of the miniature study of one protocol after a run without a report."""
+    return copy_finished(ONE_PROTOCOL)
 
 
 def the_line(done: subprocess.CompletedProcess[str], exit_code: int) -> str:
@@ -137,9 +144,19 @@ def test_what_the_system_refuses_is_named(
     assert finished.state() == before
 
 
-@pytest.mark.parametrize(
-    "damage", [lambda content: b"junk" * 5000, lambda content: content[: len(content) // 2]]
-)
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def junk(content: bytes) -> bytes:
+    return b"junk" * 5000
+
+
+def nothing(content: bytes) -> bytes:
+    return b""
+
+
+@pytest.mark.parametrize("damage", [half, pytest.param(junk, marks=pytest.mark.slow)])
 def test_a_broken_working_file_is_rebuilt(finished: Any, damage: Callable[[bytes], bytes]) -> None:
     working = finished.warehouse / "working" / "working.duckdb"
     answer = finished.alignhouse(*ASK).stdout
@@ -154,15 +171,25 @@ def test_a_broken_working_file_is_rebuilt(finished: Any, damage: Callable[[bytes
     assert finished.alignhouse("check").returncode == 0
 
 
-@pytest.mark.parametrize("part", [b"", b"junk" * 5000, None])
-def test_a_broken_snapshot_is_rebuilt(finished: Any, part: bytes | None) -> None:
+@pytest.mark.parametrize(
+    "damages",
+    [
+        [half, junk, nothing],
+        # A rebuild for each damage.
+        pytest.param([half], marks=pytest.mark.slow),
+        pytest.param([junk], marks=pytest.mark.slow),
+    ],
+    ids=["each", "half", "junk"],
+)
+def test_a_broken_snapshot_is_rebuilt(finished: Any, damages: Sequence[Callable[[bytes], bytes]]) -> None:
     snapshot = finished.warehouse / "warehouse.duckdb"
     answer = finished.alignhouse(*ASK).stdout
     content = snapshot.read_bytes()
-    snapshot.write_bytes(content[: len(content) // 2] if part is None else part)
-    before = finished.state()
-    assert "alignhouse rebuild" in the_line(finished.alignhouse("check"), 1)
-    assert finished.state() == before
+    for damage in damages:
+        snapshot.write_bytes(damage(content))
+        before = finished.state()
+        assert "alignhouse rebuild" in the_line(finished.alignhouse("check"), 1)
+        assert finished.state() == before
     assert finished.alignhouse("rebuild").returncode == 0
     assert finished.alignhouse(*ASK).stdout == answer
 
@@ -180,6 +207,7 @@ def test_a_link_that_leads_nowhere_is_named(finished: Any) -> None:
 def test_a_path_with_wildcards_is_a_path(make_study: Callable[..., Any]) -> None:
     # As a pattern, each of these names would match other folders only, or break a query.
     study = make_study("a[b/c*d/e'f")
+    study.change(*ONE_PROTOCOL)
     assert study.run().returncode == 0
     assert study.alignhouse("check").returncode == 0
 
