@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from command_line import start_alignhouse
 from dask_cluster import DaskCluster, dask_cluster
-from mini_study import RUN, MiniStudy
+from mini_study import ONE_PROTOCOL, RUN, MiniStudy
 from working_batches import number_batch, numbers
 
 from alignhouse.warehouse import BadInput, Warehouse
@@ -46,7 +46,7 @@ class Listening(Silent):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
-    """Two workers that no test may end."""
+    """Two workers, and one after the test that kills a worker; the tests after it need no more."""
     with dask_cluster(tmp_path_factory.mktemp("dask"), workers=2) as running:
         yield running
 
@@ -79,7 +79,8 @@ def registered(study: MiniStudy) -> list[tuple[str, str]]:
 def test_a_study_on_workers_makes_the_same_files_to_the_byte(
     cluster: DaskCluster, run_once: Any, make_study: Any
 ) -> None:
-    here, there = run_once(), make_study()
+    here, there = run_once(ONE_PROTOCOL), make_study()
+    there.change(*ONE_PROTOCOL)
     done = there.alignhouse(*RUN, "--scheduler", cluster.address)
     assert done.returncode == 0, done.stderr
     assert registered(there) == registered(here)
@@ -132,14 +133,14 @@ def test_a_batch_for_a_gpu_is_refused_where_no_worker_has_one(tmp_path: Path, ex
         list(executor(tmp_path, [batch], lambda job: Silent()))
 
 
-def test_another_version_is_refused_before_any_batch_runs(study: MiniStudy, fragile: DaskCluster) -> None:
+def test_another_version_is_refused_before_any_batch_runs(study: MiniStudy, cluster: DaskCluster) -> None:
     fake = study.folder / "fake" / "alignhouse-9.9.dist-info"
     fake.mkdir(parents=True)
     (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: alignhouse\nVersion: 9.9\n")
-    fragile.workers.pop().kill()
     paths = os.pathsep.join([str(fake.parent), os.environ.get("PYTHONPATH", "")])
-    fragile.add_worker(environment={"PYTHONPATH": paths})
-    done = study.alignhouse(*RUN, "--scheduler", fragile.address)
+    cluster.add_worker(environment={"PYTHONPATH": paths})
+    done = study.alignhouse(*RUN, "--scheduler", cluster.address)
+    cluster.end_last_worker()
     assert done.returncode == 2
     [line] = [each for each in done.stderr.splitlines() if each.startswith("alignhouse:")]
     assert re.search(
@@ -169,13 +170,12 @@ class _ElsewhereLease:
         """Nothing was written."""
 
 
-def test_a_killed_worker_s_batch_is_done_by_another(tmp_path: Path, fragile: DaskCluster) -> None:
+def test_a_killed_worker_s_batch_is_done_by_another(tmp_path: Path, cluster: DaskCluster) -> None:
     heard = Listening()
     seen = tmp_path / "seen"
-    with dask_client(fragile.address, fragile.address) as client:
+    with dask_client(cluster.address, cluster.address) as client:
         batch = number_batch("kill once", str(seen))
-        running = Dask(client, fragile.address)
-        fragile.add_worker()
+        running = Dask(client, cluster.address)
         [(_, made)] = running(tmp_path / "w", [batch], lambda job: heard)
     assert not isinstance(made, Exception)
     assert [each for each in heard.lines if "was lost during kill once" in each]

@@ -33,6 +33,7 @@ class DaskCluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         # The scheduler knows a dead worker for a while, so that its name cannot be used again.
         self._numbers = itertools.count()
+        self._last = ""
         self.scheduler = self._start(
             "scheduler", "scheduler", "--host", self.address, "--no-dashboard", "--no-show"
         )
@@ -42,7 +43,7 @@ class DaskCluster:
         self, *options: str, environment: Mapping[str, str] | None = None, wait: bool = True
     ) -> subprocess.Popen[bytes]:
         """Start a worker without a nanny, which would start it again."""
-        name = f"worker-{next(self._numbers)}"
+        self._last = name = f"worker-{next(self._numbers)}"
         process = self._start(
             name,
             "worker",
@@ -56,6 +57,14 @@ class DaskCluster:
         if wait:
             self.wait_for(name, "Registered to")
         return process
+
+    def end_last_worker(self) -> None:
+        """Kill the worker that was added last, and wait until the scheduler knows."""
+        process = self.workers.pop()
+        process.kill()
+        process.wait()
+        # "Remove worker addr: ADDRESS name: NAME (REASON)"; the line of a new worker ends with its name.
+        self.wait_for("scheduler", f"name: {self._last} (")
 
     def log(self, name: str) -> str:
         """What a process has written."""
