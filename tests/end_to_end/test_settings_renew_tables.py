@@ -53,8 +53,17 @@ GIVEN: Kinds = frozenset({"rdms/kind=control", "control_score", "beyond_controls
 CONTROLS: Kinds = frozenset({"control"})
 ORDERS: Kinds = frozenset({"grams", "rdms/kind=model", "control_score", "frame_order_difference"})
 NOTHING: Kinds = frozenset()
-# What a run until the inputs makes; later tables depend on the hashes of these.
+# What a run makes until a stage; later tables depend on the hashes of these.
 INPUTS = BETAS | BRAIN | NETWORK | GRAMS | RELIABILITY | DATASET | COVERAGE | STIMULI
+NETWORKS = INPUTS | {"layer", "model", "control", "rdms/kind=control"}
+SCORED = NETWORKS | {"protocol", "control_score"} | CEILING | SCORES | ALIKE | TESTS
+UNTIL: Mapping[str, tuple[Sequence[str], Kinds]] = {
+    "inputs": (INGEST, INPUTS),
+    "controls": (("ingest", "controls", "study.toml"), INPUTS | {"rdms/kind=control"}),
+    "networks": (("ingest", "networks", "study.toml"), NETWORKS),
+    "scores": (("analyse", "rsa", "study.toml"), SCORED),
+    "end": (RUN, SCORED | RESULTS | GIVEN | ORDERS | {"measure_agreement"}),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,8 @@ class Change:
     """A change of one key, and the kinds of rows and files that it updates.
 
     old, new : text of the study file. prepare : writes the files that the changed study reads.
-    in_inputs : the key changes inputs only, and results through them. The slow test has the results too.
+    until : the last stage, of UNTIL, that the key changes itself; later tables change through earlier ones. A
+        run until this stage takes less time; the slow tests run every stage.
     """
 
     key: str
@@ -70,7 +80,7 @@ class Change:
     new: str
     renews: Kinds
     prepare: Callable[[Any], None] = lambda study: None
-    in_inputs: bool = False
+    until: str = "end"
 
     def __str__(self) -> str:
         return self.key
@@ -164,7 +174,7 @@ CHANGES = [
         # Files of RDMs have no information on parts of regions.
         BRAIN | (DATASET - {"roi_part"}) | RESULTS,
         brain_rdm_files,
-        in_inputs=True,
+        until="inputs",
     ),
     Change(
         "brain.path",
@@ -178,14 +188,14 @@ CHANGES = [
         'dataset = "mini"',
         'dataset = "other"',
         BETAS | BRAIN | RELIABILITY | DATASET | STIMULI | RESULTS,
-        in_inputs=True,
+        until="inputs",
     ),
     in_brain(
         "version",
         '"A"',
         BETAS | BRAIN | RELIABILITY | DATASET | RESULTS,
         prepare=betas_of_version_a,
-        in_inputs=True,
+        until="inputs",
     ),
     in_brain(
         "split",
@@ -193,22 +203,29 @@ CHANGES = [
         # Too few stimuli to choose layers on halves.
         BETAS | BRAIN | NETWORK | RELIABILITY | STIMULI | (RESULTS - CHOICES),
         prepare=training_stimuli,
-        in_inputs=True,
+        until="inputs",
     ),
-    Change("brain.regions", 'regions = ["V1", "EBA"]', 'regions = ["V1"]', DATASET | RESULTS),
-    in_brain("subjects", '["sub-01", "sub-02"]', BRAIN | RELIABILITY | DATASET | RESULTS, in_inputs=True),
-    in_brain("average_subjects", "true", BRAIN | RESULTS, in_inputs=True),
-    in_brain("stimuli", '"own"', BRAIN | COVERAGE | RESULTS, in_inputs=True),
-    in_brain("skip_bad", "true", BETAS | BRAIN | RELIABILITY | RESULTS, in_inputs=True),
-    in_brain("min_ncsnr", "0.01", BRAIN | RELIABILITY | RESULTS, in_inputs=True),
+    Change("brain.regions", 'regions = ["V1", "EBA"]', 'regions = ["V1"]', DATASET | RESULTS, until="scores"),
+    in_brain("subjects", '["sub-01", "sub-02"]', BRAIN | RELIABILITY | DATASET | RESULTS, until="inputs"),
+    in_brain("average_subjects", "true", BRAIN | RESULTS, until="inputs"),
+    in_brain("stimuli", '"own"', BRAIN | COVERAGE | RESULTS, until="inputs"),
+    in_brain("skip_bad", "true", BETAS | BRAIN | RELIABILITY | RESULTS, until="inputs"),
+    in_brain("min_ncsnr", "0.01", BRAIN | RELIABILITY | RESULTS, until="inputs"),
     in_brain("conditions", '"stimulus_order"', NOTHING),
-    Change("brain.synthetic", "synthetic = true", "synthetic = false", RELIABILITY | DATASET | RESULTS),
+    Change(
+        "brain.synthetic",
+        "synthetic = true",
+        "synthetic = false",
+        RELIABILITY | DATASET | RESULTS,
+        until="scores",
+    ),
     Change(
         "analysis.protocols",
         'protocols = ["sound"',
         'protocols = ["mine", "sound"',
         frozenset({"protocol", "layer"}) | RESULTS,
         own_protocol,
+        until="scores",
     ),
     Change(
         "analysis.permutations",
@@ -216,14 +233,21 @@ CHANGES = [
         "permutations = 60",
         CEILING | SCORES | ALIKE | TESTS | COMPLEXITY,
     ),
-    in_analysis("measures", '["rho_a"]', frozenset({"protocol", "layer", "measure_agreement"}) | RESULTS),
+    in_analysis(
+        "measures",
+        '["rho_a"]',
+        frozenset({"protocol", "layer", "measure_agreement"}) | RESULTS,
+        until="scores",
+    ),
     in_analysis("bootstraps", "200", BOOTSTRAPS | DIFFERENCES | COMPLEXITY),
     in_analysis("level", "0.9", CEILING | BOOTSTRAPS | DIFFERENCES | COMPLEXITY),
     in_analysis("compare_networks", "false", NOTHING),
     in_analysis("halvings", "50", CHOICES),
     in_analysis("seed", "1", CEILING | OF_NETWORKS),
     in_analysis("tau_a_limit", "1e15", NOTHING),
-    Change("networks.rdms", '"models"', '"other_models"', NETWORK | OF_NETWORKS, other_model_rdms),
+    Change(
+        "networks.rdms", '"models"', '"other_models"', NETWORK | OF_NETWORKS, other_model_rdms, until="scores"
+    ),
     # Precomputed RDMs replace networks, so these keys do not matter.
     Change(
         "networks.features",
@@ -231,9 +255,9 @@ CHANGES = [
         'features = "features"',
         NETWORK | GRAMS | OF_NETWORKS,
         features,
-        in_inputs=True,
+        until="inputs",
     ),
-    in_networks("conditions", '"stimulus_order"', NETWORK | OF_NETWORKS, in_inputs=True),
+    in_networks("conditions", '"stimulus_order"', NETWORK | OF_NETWORKS, until="inputs"),
     in_networks("facts", '"facts.csv"', frozenset({"model"}), prepare=facts),
     in_networks("include", '["AlexNet"]', NOTHING),
     in_networks("exclude", '["AlexNet"]', NOTHING),
@@ -257,7 +281,13 @@ def two():
 """
 EXTRACTED = NETWORK | GRAMS | {"layer"} | OF_NETWORKS
 CHANGES_OF_NETWORKS = [
-    Change("networks.include", "include = []", 'include = ["AlexNet"]', EXTRACTED | {"model"}),
+    Change(
+        "networks.include",
+        "include = []",
+        'include = ["AlexNet"]',
+        EXTRACTED | {"model"},
+        until="networks",
+    ),
     Change(
         "networks.exclude",
         "include = []",
@@ -270,16 +300,20 @@ CHANGES_OF_NETWORKS = [
         'include = []\nweights = "random"',
         'include = []\nrandom = ["AlexNet"]',
         EXTRACTED | {"model"},
+        until="networks",
     ),
-    Change("networks.seed", "include = []", "include = []\nseed = 1", EXTRACTED | {"model"}),
+    Change(
+        "networks.seed", "include = []", "include = []\nseed = 1", EXTRACTED | {"model"}, until="networks"
+    ),
     Change(
         "networks.pooling",
         "include = []",
         'include = []\npooling = "mean"',
         # Layers without space keep their names and widths.
         (EXTRACTED - {"layer"}) | {"protocol"},
+        until="networks",
     ),
-    Change("networks.own", ':one"', ':one"\nlayers = ["1"]', EXTRACTED),
+    Change("networks.own", ':one"', ':one"\nlayers = ["1"]', EXTRACTED, until="scores"),
 ]
 NETWORKS_WITHOUT_EFFECT = [
     # A function whose weights are random is untrained in any study.
@@ -344,11 +378,11 @@ def other_embeddings(study: Any) -> None:
 
 CHANGES_OF_CONTROLS = [
     Change("controls.include", 'include = ["sent', 'include = ["luminance", "sent', GIVEN | CONTROLS),
-    Change("controls.sentences", "[controls]", '[controls]\nsentences = "spoken"', GIVEN),
-    Change("controls.sentence_model", '"small"', '"large"', GIVEN),
-    Change("controls.embeddings", '"words.csv"', '"others.csv"', GIVEN, other_embeddings),
+    Change("controls.sentences", "[controls]", '[controls]\nsentences = "spoken"', GIVEN, until="controls"),
+    Change("controls.sentence_model", '"small"', '"large"', GIVEN, until="controls"),
+    Change("controls.embeddings", '"words.csv"', '"others.csv"', GIVEN, other_embeddings, until="controls"),
     Change("controls.orders", '["frozen"]', '["frozen", "shuffled"]', ORDERS | CONTROLS),
-    Change("controls.networks", '["one"]', '["*"]', ORDERS | CONTROLS),
+    Change("controls.networks", '["one"]', '["*"]', ORDERS | CONTROLS, until="networks"),
 ]
 
 
@@ -391,7 +425,11 @@ WITHOUT_EFFECT = [change for change in CHANGES if not change.renews]
 @pytest.mark.parametrize("change", [each for each in CHANGES if each.renews], ids=str)
 def test_a_key_renews_the_tables_that_depend_on_it(copy_finished: Any, change: Change) -> None:
     study = copy_finished(ONE_PROTOCOL)
-    command, kinds = (INGEST, INPUTS) if change.in_inputs else (RUN, change.renews)
+    check_renewed(study, change, change.until)
+
+
+def check_renewed(study: Any, change: Change, until: str) -> None:
+    command, kinds = UNTIL[until]
     assert renewed(study, [change], artifacts(study.warehouse), command) == change.renews & kinds
 
 
@@ -403,7 +441,7 @@ def test_keys_without_effect_renew_nothing(copy_finished: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_a_key_renews_the_tables_of_both_protocols(finished: Any, change: Change) -> None:
-    assert renewed(finished, [change], artifacts(finished.warehouse)) == change.renews
+    check_renewed(finished, change, "end")
 
 
 @pytest.fixture(scope="module")
@@ -428,23 +466,21 @@ def restored(study: Any, tmp_path: Path) -> Iterator[Any]:
         shutil.copytree(kept, study.folder)
 
 
-# `networks.random` extracts the same network.
-LONG = {"networks.include"}
+def until_stages(changes: Sequence[Change]) -> list[Any]:
+    """Each change with its stage, and with a later one in the slow tests."""
+    later = [each for each in changes if each.until != "end"]
+    return [
+        *(pytest.param(each, each.until, id=f"{each}-{each.until}") for each in changes),
+        *(pytest.param(each, "end", id=f"{each}-end", marks=pytest.mark.slow) for each in later),
+    ]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(change, marks=[pytest.mark.slow] if change.key in LONG else [])
-        for change in CHANGES_OF_NETWORKS
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("change", "until"), until_stages(CHANGES_OF_NETWORKS))
 def test_a_key_of_networks_renews_the_tables_that_depend_on_it(
-    finished_networks: Any, tmp_path: Path, change: Change
+    finished_networks: Any, tmp_path: Path, change: Change, until: str
 ) -> None:
     with restored(finished_networks, tmp_path) as study:
-        assert renewed(study, [change], artifacts(study.warehouse)) == change.renews
+        check_renewed(study, change, until)
 
 
 def test_keys_of_networks_without_effect_renew_nothing(finished_networks: Any, tmp_path: Path) -> None:
@@ -482,12 +518,12 @@ def finished_controls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]
         yield study
 
 
-@pytest.mark.parametrize("change", CHANGES_OF_CONTROLS, ids=str)
+@pytest.mark.parametrize(("change", "until"), until_stages(CHANGES_OF_CONTROLS))
 def test_a_key_of_controls_renews_the_tables_that_depend_on_it(
-    finished_controls: Any, tmp_path: Path, change: Change
+    finished_controls: Any, tmp_path: Path, change: Change, until: str
 ) -> None:
     with restored(finished_controls, tmp_path) as study:
-        assert renewed(study, [change], artifacts(study.warehouse)) == change.renews
+        check_renewed(study, change, until)
 
 
 def test_every_key_is_changed() -> None:
