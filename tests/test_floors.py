@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from imported_modules import imported_modules
 
 ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
@@ -54,22 +53,6 @@ STACKS: dict[str, list[tuple[str, ...]]] = {
 def python_files(*folders: str) -> list[Path]:
     """Every Python file of some folders once; links inside the package are not followed."""
     return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
-
-
-@cache
-def imported_modules(path: Path) -> tuple[str, ...]:
-    """The modules, and the names in modules, that a file imports; several tests ask for each file."""
-    return tuple(_imported(path))
-
-
-def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def room_of(module: str) -> str:
@@ -153,42 +136,43 @@ def test_a_file_is_one_room() -> None:
     assert {path for path, length in lengths.items() if length > 400} == set()
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "import alignhouse",
-        "import alignhouse.warehouse, alignhouse.analysis",
-        "import alignhouse.cli.app",
-        "import alignhouse.ingest",
-    ],
+# From light to heavy: one process imports one after the other, and says what each one loaded.
+IMPORTS = (
+    ("alignhouse", HEAVY),
+    # Loading them would take longer than everything else that a study with nothing to do does.
+    ("alignhouse.study.run", (*HEAVY, "pandas", "scipy")),
+    ("alignhouse.cli.app", HEAVY),
+    ("alignhouse.warehouse, alignhouse.analysis", HEAVY),
+    ("alignhouse.ingest", HEAVY),
 )
-def test_importing_loads_nothing_heavy(statement: str) -> None:
-    code = f"import sys\n{statement}\nprint(sorted(set({HEAVY!r}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_a_study_with_nothing_to_do_loads_neither_scipy_nor_pandas() -> None:
-    """Loading them would take longer than everything else that such a run does."""
-    slow = ["matplotlib", "pandas", "plotnine", "scipy", "torch"]
-    code = f"import sys, alignhouse.study.run\nprint(sorted(set({slow!r}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["--help"], ["run", "--help"], ["ask"], ["ask", "best_layer", "--help"], ["figure"]],
-    ids=" ".join,
-)
-def test_the_command_line_works_without_the_networks(arguments: list[str]) -> None:
-    missing = "".join(
-        f"sys.modules[{name!r}] = None\n" for name in HEAVY if name not in ("plotnine", "matplotlib")
+def test_importing_loads_nothing_heavy() -> None:
+    code = "import sys\n" + "".join(
+        f"import {modules}\nprint({modules!r}, sorted(set({heavy!r}) & set(sys.modules)))\n"
+        for modules, heavy in IMPORTS
     )
-    code = f"import sys\n{missing}from alignhouse.cli.app import main\nsys.argv[1:] = {arguments!r}\nmain()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [f"{modules} []" for modules, _ in IMPORTS]
+
+
+def test_the_command_line_works_without_the_networks() -> None:
+    commands = (["--help"], ["run", "--help"], ["ask"], ["ask", "best_layer", "--help"], ["figure"])
+    missing = [name for name in HEAVY if name not in ("plotnine", "matplotlib")]
+    code = (
+        f"import sys\nsys.modules.update(dict.fromkeys({missing!r}))\n"
+        "from alignhouse.cli.app import main\n"
+        f"for sys.argv[1:] in {commands!r}:\n"
+        "    try:\n        main()\n"
+        "    except SystemExit as ended:\n        assert not ended.code, (sys.argv, ended.code)\n"
+        "    print('END OF COMMAND')\n"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) > 3
+    *said, rest = done.stdout.split("END OF COMMAND\n")
+    assert [len(each.splitlines()) > 3 for each in said] == [True] * len(commands)
+    assert rest == ""
 
 
 def test_what_needs_a_missing_package_says_which_and_how_to_get_it(tmp_path: Path) -> None:

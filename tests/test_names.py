@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -42,24 +43,34 @@ def test_a_public_name_is_defined_in_one_module() -> None:
     assert not clashes
 
 
+def defined_names(text: str) -> set[str]:
+    """All names of functions, classes, variables, attributes and parameters of a file."""
+    defined = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id if isinstance(node, ast.Name) else node.attr)
+        elif isinstance(node, ast.arg):
+            defined.add(node.arg)
+    return defined
+
+
 def test_every_name_that_vulture_is_to_pass_over_is_still_defined() -> None:
     """A deleted or renamed name must be removed from the list, or it hides the next unused one."""
-    defined = set()
-    for path in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                defined.add(node.name)
-            elif isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
-                defined.add(node.id if isinstance(node, ast.Name) else node.attr)
-            elif isinstance(node, ast.arg):
-                defined.add(node.arg)
     listed = [
         node.value.id
         for node in ast.parse(WHITELIST.read_text(encoding="utf-8")).body
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name)
     ]
     assert len(listed) > 20
-    assert [name for name in listed if name not in defined] == []
+    missing = set(listed)
+    for path in modules():
+        text = path.read_text(encoding="utf-8")
+        # Most files have none of the names that are still missing, and need not be parsed.
+        if not missing.isdisjoint(re.findall(r"\w+", text)):
+            missing -= defined_names(text)
+    assert missing == set()
 
 
 def test_every_test_file_that_starts_first_is_still_there() -> None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
+from imported_modules import imported_modules
 
 from alignhouse.ingest.datasets.dataset import data_set, known_kinds, other_data_sets
 from alignhouse.warehouse.errors import BadInput
 
 ROOT = Path(__file__).parents[3]
 # Ready model RDMs are checked as ready brain RDMs are.
-FORMATS = {"alignhouse.ingest.datasets.rdms.arrays"}
-
-
-def imports(path: Path) -> set[str]:
-    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return {node.module for node in tree if isinstance(node, ast.ImportFrom) and node.module}
+FORMATS = ("alignhouse.ingest.datasets.rdms.arrays",)
 
 
 @pytest.mark.parametrize("kind", known_kinds())
@@ -33,8 +28,8 @@ def test_no_other_module_imports_what_is_particular_to_a_data_set(kind: str) -> 
     faults = [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in files
-        for module in imports(path) - FORMATS
-        if module.startswith(f"alignhouse.ingest.datasets.{kind}.")
+        for module in imported_modules(path)
+        if module.startswith(f"alignhouse.ingest.datasets.{kind}.") and not module.startswith(FORMATS)
     ]
     assert not faults
 
@@ -42,7 +37,9 @@ def test_no_other_module_imports_what_is_particular_to_a_data_set(kind: str) -> 
 def test_betas_and_stimuli_know_no_data_set() -> None:
     for folder in ("betas", "stimuli"):
         for path in (ROOT / "ingest" / folder).glob("*.py"):
-            assert not [each for each in imports(path) if each.startswith("alignhouse.ingest.datasets")], path
+            assert not [
+                each for each in imported_modules(path) if each.startswith("alignhouse.ingest.datasets")
+            ], path
 
 
 def test_an_unknown_kind_lists_close_ones() -> None:

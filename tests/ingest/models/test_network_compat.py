@@ -34,6 +34,23 @@ assert "torchvision" not in sys.modules, "nothing imports it before the user doe
 network = network_of("mine", OwnNetwork(source="function", id="users_file:give", folder={folder!r}))
 print(type(build(network, weights="pretrained")).__name__, sys.modules["torchvision"].__spec__.name)
 """
+# Continues in the same process, which has the seconds for loading torch and torchvision behind it.
+WITHOUT_COMPILER = """
+assert "torch._dynamo" not in sys.modules, "it takes seconds in every process"
+from torchvision.ops.roi_align import is_compile_supported
+assert is_compile_supported is compat_torchvision._is_compile_supported
+print("no compiler")
+"""
+# Another version of transformers is in front of sys.path.
+MMACTION = """
+sys.path.insert(0, {folder!r})
+from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction
+load_mmaction()
+import mmaction.models.recognizers
+assert "transformers" not in sys.modules
+import transformers
+print("mmaction beside transformers", transformers.version)
+"""
 # torch's compiler is not loaded with torchvision, and is whole when something else asks for it.
 COMPILER = """
 import sys
@@ -52,21 +69,55 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
 
 
-def users_network(folder: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+def users_network(folder: Path, before: str = "", after: str = "") -> subprocess.CompletedProcess[str]:
     (folder / "users_file.py").write_text(USERS_FILE)
-    return run(USERS_NETWORK.format(folder=str(folder), before=before))
+    return run(USERS_NETWORK.format(folder=str(folder), before=before) + after)
 
 
-def test_a_users_file_may_import_torchvision(tmp_path: Path) -> None:
-    done = users_network(tmp_path)
-    assert done.stdout.strip() == "Linear torchvision", done.stderr
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """One process, in which a user's file imports torchvision, and then mmaction is loaded."""
+    folder, newer = tmp_path_factory.mktemp("user"), tmp_path_factory.mktemp("newer")
+    (newer / "transformers-5.1.dist-info").mkdir()
+    (newer / "transformers-5.1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: transformers\nVersion: 5.1\n"
+    )
+    (newer / "transformers.py").write_text("version = 5.1\n")
+    return users_network(folder, after=WITHOUT_COMPILER + MMACTION.format(folder=str(newer)))
 
 
-def test_torchvision_loads_without_torchs_compiler() -> None:
+def test_a_users_file_may_import_torchvision(loaded: subprocess.CompletedProcess[str]) -> None:
+    assert "Linear torchvision" in loaded.stdout.splitlines(), loaded.stderr
+
+
+def test_torchvision_loads_without_torchs_compiler(loaded: subprocess.CompletedProcess[str]) -> None:
+    assert "no compiler" in loaded.stdout.splitlines(), loaded.stderr
+
+
+def test_mmaction_loads_quietly_also_beside_a_transformers_that_it_does_not_know(
+    loaded: subprocess.CompletedProcess[str],
+) -> None:
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout.splitlines()[2:] == ["mmaction beside transformers 5.1"]
+    assert loaded.stderr == ""
+
+
+def test_torchvision_asks_the_compiler_that_is_loaded_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up compiler; the next test loads the real one."""
+    utilities = ModuleType("torch._dynamo.utils")
+    utilities.is_compile_supported = lambda device: f"asked for {device}"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch._dynamo", ModuleType("torch._dynamo"))
+    monkeypatch.setitem(sys.modules, "torch._dynamo.utils", utilities)
+    assert compat_torchvision._is_compile_supported("cpu") == "asked for cpu"
+
+
+@pytest.mark.slow
+def test_torchs_compiler_is_whole_if_it_is_loaded_after_torchvision() -> None:
     done = run(COMPILER)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_without_the_declared_operators_a_users_file_may_only_import_a_torchvision_that_fits(
     tmp_path: Path,
 ) -> None:
@@ -122,22 +173,6 @@ def test_another_failure_of_torchvision_is_not_hidden(
     with pytest.raises(RuntimeError, match="damaged"):
         compat_torchvision.load_torchvision()
     assert not compat_torchvision._declared
-
-
-def test_mmaction_loads_quietly_also_beside_a_transformers_that_it_does_not_know(tmp_path: Path) -> None:
-    newer = tmp_path / "transformers-5.1.dist-info"
-    newer.mkdir()
-    (newer / "METADATA").write_text("Metadata-Version: 2.1\nName: transformers\nVersion: 5.1\n")
-    (tmp_path / "transformers.py").write_text("")
-    done = run(
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); "
-        "from alignhouse.ingest.models.sources.compat_mmaction import load_mmaction; load_mmaction(); "
-        "import mmaction.models.recognizers; "
-        "assert 'transformers' not in sys.modules; import transformers"
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    assert done.stderr == ""
 
 
 def test_the_localizer_is_replaced_only_if_the_wheel_lacks_it(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_file_is_cut_short_wherever_it_ends(tmp_path, name):
 
 
 def ends_between_fragments(content: bytes) -> set[int]:
-    """Lengths at which an MP4 file is complete, with fewer fragments; 7 bytes after a box are ignored."""
+    """Lengths at which an MP4 file is complete with fewer fragments, also with 7 more bytes."""
     found: set[int] = set()
     place = 0
     while content[4:8] == b"ftyp" and place < len(content):
