@@ -24,10 +24,10 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def written(content: Content, write: Write, read: Read, tmp_path: Path) -> Callable[..., Any]:
-    """A page with one figure a protocol as SVG, for tests whose subject is not the figures."""
+    """A page without figures, which take most of the time, for tests whose subject is the rest."""
 
     def made(**fields: Any) -> Any:
-        page = write(content(**fields), tmp_path, briefly=True, n_figures=1)
+        page = write(content(**fields), tmp_path, briefly=True, n_figures=0)
         return read(page.read_text(encoding="utf-8"))
 
     return made
@@ -47,13 +47,33 @@ def whole(read: Read, folder: Path) -> Any:
     return read((folder / "index.html").read_text(encoding="utf-8"))
 
 
+class Told(Silent):
+    """Keeps what it is told about the progress."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def stage(self, title: str, todo: int, done_before: int) -> None:
+        self.told.append(f"{todo} to do")
+
+    def job_done(self) -> None:
+        self.told.append("done")
+
+
+@pytest.fixture(scope="module")
+def progress() -> Told:
+    """What `two_protocols` told while it was written."""
+    return Told()
+
+
 @pytest.fixture(scope="module")
 def two_protocols(
-    content: Content, write: Write, read: Read, tmp_path_factory: pytest.TempPathFactory
+    content: Content, write: Write, read: Read, progress: Told, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:
-    """A page with both protocols, written once."""
-    made = content(protocols=("paper", "sound"))
-    return read(write(made, tmp_path_factory.mktemp("report"), briefly=True).read_text(encoding="utf-8"))
+    """A page with both protocols and a figure of each, written once."""
+    made, folder = content(protocols=("paper", "sound")), tmp_path_factory.mktemp("report")
+    page = write(made, folder, progress, briefly=True, n_figures=1)
+    return read(page.read_text(encoding="utf-8"))
 
 
 def test_the_page_loads_nothing_and_links_only_to_files_beside_it(whole: Any, folder: Path) -> None:
@@ -115,9 +135,8 @@ def test_the_remark_is_in_the_banner_and_in_every_caption(whole: Any) -> None:
     assert first_in_body[1]["class"] == "banner"
 
 
-def test_without_a_remark_there_is_no_banner(written: Callable[..., Any]) -> None:
-    page = written()
-    assert not [given for _, given in page.elements if given.get("class") in ("banner", "remark")]
+def test_without_a_remark_there_is_no_banner(two_protocols: Any) -> None:
+    assert not [given for _, given in two_protocols.elements if given.get("class") in ("banner", "remark")]
 
 
 def test_a_page_with_both_kinds_of_weights_marks_rows_only(
@@ -150,7 +169,7 @@ def test_names_are_escaped(written: Callable[..., Any]) -> None:
 def test_sound_comes_first_and_each_protocol_has_its_section(two_protocols: Any) -> None:
     results = [heading for heading in two_protocols.texts["h2"] if heading.startswith("Results")]
     assert results == ["Results: sound protocol, bmd, test", "Results: paper protocol, bmd, test"]
-    assert len([tag for tag, _ in two_protocols.elements if tag == "img"]) == 4
+    assert len([tag for tag, _ in two_protocols.elements if tag == "img"]) == 2
 
 
 def test_headings_go_down_one_level_at_a_time_and_anchors_exist(two_protocols: Any) -> None:
@@ -223,18 +242,8 @@ def test_the_same_content_gives_the_same_page(content: Content, write: Write, tm
     assert one == two
 
 
-def test_progress_counts_every_figure_and_the_page(content: Content, write: Write, tmp_path: Path) -> None:
-    told: list[str] = []
-
-    class Told(Silent):
-        def stage(self, title: str, todo: int, done_before: int) -> None:
-            told.append(f"{todo} to do")
-
-        def job_done(self) -> None:
-            told.append("done")
-
-    write(content(), tmp_path, Told(), briefly=True)
-    assert told == ["3 to do", "done", "done", "done"]
+def test_progress_counts_every_figure_and_the_page(two_protocols: Any, progress: Told) -> None:
+    assert progress.told == ["3 to do", "done", "done", "done"]
 
 
 def test_only_leftovers_of_a_killed_report_are_removed(
@@ -244,7 +253,7 @@ def test_only_leftovers_of_a_killed_report_are_removed(
     ended.wait()
     for name in (f".making-{ended.pid}", ".making-1", ".making-notes", "mine"):
         (tmp_path / name).mkdir()
-    write(content(), tmp_path, briefly=True, n_figures=1)
+    write(content(), tmp_path, briefly=True, n_figures=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [*FILES, ".making-1", ".making-notes", "mine"]
+        [".made-from", "data", "index.html", ".making-1", ".making-notes", "mine"]
     )
