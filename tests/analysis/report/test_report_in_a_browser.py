@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 import pytest
@@ -40,24 +40,46 @@ def url(
     return address
 
 
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+
+
+@pytest.fixture(scope="module")
+def desktop(chromium: Browser) -> Iterator[Page]:
+    """A window that most tests load the report into again: a new window takes half a second."""
+    context = chromium.new_context(**DESKTOP)
+    yield context.new_page()
+    context.close()
+
+
 @pytest.fixture
-def visit(chromium: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """`visit(**options)`: the report in its own window; fails if the page had an error during the test."""
+def visit(chromium: Browser, desktop: Page, url: str) -> Iterator[Callable[..., Page]]:
+    """`visit(**options)`: the report as it opens; fails if the page had an error during the test.
+
+    Options, as of a phone, ask for a window of its own.
+    """
     contexts, troubles, requests = [], [], []
+    listeners: dict[str, Callable[[Any], None]] = {
+        "console": lambda message: troubles.append(message.text),
+        "pageerror": lambda error: troubles.append(str(error)),
+        "request": lambda request: requests.append(request.url),
+    }
 
     def open_page(**options: Any) -> Page:
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: troubles.append(message.text))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
+        page = desktop
+        if options:
+            contexts.append(chromium.new_context(**{**DESKTOP, **options}))
+            page = contexts[-1].new_page()
+        for event, hear in listeners.items():
+            page.on(event, hear)  # type: ignore[call-overload]
         page.goto(url)
         return page
 
     yield open_page
     for context in contexts:
         context.close()
+    for event, hear in listeners.items():
+        desktop.remove_listener(event, hear)
+    desktop.emulate_media(media="null", color_scheme="null")
     assert troubles == []
     assert {each for each in requests if not each.startswith("data:")} == {url}
 
@@ -197,8 +219,10 @@ def test_a_region_group_shows_its_regions_and_its_own_ranks(visit: Callable[...,
 
 def test_light_and_dark_follow_the_system_and_stay_legible(visit: Callable[..., Page]) -> None:
     colours = {}
-    for scheme in ("light", "dark"):
-        page = visit(color_scheme=scheme)
+    page = visit()
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
         for selector in (
             "p",
             ".banner",
