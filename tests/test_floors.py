@@ -137,10 +137,14 @@ def test_a_file_is_one_room() -> None:
 
 
 # From light to heavy: one process imports one after the other, and says what each one loaded.
+FIGURES = [
+    f"alignhouse.analysis.figures.{path.stem}" for path in (ROOT / "analysis" / "figures").glob("[a-z]*.py")
+]
 IMPORTS = (
     ("alignhouse", HEAVY),
     # Loading them would take longer than everything else that a study with nothing to do does.
     ("alignhouse.study.run", (*HEAVY, "pandas", "scipy")),
+    (", ".join([*FIGURES, "alignhouse.analysis.report.page"]), (*HEAVY, "pandas", "jinja2")),
     ("alignhouse.cli.app", HEAVY),
     ("alignhouse.warehouse, alignhouse.analysis", HEAVY),
     ("alignhouse.ingest", HEAVY),

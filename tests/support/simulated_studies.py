@@ -133,7 +133,7 @@ def coverage(
     """Share of studies whose 95 % intervals contain the truth, by method.
 
     The resampled units (stimuli, subjects or both) are drawn for each study, and all else is the same in all
-    studies. The truth is the value in the population of the drawn units. If `rough`, fewer subjects stand for
+    studies. The truth is the value in the population of the drawn units. If `rough`, fewer units stand for
     the population: the truth is known to a third of the error of a study or less.
     """
     people = population(measure=measure)
@@ -142,7 +142,7 @@ def coverage(
     subjects = np.stack([people.subject(rng) for _ in range(n_subjects)])
     stimuli = rng.normal(size=(n_stimuli, size))
     if resampled == "stimuli":
-        truth = float(np.mean(list(_many(people, subjects, rng, 30))))
+        truth = float(np.mean(list(_many(people, subjects, rng, 10 if rough else 30))))
     elif resampled == "both":
         truth = expected_score(people, n_stimuli, 1_000 if rough else 10_000)
     else:

@@ -133,7 +133,7 @@ def test_networks_without_gflops_leave_a_panel_that_says_so(drawn: Drawn, said: 
     assert "GFLOPs: 8" in said(plot)
 
 
-@pytest.mark.parametrize("number", [1, 5, 7])
+@pytest.mark.parametrize("number", [1, pytest.param(5, marks=pytest.mark.slow), 7])
 def test_too_few_networks_have_no_line_and_no_r(drawn: Drawn, said: Said, tmp_path: Any, number: int) -> None:
     """Nor if an older version stored an interval for them."""
     plot = alignment_against_complexity(complexity(number), protocol="sound")
@@ -284,7 +284,7 @@ def test_signatures_are_white_where_a_network_is_as_others(best_layers: Build, d
     assert "CKA of the best layer minus its mean over all networks" in plot.labels.caption.replace("\n", " ")
 
 
-@pytest.mark.parametrize("width", [3.5, 7.2])
+@pytest.mark.parametrize("width", [3.5, pytest.param(7.2, marks=pytest.mark.slow)])
 def test_drawing_at_the_width_of_a_column_warns_of_nothing(
     tmp_path: Any, best_layers: Build, ceilings: Build, recwarn: pytest.WarningsRecorder, width: float
 ) -> None:

@@ -163,7 +163,7 @@ def test_a_missing_column_is_named() -> None:
         partition_by_region(long(partitions(("A", "V1", 0.3, 0.1))).drop("weights_per"), protocol=PROTOCOL)
 
 
-@pytest.mark.parametrize("width", [3.5, 7.2])
+@pytest.mark.parametrize("width", [3.5, pytest.param(7.2, marks=pytest.mark.slow)])
 def test_figures_of_voxels_are_written_in_one_and_two_columns(tmp_path: Any, width: float) -> None:
     frame = encodings(*ROWS, **FOLDS)
     parts = long(partitions(("A", "V1", 0.3, 0.1)))

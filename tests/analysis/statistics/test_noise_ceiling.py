@@ -129,7 +129,7 @@ def test_an_interval_needs_three_subjects_and_a_level(simulated_rdms: Any) -> No
         lower_ceiling_interval(simulated_rdms(3, 8, 0), level=1.0)
 
 
-@pytest.mark.parametrize(("signal", "least"), [(0.0, 0.95), (1.0, 0.85)])
+@pytest.mark.parametrize(("signal", "least"), [pytest.param(0.0, 0.95, marks=pytest.mark.slow), (1.0, 0.85)])
 def test_the_interval_contains_the_expected_ceiling(signal: float, least: float) -> None:
     """Brains that share a pattern, with noise. The bound is four standard errors below 0.95."""
     rng = np.random.default_rng(0)

@@ -207,7 +207,7 @@ def simulated_p(random: np.random.Generator, studies: int, related: float) -> Ar
     return np.array(found)
 
 
-@pytest.mark.parametrize("related", [0.0, 0.3])
+@pytest.mark.parametrize("related", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_few_layers_are_significant_if_the_controls_explain_them(related: float) -> None:
     share = (simulated_p(np.random.default_rng(11), 400, related) <= 0.05).mean()
     # Four standard errors of a share of .05 in 400 studies.
