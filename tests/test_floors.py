@@ -136,10 +136,10 @@ def test_a_file_is_one_room() -> None:
     assert {path for path, length in lengths.items() if length > 400} == set()
 
 
-# From light to heavy: one process imports one after the other, and says what each one loaded.
 FIGURES = [
     f"alignhouse.analysis.figures.{path.stem}" for path in (ROOT / "analysis" / "figures").glob("[a-z]*.py")
 ]
+# From light to heavy: one process imports one after the other, and says what each one loaded.
 IMPORTS = (
     ("alignhouse", HEAVY),
     # Loading them would take longer than everything else that a study with nothing to do does.

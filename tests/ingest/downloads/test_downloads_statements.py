@@ -56,7 +56,7 @@ def test_an_etag_that_is_the_md5_proves_a_file_and_a_second_run_downloads_nothin
     assert fetch([stated(server)], tmp_path).bytes_fetched == 0
 
 
-@pytest.mark.parametrize("mib", [5, 8, 7])
+@pytest.mark.parametrize("mib", [pytest.param(5, marks=pytest.mark.slow), 8, 7])
 def test_an_etag_of_parts_is_checked_without_knowing_their_size(server, tmp_path, mib):
     contents = server.offer(a=17 * MIB + 5)
     server.etags[f"/{A}"] = etag_of_parts(contents[A], mib * MIB)

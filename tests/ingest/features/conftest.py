@@ -105,7 +105,7 @@ def network_and_module(request: pytest.FixtureRequest) -> tuple[Network, torch.n
     network = catalog()[name]
     if name == "AlexNet":
         return network, _alexnet(8 if size else 1)
-    changes = {"resize": 64, "crop": 64} if size else {}
+    changes = {"resize": 32, "crop": 32} if size else {}
     return network.model_copy(update=changes), _built(name)
 
 

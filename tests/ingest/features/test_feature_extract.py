@@ -108,7 +108,7 @@ def test_the_order_of_stimuli_only_permutes_the_rdm(
 def test_clips_are_averaged_plainly_or_pair_by_pair(
     average: str, x3d: torch.nn.Module, tmp_path: Path
 ) -> None:
-    network = catalog()["x3d_s"].model_copy(update={"resize": 64, "crop": 64})
+    network = catalog()["x3d_s"].model_copy(update={"resize": 32, "crop": 32})
     random = np.random.default_rng(4)
     # 160 frames make three clips of 13 x 6.
     videos = [

@@ -103,7 +103,7 @@ def test_weights_are_those_of_a_plain_mean_or_a_running_mean_of_pairs(n_parts: i
 def test_several_clips_in_a_call_give_what_one_at_a_time_gives(
     average: str, x3d: torch.nn.Module, tmp_path: Path
 ) -> None:
-    network = catalog()["x3d_s"].model_copy(update={"resize": 64, "crop": 64})
+    network = catalog()["x3d_s"].model_copy(update={"resize": 32, "crop": 32})
     random = np.random.default_rng(5)
     # 160 frames make three clips of 13 x 6.
     videos = sources(

@@ -80,13 +80,18 @@ def test_building_leaves_the_global_generator_alone() -> None:
 
 
 def test_a_built_network_is_in_eval_mode_without_gradients() -> None:
-    module = build(catalog()["AlexNet"], weights="random")
+    module = build(catalog()["x3d_s"], weights="random")
     assert not module.training
     assert not any(parameter.requires_grad for parameter in module.parameters())
 
 
 @pytest.mark.parametrize(
-    "name", ["TSN_d161_3", "TSN_swin_8", "ircsn_bnfrozen_r50_ig65m", "MViT_v2_S_ssv2", "tanet_r50"]
+    "name",
+    [
+        "ircsn_bnfrozen_r50_ig65m",
+        "MViT_v2_S_ssv2",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("TSN_d161_3", "TSN_swin_8", "tanet_r50")),
+    ],
 )
 def test_random_networks_whose_configurations_name_checkpoints_download_nothing(
     name: str, no_network: None, capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
@@ -179,7 +184,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
         build(network, weights="pretrained", folder=tmp_path)
 
 
-@pytest.mark.parametrize("name", ["AlexNet", "efficientnet_b3"])
+@pytest.mark.parametrize("name", [pytest.param("AlexNet", marks=pytest.mark.slow), "efficientnet_b3"])
 def test_torchvisions_weights_are_those_of_the_catalogs_enum(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

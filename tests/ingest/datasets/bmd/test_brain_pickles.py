@@ -366,7 +366,7 @@ SEEDS = [
 ]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_and_hostile_pickles_give_arrays_or_one_clear_error(tmp_path, data):
     flag = tmp_path / "flag"
@@ -422,11 +422,19 @@ def test_a_key_that_is_no_text_is_refused_before_it_is_hashed(tmp_path, value):
             read_arrays(path)
 
 
-@pytest.mark.parametrize("value", [nested(150_000), doubled(60), b"]" + b"2\x86" * 60])
+PLACES = [b"%b", b"}%bNs", b"\x8f(%b\x90", b"(%b\x91", b"cos\nsystem\n%b\x85R", b"]%ba"]
+
+
 @pytest.mark.parametrize(
-    "place", [b"%b", b"}%bNs", b"\x8f(%b\x90", b"(%b\x91", b"cos\nsystem\n%b\x85R", b"]%ba"]
+    ("place", "value"),
+    [
+        *((place, value) for place in PLACES for value in (doubled(60), b"]" + b"2\x86" * 60)),
+        # Python hashes keys and the elements of sets, which is where deep values crash it.
+        *((place, nested(150_000)) for place in PLACES[1:3]),
+        *(pytest.param(place, nested(150_000), marks=pytest.mark.slow) for place in PLACES[:1] + PLACES[3:]),
+    ],
 )
-def test_nested_values_that_are_not_read_are_passed_over(tmp_path, value, place):
+def test_nested_values_that_are_not_read_are_passed_over(tmp_path, place, value):
     path = tmp_path / "nested.pkl"
     path.write_bytes(b"\x80\x04}V1\n" + place % value + b"s.")
     assert read_arrays(path) == {}
@@ -520,11 +528,11 @@ def fuzz(*arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def test_thousands_of_mutated_pickles_run_nothing_and_crash_nothing():
-    result = fuzz("--cases", "2000", "--seed", "1")
+def test_a_thousand_mutated_pickles_run_nothing_and_crash_nothing():
+    result = fuzz("--cases", "1000", "--seed", "1")
     assert result["failure"] is None, result
-    assert result["cases"] == 2000
-    assert result["read"] > 50
+    assert result["cases"] == 1000
+    assert result["read"] > 25
 
 
 @pytest.mark.slow

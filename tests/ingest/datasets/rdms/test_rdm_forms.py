@@ -39,7 +39,7 @@ def saved(path: Path, name: str, **more: Any) -> Path:
 def test_twenty_rows_of_190_values_are_not_taken_for_rdms(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path / f"V1{suffix}", "responses")
     with pytest.raises(BadInput, match="does not say that it holds RDMs") as caught:
-        read_rdm_file_apart(path, 20)
+        read_rdm_file(path, 20)
     line = str(caught.value)
     assert "brain.rdm_form" in line
     assert r"(20, 190): condensed RDMs of 20 conditions, or 20 rows of 190 values" in line
