@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,8 @@ from alignhouse.warehouse.artifacts import files
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.cores import cores, share_cores
 from alignhouse.warehouse.errors import AlignhouseError, BadInput
-from alignhouse.warehouse.executors.dealing import WorkerLost, deal_out, longest_first
 from alignhouse.warehouse.executors.devices import Devices
 from alignhouse.warehouse.executors.local import local
-from alignhouse.warehouse.executors.worker import Done
 from alignhouse.warehouse.jobs import Job
 from alignhouse.warehouse.progress import Silent
 
@@ -93,64 +90,6 @@ def test_what_cannot_be_pickled_is_an_error_of_its_batch(tmp_path: Path, two: De
     [(_, error)] = two(tmp_path, [unsent], lambda job: Silent())
     assert isinstance(error, Exception)
     assert "pickle" in str(error).lower()
-
-
-def test_the_longest_batch_for_a_device_comes_first_and_others_keep_their_order() -> None:
-    works = [3.0, 50.0, 7.0, 50.0]
-    batches = [on_device(number, work) for number, work in enumerate(works)]
-    assert [each.jobs[0].settings["number"] for each in longest_first(batches)] == [1, 3, 2, 0]
-    plain = [replace(each, device="") for each in batches]
-    assert longest_first(plain) == plain
-
-
-class Fake:
-    """A worker that ends its batch at once: lost for some numbers, done for the others."""
-
-    def __init__(self, name: str, lost_with: dict[int, int]) -> None:
-        self.name, self.lost_with = name, lost_with
-
-    def takes(self, batch: Batch) -> bool:
-        return True
-
-    def share(self) -> float:
-        return 0.0
-
-    def start(self, batch: Batch) -> Future[Done]:
-        ended: Future[Done] = Future()
-        number = number_of(batch.jobs[0])
-        if self.lost_with.get(number, 0) > 0:
-            self.lost_with[number] -= 1
-            ended.set_exception(WorkerLost(self.name, found="it left", hint="look at its log"))
-        else:
-            [(_, made)] = local(self.root, [batch], lambda job: Silent())
-            ended.set_result(([made], [], _no_time()))
-        return ended
-
-    root = Path()
-
-
-def _no_time() -> Any:
-    from alignhouse.warehouse.executors.executor import Spent
-
-    return Spent()
-
-
-def dealt(root: Path, lost_with: dict[int, int], *, attempts: int) -> list[int]:
-    Fake.root = root
-    workers = [Fake(name, lost_with) for name in ("a", "b")]
-    batches = [number_batch("number", number) for number in range(4)]
-    found = deal_out(batches, lambda: workers, lambda job: Silent(), keep_going=False, attempts=attempts)
-    return sorted(number_of(job) for job, _ in found)
-
-
-def test_a_batch_whose_worker_is_lost_is_dealt_again(tmp_path: Path) -> None:
-    assert dealt(tmp_path, {1: 2, 3: 1}, attempts=3) == [0, 1, 2, 3]
-
-
-def test_a_batch_that_loses_every_worker_is_named(tmp_path: Path) -> None:
-    message = r"worker [ab] was lost during number 1, and 2 before it: found it left \(look at its log\)"
-    with pytest.raises(AlignhouseError, match=message):
-        dealt(tmp_path, {1: 3}, attempts=3)
 
 
 def test_a_process_that_shares_the_cores_takes_its_part() -> None:

@@ -38,10 +38,10 @@ def run_batch(root: Path, batch: Batch, lease: tuple[Path, str], stage: tuple[st
 
     with patient(late):
         leased.begin()
-        return work(root, batch, _Leasing(share, leased), stage)
+        return work(root, batch, Leasing(share, leased), stage)
 
 
-class _Leasing(Sent):
+class Leasing(Sent):
     """The reporter in a worker of Dask. It looks at the lease at each step, and before files are written."""
 
     def __init__(self, share: Callable[[float], None], leased: Leased) -> None:
