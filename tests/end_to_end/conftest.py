@@ -9,22 +9,32 @@ from pathlib import Path
 
 import pytest
 from made_once import made_once, session_folder
-from mini_study import NETWORKS, RUN, MiniStudy, mini_study
+from mini_study import NETWORKS, RUN, WITHOUT_RESAMPLES, MiniStudy, mini_study
 
 
 @pytest.fixture
 def make_study(tmp_path: Path) -> Callable[..., MiniStudy]:
-    """Makes a miniature study in its own folder."""
+    """Makes a miniature study in its own folder; without resamples, unless they are asked for."""
 
-    def make(name: str = "study") -> MiniStudy:
-        return mini_study(tmp_path / name)
+    def make(name: str = "study", *, resamples: bool = False) -> MiniStudy:
+        made = mini_study(tmp_path / name)
+        if not resamples:
+            made.change(*WITHOUT_RESAMPLES)
+        return made
 
     return make
 
 
 @pytest.fixture
 def study(make_study: Callable[..., MiniStudy]) -> MiniStudy:
+    """A miniature study without resamples."""
     return make_study()
+
+
+@pytest.fixture
+def full_study(make_study: Callable[..., MiniStudy]) -> MiniStudy:
+    """A miniature study with all that it can have."""
+    return make_study(resamples=True)
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,7 @@ def registered(study: MiniStudy) -> list[tuple[str, str]]:
 def test_a_study_on_workers_makes_the_same_files_to_the_byte(
     cluster: DaskCluster, run_once: Any, make_study: Any
 ) -> None:
-    here, there = run_once(ONE_PROTOCOL), make_study()
+    here, there = run_once(ONE_PROTOCOL), make_study(resamples=True)
     there.change(*ONE_PROTOCOL)
     done = there.alignhouse(*RUN, "--scheduler", cluster.address)
     assert done.returncode == 0, done.stderr

@@ -25,6 +25,11 @@ Float = NDArray[np.float64]
 
 
 @pytest.fixture
+def study(full_study: Any) -> Any:
+    return full_study
+
+
+@pytest.fixture
 def encoded(study: Any) -> Any:
     """A study of features with voxel encoding, without a train split."""
     study.change('rdms = "models"', 'features = "features"')

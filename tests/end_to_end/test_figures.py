@@ -288,7 +288,6 @@ def test_one_network_of_which_nothing_is_known_one_subject_and_one_region_leave_
         (study.folder / "models" / name).rmdir()
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
     study.change(*ONE_PROTOCOL)
-    study.change("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
     assert study.run().returncode == 0
     said, empty = {}, set()
     with Warehouse.open(study.warehouse) as opened:

@@ -21,6 +21,11 @@ def rows(study: Any, query: str) -> pl.DataFrame:
 
 
 @pytest.fixture
+def study(full_study: Any) -> Any:
+    return full_study
+
+
+@pytest.fixture
 def given(study: Any) -> Any:
     """Features of two networks as thingsvision writes them; their rows are not in the study's order."""
     rng = np.random.default_rng(0)

@@ -27,6 +27,11 @@ BOTH = ('["sound", "paper"]', '["sound", "flat"]')
 
 
 @pytest.fixture
+def study(full_study: Any) -> Any:
+    return full_study
+
+
+@pytest.fixture
 def networks(study: Any, tmp_path: Path) -> Any:
     """A study of a small network under one protocol."""
     network_study(study, tmp_path.name, FUNCTIONS, "net")

@@ -22,6 +22,11 @@ DEPTHS = (
 
 
 @pytest.fixture
+def study(full_study: Any) -> Any:
+    return full_study
+
+
+@pytest.fixture
 def unordered(study: Any) -> Any:
     """The miniature study with a network whose layers have names without an order."""
     random = np.random.default_rng(5)

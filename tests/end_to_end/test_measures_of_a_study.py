@@ -207,16 +207,17 @@ def test_protocols_are_compared_with_others_of_the_same_measure(measured: Any) -
     ids=["no protocol", "unknown", "two of a name", "distances", "null", "too much"],
 )
 def test_measures_that_cannot_be_computed_are_refused(
-    study: Any, changes: list[tuple[str, str]], message: str
+    full_study: Any, changes: list[tuple[str, str]], message: str
 ) -> None:
     for change in changes:
-        study.change(*change)
+        full_study.change(*change)
     with pytest.raises(BadInput, match=message):
-        run_study(read_study(study.file), command="test")
-    assert not study.warehouse.exists()
+        run_study(read_study(full_study.file), command="test")
+    assert not full_study.warehouse.exists()
 
 
-def test_cka_is_that_of_the_features_and_the_betas(study: Any) -> None:
+def test_cka_is_that_of_the_features_and_the_betas(full_study: Any) -> None:
+    study = full_study
     random = np.random.default_rng(3)
     names = [f"{1001 + number}" for number in range(12)]
     of_network = {"one": random.normal(size=(12, 30)), "two": random.normal(size=(12, 7)) + 3}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from listening import Listening
+from mini_study import WITHOUT_RESAMPLES
 
 from alignhouse.analysis.jobs import scores
 from alignhouse.analysis.report.gather import gather
@@ -138,6 +139,7 @@ def test_rdms_beyond_the_memory_are_scored_in_blocks_with_the_same_numbers(
 def test_statistics_of_whole_rdms_are_skipped_where_these_do_not_fit(lab: Any) -> None:
     np.save(lab.folder / "lab" / "EVC.npy", squares(12))
     lab.change('dataset = "mini"', 'dataset = "mini"\nconditions = "stimulus_order"')
+    lab.change(*reversed(WITHOUT_RESAMPLES))
     run_study(read_study(lab.file), command="test", until="rsa")
     heard = Listening()
     run_study(with_compute(read_study(lab.file), memory="3KB"), command="test", progress=heard)

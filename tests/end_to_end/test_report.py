@@ -95,7 +95,8 @@ def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Cal
     assert "Chosen on one half of the stimuli and scored on the other" in page
 
 
-def test_one_network_one_subject_one_region(study: Any) -> None:
+def test_one_network_one_subject_one_region(full_study: Any) -> None:
+    study = full_study
     study.change('regions = ["V1", "EBA"]', 'regions = ["V1"]\nsubjects = ["sub-02"]')
     study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]\nbootstraps = 20\nhalvings = 2')
     for network in ("AlexNet", "vit_base_patch16_224"):

@@ -186,13 +186,14 @@ def test_a_run_of_only_rsa_skips_intervals_and_its_jobs_are_not_repeated(
 
 
 def test_what_is_not_wanted_is_left_out(study: Any) -> None:
-    study.change("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
+    # Without resamples.
     assert study.run().returncode == 0
     for table in UNCERTAIN:
         assert rows(study, f"from {table}").is_empty()
 
 
-def test_one_subject_is_not_resampled(study: Any) -> None:
+def test_one_subject_is_not_resampled(full_study: Any) -> None:
+    study = full_study
     study.change("synthetic = true", 'synthetic = true\nsubjects = ["sub-02"]')
     study.change("permutations = 50", "permutations = 50\nbootstraps = 20\nhalvings = 2")
     assert study.run().returncode == 0
@@ -200,7 +201,8 @@ def test_one_subject_is_not_resampled(study: Any) -> None:
         assert rows(study, f"select distinct resampled from {table}").rows() == [("stimuli",)]
 
 
-def test_layers_are_chosen_on_train_where_the_study_has_both_splits(study: Any) -> None:
+def test_layers_are_chosen_on_train_where_the_study_has_both_splits(full_study: Any) -> None:
+    study = full_study
     from PIL import Image
 
     for number in range(5):

@@ -41,6 +41,11 @@ def few_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def study(full_study: Any) -> Any:
+    return full_study
+
+
+@pytest.fixture
 def encoded(study: Any) -> Any:
     """A finished study with voxel encoding over folds."""
     encode_features(study, NAMES)

@@ -36,6 +36,8 @@ path = "report"
 RUN = ("run", "study.toml", "--no-report")
 # The stage of stimuli, brain data and given RDMs.
 INGEST = ("ingest", "inputs", "study.toml")
+# Resamples take almost half of the time of a run.
+WITHOUT_RESAMPLES = ("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
 # A change of the study for tests that need the results of a single protocol.
 ONE_PROTOCOL = ('["sound", "paper"]', '["sound"]')
 
