@@ -60,6 +60,15 @@ def test_simulated_parts_are_near_the_truth(has_split: bool) -> None:
     assert normalised["unique_one"] == pytest.approx(found["unique_one"] / 0.7)
 
 
+def test_a_fit_of_some_voxels_predicts_as_the_whole_one() -> None:
+    one, _, responses = simulated(60, {"one": 0.2, "other": 0.1, "common": 0.1}, n_voxels=20)
+    splits = Splits.of(range(40), [float(row) for row in range(40, 60)])
+    assert splits.scored.dtype == np.intp
+    whole = fit_set(one, splits, responses, names=["x", "y"], candidates=5, seed=3)
+    some = np.array([3, 0, 17])
+    np.testing.assert_array_equal(whole.of_voxels(some).predictions(splits), whole.predictions(splits)[some])
+
+
 def test_the_joint_model_is_never_worse_on_the_training_stimuli() -> None:
     one, other, responses = simulated(60, {"one": 0.2, "other": 0.1, "common": 0.1}, n_voxels=20)
     splits = Splits.of(np.arange(40), np.arange(40, 60))
