@@ -34,6 +34,11 @@ def first():
 
 def second():
     return nn.Sequential(Held(), nn.Linear(48, 9), nn.ReLU(), nn.Linear(9, 5)), transform, "second"
+
+
+def wide():
+    layers = [nn.Upsample(scale_factor=(32, 256)), nn.ReLU(), nn.Tanh(), nn.Sigmoid()]
+    return nn.Sequential(*layers), lambda image: transform(image)[None, 0], "wide"
 """
 
 
@@ -61,7 +66,9 @@ def extract(study: Any) -> str:
 
 
 def test_a_killed_extraction_goes_on_at_the_next_network(networks: Any) -> None:
-    assert f"{EXTRACTING}: 4 to do" in extract(networks)
+    said = extract(networks)
+    assert f"{EXTRACTING}: 4 to do" in said
+    assert "Storing betas" in said
     undisturbed = stored(networks.folder)
     shutil.rmtree(networks.warehouse)
     (networks.folder / "hold").touch()
@@ -73,7 +80,9 @@ def test_a_killed_extraction_goes_on_at_the_next_network(networks: Any) -> None:
     assert process.wait() == -signal.SIGKILL
     assert all("model=first" in path for path in stored(networks.folder))
     (networks.folder / "hold").unlink()
-    assert f"{EXTRACTING}: 2 to do" in extract(networks), "what is done is not done again"
+    continued = extract(networks)
+    assert f"{EXTRACTING}: 2 to do" in continued, "what is done is not done again"
+    assert "Storing betas" not in continued, "the inputs were safe before the kill"
     assert stored(networks.folder) == undisturbed, "the same bytes, whether or not it was killed"
     assert list((networks.warehouse / "scratch").rglob("*")) == []
     assert "Nothing to do" in networks.alignhouse(*EXTRACT).stdout

@@ -88,6 +88,8 @@ def test_two_devices_make_the_files_of_one(networks: Any, monkeypatch: pytest.Mo
     assert "Nothing to do" in networks.alignhouse(*extract_all).stdout, "no key has the device"
 
 
+# tests/warehouse/test_devices.py has the default case: a lost worker is named with its device and job.
+@pytest.mark.slow
 def test_a_network_that_ends_its_worker_is_named_with_the_device(
     networks: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
