@@ -7,6 +7,7 @@ docs/recipes.md and docs/own_data.md have tests of their own, in tests/docs. Blo
 from __future__ import annotations
 
 import shlex
+import shutil
 import tomllib
 from collections.abc import Callable
 from importlib.resources import files
@@ -63,10 +64,13 @@ PAGES = [
 ]
 
 
-@pytest.fixture
-def demo(copy_finished: Callable[..., MiniStudy]) -> Path:
-    """A folder with `demo.alignhouse`: the miniature study with names of the demo's networks and data set."""
-    study = copy_finished()
+@pytest.fixture(scope="module")
+def finished_demo(run_once: Callable[..., MiniStudy], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `demo.alignhouse`: the miniature study with names of the demo's networks and data set.
+
+    Tests only read it, or copy it.
+    """
+    study = MiniStudy(Path(shutil.copytree(run_once().folder, tmp_path_factory.mktemp("demo") / "study")))
     warehouse = study.warehouse.rename(study.folder / "demo.alignhouse")
     new_names = {
         ("model", "AlexNet"): "AlexNet-random0",
@@ -86,6 +90,12 @@ def demo(copy_finished: Callable[..., MiniStudy]) -> Path:
                     change = f"update {table} set {column} = $new where {column} = $old"
                     connection.execute(change, {"old": old, "new": new})
     return study.folder
+
+
+@pytest.fixture
+def demo(finished_demo: Path, tmp_path: Path) -> Path:
+    """A copy of the demo."""
+    return Path(shutil.copytree(finished_demo, tmp_path / "demo"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
@@ -108,16 +118,16 @@ def test_the_readme_and_figures_have_commands_that_run() -> None:
     assert counts["figures.md"] >= 3
 
 
-def test_every_question_has_an_example_that_finds_something(demo: Path) -> None:
+def test_every_question_has_an_example_that_finds_something(finished_demo: Path) -> None:
     for each in questions().values():
         words = shlex.split(each.example)
         assert words[:3] == ["alignhouse", "ask", each.name]
-        done = alignhouse(*words[1:], folder=demo)
+        done = alignhouse(*words[1:], folder=finished_demo)
         assert done.returncode == 0, f"{each.example}: {done.stderr}"
         assert ("Nothing found" in done.stderr) == (each.name in EMPTY), each.example
 
 
-def test_names_in_examples_are_those_of_the_demo(demo: Path) -> None:
+def test_names_in_examples_are_those_of_the_demo(finished_demo: Path) -> None:
     known = data_set("bmd").regions("study", DEMO["brain"]["version"], None)
     allowed = {
         "--model": DEMO_NETWORKS,
@@ -140,5 +150,5 @@ def test_names_in_examples_are_those_of_the_demo(demo: Path) -> None:
                 assert value in allowed[option], example
                 used += 1
     assert used > 15
-    with Warehouse.open(demo / "demo.alignhouse") as opened:
+    with Warehouse.open(finished_demo / "demo.alignhouse") as opened:
         assert set(opened.known("model", "model")) <= set(DEMO_NETWORKS)

@@ -187,6 +187,7 @@ def test_a_run_of_only_rsa_skips_intervals_and_its_jobs_are_not_repeated(
 
 def test_what_is_not_wanted_is_left_out(study: Any) -> None:
     # Without resamples.
+    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
     assert study.run().returncode == 0
     for table in UNCERTAIN:
         assert rows(study, f"from {table}").is_empty()
@@ -196,6 +197,7 @@ def test_one_subject_is_not_resampled(full_study: Any) -> None:
     study = full_study
     study.change("synthetic = true", 'synthetic = true\nsubjects = ["sub-02"]')
     study.change("permutations = 50", "permutations = 50\nbootstraps = 20\nhalvings = 2")
+    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
     assert study.run().returncode == 0
     for table in ("score_interval", "difference_interval"):
         assert rows(study, f"select distinct resampled from {table}").rows() == [("stimuli",)]
@@ -209,7 +211,8 @@ def test_layers_are_chosen_on_train_where_the_study_has_both_splits(full_study: 
         Image.new("RGB", (16, 16), (number, 0, 0)).save(study.folder / "stimuli" / f"{1 + number:04d}.png")
     study.change('dataset = "mini"', 'dataset = "mini"\nsplit = "all"')
     study.change('rdms = "models"', 'rdms = "models"\nconditions = "stimulus_order"')
-    study.change("permutations = 50", "permutations = 50\nbootstraps = 0")
+    study.change("permutations = 50", "permutations = 50\nbootstraps = 0\ncompare_networks = false")
+    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
     rng = np.random.default_rng(0)
     for network in ("AlexNet", "vit_base_patch16_224", "my_own"):
         layers = {f"layer{i}": rng.random(17 * 16 // 2) for i in range(4)}
