@@ -187,7 +187,14 @@ def test_a_failed_run_creates_no_new_warehouse(study: Any, fault: Callable[[Any]
 
 @pytest.mark.parametrize(
     "fault",
-    [cut_pickle, nan_in_betas, a_stimulus_too_few, broken_image, rdms_of_another_size, unknown_network],
+    [
+        nan_in_betas,
+        rdms_of_another_size,
+        *(
+            pytest.param(fault, marks=pytest.mark.slow)
+            for fault in (cut_pickle, a_stimulus_too_few, broken_image, unknown_network)
+        ),
+    ],
 )
 def test_a_warehouse_with_results_stays_as_it_was(finished: Any, fault: Callable[[Any], str]) -> None:
     before = finished.state()
@@ -226,7 +233,7 @@ def test_a_missing_warehouse_or_question_is_one_line_too(study: Any, finished: A
 
 def test_a_process_ends_with_the_exit_code_and_prints_the_line(study: Any) -> None:
     assert_one_clear_line(study.process("run", "study.tom"), "study.tom")
-    assert study.process("--help").returncode == 0
+    assert study.alignhouse("--help").returncode == 0
 
 
 def test_the_traceback_is_there_for_those_who_ask(study: Any) -> None:

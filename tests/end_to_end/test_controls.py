@@ -103,10 +103,15 @@ def test_controls_are_added_and_nothing_else_changes(controlled: Any) -> None:
     [
         ('"luminance"', '"luminosity"', "did you mean luminance"),
         ('"luminance"', '"motion_energy"', "expected stimuli that are videos, found images"),
-        ('"words.csv"', '"none.csv"', "there is no file"),
+        pytest.param('"words.csv"', '"none.csv"', "there is no file", marks=pytest.mark.slow),
         ('embeddings = "words.csv"', "", "controls.embeddings beside the control embeddings"),
         ('annotations = "notes"', "", "control objects: expected a value for every stimulus"),
-        ('"annotations"', '"sentence_model"', "controls.sentence_model beside the control sentence_model"),
+        pytest.param(
+            '"annotations"',
+            '"sentence_model"',
+            "controls.sentence_model beside the control sentence_model",
+            marks=pytest.mark.slow,
+        ),
         ("[controls]", '[controls]\norders = ["frozen"]', "controls.orders"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_warehouse_without_grams_is_used_and_extended(networks: Any) -> None:
         in said
     )
     assert before in artifacts(networks)
-    done = networks.run()
+    done = networks.alignhouse("analyse", "rsa", "study.toml")
     assert done.returncode == 0, done.stderr
     with Warehouse.open(networks.warehouse) as opened:
         inputs = opened.sql(

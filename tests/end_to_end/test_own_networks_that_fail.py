@@ -114,7 +114,7 @@ def test_one_that_fails_while_it_is_shown_stimuli_does_not_stop_the_others(decla
     declaring.declare(
         "headless", 'source = "timm"\nid = "test_resnet"\nweights = "random"\nlayers = ["layer1", "heads"]'
     )
-    finished = run(declaring, until="analysis")
+    finished = run(declaring, until="rsa")
     assert list(finished.failed) == ["restless", "headless-random0"]
     assert (
         "layer 'heads' of network headless: expected the name of a module"

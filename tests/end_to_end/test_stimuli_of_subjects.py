@@ -151,7 +151,7 @@ def done(folder: Path) -> tuple[Path, np.ndarray]:
     """A finished study of own stimuli with its report, and the layers' RDMs of the 23 used stimuli."""
     layers = write_models(folder, 23)
     run_study(read_study(folder / "study.toml"), command="test")
-    with Warehouse.open(folder / "w.alignhouse") as reader, one_format():
+    with Warehouse.open(folder / "w.alignhouse") as reader, one_format(most=1):
         write_report_of(reader, folder / "report", group_by=["model_type"])
     return folder, layers
 
