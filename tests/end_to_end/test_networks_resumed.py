@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from small_networks import TRANSFORM, few_stimuli, network_study
+from small_networks import TRANSFORM, network_study
 
 EXTRACT = ("ingest", "networks", "study.toml")
 EXTRACTING = "Extracting RDMs of networks"
@@ -37,8 +37,8 @@ def second():
 
 
 def wide():
-    layers = [nn.Upsample(scale_factor=(32, 256)), nn.ReLU(), nn.Tanh(), nn.Sigmoid()]
-    return nn.Sequential(*layers), lambda image: transform(image)[None, 0], "wide"
+    layers = [nn.Upsample(scale_factor=(16, 256)), nn.ReLU(), nn.Tanh(), nn.Sigmoid()]
+    return nn.Sequential(*layers), transform, "wide"
 """
 
 
@@ -103,15 +103,14 @@ def test_a_changed_stimulus_or_setting_is_noticed_and_only_what_it_touches_is_do
     assert f"{EXTRACTING}: 2 to do, 2 done before" in extract(study)
 
 
-def test_limits_on_the_command_line_override_those_of_the_study(study: Any) -> None:
-    few_stimuli(study.folder)
-    study.change('rdms = "models"', 'include = ["AlexNet"]\nweights = "random"')
+def test_limits_on_the_command_line_override_those_of_the_study(study: Any, tmp_path: Path) -> None:
+    network_study(study, tmp_path.name, FUNCTIONS, "wide")
     refused = study.alignhouse(*EXTRACT, "--scratch", "1MB", "--memory", "4MB")
     assert refused.returncode == 1
     assert "at most 1.0 MB of scratch" in refused.stdout
     assert "raise compute.scratch" in refused.stdout
     assert not stored(study.folder)
-    parted = study.alignhouse(*EXTRACT, "--scratch", "12MB", "--memory", "16MB")
+    parted = study.alignhouse(*EXTRACT, "--scratch", "8MB", "--memory", "8MB")
     assert parted.returncode == 0, parted.stderr
     assert "passes over groups of layers" in parted.stderr
     wrong = study.alignhouse(*EXTRACT, "--memory", "much")
