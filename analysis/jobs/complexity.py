@@ -37,7 +37,8 @@ def complexity_batch(
 
     Parameters
     ----------
-    figures : property of networks -> model -> value, None if unknown.
+    figures : property of networks -> model -> value, None if unknown. A network without parameters or
+        multiply-adds, such as one of pixels, is left out like an unknown one: 0 has no logarithm.
     """
     job = Job(
         method="complexity",
@@ -47,7 +48,10 @@ def complexity_batch(
                 **dict(scope), seed=seed, draws=draws, level=level, figures={}, remark=remark
             ).as_json(),
             # Keep the types of the warehouse: integers must stay integers in the job's key.
-            "figures": {name: dict(of_model) for name, of_model in figures.items()},
+            "figures": {
+                name: {model: value or None for model, value in of_model.items()}
+                for name, of_model in figures.items()
+            },
         },
         inputs=jobs_of(scores),
         label=f"complexity, protocol {scope.protocol}",

@@ -1,4 +1,4 @@
-"""The work of an extraction, for progress bars, in 1e9 multiply-adds of forward passes."""
+"""The work of an extraction, for progress bars and the order of networks, in times of 1e9 multiply-adds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from alignhouse.warehouse.batches import Batch
 
 # 1e9 multiply-adds of one call, for networks that nobody has counted: about those of a ResNet50.
 TYPICAL_CALL = 4.0
+# Depthwise convolutions read and write much for each multiply-add. Measured, networks of them take four times
+# as long as others on a CPU, and ten times on a GPU (extraction/networks.csv, gpu_study/h100.csv).
+OF_DEPTHWISE = 4.0
+_DEPTHWISE = ("EfficientNet", "X3D")
 # What decoding and transforming a frame costs, in the same unit: about 20 ms of a core at 50e9 a second.
 FRAME = 1.0
 # Gram matrices are made in float64 from stored features: measured, a multiply-add costs as much as five.
@@ -27,6 +31,8 @@ def extraction_work(network: Network, n_stimuli: int, frames: float) -> float:
 def one_stimulus(network: Network, calls: float, frames: float) -> float:
     """1e9 multiply-adds of one stimulus. calls : of one frame or clip each. frames : that are decoded."""
     of_call = network.gflops_counted or network.gflops_published or TYPICAL_CALL
+    if network.family in _DEPTHWISE:
+        of_call *= OF_DEPTHWISE
     return of_call * calls + FRAME * frames
 
 

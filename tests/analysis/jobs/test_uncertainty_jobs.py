@@ -367,6 +367,18 @@ def test_complexity_is_correlated_with_best_layer_scores(stored: Stored, scope: 
     assert outputs[0].slot == ("protocol", "dataset", "split", "roi")
 
 
+def test_a_network_without_parameters_is_left_out_of_complexity(stored: Stored, scope: Scope) -> None:
+    scored = rsa_batch(scope, stored.models, stored.brains, permutations=9, seed=0, memory=MEMORY)
+    made = artifacts_of(stored.root, scored)
+    scores = {job.settings["model"]: made[job.key] for job in scored.jobs}
+    figures = {"parameters": {"a": 1, "b": 20, "c": 0}}
+    batch = complexity_batch(scope, scores, figures, "simulated", draws=20, level=LEVEL, seed=SEED)
+    assert batch.jobs[0].settings["figures"] == {"parameters": {"a": 1, "b": 20, "c": None}}
+    [outputs] = batch.outputs(Steps())
+    found = outputs[0].data.to_pylist()  # type: ignore[union-attr]
+    assert {(row["n_networks"], row["n_left_out"]) for row in found} == {(2, 1)}
+
+
 def test_a_protocol_is_described_by_all_its_settings(stored: Stored) -> None:
     batch = protocol_batch("sound", {"null": "rows_only", "distance": {"kind": "pearson"}})
     [job] = batch.jobs
