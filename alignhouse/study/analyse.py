@@ -40,6 +40,7 @@ from alignhouse.warehouse.sizes import size_in_words
 FIGURES = ("parameters", "gflops", "top1")
 # Larger buffers are not faster, for any number of stimuli.
 MOST_MEMORY = 3 * 2**29
+# Stored RDMs are float64.
 BYTES_OF_A_DISTANCE = 8
 
 # Protocol -> model -> the artifacts of a job.
