@@ -216,9 +216,11 @@ ORIENTATIONS = {
 def test_frames_are_turned_and_mirrored_as_the_file_says(tmp_path: Path, name: str) -> None:
     size = width, height = 98, 66
     a, b, c, d = ORIENTATIONS[name]
-    plain = read_frames(write_texture(tmp_path / "a.mp4", size=size))
+    # Encoded once: at an odd width of chroma, libav does not always encode the same frames to the same bytes.
+    path = write_texture(tmp_path / f"{name}.mp4", size=size)
+    plain = read_frames(path)
     matrix = (a * ONE, b * ONE, 0, c * ONE, d * ONE, 0, width * ONE, height * ONE, 1 << 30)
-    path = with_matrix(write_texture(tmp_path / f"{name}.mp4", size=size), matrix)
+    path = with_matrix(path, matrix)
     frames, info = read_frames(path), info_of(path)
     np.testing.assert_array_equal(frames, shown_by(plain, a, b, c, d))
     assert (info.height, info.width) == frames.shape[1:3]
