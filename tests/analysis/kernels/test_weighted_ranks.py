@@ -11,10 +11,10 @@ from alignhouse.warehouse.errors import BadInput
 
 
 @pytest.mark.parametrize("n_sets", [1, 4, 7, 16])
-@pytest.mark.parametrize("most", [2, 400, 4_000])
+@pytest.mark.parametrize("most", [2, 400, 4_000, pytest.param(40_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("ties", ["none", "many", "some rows"])
 def test_ranks_are_scipys_of_pairs_written_out(n_sets: int, most: int, ties: str) -> None:
-    # Sums of up to 84, 16,800 and 168,000: numbers of 16 bits and of 32.
+    # Sums of up to 84, 16,800, 168,000 and 1.7 million: numbers of 16 bits and of 32.
     rng = np.random.default_rng([n_sets, most])
     rdms, counts = rng.random((3, 21)), rng.integers(0, most + 1, (n_sets, 21)).astype(np.int32)
     counts[:, :2] = most
