@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from mini_study import INGEST, ONE_PROTOCOL, WITHOUT_RESAMPLES
+from mini_study import INGEST, ONE_PROTOCOL, SCORE, WITHOUT_RESAMPLES
 from plain_reliability import ncsnr_plainly, reliability_plainly
 from scipy.spatial.distance import pdist
 
@@ -20,7 +20,6 @@ from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.artifacts import read_metadata
 from alignhouse.warehouse.vectors import read_vectors
 
-SCORE = ("analyse", "rsa", "study.toml")
 ALL_PARTS = {"V1": ["lV1v", "rV1v", "lV1d", "rV1d"], "EBA": ["lEBA", "rEBA"]}
 VIDEOS = {"train": [f"{i:04d}" for i in range(1, 6)], "test": [str(1001 + i) for i in range(12)]}
 

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from command_line import start_alignhouse
 from dask_cluster import DaskCluster, dask_cluster
+from listening import Listening
 from mini_study import ONE_PROTOCOL, RUN, MiniStudy
 from working_batches import number_batch, numbers
 
-from alignhouse.warehouse import BadInput, Warehouse
+from alignhouse.warehouse import BadInput
 from alignhouse.warehouse.artifacts import files
 from alignhouse.warehouse.batches import Batch
 from alignhouse.warehouse.errors import AlignhouseError
@@ -28,20 +29,6 @@ from alignhouse.warehouse.executors.worker import STEPS
 from alignhouse.warehouse.progress import Silent
 
 pytest.importorskip("distributed")
-
-
-class Listening(Silent):
-    """Records the lines and the steps that a run reports."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.steps: list[int] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def step(self, done: int, total: int) -> None:
-        self.steps.append(done)
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +58,6 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-def registered(study: MiniStudy) -> list[tuple[str, str]]:
-    with Warehouse.open(study.warehouse) as opened:
-        return opened.sql("select path, sha256 from artifact order by path").fetchall()
-
-
 def test_a_study_on_workers_makes_the_same_files_to_the_byte(
     cluster: DaskCluster, run_once: Any, make_study: Any
 ) -> None:
@@ -83,7 +65,7 @@ def test_a_study_on_workers_makes_the_same_files_to_the_byte(
     there.change(*ONE_PROTOCOL)
     done = there.alignhouse(*RUN, "--scheduler", cluster.address)
     assert done.returncode == 0, done.stderr
-    assert registered(there) == registered(here)
+    assert there.registered() == here.registered()
     assert "lost" not in done.stderr
     assert "Nothing to do" in there.alignhouse(*RUN).stdout
 
@@ -212,8 +194,9 @@ def test_without_a_scheduler_or_workers_one_line_says_so(
 
 @pytest.mark.slow
 def test_the_scheduler_dies_and_a_rerun_finishes(
-    study: MiniStudy, run_once: Any, fragile: DaskCluster
+    full_study: MiniStudy, run_once: Any, fragile: DaskCluster
 ) -> None:
+    study = full_study
     process = _started(study, fragile.address)
     _until(process, "Storing betas")
     fragile.scheduler.kill()
@@ -224,7 +207,7 @@ def test_the_scheduler_dies_and_a_rerun_finishes(
     assert "no longer answers" in line
     assert "run the same command again" in line
     assert study.run().returncode == 0
-    assert registered(study) == registered(run_once())
+    assert study.registered() == run_once().registered()
 
 
 def test_ctrl_c_takes_remote_batches_back_and_a_second_coordinator_is_told_who_writes(

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from made_up_videos import write_texture
+from mini_study import SCORE
 
 from alignhouse import Warehouse
 from alignhouse.ingest.stimuli import jobs
-
-RUN = ("analyse", "rsa", "study.toml")
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def damage(path: Path) -> None:
 
 def test_one_damaged_video_is_named_with_its_frame(with_videos: Any) -> None:
     damage(with_videos.folder / "stimuli" / "1005.mp4")
-    refused = with_videos.alignhouse(*RUN)
+    refused = with_videos.alignhouse(*SCORE)
     assert refused.returncode == 2
     last = refused.stderr.splitlines()[-1]
     assert "1005.mp4 does not decode" in last
@@ -50,20 +49,20 @@ def test_one_damaged_video_is_named_with_its_frame(with_videos: Any) -> None:
 def test_several_damaged_videos_are_all_named(with_videos: Any) -> None:
     for name in ("1003", "1010"):
         damage(with_videos.folder / "stimuli" / f"{name}.mp4")
-    refused = with_videos.alignhouse(*RUN)
+    refused = with_videos.alignhouse(*SCORE)
     assert refused.returncode == 2
     assert "2 of 12 stimuli are damaged, 1003, 1010; the first: " in refused.stderr
     assert "1003.mp4 does not decode" in refused.stderr
 
 
 def test_a_finished_study_of_videos_has_nothing_to_do(with_videos: Any) -> None:
-    assert with_videos.alignhouse(*RUN).returncode == 0
+    assert with_videos.alignhouse(*SCORE).returncode == 0
     before = with_videos.state()
-    again = with_videos.alignhouse(*RUN)
+    again = with_videos.alignhouse(*SCORE)
     assert "Nothing to do" in again.stdout
     assert with_videos.state() == before
     damage(with_videos.folder / "stimuli" / "1007.mp4")
-    assert "1007.mp4 does not decode" in with_videos.alignhouse(*RUN).stderr
+    assert "1007.mp4 does not decode" in with_videos.alignhouse(*SCORE).stderr
     assert with_videos.state() == before
 
 
@@ -72,12 +71,12 @@ def test_stimuli_of_an_older_inspection_are_inspected_again_and_nothing_else_is_
 ) -> None:
     with monkeypatch.context() as before:
         before.setattr(jobs, "VERSION", 1)
-        assert study.alignhouse(*RUN).returncode == 0
+        assert study.alignhouse(*SCORE).returncode == 0
     rows = "select * exclude artifact from stimulus order by all"
     made = "select artifact from artifact where method <> 'stimuli' order by all"
     with Warehouse.open(study.warehouse) as opened:
         inspected, others = opened.sql(rows).fetchall(), opened.sql(made).fetchall()
-    assert study.alignhouse(*RUN).returncode == 0
+    assert study.alignhouse(*SCORE).returncode == 0
     with Warehouse.open(study.warehouse) as opened:
         assert opened.sql(rows).fetchall() == inspected
         assert opened.sql(made).fetchall() == others

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from betas_in_memory import read_betas
 from explicit_ridge import ridge_of_features
+from mini_study import ONE_PROTOCOL
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -33,7 +34,7 @@ def study(full_study: Any) -> Any:
 def encoded(study: Any) -> Any:
     """A study of features with voxel encoding, without a train split."""
     study.change('rdms = "models"', 'features = "features"')
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     study.change("permutations = 50", "permutations = 50\nbootstraps = 20\nhalvings = 0")
     study.change("[report]", "[encoding]\nvoxels = true\nrefits = 20\n[report]")
     write_features(study, [f"{1001 + number}" for number in range(12)])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mini_study import SCORE
 from scipy.spatial.distance import pdist
 from small_networks import TRANSFORM, network_study
 
@@ -109,7 +110,7 @@ def test_a_warehouse_without_grams_is_used_and_extended(networks: Any) -> None:
         in said
     )
     assert before in artifacts(networks)
-    done = networks.alignhouse("analyse", "rsa", "study.toml")
+    done = networks.alignhouse(*SCORE)
     assert done.returncode == 0, done.stderr
     with Warehouse.open(networks.warehouse) as opened:
         inputs = opened.sql(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mini_study import ONE_PROTOCOL
 from one_format import one_format
 
 from alignhouse import Warehouse
@@ -33,7 +34,7 @@ def unordered(study: Any) -> Any:
     np.savez(study.folder / "models/my_own/rdms.npz", **{name: random.random(66) for name in LAYERS})
     study.change('rdms = "models"', 'rdms = "models"\nconditions = "stimulus_order"')
     study.change("permutations = 50", "permutations = 20\nbootstraps = 20\nhalvings = 2")
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     return study
 
 

@@ -13,7 +13,7 @@ import pytest
 from betas_in_memory import read_betas
 from explicit_ridge import ridge_of_features
 from made_once import made_once, session_folder
-from mini_study import MiniStudy, mini_study
+from mini_study import ONE_PROTOCOL, MiniStudy, mini_study
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -72,7 +72,7 @@ def write_study(folder: Path) -> None:
         Image.fromarray(pixels).save(study.folder / "stimuli" / f"{name}.png")
     study.change('rdms = "models"', 'features = "features"')
     study.change('regions = ["V1", "EBA"]', 'regions = ["FFA", "PPA", "EBA"]\nsplit = "all"')
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     study.change("permutations = 50", f"permutations = 20\nbootstraps = {DRAWS}\nhalvings = 0")
     study.change("[report]", f"[encoding]\nvoxels = true\n{PAIRS}\n[report]")
 

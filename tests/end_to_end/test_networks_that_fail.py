@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from mini_study import SCORE
 
 from alignhouse.warehouse import Warehouse
-
-RUN = ("analyse", "rsa", "study.toml")
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def test_one_network_that_fails_does_not_stop_the_others(study: Any, case: Fails
     shutil.rmtree(study.folder / "models")
     study.change('rdms = "models"', case.networks)
     (study.folder / "good_and_flat.py").write_text(FUNCTIONS, encoding="utf-8")
-    run = study.alignhouse(*RUN)
+    run = study.alignhouse(*SCORE)
     assert run.returncode == 1, run.stderr
     told = f"{case.bad}: layer {case.first_layer}"
     assert run.stderr.count(f"Failed: {told}: expected features that differ") == 1
@@ -86,11 +85,11 @@ def test_one_network_that_fails_does_not_stop_the_others(study: Any, case: Fails
         known = opened.sql("select model from model").fetchall()
     assert scored == [("paper", case.good), ("sound", case.good)]
     assert known == [(case.good,)]
-    again = study.alignhouse(*RUN)
+    again = study.alignhouse(*SCORE)
     assert again.returncode == 1, "it is tried again, and told again"
     assert "Nothing to do" in again.stdout
     study.change("include = [", "skip_bad = true\ninclude = [")
-    mended = study.alignhouse(*RUN)
+    mended = study.alignhouse(*SCORE)
     assert mended.returncode == 0, mended.stderr
     for protocol in ("sound", "paper"):
         skipped = f"Skipped layers of {case.bad}, protocol {protocol}: {', '.join(case.layers)}"

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from mini_study import N_STIMULI, MiniStudy
+from mini_study import N_STIMULI, SCORE, MiniStudy
 from scipy.spatial.distance import pdist, squareform
 
 import alignhouse as ah
@@ -376,7 +376,7 @@ def test_a_data_set_of_ready_rdms_has_no_betas(
         'kind = "bmd"\npath = "betas"\ndataset = "mini"\nregions = ["V1", "EBA"]',
         f'kind = "rdms"\npath = "{brain}"\ndataset = "ready"',
     )
-    assert study.alignhouse("analyse", "rsa", "study.toml").returncode == 0
+    assert study.alignhouse(*SCORE).returncode == 0
     with ah.open(study.warehouse) as w:
         with pytest.raises(ah.BadInput, match="no betas of data set ready: expected a data set of betas"):
             w.betas(roi="V1", subject="sub-01", dataset="ready")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from listening import Listening
-from mini_study import WITHOUT_RESAMPLES
+from mini_study import ONE_PROTOCOL, WITHOUT_RESAMPLES
 
 from alignhouse.analysis.jobs import scores
 from alignhouse.analysis.report.gather import gather
@@ -29,7 +29,7 @@ def squares(n: int) -> np.ndarray:
 def lab(study: Any) -> Any:
     study.change('kind = "bmd"\npath = "betas"', 'kind = "rdms"\npath = "lab"')
     study.change('regions = ["V1", "EBA"]\n', "")
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     (study.folder / "lab").mkdir()
     return study
 

@@ -6,6 +6,8 @@ import json
 import subprocess
 from typing import Any
 
+from mini_study import SCORE
+
 from alignhouse.warehouse import Warehouse
 
 
@@ -15,7 +17,7 @@ def test_asking_during_a_run_with_another_reader_open(finished: Any) -> None:
         before = patient.sql("select count(*) from alignment").fetchall()
         for seed in range(20, 24):
             study.add_network(f"network{seed}", seed)
-        run = study.start("analyse", "rsa", "study.toml", stderr=subprocess.PIPE)
+        run = study.start(*SCORE, stderr=subprocess.PIPE)
         assert run.stderr is not None
         while "Scoring networks" not in run.stderr.readline():
             assert run.poll() is None

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from mini_study import MiniStudy
+from mini_study import SCORE, MiniStudy
 from one_format import one_format
 
 
@@ -81,7 +81,7 @@ def test_the_tables_are_beside_the_page_as_files(reported: Any) -> None:
 @pytest.mark.usefixtures("no_figures")
 def test_missing_results_are_reported_with_the_command_to_run(copy_finished: Callable[..., Any]) -> None:
     brief = ('["sound", "paper"]\n', '["sound"]\nbootstraps = 50\nhalvings = 2\n')
-    study = copy_finished(brief, arguments=("analyse", "rsa", "study.toml"))
+    study = copy_finished(brief, arguments=SCORE)
     done = study.alignhouse("report", "early")
     assert done.returncode == 0, done.stderr
     page = html.unescape((study.folder / "early" / "index.html").read_text(encoding="utf-8"))

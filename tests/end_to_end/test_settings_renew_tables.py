@@ -21,7 +21,7 @@ import duckdb
 import numpy as np
 import pytest
 from made_up_videos import write_texture
-from mini_study import INGEST, ONE_PROTOCOL, RUN, MiniStudy, mini_study
+from mini_study import INGEST, ONE_PROTOCOL, RUN, SCORE, MiniStudy, mini_study
 from PIL import Image
 from small_networks import TRANSFORM, network_study
 
@@ -63,7 +63,7 @@ UNTIL: Mapping[str, tuple[Sequence[str], Kinds]] = {
     "inputs": (INGEST, INPUTS),
     "controls": (("ingest", "controls", "study.toml"), INPUTS | {"rdms/kind=control"}),
     "networks": (("ingest", "networks", "study.toml"), NETWORKS),
-    "scores": (("analyse", "rsa", "study.toml"), SCORED),
+    "scores": (SCORE, SCORED),
     "end": (RUN, SCORED | RESULTS | GIVEN | ORDERS | {"measure_agreement"}),
 }
 

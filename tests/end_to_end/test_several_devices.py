@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from mini_study import ONE_PROTOCOL
 
 from alignhouse.ingest.features import devices
 from alignhouse.ingest.features.devices import devices_named
@@ -57,7 +58,7 @@ def last():
 def networks(study: Any, tmp_path: Path) -> Any:
     shutil.rmtree(study.folder / "models")
     study.change('rdms = "models"', 'include = []\nweights = "random"')
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     (study.folder / f"{tmp_path.name}.py").write_text(FUNCTIONS, encoding="utf-8")
     own = "".join(
         NETWORK.replace("MODULE:NAME", f"{tmp_path.name}:{name}").replace("NAME", name)

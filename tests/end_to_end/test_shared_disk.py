@@ -17,7 +17,6 @@ import pytest
 from dask_cluster import SUPPORT, dask_cluster
 from mini_study import RUN, MiniStudy
 
-from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.artifacts import files
 
 MILLISECONDS = 1200
@@ -71,16 +70,11 @@ def run(
     )
 
 
-def registered(study: MiniStudy) -> list[tuple[str, str]]:
-    with Warehouse.open(study.warehouse) as opened:
-        return opened.sql("select path, sha256 from artifact order by path").fetchall()
-
-
 @pytest.mark.slow
 def test_machines_that_see_each_other_s_files_late_make_the_same_files(
     make_study: Any, run_once: Any, shared_disk: Path, tmp_path: Path
 ) -> None:
-    study = make_study()
+    study = make_study(resamples=True)
     late = on(shared_disk, LATE_ROOT=str(study.warehouse), LATE_MS=str(MILLISECONDS))
     with dask_cluster(tmp_path / "dask", workers=0) as cluster:
         for _ in range(2):
@@ -90,7 +84,7 @@ def test_machines_that_see_each_other_s_files_late_make_the_same_files(
         assert "at this path, found another folder" in impatient.stderr
         done = run(study, late, "--scheduler", cluster.address)
     assert done.returncode == 0, done.stderr
-    assert registered(study) == registered(run_once())
+    assert study.registered() == run_once().registered()
 
 
 @pytest.mark.slow

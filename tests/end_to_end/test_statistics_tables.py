@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from mini_study import ONE_PROTOCOL, SCORE
 from network_alone import choose_on_halves, choose_on_train
 from scipy.stats import false_discovery_control
 
@@ -173,7 +174,7 @@ def test_complexity_counts_networks_without_figures(done: Any) -> None:
 def test_a_run_of_only_rsa_skips_intervals_and_its_jobs_are_not_repeated(
     copy_finished: Callable[..., Any],
 ) -> None:
-    study = copy_finished(arguments=("analyse", "rsa", "study.toml"))
+    study = copy_finished(arguments=SCORE)
     for table in UNCERTAIN:
         assert rows(study, f"from {table}").is_empty()
     assert len(rows(study, "from corrected_significance")) > 0
@@ -187,7 +188,7 @@ def test_a_run_of_only_rsa_skips_intervals_and_its_jobs_are_not_repeated(
 
 def test_what_is_not_wanted_is_left_out(study: Any) -> None:
     # Without resamples.
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     assert study.run().returncode == 0
     for table in UNCERTAIN:
         assert rows(study, f"from {table}").is_empty()
@@ -197,7 +198,7 @@ def test_one_subject_is_not_resampled(full_study: Any) -> None:
     study = full_study
     study.change("synthetic = true", 'synthetic = true\nsubjects = ["sub-02"]')
     study.change("permutations = 50", "permutations = 50\nbootstraps = 20\nhalvings = 2")
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     assert study.run().returncode == 0
     for table in ("score_interval", "difference_interval"):
         assert rows(study, f"select distinct resampled from {table}").rows() == [("stimuli",)]
@@ -212,7 +213,7 @@ def test_layers_are_chosen_on_train_where_the_study_has_both_splits(full_study: 
     study.change('dataset = "mini"', 'dataset = "mini"\nsplit = "all"')
     study.change('rdms = "models"', 'rdms = "models"\nconditions = "stimulus_order"')
     study.change("permutations = 50", "permutations = 50\nbootstraps = 0\ncompare_networks = false")
-    study.change('protocols = ["sound", "paper"]', 'protocols = ["sound"]')
+    study.change(*ONE_PROTOCOL)
     rng = np.random.default_rng(0)
     for network in ("AlexNet", "vit_base_patch16_224", "my_own"):
         layers = {f"layer{i}": rng.random(17 * 16 // 2) for i in range(4)}

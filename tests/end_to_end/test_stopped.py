@@ -12,13 +12,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from mini_study import ONE_PROTOCOL, MiniStudy
+from mini_study import ONE_PROTOCOL, SCORE, MiniStudy
 
 from alignhouse.cli.app import TERMINATED
 from alignhouse.warehouse import Warehouse
 from alignhouse.warehouse.reader import SNAPSHOT
 
-SCORE = ("analyse", "rsa", "study.toml")
 SEEDS = "select distinct seed from significance union select distinct seed from group_comparison"
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from mini_study import SCORE
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 
 from alignhouse.warehouse import Warehouse
 
 # The command of a study whose uncertainty is not the subject.
-SCORES = ("analyse", "rsa", "study.toml")
 
 
 def test_the_alignment_in_the_warehouse_is_that_of_the_raw_files(finished: Any) -> None:
@@ -59,7 +59,7 @@ def test_a_file_replaced_under_the_same_name_is_noticed(finished: Any) -> None:
     path.write_bytes(pickle.dumps(data))
     with Warehouse.open(finished.warehouse) as opened:
         before = opened.sql("select * from alignment").pl()
-    finished.alignhouse(*SCORES)
+    finished.alignhouse(*SCORE)
     with Warehouse.open(finished.warehouse) as opened:
         after = opened.sql("select * from alignment").pl()
     key = ["protocol", "model", "layer", "roi", "subject"]
@@ -70,7 +70,7 @@ def test_a_file_replaced_under_the_same_name_is_noticed(finished: Any) -> None:
 
 def test_other_permutations_are_scored_anew_from_stored_rdms(finished: Any) -> None:
     finished.change("permutations = 50", "permutations = 60")
-    run = finished.alignhouse(*SCORES)
+    run = finished.alignhouse(*SCORE)
     assert "Storing betas" not in run.stderr
     with Warehouse.open(finished.warehouse) as opened:
         counts = opened.sql("select distinct permutations from significance").fetchall()
@@ -81,7 +81,7 @@ def test_two_protocols_of_ones_own_live_beside_those_that_ship(study: Any) -> No
     study.change('protocols = ["sound", "paper"]', 'protocols = ["sound", "mine"]')
     with study.file.open("a", encoding="utf-8") as file:
         file.write('[protocols.mine]\nbase = "sound"\nanalysis = { ceiling_combine = "rms" }\n')
-    assert study.alignhouse(*SCORES).returncode == 0
+    assert study.alignhouse(*SCORE).returncode == 0
     with Warehouse.open(study.warehouse) as opened:
         rows = opened.sql("select distinct protocol from noise_ceiling order by 1").fetchall()
         settings = opened.sql("select settings from protocol where protocol = 'mine'").fetchall()
@@ -91,7 +91,7 @@ def test_two_protocols_of_ones_own_live_beside_those_that_ship(study: Any) -> No
 
 def test_one_subject_has_scores_but_neither_sem_nor_ceiling(study: Any) -> None:
     study.change("synthetic = true", 'synthetic = true\nsubjects = ["sub-02"]')
-    assert study.alignhouse(*SCORES).returncode == 0
+    assert study.alignhouse(*SCORE).returncode == 0
     with Warehouse.open(study.warehouse) as opened:
         assert opened.sql("select distinct sem, n_subjects from layer_score").fetchall() == [(None, 1)]
         ceilings = opened.sql("select distinct lower, upper, n_subjects from noise_ceiling").fetchall()
@@ -100,7 +100,7 @@ def test_one_subject_has_scores_but_neither_sem_nor_ceiling(study: Any) -> None:
 
 def test_the_averaged_subjects_are_scored_as_one(study: Any) -> None:
     study.change("synthetic = true", "synthetic = true\naverage_subjects = true")
-    assert study.alignhouse(*SCORES).returncode == 0
+    assert study.alignhouse(*SCORE).returncode == 0
     with Warehouse.open(study.warehouse) as opened:
         assert opened.sql("select distinct subject from alignment").fetchall() == [("average",)]
     assert study.alignhouse("check").stdout == "All checks passed.\n"
@@ -116,7 +116,7 @@ def test_all_stimuli_of_both_splits_can_be_asked_for(study: Any) -> None:
     pairs = 17 * 16 // 2
     for network in ("AlexNet", "vit_base_patch16_224", "my_own"):
         np.savez(study.folder / "models" / network / "rdms.npz", a=np.random.default_rng(1).random(pairs))
-    done = study.alignhouse(*SCORES)
+    done = study.alignhouse(*SCORE)
     assert done.returncode == 0, done.stderr
     with Warehouse.open(study.warehouse) as opened:
         rows = opened.sql("select rho from alignment where roi = 'EBA' and subject = 'sub-01'").fetchall()

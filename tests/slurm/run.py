@@ -23,7 +23,6 @@ sys.path[:0] = [str(Path(__file__).parents[1] / "support")]
 
 from mini_study import RUN, MiniStudy, mini_study  # noqa: E402
 
-from alignhouse.warehouse import Warehouse  # noqa: E402
 from alignhouse.warehouse.cores import cores  # noqa: E402
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "sinfo")
@@ -84,10 +83,10 @@ def main() -> int:
             began = time.monotonic()
             said = _run(there)
             print(said.strip())
-            if _registered(here) != _registered(there):
+            if here.registered() != there.registered():
                 print(f"The files differ from those of a run in one process; see {folder}")
                 return 1
-            jobs = len(_registered(there))
+            jobs = len(there.registered())
             print(f"Through SLURM: {jobs} files, equal to the byte, in {time.monotonic() - began:.0f} s")
     except NotAllowed as error:
         print(f"make test-slurm: {error}", file=sys.stderr)
@@ -201,11 +200,6 @@ def _run(study: MiniStudy) -> str:
     if done.returncode:
         raise NotAllowed(f"the study failed with {done.returncode}: {done.stderr.strip()[-2000:]}")
     return done.stderr
-
-
-def _registered(study: MiniStudy) -> list[tuple[str, str]]:
-    with Warehouse.open(study.warehouse) as opened:
-        return opened.sql("select path, sha256 from artifact order by path").fetchall()
 
 
 if __name__ == "__main__":

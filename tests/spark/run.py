@@ -23,7 +23,7 @@ import polars as pl  # noqa: E402
 import pytest  # noqa: E402
 from documentation import Block, run_commands, run_python  # noqa: E402
 from documentation import blocks as blocks_of  # noqa: E402
-from mini_study import mini_study  # noqa: E402
+from mini_study import RUN, MiniStudy, mini_study  # noqa: E402
 
 from alignhouse.warehouse import Warehouse  # noqa: E402
 
@@ -39,14 +39,10 @@ def main() -> int:
     study = mini_study(folder)
     study.add_network(ODD_NAME, seed=9)
     study.change("mini.alignhouse", "my.alignhouse")
-    for permutations in (50, 60):
-        # The second run leaves replaced files in the folders.
-        if permutations != 50:
-            study.change("permutations = 50", f"permutations = {permutations}")
-        done = study.process("run", "study.toml", "--no-report")
-        if done.returncode:
-            print(done.stderr, file=sys.stderr)
-            return 1
+    _run(study)
+    # The second run leaves replaced files in the folders.
+    study.change("permutations = 50", "permutations = 60")
+    _run(study)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for block in _documented():
@@ -61,6 +57,12 @@ def main() -> int:
     print(f"Spark read {rows} rows of {tables} tables and {vectors} vectors; all equal those of DuckDB")
     shutil.rmtree(folder)
     return 0
+
+
+def _run(study: MiniStudy) -> None:
+    done = study.process(*RUN)
+    if done.returncode:
+        sys.exit(done.stderr)
 
 
 def _install_java() -> None:
@@ -82,15 +84,18 @@ def _documented() -> list[Block]:
     return found
 
 
-def _read(spark: Any, opened: Warehouse, where: str) -> pl.DataFrame:
-    """The rows of all current files whose path begins with `where`, as Spark reads them."""
+def _current(opened: Warehouse, where: str) -> list[Path]:
+    """The current files whose path begins with `where`."""
     paths = opened.sql(
         f"select path from artifact where is_current and starts_with(path, '{where}')"
     ).fetchall()
     assert paths, f"no file in {where}"
-    found = spark.read.option("basePath", str(opened.folder)).parquet(
-        *(str(opened.folder / path) for (path,) in paths)
-    )
+    return [opened.folder / path for (path,) in paths]
+
+
+def _read(spark: Any, opened: Warehouse, where: str) -> pl.DataFrame:
+    """The rows of these files, as Spark reads them."""
+    found = spark.read.option("basePath", str(opened.folder)).parquet(*map(str, _current(opened, where)))
     return pl.DataFrame(found.toArrow())
 
 
@@ -109,12 +114,9 @@ def _compare_tables(spark: Any, opened: Warehouse) -> tuple[int, int]:
 
 def _compare_vectors(spark: Any, opened: Warehouse, where: str, column: str) -> int:
     found = _read(spark, opened, f"{where}/")
-    paths = opened.sql(
-        f"select path from artifact where is_current and starts_with(path, '{where}/')"
-    ).fetchall()
     # Polars reads files and names of folders by itself.
     expected = pl.concat(
-        [pl.read_parquet(opened.folder / path, hive_partitioning=True, glob=False) for (path,) in paths],
+        [pl.read_parquet(path, hive_partitioning=True, glob=False) for path in _current(opened, f"{where}/")],
         how="diagonal_relaxed",
     )
     text = [name for name in expected.columns if expected[name].dtype == pl.String]

@@ -10,6 +10,8 @@ import numpy as np
 from command_line import alignhouse, alignhouse_process, start_alignhouse
 from PIL import Image
 
+from alignhouse.warehouse import Warehouse
+
 N_STIMULI = 12
 NETWORKS = ("AlexNet", "vit_base_patch16_224", "my_own")
 PARTS = ("lV1v", "rV1v", "lV1d", "rV1d", "lEBA", "rEBA")
@@ -36,6 +38,8 @@ path = "report"
 RUN = ("run", "study.toml", "--no-report")
 # The stage of stimuli, brain data and given RDMs.
 INGEST = ("ingest", "inputs", "study.toml")
+# All stages until scores and their tests.
+SCORE = ("analyse", "rsa", "study.toml")
 # Resamples take almost half of the time of a run.
 WITHOUT_RESAMPLES = ("permutations = 50", "permutations = 50\nbootstraps = 0\nhalvings = 0")
 # A change of the study for tests that need the results of a single protocol.
@@ -83,6 +87,11 @@ class MiniStudy:
 
     def run(self) -> subprocess.CompletedProcess[str]:
         return self.alignhouse(*RUN)
+
+    def registered(self) -> list[tuple[str, str]]:
+        """Path and sha256 of every file that the warehouse has registered."""
+        with Warehouse.open(self.warehouse) as opened:
+            return opened.sql("select path, sha256 from artifact order by path").fetchall()
 
     def state(self) -> dict[str, bytes]:
         """Every file of the warehouse with its content, except the lock, the cache of hashes and logs."""

@@ -48,7 +48,7 @@ def whole(read: Read, folder: Path) -> Any:
 
 
 class Told(Silent):
-    """Keeps what it is told about the progress."""
+    """Records the progress that a command reports."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
