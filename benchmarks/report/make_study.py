@@ -87,7 +87,7 @@ def main() -> None:
 
 def regions() -> list[list[str]]:
     """The parts of each of the study's 17 regions, in the order of the visual stream: lV1v, rV1v, ..."""
-    with (ROOT / "ingest" / "brain" / "regions.csv").open(encoding="utf-8") as file:
+    with (ROOT / "ingest" / "datasets" / "bmd" / "regions.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))[:N_REGIONS]
     return [[side + area for area in row["areas"].split() for side in "lr"] for row in rows]
 
