@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,9 @@ class ReportContent:
     stimuli : "102 videos", in words; "" if unknown.
     inputs : kind, name, sha256, rows, bytes. run : version, started, finished, ...
     group_by : columns of best_layer by which figures group networks.
+    bands : column of group_by -> the answer to `sql/figures/depth_band.sql`, of the first protocol.
+    shown_regions : regions that charts and the first table show until another one is selected; () for the
+        first ones.
     """
 
     title: str
@@ -57,6 +60,8 @@ class ReportContent:
     encodings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     runs: pl.DataFrame = field(default_factory=pl.DataFrame)
     stimuli: str = ""
+    bands: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    shown_regions: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
