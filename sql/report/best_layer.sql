@@ -84,6 +84,7 @@ final as (
         best.sem,
         intervals.lower as rho_lower,
         intervals.upper as rho_upper,
+        intervals.level,
         best.p_value,
         tests.permutations,
         corrected.q_value,
