@@ -11,12 +11,10 @@ import polars as pl
 from alignhouse.analysis.figures.dark import on_dark
 from alignhouse.analysis.figures.frames import ordered_regions
 from alignhouse.analysis.figures.labels import group_label, group_styles, heading
-from alignhouse.analysis.report.anchors import anchors
 from alignhouse.analysis.report.content import Results
 from alignhouse.analysis.report.tables import p_text
 
 DIGITS = 4  # of scores, bounds and depths; the pointer shows three
-NETWORK = "network"  # starts the anchors of networks
 
 
 def chart_data(
@@ -25,6 +23,8 @@ def chart_data(
     bands: Mapping[str, pl.DataFrame],
     group_by: Sequence[str],
     shown_regions: Sequence[str],
+    anchors: Mapping[str, str],
+    *,
     axis: str,
 ) -> dict[str, Any]:
     """What the charts of one protocol, data set and split show; {} without scores.
@@ -34,7 +34,7 @@ def chart_data(
     layer_score : the answer to that query of `sql/report`; rows of other protocols are ignored.
     bands : grouping -> the answer to `sql/figures/depth_band.sql` for it.
     group_by : columns of best_layer that group networks. shown_regions : regions that the charts begin with.
-    axis : name of the scores on an axis.
+    anchors : network -> the anchor of its part of the page. axis : name of the scores on an axis.
 
     Returns
     -------
@@ -55,14 +55,13 @@ def chart_data(
     of_networks = best.with_columns(pl.col("model", "roi", "layer").cast(pl.String)).partition_by(
         "model", as_dict=True, maintain_order=True
     )
-    anchor_of = anchors([str(name) for (name,) in of_networks], NETWORK)
     networks = []
     for (model,), rows in of_networks.items():
         first = rows.row(0, named=True)
         networks.append(
             {
                 "name": str(model),
-                "anchor": anchor_of[str(model)],
+                "anchor": anchors[str(model)],
                 "groups": [_place_of(each, first[each["column"]]) for each in groupings],
                 "best": _best(rows, names),
                 **_curves(layers.get(str(model)), names),

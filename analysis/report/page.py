@@ -17,7 +17,7 @@ from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.downloads import write_downloads
 from alignhouse.analysis.report.gaps import gaps
 from alignhouse.analysis.report.methods import protocol_methods, section_of, study_methods
-from alignhouse.analysis.report.network_parts import network_parts
+from alignhouse.analysis.report.network_parts import NetworkPart, network_parts
 from alignhouse.analysis.report.paper import paper_parts
 from alignhouse.analysis.report.publish import PAGE, staged
 from alignhouse.analysis.report.scripts import csp_hash, page_scripts
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from alignhouse.analysis.report.pictures import Picture, Planned
 
 HERE = Path(__file__).parent
-STYLES = ("style.css", "charts.css", "bars.css")
+STYLES = ("style.css", "charts.css", "bars.css", "networks.css")
 MOST_INPUTS = 200
+MOST_OPEN = 12  # networks; the part with more of them is folded at first
 # How an interactive chart is used, below it.
 CHART_WORDS = {
     "strip": "Point at a network, or focus the chart and use the arrow keys; select it with a click or Enter.",
-    "depth": "Thick lines: means of groups with 95 % bands; thin lines: networks. Point or use the arrow keys.",
+    "depth": "Thick lines: means of groups, with 95 % bands if there are few; thin lines: networks. Point at a "
+    "line, or focus the chart and use the arrow keys.",
 }
 
 
@@ -105,7 +107,8 @@ def _page(content: ReportContent, drawn: Mapping[str, Sequence[Picture]], making
     def pictures(protocol: str, place: str) -> list[Picture]:
         return [each for each in drawn.get(protocol, ()) if each.section == place]
 
-    charts = _charts(content, first)
+    networks = _networks(content, first)
+    charts = _charts(content, first, {each.name: each.anchor for each in networks})
     voxels = voxel_sections(content, remark, pictures)
     return _render(
         title=content.title,
@@ -114,7 +117,8 @@ def _page(content: ReportContent, drawn: Mapping[str, Sequence[Picture]], making
         charts=charts,
         answer=answer_of(content, first, charts, pictures(first.protocol, "regions") if first else []),
         parts=paper_parts(content, results, voxels, pictures, remark),
-        networks=network_parts(first, content.layer_score) if first else [],
+        networks=networks,
+        most_open=MOST_OPEN,
         network_table=table_of(
             without_repeated_remark(content.networks, remark), "Networks and their weights"
         ),
@@ -147,12 +151,32 @@ def _render(*, charts: Mapping[str, Any], **shown: Any) -> str:
     )
 
 
-def _charts(content: ReportContent, first: Results | None) -> dict[str, Any]:
+def _networks(content: ReportContent, first: Results | None) -> list[NetworkPart]:
+    if first is None:
+        return []
+    return network_parts(
+        first.best_layer,
+        content.layer_score,
+        first.noise_ceiling,
+        content.networks,
+        first.leaderboard,
+        first.protocol,
+        score=first.score,
+    )
+
+
+def _charts(content: ReportContent, first: Results | None, anchors: Mapping[str, str]) -> dict[str, Any]:
     if first is None:
         return {}
     measure = protocol_measure(content.protocols.get(first.protocol, {}))
     return chart_data(
-        first, content.layer_score, content.bands, content.group_by, content.shown_regions, axis_name(measure)
+        first,
+        content.layer_score,
+        content.bands,
+        content.group_by,
+        content.shown_regions,
+        anchors,
+        axis=axis_name(measure),
     )
 
 

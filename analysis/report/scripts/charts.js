@@ -1,15 +1,16 @@
 // What the interactive charts share: their points answer to the pointer and to the keyboard.
 const REACH = 24; // pixels from the pointer to a point
-const SYMBOLS = { o: "circle", "^": "triangle", s: "square", D: "diamond2", v: "triangle", P: "plus", X: "times", "*": "star" };
+// Markers of the figures -> filled symbols of D3, and the angles by which they are turned.
+const SYMBOLS = { o: "circle", "^": "triangle", s: "square", D: "diamond2", v: "triangle", P: "cross", X: "cross", "*": "star" };
+const ANGLES = { v: 180, X: 45 };
 const charts = [];
 
 function three(value) {
   return value === null || value === undefined ? "–" : value.toFixed(3);
 }
 
-function symbolOf(network) {
-  const group = data.groupings[selection.grouping]?.groups[network.groups[selection.grouping]];
-  return SYMBOLS[group?.marker] ?? "circle";
+function markerOf(network) {
+  return data.groupings[selection.grouping]?.groups[network.groups[selection.grouping]]?.marker ?? "o";
 }
 
 // The text of a point: lines of [heading, value].
@@ -160,8 +161,9 @@ function legend(box) {
       swatch.setAttribute("class", `swatch g-${selection.grouping}-${index}`);
       swatch.setAttribute("aria-hidden", "true");
       const mark = document.createElementNS(swatch.namespaceURI, "path");
-      mark.setAttribute("d", d3.symbol(d3Symbol(group.marker), 90)());
-      if (group.marker === "v") mark.setAttribute("transform", "rotate(180)");
+      const name = SYMBOLS[group.marker];
+      mark.setAttribute("d", d3.symbol(d3[`symbol${name[0].toUpperCase()}${name.slice(1)}`], 90)());
+      mark.setAttribute("transform", `rotate(${ANGLES[group.marker] ?? 0})`);
       swatch.append(mark);
       const number = data.networks.filter((network) => network.groups[selection.grouping] === index).length;
       button.append(swatch, `${group.name} (${number})`);
@@ -171,11 +173,6 @@ function legend(box) {
   };
   follow(draw);
   draw();
-}
-
-function d3Symbol(marker) {
-  const name = SYMBOLS[marker] ?? "circle";
-  return d3[`symbol${name[0].toUpperCase()}${name.slice(1)}`];
 }
 
 // Draw when the box has a width, and again when that or the selection changes.

@@ -31,6 +31,7 @@ function startDepth() {
     const bands = (data.bands[selection.grouping] ?? []).filter(([group, of]) =>
       of === region && selection.networks.size === 0
       && (!selection.group || data.groupings[selection.grouping].groups[group].name === selection.group));
+    const groups = data.groupings[selection.grouping]?.groups.length ?? 0;
     const band = { x: ([, , depth]) => depth, z: ([group]) => group };
     const colour = ([group]) => `var(--g-${selection.grouping}-${group})`;
     const chart = drawn({
@@ -49,7 +50,8 @@ function startDepth() {
           x: "depth", y: "rho", z: ({ network }) => network.name, stroke: ({ network }) => colourOf(network), strokeWidth: 1,
           strokeOpacity: data.networks.length > 30 ? 0.16 : 0.35,
         }),
-        Plot.areaY(bands.filter(([, , , , low]) => low !== null), { ...band, y1: ([, , , , low]) => low, y2: ([, , , , , high]) => high, fill: colour, fillOpacity: 0.2 }),
+        // The bands of many groups hide one another: those of one group are shown on demand.
+        Plot.areaY(groups > 3 && !selection.group ? [] : bands.filter(([, , , , low]) => low !== null), { ...band, y1: ([, , , , low]) => low, y2: ([, , , , , high]) => high, fill: colour, fillOpacity: 0.2 }),
         Plot.line(bands, { ...band, y: ([, , , mean]) => mean, stroke: colour, strokeWidth: 2.5 }),
         Plot.line(named, { x: "depth", y: "rho", z: ({ network }) => network.name, stroke: ({ network }) => colourOf(network), strokeWidth: 2.5 }),
         Plot.dot(named, { x: "depth", y: "rho", fill: ({ network }) => colourOf(network), r: ({ best }) => (best ? 5 : 2.5) }),

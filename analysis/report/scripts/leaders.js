@@ -29,10 +29,16 @@ function startLeaders() {
   }
 
   // The bar of a region that has no column here is a copy of the one in the network's own part.
-  function barOf(row, region) {
-    const part = document.getElementById(networkOf.get(row.dataset.network)?.anchor ?? "");
-    const own = [...(part?.querySelectorAll("tr[data-region]") ?? [])].find((each) => each.dataset.region === region);
-    return own?.querySelector("svg.bar")?.cloneNode(true) ?? "–";
+  function scored(row, region) {
+    const network = networkOf.get(row.dataset.network);
+    const best = network?.best[region];
+    if (!best) return "–";
+    const rows = [...(document.getElementById(network.anchor)?.querySelectorAll("tr[data-region]") ?? [])];
+    const bar = rows.find((each) => each.dataset.region === data.regions[region].name)?.querySelector("svg.bar");
+    const box = document.createElement("span");
+    box.className = "scored";
+    box.append(...(bar ? [bar.cloneNode(true)] : []), three(best[0]));
+    return box;
   }
 
   function columns(region) {
@@ -61,7 +67,7 @@ function startLeaders() {
       row.classList.toggle("picked", isPicked);
       pick.textContent = region < 0 ? places.get(row) : score(row, region) === -Infinity ? "–" : index + 1;
       const cell = row.querySelector(".chosen");
-      if (!row.hidden) cell.replaceChildren(region < 0 ? "" : barOf(row, selection.region));
+      if (!row.hidden) cell.replaceChildren(region < 0 ? "" : scored(row, region));
     });
     body.append(...ordered);
     note.textContent = region < 0 ? said : `By the score in ${selection.region}.`;

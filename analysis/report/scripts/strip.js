@@ -17,7 +17,7 @@ function startStrip() {
     const shown = shownRegions();
     const groups = Math.max(1, data.groupings[selection.grouping]?.groups.length ?? 1);
     const alone = shown.length === 1;
-    const row = alone ? Math.max(120, 26 * groups) : Math.max(20, Math.min(34, 5 * groups + 8));
+    const row = alone ? Math.max(120, 26 * groups) : Math.max(18, Math.min(24, Math.floor(430 / shown.length)));
     const points = shown.flatMap((region, place) => data.networks.flatMap((network) => {
       const best = network.best[region];
       if (best === null) return [];
@@ -61,8 +61,8 @@ function startStrip() {
         }),
         Plot.dot(points.filter(({ fits }) => !fits), { x: "rho", y: "at", r: 2, fill: "currentColor", fillOpacity: 0.15 }),
         Plot.dot(points.filter(({ fits }) => fits), {
-          x: "rho", y: "at", r: alone ? 4 : 3, fill: ({ network }) => colourOf(network), fillOpacity: 0.85,
-          symbol: ({ network }) => symbolOf(network),
+          x: "rho", y: "at", r: alone ? 4 : groups > 3 ? 2.5 : 3, fill: ({ network }) => colourOf(network), fillOpacity: 0.85,
+          symbol: ({ network }) => SYMBOLS[markerOf(network)], rotate: ({ network }) => ANGLES[markerOf(network)] ?? 0,
           stroke: ({ network }) => (selection.networks.has(network.name) ? "currentColor" : "none"),
         }),
       ],
