@@ -66,7 +66,7 @@ PARTITION = _Kind(
     ),
 )
 OF_R = (
-    "r is the median over voxels of the correlation of predicted and measured responses, r normalised the "
+    "r is the median over voxels of the correlation of predicted and measured responses, normalised r the "
     "same after division by the voxel's noise ceiling."
 )
 OF_P = (
@@ -169,8 +169,11 @@ def _tables(
     if rows["model"].n_unique() == 1:
         return [_table(rows, kind, remark, f"{kind.what} in each region {where}", notes)]
     caption = f"{kind.what}: the network with the highest {kind.highest} in each region {where}"
+    highest = _table(highest_of_regions(rows, kind.by), kind, remark, caption, [*notes, OF_SEVERAL])
+    # A row that several networks share is about none of them alone.
+    alone = set(rows["model"].cast(pl.String))
     return [
-        _table(highest_of_regions(rows, kind.by), kind, remark, caption, [*notes, OF_SEVERAL]),
+        replace(highest, networks=[name if name in alone else "" for name in highest.networks]),
         _table(rows, kind, remark, f"{kind.what}: all networks {where}", []),
     ]
 
@@ -210,7 +213,7 @@ def _bounds_note(rows: pl.DataFrame) -> str:
     if known.is_empty():
         return ""
     over = over_others(*known["resampled"].unique())
-    return f"lower and upper: {percent_of(known['level'][0])} interval{over}."
+    return f"From and to: {percent_of(known['level'][0])} interval{over}."
 
 
 def _is_over_folds(results: VoxelResults) -> bool:

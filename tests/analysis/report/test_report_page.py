@@ -149,7 +149,7 @@ def test_a_page_with_both_kinds_of_weights_marks_rows_only(
     )
     page = written(best_layer=best)
     assert set(page.texts["strong"]) == {"made up"}
-    assert {"random", "pretrained"} <= set(page.texts["td"])
+    assert {"untrained", "pretrained"} <= set(page.texts["td"])
 
 
 def test_a_remark_that_only_rows_have_is_also_shown(content: Content, written: Callable[..., Any]) -> None:

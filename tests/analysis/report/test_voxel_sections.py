@@ -128,8 +128,8 @@ def test_the_table_of_each_region_comes_before_that_of_all_networks(content: Con
     assert len(every.rows) == 4
     row = dict(zip(headers(best), best.rows[0], strict=True))
     expected = {
-        "layer": "fc", "r": "0.150", "r normalised": "0.300", "lower": "0.200", "upper": "0.400",
-        "p value": "0.020", "n voxels": "90", "n left out": "10", "n subjects": "3", "rho": "0.300",
+        "layer": "fc", "r": "0.150", "normalised r": "0.300", "score from": "0.200", "score to": "0.400",
+        "p": "0.020", "voxels": "90", "voxels left out": "10", "subjects": "3", "rho of RSA": "0.300",
     }  # fmt: skip
     assert {key: row[key] for key in expected} == expected
     for said in ("Chance is 0", "95 % interval over other stimuli and subjects", "not corrected", "too high"):
@@ -137,8 +137,9 @@ def test_the_table_of_each_region_comes_before_that_of_all_networks(content: Con
     best, every = partition.tables
     assert [row[:2] for row in best.rows] == [["V1", "AlexNet"], ["MT", "TSN"]]
     row = dict(zip(headers(best), best.rows[1], strict=True))
-    expected = {"unique network": "0.400", "unique network lower": "0.390", "unique controls upper": "0.210"}
-    expected |= {"shared": "0.050", "r2 both": "0.250", "n voxels": "90"}
+    expected = {"unique to network": "0.400", "unique to network from": "0.390"}
+    expected |= {"unique to controls to": "0.210"}
+    expected |= {"shared": "0.050", "R squared, both": "0.250", "voxels": "90"}
     assert {key: row[key] for key in expected} == expected
     for said in ("share weights", "do not add up", "not about other training stimuli", "too high by chance"):
         assert said in best.note, said
@@ -166,7 +167,7 @@ def test_a_single_network_has_one_table_and_columns_without_values_are_left_out(
     assert table.caption == "Voxel encoding in each region (sound-encoding protocol, bmd, test)"
     assert "too high" not in table.note
     assert "interval" not in table.note
-    assert not {"lower", "weights", "remark", "r by chance", "votes"} & set(headers(table))
+    assert not {"score from", "weights", "remark", "r by chance", "votes"} & set(headers(table))
 
 
 def test_networks_that_share_the_highest_value_are_all_named() -> None:
