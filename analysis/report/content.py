@@ -120,14 +120,14 @@ def has_both_weights(best_layer: pl.DataFrame) -> bool:
 
 
 def results_by_protocol(content: ReportContent) -> list[Results]:
-    """The results of each protocol, data set and split: `sound` first, then by name, including empty ones."""
+    """The results of each protocol, data set and split: `sound` first, then by name; empty ones come last."""
     names = (
         *("best_layer", "noise_ceiling", "leaderboard"),
         *("group_comparison", "layer_choice", "complexity"),
         *("controls", "beyond_controls", "frame_order"),
     )
     frames = {name: getattr(content, name) for name in names}
-    return [
+    found = [
         Results(
             protocol=protocol,
             source=f"{dataset}, {split}" if dataset else "no rows",
@@ -137,6 +137,7 @@ def results_by_protocol(content: ReportContent) -> list[Results]:
         )
         for protocol, dataset, split in _places(content)
     ]
+    return sorted(found, key=lambda each: each.best_layer.is_empty())
 
 
 def voxel_results(content: ReportContent) -> list[VoxelResults]:

@@ -50,7 +50,7 @@ def paper_parts(
     pictures : gives the figures of a protocol in one place of the report.
     remark : of the page; tables leave out a column that repeats it.
     """
-    if not results:
+    if not results or results[0].best_layer.is_empty():
         return []
     first = results[0]
     said = sentences(first)
