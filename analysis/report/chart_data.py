@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.dark import on_dark
+from alignhouse.analysis.figures.dark import on_dark, rgb
 from alignhouse.analysis.figures.frames import ordered_regions
 from alignhouse.analysis.figures.labels import group_label, group_styles, heading
 from alignhouse.analysis.report.content import Results
@@ -91,7 +91,7 @@ def group_colours(charts: Mapping[str, Any]) -> str:
         for index, group in enumerate(grouping["groups"]):
             name = f"g-{place}-{index}"
             light.append(f"--{name}: {group['colour']};")
-            dark.append(f"--{name}: {on_dark(group['colour'])};")
+            dark.append(f"--{name}: {_on_dark(group['colour'])};")
             classes.append(f".{name} {{ color: var(--{name}); }}\n")
     if not classes:
         return ""
@@ -100,6 +100,10 @@ def group_colours(charts: Mapping[str, Any]) -> str:
         f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {' '.join(dark)} }} }}\n"
         + "".join(classes)
     )
+
+
+def _on_dark(colour: str) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*on_dark(rgb(colour)))
 
 
 def _grouping(best: pl.DataFrame, column: str) -> dict[str, Any]:

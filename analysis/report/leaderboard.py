@@ -113,6 +113,7 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
         sorted_by=[each.title for each in columns].index(heading_of("mean_place")),
         note=_leaderboard_note(bool(significant), has_weak=any(WEAK in text for row in foot for text in row)),
         networks=[row[0] for row in rows],
+        anchor="leaderboard",
     )
 
 
@@ -161,6 +162,7 @@ def best_layer_table(best_layer: pl.DataFrame) -> Table:
         rows,
         keys=keys,
         filters=filters,
+        anchor="best-layers",
         note=" ".join(f"{each.title[0].upper()}{each.title[1:]}: {each.hint}" for each in explained),
         networks=names_of_rows(ordered, "model"),
         regions=names_of_rows(ordered, "roi"),

@@ -56,6 +56,7 @@ class Table:
     foot : rows that stay at the bottom in every order.
     header_column : the column that names the row. sorted_by : the column that sorts the rows at first.
     is_live : whether readers can sort the table, search it, and filter it by `filters`.
+    anchor : names the table in links to it; "" for none.
     networks, regions : the network and the region that each row is about, "" for none; () if no row has one.
     """
 
@@ -73,6 +74,7 @@ class Table:
     note: str = ""
     networks: Sequence[str] = ()
     regions: Sequence[str] = ()
+    anchor: str = ""
 
     def is_hidden(self, column: int) -> bool:
         """Whether the column is hidden when the page opens."""
