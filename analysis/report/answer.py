@@ -80,15 +80,15 @@ def _data(content: ReportContent, first: Results, size: Sequence[str]) -> str:
     return f"{', '.join(counts)}; {first.source}; {first.protocol} protocol, scores are {first.score}."
 
 
-def _leaders(
-    first: Results, charts: Mapping[str, Any], regions: Sequence[Mapping[str, Any]]
-) -> list[Leader]:
+def _leaders(first: Results, charts: Mapping[str, Any], regions: Sequence[Mapping[str, Any]]) -> list[Leader]:
     """The networks by their mean rank over all regions; after them those that lack a score somewhere."""
     if first.leaderboard.is_empty():
         return []
     n_regions = first.leaderboard["n_regions"].max()
     ranked = (
-        first.leaderboard.with_columns(pl.col("model").cast(pl.String), whole=pl.col("n_regions") == n_regions)
+        first.leaderboard.with_columns(
+            pl.col("model").cast(pl.String), whole=pl.col("n_regions") == n_regions
+        )
         .unique("model", keep="first", maintain_order=True)
         .with_columns(
             place=pl.when("whole").then("mean_place").rank("min").over("whole"),

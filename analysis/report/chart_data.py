@@ -122,11 +122,7 @@ def _place_of(grouping: Mapping[str, Any], value: object) -> int:
 
 
 def _regions(regions: pl.DataFrame, ceiling: pl.DataFrame) -> list[dict[str, Any]]:
-    bounds = (
-        {}
-        if ceiling.is_empty()
-        else {str(row["roi"]): row for row in ceiling.iter_rows(named=True)}
-    )
+    bounds = {} if ceiling.is_empty() else {str(row["roi"]): row for row in ceiling.iter_rows(named=True)}
     return [
         {
             "name": roi,
@@ -190,9 +186,7 @@ def _curves(layers: Mapping[str, Any] | None, names: Sequence[str]) -> dict[str,
     return {"layers": layers["layers"], "depths": layers["depths"], "curves": curves}
 
 
-def _bands(
-    band: pl.DataFrame | None, grouping: Mapping[str, Any], names: Sequence[str]
-) -> list[list[Any]]:
+def _bands(band: pl.DataFrame | None, grouping: Mapping[str, Any], names: Sequence[str]) -> list[list[Any]]:
     if band is None or band.is_empty():
         return []
     rows = band.select(pl.col("group_name", "roi").cast(pl.String), "depth", "rho", "lower", "upper")

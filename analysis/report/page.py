@@ -19,9 +19,9 @@ from alignhouse.analysis.report.gaps import gaps
 from alignhouse.analysis.report.methods import protocol_methods, section_of, study_methods
 from alignhouse.analysis.report.network_parts import NetworkPart, network_parts
 from alignhouse.analysis.report.paper import paper_parts
+from alignhouse.analysis.report.parts import Part
 from alignhouse.analysis.report.publish import PAGE, staged
 from alignhouse.analysis.report.scripts import csp_hash, page_scripts
-from alignhouse.analysis.report.sections import ResultsSection
 from alignhouse.analysis.report.tables import (
     compared_settings,
     settings_table,
@@ -180,15 +180,13 @@ def _charts(content: ReportContent, first: Results | None, anchors: Mapping[str,
     )
 
 
-def _gaps(content: ReportContent, first: Results | None, voxels: Sequence[ResultsSection]) -> list[str]:
+def _gaps(content: ReportContent, first: Results | None, voxels: Sequence[Part]) -> list[str]:
     """What the first protocol and the voxel encodings lack."""
     of_first = gaps(first, content.group_by) if first else []
     return [*of_first, *(sentence for each in voxels for sentence in each.gaps)]
 
 
-def _methods(
-    content: ReportContent, results: Sequence[Results], voxels: Sequence[ResultsSection]
-) -> dict[str, Any]:
+def _methods(content: ReportContent, results: Sequence[Results], voxels: Sequence[Part]) -> dict[str, Any]:
     """The methods of the study, of each protocol and encoding, and their settings."""
     described = [
         (

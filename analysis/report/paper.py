@@ -14,7 +14,6 @@ from alignhouse.analysis.figures.score_names import protocol_measure, score_name
 from alignhouse.analysis.report.content import ReportContent, Results
 from alignhouse.analysis.report.leaderboard import best_layer_table, leaderboard_table
 from alignhouse.analysis.report.parts import Part
-from alignhouse.analysis.report.sections import ResultsSection
 from alignhouse.analysis.report.tables import Table, table_of, without_repeated_remark
 from alignhouse.analysis.report.words import best_networks, change_between, sentences, summary
 
@@ -38,7 +37,7 @@ Pictures = Callable[[str, str], Sequence["Picture"]]
 def paper_parts(
     content: ReportContent,
     results: Sequence[Results],
-    voxels: Sequence[ResultsSection],
+    voxels: Sequence[Part],
     pictures: Pictures,
     remark: str,
 ) -> list[Part]:
@@ -46,7 +45,7 @@ def paper_parts(
 
     Parameters
     ----------
-    results : of each protocol. voxels : the section of each voxel encoding or variance partition.
+    results : of each protocol. voxels : the part of each voxel encoding or variance partition.
     pictures : gives the figures of a protocol in one place of the report.
     remark : of the page; tables leave out a column that repeats it.
     """
@@ -82,18 +81,7 @@ def paper_parts(
             pictures=pictures(first.protocol, "explains"),
             tables=_explaining_tables(first, remark),
         ),
-        *(
-            Part(
-                each.anchor,
-                each.heading,
-                each.link,
-                description=each.description,
-                sentences=each.sentences,
-                pictures=each.pictures,
-                tables=each.tables,
-            )
-            for each in voxels
-        ),
+        *voxels,
         _robustness(content, results, answers["robustness"], pictures, remark),
     ]
     return [each for each in parts if not each.is_empty()]

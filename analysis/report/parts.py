@@ -24,6 +24,7 @@ class Part:
     is_open : whether it is unfolded when the page opens.
     chart : the interactive chart that is shown instead of the first figure where scripts run; "" for none.
     parts : parts inside this one, below its tables.
+    gaps : what its results lack. methods_heading, methods : its paragraph of the methods.
     """
 
     anchor: str
@@ -36,6 +37,9 @@ class Part:
     tables: Sequence[Table] = ()
     parts: Sequence[Part] = ()
     chart: Chart = ""
+    gaps: Sequence[str] = ()
+    methods_heading: str = ""
+    methods: Sequence[str] = ()
 
     def is_empty(self) -> bool:
         """Whether there is nothing to show under the heading."""

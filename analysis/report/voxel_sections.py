@@ -15,17 +15,16 @@ from alignhouse.analysis.report.content import ReportContent, VoxelResults, voxe
 from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.gaps import encoding_gaps, partition_gaps
 from alignhouse.analysis.report.partition_words import partition_in_words
-from alignhouse.analysis.report.sections import ResultsSection
+from alignhouse.analysis.report.parts import Part
 from alignhouse.analysis.report.tables import Table, table_of, without_repeated_remark
 from alignhouse.analysis.report.voxel_methods import encoding_methods, partition_methods
 from alignhouse.analysis.report.voxel_words import encoding_in_words
 
 if TYPE_CHECKING:
-    from alignhouse.analysis.figures.entries import InReport
     from alignhouse.analysis.report.pictures import Picture
 
-# Gives the figures of an encoding that the catalog has in a place of the report.
-Pictures = Callable[[str, "InReport"], list["Picture"]]
+# Gives the figures of an encoding that belong to a part of the report.
+Pictures = Callable[[str, str], list["Picture"]]
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ SHARED_WEIGHTS = "Voxels of a region of a subject share weights and penalty."
 OF_SEVERAL = "The highest of several networks is too high by chance, the more so the more networks there are."
 
 
-def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> list[ResultsSection]:
+def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> list[Part]:
     """The sections of each voxel encoding, then of each variance partition; [] without results.
 
     Parameters
@@ -102,7 +101,7 @@ def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> l
     """
     found = list(enumerate(voxel_results(content), start=1))
     encodings = [
-        ResultsSection(
+        Part(
             **_names(each, ENCODING, alone=len(found) == 1),
             anchor=f"encoding-{number}",
             sentences=encoding_in_words(each.encoding),
@@ -114,7 +113,7 @@ def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> l
         for number, each in found
     ]
     partitions = [
-        ResultsSection(
+        Part(
             **_names(each, PARTITION, alone=len(found) == 1),
             anchor=f"variance-partition-{number}",
             sentences=partition_in_words(each.variance_partition),
@@ -135,8 +134,6 @@ def _names(results: VoxelResults, kind: _Kind, *, alone: bool) -> dict[str, str]
     short = kind.what if alone else f"{kind.what} ({results.protocol})"
     return {
         "link": short,
-        "short": short.lower(),
-        "title": whole,
         "heading": whole,
         "description": str(results.settings.get("description", "")),
         "methods_heading": f"{kind.what} under the {results.protocol} protocol",
