@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -149,9 +149,16 @@ def _figures(made: ReportContent) -> dict[str, list[Planned]]:
         for frame in (made.best_layer, made.noise_ceiling)
     ]
 
-    def draw(protocol: str, group_by: str, progress: Progress) -> Drawn:
-        plot = best_layer_by_group(*frames, protocol=protocol, group_by=group_by)
-        return Drawn("best_layer", f"Best layer by {group_by}", "Points.", plot)
+    def draw(protocol: str, group_by: str, progress: Progress, widths: Sequence[float]) -> list[Drawn]:
+        return [
+            Drawn(
+                "best_layer",
+                f"Best layer by {group_by}",
+                "Points.",
+                best_layer_by_group(*frames, protocol=protocol, group_by=group_by, width=width),
+            )
+            for width in widths
+        ]
 
     return {
         protocol: [

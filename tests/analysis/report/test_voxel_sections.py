@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,14 +44,14 @@ def headers(table: Any) -> list[str]:
 def page(content: Content, read: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     made = content(encoding=ENCODING, variance_partition=PARTS, encodings={"sound-encoding": SETTINGS})
 
-    def drawn(name: str, progress: Progress) -> Drawn:
+    def drawn(name: str, progress: Progress, widths: Sequence[float]) -> list[Drawn]:
         if name == "encoding":
             plot = encoding_by_region(ENCODING, protocol="sound-encoding")
         else:
             parts = PARTS.with_columns(part=pl.lit("shared"), share="shared", part_median="shared")
             parts = parts.with_columns(lower=pl.lit(None, pl.Float64), upper=pl.lit(None, pl.Float64))
             plot = partition_by_region(parts, protocol="sound-encoding")
-        return Drawn(name, f"Picture of {name}", "Points.", plot)
+        return [Drawn(name, f"Picture of {name}", "Points.", plot)] * len(widths)
 
     places = {"encoding": "encoding", "variance": "variance partition"}
     figures = {
