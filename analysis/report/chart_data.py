@@ -39,7 +39,7 @@ def chart_data(
     Returns
     -------
     regions : name, group and noise ceiling. shown : places of shown_regions.
-    groupings : column, name, and groups, each with its colour and marker.
+    groupings : name and groups, each with its colour and marker.
     networks : name, anchor, place of its group in each grouping, layers and their depths; per region `best`
         (rho, lower, upper, p, layer, depth) and `curves` (rho of each layer); null for none.
     bands : per grouping rows of group, region, depth, mean, lower, upper.
@@ -72,7 +72,7 @@ def chart_data(
         "short": results.score,
         "regions": _regions(regions, results.noise_ceiling),
         "shown": [names.index(roi) for roi in shown_regions if roi in names] or list(range(len(names)))[:4],
-        "groupings": groupings,
+        "groupings": [{"name": each["name"], "groups": each["groups"]} for each in groupings],
         "networks": networks,
         "bands": [_bands(bands.get(each["column"]), each, names) for each in groupings],
     }

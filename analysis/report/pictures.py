@@ -40,14 +40,13 @@ class Planned:
     """A figure to draw: `name` becomes the file name, `about` says in words what the figure shows.
 
     draw : draws the figure at each of some widths in inches; its data are read once.
-    place : in the report, as the catalog says. section : the part of the page that shows the figure.
+    section : the part of the page that shows the figure.
     figure : its name in the catalog, "best_layer". group_by : how it groups networks; "" if it does not.
     """
 
     name: str
     about: str
     draw: Callable[[Progress, Sequence[float]], Sequence[Drawn]]
-    place: InReport = "every protocol"
     section: Section = "regions"
     figure: str = ""
     group_by: str = ""
@@ -119,7 +118,6 @@ def planned_figures(
                 name=f"{place} {figure.name}{by}".replace("_", " "),
                 about=figure.help,
                 draw=partial(_make, warehouse, figure.name, own),
-                place=figure.in_report,
                 section=(figure.further if is_further else None) or figure.section,
                 figure=figure.name,
                 group_by=grouping,

@@ -56,7 +56,7 @@ def page(content: Content, read: Any, tmp_path_factory: pytest.TempPathFactory) 
     places = {"encoding": "encoding", "variance": "variance partition"}
     figures = {
         "sound-encoding": [
-            Planned(f"picture of {name}", "About.", partial(drawn, name), place)  # type: ignore[arg-type]
+            Planned(f"picture of {name}", "About.", partial(drawn, name), section=place)  # type: ignore[arg-type]
             for name, place in places.items()
         ]
     }
@@ -68,36 +68,33 @@ def page(content: Content, read: Any, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_encoding_and_partition_follow_the_results_of_rsa(page: Any) -> None:
     _, _, read = page
-    found = [heading for heading in read.texts["h2"] if ":" in heading]
-    assert found == [
-        "Results: sound protocol, bmd, test",
+    assert read.texts["h2"][:6] == [
+        "Regions",
+        "Groups of networks",
+        "Depth of layers",
         "Voxel encoding: sound-encoding protocol, bmd, test",
         "Variance partitioning: sound-encoding protocol, bmd, test",
+        "Networks",
     ]
-    order = read.texts["h2"]
-    assert order.index(found[0]) < order.index(found[1]) < order.index(found[2]) < order.index("Best layers")
-    # In the summary, in the bar of sections, in the methods.
+    # In the bar of parts, and in the methods.
     for link, anchor in (("Voxel encoding", "encoding-1"), ("Variance partitioning", "variance-partition-1")):
         assert link in read.texts["a"]
         assert f"#{anchor}" in read.links
-        assert f"{link}: sound-encoding protocol, bmd, test" in read.texts["h3"]
         assert f"{link} under the sound-encoding protocol" in read.texts["h3"]
     assert any(each.startswith("The highest encoding is that of TSN for MT") for each in read.texts["li"])
     assert any(each.startswith("The variance that is unique to a network") for each in read.texts["li"])
     assert "ViT has no encoding: run alignhouse analyse uncertainty STUDY.toml." in read.texts["li"]
-    assert "What is missing (voxel encoding)" in read.texts["h4"]
 
 
 def test_every_section_has_its_own_figure(page: Any) -> None:
     _, html, _ = page
-    for anchor, own, other in (
-        ("encoding-1", "encoding", "variance"),
-        ("variance-partition-1", "variance", "encoding"),
-    ):
-        section = html[html.index(f'<section id="{anchor}"') :]
-        section = section[: section.index("</section>")]
-        assert f"Picture of {own}." in section
-        assert f"Picture of {other}." not in section
+    encoding, partition, networks = (
+        html.index(f'id="{anchor}"') for anchor in ("encoding-1", "variance-partition-1", "networks")
+    )
+    parts = {"encoding": html[encoding:partition], "variance": html[partition:networks]}
+    for own, part in parts.items():
+        found = {name for name in parts if f"Picture of {name}." in part}
+        assert found == {own}
 
 
 def test_the_tables_are_downloads_and_the_settings_of_the_encoding_are_listed(page: Any) -> None:
