@@ -16,13 +16,14 @@ from alignhouse.analysis.report.words import sentences
 if TYPE_CHECKING:
     from alignhouse.analysis.report.pictures import Picture
 
-MOST = 10  # networks until all are asked for
+MOST = 10
 
 
 @dataclass(frozen=True)
 class Leader:
-    """A network of the leaderboard. scores : a bar and its number for each shown region; None without a score.
+    """A network of the leaderboard.
 
+    scores : a bar and its number for each shown region; None without a score.
     place, mean : by the mean rank; a dash if the network lacks a score in some region.
     look : class that gives the colour of its group. group : name of that.
     """
@@ -38,7 +39,10 @@ class Leader:
 
 @dataclass(frozen=True)
 class Answer:
-    """The first screen. data : the data in one line. regions : those of the bars, as in the chart data."""
+    """The first screen. data : the data in one line. regions : those of the bars, as in the chart data.
+
+    most : networks of the leaderboard until all are asked for.
+    """
 
     data: str
     sentences: Sequence[str] = ()
@@ -47,7 +51,7 @@ class Answer:
     leaders: Sequence[Leader] = ()
     note: str = ""
     pictures: Sequence[Picture] = ()
-    most: int = MOST
+    most: int = 0
 
 
 def answer_of(
@@ -71,6 +75,7 @@ def answer_of(
         leaders=_leaders(first, charts, regions),
         note=_note(first, regions),
         pictures=pictures[:1],
+        most=MOST,
     )
 
 

@@ -40,9 +40,13 @@ MOST_INPUTS = 200
 MOST_OPEN = 12  # networks; the part with more of them is folded at first
 # How an interactive chart is used, below it.
 CHART_WORDS = {
-    "strip": "Point at a network, or focus the chart and use the arrow keys; select it with a click or Enter.",
-    "depth": "Thick lines: means of groups, with 95 % bands if there are few; thin lines: networks. Point at a "
-    "line, or focus the chart and use the arrow keys.",
+    "strip": (
+        "Point at a network, or focus the chart and use the arrow keys; select it with a click or Enter."
+    ),
+    "depth": (
+        "Thick lines: means of groups, with 95 % bands if there are few groups. Thin lines: networks. Point "
+        "at a line, or focus the chart and use the arrow keys."
+    ),
 }
 
 
@@ -188,7 +192,7 @@ def _gaps(content: ReportContent, first: Results | None, voxels: Sequence[Part])
 
 def _methods(content: ReportContent, results: Sequence[Results], voxels: Sequence[Part]) -> dict[str, Any]:
     """The methods of the study, of each protocol and encoding, and their settings."""
-    described = [
+    described: list[tuple[str, Sequence[str]]] = [
         (
             f"Under the {each.protocol} protocol",
             protocol_methods(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -128,7 +128,7 @@ def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> l
     return encodings + partitions
 
 
-def _names(results: VoxelResults, kind: _Kind, *, alone: bool) -> dict[str, str]:
+def _names(results: VoxelResults, kind: _Kind, *, alone: bool) -> dict[str, Any]:
     """The texts that name a section. alone : whether the report has a single encoding."""
     whole = f"{kind.what}: {results.protocol} protocol, {results.source}"
     short = kind.what if alone else f"{kind.what} ({results.protocol})"
