@@ -28,7 +28,8 @@ class ReportContent:
     stimuli : "102 videos", in words; "" if unknown.
     inputs : kind, name, sha256, rows, bytes. run : version, started, finished, ...
     group_by : columns of best_layer by which figures group networks.
-    bands : column of group_by -> the answer to `sql/figures/depth_band.sql`, of the first protocol.
+    bands : column by which charts group networks -> the answer to `sql/figures/depth_band.sql` by it, of the
+        first protocol; without any, charts group by those of group_by.
     shown_regions : regions that charts and the first table show until another one is selected; () for the
         first ones.
     """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many
-from alignhouse.analysis.figures.request import DEFAULT_PROTOCOL, MOST_REGIONS, Request
+from alignhouse.analysis.figures.request import DEFAULT_PROTOCOL, GROUPINGS, MOST_REGIONS, Request
 from alignhouse.analysis.figures.score_names import protocol_measure
 from alignhouse.analysis.kernels.measure_names import SPEARMAN
 from alignhouse.analysis.report.content import ReportContent, has_both_weights, voxel_results
@@ -40,6 +40,7 @@ QUESTIONS: Mapping[str, str | None] = {
 }
 # Raise this when the page changes for the same results. Up-to-date reports are then written again.
 VERSION = 8
+MOST_GROUPS = 8  # in a chart: as many as there are colours
 # A page with trained and untrained networks groups them by this column too.
 WEIGHTS = "weights"
 FRAMES = (
@@ -139,9 +140,18 @@ def gather(
         group_by=groups,
         runs=warehouse.sql(queries["runs"]).pl(),
         stimuli=_stimuli(warehouse.sql(queries["stimuli"], scope).fetchall()),
-        bands={each: _figure_rows(warehouse, "depth_band", {**shown, "by": each}) for each in groups},
+        bands={
+            each: _figure_rows(warehouse, "depth_band", {**shown, "by": each})
+            for each in _chart_groupings(best, groups)
+        },
         shown_regions=_shown_regions(_figure_rows(warehouse, "drawn_regions", shown)),
     )
+
+
+def _chart_groupings(best: pl.DataFrame, groups: Sequence[str]) -> list[str]:
+    """The columns by which charts group networks: those of figures, and others that have a few groups."""
+    others = [name for name in GROUPINGS if name in best.columns and 1 < best[name].n_unique() <= MOST_GROUPS]
+    return list(dict.fromkeys([*groups, *others]))
 
 
 def _answers(

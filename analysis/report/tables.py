@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 
 from alignhouse.analysis.report.column_words import column_words
-from alignhouse.analysis.report.value_words import value_label_in_row
+from alignhouse.analysis.report.value_words import GROUPS, value_label_in_row
 
 MOST_ROWS = 1000
 MISSING = "–"
@@ -18,6 +18,8 @@ MISSING = "–"
 UNRESOLVED = "≈ 0"
 # Columns whose p-values come directly from the row's column `permutations`, without a correction.
 PLAIN_P = ("p_value", "p_family")
+# Columns that hold a group of networks, in tables about groups.
+GROUP_COLUMNS = (*GROUPS, "model_type", "arch_type", "objective", "weights")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Table:
     is_live : whether readers can sort the table, search it, and filter it by `filters`.
     anchor : names the table in links to it; "" for none.
     networks, regions : the network and the region that each row is about, "" for none; () if no row has one.
+    groups : the groups of networks that each row is about.
     """
 
     caption: str
@@ -74,6 +77,7 @@ class Table:
     note: str = ""
     networks: Sequence[str] = ()
     regions: Sequence[str] = ()
+    groups: Sequence[list[str]] = ()
     anchor: str = ""
 
     def is_hidden(self, column: int) -> bool:
@@ -111,6 +115,7 @@ def table_of(frame: pl.DataFrame, caption: str, *, most_rows: int = MOST_ROWS, r
         note=note,
         networks=names_of_rows(shown, "model"),
         regions=names_of_rows(shown, "roi"),
+        groups=_groups_of_rows(shown),
     )
 
 
@@ -125,6 +130,17 @@ def column_of(
 def names_of_rows(frame: pl.DataFrame, column: str) -> list[str]:
     """The name in a column of each row, "" for null; [] without the column."""
     return frame[column].cast(pl.String).fill_null("").to_list() if column in frame.columns else []
+
+
+def _groups_of_rows(frame: pl.DataFrame) -> list[list[str]]:
+    """The groups that each row is about, in words; [] for rows about networks or regions."""
+    columns = [name for name in GROUP_COLUMNS if name in frame.columns]
+    if not columns or "model" in frame.columns:
+        return []
+    return [
+        [cell_in_words(row, name) for name in columns if row[name] is not None]
+        for row in frame.iter_rows(named=True)
+    ]
 
 
 def _cell(row: Mapping[str, object], name: str) -> str:

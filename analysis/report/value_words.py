@@ -20,7 +20,7 @@ GROUPS = ("group_a", "group_b", "group_name")
 
 def value_label(column: str, value: str) -> str:
     """A value of a column in words; a value without other words, such as a name, is returned unchanged."""
-    if column == "model_type":
+    if column in ("model_type", "weights"):
         return group_label(value)
     if column == "group_by":
         return heading(value)

@@ -38,9 +38,18 @@ function fitsNetwork(name) {
   return (selection.networks.size === 0 || selection.networks.has(name)) && isInGroup(name);
 }
 
+// A row about groups fits unless it is about others of the same grouping.
+function fitsGroups(groups) {
+  if (!selection.group || groups.includes(selection.group)) return true;
+  const known = data.groupings[selection.grouping].groups.map(({ name }) => name);
+  return !groups.some((name) => known.includes(name));
+}
+
 function fitsRow(row) {
-  const { network, region } = row.dataset;
-  return (!network || fitsNetwork(network)) && (!region || !selection.region || region === selection.region);
+  const { network, region, groups } = row.dataset;
+  return (!network || fitsNetwork(network))
+    && (!region || !selection.region || region === selection.region)
+    && (!groups || fitsGroups(groups.split("\n")));
 }
 
 function isAnythingSelected() {

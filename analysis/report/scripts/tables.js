@@ -126,7 +126,7 @@ function startTables() {
 
   // Tables without a form have few rows; they follow the selection alone.
   function plain(block) {
-    const rows = [...block.querySelectorAll("tbody tr")].filter(({ dataset }) => dataset.network || dataset.region);
+    const rows = [...block.querySelectorAll("tbody tr")].filter(({ dataset }) => dataset.network || dataset.region || dataset.groups);
     if (rows.length > 1) follow(() => rows.forEach((row) => {
       row.hidden = !fitsRow(row);
     }));
