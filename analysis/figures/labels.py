@@ -33,7 +33,7 @@ class Style:
 
 @cache
 def group_labels(path: Path = LABELS) -> dict[str, str]:
-    """The readable name of each model type and kind of weights, from a CSV file with columns `value`, `label`.
+    """The readable name of each model type and kind of weights, from a CSV file with `value` and `label`.
 
     Raises
     ------
