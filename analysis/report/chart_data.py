@@ -51,6 +51,8 @@ def chart_data(
     regions = ordered_regions(best)
     names = regions["roi"].to_list()
     groupings = [_grouping(best, column) for column in group_by if column in best.columns]
+    # A chart begins with a grouping that tells networks apart, if there is one.
+    groupings.sort(key=lambda each: len(each["groups"]) < 2)
     layers = _layers(layer_score, results)
     of_networks = best.with_columns(pl.col("model", "roi", "layer").cast(pl.String)).partition_by(
         "model", as_dict=True, maintain_order=True
@@ -117,8 +119,7 @@ def _grouping(best: pl.DataFrame, column: str) -> dict[str, Any]:
 
 def _place_of(grouping: Mapping[str, Any], value: object) -> int:
     """The place of a value's group in its grouping."""
-    label = group_label(value)
-    return next(place for place, group in enumerate(grouping["groups"]) if group["name"] == label)
+    return [group["name"] for group in grouping["groups"]].index(group_label(value))
 
 
 def _regions(regions: pl.DataFrame, ceiling: pl.DataFrame) -> list[dict[str, Any]]:

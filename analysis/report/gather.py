@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many
+from alignhouse.analysis.figures.labels import PROTOCOL
 from alignhouse.analysis.figures.request import DEFAULT_PROTOCOL, GROUPINGS, MOST_REGIONS, Request
 from alignhouse.analysis.figures.score_names import protocol_measure
 from alignhouse.analysis.kernels.measure_names import SPEARMAN
@@ -149,8 +150,13 @@ def gather(
 
 
 def _chart_groupings(best: pl.DataFrame, groups: Sequence[str]) -> list[str]:
-    """The columns by which charts group networks: those of figures, and others that have a few groups."""
-    others = [name for name in GROUPINGS if name in best.columns and 1 < best[name].n_unique() <= MOST_GROUPS]
+    """The columns by which charts group networks: those of figures, and others with a few groups."""
+    others = [
+        name
+        for name in GROUPINGS
+        # A chart shows one protocol.
+        if name != PROTOCOL and name in best.columns and 1 < best[name].n_unique() <= MOST_GROUPS
+    ]
     return list(dict.fromkeys([*groups, *others]))
 
 

@@ -17,7 +17,7 @@ function startStrip() {
     const shown = shownRegions();
     const groups = Math.max(1, data.groupings[selection.grouping]?.groups.length ?? 1);
     const alone = shown.length === 1;
-    const row = alone ? Math.max(120, 26 * groups) : Math.max(18, Math.min(24, Math.floor(430 / shown.length)));
+    const row = alone ? Math.max(120, 26 * groups) : Math.max(18, Math.min(60, Math.floor(430 / shown.length)));
     const points = shown.flatMap((region, place) => data.networks.flatMap((network) => {
       const best = network.best[region];
       if (best === null) return [];
@@ -31,6 +31,8 @@ function startStrip() {
     const selected = points.filter((point) => selection.networks.has(point.network.name));
     const ceilings = shown.map((region, place) => ({ place, ...data.regions[region] }))
       .filter(({ lower, upper }) => lower !== null && upper !== null);
+    const [top, bottom] = [({ place }) => place - 0.44, ({ place }) => place + 0.44];
+    const bound = { x1: "lower", x2: "lower", y1: top, y2: bottom, strokeWidth: 1.5 };
     const chart = drawn({
       width,
       height: shown.length * row + 48,
@@ -46,13 +48,11 @@ function startStrip() {
         }),
         Plot.ruleY(shown.slice(1).map((_, place) => place + 0.5), { strokeOpacity: 0.12 }),
         Plot.rect(ceilings.filter(({ reliable }) => reliable !== false), {
-          x1: "lower", x2: "upper", y1: ({ place }) => place - 0.44, y2: ({ place }) => place + 0.44,
+          x1: "lower", x2: "upper", y1: top, y2: bottom,
           fill: "currentColor", fillOpacity: 0.09,
         }),
-        Plot.link(ceilings, {
-          x1: "lower", x2: "lower", y1: ({ place }) => place - 0.44, y2: ({ place }) => place + 0.44,
-          strokeWidth: 1.5, strokeDasharray: ({ reliable }) => (reliable === false ? "2 3" : null), strokeOpacity: 0.7,
-        }),
+        Plot.link(ceilings.filter(({ reliable }) => reliable !== false), { ...bound, strokeOpacity: 0.7 }),
+        Plot.link(ceilings.filter(({ reliable }) => reliable === false), { ...bound, strokeOpacity: 0.7, strokeDasharray: "2 3" }),
         Plot.ruleX([0], { strokeOpacity: 0.5 }),
         Plot.line(selected, { x: "rho", y: "at", z: ({ network }) => network.name, stroke: "currentColor", strokeOpacity: 0.35 }),
         Plot.link(alone ? points.filter(({ best, fits }) => fits && best[1] !== null) : selected.filter(({ best }) => best[1] !== null), {

@@ -29,13 +29,13 @@ BANDS = pl.DataFrame(
 def data(content: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     """`data(**fields)`: the chart data of a study, by model type and architecture."""
 
-    def made(**fields: Any) -> dict[str, Any]:
+    def made(bands: pl.DataFrame = BANDS, **fields: Any) -> dict[str, Any]:
         study = content(**fields)
         [first, *_] = results_by_protocol(study)
         return chart_data(
             first,
             study.layer_score,
-            {"model_type": BANDS},
+            {"model_type": bands},
             ["model_type", "arch_type"],
             ["MT"],
             ANCHORS,
@@ -99,6 +99,15 @@ def test_bands_name_groups_and_regions_by_place(data: Callable[..., dict[str, An
     image, video = names.index("image object recognition"), names.index("video action recognition")
     assert made["bands"] == [[[image, 0, 0.0, 0.1, 0.05, 0.15], [video, 2, 1.0, 0.2, None, None]], []]
     assert made["shown"] == [2]
+
+
+def test_a_grouping_with_several_groups_comes_first(
+    data: Callable[..., dict[str, Any]], content: Callable[..., Any]
+) -> None:
+    alike = content().best_layer.with_columns(model_type=pl.lit("image-in1k"))
+    made = data(best_layer=alike, bands=BANDS.clear())
+    assert [each["name"] for each in made["groupings"]] == ["architecture", "model type"]
+    assert [len(each["groups"]) for each in made["groupings"]] == [2, 1]
 
 
 def test_a_study_without_scores_has_no_charts(
