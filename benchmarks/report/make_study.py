@@ -4,8 +4,9 @@
                                            [--protocols sound paper]
 
 The study has the names of all 99 networks, with 14 layers each, 17 regions of ten subjects, 20 stimuli and
-both protocols. Networks beyond the 99 are called NAME-2, NAME-3 and so on. The numbers have no meaning: brains and layers are mixtures of two sets of invented features
-and noise. The data set is called "synthetic" and is marked as such.
+both protocols. Networks beyond the 99 are called NAME-2, NAME-3 and so on. The numbers have no meaning:
+brains and layers are mixtures of two sets of invented features and noise. The data set is called "synthetic"
+and is marked as such.
 """
 
 from __future__ import annotations
