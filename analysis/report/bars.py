@@ -13,7 +13,7 @@ from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.report.tables import decimal
 from alignhouse.warehouse.errors import BadInput
 
-BAR_WIDTH, BAR_HEIGHT = 120, 14
+BAR_WIDTH = 120
 SPARK_WIDTH, SPARK_HEIGHT = 84, 22
 # Empty space at the edges, so that dots and lines there are whole.
 MARGIN = 3.0
