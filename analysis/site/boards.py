@@ -55,6 +55,11 @@ class Board:
         return list(ordered.select("roi", pl.col("roi_group").cast(pl.String)).iter_rows())
 
     @cached_property
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Network -> its row of networks."""
+        return {str(row["model"]): row for row in self.frames["networks"].iter_rows(named=True)}
+
+    @cached_property
     def best(self) -> dict[tuple[str, str], dict[str, Any]]:
         """(network, region) -> its row of best_layer."""
         rows = self.frames["best_layer"].iter_rows(named=True)
@@ -118,9 +123,19 @@ def boards_of(source: SiteSource) -> Iterator[Board]:
             )
 
 
-def joined_remark(boards: Sequence[Board]) -> str:
-    """The remark of a page that shows several boards."""
-    return joined_remarks(board.remark for board in boards)
+def shared_remark(remarks: Sequence[tuple[str, str]]) -> str:
+    """The remark of a page with several data sets, from pairs of data set and remark.
+
+    A remark that is not true of all data sets is said with the names of its own: a reader must not take real
+    brains for synthetic ones.
+    """
+    if len({remark for _, remark in remarks}) == 1:
+        return remarks[0][1]
+    of_dataset: dict[str, list[str]] = {}
+    for dataset, remark in remarks:
+        of_dataset.setdefault(dataset, []).append(remark)
+    said = {dataset: joined_remarks(each) for dataset, each in of_dataset.items()}
+    return "; ".join(f"{dataset}: {remark}" for dataset, remark in said.items() if remark)
 
 
 def _of_protocol(frame: pl.DataFrame, protocol: str) -> pl.DataFrame:

@@ -8,7 +8,6 @@ from typing import Any
 from alignhouse.analysis.report.tables import cell
 from alignhouse.analysis.site.boards import Board
 from alignhouse.analysis.site.content import Site
-from alignhouse.analysis.site.tables import rows_of_networks
 
 # Depths and scores of lines are whole thousandths: a line is 84 pixels wide.
 THOUSANDTHS = 1000
@@ -22,7 +21,6 @@ def in_page(value: object) -> str:
 
 def board_data(site: Site, board: Board) -> dict[str, Any]:
     """A leaderboard: regions with their ceilings, and networks with score and interval in each region."""
-    facts = rows_of_networks(board)
     groups = list(dict.fromkeys(group for _, group in board.regions))
     return {
         **_common(board),
@@ -32,8 +30,8 @@ def board_data(site: Site, board: Board) -> dict[str, Any]:
                 part.name,
                 site.network_names[part.name],
                 part.kind,
-                cell(facts.get(part.name, {}).get("arch_type")),
-                cell(facts.get(part.name, {}).get("weights")),
+                cell(board.facts.get(part.name, {}).get("arch_type")),
+                cell(board.facts.get(part.name, {}).get("weights")),
                 _mean_place(board, part.name),
                 [_mean_place(board, part.name, group) for group in groups],
                 [_scores(board, part.name, roi) for roi, _ in board.regions],
@@ -46,8 +44,8 @@ def board_data(site: Site, board: Board) -> dict[str, Any]:
 def compared_data(site: Site, board: Board) -> dict[str, Any]:
     """A board for comparisons: of every network its layers' depths, and in each region its scores.
 
-    A network has its name, the depths of its layers, and for each region null or: score, lower and upper
-    bound, best layer, its depth, the scores of all layers; then their depths if these differ.
+    A network has its name, the depths of its layers, its regions, and its remark. A region is null or: score,
+    lower and upper bound, best layer, its depth, the scores of all layers; then their depths if these differ.
     """
     profiles = _profiles(board)
     networks = {}
@@ -63,7 +61,7 @@ def compared_data(site: Site, board: Board) -> dict[str, Any]:
             usual = depths if usual is None else usual
             row = [*_scores(board, part.name, roi), str(best["layer"]), _short(best["depth"]), scores]
             rows.append(row if depths == usual else [*row, depths])
-        networks[site.network_names[part.name]] = [part.name, usual or [], rows]
+        networks[site.network_names[part.name]] = [part.name, usual or [], rows, board.remarks[part.name]]
     return {**_common(board), "networks": networks}
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from alignhouse.analysis.figures.labels import group_label
 from alignhouse.analysis.report.bars import Bar
@@ -61,14 +59,13 @@ class Standing:
 
 def standings(site: Site, board: Board, most: int) -> list[Standing]:
     """The first rows of a leaderboard."""
-    facts = rows_of_networks(board)
     return [
         Standing(
             name=part.name,
             page=site.network_page(part.name),
             kind=part.kind,
-            architecture=cell(facts.get(part.name, {}).get("arch_type")),
-            weights=cell(facts.get(part.name, {}).get("weights")),
+            architecture=cell(board.facts.get(part.name, {}).get("arch_type")),
+            weights=cell(board.facts.get(part.name, {}).get("weights")),
             place=part.place,
             rows=part.rows,
         )
@@ -78,7 +75,6 @@ def standings(site: Site, board: Board, most: int) -> list[Standing]:
 
 def region_ranking(site: Site, board: Board, roi: str) -> list[Ranked]:
     """The networks that have a score in a region, the best first."""
-    facts = rows_of_networks(board)
     index = [name for name, _ in board.regions].index(roi)
     scored = [(_place(board, part, roi), part) for part in board.parts if (part.name, roi) in board.best]
     return [
@@ -87,7 +83,7 @@ def region_ranking(site: Site, board: Board, roi: str) -> list[Ranked]:
             name=part.name,
             page=site.network_page(part.name),
             kind=part.kind,
-            architecture=cell(facts.get(part.name, {}).get("arch_type")),
+            architecture=cell(board.facts.get(part.name, {}).get("arch_type")),
             row=part.rows[index],
         )
         for place, part in sorted(scored, key=lambda each: (each[0] is None, each[0], each[1].name))
@@ -99,16 +95,11 @@ def region_facts(site: Site, board: Board) -> list[RegionFacts]:
     return [_region_facts(site, board, roi, group) for roi, group in board.regions]
 
 
-def rows_of_networks(board: Board) -> dict[str, Mapping[str, Any]]:
-    """Network -> its row of the query `networks`."""
-    return {str(row["model"]): row for row in board.frames["networks"].iter_rows(named=True)}
-
-
 def network_list(site: Site) -> list[dict[str, str]]:
     """Every network of the site with its facts in words, by name."""
     rows = []
     for name, places in site.networks.items():
-        facts = rows_of_networks(places[0][0]).get(name, {})
+        facts = places[0][0].facts.get(name, {})
         rows.append(
             {
                 "name": name,

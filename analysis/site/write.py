@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from alignhouse.analysis.figures.frames import joined_remarks
 from alignhouse.analysis.report.publish import PAGE, is_up_to_date, staged
-from alignhouse.analysis.site.boards import joined_remark
+from alignhouse.analysis.site.boards import Board, shared_remark
 from alignhouse.analysis.site.content import Site, read_site
 from alignhouse.analysis.site.embedded import board_data, compared_data
 from alignhouse.analysis.site.files import FOLDER as DATA
@@ -89,7 +88,7 @@ def pages(site: Site, tables: Sequence[SiteFile]) -> Iterator[tuple[str, str]]:
         )
     for name, places in site.networks.items():
         path = site.network_page(name)
-        remark = joined_remarks(board.remarks.get(name, "") for board, _ in places)
+        remark = shared_remark([(board.dataset, board.remarks[name]) for board, _ in places])
         yield path, made.page("network", path, title=name, remark=remark, name=name, places=places)
     for (dataset, roi), boards in site.regions.items():
         path = site.region_page(dataset, roi)
@@ -100,7 +99,7 @@ def pages(site: Site, tables: Sequence[SiteFile]) -> Iterator[tuple[str, str]]:
                 "region",
                 path,
                 title=f"{roi}, {dataset}",
-                remark=joined_remark(boards),
+                remark=_remark(boards),
                 scripts=("sorting.js",),
                 roi=roi,
                 dataset=dataset,
@@ -116,13 +115,13 @@ def pages(site: Site, tables: Sequence[SiteFile]) -> Iterator[tuple[str, str]]:
                 "dataset",
                 path,
                 title=each.name,
-                remark=joined_remark(boards),
+                remark=_remark(boards),
                 scripts=("sorting.js",),
                 dataset=each,
                 boards=[(board, region_facts(site, board)) for board in boards],
             ),
         )
-    everything: dict[str, Any] = {"remark": joined_remark(site.boards)}
+    everything: dict[str, Any] = {"remark": _remark(site.boards)}
     yield (
         "networks.html",
         made.page(
@@ -149,6 +148,10 @@ def pages(site: Site, tables: Sequence[SiteFile]) -> Iterator[tuple[str, str]]:
             **everything,
         ),
     )
+
+
+def _remark(boards: Sequence[Board]) -> str:
+    return shared_remark([(board.dataset, board.remark) for board in boards])
 
 
 def _number_of_pages(site: Site) -> int:

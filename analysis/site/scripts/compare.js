@@ -69,7 +69,8 @@
     const table = element("table", null, { class: "compared" });
     const caption = element("caption", null);
     const title = element("span", `${networks[0][0]} and ${networks[1][0]}: ${board.name}`);
-    if (place.dataset.remark) title.append(" ", element("strong", place.dataset.remark, { class: "remark" }));
+    const remark = [...new Set(networks.map((network) => network[3]))].filter(Boolean).join("; ");
+    if (remark) title.append(" ", element("strong", remark, { class: "remark" }));
     caption.append(title);
     const head = document.createElement("tr");
     const titles = ["region", "group", "score", `${board.score}, A`, `${board.score}, B`, "A minus B", "over depth",

@@ -49,7 +49,14 @@
       .map((each) => each.network);
   }
 
+  // A row of a thousand takes longer to draw than to move.
+  const drawn = new Map();
   function row(network) {
+    if (!drawn.has(network)) drawn.set(network, newRow(network));
+    return drawn.get(network);
+  }
+
+  function newRow(network) {
     const made = document.createElement("tr");
     const name = element("th", null, { scope: "row" });
     name.append(element("a", network[0], { href: `${table.dataset.root}networks/${network[1]}.html` }));
@@ -123,11 +130,15 @@
     clearTimeout(waiting);
     waiting = setTimeout(show, 80);
   });
-  group.addEventListener("change", show);
+  group.addEventListener("change", () => {
+    drawn.clear();
+    show();
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", () => setTimeout(() => {
     sorted = { column: REGIONS - 1, direction: "ascending" };
     most = FIRST;
+    drawn.clear();
     show();
   }));
   if (form.elements.board) {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from alignhouse.analysis.site.boards import shared_remark
 from alignhouse.analysis.site.content import Site, read_site
 from alignhouse.analysis.site.embedded import board_data, compared_data, in_page
 from alignhouse.analysis.site.sources import sources
@@ -95,13 +96,13 @@ def test_embedded_scores_are_those_of_the_warehouse(read: Site, opened: Warehous
 
 
 def test_embedded_profiles_are_those_of_the_layers(read: Site, opened: Warehouse) -> None:
-    name, depths, rows = compared_data(read, read.boards[0])["networks"]["c"]
+    name, depths, rows, remark = compared_data(read, read.boards[0])["networks"]["c"]
     query = """
         select depth, rho from layer_score
         where protocol = 'sound' and model = 'c' and roi = 'MT' order by layer_index
     """
     layers = opened.sql(query).fetchall()
-    assert name == "c"
+    assert (name, remark) == ("c", "made up")
     assert depths == [round(1000 * depth) for depth, _ in layers]
     assert rows[3][5] == [round(1000 * rho) for _, rho in layers]
     assert (rows[3][3], rows[3][4]) == best(opened, "c", "MT", "layer, depth")
@@ -122,3 +123,10 @@ def test_every_network_is_in_the_list_once(read: Site) -> None:
     assert [row["name"] for row in rows] == ["a", "b", "c", "d", "e"]
     assert rows[1]["page"] == "networks/b.html"
     assert (rows[1]["architecture"], rows[1]["boards"]) == ("Transformers", "2")
+
+
+def test_a_remark_that_is_not_true_of_all_data_sets_names_its_own() -> None:
+    both = [("real", ""), ("made", "synthetic brains"), ("made", "synthetic brains, random weights")]
+    assert shared_remark(both) == "made: synthetic brains, random weights"
+    assert shared_remark([("a", "synthetic brains"), ("b", "synthetic brains")]) == "synthetic brains"
+    assert shared_remark([("real", ""), ("other", "")]) == ""
