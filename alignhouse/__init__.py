@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from alignhouse.ingest.features.extract import extract_rdms
     from alignhouse.notebook.opened import OpenWarehouse
     from alignhouse.notebook.opened import report_of as write_report
+    from alignhouse.notebook.sites import write_site
     from alignhouse.study.file import Study, read_study
     from alignhouse.study.run import Finished, run_study
     from alignhouse.warehouse.errors import AlignhouseError, BadInput, BrokenWarehouse, WarehouseLocked
@@ -35,6 +36,7 @@ _HOMES = {
     "read_study": ("alignhouse.study.file", "read_study"),
     "run_study": ("alignhouse.study.run", "run_study"),
     "write_report": ("alignhouse.notebook.opened", "report_of"),
+    "write_site": ("alignhouse.notebook.sites", "write_site"),
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "read_study",
     "run_study",
     "write_report",
+    "write_site",
 ]
 
 

@@ -38,7 +38,7 @@ ROOMS = ("sql", "warehouse", "ingest", "analysis")
 
 # Folders of a room from the lowest layer up: a folder imports only from lower layers.
 STACKS: dict[str, list[tuple[str, ...]]] = {
-    "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",)],
+    "analysis": [("kernels",), ("statistics",), ("jobs",), ("figures",), ("report",), ("site",)],
     "ingest": [
         ("arrays", "downloads", "optional_packages", "stimuli", "inner_products"),
         ("rdm",),

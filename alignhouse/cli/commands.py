@@ -15,6 +15,7 @@ from alignhouse.cli.figure import figure
 from alignhouse.cli.ingest import ingest_app
 from alignhouse.cli.merge import merge
 from alignhouse.cli.querying import ask, shell, sql
+from alignhouse.cli.site import site
 from alignhouse.cli.terminal import (
     DeviceOption,
     MemoryLimit,
@@ -214,6 +215,9 @@ def report(
             progress=shown,
         )
     typer.echo(f"Report: {page}")
+
+
+app.command()(site)
 
 
 @app.command()

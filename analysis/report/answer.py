@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.report.bars import Bar, Ceiling, Scale, bar, bar_scale
+from alignhouse.analysis.report.bars import Bar, Ceiling, PixelScale, bar, bar_scale
 from alignhouse.analysis.report.content import ReportContent, Results
 from alignhouse.analysis.report.tables import MISSING, decimal
 from alignhouse.analysis.report.words import sentences
@@ -126,7 +126,7 @@ def _leaders(first: Results, charts: Mapping[str, Any], regions: Sequence[Mappin
 
 
 def _score(
-    best: Sequence[Any] | None, ceiling: Ceiling | None, scale: Scale, name: str
+    best: Sequence[Any] | None, ceiling: Ceiling | None, scale: PixelScale, name: str
 ) -> tuple[Bar, str] | None:
     if best is None:
         return None
@@ -141,7 +141,7 @@ def _ceiling(region: Mapping[str, Any]) -> Ceiling | None:
     return Ceiling(region["lower"], region["upper"], region["reliable"])
 
 
-def _scale(charts: Mapping[str, Any], place: int, region: Mapping[str, Any]) -> Scale:
+def _scale(charts: Mapping[str, Any], place: int, region: Mapping[str, Any]) -> PixelScale:
     """From the lowest to the highest value of a region, over networks, intervals and ceiling."""
     found = [each["best"][place] for each in charts["networks"]]
     values = [value for best in found if best is not None for value in best[:3]]

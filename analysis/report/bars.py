@@ -13,7 +13,7 @@ from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.report.tables import decimal
 from alignhouse.warehouse.errors import BadInput
 
-BAR_WIDTH, BAR_HEIGHT = 120, 14
+BAR_WIDTH = 120
 SPARK_WIDTH, SPARK_HEIGHT = 84, 22
 # Empty space at the edges, so that dots and lines there are whole.
 MARGIN = 3.0
@@ -22,7 +22,7 @@ TOLERANCE = 0.4
 
 
 @dataclass(frozen=True)
-class Scale:
+class PixelScale:
     """Maps values from `low` to `high` to pixels from MARGIN to `length` - MARGIN."""
 
     low: float
@@ -76,12 +76,12 @@ class Sparkline:
     is_weak: bool
 
 
-def bar_scale(values: Iterable[float | None]) -> Scale:
+def bar_scale(values: Iterable[float | None]) -> PixelScale:
     """The scale of a column of bars: from 0 or the lowest of the values to the highest."""
     return _scale(values, BAR_WIDTH)
 
 
-def spark_scale(values: Iterable[float | None]) -> Scale:
+def spark_scale(values: Iterable[float | None]) -> PixelScale:
     """The scale of lines over depth, from 0 or the lowest of the values to the highest."""
     return _scale(values, SPARK_HEIGHT)
 
@@ -90,7 +90,7 @@ def bar(
     rho: float,
     interval: tuple[float, float] | None,
     ceiling: Ceiling | None,
-    scale: Scale,
+    scale: PixelScale,
     *,
     level: float | None = None,
     score: str = SCORE,
@@ -145,7 +145,7 @@ def sparkline(
     rhos: Sequence[float],
     best_depth: float | None,
     ceiling: Ceiling | None,
-    scale: Scale,
+    scale: PixelScale,
     *,
     score: str = SCORE,
 ) -> Sparkline:
@@ -160,7 +160,7 @@ def sparkline(
     BadInput : a value is NaN or infinite.
     """
     _refuse_nan("a line over depth", (*depths, *rhos, best_depth, *_bounds(ceiling)))
-    along = Scale(0.0, 1.0, SPARK_WIDTH)
+    along = PixelScale(0.0, 1.0, SPARK_WIDTH)
     points = [(along.at(depth), scale.down(rho)) for depth, rho in zip(depths, rhos, strict=True)]
     best = next((n for n, depth in enumerate(depths) if depth == best_depth), None)
     return Sparkline(
@@ -189,11 +189,11 @@ def simplified(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return simplified(points[: farthest + 1])[:-1] + simplified(points[farthest:])
 
 
-def _scale(values: Iterable[float | None], length: float) -> Scale:
+def _scale(values: Iterable[float | None], length: float) -> PixelScale:
     known = [each for each in values if each is not None]
     _refuse_nan("the scale of a column", known)
     low, high = min(0.0, *known, 0.0), max(0.0, *known, 0.0)
-    return Scale(low, high if high > low else low + 1.0, length)
+    return PixelScale(low, high if high > low else low + 1.0, length)
 
 
 def _spark_label(depths: Sequence[float], rhos: Sequence[float], best: int | None, score: str) -> str:

@@ -16,7 +16,7 @@ from alignhouse.analysis.report.anchors import anchors
 from alignhouse.analysis.report.bars import (
     Bar,
     Ceiling,
-    Scale,
+    PixelScale,
     Sparkline,
     bar,
     bar_scale,
@@ -61,6 +61,7 @@ class RegionRow:
     depth: str
     bar: Bar | None
     rho: str
+    interval: str
     p: str
     share: str
 
@@ -201,12 +202,12 @@ def _region_row(
     best: Mapping[str, Any] | None,
     profile: tuple[list[float], list[float]],
     ceiling: Ceiling | None,
-    scales: tuple[Scale, Scale],
+    scales: tuple[PixelScale, PixelScale],
     score: str,
 ) -> RegionRow:
     roi, group = region
     if best is None:
-        return RegionRow(roi, group, None, MISSING, MISSING, None, MISSING, MISSING, MISSING)
+        return RegionRow(roi, group, None, MISSING, MISSING, None, MISSING, MISSING, MISSING, MISSING)
     bounds = (best.get("rho_lower"), best.get("rho_upper"))
     interval = None if bounds[0] is None or bounds[1] is None else (bounds[0], bounds[1])
     depth, p, share = (best.get(name) for name in ("depth", "p_value", "share_of_ceiling"))
@@ -218,6 +219,7 @@ def _region_row(
         depth=MISSING if depth is None else f"{depth:.2f}",
         bar=bar(best["rho"], interval, ceiling, scales[0], level=best.get("level"), score=score),
         rho=decimal(best["rho"]),
+        interval=MISSING if interval is None else " to ".join(map(decimal, interval)),
         p=MISSING if p is None else p_text(p, best.get("permutations")),
         share=MISSING if share is None else share_in_percent(share),
     )
@@ -264,7 +266,7 @@ def _profiles(
     return {(model, roi): (depths, rhos) for model, roi, depths, rhos in grouped.iter_rows()}
 
 
-def _bar_scale(best: pl.DataFrame, ceilings: Mapping[str, Ceiling]) -> Scale:
+def _bar_scale(best: pl.DataFrame, ceilings: Mapping[str, Ceiling]) -> PixelScale:
     """One scale for all bars. It may end below upper ceilings, which would leave less room for scores."""
     columns = [name for name in ("rho", "rho_lower", "rho_upper") if name in best.columns]
     values = [value for name in columns for value in best[name].to_list()]
@@ -275,7 +277,7 @@ def _spark_scales(
     best: pl.DataFrame,
     profiles: Mapping[tuple[str, str], tuple[list[float], list[float]]],
     ceilings: Mapping[str, Ceiling],
-) -> dict[str, Scale]:
+) -> dict[str, PixelScale]:
     """Region -> the scale of its lines, the same for all networks."""
     values: dict[str, list[float]] = {str(roi): [] for roi in best["roi"].unique()}
     for (_, roi), (_, rhos) in profiles.items():

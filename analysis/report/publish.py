@@ -22,7 +22,7 @@ MOST_RECORD_BYTES = 4_000_000
 
 
 @contextlib.contextmanager
-def staged(folder: Path, state: str) -> Iterator[Path]:
+def staged(folder: Path, state: str, what: str = "report") -> Iterator[Path]:
     """A temporary folder whose files move to the same paths in `folder` if the block succeeds.
 
     Each file replaces its old version in one step. The page comes last, so that all files it links to exist.
@@ -31,7 +31,7 @@ def staged(folder: Path, state: str) -> Iterator[Path]:
 
     Parameters
     ----------
-    state : identifies the results behind the report, for `is_up_to_date`.
+    state : identifies the results behind the report, for `is_up_to_date`. what : is written, for errors.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def staged(folder: Path, state: str) -> Iterator[Path]:
         with faults_at(folder):
             yield temporary
         files = sorted(path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file())
-        _refuse_links(folder, files)
+        _refuse_links(folder, files, what)
         former = _files(folder)
         _replace(temporary, folder, files)
         names = [each.as_posix() for each in files]
@@ -104,11 +104,11 @@ def _sweep(folder: Path) -> None:
             continue  # the process runs under another user, or the folder is not ours
 
 
-def _refuse_links(folder: Path, files: Iterable[Path]) -> None:
+def _refuse_links(folder: Path, files: Iterable[Path], what: str) -> None:
     for file in files:
         if inside(folder, file.as_posix()) is None:
             raise BadInput(
-                f"report {folder}",
+                f"{what} {folder}",
                 expected=f"a real folder for {file}",
                 found="a link",
                 hint="remove the link, or choose another folder",

@@ -1,16 +1,20 @@
 """Makes a study of full size from simulated brains and invented model RDMs, with the real ingest.
 
-    python benchmarks/report/make_study.py FOLDER [--permutations 1000] [--bootstraps 1000]
+    python benchmarks/report/make_study.py FOLDER [--permutations 1000] [--bootstraps 1000] [--networks 99]
+                                           [--protocols sound paper]
 
 The study has the names of all 99 networks, with 14 layers each, 17 regions of ten subjects, 20 stimuli and
-both protocols. The numbers have no meaning: brains and layers are mixtures of two sets of invented features
-and noise. The data set is called "synthetic" and is marked as such.
+both protocols. Networks beyond the 99 are called NAME-2, NAME-3 and so on. The numbers have no meaning:
+brains and layers are mixtures of two sets of invented features and noise. The data set is called "synthetic"
+and is marked as such.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import itertools
+import json
 import pickle
 import sys
 from pathlib import Path
@@ -37,7 +41,7 @@ path = "stimuli"
 rdms = "models"
 conditions = "stimulus_order"
 [analysis]
-protocols = ["sound", "paper"]
+protocols = {protocols}
 permutations = {permutations}
 bootstraps = {bootstraps}
 [report]
@@ -56,6 +60,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--permutations", type=int, default=1000)
     parser.add_argument("--bootstraps", type=int, default=1000)
+    parser.add_argument("--networks", type=int, default=99)
+    parser.add_argument("--protocols", nargs="+", default=["sound", "paper"])
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     (folder / "stimuli").mkdir(parents=True, exist_ok=True)
@@ -69,7 +75,7 @@ def main() -> None:
         for subject in range(1, N_SUBJECTS + 1):
             for part in parts:
                 write_betas(folder / "betas", subject, part, patterns(features, N_VOXELS, 0.0, rng), rng)
-    for network in networks():
+    for network in networks(arguments.networks):
         noise = MODEL_NOISE * rng.uniform(0.3, 1.5)
         rdms = {}
         for layer in range(N_LAYERS):
@@ -79,7 +85,12 @@ def main() -> None:
         np.savez(folder / "models" / network / "rdms.npz", **rdms)
     file = folder / "study.toml"
     file.write_text(
-        STUDY.format(permutations=arguments.permutations, bootstraps=arguments.bootstraps), encoding="utf-8"
+        STUDY.format(
+            permutations=arguments.permutations,
+            bootstraps=arguments.bootstraps,
+            protocols=json.dumps(arguments.protocols),
+        ),
+        encoding="utf-8",
     )
     sys.argv = ["alignhouse", "run", str(file), "--no-report"]
     cli.main()
@@ -92,10 +103,13 @@ def regions() -> list[list[str]]:
     return [[side + area for area in row["areas"].split() for side in "lr"] for row in rows]
 
 
-def networks() -> list[str]:
-    """The names of the 99 networks of the study, from the catalog."""
+def networks(number: int) -> list[str]:
+    """So many names: the 99 networks of the study, from the catalog, then further versions of each."""
     with (ROOT / "ingest" / "models" / "catalog.csv").open(encoding="utf-8") as file:
-        return [row["name"] for row in csv.DictReader(file) if row["in_study_99"] == "true"]
+        known = [row["name"] for row in csv.DictReader(file) if row["in_study_99"] == "true"]
+    versions = itertools.count(2)
+    further = (f"{name}-{version}" for version in versions for name in known)
+    return list(itertools.islice(itertools.chain(known, further), number))
 
 
 def mixture(low: Float, high: Float, share: float) -> Float:

@@ -61,7 +61,13 @@ manifest
 # Read by its name from the list of tables beside the page.
 encoding_layer
 
-# The page's template reads these fields.
+# Templates of the report and of the site read these fields.
+zero
+dot
+spark
+verdict
+best_page
+has_several_sources
 csv_size
 parquet_size
 anchor
