@@ -10,16 +10,16 @@ import polars as pl
 
 from alignhouse.analysis.figures.score_names import axis_name, protocol_measure
 from alignhouse.analysis.kernels.measure_names import SPEARMAN
-from alignhouse.analysis.report.answer import answer_of
 from alignhouse.analysis.report.chart_data import as_json, chart_data, group_colours
 from alignhouse.analysis.report.content import ReportContent, Results, page_remark, results_by_protocol
 from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.downloads import write_downloads
+from alignhouse.analysis.report.first_screen import first_screen
 from alignhouse.analysis.report.gaps import gaps
 from alignhouse.analysis.report.methods import protocol_methods, section_of, study_methods
 from alignhouse.analysis.report.network_parts import NetworkPart, network_parts
 from alignhouse.analysis.report.paper import paper_parts
-from alignhouse.analysis.report.parts import Part
+from alignhouse.analysis.report.parts import PagePart
 from alignhouse.analysis.report.publish import PAGE, staged
 from alignhouse.analysis.report.scripts import csp_hash, page_scripts
 from alignhouse.analysis.report.tables import (
@@ -119,7 +119,7 @@ def _page(content: ReportContent, drawn: Mapping[str, Sequence[Picture]], making
         remark=remark,
         score=first.score if first else "",
         charts=charts,
-        answer=answer_of(content, first, charts, pictures(first.protocol, "regions") if first else []),
+        first=first_screen(content, first, charts, pictures(first.protocol, "regions") if first else []),
         parts=paper_parts(content, results, voxels, pictures, remark),
         networks=networks,
         most_open=MOST_OPEN,
@@ -184,13 +184,15 @@ def _charts(content: ReportContent, first: Results | None, anchors: Mapping[str,
     )
 
 
-def _gaps(content: ReportContent, first: Results | None, voxels: Sequence[Part]) -> list[str]:
+def _gaps(content: ReportContent, first: Results | None, voxels: Sequence[PagePart]) -> list[str]:
     """What the first protocol and the voxel encodings lack."""
     of_first = gaps(first, content.group_by) if first else []
     return [*of_first, *(sentence for each in voxels for sentence in each.gaps)]
 
 
-def _methods(content: ReportContent, results: Sequence[Results], voxels: Sequence[Part]) -> dict[str, Any]:
+def _methods(
+    content: ReportContent, results: Sequence[Results], voxels: Sequence[PagePart]
+) -> dict[str, Any]:
     """The methods of the study, of each protocol and encoding, and their settings."""
     described: list[tuple[str, Sequence[str]]] = [
         (
@@ -203,7 +205,7 @@ def _methods(content: ReportContent, results: Sequence[Results], voxels: Sequenc
         )
         for each in results
     ]
-    described += [(each.methods_heading, each.methods) for each in voxels]
+    described += [(each.methods_heading, each.methods) for each in encodings]
     return {
         "methods": study_methods(
             content.settings,

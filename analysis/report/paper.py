@@ -13,7 +13,7 @@ import polars as pl
 from alignhouse.analysis.figures.score_names import protocol_measure, score_name
 from alignhouse.analysis.report.content import ReportContent, Results
 from alignhouse.analysis.report.leaderboard import best_layer_table, leaderboard_table
-from alignhouse.analysis.report.parts import Part
+from alignhouse.analysis.report.parts import PagePart
 from alignhouse.analysis.report.tables import Table, table_of, without_repeated_remark
 from alignhouse.analysis.report.words import best_networks, change_between, sentences, summary
 
@@ -37,10 +37,10 @@ Pictures = Callable[[str, str], Sequence["Picture"]]
 def paper_parts(
     content: ReportContent,
     results: Sequence[Results],
-    voxels: Sequence[Part],
+    voxels: Sequence[PagePart],
     pictures: Pictures,
     remark: str,
-) -> list[Part]:
+) -> list[PagePart]:
     """The parts before the networks, those of the first protocol first; [] without scores.
 
     Parameters
@@ -56,7 +56,7 @@ def paper_parts(
     answers = _answers(content, remark)
     parts = [
         _regions(content, first, said["regions"], pictures, remark),
-        Part(
+        PagePart(
             "groups",
             "Groups of networks",
             "Groups",
@@ -64,7 +64,7 @@ def paper_parts(
             pictures=pictures(first.protocol, "groups"),
             tables=[*_group_tables(first, remark), *answers["groups"]],
         ),
-        Part(
+        PagePart(
             "depth",
             "Depth of layers",
             "Depth",
@@ -73,7 +73,7 @@ def paper_parts(
             tables=answers["depth"],
             chart="depth",
         ),
-        Part(
+        PagePart(
             "explains",
             "What differs between networks",
             "Networks differ",
@@ -89,12 +89,12 @@ def paper_parts(
 
 def _regions(
     content: ReportContent, first: Results, said: Sequence[str], pictures: Pictures, remark: str
-) -> Part:
+) -> PagePart:
     tables = [table_of(best_networks(first.best_layer, first.noise_ceiling), "Best network of each region")]
     if not first.noise_ceiling.is_empty():
         ceilings = without_repeated_remark(first.noise_ceiling, remark)
         tables.append(table_of(_told(ceilings), "Noise ceilings of the regions, with their tests"))
-    return Part(
+    return PagePart(
         "regions",
         "Regions",
         "Regions",
@@ -138,10 +138,10 @@ def _robustness(
     answers: Sequence[Table],
     pictures: Pictures,
     remark: str,
-) -> Part:
+) -> PagePart:
     """What changes under other protocols and measures, and the results of each other protocol."""
     first, *others = results
-    return Part(
+    return PagePart(
         "robustness",
         "Robustness",
         "Robustness",
@@ -149,7 +149,7 @@ def _robustness(
         pictures=pictures(first.protocol, "robustness"),
         tables=answers,
         parts=[
-            Part(
+            PagePart(
                 f"protocol-{number}",
                 f"Under the {each.protocol} protocol, {each.source}",
                 is_open=False,
@@ -182,7 +182,7 @@ def description_of(content: ReportContent, protocol: str) -> str:
 
 
 def _answers(content: ReportContent, remark: str) -> dict[str, list[Table]]:
-    """Part -> the answers that it shows."""
+    """PagePart -> the answers that it shows."""
     found: dict[str, list[Table]] = {part: [] for part, _ in ANSWERS.values()}
     for name, answer in content.group_answers.items():
         part, caption = ANSWERS[name]

@@ -15,7 +15,7 @@ Chart = Literal["", "strip", "depth"]
 
 
 @dataclass(frozen=True)
-class Part:
+class PagePart:
     """A part of the page: sentences, figures and tables under a heading.
 
     Attributes
@@ -35,7 +35,7 @@ class Part:
     sentences: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     tables: Sequence[Table] = ()
-    parts: Sequence[Part] = ()
+    parts: Sequence[PagePart] = ()
     chart: Chart = ""
     gaps: Sequence[str] = ()
     methods_heading: str = ""

@@ -15,7 +15,7 @@ from alignhouse.analysis.report.content import ReportContent, VoxelResults, voxe
 from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.gaps import encoding_gaps, partition_gaps
 from alignhouse.analysis.report.partition_words import partition_in_words
-from alignhouse.analysis.report.parts import Part
+from alignhouse.analysis.report.parts import PagePart
 from alignhouse.analysis.report.tables import Table, table_of, without_repeated_remark
 from alignhouse.analysis.report.voxel_methods import encoding_methods, partition_methods
 from alignhouse.analysis.report.voxel_words import encoding_in_words
@@ -92,7 +92,7 @@ SHARED_WEIGHTS = "Voxels of a region of a subject share weights and penalty."
 OF_SEVERAL = "The highest of several networks is too high by chance, the more so the more networks there are."
 
 
-def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> list[Part]:
+def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> list[PagePart]:
     """The sections of each voxel encoding, then of each variance partition; [] without results.
 
     Parameters
@@ -101,7 +101,7 @@ def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> l
     """
     found = list(enumerate(voxel_results(content), start=1))
     encodings = [
-        Part(
+        PagePart(
             **_names(each, ENCODING, alone=len(found) == 1),
             anchor=f"encoding-{number}",
             sentences=encoding_in_words(each.encoding),
@@ -113,7 +113,7 @@ def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> l
         for number, each in found
     ]
     partitions = [
-        Part(
+        PagePart(
             **_names(each, PARTITION, alone=len(found) == 1),
             anchor=f"variance-partition-{number}",
             sentences=partition_in_words(each.variance_partition),

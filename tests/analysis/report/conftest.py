@@ -196,7 +196,7 @@ def url(content: Content, write: Callable[..., Any], tmp_path_factory: pytest.Te
     )
     lacking = (pl.col("model") == "AlexNet") & (pl.col("roi") == "V1") & (pl.col("protocol") == "sound")
     made = replace(made, leaderboard=made.leaderboard.filter(~lacking), group_by=["model_type", "arch_type"])
-    address: str = write(made, tmp_path_factory.mktemp("browser"), briefly=True, n_figures=1).as_uri()
+    address: str = write(made, tmp_path_factory.mktemp("browser"), briefly=True).as_uri()
     return address
 
 

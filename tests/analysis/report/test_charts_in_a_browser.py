@@ -266,7 +266,7 @@ def test_more_networks_are_shown_when_asked_for(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("alignhouse.analysis.report.answer.MOST", 2)
+    monkeypatch.setattr("alignhouse.analysis.report.first_screen.MOST", 2)
     page = chromium.new_page()
     page.goto(write(content(), tmp_path, briefly=True, n_figures=0).as_uri())
     assert leaders(page) == ["TSN", "ViT"]

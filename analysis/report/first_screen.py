@@ -38,7 +38,7 @@ class Leader:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FirstScreen:
     """The first screen. data : the data in one line. regions : those of the bars, as in the chart data.
 
     most : networks of the leaderboard until all are asked for.
@@ -54,9 +54,9 @@ class Answer:
     most: int = 0
 
 
-def answer_of(
+def first_screen(
     content: ReportContent, first: Results | None, charts: Mapping[str, Any], pictures: Sequence[Picture]
-) -> Answer:
+) -> FirstScreen:
     """The first screen about the results of the first protocol.
 
     Parameters
@@ -64,10 +64,10 @@ def answer_of(
     charts : what `chart_data` gives; {} without scores. pictures : the first of them is on the first screen.
     """
     if first is None or not charts:
-        return Answer("There are no scores.")
+        return FirstScreen("There are no scores.")
     said = sentences(first)
     regions = [charts["regions"][place] for place in charts["shown"]]
-    return Answer(
+    return FirstScreen(
         data=_data(content, first, said["data"]),
         sentences=said["answer"],
         regions=regions,
