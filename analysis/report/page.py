@@ -205,7 +205,7 @@ def _methods(
         )
         for each in results
     ]
-    described += [(each.methods_heading, each.methods) for each in encodings]
+    described += [(each.methods_heading, each.methods) for each in voxels]
     return {
         "methods": study_methods(
             content.settings,
