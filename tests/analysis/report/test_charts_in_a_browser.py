@@ -244,7 +244,10 @@ def test_paper_has_the_drawn_figure_and_the_first_networks(visit: Visit) -> None
     page = visit(folded=True)
     page.emulate_media(media="print")
     assert not page.locator(f"{STRIP} .chart").is_visible()
-    assert page.locator(f"{STRIP} .still img").is_visible()
+    still = page.locator(f"{STRIP} .still img")
+    assert still.is_visible()
+    page.emulate_media(media="print", color_scheme="dark")
+    assert still.evaluate("each => each.currentSrc").startswith("data:image/svg+xml")
     assert not page.locator("#selection").is_visible()
     assert page.locator("#best-layers tbody tr").first.is_visible()
 

@@ -82,8 +82,8 @@ def test_the_page_loads_nothing_and_links_only_to_files_beside_it(whole: Any, fo
     loaded = [
         given[name] for _, given in page.elements for name in ("src", "srcset", "data") if name in given
     ]
-    # An image and four sources for screens and paper, for each of the two figures.
-    assert len(loaded) == 2 * 5
+    # An image and three more for narrow and dark screens, for each of the two figures.
+    assert len(loaded) == 2 * 4
     assert all(each.startswith("data:image/") for each in loaded)
     beside = [link for link in page.links if not link.startswith(("data:", "#"))]
     assert len(beside) > 6
