@@ -124,7 +124,7 @@ def test_a_figure_of_many_points_is_in_the_page_as_pixels(
     assert kinds(whole) == {"data:image/svg+xml"}
     monkeypatch.setattr("alignhouse.analysis.report.pictures.MOST_BYTES_OF_SVG", 10)
     page = write(content(), tmp_path, n_figures=1)
-    assert kinds(read(page.read_text(encoding="utf-8"))) == {"data:image/png"}
+    assert kinds(read(page.read_text(encoding="utf-8"))) == {"data:image/webp"}
 
 
 def test_the_remark_is_in_the_banner_and_in_every_caption(whole: Any) -> None:
