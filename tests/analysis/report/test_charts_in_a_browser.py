@@ -152,6 +152,9 @@ def test_networks_are_selected_by_name_and_by_place(visit: Visit) -> None:
     assert page.locator("#selection .chip").all_inner_texts() == ["ViT ×", "TSN ×"]
     networks = page.eval_on_selector_all("#best-layers tr[data-network]", VISIBLE)
     assert set(networks) == {"ViT", "TSN"}
+    # A row that has the focus is marked in the charts.
+    page.get_by_role("button", name="Select AlexNet").focus()
+    assert page.locator(f"{STRIP} .peeked").count() == 3
     # The leaderboard keeps all of them, to select more.
     assert leaders(page) == ["TSN", "ViT", "AlexNet"]
     assert page.locator("#leaders tr.picked").count() == 2
