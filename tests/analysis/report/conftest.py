@@ -193,6 +193,11 @@ def url(content: Content, write: Callable[..., Any], tmp_path_factory: pytest.Te
         protocols=("paper", "sound"),
         remark="synthetic brains",
         networks=pl.DataFrame({"model": ["ViT", "AlexNet", "TSN"], "gflops": [17.5, None, 0.714]}),
+        group_answers={
+            "alignment_by_model_type": pl.DataFrame(
+                {"roi": ["V1", "V1"], "model_type": ["image-in1k", "video-k400"], "median_rho": [0.15, 0.3]}
+            )
+        },
     )
     lacking = (pl.col("model") == "AlexNet") & (pl.col("roi") == "V1") & (pl.col("protocol") == "sound")
     made = replace(made, leaderboard=made.leaderboard.filter(~lacking), group_by=["model_type", "arch_type"])

@@ -84,7 +84,8 @@ def test_arrow_keys_move_between_networks_and_regions(visit: Visit) -> None:
         page.keyboard.press(key)
         said.append(heard(chart).split(", ")[:3])
     first = said[0]
-    assert first[1] == "region V1"
+    # The first region and group begin, with the highest score.
+    assert first == ["ViT", "region V1", "rho 0.200"]
     assert said[1] == [first[0], "region V2", f"rho {float(first[2][4:]) - 0.01:.3f}"]
     # To the right the score is higher, to the left lower; at the end the point stays.
     assert {each[1] for each in said[2:6]} == {"region V2"}
@@ -131,11 +132,15 @@ def test_a_group_filters_tables_charts_and_parts(visit: Visit) -> None:
     assert shown == ["ViT", "AlexNet"]
     networks = page.eval_on_selector_all("#best-layers tr[data-network]", VISIBLE)
     assert set(networks) == {"ViT", "AlexNet"}
+    groups = "all => all.filter(each => each.offsetParent !== null).map(each => each.dataset.groups)"
+    assert page.eval_on_selector_all("#groups tr[data-groups]", groups) == ["image object recognition"]
     # Another grouping: the first group is not one of its groups.
     choose(page, grouping="1")
     assert leaders(page) == ["TSN", "ViT", "AlexNet"]
     choose(page, group="Transformers")
     assert leaders(page) == ["ViT"]
+    # Rows about groups of another property stay.
+    assert len(page.eval_on_selector_all("#groups tr[data-groups]", groups)) == 2
     pressed = page.locator(f"{DEPTH} .legend button[aria-pressed=true]").all_inner_texts()
     assert pressed == ["Transformers (1)"]
 
@@ -208,6 +213,16 @@ def test_parts_fold_and_unfold(visit: Visit) -> None:
     assert not page.locator("#regions li").first.is_visible()
 
 
+def test_everything_is_unfolded_for_paper_and_folded_again(visit: Visit) -> None:
+    page = visit(folded=True)
+    folded = page.locator("details:not([open])").count()
+    assert folded > 3
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details:not([open])").count() == folded
+
+
 def test_charts_are_redrawn_for_a_phone(visit: Visit) -> None:
     page = visit(**PHONE)
     for chart, panels in ((STRIP, 1), (DEPTH, 3)):
@@ -278,6 +293,12 @@ def test_more_networks_are_shown_when_asked_for(
     assert leaders(page) == ["TSN", "ViT"]
     # Without a figure that is drawn, the chart is there all the same.
     assert page.locator(f"{STRIP} svg.plot").is_visible()
+    # A selected network is shown whatever its place.
+    name = page.locator("#selection input[name=network]")
+    name.fill("AlexNet")
+    name.press("Enter")
+    assert leaders(page) == ["TSN", "ViT", "AlexNet"]
+    page.get_by_role("button", name="Clear").click()
     page.get_by_role("button", name="Show all 3").click()
     assert leaders(page) == ["TSN", "ViT", "AlexNet"]
     page.get_by_role("button", name="Show the first 2").click()
