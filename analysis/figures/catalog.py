@@ -75,7 +75,21 @@ def make(
     BadInput : the figure, region or network is unknown; the figure lacks a requested option; or the warehouse
         has several data sets or splits and the request does not choose one.
     """
-    asked, request = figure(name), request or Request()
+    request = request or Request()
+    [drawn] = make_at_widths(warehouse, name, request, [request.width], tick=tick)
+    return drawn
+
+
+def make_at_widths(
+    warehouse: Warehouse,
+    name: str,
+    request: Request,
+    widths: Sequence[float],
+    *,
+    tick: Tick | None = None,
+) -> list[Drawn]:
+    """Draw a figure at each of `widths` (inches) from data that are read once; see `make`."""
+    asked = figure(name)
     _refuse_options(asked, request)
     if asked.of_voxels and request.protocol is not None:
         request = replace(request, protocol=encoded_protocol(request.protocol))
@@ -93,11 +107,14 @@ def make(
     )
     if asked.of_voxels:
         scope = replace(scope, protocol=encoding_of(scope.protocol))
-    draw = _load(asked.draw)
     if asked.frames is None:
         frames = answers(warehouse, asked.queries, scope, request)
     else:
         frames = _load(asked.frames)(warehouse, scope, request, tick or _silent)
+    return [_drawn(asked, scope, replace(request, width=width), frames) for width in widths]
+
+
+def _drawn(asked: Figure, scope: FigureScope, request: Request, frames: Sequence[pl.DataFrame]) -> Drawn:
     options: dict[str, Any] = {"protocol": scope.protocol, "source": scope.source, "width": request.width}
     if asked.names_score:
         options["score"] = axis_name(scope.measure)
@@ -105,7 +122,7 @@ def make(
         options["group_by"] = request.group_by
     if "other" in asked.options:
         options["other"] = request.other or scope.other
-    plot = draw(*frames, **options)
+    plot = _load(asked.draw)(*frames, **options)
     if is_empty(plot) and scope.remark:
         from plotnine import labs
 

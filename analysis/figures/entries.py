@@ -13,6 +13,9 @@ from alignhouse.warehouse.errors import BadInput
 
 OPTIONS = ("group_by", "rois", "models", "layers", "other", "most")
 InReport = Literal["every protocol", "first protocol", "encoding", "variance partition", "no"]
+# Parts of the report, in the order of a paper: where networks align, at which depth, which groups of networks
+# align better, what explains it, how robust it is, and the voxels.
+Section = Literal["regions", "depth", "groups", "explains", "robustness", "encoding", "variance partition"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Figure:
         protocol" draws it once, for the report's first protocol and grouping. "encoding" and "variance
         partition" draw it in that section, for the first grouping. "no" needs `not_in_report`.
     not_in_report : why the report lacks the figure.
+    section : the part of the report that shows the figure. further : the part that shows it by the second
+        and every further grouping of networks, if that is another one.
     """
 
     name: str
@@ -53,6 +58,8 @@ class Figure:
     frames: str | None = None
     in_report: InReport = "first protocol"
     not_in_report: str = ""
+    section: Section = "regions"
+    further: Section | None = None
 
     def __post_init__(self) -> None:
         if (self.in_report == "no") != bool(self.not_in_report):
@@ -72,6 +79,7 @@ FIGURES = (
         ("best_layer", "noise_ceiling", "group_pairs"),
         by_protocol=True,
         in_report="every protocol",
+        further="groups",
     ),
     Figure(
         "depth",
@@ -81,6 +89,7 @@ FIGURES = (
         ("depth_band",),
         by_protocol=True,
         in_report="every protocol",
+        section="depth",
     ),
     Figure(
         "profile",
@@ -115,6 +124,7 @@ FIGURES = (
         ("layer_score",),
         ("rois", "models", "most"),
         few_regions=True,
+        section="depth",
     ),
     Figure(
         "training_dataset",
@@ -122,6 +132,7 @@ FIGURES = (
         "Best layers by training data set; lines join the medians of families trained on several data sets.",
         "alignhouse.analysis.figures.training_dataset:by_training_dataset",
         ("training_dataset",),
+        section="explains",
     ),
     Figure(
         "complexity",
@@ -131,6 +142,7 @@ FIGURES = (
         ("complexity",),
         ("group_by", "rois"),
         few_regions=True,
+        section="explains",
     ),
     Figure(
         "protocol_difference",
@@ -139,6 +151,7 @@ FIGURES = (
         "alignhouse.analysis.figures.protocol_difference:protocol_difference",
         ("protocol_difference",),
         ("group_by", "rois", "models", "other"),
+        section="robustness",
     ),
     Figure(
         "hemispheres",
@@ -158,6 +171,7 @@ FIGURES = (
         names_score=False,
         of_voxels=True,
         in_report="encoding",
+        section="encoding",
     ),
     Figure(
         "encoding_rsa",
@@ -168,6 +182,7 @@ FIGURES = (
         few_regions=True,
         of_voxels=True,
         in_report="encoding",
+        section="encoding",
     ),
     Figure(
         "variance_partition",
@@ -179,6 +194,7 @@ FIGURES = (
         names_score=False,
         of_voxels=True,
         in_report="variance partition",
+        section="variance partition",
     ),
     Figure(
         "rdms",

@@ -33,7 +33,7 @@ class Style:
 
 @cache
 def group_labels(path: Path = LABELS) -> dict[str, str]:
-    """The readable name of each model type, from a CSV file with the columns `value` and `label`.
+    """The readable name of each model type and kind of weights, from a CSV file with `value` and `label`.
 
     Raises
     ------

@@ -6,18 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alignhouse.analysis.figures.drawing import METADATA, drawing
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.files import replacing
 
 if TYPE_CHECKING:
     from plotnine import ggplot
-
-# Without dates and versions, so that equal plots are equal files.
-METADATA: dict[str, dict[str, None]] = {
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": None},
-}
 
 
 def save_figure(
@@ -79,36 +73,7 @@ def _write(
     plot: ggplot, paths: Mapping[str, Path], width: float | None, height: float | None, dpi: int
 ) -> None:
     """Draw once, and lay out and write each format."""
-    import matplotlib.pyplot as plt
-    import pandas as pd
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from plotnine import theme
-
-    canvases = {"pdf": FigureCanvasPdf, "svg": FigureCanvasSVG, "png": FigureCanvasAgg}
-    own_width, own_height = plot.theme.getp("figure_size")
-    size = (width if width is not None else own_width, height if height is not None else own_height)
-    with (
-        # Type 42 keeps the text of a PDF editable; a fixed salt keeps an SVG's ids the same from run to run.
-        plt.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "alignhouse"}),
-        # Figures have few rows, and pandas selects few rows of Python strings faster than of Arrow strings.
-        pd.option_context("mode.string_storage", "python"),
-    ):
-        figure = (plot + theme(figure_size=size, dpi=dpi)).draw(show=False)
-        try:
-            layout = figure.get_layout_engine()
-            assert layout is not None, "plotnine has its own"
-            figure.set_layout_engine("none")
-            for wanted, path in paths.items():
-                with replacing(path) as temporary:
-                    # The formats measure text differently, so each has its own layout. `figure.savefig` would
-                    # draw the whole figure for the layout, and once more for the file.
-                    canvas = canvases[wanted](figure)
-                    figure.dpi = dpi
-                    layout.execute(figure)
-                    # The layout in a vector format has changed it.
-                    figure.dpi = dpi
-                    getattr(canvas, f"print_{wanted}")(temporary, metadata=METADATA[wanted])
-        finally:
-            plt.close(figure)
+    with drawing(plot, width=width, height=height, dpi=dpi) as drawn:
+        for wanted, path in paths.items():
+            with replacing(path) as temporary:
+                temporary.write_bytes(drawn.encoded(wanted))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,10 @@ class ReportContent:
     stimuli : "102 videos", in words; "" if unknown.
     inputs : kind, name, sha256, rows, bytes. run : version, started, finished, ...
     group_by : columns of best_layer by which figures group networks.
+    bands : column by which charts group networks -> the answer to `sql/figures/depth_band.sql` by it, of the
+        first protocol; without any, charts group by those of group_by.
+    shown_regions : regions that charts and the first table show until another one is selected; () for the
+        first ones.
     """
 
     title: str
@@ -57,6 +61,8 @@ class ReportContent:
     encodings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     runs: pl.DataFrame = field(default_factory=pl.DataFrame)
     stimuli: str = ""
+    bands: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    shown_regions: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -115,14 +121,14 @@ def has_both_weights(best_layer: pl.DataFrame) -> bool:
 
 
 def results_by_protocol(content: ReportContent) -> list[Results]:
-    """The results of each protocol, data set and split: `sound` first, then by name, including empty ones."""
+    """The results of each protocol, data set and split: `sound` first, then by name; empty ones come last."""
     names = (
         *("best_layer", "noise_ceiling", "leaderboard"),
         *("group_comparison", "layer_choice", "complexity"),
         *("controls", "beyond_controls", "frame_order"),
     )
     frames = {name: getattr(content, name) for name in names}
-    return [
+    found = [
         Results(
             protocol=protocol,
             source=f"{dataset}, {split}" if dataset else "no rows",
@@ -132,6 +138,7 @@ def results_by_protocol(content: ReportContent) -> list[Results]:
         )
         for protocol, dataset, split in _places(content)
     ]
+    return sorted(found, key=lambda each: each.best_layer.is_empty())
 
 
 def voxel_results(content: ReportContent) -> list[VoxelResults]:

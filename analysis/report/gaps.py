@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many, listed
 from alignhouse.analysis.figures.labels import heading
 from alignhouse.analysis.report.content import Results
+from alignhouse.analysis.report.value_words import value_label
 
 RSA = "alignhouse analyse rsa STUDY.toml"
 UNCERTAINTY = "alignhouse analyse uncertainty STUDY.toml"
-FIGURES = {"parameters": "number of parameters", "gflops": "GFLOPs", "top1": "top-1 accuracy"}
+FIGURES = ("parameters", "gflops", "top1")
 
 
 def gaps(results: Results, group_by: Sequence[str]) -> list[str]:
@@ -102,7 +104,9 @@ def groups_gap(best: pl.DataFrame, comparison: pl.DataFrame, group_by: str) -> s
     """Why there is no comparison of groups, or which groups have a single network."""
     if group_by not in best.columns:
         return ""
-    networks = best.unique("model").with_columns(group=pl.col(group_by).cast(pl.String))
+    networks = best.unique("model").select(
+        group=pl.col(group_by).cast(pl.String).map_elements(partial(value_label, group_by), pl.String)
+    )
     by = heading(group_by)
     if networks.height == 1:
         return ""
@@ -156,7 +160,7 @@ def figure_gap(networks: pl.DataFrame, best: pl.DataFrame, figure: str) -> str:
         if lacking.height == len(scored) > 1
         else listed(lacking["model"].cast(pl.String).sort().to_list())
     )
-    return f"The {FIGURES[figure]} of {who} {'are' if figure == 'gflops' else 'is'} unknown."
+    return f"The {value_label('figure', figure)} of {who} {'are' if figure == 'gflops' else 'is'} unknown."
 
 
 def encoding_gaps(encoding: pl.DataFrame, networks: pl.DataFrame) -> list[str]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from alignhouse.analysis.figures.frames import how_many
+from alignhouse.analysis.figures.labels import PROTOCOL
+from alignhouse.analysis.figures.request import DEFAULT_PROTOCOL, GROUPINGS, MOST_REGIONS, Request
 from alignhouse.analysis.figures.score_names import protocol_measure
 from alignhouse.analysis.kernels.measure_names import SPEARMAN
 from alignhouse.analysis.report.content import ReportContent, has_both_weights, voxel_results
@@ -20,6 +22,7 @@ from alignhouse.analysis.report.publish import PAGE, is_up_to_date
 from alignhouse.warehouse.errors import BadInput
 from alignhouse.warehouse.jobs import canonical
 from alignhouse.warehouse.progress import Progress
+from alignhouse.warehouse.questions import question
 from alignhouse.warehouse.reader import Warehouse
 from alignhouse.warehouse.schema import sql_files
 
@@ -27,9 +30,18 @@ if TYPE_CHECKING:
     from alignhouse.analysis.figures.entries import InReport
     from alignhouse.analysis.report.pictures import Planned
 
-QUESTIONS = ("alignment_by_model_type", "alignment_by_architecture", "alignment_by_layer_depth")
+# Question -> the column that needs several values for the answer to say something; None for any answer.
+QUESTIONS: Mapping[str, str | None] = {
+    "alignment_by_model_type": None,
+    "alignment_by_architecture": None,
+    "alignment_by_objective": "objective",
+    "alignment_by_weights": "weights",
+    "alignment_by_layer_depth": None,
+    "measure_agreement": None,
+}
 # Raise this when the page changes for the same results. Up-to-date reports are then written again.
-VERSION = 7
+VERSION = 8
+MOST_GROUPS = 8  # in a chart: as many as there are colours
 # A page with trained and untrained networks groups them by this column too.
 WEIGHTS = "weights"
 FRAMES = (
@@ -109,13 +121,8 @@ def gather(
     groups = list(group_by)
     if has_both_weights(best) and WEIGHTS not in groups:
         groups.append(WEIGHTS)
-    answers = {
-        name: warehouse.ask(name, protocol=next(iter(protocols)))
-        .pl()
-        .filter(dataset=dataset, split=split)
-        .drop("dataset", "split")
-        for name in QUESTIONS
-    }
+    first = min(protocols, key=lambda name: (name != DEFAULT_PROTOCOL, name))
+    shown = {"protocol": first, **scope}
     run = warehouse.sql(queries["last_run"], {"dataset": dataset}).pl().row(0, named=True)
     return ReportContent(
         title=(
@@ -125,7 +132,7 @@ def gather(
         # The page joins the remarks of the rows.
         remark="",
         **frames,
-        group_answers=answers,
+        group_answers=_answers(warehouse, {"protocol": first}, scope),
         settings=json.loads(run["study"]),
         protocols=protocols,
         encodings=encodings,
@@ -134,7 +141,47 @@ def gather(
         group_by=groups,
         runs=warehouse.sql(queries["runs"]).pl(),
         stimuli=_stimuli(warehouse.sql(queries["stimuli"], scope).fetchall()),
+        bands={
+            each: _figure_rows(warehouse, "depth_band", {**shown, "by": each})
+            for each in _chart_groupings(best, groups)
+        },
+        shown_regions=_shown_regions(_figure_rows(warehouse, "drawn_regions", shown)),
     )
+
+
+def _chart_groupings(best: pl.DataFrame, groups: Sequence[str]) -> list[str]:
+    """The columns by which charts group networks: those of figures, and others with a few groups."""
+    others = [
+        name
+        for name in GROUPINGS
+        # A chart shows one protocol.
+        if name != PROTOCOL and name in best.columns and 1 < best[name].n_unique() <= MOST_GROUPS
+    ]
+    return list(dict.fromkeys([*groups, *others]))
+
+
+def _answers(
+    warehouse: Warehouse, given: Mapping[str, str], scope: Mapping[str, str]
+) -> dict[str, pl.DataFrame]:
+    """The answers to QUESTIONS on one data set and split that have something to say."""
+    answers = {}
+    for name, column in QUESTIONS.items():
+        answer = warehouse.ask(name, **given).pl().filter(**scope).drop("dataset", "split")
+        if column is None or answer[column].n_unique() > 1:
+            answers[name] = answer
+    return answers
+
+
+def _figure_rows(warehouse: Warehouse, name: str, given: Mapping[str, Any]) -> pl.DataFrame:
+    """The answer to a query of `sql/figures`."""
+    asked = question(name, "figures")
+    return warehouse.sql(asked.sql, asked.bind(given)).pl()
+
+
+def _shown_regions(regions: pl.DataFrame) -> list[str]:
+    """All regions, or of many the one of each group in which networks align best, as figures show them."""
+    few = regions if regions.height <= MOST_REGIONS else regions.filter(place=1)
+    return few["roi"].cast(pl.String).to_list()
 
 
 def _figures(
@@ -142,7 +189,6 @@ def _figures(
 ) -> dict[str, list[Planned]]:
     """Protocol or voxel encoding -> its figures, in the order of the page."""
     # plotnine is loaded with the figures, not when this module is imported.
-    from alignhouse.analysis.figures.request import DEFAULT_PROTOCOL, Request
     from alignhouse.analysis.report.pictures import planned_figures
 
     names = content.best_layer["protocol"].cast(pl.String).unique().to_list()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from alignhouse.analysis.figures.frames import ordered_regions
+from alignhouse.analysis.report.column_words import heading_of
 from alignhouse.analysis.report.tables import (
     MISSING,
     PLAIN_P,
     Column,
     Filter,
     Table,
-    cell,
+    cell_in_words,
+    column_of,
     decimal,
+    names_of_rows,
     p_text,
     sort_key,
 )
@@ -26,19 +30,16 @@ SHADES = 6
 # Marks noise ceilings that are not reliably above chance.
 WEAK = "†"
 
-# Column of the best layers -> its title and its meaning. Columns without values are left out.
-BEST_LAYER_COLUMNS = {
-    "rho_lower": ("rho from", "lower bound of the bootstrap interval of rho"),
-    "rho_upper": ("rho to", "upper bound of the bootstrap interval of rho"),
-    "p_value": ("p", "permutation test of the best layer"),
-    "q_value": ("q", "p corrected over all networks and regions (Benjamini-Hochberg)"),
-    "share_of_ceiling": (
-        "of ceiling",
-        "rho as a share of the lower noise ceiling, if that is reliable",
-    ),
-    "chosen_layer": ("chosen elsewhere", "the layer chosen most often on other stimuli"),
-    "chosen_rho": ("its rho", "mean rho of the chosen layers on stimuli not used to choose them"),
-}
+# Columns of the best layers that are left out if they have no values.
+STATISTICS = (
+    "rho_lower",
+    "rho_upper",
+    "p_value",
+    "q_value",
+    "share_of_ceiling",
+    "chosen_layer",
+    "chosen_rho",
+)
 
 
 def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceiling: pl.DataFrame) -> Table:
@@ -53,7 +54,7 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
     """
     caption = "Leaderboard: rho of each network's best layer"
     if leaderboard.is_empty():
-        return Table(caption, [Column("network")], [])
+        return Table(caption, [column_of("model")], [])
     regions = ordered_regions(leaderboard)
     groups = regions["roi_group"].cast(pl.String).unique(maintain_order=True).to_list()
     groups = groups if len(groups) > 1 else []
@@ -82,8 +83,8 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
             rhos = [of_region[roi]["rho"] if roi in of_region else None for roi in regions["roi"]]
             marks = ["*" if (protocol, model, roi) in significant else "" for roi in regions["roi"]]
             names = [str(model), *([protocol] if len(protocols) > 1 else [])]
-            names += [cell(first["model_type"]), cell(first["arch_type"])]
-            names += [cell(first["weights"])] if with_weights else []
+            names += [cell_in_words(first, "model_type"), cell_in_words(first, "arch_type")]
+            names += [cell_in_words(first, "weights")] if with_weights else []
             texts = [MISSING if each is None else f"{each:.1f}" for each in places]
             scored = [
                 MISSING if rho is None else f"{rho:.3f}{mark}" for rho, mark in zip(rhos, marks, strict=True)
@@ -98,9 +99,9 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
                 ]
             )
     foot = _ceiling_rows(ceiling, regions, protocols, columns)
-    filters = _filters(columns, rows, ["protocol", "model type", "architecture", "weights"])
+    filters = _filters(columns, rows, ["protocol", "model_type", "arch_type", "weights"])
     if groups:
-        filters.insert(0, Filter("region group", None, [ALL_REGIONS, *groups], ALL_REGIONS))
+        filters.insert(0, Filter(heading_of("roi_group"), None, [ALL_REGIONS, *groups], ALL_REGIONS))
     return Table(
         caption=caption,
         columns=columns,
@@ -109,8 +110,10 @@ def leaderboard_table(leaderboard: pl.DataFrame, best_layer: pl.DataFrame, ceili
         shades=shades,
         foot=foot,
         filters=filters,
-        sorted_by=[each.title for each in columns].index("mean rank"),
+        sorted_by=[each.title for each in columns].index(heading_of("mean_place")),
         note=_leaderboard_note(bool(significant), has_weak=any(WEAK in text for row in foot for text in row)),
+        networks=[row[0] for row in rows],
+        anchor="leaderboard",
     )
 
 
@@ -118,31 +121,24 @@ def best_layer_table(best_layer: pl.DataFrame) -> Table:
     """One row per protocol, network and region, with the best layer and its statistics."""
     caption = "Best layer of each network in each region"
     if best_layer.is_empty():
-        return Table(caption, [Column("network")], [])
+        return Table(caption, [column_of("model")], [])
     regions = ordered_regions(best_layer)
     known = [
         name
-        for name in BEST_LAYER_COLUMNS
+        for name in STATISTICS
         if name in best_layer.columns and best_layer[name].null_count() < best_layer.height
     ]
     protocols = _in_order(best_layer["protocol"])
-    text = [Column("network"), *([Column("protocol")] if len(protocols) > 1 else [])]
-    weights = ["weights"] if _has_several(best_layer, "weights") else []
-    text += [
-        Column("model type"),
-        Column("architecture"),
-        *map(Column, weights),
-        Column("region"),
-        Column("region group"),
-        Column("layer"),
-    ]
-    names = ["model", *(["protocol"] if len(protocols) > 1 else []), "model_type", "arch_type", *weights]
+    names = ["model", *(["protocol"] if len(protocols) > 1 else []), "model_type", "arch_type"]
+    names += ["weights"] if _has_several(best_layer, "weights") else []
     names += ["roi", "roi_group", "layer", "depth", "rho", *known]
     columns = [
-        *text,
-        Column("depth", numeric=True, hint="of the layer: 0 the first, 1 the last"),
-        Column("rho", numeric=True, descends=True, hint="mean over subjects"),
-        *(_extra_column(name, best_layer) for name in known),
+        column_of(
+            name,
+            numeric=best_layer[name].dtype.is_numeric(),
+            descends=name in ("rho", "share_of_ceiling", "chosen_rho"),
+        )
+        for name in names
     ]
     ordered = (
         best_layer.drop("roi_group")
@@ -154,31 +150,39 @@ def best_layer_table(best_layer: pl.DataFrame) -> Table:
         .sort("turn", "x", "rho", "model", descending=[False, False, True, False], nulls_last=True)
     )
     rows, keys = [], []
-    counts = ordered["permutations"] if "permutations" in ordered.columns else [None] * ordered.height
-    for values, permutations in zip(ordered.select(names).iter_rows(), counts, strict=True):
-        texts = [
-            _best_layer_cell(value, name, permutations) for value, name in zip(values, names, strict=True)
-        ]
+    for row in ordered.iter_rows(named=True):
+        texts = [_best_layer_cell(row, name) for name in names]
         rows.append(texts)
-        keys.append([sort_key(value, text) for value, text in zip(values, texts, strict=True)])
-    filters = _filters(
-        columns, rows, ["protocol", "region group", "region", "model type", "architecture", "weights"]
+        keys.append([sort_key(row[name], text) for name, text in zip(names, texts, strict=True)])
+    filters = _filters(columns, rows, ["protocol", "roi_group", "roi", "model_type", "arch_type", "weights"])
+    explained = [column_of(name) for name in ("depth", "rho", *known)]
+    return Table(
+        caption,
+        columns,
+        rows,
+        keys=keys,
+        filters=filters,
+        anchor="best-layers",
+        note=" ".join(f"{each.title[0].upper()}{each.title[1:]}: {each.hint}" for each in explained),
+        networks=names_of_rows(ordered, "model"),
+        regions=names_of_rows(ordered, "roi"),
     )
-    hints = "; ".join(f"{each.title}: {each.hint}" for each in columns if each.hint)
-    return Table(caption, columns, rows, keys=keys, filters=filters, note=f"{hints[0].upper()}{hints[1:]}.")
 
 
 def _leaderboard_columns(
     regions: pl.DataFrame, groups: list[str], *, with_protocol: bool, with_weights: bool
 ) -> list[Column]:
-    columns = [Column("network"), *([Column("protocol")] if with_protocol else [])]
-    columns += [Column("model type"), Column("architecture")]
-    columns += [Column("weights")] if with_weights else []
-    columns.append(Column("mean rank", numeric=True, sets=(ALL_REGIONS,) if groups else ()))
-    columns += [Column(f"mean rank, {group}", numeric=True, sets=(group,)) for group in groups]
+    names = ["model", *(["protocol"] if with_protocol else []), "model_type", "arch_type"]
+    columns = [column_of(name) for name in [*names, *(["weights"] if with_weights else [])]]
+    mean_rank = replace(column_of("mean_place", numeric=True), sets=(ALL_REGIONS,) if groups else ())
+    columns.append(mean_rank)
+    for group in groups:
+        in_group = column_of("mean_place_in_group", numeric=True)
+        columns.append(replace(in_group, title=f"{mean_rank.title}, {group}", sets=(group,)))
     for roi, group in regions.select("roi", pl.col("roi_group").cast(pl.String)).iter_rows():
+        hint = f"Rho of the network's best layer in {roi}, a region of the group {group}."
         columns.append(
-            Column(roi, numeric=True, sets=(ALL_REGIONS, group) if groups else (), descends=True, hint=group)
+            Column(roi, numeric=True, sets=(ALL_REGIONS, group) if groups else (), descends=True, hint=hint)
         )
     return columns
 
@@ -193,20 +197,15 @@ def _leaderboard_note(is_tested: bool, *, has_weak: bool) -> str:
     return note + (starred if is_tested else "") + (weak if has_weak else "")
 
 
-def _extra_column(name: str, best_layer: pl.DataFrame) -> Column:
-    title, hint = BEST_LAYER_COLUMNS[name]
-    dtype = best_layer[name].dtype
-    return Column(title, dtype.is_numeric(), descends=name in ("share_of_ceiling", "chosen_rho"), hint=hint)
-
-
-def _best_layer_cell(value: object, name: str, permutations: int | None) -> str:
+def _best_layer_cell(row: Mapping[str, Any], name: str) -> str:
+    value = row[name]
     if name == "share_of_ceiling" and isinstance(value, float):
         return share_in_percent(value)
     if name in ("p_value", "q_value") and isinstance(value, float):
-        return p_text(value, permutations if name in PLAIN_P else None)
+        return p_text(value, row.get("permutations") if name in PLAIN_P else None)
     if name == "depth" and isinstance(value, float):
         return f"{value:.2f}"
-    return cell(value, name)
+    return cell_in_words(row, name)
 
 
 def share_in_percent(share: float) -> str:
@@ -238,20 +237,21 @@ def _ceiling_cell(row: Mapping[str, Any] | None, bound: str) -> str:
     return decimal(row[bound]) + (WEAK if row["is_reliable"] is False else "")
 
 
-def _filters(columns: list[Column], rows: list[list[str]], titles: Iterable[str]) -> list[Filter]:
+def _filters(columns: list[Column], rows: list[list[str]], names: Iterable[str]) -> list[Filter]:
     """A filter for each listed column that exists and has several values.
 
     The page opens with the first protocol selected, because ranks of different protocols are not comparable.
     """
     places = {column.title: index for index, column in enumerate(columns)}
     filters = []
-    for title in titles:
+    for name in names:
+        title = heading_of(name)
         if title not in places:
             continue
         options = list(dict.fromkeys(row[places[title]] for row in rows))
         if len(options) > 1:
-            ordered = options if title in ("protocol", "region", "region group") else sorted(options)
-            initial = options[0] if title == "protocol" else ""
+            ordered = options if name in ("protocol", "roi", "roi_group") else sorted(options)
+            initial = options[0] if name == "protocol" else ""
             filters.append(Filter(title, places[title], ordered, initial))
     return filters
 

@@ -14,10 +14,10 @@ from alignhouse.analysis.figures.labels import heading, over_others
 from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.figures.theme import percent_of
 from alignhouse.analysis.report.tables import decimal, p_equals
+from alignhouse.analysis.report.value_words import value_label, value_label_in_row
 from alignhouse.analysis.statistics.complexity import FEWEST_OF_AN_INTERVAL
 
 SIGNIFICANT = 0.05
-CORRECTIONS = {"holm": "Holm", "bonferroni": "Bonferroni"}
 FIGURES = {"parameters": "more parameters", "gflops": "more GFLOPs", "top1": "higher top-1 accuracy"}
 CHOSEN_ON = {
     "halves": "Chosen on one half of the stimuli and scored on the other",
@@ -71,13 +71,19 @@ def group_differences(comparison: pl.DataFrame, score: str = SCORE) -> list[str]
     in a region. The test and the interval answer different questions, and the sentence says so: the test
     compares with networks that are unrelated to the brains, the interval is over other stimuli and subjects.
     """
-    if comparison.is_empty():
-        return []
-    pairs = comparison.filter(pl.col("group_b").is_not_null()).drop_nulls(["statistic", "p_adjusted"])
     return [
         _differences(str(group_by), rows, score)
-        for (group_by,), rows in pairs.group_by("group_by", maintain_order=True)
+        for (group_by,), rows in _pairs(comparison).group_by("group_by", maintain_order=True)
     ]
+
+
+def largest_group_difference(comparison: pl.DataFrame, score: str = SCORE) -> str:
+    """That sentence of `group_differences` with the largest significant difference, else with the largest."""
+    pairs = _pairs(comparison)
+    if pairs.is_empty():
+        return ""
+    group_by = _largest_first(pairs)["group_by"][0]
+    return _differences(str(group_by), pairs.filter(group_by=group_by), score)
 
 
 def layer_choices(choices: pl.DataFrame, score: str = SCORE) -> str:
@@ -153,18 +159,30 @@ def _too_few_networks(complexity: pl.DataFrame) -> list[str]:
     return sentences
 
 
+def _pairs(comparison: pl.DataFrame) -> pl.DataFrame:
+    """The tested differences of two groups."""
+    if comparison.is_empty():
+        return pl.DataFrame(schema={"group_by": pl.String})
+    return comparison.filter(pl.col("group_b").is_not_null()).drop_nulls(["statistic", "p_adjusted"])
+
+
+def _largest_first(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Significant differences by their size, then the others by theirs."""
+    return pairs.sort(
+        pl.col("p_adjusted") >= SIGNIFICANT, pl.col("statistic").abs(), "roi", descending=[False, True, False]
+    )
+
+
 def _differences(group_by: str, rows: pl.DataFrame, score: str) -> str:
     found = rows.filter(pl.col("p_adjusted") < SIGNIFICANT).height
-    ordered = rows.sort(pl.col("statistic").abs(), "roi", descending=[True, False])
-    significant = ordered.filter(pl.col("p_adjusted") < SIGNIFICANT)
-    largest = (ordered if significant.is_empty() else significant).row(0, named=True)
+    largest = _largest_first(rows).row(0, named=True)
     by = f"By {heading(group_by)}"
     n_pairs, n_regions = rows.select("group_a", "group_b").n_unique(), rows["roi"].n_unique()
     if rows.height == 1:
         return f"{by}, {_largest(largest, score)}, which is {'' if found else 'not '}significant."
-    pairs = f"{n_pairs} pairs" if n_pairs > 1 else f"{largest['group_a']} and {largest['group_b']}"
+    pairs = f"{n_pairs} pairs" if n_pairs > 1 else " and ".join(_groups(largest))
     regions = f"{n_regions} regions" if n_regions > 1 else str(largest["roi"])
-    correction = CORRECTIONS.get(largest["correction"], largest["correction"])
+    correction = value_label("correction", largest["correction"])
     p = f"p below {SIGNIFICANT}" + (f", corrected over pairs by {correction}" if n_pairs > 1 else "")
     counted = f"{_of(found, rows.height, 'difference')} significant ({p})"
     if found == 1 < rows.height:
@@ -175,7 +193,7 @@ def _differences(group_by: str, rows: pl.DataFrame, score: str) -> str:
 
 def _largest(row: dict[str, Any], score: str) -> str:
     """The difference of a pair of groups, the higher group first."""
-    first, second = row["group_a"], row["group_b"]
+    first, second = _groups(row)
     n_first, n_second = row["n_a"], row["n_b"]
     if row["statistic"] < 0:
         first, second, n_first, n_second = second, first, n_second, n_first
@@ -194,6 +212,11 @@ def _largest(row: dict[str, Any], score: str) -> str:
         f"{above} that of {second} ({how_many(n_second, 'network')}) "
         f"({p} against networks unrelated to the brains{bounds})"
     )
+
+
+def _groups(row: dict[str, Any]) -> list[str]:
+    """The names of the two groups of a row."""
+    return [value_label_in_row(row, name, row[name]) for name in ("group_a", "group_b")]
 
 
 def _intervals_with_zero(significant: pl.DataFrame) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
+
+from alignhouse.analysis.report.column_words import column_words
+from alignhouse.analysis.report.value_words import GROUPS, value_label_in_row
 
 MOST_ROWS = 1000
 MISSING = "–"
@@ -15,6 +18,8 @@ MISSING = "–"
 UNRESOLVED = "≈ 0"
 # Columns whose p-values come directly from the row's column `permutations`, without a correction.
 PLAIN_P = ("p_value", "p_family")
+# Columns that hold a group of networks, in tables about groups.
+GROUP_COLUMNS = (*GROUPS, "model_type", "arch_type", "objective", "weights")
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Filter:
 class Column:
     """A column: `numeric` aligns it right; `sets` are the column sets that show it, () for all.
 
-    descends : whether the first click sorts in descending order.
+    descends : whether the first click sorts in descending order. hint : a sentence on what the column holds.
     """
 
     title: str
@@ -53,6 +58,9 @@ class Table:
     foot : rows that stay at the bottom in every order.
     header_column : the column that names the row. sorted_by : the column that sorts the rows at first.
     is_live : whether readers can sort the table, search it, and filter it by `filters`.
+    anchor : names the table in links to it; "" for none.
+    networks, regions : the network and the region that each row is about, "" for none; () if no row has one.
+    groups : the groups of networks that each row is about.
     """
 
     caption: str
@@ -67,6 +75,10 @@ class Table:
     sorted_by: int | None = None
     is_live: bool = True
     note: str = ""
+    networks: Sequence[str] = ()
+    regions: Sequence[str] = ()
+    groups: Sequence[list[str]] = ()
+    anchor: str = ""
 
     def is_hidden(self, column: int) -> bool:
         """Whether the column is hidden when the page opens."""
@@ -75,7 +87,10 @@ class Table:
 
 
 def table_of(frame: pl.DataFrame, caption: str, *, most_rows: int = MOST_ROWS, rest: str = "") -> Table:
-    """The first `most_rows` rows of `frame`; if there are more, the note gives their number and `rest`."""
+    """The first `most_rows` rows of `frame`; if there are more, the note gives their number and `rest`.
+
+    Headings and stored codes are in words.
+    """
     shown = frame.head(most_rows)
     note = ""
     if frame.height > most_rows:
@@ -84,7 +99,12 @@ def table_of(frame: pl.DataFrame, caption: str, *, most_rows: int = MOST_ROWS, r
     return Table(
         caption=caption,
         columns=[
-            Column(name.replace("_", " "), dtype.is_numeric(), descends=dtype.is_numeric() and not is_p(name))
+            column_of(
+                name,
+                beside=frame.columns,
+                numeric=dtype.is_numeric(),
+                descends=dtype.is_numeric() and not is_p(name),
+            )
             for name, dtype in frame.schema.items()
         ],
         rows=rows,
@@ -93,14 +113,47 @@ def table_of(frame: pl.DataFrame, caption: str, *, most_rows: int = MOST_ROWS, r
             for row, texts in zip(shown.iter_rows(), rows, strict=True)
         ],
         note=note,
+        networks=names_of_rows(shown, "model"),
+        regions=names_of_rows(shown, "roi"),
+        groups=_groups_of_rows(shown),
     )
+
+
+def column_of(
+    name: str, *, beside: Collection[str] = (), numeric: bool = False, descends: bool = False
+) -> Column:
+    """The column of a stored name, in words; `beside` are the names of all columns of the table."""
+    words = column_words(name, beside)
+    return Column(words.heading, numeric, descends=descends, hint=words.hint)
+
+
+def names_of_rows(frame: pl.DataFrame, column: str) -> list[str]:
+    """The name in a column of each row, "" for null; [] without the column."""
+    return frame[column].cast(pl.String).fill_null("").to_list() if column in frame.columns else []
+
+
+def _groups_of_rows(frame: pl.DataFrame) -> list[list[str]]:
+    """The groups that each row is about, in words; [] for rows about networks or regions."""
+    columns = [name for name in GROUP_COLUMNS if name in frame.columns]
+    if not columns or "model" in frame.columns:
+        return []
+    return [
+        [cell_in_words(row, name) for name in columns if row[name] is not None]
+        for row in frame.iter_rows(named=True)
+    ]
 
 
 def _cell(row: Mapping[str, object], name: str) -> str:
     permutations = row.get("permutations")
     if name in PLAIN_P and isinstance(value := row[name], float) and isinstance(permutations, int):
         return p_text(value, permutations)
-    return cell(row[name], name)
+    return cell_in_words(row, name)
+
+
+def cell_in_words(row: Mapping[str, object], name: str) -> str:
+    """The value of a column of a row as text, a stored code in words."""
+    value = row[name]
+    return value_label_in_row(row, name, value) if isinstance(value, str) else cell(value, name)
 
 
 def without_repeated_remark(frame: pl.DataFrame, remark: str) -> pl.DataFrame:
@@ -113,7 +166,7 @@ def without_repeated_remark(frame: pl.DataFrame, remark: str) -> pl.DataFrame:
 def settings_table(settings: Mapping[str, object], caption: str) -> Table:
     """Nested settings as rows of a dotted name and its value."""
     rows = [[name, cell(value, name)] for name, value in flat(settings)]
-    return Table(caption, [Column("setting"), Column("value")], rows, is_live=False)
+    return Table(caption, [column_of("setting"), column_of("value")], rows, is_live=False)
 
 
 def compared_settings(settings: Mapping[str, Mapping[str, object]], caption: str) -> Table:
@@ -128,7 +181,7 @@ def compared_settings(settings: Mapping[str, Mapping[str, object]], caption: str
     ]
     return Table(
         caption,
-        [Column("setting"), *map(Column, columns)],
+        [column_of("setting"), *(Column(name, hint=f"Value under {name}.") for name in columns)],
         rows,
         marked=[len(set(row[1:])) > 1 for row in rows],
         is_live=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -15,17 +15,16 @@ from alignhouse.analysis.report.content import ReportContent, VoxelResults, voxe
 from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.gaps import encoding_gaps, partition_gaps
 from alignhouse.analysis.report.partition_words import partition_in_words
-from alignhouse.analysis.report.sections import ResultsSection
+from alignhouse.analysis.report.parts import PagePart
 from alignhouse.analysis.report.tables import Table, table_of, without_repeated_remark
 from alignhouse.analysis.report.voxel_methods import encoding_methods, partition_methods
 from alignhouse.analysis.report.voxel_words import encoding_in_words
 
 if TYPE_CHECKING:
-    from alignhouse.analysis.figures.entries import InReport
     from alignhouse.analysis.report.pictures import Picture
 
-# Gives the figures of an encoding that the catalog has in a place of the report.
-Pictures = Callable[[str, "InReport"], list["Picture"]]
+# Gives the figures of an encoding that belong to a part of the report.
+Pictures = Callable[[str, str], list["Picture"]]
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ PARTITION = _Kind(
     ),
 )
 OF_R = (
-    "r is the median over voxels of the correlation of predicted and measured responses, r normalised the "
+    "r is the median over voxels of the correlation of predicted and measured responses, normalised r the "
     "same after division by the voxel's noise ceiling."
 )
 OF_P = (
@@ -93,7 +92,7 @@ SHARED_WEIGHTS = "Voxels of a region of a subject share weights and penalty."
 OF_SEVERAL = "The highest of several networks is too high by chance, the more so the more networks there are."
 
 
-def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> list[ResultsSection]:
+def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> list[PagePart]:
     """The sections of each voxel encoding, then of each variance partition; [] without results.
 
     Parameters
@@ -102,7 +101,7 @@ def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> l
     """
     found = list(enumerate(voxel_results(content), start=1))
     encodings = [
-        ResultsSection(
+        PagePart(
             **_names(each, ENCODING, alone=len(found) == 1),
             anchor=f"encoding-{number}",
             sentences=encoding_in_words(each.encoding),
@@ -114,7 +113,7 @@ def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> l
         for number, each in found
     ]
     partitions = [
-        ResultsSection(
+        PagePart(
             **_names(each, PARTITION, alone=len(found) == 1),
             anchor=f"variance-partition-{number}",
             sentences=partition_in_words(each.variance_partition),
@@ -129,14 +128,12 @@ def voxel_sections(content: ReportContent, remark: str, pictures: Pictures) -> l
     return encodings + partitions
 
 
-def _names(results: VoxelResults, kind: _Kind, *, alone: bool) -> dict[str, str]:
+def _names(results: VoxelResults, kind: _Kind, *, alone: bool) -> dict[str, Any]:
     """The texts that name a section. alone : whether the report has a single encoding."""
     whole = f"{kind.what}: {results.protocol} protocol, {results.source}"
     short = kind.what if alone else f"{kind.what} ({results.protocol})"
     return {
         "link": short,
-        "short": short.lower(),
-        "title": whole,
         "heading": whole,
         "description": str(results.settings.get("description", "")),
         "methods_heading": f"{kind.what} under the {results.protocol} protocol",
@@ -169,8 +166,11 @@ def _tables(
     if rows["model"].n_unique() == 1:
         return [_table(rows, kind, remark, f"{kind.what} in each region {where}", notes)]
     caption = f"{kind.what}: the network with the highest {kind.highest} in each region {where}"
+    highest = _table(highest_of_regions(rows, kind.by), kind, remark, caption, [*notes, OF_SEVERAL])
+    # A row that several networks share is about none of them alone.
+    alone = set(rows["model"].cast(pl.String))
     return [
-        _table(highest_of_regions(rows, kind.by), kind, remark, caption, [*notes, OF_SEVERAL]),
+        replace(highest, networks=[name if name in alone else "" for name in highest.networks]),
         _table(rows, kind, remark, f"{kind.what}: all networks {where}", []),
     ]
 
@@ -210,7 +210,7 @@ def _bounds_note(rows: pl.DataFrame) -> str:
     if known.is_empty():
         return ""
     over = over_others(*known["resampled"].unique())
-    return f"lower and upper: {percent_of(known['level'][0])} interval{over}."
+    return f"From and to: {percent_of(known['level'][0])} interval{over}."
 
 
 def _is_over_folds(results: VoxelResults) -> bool:

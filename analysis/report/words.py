@@ -5,7 +5,7 @@ Each function takes rows of one protocol, data set and split and returns a sente
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -22,11 +22,14 @@ from alignhouse.analysis.report.control_words import (
 from alignhouse.analysis.report.statistics_words import (
     complexity_in_words,
     group_differences,
+    largest_group_difference,
     layer_choices,
     significant_layers,
 )
 from alignhouse.analysis.report.tables import decimal, p_equals
 
+# The part of `sentences` that repeats others.
+ANSWER = "answer"
 # Column of the table of best networks -> column of the noise ceilings.
 CEILING_COLUMNS = {
     "ceiling_lower": pl.col("lower"),
@@ -36,28 +39,51 @@ CEILING_COLUMNS = {
 
 
 def summary(results: Results) -> list[str]:
-    """The sentences about the results of one protocol; [] without rows."""
+    """The sentences about the results of one protocol, each once; [] without rows."""
+    return [each for part, said in sentences(results).items() if part != ANSWER for each in said]
+
+
+def sentences(results: Results) -> dict[str, list[str]]:
+    """The sentences about the results of one protocol by their part of the report; {} without rows.
+
+    The answer repeats sentences of the other parts, three at most: the best network, how near it comes to
+    the noise ceiling, and what sets networks apart.
+    """
     best = results.best_layer
     best = best if best.is_empty() else best.drop_nulls("rho")
     if best.is_empty():
-        return []
-    ceiling = results.noise_ceiling
-    sentences = [
-        size(best, ceiling),
-        best_mean_rank(results.leaderboard),
-        highest(best, results.score),
-        *best_of_groups(best, ceiling, results.score),
-        reach_of_ceiling(best, ceiling),
-        significant_layers(best),
-        depths(best),
-        *group_differences(results.group_comparison, results.score),
-        layer_choices(results.layer_choice, results.score),
-        *complexity_in_words(results.complexity),
-        best_controls(results.controls),
-        beyond_controls_in_words(results.beyond_controls),
-        *frame_orders_in_words(results.frame_order),
-    ]
-    return [sentence for sentence in sentences if sentence]
+        return {}
+    ceiling, score = results.noise_ceiling, results.score
+    mean_rank, top = best_mean_rank(results.leaderboard), highest(best, score)
+    reach, significant = reach_of_ceiling(best, ceiling), significant_layers(best)
+    depth, difference = depths(best), largest_group_difference(results.group_comparison, score)
+    complexity = complexity_in_words(results.complexity)
+    parts = {
+        "data": [size(best, ceiling)],
+        ANSWER: _answer(
+            mean_rank if can_be_ranked(results.leaderboard) else top,
+            reach or significant,
+            difference,
+            others=[significant, top, depth, *complexity],
+        ),
+        "regions": [mean_rank, top, *best_of_groups(best, ceiling, score), reach, significant],
+        "groups": group_differences(results.group_comparison, score),
+        "depth": [depth, layer_choices(results.layer_choice, score)],
+        "explains": [
+            *complexity,
+            best_controls(results.controls),
+            beyond_controls_in_words(results.beyond_controls),
+            *frame_orders_in_words(results.frame_order),
+        ],
+    }
+    return {part: [sentence for sentence in said if sentence] for part, said in parts.items()}
+
+
+def _answer(*wanted: str, others: Sequence[str]) -> list[str]:
+    """The wanted sentences that exist; each that does not is replaced by one of the others."""
+    missing = wanted.count("")
+    found = list(filter(None, wanted))
+    return found + [each for each in dict.fromkeys(others) if each and each not in found][:missing]
 
 
 def size(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
@@ -65,6 +91,13 @@ def size(best: pl.DataFrame, noise_ceiling: pl.DataFrame) -> str:
     networks, regions = best["model"].n_unique(), best["roi"].n_unique()
     subjects = "".join(f", {each}" for each in [subjects_in_words(noise_ceiling)] if each)
     return f"{how_many(networks, 'network')}, {how_many(regions, 'region')}{subjects}."
+
+
+def can_be_ranked(leaderboard: pl.DataFrame) -> bool:
+    """Whether several networks have a score in all regions, so that their mean ranks can be compared."""
+    if leaderboard.is_empty():
+        return False
+    return leaderboard.filter(pl.col("n_regions") == pl.col("n_regions").max())["model"].n_unique() > 1
 
 
 def best_mean_rank(leaderboard: pl.DataFrame) -> str:

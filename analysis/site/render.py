@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alignhouse.analysis.report import page as report_page
-from alignhouse.analysis.report.page import csp_hash
+from alignhouse.analysis.report.scripts import csp_hash
 from alignhouse.analysis.site.content import Site
 from alignhouse.analysis.site.embedded import in_page
 

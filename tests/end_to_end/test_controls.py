@@ -95,7 +95,7 @@ def test_controls_are_added_and_nothing_else_changes(controlled: Any) -> None:
     assert controlled.alignhouse("check").returncode == 0
     page = write_report(content, controlled.folder / "report").read_text(encoding="utf-8")
     assert "Given 8 control models (luminance, hog, objects" in page
-    assert "Networks given the control models (sound protocol" in page
+    assert "Networks given the control models" in page
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 from one_format import one_format
+from voxel_rows import encodings, partitions
 
 from alignhouse.analysis.figures.best_layer import best_layer_by_group
 from alignhouse.analysis.figures.catalog import Drawn
@@ -20,6 +21,10 @@ from alignhouse.analysis.report.content import ReportContent
 from alignhouse.analysis.report.page import write_report
 from alignhouse.analysis.report.pictures import Planned
 from alignhouse.warehouse.progress import Progress
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+    from playwright.sync_api import Page as Tab
 
 NETWORKS = (
     ("AlexNet", "image-in1k", "CNNs"),
@@ -34,7 +39,8 @@ Content = Callable[..., ReportContent]
 def content() -> Content:
     """`content(remark=..., protocols=..., **fields)`: a study of three networks and three regions.
 
-    The best layer's rho in V1 is .1 for AlexNet, .2 for ViT, .3 for TSN; .01 less in V2, .02 less in MT.
+    The best layer's rho in V1 is .1 for AlexNet, .2 for ViT, .3 for TSN; .01 less in V2, .02 less in MT. Each
+    network has two layers: conv, with half of that, and fc.
     """
 
     def build(
@@ -113,6 +119,14 @@ def content() -> Content:
             run={"version": "0.1.0"},
             group_by=["model_type"],
             leaderboard=pl.DataFrame(ranked),
+            layer_score=pl.DataFrame(
+                [
+                    {key: row[key] for key in (*place_keys, "model")}
+                    | {"layer": layer, "layer_index": index, "depth": 0.75 * index, "rho": share * row["rho"]}
+                    for row in best
+                    for index, (layer, share) in enumerate((("conv", 0.5), ("fc", 1.0)))
+                ]
+            ),
             stimuli="102 videos",
         )
         return replace(made, **fields)
@@ -149,9 +163,16 @@ def _figures(made: ReportContent) -> dict[str, list[Planned]]:
         for frame in (made.best_layer, made.noise_ceiling)
     ]
 
-    def draw(protocol: str, group_by: str, progress: Progress) -> Drawn:
-        plot = best_layer_by_group(*frames, protocol=protocol, group_by=group_by)
-        return Drawn("best_layer", f"Best layer by {group_by}", "Points.", plot)
+    def draw(protocol: str, group_by: str, progress: Progress, widths: Sequence[float]) -> list[Drawn]:
+        return [
+            Drawn(
+                "best_layer",
+                f"Best layer by {group_by}",
+                "Points.",
+                best_layer_by_group(*frames, protocol=protocol, group_by=group_by, width=width),
+            )
+            for width in widths
+        ]
 
     return {
         protocol: [
@@ -160,6 +181,69 @@ def _figures(made: ReportContent) -> dict[str, list[Planned]]:
         ]
         for protocol in made.protocols
     }
+
+
+@pytest.fixture(scope="session")
+def url(content: Content, write: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A report of two protocols and a voxel encoding; AlexNet has no score in V1 under `sound`."""
+    made = content(
+        encoding=encodings(("AlexNet", "V1", 0.3), ("TSN", "V1", 0.2), ("TSN", "MT", 0.4)),
+        variance_partition=partitions(("AlexNet", "V1", 0.3, 0.1), ("TSN", "V1", 0.2, 0.1)),
+        encodings={"sound-encoding": {"encoding": {"refits": 7}}},
+        protocols=("paper", "sound"),
+        remark="synthetic brains",
+        networks=pl.DataFrame({"model": ["ViT", "AlexNet", "TSN"], "gflops": [17.5, None, 0.714]}),
+    )
+    lacking = (pl.col("model") == "AlexNet") & (pl.col("roi") == "V1") & (pl.col("protocol") == "sound")
+    made = replace(made, leaderboard=made.leaderboard.filter(~lacking), group_by=["model_type", "arch_type"])
+    address: str = write(made, tmp_path_factory.mktemp("browser"), briefly=True).as_uri()
+    return address
+
+
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+
+
+@pytest.fixture(scope="session")
+def desktop(chromium: Browser) -> Iterator[Tab]:
+    """A window that most tests load the report into again: a new window takes half a second."""
+    context = chromium.new_context(**DESKTOP)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, desktop: Tab, url: str) -> Iterator[Callable[..., Tab]]:
+    """`visit(**options)`: the report, all parts unfolded; fails if the page had an error during the test.
+
+    folded : leaves the page as it opens. Options, as of a phone, ask for a window of its own.
+    """
+    contexts, troubles, requests = [], [], []
+    listeners: dict[str, Callable[[Any], None]] = {
+        "console": lambda message: troubles.append(message.text),
+        "pageerror": lambda error: troubles.append(str(error)),
+        "request": lambda request: requests.append(request.url),
+    }
+
+    def open_page(*, folded: bool = False, **options: Any) -> Tab:
+        page = desktop
+        if options:
+            contexts.append(chromium.new_context(**{**DESKTOP, **options}))
+            page = contexts[-1].new_page()
+        for event, hear in listeners.items():
+            page.on(event, hear)  # type: ignore[call-overload]
+        page.goto(url)
+        if not folded:
+            page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    for event, hear in listeners.items():
+        desktop.remove_listener(event, hear)
+    desktop.emulate_media(media="null", color_scheme="null")
+    assert troubles == []
+    assert {each for each in requests if not each.startswith("data:")} == {url}
 
 
 class Page(HTMLParser):
@@ -179,7 +263,7 @@ class Page(HTMLParser):
         self.links += [
             str(given[name]) for name in ("src", "href", "action", "srcset", "data") if name in given
         ]
-        if tag not in ("meta", "link", "img", "input"):
+        if tag not in ("meta", "link", "img", "input", "source"):
             self._open.append(tag)
             self.texts.setdefault(tag, []).append("")
 

@@ -94,7 +94,9 @@ def test_every_table_is_a_csv_and_a_parquet_with_the_same_rows(
     made = content(inputs=pl.DataFrame({"name": ["a", "b"], "about": [{"rows": 1}, None]}))
     written = write_downloads(made, tmp_path)
     names = [each.name for each in written]
-    assert names == ["best_layer", "leaderboard", "depth_profile", "noise_ceiling", "networks", "inputs"]
+    assert names == [
+        *("best_layer", "leaderboard", "layer_score", "depth_profile", "noise_ceiling", "networks", "inputs"),
+    ]
     assert set(names) < set(TABLES)
     for each in written:
         parquet, csv = tmp_path / f"{each.name}.parquet", tmp_path / f"{each.name}.csv"

@@ -20,7 +20,10 @@ def test_networks_by_regions_with_ranks_and_ceilings(content: Content) -> None:
         *("network", "model type", "architecture", "mean rank", "mean rank, early", "mean rank, lateral"),
         *("V1", "V2", "MT"),
     ]
-    assert table.rows[0] == ["TSN", "video-k400", "CNNs", "1.0", "1.0", "1.0", "0.300*", "0.290*", "0.280*"]
+    assert table.rows[0] == [
+        *("TSN", "video action recognition", "CNNs"),
+        *("1.0", "1.0", "1.0", "0.300*", "0.290*", "0.280*"),
+    ]
     assert [row[0] for row in table.rows] == ["TSN", "ViT", "AlexNet"]
     assert [table.is_hidden(titles.index(each)) for each in ("mean rank", "mean rank, early", "MT")] == [
         False,
@@ -34,7 +37,7 @@ def test_networks_by_regions_with_ranks_and_ceilings(content: Content) -> None:
     ]
     assert {each.label: each.options for each in table.filters} == {
         "region group": ["all regions", "early", "lateral"],
-        "model type": ["image-in1k", "video-k400"],
+        "model type": ["image object recognition", "video action recognition"],
         "architecture": ["CNNs", "Transformers"],
     }
 
@@ -67,7 +70,7 @@ def test_a_row_of_best_layers_has_all_facts(content: Content) -> None:
     row = dict(zip(titles, table.rows[0], strict=True))
     assert row == {
         "network": "TSN",
-        "model type": "video-k400",
+        "model type": "video action recognition",
         "architecture": "CNNs",
         "region": "V1",
         "region group": "early",
@@ -78,9 +81,9 @@ def test_a_row_of_best_layers_has_all_facts(content: Content) -> None:
         "rho to": "0.400",
         "p": "< 0.001",
         "q": "0.040",
-        "of ceiling": "50 %",
-        "chosen elsewhere": "fc",
-        "its rho": "0.050",
+        "of noise ceiling": "50 %",
+        "layer, other stimuli": "fc",
+        "rho, other stimuli": "0.050",
     }
     assert dict(zip(titles, table.keys[0], strict=True))["p"] == "0.0004"
     assert [each[3] for each in table.rows] == ["V1"] * 3 + ["V2"] * 3 + ["MT"] * 3
@@ -92,8 +95,8 @@ def test_columns_without_values_are_left_out(content: Content) -> None:
         pl.lit(None, pl.Float64).alias(name) for name in ("rho_lower", "rho_upper", "q_value", "chosen_rho")
     )
     titles = [column.title for column in best_layer_table(best.drop("chosen_layer")).columns]
-    assert not {"rho from", "rho to", "q", "chosen elsewhere", "its rho"} & set(titles)
-    assert {"p", "of ceiling"} <= set(titles)
+    assert not {"rho from", "rho to", "q", "layer, other stimuli", "rho, other stimuli"} & set(titles)
+    assert {"p", "of noise ceiling"} <= set(titles)
 
 
 def test_without_rows_the_tables_are_empty() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -81,7 +82,8 @@ def test_the_page_loads_nothing_and_links_only_to_files_beside_it(whole: Any, fo
     loaded = [
         given[name] for _, given in page.elements for name in ("src", "srcset", "data") if name in given
     ]
-    assert len(loaded) == 2
+    # An image and four sources for screens and paper, for each of the two figures.
+    assert len(loaded) == 2 * 5
     assert all(each.startswith("data:image/") for each in loaded)
     beside = [link for link in page.links if not link.startswith(("data:", "#"))]
     assert len(beside) > 6
@@ -98,10 +100,10 @@ def test_the_policy_lets_only_the_pages_own_style_and_script_run(whole: Any) -> 
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
     assert rules["img-src"] == "data:"
-    for rule, tag in (("style-src", "style"), ("script-src", "script")):
-        [text] = page.texts[tag]
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        assert rules[rule] == f"'sha256-{digest}'"
+    # The first script element is data, which never runs.
+    for rule, texts in (("style-src", page.texts["style"]), ("script-src", page.texts["script"][1:])):
+        digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
+        assert rules[rule].split() == [f"'sha256-{digest}'" for digest in digests]
 
 
 def test_figures_are_in_the_page_and_beside_it(whole: Any, folder: Path) -> None:
@@ -127,8 +129,13 @@ def test_a_figure_of_many_points_is_in_the_page_as_pixels(
 
 def test_the_remark_is_in_the_banner_and_in_every_caption(whole: Any) -> None:
     page = whole
-    captions = page.texts["caption"] + page.texts["figcaption"]
-    assert len(captions) == 2 + 11
+    captions = [
+        each
+        for each in page.texts["caption"] + page.texts["figcaption"]
+        # Networks have remarks of their own.
+        if not each.startswith("Alignment of ")
+    ]
+    assert len(captions) == 2 + 14
     assert all(REMARK in caption for caption in captions)
     assert page.texts["strong"] == [REMARK] * (1 + len(captions))
     first_in_body = page.elements[[tag for tag, _ in page.elements].index("body") + 1]
@@ -149,7 +156,7 @@ def test_a_page_with_both_kinds_of_weights_marks_rows_only(
     )
     page = written(best_layer=best)
     assert set(page.texts["strong"]) == {"made up"}
-    assert {"random", "pretrained"} <= set(page.texts["td"])
+    assert {"untrained", "pretrained"} <= set(page.texts["td"])
 
 
 def test_a_remark_that_only_rows_have_is_also_shown(content: Content, written: Callable[..., Any]) -> None:
@@ -160,15 +167,32 @@ def test_a_remark_that_only_rows_have_is_also_shown(content: Content, written: C
 def test_names_are_escaped(written: Callable[..., Any]) -> None:
     name = "<script>alert('x')</script>&\"$a$"
     page = written(best_network=name, title=name, settings={name: name}, run={"host": name}, remark=name)
-    assert len(page.texts["script"]) == 1
+    # The data, two libraries, and the page's own script.
+    assert len(page.texts["script"]) == 4
+    assert json.loads(page.texts["script"][0])["networks"][-1]["name"] == name
     assert name in page.texts["h1"][0]
     assert sum(name in cell for cell in page.texts["td"] + page.texts["th"]) >= 4
-    assert page.texts["title"] == [name]
+    assert page.texts["title"][0] == name
 
 
 def test_sound_comes_first_and_each_protocol_has_its_section(two_protocols: Any) -> None:
-    results = [heading for heading in two_protocols.texts["h2"] if heading.startswith("Results")]
-    assert results == ["Results: sound protocol, bmd, test", "Results: paper protocol, bmd, test"]
+    page = two_protocols
+    assert (
+        page.texts["p"][0]
+        == "3 networks, 3 regions, 10 subjects, 102 videos; bmd, test; sound protocol, scores are rho."
+    )
+    assert "Under the paper protocol, bmd, test" in page.texts["h3"]
+    assert page.texts["h2"] == [
+        "Regions",
+        "Groups of networks",
+        "Depth of layers",
+        "Robustness",
+        "Networks",
+        "What is missing",
+        "Methods",
+        "Provenance",
+        "Data",
+    ]  # fmt: skip
     assert len([tag for tag, _ in two_protocols.elements if tag == "img"]) == 2
 
 
@@ -185,7 +209,6 @@ def test_headings_go_down_one_level_at_a_time_and_anchors_exist(two_protocols: A
 def test_the_summary_names_the_best_network_of_each_region_group(whole: Any) -> None:
     # TSN: rho .30 in V1, .29 in V2, .28 in MT.
     sentences = whole.texts["li"]
-    assert "3 networks, 3 regions, 10 subjects." in sentences
     assert any("TSN with V1, at layer fc (rho = 0.300, p < 0.001)" in each for each in sentences)
     of_ceiling = "lower noise ceiling 0.350, 84 % of it"
     assert f"Early regions: TSN aligns best (mean rho over 2 regions 0.295; {of_ceiling})." in sentences
@@ -198,7 +221,7 @@ def test_two_protocols_are_compared_in_words(content: Content, written: Callable
         rho=pl.col("rho") - pl.when(pl.col("protocol") == "paper").then(0.02).otherwise(0)
     )
     page = written(protocols=("paper", "sound"), best_layer=lower)
-    (sentence,) = (each for each in page.texts["p"] if each.startswith("Over the"))
+    (sentence,) = (each for each in page.texts["li"] if each.startswith("Over the"))
     assert "Over the 9 pairs" in sentence
     assert "0.020 higher under sound than under paper; the best layer is the same in 0 of them" in sentence
 
@@ -220,9 +243,27 @@ def test_empty_frames_still_make_a_page(written: Callable[..., Any]) -> None:
         leaderboard=nothing,
         group_answers={},
     )
-    assert "Results: sound protocol, no rows" in page.texts["h2"]
-    assert "There are no rows to summarise." in page.texts["li"]
+    assert page.texts["p"][0] == "There are no scores."
+    assert page.texts["h2"] == ["What is missing", "Methods", "Provenance", "Data"]
+    assert any("run alignhouse analyse rsa STUDY.toml" in each for each in page.texts["li"])
     assert "no rows" in page.texts["td"]
+    # Nothing is drawn, so no library is there.
+    assert [len(each) < 40_000 for each in page.texts["script"]] == [True]
+
+
+def test_a_protocol_without_rows_comes_after_one_with_scores(
+    content: Content, written: Callable[..., Any]
+) -> None:
+    best = content(protocols=("paper",))
+    page = written(
+        protocols=("paper", "sound"),
+        best_layer=best.best_layer,
+        leaderboard=best.leaderboard,
+        depth_profile=best.depth_profile,
+    )
+    assert "paper protocol" in page.texts["p"][0]
+    assert "Under the sound protocol, no rows" in page.texts["h3"]
+    assert "There are no rows to summarise." in page.texts["li"]
 
 
 def test_a_figure_that_fails_leaves_the_old_page(content: Content, write: Write, tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 import pytest
 
 from alignhouse.analysis.report import statistics_words, words
+from alignhouse.analysis.report.content import Results, results_by_protocol
 
 
 def best(*rows: tuple[str, str, float], **more: Any) -> pl.DataFrame:
@@ -344,3 +347,83 @@ def test_too_few_networks_say_nothing_of_complexity() -> None:
         "Whether networks with more parameters or more GFLOPs align better is not said: "
         "too few networks (5) for an interval."
     ]
+
+
+def results_of(content: Callable[..., Any], **fields: Any) -> Results:
+    [results] = results_by_protocol(content(**fields))
+    return results
+
+
+DIFFERENCES = pl.DataFrame(
+    [
+        {"protocol": "sound", "dataset": "bmd", "split": "test", "group_by": group_by, "roi": "V1"}
+        | {"group_a": "a", "group_b": "b", "n_a": 2, "n_b": 1, "correction": "holm"}
+        | {"statistic": statistic, "p_adjusted": p}
+        for group_by, statistic, p in (("arch_type", 0.3, 0.2), ("model_type", 0.1, 0.01))
+    ]
+)
+
+
+def test_each_sentence_has_one_place_and_the_answer_repeats_three(content: Callable[..., Any]) -> None:
+    results = results_of(content, group_comparison=DIFFERENCES)
+    parts = words.sentences(results)
+    assert list(parts) == ["data", "answer", "regions", "groups", "depth", "explains"]
+    answer = parts.pop("answer")
+    said = [sentence for sentences in parts.values() for sentence in sentences]
+    assert len(set(said)) == len(said)
+    assert words.summary(results) == said
+    assert set(answer) < set(said)
+    best, reach, difference = answer
+    assert best == "TSN has the best mean rank (1.0 of 3) over 3 regions."
+    assert reach.startswith("The best network reaches the lower noise ceiling in none of the 3 regions")
+    # The larger difference is not significant.
+    assert difference.startswith("By model type, in V1 the median rho of a (2 networks) is 0.100 above")
+    assert [each.startswith("By ") for each in parts["groups"]] == [True, True]
+    assert parts["data"] == ["3 networks, 3 regions, 10 subjects."]
+    assert parts["depth"] == [
+        "The median depth of best layers is 0.75 in every region group, on a scale from 0, the first layer, "
+        "to 1, the last."
+    ]
+    assert parts["explains"] == []
+
+
+def test_an_answer_without_groups_or_ceilings_says_the_next_best(content: Callable[..., Any]) -> None:
+    made = content()
+    one = results_of(
+        content,
+        best_layer=made.best_layer.filter(model="TSN"),
+        leaderboard=made.leaderboard.filter(model="TSN"),
+        noise_ceiling=pl.DataFrame(),
+    )
+    parts = words.sentences(one)
+    assert parts["regions"][0] == "There is a single network, TSN: it cannot be ranked."
+    highest, significant, depth = parts["answer"]
+    assert highest.startswith("The highest alignment is that of TSN with V1")
+    assert significant.startswith("All 3 best layers are significant after correction")
+    assert depth.startswith("The median depth of best layers")
+    bare = one.best_layer.drop("q_value", "depth")
+    [only] = words.sentences(replace(one, best_layer=bare))["answer"]
+    assert only == highest
+    assert words.sentences(replace(one, best_layer=pl.DataFrame())) == {}
+    assert words.summary(replace(one, best_layer=pl.DataFrame())) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "can"),
+    [
+        ([], False),
+        ([("A", 1.0, 3)], False),
+        ([("A", 1.0, 3), ("B", 2.0, 3)], True),
+        ([("A", 1.0, 3), ("B", 2.0, 1)], False),
+    ],
+)
+def test_only_networks_with_all_scores_are_ranked(rows: list[tuple[str, float, int]], can: bool) -> None:
+    assert words.can_be_ranked(board(*rows) if rows else pl.DataFrame()) == can
+
+
+def test_without_a_significant_difference_the_answer_has_the_largest() -> None:
+    said = statistics_words.largest_group_difference(DIFFERENCES.with_columns(p_adjusted=0.3))
+    assert said.startswith("By architecture, in V1 the median rho of a (2 networks) is 0.300 above")
+    assert said.endswith("which is not significant.")
+    assert statistics_words.largest_group_difference(pl.DataFrame()) == ""
+    assert statistics_words.largest_group_difference(comparison()) == ""

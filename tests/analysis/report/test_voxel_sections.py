@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -44,19 +44,19 @@ def headers(table: Any) -> list[str]:
 def page(content: Content, read: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     made = content(encoding=ENCODING, variance_partition=PARTS, encodings={"sound-encoding": SETTINGS})
 
-    def drawn(name: str, progress: Progress) -> Drawn:
+    def drawn(name: str, progress: Progress, widths: Sequence[float]) -> list[Drawn]:
         if name == "encoding":
             plot = encoding_by_region(ENCODING, protocol="sound-encoding")
         else:
             parts = PARTS.with_columns(part=pl.lit("shared"), share="shared", part_median="shared")
             parts = parts.with_columns(lower=pl.lit(None, pl.Float64), upper=pl.lit(None, pl.Float64))
             plot = partition_by_region(parts, protocol="sound-encoding")
-        return Drawn(name, f"Picture of {name}", "Points.", plot)
+        return [Drawn(name, f"Picture of {name}", "Points.", plot)] * len(widths)
 
     places = {"encoding": "encoding", "variance": "variance partition"}
     figures = {
         "sound-encoding": [
-            Planned(f"picture of {name}", "About.", partial(drawn, name), place)  # type: ignore[arg-type]
+            Planned(f"picture of {name}", "About.", partial(drawn, name), section=place)  # type: ignore[arg-type]
             for name, place in places.items()
         ]
     }
@@ -68,36 +68,33 @@ def page(content: Content, read: Any, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_encoding_and_partition_follow_the_results_of_rsa(page: Any) -> None:
     _, _, read = page
-    found = [heading for heading in read.texts["h2"] if ":" in heading]
-    assert found == [
-        "Results: sound protocol, bmd, test",
+    assert read.texts["h2"][:6] == [
+        "Regions",
+        "Groups of networks",
+        "Depth of layers",
         "Voxel encoding: sound-encoding protocol, bmd, test",
         "Variance partitioning: sound-encoding protocol, bmd, test",
+        "Networks",
     ]
-    order = read.texts["h2"]
-    assert order.index(found[0]) < order.index(found[1]) < order.index(found[2]) < order.index("Best layers")
-    # In the summary, in the bar of sections, in the methods.
+    # In the bar of parts, and in the methods.
     for link, anchor in (("Voxel encoding", "encoding-1"), ("Variance partitioning", "variance-partition-1")):
         assert link in read.texts["a"]
         assert f"#{anchor}" in read.links
-        assert f"{link}: sound-encoding protocol, bmd, test" in read.texts["h3"]
         assert f"{link} under the sound-encoding protocol" in read.texts["h3"]
     assert any(each.startswith("The highest encoding is that of TSN for MT") for each in read.texts["li"])
     assert any(each.startswith("The variance that is unique to a network") for each in read.texts["li"])
     assert "ViT has no encoding: run alignhouse analyse uncertainty STUDY.toml." in read.texts["li"]
-    assert "What is missing (voxel encoding)" in read.texts["h4"]
 
 
 def test_every_section_has_its_own_figure(page: Any) -> None:
     _, html, _ = page
-    for anchor, own, other in (
-        ("encoding-1", "encoding", "variance"),
-        ("variance-partition-1", "variance", "encoding"),
-    ):
-        section = html[html.index(f'<section id="{anchor}"') :]
-        section = section[: section.index("</section>")]
-        assert f"Picture of {own}." in section
-        assert f"Picture of {other}." not in section
+    encoding, partition, networks = (
+        html.index(f'id="{anchor}"') for anchor in ("encoding-1", "variance-partition-1", "networks")
+    )
+    parts = {"encoding": html[encoding:partition], "variance": html[partition:networks]}
+    for own, part in parts.items():
+        found = {name for name in parts if f"Picture of {name}." in part}
+        assert found == {own}
 
 
 def test_the_tables_are_downloads_and_the_settings_of_the_encoding_are_listed(page: Any) -> None:
@@ -128,8 +125,8 @@ def test_the_table_of_each_region_comes_before_that_of_all_networks(content: Con
     assert len(every.rows) == 4
     row = dict(zip(headers(best), best.rows[0], strict=True))
     expected = {
-        "layer": "fc", "r": "0.150", "r normalised": "0.300", "lower": "0.200", "upper": "0.400",
-        "p value": "0.020", "n voxels": "90", "n left out": "10", "n subjects": "3", "rho": "0.300",
+        "layer": "fc", "r": "0.150", "normalised r": "0.300", "score from": "0.200", "score to": "0.400",
+        "p": "0.020", "voxels": "90", "voxels left out": "10", "subjects": "3", "rho of RSA": "0.300",
     }  # fmt: skip
     assert {key: row[key] for key in expected} == expected
     for said in ("Chance is 0", "95 % interval over other stimuli and subjects", "not corrected", "too high"):
@@ -137,8 +134,9 @@ def test_the_table_of_each_region_comes_before_that_of_all_networks(content: Con
     best, every = partition.tables
     assert [row[:2] for row in best.rows] == [["V1", "AlexNet"], ["MT", "TSN"]]
     row = dict(zip(headers(best), best.rows[1], strict=True))
-    expected = {"unique network": "0.400", "unique network lower": "0.390", "unique controls upper": "0.210"}
-    expected |= {"shared": "0.050", "r2 both": "0.250", "n voxels": "90"}
+    expected = {"unique to network": "0.400", "unique to network from": "0.390"}
+    expected |= {"unique to controls to": "0.210"}
+    expected |= {"shared": "0.050", "R squared, both": "0.250", "voxels": "90"}
     assert {key: row[key] for key in expected} == expected
     for said in ("share weights", "do not add up", "not about other training stimuli", "too high by chance"):
         assert said in best.note, said
@@ -166,7 +164,7 @@ def test_a_single_network_has_one_table_and_columns_without_values_are_left_out(
     assert table.caption == "Voxel encoding in each region (sound-encoding protocol, bmd, test)"
     assert "too high" not in table.note
     assert "interval" not in table.note
-    assert not {"lower", "weights", "remark", "r by chance", "votes"} & set(headers(table))
+    assert not {"score from", "weights", "remark", "r by chance", "votes"} & set(headers(table))
 
 
 def test_networks_that_share_the_highest_value_are_all_named() -> None:

@@ -1,13 +1,11 @@
 // Sorting and filtering of the tables marked "live". Without it the page shows all rows in their first order.
-"use strict";
-(() => {
+function startTables() {
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
   const MISSING = "–";
 
   function live(block) {
     const table = block.querySelector("table");
     const form = block.querySelector("form");
-    if (!form) return;
     const body = table.tBodies[0];
     const heads = [...table.tHead.rows[0].cells];
     const first = [...body.rows];
@@ -57,7 +55,8 @@
         .map((choice) => [Number(choice.dataset.column), choice.value]);
       let shown = 0;
       for (const row of rows) {
-        const fits = wanted.every(([column, value]) => row.cells[column].textContent === value)
+        const fits = fitsRow(row)
+          && wanted.every(([column, value]) => row.cells[column].textContent === value)
           && (words.length === 0 || words.every((word) => textOf(row).includes(word)));
         row.hidden = !fits;
         shown += fits;
@@ -121,8 +120,20 @@
       filter();
     });
     form.hidden = false;
+    follow(filter);
     filter();
   }
 
-  document.querySelectorAll(".live").forEach(live);
-})();
+  // Tables without a form have few rows; they follow the selection alone.
+  function plain(block) {
+    const rows = [...block.querySelectorAll("tbody tr")].filter(({ dataset }) => dataset.network || dataset.region || dataset.groups);
+    if (rows.length > 1) follow(() => rows.forEach((row) => {
+      row.hidden = !fitsRow(row);
+    }));
+  }
+
+  for (const block of document.querySelectorAll(".block")) {
+    if (block.querySelector("form.filters")) live(block);
+    else plain(block);
+  }
+}
