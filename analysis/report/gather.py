@@ -143,13 +143,13 @@ def gather(
         stimuli=_stimuli(warehouse.sql(queries["stimuli"], scope).fetchall()),
         bands={
             each: _figure_rows(warehouse, "depth_band", {**shown, "by": each})
-            for each in _chart_groupings(best, groups)
+            for each in chart_groupings(best, groups)
         },
-        shown_regions=_shown_regions(_figure_rows(warehouse, "drawn_regions", shown)),
+        shown_regions=few_regions(_figure_rows(warehouse, "drawn_regions", shown)),
     )
 
 
-def _chart_groupings(best: pl.DataFrame, groups: Sequence[str]) -> list[str]:
+def chart_groupings(best: pl.DataFrame, groups: Sequence[str]) -> list[str]:
     """The columns by which charts group networks: those of figures, and others with a few groups."""
     others = [
         name
@@ -178,7 +178,7 @@ def _figure_rows(warehouse: Warehouse, name: str, given: Mapping[str, Any]) -> p
     return warehouse.sql(asked.sql, asked.bind(given)).pl()
 
 
-def _shown_regions(regions: pl.DataFrame) -> list[str]:
+def few_regions(regions: pl.DataFrame) -> list[str]:
     """All regions, or of many the one of each group in which networks align best, as figures show them."""
     few = regions if regions.height <= MOST_REGIONS else regions.filter(place=1)
     return few["roi"].cast(pl.String).to_list()

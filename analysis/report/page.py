@@ -112,7 +112,7 @@ def _page(content: ReportContent, drawn: Mapping[str, Sequence[Picture]], making
         return [each for each in drawn.get(protocol, ()) if each.section == place]
 
     networks = _networks(content, first)
-    charts = _charts(content, first, {each.name: each.anchor for each in networks})
+    charts = charts_of(content, first, {each.name: each.anchor for each in networks})
     voxels = voxel_sections(content, remark, pictures)
     return _render(
         title=content.title,
@@ -169,7 +169,8 @@ def _networks(content: ReportContent, first: Results | None) -> list[NetworkPart
     )
 
 
-def _charts(content: ReportContent, first: Results | None, anchors: Mapping[str, str]) -> dict[str, Any]:
+def charts_of(content: ReportContent, first: Results | None, anchors: Mapping[str, str]) -> dict[str, Any]:
+    """The data of the interactive charts; anchors : network -> the anchor of its part of the page."""
     if first is None:
         return {}
     measure = protocol_measure(content.protocols.get(first.protocol, {}))
@@ -205,7 +206,7 @@ def _methods(
         )
         for each in results
     ]
-    described += [(each.methods_heading, each.methods) for each in encodings]
+    described += [(each.methods_heading, each.methods) for each in voxels]
     return {
         "methods": study_methods(
             content.settings,

@@ -5,20 +5,16 @@ To show a new table or figure, add it to the function of its part. A part withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import polars as pl
 
 from alignhouse.analysis.figures.score_names import protocol_measure, score_name
 from alignhouse.analysis.report.content import ReportContent, Results
 from alignhouse.analysis.report.leaderboard import best_layer_table, leaderboard_table
-from alignhouse.analysis.report.parts import PagePart
+from alignhouse.analysis.report.parts import PagePart, Pictures
 from alignhouse.analysis.report.tables import Table, table_of, without_repeated_remark
 from alignhouse.analysis.report.words import best_networks, change_between, sentences, summary
-
-if TYPE_CHECKING:
-    from alignhouse.analysis.report.pictures import Picture
 
 SCOPE = ("protocol", "dataset", "split")
 # Question -> the part that shows its answer, and the caption.
@@ -30,8 +26,6 @@ ANSWERS = {
     "alignment_by_layer_depth": ("depth", "Alignment by depth of the layer"),
     "measure_agreement": ("robustness", "Agreement of rankings between measures"),
 }
-# The figures of one protocol, voxel encoding or variance partition that belong to a part.
-Pictures = Callable[[str, str], Sequence["Picture"]]
 
 
 def paper_parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from alignhouse.analysis.report.pictures import Picture
 
 Chart = Literal["", "strip", "depth"]
+# Gives the figures of a protocol or an encoding that belong to a part.
+Pictures = Callable[[str, str], Sequence["Picture"]]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignhouse.analysis.figures.catalog import Drawn, figures, make_at_widths, planned
-from alignhouse.analysis.figures.drawing import Drawing, drawing, with_palette
+from alignhouse.analysis.figures.drawing import Drawing, drawing
 from alignhouse.analysis.figures.entries import InReport, Section
 from alignhouse.analysis.figures.request import Request
 from alignhouse.analysis.figures.theme import MILLIMETRES, WIDTH, is_empty
@@ -23,15 +23,13 @@ if TYPE_CHECKING:
 
 FOLDER = "figures"
 FORMATS = ("pdf", "png", "svg")
-SVG, PNG = "image/svg+xml", "image/png"
+SVG, WEBP = "image/svg+xml", "image/webp"
 DPI = 150
 # Widths in inches: two columns of a journal page, and one, which a telephone shows.
 WIDE, NARROW_WIDTH = WIDTH, 89 / MILLIMETRES
 CSS_PIXELS = 96  # an inch, so that letters of a narrow figure are as large as they say
-SCREEN_DPI = (
-    2 * CSS_PIXELS
-)  # screens of telephones and most laptops have two pixels for each of these or more
-# A larger SVG is embedded as PNG instead: browsers are slow to draw thousands of points.
+NARROW_DPI = 2 * CSS_PIXELS  # telephones have two pixels for each of these or more
+# A larger SVG is embedded as pixels instead: browsers are slow to draw thousands of points.
 MOST_BYTES_OF_SVG = 250_000
 
 
@@ -140,10 +138,10 @@ def drawn(figure: Planned, folder: Path, progress: Progress) -> Picture | None:
                 temporary.write_bytes(once.encoded(name))
         is_small = paths["svg"].stat().st_size <= MOST_BYTES_OF_SVG
         width, height = _size(wide, DPI)
-        light = data_uri(paths["svg"].read_bytes(), SVG) if is_small else _pixels(once)
+        light = data_uri(paths["svg"].read_bytes(), SVG) if is_small else _pixels(once, DPI)
         images["wide_light"] = Image(light, width, height)
         once.darken()
-        images["wide_dark"] = Image(_pixels(once), width, height)
+        images["wide_dark"] = Image(_pixels(once, DPI), width, height)
     return Picture(
         caption=f"{wide.title}.",
         remark=" ".join((wide.plot.labels.subtitle or "").split()),
@@ -163,16 +161,16 @@ def data_uri(content: bytes, media_type: str) -> str:
 
 def _narrow_images(narrow: Drawn) -> dict[str, Image]:
     width, height = _size(narrow, CSS_PIXELS)
-    with drawing(narrow.plot, dpi=SCREEN_DPI) as once:
-        light = _pixels(once)
+    with drawing(narrow.plot, dpi=NARROW_DPI) as once:
+        light = _pixels(once, NARROW_DPI)
         once.darken()
-        dark = _pixels(once)
+        dark = _pixels(once, NARROW_DPI)
     return {"narrow_light": Image(light, width, height), "narrow_dark": Image(dark, width, height)}
 
 
-def _pixels(once: Drawing) -> str:
+def _pixels(once: Drawing, dpi: int) -> str:
     """The data URI of a figure for a screen."""
-    return data_uri(with_palette(once.encoded("png", SCREEN_DPI)), PNG)
+    return data_uri(once.small_webp(dpi), WEBP)
 
 
 def _size(drawn: Drawn, dots: int) -> tuple[int, int]:

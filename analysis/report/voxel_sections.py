@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -15,16 +14,10 @@ from alignhouse.analysis.report.content import ReportContent, VoxelResults, voxe
 from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.gaps import encoding_gaps, partition_gaps
 from alignhouse.analysis.report.partition_words import partition_in_words
-from alignhouse.analysis.report.parts import PagePart
+from alignhouse.analysis.report.parts import PagePart, Pictures
 from alignhouse.analysis.report.tables import Table, table_of, without_repeated_remark
 from alignhouse.analysis.report.voxel_methods import encoding_methods, partition_methods
 from alignhouse.analysis.report.voxel_words import encoding_in_words
-
-if TYPE_CHECKING:
-    from alignhouse.analysis.report.pictures import Picture
-
-# Gives the figures of an encoding that belong to a part of the report.
-Pictures = Callable[[str, str], list["Picture"]]
 
 
 @dataclass(frozen=True)

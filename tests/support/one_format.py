@@ -25,7 +25,7 @@ def one_format(*, most: int | None = None) -> Iterator[None]:
         patch.setattr(pictures, "planned_figures", lambda *asked, **first: plan(*asked, **first)[:most])
         patch.setattr(pictures, "FORMATS", ("svg",))
         patch.setattr(pictures, "MOST_BYTES_OF_SVG", sys.maxsize)
-        patch.setattr(pictures, "_pixels", lambda once: PIXEL)
+        patch.setattr(pictures, "_pixels", lambda once, dpi: PIXEL)
         images = {f"narrow_{look}": pictures.Image(PIXEL, 1, 1) for look in ("light", "dark")}
         patch.setattr(pictures, "_narrow_images", lambda narrow: images)
         yield

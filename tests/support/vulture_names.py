@@ -121,3 +121,7 @@ dataobj
 
 # An attribute that a library looks for in a module that is not installed.
 drn
+
+# Templates of pages read them.
+chart
+hash

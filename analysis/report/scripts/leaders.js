@@ -19,8 +19,8 @@ function startLeaders() {
     pick.setAttribute("aria-label", `Select ${row.dataset.network}`);
     pick.addEventListener("click", () => toggleNetwork(row.dataset.network));
     row.cells[0].replaceChildren(pick);
-    row.addEventListener("pointerenter", () => peek(row.dataset.network));
-    row.addEventListener("pointerleave", () => peek(null));
+    for (const event of ["pointerenter", "focusin"]) row.addEventListener(event, () => peek(row.dataset.network));
+    for (const event of ["pointerleave", "focusout"]) row.addEventListener(event, () => peek(null));
   }
   const places = new Map(rows.map((row) => [row, row.cells[0].textContent]));
 

@@ -5,7 +5,8 @@ function startStrip() {
   const box = figure.querySelector(".chart");
   const plot = document.createElement("div");
   box.append(plot);
-  let places = [];
+  let all = []; // points with their places in pixels
+  let places = []; // those that fit the selection
 
   function shownRegions() {
     return data.regions.map((_, index) => index)
@@ -70,8 +71,8 @@ function startStrip() {
     chart.setAttribute("aria-hidden", "true");
     plot.replaceChildren(chart);
     const [x, y] = [chart.scale("x"), chart.scale("y")];
-    places = points.filter(({ fits }) => fits).map((point) => ({ ...point, x: x.apply(point.rho), y: y.apply(point.at) }));
-    places.sort((a, b) => a.y - b.y || b.rho - a.rho);
+    all = points.map((point) => ({ ...point, x: x.apply(point.rho), y: y.apply(point.at) }));
+    places = all.filter(({ fits }) => fits).sort((a, b) => a.y - b.y || b.rho - a.rho);
   }
 
   function move(from, direction) {
@@ -87,7 +88,7 @@ function startStrip() {
   let marks = [];
   function highlight(name) {
     for (const mark of marks) mark.remove();
-    marks = places.filter(({ network }) => network.name === name).map(({ x, y }) => {
+    marks = all.filter(({ network }) => network.name === name).map(({ x, y }) => {
       const mark = document.createElement("div");
       mark.className = "peeked";
       mark.style.left = `${x}px`;

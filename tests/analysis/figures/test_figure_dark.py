@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from alignhouse.analysis.figures.best_layer import best_layer_by_group
 from alignhouse.analysis.figures.dark import INK, PAPER, RGB, contrast, darken, mixed, on_dark, rgb
 from alignhouse.analysis.figures.depth import depth_bands
-from alignhouse.analysis.figures.drawing import drawing, with_palette
+from alignhouse.analysis.figures.drawing import drawing
 from alignhouse.analysis.figures.labels import OKABE_ITO
 from alignhouse.analysis.figures.profile import region_profile
 
@@ -155,7 +155,7 @@ def test_one_drawing_is_written_light_and_dark(best_layers: Build, ceilings: Bui
         assert once.encoded("png") == light["png"], "the same figure is the same file"
         once.darken()
         dark = {wanted: once.encoded(wanted) for wanted in ("svg", "png")}
-        twice = once.encoded("png", 100)
+        twice = once.small_webp(100)
     assert PAPER.encode() in dark["svg"]
     assert PAPER.encode() not in light["svg"]
     # Only colours differ: another marker, outline or text would change the paths.
@@ -171,9 +171,9 @@ def test_a_palette_makes_a_picture_smaller_and_changes_no_colour_much(
     plot = best_layer_by_group(best_layers(), ceilings(), protocol="sound", width=4)
     with drawing(plot, dpi=100) as once:
         png = once.encoded("png")
-    small = with_palette(png)
+        small = once.small_webp(100)
+        assert small == once.small_webp(100)
     assert len(small) < 0.5 * len(png)
-    assert small == with_palette(png)
     difference = np.abs(pixels(small).astype(int) - pixels(png))
     assert difference.mean() < 1
     assert difference.max() < 60

@@ -152,6 +152,9 @@ def test_networks_are_selected_by_name_and_by_place(visit: Visit) -> None:
     assert page.locator("#selection .chip").all_inner_texts() == ["ViT ×", "TSN ×"]
     networks = page.eval_on_selector_all("#best-layers tr[data-network]", VISIBLE)
     assert set(networks) == {"ViT", "TSN"}
+    # A row that has the focus is marked in the charts.
+    page.get_by_role("button", name="Select AlexNet").focus()
+    assert page.locator(f"{STRIP} .peeked").count() == 3
     # The leaderboard keeps all of them, to select more.
     assert leaders(page) == ["TSN", "ViT", "AlexNet"]
     assert page.locator("#leaders tr.picked").count() == 2
@@ -244,7 +247,10 @@ def test_paper_has_the_drawn_figure_and_the_first_networks(visit: Visit) -> None
     page = visit(folded=True)
     page.emulate_media(media="print")
     assert not page.locator(f"{STRIP} .chart").is_visible()
-    assert page.locator(f"{STRIP} .still img").is_visible()
+    still = page.locator(f"{STRIP} .still img")
+    assert still.is_visible()
+    page.emulate_media(media="print", color_scheme="dark")
+    assert still.evaluate("each => each.currentSrc").startswith("data:image/svg+xml")
     assert not page.locator("#selection").is_visible()
     assert page.locator("#best-layers tbody tr").first.is_visible()
 

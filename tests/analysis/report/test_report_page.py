@@ -82,8 +82,8 @@ def test_the_page_loads_nothing_and_links_only_to_files_beside_it(whole: Any, fo
     loaded = [
         given[name] for _, given in page.elements for name in ("src", "srcset", "data") if name in given
     ]
-    # An image and four sources for screens and paper, for each of the two figures.
-    assert len(loaded) == 2 * 5
+    # An image and three more for narrow and dark screens, for each of the two figures.
+    assert len(loaded) == 2 * 4
     assert all(each.startswith("data:image/") for each in loaded)
     beside = [link for link in page.links if not link.startswith(("data:", "#"))]
     assert len(beside) > 6
@@ -124,7 +124,7 @@ def test_a_figure_of_many_points_is_in_the_page_as_pixels(
     assert kinds(whole) == {"data:image/svg+xml"}
     monkeypatch.setattr("alignhouse.analysis.report.pictures.MOST_BYTES_OF_SVG", 10)
     page = write(content(), tmp_path, n_figures=1)
-    assert kinds(read(page.read_text(encoding="utf-8"))) == {"data:image/png"}
+    assert kinds(read(page.read_text(encoding="utf-8"))) == {"data:image/webp"}
 
 
 def test_the_remark_is_in_the_banner_and_in_every_caption(whole: Any) -> None:
