@@ -59,7 +59,7 @@ def write_site_of(warehouses: Sequence[Warehouse], folder: Path, *, progress: Pr
     with staged(folder, state, "site") as making:
         shown.stage("Writing the site", _number_of_pages(site), 0)
         tables = write_tables(site, making / DATA)
-        for path, text in pages(site, tables):
+        for path, text in pages_of(site, tables, FIRST_ROWS):
             shown.job(path)
             (making / path).parent.mkdir(parents=True, exist_ok=True)
             (making / path).write_text(text, encoding="utf-8")
@@ -67,8 +67,8 @@ def write_site_of(warehouses: Sequence[Warehouse], folder: Path, *, progress: Pr
     return folder / PAGE
 
 
-def pages(site: Site, tables: Sequence[SiteFile]) -> Iterator[tuple[str, str]]:
-    """The path of each page in the site, and its text."""
+def pages_of(site: Site, tables: Sequence[SiteFile], most: int) -> Iterator[tuple[str, str]]:
+    """The path of each page in the site, and its text; `most` rows of a leaderboard are in its HTML."""
     made = Pages(site)
     for board in site.boards:
         path = site.board_page(board)
@@ -82,8 +82,8 @@ def pages(site: Site, tables: Sequence[SiteFile]) -> Iterator[tuple[str, str]]:
                 scripts=("cells.js", "leaderboard.js"),
                 data={"board": board_data(site, board)},
                 board=board,
-                rows=standings(site, board, FIRST_ROWS),
-                most=FIRST_ROWS,
+                rows=standings(site, board, most),
+                most=most,
             ),
         )
     for name, places in site.networks.items():

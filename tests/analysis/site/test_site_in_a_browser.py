@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from axe import serious_faults
 
 import alignhouse
 from alignhouse.analysis.site import write
@@ -219,6 +220,16 @@ def test_a_link_to_an_unknown_network_says_so(visit: Callable[..., Page]) -> Non
 def test_a_link_with_the_name_of_an_object_member_is_unknown(visit: Callable[..., Page]) -> None:
     page = visit("compare.html?a=constructor&b=__proto__")
     assert page.locator("#said").inner_text().startswith("Not on this site: constructor, __proto__.")
+
+
+def test_no_page_has_a_serious_fault_of_accessibility(visit: Callable[..., Page]) -> None:
+    for path in ("index.html", "compare.html?a=a&b=b", "networks/a.html", "datasets/d.html"):
+        page = visit(path)
+        page.emulate_media(color_scheme="light")
+        assert serious_faults(page) == [], path
+        page.emulate_media(color_scheme="dark")
+        assert serious_faults(page, "color-contrast") == [], path
+    page.emulate_media(color_scheme="null")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
