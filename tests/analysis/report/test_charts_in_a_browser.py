@@ -259,11 +259,13 @@ def test_colours_of_groups_are_lighter_on_a_dark_page(visit: Visit) -> None:
 
 
 def test_paper_has_the_drawn_figure_and_the_first_networks(visit: Visit) -> None:
-    page = visit(folded=True)
+    page = visit(folded=True, viewport={"width": 1280, "height": 900})
     page.emulate_media(media="print")
     assert not page.locator(f"{STRIP} .chart").is_visible()
     still = page.locator(f"{STRIP} .still img")
     assert still.is_visible()
+    # Paper has the wide, light figure, whatever the screen.
+    page.set_viewport_size({"width": 390, "height": 844})
     page.emulate_media(media="print", color_scheme="dark")
     assert still.evaluate("each => each.currentSrc").startswith("data:image/svg+xml")
     assert not page.locator("#selection").is_visible()
@@ -273,7 +275,7 @@ def test_paper_has_the_drawn_figure_and_the_first_networks(visit: Visit) -> None
 def test_without_scripts_figures_and_leaderboard_are_there(visit: Visit) -> None:
     page = visit(folded=True, java_script_enabled=False)
     assert page.locator(f"{STRIP} .still img").is_visible()
-    for unusable in (".chart", ".legend", "#selection", "#unfold", "#leaders button"):
+    for unusable in (".chart", ".legend", ".how", "#selection", "#unfold", "#leaders button"):
         assert page.locator(f"{unusable}:visible").count() == 0, unusable
     assert page.locator("#leaders tbody tr:visible").count() == 3
     page.locator("#network-tsn > summary").click()
