@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -78,12 +77,6 @@ def chart_data(
         "networks": networks,
         "bands": [_bands(bands.get(each["column"]), each, names) for each in groupings],
     }
-
-
-def as_json(data: Mapping[str, Any]) -> str:
-    """JSON for a data block of a page: no text in it can end the block or begin a comment."""
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def group_colours(charts: Mapping[str, Any]) -> str:

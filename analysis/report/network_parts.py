@@ -24,11 +24,10 @@ from alignhouse.analysis.report.bars import (
     sparkline,
 )
 from alignhouse.analysis.report.leaderboard import share_in_percent
-from alignhouse.analysis.report.tables import MISSING, Column, decimal, p_text, whole
+from alignhouse.analysis.report.tables import MISSING, Column, column_of, decimal, p_text, whole
 from alignhouse.warehouse.errors import BadInput
 
 PREFIX = "network"
-UNTRAINED = "untrained, random weights"
 NUMBERS = ("rho", "depth", "rho_lower", "rho_upper", "level", "p_value", "share_of_ceiling")
 # Column of the networks -> what a reader calls it, and its value in words.
 FACTS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
@@ -37,7 +36,7 @@ FACTS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
     "family": ("family", str),
     "objective": ("objective", str),
     "training_dataset": ("training data", str),
-    "weights": ("weights", lambda weights: UNTRAINED if weights == "random" else str(weights)),
+    "weights": ("weights", group_label),
     "parameters": ("parameters", whole),
     "gflops": ("GFLOPs", decimal),
     "top1": ("top-1 accuracy", lambda top1: f"{top1:.1f} %"),
@@ -172,28 +171,23 @@ def network_facts(network: Mapping[str, Any]) -> list[tuple[str, str]]:
 def network_columns(score: str) -> list[Column]:
     """The heads of a network's rows, with what they mean."""
     return [
-        Column("region"),
-        Column("group", hint="group of regions"),
+        column_of("roi"),
+        column_of("roi_group"),
         Column(
             f"{score} over depth",
             hint=f"{score} of every layer, from the first to the last; the dot is the best layer, the grey "
-            "line the lower noise ceiling. The scale is the same for all networks in the region",
+            "line the lower noise ceiling. The scale is the same for all networks in the region.",
         ),
-        Column("best layer", hint=f"the layer with the highest {score}, mean over subjects"),
-        Column("depth", numeric=True, hint="of the best layer: 0 the first layer, 1 the last"),
+        column_of("layer"),
+        column_of("depth", numeric=True),
         Column(
             "score",
-            hint="dot: the best layer; thick line: its bootstrap interval; grey line: lower noise ceiling, "
-            "dashed if it is not reliably above chance; band: from there to the upper noise ceiling",
+            hint="Dot: the best layer; thick line: its bootstrap interval; grey line: lower noise ceiling, "
+            "dashed if it is not reliably above chance; band: from there to the upper noise ceiling.",
         ),
-        Column(score, numeric=True, descends=True, hint=f"{score} of the best layer, mean over subjects"),
-        Column("p", numeric=True, hint="permutation test of the best layer"),
-        Column(
-            "of ceiling",
-            numeric=True,
-            descends=True,
-            hint=f"{score} as a share of the lower noise ceiling, if that is reliably above chance",
-        ),
+        Column(score, numeric=True, descends=True, hint=f"{score} of the best layer, mean over subjects."),
+        column_of("p_value", numeric=True),
+        column_of("share_of_ceiling", numeric=True, descends=True),
     ]
 
 

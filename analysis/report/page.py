@@ -10,7 +10,7 @@ import polars as pl
 
 from alignhouse.analysis.figures.score_names import axis_name, protocol_measure
 from alignhouse.analysis.kernels.measure_names import SPEARMAN
-from alignhouse.analysis.report.chart_data import as_json, chart_data, group_colours
+from alignhouse.analysis.report.chart_data import chart_data, group_colours
 from alignhouse.analysis.report.content import ReportContent, Results, page_remark, results_by_protocol
 from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.downloads import write_downloads
@@ -21,7 +21,7 @@ from alignhouse.analysis.report.network_parts import NetworkPart, network_parts
 from alignhouse.analysis.report.paper import paper_parts
 from alignhouse.analysis.report.parts import PagePart
 from alignhouse.analysis.report.publish import PAGE, staged
-from alignhouse.analysis.report.scripts import csp_hash, page_scripts
+from alignhouse.analysis.report.scripts import as_json, csp_hash, page_scripts
 from alignhouse.analysis.report.tables import (
     compared_settings,
     settings_table,

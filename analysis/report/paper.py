@@ -70,7 +70,7 @@ def paper_parts(
         PagePart(
             "explains",
             "What differs between networks",
-            "Networks differ",
+            "Differences",
             sentences=said["explains"],
             pictures=pictures(first.protocol, "explains"),
             tables=_explaining_tables(first, remark),

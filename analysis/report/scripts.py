@@ -1,9 +1,10 @@
-"""The scripts of the page: two chart libraries as they were released, and the page's own, in one text."""
+"""The scripts of the page: two chart libraries as they were released, the page's own, and data for them."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,17 @@ def page_scripts(*, with_charts: bool) -> list[Script]:
 def csp_hash(text: str) -> str:
     """The Content-Security-Policy hash that allows an inline style or script with exactly this text."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
+
+
+def as_json(data: object) -> str:
+    """JSON for a data block of a page: no text in it can end the block or begin a comment.
+
+    Raises
+    ------
+    ValueError : a number is NaN or infinite.
+    """
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _read(folder: str, name: str) -> str:

@@ -14,6 +14,7 @@ from alignhouse.analysis.figures.frames import joined_remarks, ordered_regions, 
 from alignhouse.analysis.figures.score_names import protocol_measure, score_name
 from alignhouse.analysis.report.content import has_both_weights
 from alignhouse.analysis.report.network_parts import NetworkPart, network_parts
+from alignhouse.analysis.report.tables import MISSING, cell_in_words
 from alignhouse.analysis.site.sources import SiteSource
 from alignhouse.warehouse.schema import sql_files
 
@@ -58,6 +59,11 @@ class Board:
     def facts(self) -> dict[str, dict[str, Any]]:
         """Network -> its row of networks."""
         return {str(row["model"]): row for row in self.frames["networks"].iter_rows(named=True)}
+
+    def fact(self, network: str, column: str) -> str:
+        """What a column of networks says of a network, in words; a dash if it is unknown."""
+        row = self.facts.get(network, {})
+        return cell_in_words(row, column) if column in row else MISSING
 
     @cached_property
     def best(self) -> dict[tuple[str, str], dict[str, Any]]:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from alignhouse.analysis.report.tables import cell
 from alignhouse.analysis.site.boards import Board
 from alignhouse.analysis.site.content import Site
 
 # Depths and scores of lines are whole thousandths: a line is 84 pixels wide.
 THOUSANDTHS = 1000
-
-
-def in_page(value: object) -> str:
-    """JSON for a script element, with "<", ">" and "&" as escapes, so that no text can end the element."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 def board_data(site: Site, board: Board) -> dict[str, Any]:
@@ -30,8 +22,8 @@ def board_data(site: Site, board: Board) -> dict[str, Any]:
                 part.name,
                 site.network_names[part.name],
                 part.kind,
-                cell(board.facts.get(part.name, {}).get("arch_type")),
-                cell(board.facts.get(part.name, {}).get("weights")),
+                board.fact(part.name, "arch_type"),
+                board.fact(part.name, "weights"),
                 _mean_place(board, part.name),
                 [_mean_place(board, part.name, group) for group in groups],
                 [_scores(board, part.name, roi) for roi, _ in board.regions],

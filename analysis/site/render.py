@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from alignhouse.analysis.report import page as report_page
-from alignhouse.analysis.report.scripts import csp_hash
+from alignhouse.analysis.report.scripts import as_json, csp_hash
 from alignhouse.analysis.site.content import Site
-from alignhouse.analysis.site.embedded import in_page
 
 HERE = Path(__file__).parent
 REPORT = Path(report_page.__file__).parent
@@ -60,6 +59,6 @@ class Pages:
             style_hash=self._style_hash,
             script=script,
             script_hash=csp_hash(script),
-            data={name: in_page(value) for name, value in (data or {}).items()},
+            data={name: as_json(value) for name, value in (data or {}).items()},
             **values,
         )

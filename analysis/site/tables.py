@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alignhouse.analysis.figures.labels import group_label
 from alignhouse.analysis.report.bars import Bar
 from alignhouse.analysis.report.network_parts import NetworkPart, RegionRow
 from alignhouse.analysis.report.tables import MISSING, cell, decimal, p_text
@@ -64,8 +63,8 @@ def standings(site: Site, board: Board, most: int) -> list[Standing]:
             name=part.name,
             page=site.network_page(part.name),
             kind=part.kind,
-            architecture=cell(board.facts.get(part.name, {}).get("arch_type")),
-            weights=cell(board.facts.get(part.name, {}).get("weights")),
+            architecture=board.fact(part.name, "arch_type"),
+            weights=board.fact(part.name, "weights"),
             place=part.place,
             rows=part.rows,
         )
@@ -83,7 +82,7 @@ def region_ranking(site: Site, board: Board, roi: str) -> list[Ranked]:
             name=part.name,
             page=site.network_page(part.name),
             kind=part.kind,
-            architecture=cell(board.facts.get(part.name, {}).get("arch_type")),
+            architecture=board.fact(part.name, "arch_type"),
             row=part.rows[index],
         )
         for place, part in sorted(scored, key=lambda each: (each[0] is None, each[0], each[1].name))
@@ -99,16 +98,16 @@ def network_list(site: Site) -> list[dict[str, str]]:
     """Every network of the site with its facts in words, by name."""
     rows = []
     for name, places in site.networks.items():
-        facts = places[0][0].facts.get(name, {})
+        board = places[0][0]
         rows.append(
             {
                 "name": name,
                 "page": site.network_page(name),
-                "type": group_label(facts.get("model_type")),
-                "architecture": cell(facts.get("arch_type")),
-                "family": cell(facts.get("family")),
-                "training": cell(facts.get("training_dataset")),
-                "weights": cell(facts.get("weights")),
+                "type": board.fact(name, "model_type"),
+                "architecture": board.fact(name, "arch_type"),
+                "family": board.fact(name, "family"),
+                "training": board.fact(name, "training_dataset"),
+                "weights": board.fact(name, "weights"),
                 "boards": str(len(places)),
             }
         )

@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from alignhouse.analysis.report.chart_data import as_json, chart_data, group_colours
+from alignhouse.analysis.report.chart_data import chart_data, group_colours
 from alignhouse.analysis.report.content import results_by_protocol
+from alignhouse.analysis.report.scripts import as_json
 
 ANCHORS = {"AlexNet": "network-alexnet", "ViT": "network-vit", "TSN": "network-tsn"}
 BANDS = pl.DataFrame(

@@ -189,7 +189,7 @@ def test_facts_are_in_words_and_unknown_ones_are_left_out() -> None:
 
 def test_an_untrained_network_says_so_and_names_no_training() -> None:
     facts = network_facts({"weights": "random", "objective": "none", "training_dataset": "none"})
-    assert facts == [("weights", "untrained, random weights")]
+    assert facts == [("weights", "untrained")]
     assert network_facts({}) == []
 
 

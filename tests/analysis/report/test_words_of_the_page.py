@@ -114,6 +114,14 @@ def test_no_stored_model_type_is_a_text_of_the_page(page: str) -> None:
     assert page.count("video action recognition") > 10
 
 
+def test_every_heading_of_a_column_has_a_hint(folder: Path, read: Callable[[str], Any]) -> None:
+    html = read((folder / "index.html").read_text(encoding="utf-8"))
+    heads = [given for tag, given in html.elements if tag == "th" and given.get("scope") == "col"]
+    assert len(heads) > 100
+    without = [given for given in heads if not given.get("title") and given.get("class") != "chosen"]
+    assert without == []
+
+
 def test_other_codes_are_in_words_too(page: str) -> None:
     lines = page.splitlines()
     assert "untrained" in lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from alignhouse.analysis.site.boards import shared_remark
 from alignhouse.analysis.site.content import Site, read_site
-from alignhouse.analysis.site.embedded import board_data, compared_data, in_page
+from alignhouse.analysis.site.embedded import board_data, compared_data
 from alignhouse.analysis.site.sources import sources
 from alignhouse.analysis.site.tables import network_list, region_facts, region_ranking, standings
 from alignhouse.warehouse.reader import Warehouse
@@ -107,15 +106,6 @@ def test_embedded_profiles_are_those_of_the_layers(read: Site, opened: Warehouse
     assert rows[3][5] == [round(1000 * rho) for _, rho in layers]
     assert (rows[3][3], rows[3][4]) == best(opened, "c", "MT", "layer, depth")
     assert len(rows[3]) == 6
-
-
-def test_text_in_embedded_data_cannot_end_its_element() -> None:
-    hostile = {"</script><!--": ["<b>&amp;\u2028é"]}
-    text = in_page(hostile)
-    assert json.loads(text) == hostile
-    assert not set("<>&\u2028") & set(text)
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        in_page([float("nan")])
 
 
 def test_every_network_is_in_the_list_once(read: Site) -> None:
