@@ -19,6 +19,7 @@ TITLE, SUBTITLE, CAPTION = 10.5, 9.0, 7.5  # points
 # Average width of a letter as a share of the type size, bold and plain.
 BOLD_LETTER, LETTER = 0.6, 0.53
 NAME_LETTER = 0.7  # the same for bold names, which contain many digits and underscores
+UNDER_REMARK = 7  # points between the remark and what is below it
 POINTS = 72  # an inch
 LINE = 1.35  # height of a line of text, as a multiple of the type size
 # Colours between which a colour bar is interpolated. An SVG needs four triangles of 1.6 kB for each of them.
@@ -33,7 +34,9 @@ def house_theme() -> theme:
     return theme_minimal(base_size=9) + theme(
         plot_background=element_rect(fill="white", color="white"),
         plot_title=element_text(size=TITLE, weight="bold", ha="left"),
-        plot_subtitle=element_text(size=SUBTITLE, color=REMARK_COLOUR, weight="bold", ha="left"),
+        plot_subtitle=element_text(
+            size=SUBTITLE, color=REMARK_COLOUR, weight="bold", ha="left", margin={"b": UNDER_REMARK}
+        ),
         plot_caption=element_text(size=CAPTION, color="#555555", ha="left"),
         plot_title_position="plot",
         plot_caption_position="plot",
@@ -88,8 +91,8 @@ def texts_height(given: Mapping[str, str]) -> float:
 def no_rows(
     what: str,
     *,
-    protocol: str,
     remark: str,
+    protocol: str = "",
     source: str = "",
     left_out: int = 0,
     why: str = NOTHING,
@@ -188,15 +191,18 @@ def percent_of(level: float) -> str:
 def _texts(
     what: str,
     *,
-    protocol: str,
     source: str,
     remark: str,
+    protocol: str = "",
     notes: Sequence[str] = (),
     left_out: int = 0,
     width: float = WIDTH,
 ) -> dict[str, str]:
-    """Title (what, protocol, source), subtitle (remark) and caption (notes, number of rows not drawn)."""
-    title = f"{what} · {protocol} protocol" + (f" · {source}" if source else "")
+    """Title (what, protocol, source), subtitle (remark) and caption (notes, number of rows not drawn).
+
+    A figure that names its protocols in `what` has no `protocol`.
+    """
+    title = " · ".join(filter(None, (what, f"{protocol} protocol" if protocol else "", source)))
     below = [*notes, f"{left_out} rows without a value are not drawn."] if left_out else list(notes)
     given = {
         "title": (title, letters(width - 0.1, TITLE, BOLD_LETTER)),
