@@ -13,6 +13,7 @@ from alignhouse.analysis.figures.by_region import (
     STAR_GAP,
     ceiling_layers,
     ceiling_note,
+    ceiling_rows,
     cells,
     median_layers,
     network_layers,
@@ -34,7 +35,6 @@ from alignhouse.analysis.figures.frames import (
 from alignhouse.analysis.figures.labels import group_label, group_styles, heading
 from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import WIDTH, dressed, no_rows
-from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     from plotnine import ggplot
@@ -79,16 +79,11 @@ def best_layer_by_group(
     what = f"Best layer by {heading(group_by)}"
     asked, told = protocols_drawn(group_by, protocol)
     rows = rows_to_draw(best_layer, "best_layer", asked, values=["rho"])
-    ceilings = rows_to_draw(noise_ceiling, "noise_ceiling", protocol, values=[])
+    ceilings = ceiling_rows(noise_ceiling, protocol, rows.source)
     remark = joined_remarks([rows.remark, ceilings.remark])
     if rows.frame.is_empty():
         return no_rows(what, protocol=told, remark=remark, source=source, left_out=rows.left_out, width=width)
     need_columns(best_layer, "best_layer", ["model"])
-    if ceilings.source not in ("", rows.source):
-        raise BadInput(
-            "noise_ceiling", expected=rows.source, found=ceilings.source, hint="filter the frame first"
-        )
-
     regions = ordered_regions(rows.frame)
     grouped = with_group(rows.frame, "best_layer", group_by)
     styles = group_styles(grouped["group"].unique())
@@ -111,9 +106,9 @@ def best_layer_by_group(
         styles,
         width=width,
     )
-    notes = _notes(points, bounds, of_cells, group_pairs, rows.counts)
-    if told != protocol and not bounds.is_empty():
-        notes.append(f"This is the ceiling of the {protocol} protocol.")
+    notes = _notes(points, of_cells, group_pairs, rows.counts)
+    grey = "noise ceiling, from lower to upper"
+    notes.append(ceiling_note(bounds, grey, protocol if told != protocol else None))
     from plotnine import labs
 
     return dressed(
@@ -202,7 +197,6 @@ def _height(points: pl.DataFrame, bounds: pl.DataFrame) -> float:
 
 def _notes(
     points: pl.DataFrame,
-    bounds: pl.DataFrame,
     of_cells: pl.DataFrame,
     group_pairs: pl.DataFrame | None,
     counts: str,
@@ -225,7 +219,6 @@ def _notes(
             notes.append("Too many groups for brackets: see the table group_comparison.")
         else:
             notes.append(f"Brackets: two groups differ ({_correction(group_pairs)}).")
-    notes.append(ceiling_note(bounds, "noise ceiling, from lower to upper"))
     return notes
 
 

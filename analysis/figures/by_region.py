@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import need_columns
+from alignhouse.analysis.figures.frames import Rows, need_columns, rows_to_draw
 from alignhouse.analysis.figures.labels import Style, over_others, plain
 from alignhouse.analysis.figures.theme import NARROW, WIDTH, group_scales, house_theme, percent_of
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     from plotnine import element_text, ggplot
@@ -68,6 +69,19 @@ def _scatter(nth: int) -> float:
         value += step * (nth & 1)
         nth, step = nth >> 1, step / 2
     return value
+
+
+def ceiling_rows(noise_ceiling: pl.DataFrame, protocol: str, source: str) -> Rows:
+    """The noise ceilings of a protocol, on the same data set and split as the scores (`source`).
+
+    Raises
+    ------
+    BadInput : as of `rows_to_draw`, or the ceilings are of other stimuli than the scores.
+    """
+    ceilings = rows_to_draw(noise_ceiling, "noise_ceiling", protocol, values=[])
+    if "" not in (source, ceilings.source) and ceilings.source != source:
+        raise BadInput("noise_ceiling", expected=source, found=ceilings.source, hint="filter the frame first")
+    return ceilings
 
 
 def region_bounds(ceilings: pl.DataFrame, regions: pl.DataFrame) -> pl.DataFrame:
@@ -139,14 +153,20 @@ def panels(
     return plot, 0.45 + PANEL * -(-n_panels // n_columns)
 
 
-def ceiling_layers(bounds: pl.DataFrame) -> list[Any]:
-    """A band between the two bounds and a line at each; a region with one bound has a line only."""
+def ceiling_layers(bounds: pl.DataFrame, lines: Sequence[str] = ("lower", "upper")) -> list[Any]:
+    """A band between the two bounds, and lines at those in `lines`; a region with one bound has no band.
+
+    An unreliable ceiling has its dashed frame only.
+    """
     import plotnine as p9
 
-    both = bounds.drop_nulls(["lower", "upper"]) if not bounds.is_empty() else bounds
+    if bounds.is_empty():
+        return []
+    both = bounds.drop_nulls(["lower", "upper"])
     layers = ceiling_bands(both, p9.aes(xmin="left", xmax="right", ymin="lower", ymax="upper"))
-    for bound in ("lower", "upper") if not bounds.is_empty() else ():
-        known = bounds.drop_nulls(bound)
+    framed = _weak(bounds) & bounds["lower"].is_not_null() & bounds["upper"].is_not_null()
+    for bound in lines:
+        known = bounds.filter(~framed).drop_nulls(bound)
         line = p9.aes(x="left", xend="right", y=bound, yend=bound)
         if not known.is_empty():
             layers.append(p9.geom_segment(line, data=known, inherit_aes=False, color="#8C8C8C", size=0.4))
@@ -177,15 +197,23 @@ def ceiling_bands(bounds: pl.DataFrame, edges: Any, **fixed: float) -> list[Any]
     ]
 
 
-def ceiling_note(bounds: pl.DataFrame, grey: str) -> str:
-    """What the bands of noise ceilings mean; `grey` describes a reliable one."""
+def ceiling_note(bounds: pl.DataFrame, grey: str, protocol: str | None = None) -> str:
+    """What the bands of noise ceilings mean.
+
+    Parameters
+    ----------
+    grey : describes a reliable ceiling. protocol : of the ceilings, in a figure of several protocols.
+    """
     if bounds.is_empty():
         return "There is no noise ceiling."
     weak = _weak(bounds)
     dashed = "noise ceiling that is not reliably above chance"
-    if weak.all():
-        return f"Dashed: {dashed}."
-    return f"Grey: {grey}." + (f" Dashed: {dashed}." if weak.any() else "")
+    notes = [] if weak.all() else [f"Grey: {grey}."]
+    if weak.any():
+        notes.append(f"Dashed: {dashed}.")
+    if protocol:
+        notes.append(f"This is the ceiling of the {protocol} protocol.")
+    return " ".join(notes)
 
 
 def _weak(bounds: pl.DataFrame) -> pl.Series:
