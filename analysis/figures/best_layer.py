@@ -11,16 +11,20 @@ from alignhouse.analysis.figures.by_region import (
     ALPHA,
     MOST_GROUPS_OF_STARS,
     STAR_GAP,
+    STAR_LINE,
+    STAR_SIZE,
     ceiling_layers,
     ceiling_note,
     ceiling_rows,
     cells,
+    group_room,
     median_layers,
     network_layers,
     panels,
     placed,
     region_bounds,
     star_layers,
+    starred,
     stars,
     zero_line,
 )
@@ -40,7 +44,8 @@ if TYPE_CHECKING:
     from plotnine import ggplot
 
 MOST_GROUPS_OF_BRACKETS = 4  # five groups have ten pairs in each region
-BRACKET_STEP = 0.06  # of the height of a panel, from one bracket to the next
+# Shares of the height of a panel: from one bracket to the next, and the length of its feet.
+BRACKET_STEP, BRACKET_FOOT = 0.075, 0.015
 
 
 def best_layer_by_group(
@@ -89,17 +94,17 @@ def best_layer_by_group(
     styles = group_styles(grouped["group"].unique())
     points = placed(grouped, regions, list(styles))
     bounds = region_bounds(ceilings.frame, regions)
-    of_cells = cells(points)
     height = _height(points, bounds)
+    of_cells = starred(cells(points), height, group_room(regions, len(styles), width))
     brackets = brackets_of(group_pairs, of_cells, height)
     plot, body = panels(
         points,
         [
             *ceiling_layers(bounds),
             zero_line(),
-            *network_layers(points),
             *median_layers(of_cells),
-            *star_layers(of_cells, height),
+            *network_layers(points),
+            *star_layers(of_cells),
             *_bracket_layers(brackets),
         ],
         regions,
@@ -126,7 +131,7 @@ def best_layer_by_group(
 
 
 def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height: float) -> pl.DataFrame:
-    """A row per bracket: roi_group, `left` and `right` end, `y`, `mark` and `tick` (its feet's length).
+    """A row per bracket: roi_group, `left` and `right` end, `y`, `mark`, `tick` (its feet's length), `reach`.
 
     Only pairs with p_adjusted below ALPHA have a bracket. With too many groups there are none.
     """
@@ -143,7 +148,7 @@ def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height
     }
     rows: list[dict[str, Any]] = []
     for (roi,), of_region in of_cells.group_by("roi", maintain_order=True):
-        top = float(of_region["top"].to_numpy().max()) + 2.2 * STAR_GAP * height
+        top = float(of_region["reach"].to_numpy().max()) + (STAR_GAP + BRACKET_FOOT) * height
         ends = list(of_region.select("group", "centre").iter_rows())
         # Short brackets come first, so that long ones span them.
         for (a, left), (b, right) in sorted(
@@ -152,7 +157,8 @@ def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height
             if mark := stars(found.get((roi, frozenset((a, b))))):
                 rows.append(
                     {"roi": roi, "roi_group": of_region["roi_group"][0], "left": left, "right": right}
-                    | {"y": top, "mark": mark, "tick": 0.25 * BRACKET_STEP * height}
+                    | {"y": top, "mark": mark, "tick": BRACKET_FOOT * height}
+                    | {"reach": top + STAR_LINE * height}
                 )
                 top += BRACKET_STEP * height
     return (
@@ -179,11 +185,11 @@ def _bracket_layers(brackets: pl.DataFrame) -> list[Any]:
             p9.aes(x="middle", y="y", label="mark"),
             data=drawn,
             inherit_aes=False,
-            size=6,
-            va="center",
+            size=STAR_SIZE,
+            va="bottom",
             color="#111111",
-            nudge_y=float(drawn["tick"].to_numpy().max()),
         ),
+        p9.geom_blank(p9.aes(x="middle", y="reach"), data=drawn, inherit_aes=False),
     ]
 
 

@@ -34,9 +34,7 @@ def house_theme() -> theme:
     return theme_minimal(base_size=9) + theme(
         plot_background=element_rect(fill="white", color="white"),
         plot_title=element_text(size=TITLE, weight="bold", ha="left"),
-        plot_subtitle=element_text(
-            size=SUBTITLE, color=REMARK_COLOUR, weight="bold", ha="left", margin={"b": UNDER_REMARK}
-        ),
+        plot_subtitle=element_text(size=SUBTITLE, color=REMARK_COLOUR, weight="bold", ha="left"),
         plot_caption=element_text(size=CAPTION, color="#555555", ha="left"),
         plot_title_position="plot",
         plot_caption_position="plot",
@@ -74,9 +72,11 @@ def dressed(
     """
     given = _texts(what, width=width, **about)
     height = body + texts_height(given) + (legend_height(styles, legend_width or width) if styles else 0)
-    from plotnine import labs, theme
+    from plotnine import element_text, labs, theme
 
-    dressed_plot = plot + theme(figure_size=(width, height))
+    # As a share of the width, since plotnine shrinks a margin in points the more, the higher the figure is.
+    below_remark = element_text(margin={"b": UNDER_REMARK / POINTS / width, "unit": "fig"})
+    dressed_plot = plot + theme(figure_size=(width, height), plot_subtitle=below_remark)
     dressed_plot += labs(**given)
     return dressed_plot
 
