@@ -11,15 +11,20 @@ from alignhouse.analysis.figures.by_region import (
     ALPHA,
     MOST_GROUPS_OF_STARS,
     STAR_GAP,
+    STAR_LINE,
+    STAR_SIZE,
     ceiling_layers,
     ceiling_note,
+    ceiling_rows,
     cells,
+    group_room,
     median_layers,
     network_layers,
     panels,
     placed,
     region_bounds,
     star_layers,
+    starred,
     stars,
     zero_line,
 )
@@ -34,13 +39,13 @@ from alignhouse.analysis.figures.frames import (
 from alignhouse.analysis.figures.labels import group_label, group_styles, heading
 from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import WIDTH, dressed, no_rows
-from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
 MOST_GROUPS_OF_BRACKETS = 4  # five groups have ten pairs in each region
-BRACKET_STEP = 0.06  # of the height of a panel, from one bracket to the next
+# Shares of the height of a panel: from one bracket to the next, and the length of its feet.
+BRACKET_STEP, BRACKET_FOOT = 0.075, 0.015
 
 
 def best_layer_by_group(
@@ -79,41 +84,36 @@ def best_layer_by_group(
     what = f"Best layer by {heading(group_by)}"
     asked, told = protocols_drawn(group_by, protocol)
     rows = rows_to_draw(best_layer, "best_layer", asked, values=["rho"])
-    ceilings = rows_to_draw(noise_ceiling, "noise_ceiling", protocol, values=[])
+    ceilings = ceiling_rows(noise_ceiling, protocol, rows.source)
     remark = joined_remarks([rows.remark, ceilings.remark])
     if rows.frame.is_empty():
         return no_rows(what, protocol=told, remark=remark, source=source, left_out=rows.left_out, width=width)
     need_columns(best_layer, "best_layer", ["model"])
-    if ceilings.source not in ("", rows.source):
-        raise BadInput(
-            "noise_ceiling", expected=rows.source, found=ceilings.source, hint="filter the frame first"
-        )
-
     regions = ordered_regions(rows.frame)
     grouped = with_group(rows.frame, "best_layer", group_by)
     styles = group_styles(grouped["group"].unique())
     points = placed(grouped, regions, list(styles))
     bounds = region_bounds(ceilings.frame, regions)
-    of_cells = cells(points)
     height = _height(points, bounds)
+    of_cells = starred(cells(points), height, group_room(regions, len(styles), width))
     brackets = brackets_of(group_pairs, of_cells, height)
     plot, body = panels(
         points,
         [
             *ceiling_layers(bounds),
             zero_line(),
-            *network_layers(points),
             *median_layers(of_cells),
-            *star_layers(of_cells, height),
+            *network_layers(points),
+            *star_layers(of_cells),
             *_bracket_layers(brackets),
         ],
         regions,
         styles,
         width=width,
     )
-    notes = _notes(points, bounds, of_cells, group_pairs, rows.counts)
-    if told != protocol and not bounds.is_empty():
-        notes.append(f"This is the ceiling of the {protocol} protocol.")
+    notes = _notes(points, of_cells, group_pairs, rows.counts)
+    grey = "noise ceiling, from lower to upper"
+    notes.append(ceiling_note(bounds, grey, protocol if told != protocol else None))
     from plotnine import labs
 
     return dressed(
@@ -131,7 +131,7 @@ def best_layer_by_group(
 
 
 def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height: float) -> pl.DataFrame:
-    """A row per bracket: roi_group, `left` and `right` end, `y`, `mark` and `tick` (its feet's length).
+    """A row per bracket: roi_group, `left` and `right` end, `y`, `mark`, `tick` (its feet's length), `reach`.
 
     Only pairs with p_adjusted below ALPHA have a bracket. With too many groups there are none.
     """
@@ -148,7 +148,7 @@ def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height
     }
     rows: list[dict[str, Any]] = []
     for (roi,), of_region in of_cells.group_by("roi", maintain_order=True):
-        top = float(of_region["top"].to_numpy().max()) + 2.2 * STAR_GAP * height
+        top = float(of_region["reach"].to_numpy().max()) + (STAR_GAP + BRACKET_FOOT) * height
         ends = list(of_region.select("group", "centre").iter_rows())
         # Short brackets come first, so that long ones span them.
         for (a, left), (b, right) in sorted(
@@ -157,7 +157,8 @@ def brackets_of(group_pairs: pl.DataFrame | None, of_cells: pl.DataFrame, height
             if mark := stars(found.get((roi, frozenset((a, b))))):
                 rows.append(
                     {"roi": roi, "roi_group": of_region["roi_group"][0], "left": left, "right": right}
-                    | {"y": top, "mark": mark, "tick": 0.25 * BRACKET_STEP * height}
+                    | {"y": top, "mark": mark, "tick": BRACKET_FOOT * height}
+                    | {"reach": top + STAR_LINE * height}
                 )
                 top += BRACKET_STEP * height
     return (
@@ -184,11 +185,11 @@ def _bracket_layers(brackets: pl.DataFrame) -> list[Any]:
             p9.aes(x="middle", y="y", label="mark"),
             data=drawn,
             inherit_aes=False,
-            size=6,
-            va="center",
+            size=STAR_SIZE,
+            va="bottom",
             color="#111111",
-            nudge_y=float(drawn["tick"].to_numpy().max()),
         ),
+        p9.geom_blank(p9.aes(x="middle", y="reach"), data=drawn, inherit_aes=False),
     ]
 
 
@@ -202,7 +203,6 @@ def _height(points: pl.DataFrame, bounds: pl.DataFrame) -> float:
 
 def _notes(
     points: pl.DataFrame,
-    bounds: pl.DataFrame,
     of_cells: pl.DataFrame,
     group_pairs: pl.DataFrame | None,
     counts: str,
@@ -225,7 +225,6 @@ def _notes(
             notes.append("Too many groups for brackets: see the table group_comparison.")
         else:
             notes.append(f"Brackets: two groups differ ({_correction(group_pairs)}).")
-    notes.append(ceiling_note(bounds, "noise ceiling, from lower to upper"))
     return notes
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import need_columns
+from alignhouse.analysis.figures.frames import Rows, need_columns, rows_to_draw
 from alignhouse.analysis.figures.labels import Style, over_others, plain
 from alignhouse.analysis.figures.theme import NARROW, WIDTH, group_scales, house_theme, percent_of
+from alignhouse.warehouse.errors import BadInput
 
 if TYPE_CHECKING:
     from plotnine import element_text, ggplot
@@ -23,8 +24,11 @@ CROWD = 12  # groups of more networks than this are drawn with small, pale point
 LETTER = 0.075  # inches per letter of a region's name, including its share of the gap
 ALPHA = 0.05  # p below which a network, a group or a pair is marked
 PANEL = 2.2  # inches of height
-STAR_GAP = 0.03  # of the height of a panel
-MOST_GROUPS_OF_STARS = 6  # stars of more groups would overlap
+STAR_GAP = 0.03  # of the height of a panel, from a point to the line of text of its stars
+STAR_SIZE = 6.5  # points
+STAR_WIDTH = 0.048  # inches
+STAR_LINE, STAR_STEP = 0.06, 0.03  # of the height of a panel: a line of text, and each star stacked on it
+MOST_GROUPS_OF_STARS = 6  # more groups would have stars narrower than the points
 STEPS = ((0.001, "***"), (0.01, "**"), (ALPHA, "*"))
 
 
@@ -68,6 +72,19 @@ def _scatter(nth: int) -> float:
         value += step * (nth & 1)
         nth, step = nth >> 1, step / 2
     return value
+
+
+def ceiling_rows(noise_ceiling: pl.DataFrame, protocol: str, source: str) -> Rows:
+    """The noise ceilings of a protocol, on the same data set and split as the scores (`source`).
+
+    Raises
+    ------
+    BadInput : as of `rows_to_draw`, or the ceilings are of other stimuli than the scores.
+    """
+    ceilings = rows_to_draw(noise_ceiling, "noise_ceiling", protocol, values=[])
+    if "" not in (source, ceilings.source) and ceilings.source != source:
+        raise BadInput("noise_ceiling", expected=source, found=ceilings.source, hint="filter the frame first")
+    return ceilings
 
 
 def region_bounds(ceilings: pl.DataFrame, regions: pl.DataFrame) -> pl.DataFrame:
@@ -116,8 +133,7 @@ def panels(
     import plotnine as p9
 
     n_panels = regions["roi_group"].n_unique()
-    few = int(regions["slot"].to_numpy().max()) < MOST_REGIONS_ABREAST
-    n_columns = min(2, n_panels) if few and width >= NARROW else 1
+    n_columns = _panels_abreast(regions, width)
     if counts is None:
         counts = dict(points.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
     edges = pl.concat([regions.with_columns(pl.col("x") + side) for side in (-0.5, 0.5)])
@@ -139,14 +155,20 @@ def panels(
     return plot, 0.45 + PANEL * -(-n_panels // n_columns)
 
 
-def ceiling_layers(bounds: pl.DataFrame) -> list[Any]:
-    """A band between the two bounds and a line at each; a region with one bound has a line only."""
+def ceiling_layers(bounds: pl.DataFrame, lines: Sequence[str] = ("lower", "upper")) -> list[Any]:
+    """A band between the two bounds, and lines at those in `lines`; a region with one bound has no band.
+
+    An unreliable ceiling has its dashed frame only.
+    """
     import plotnine as p9
 
-    both = bounds.drop_nulls(["lower", "upper"]) if not bounds.is_empty() else bounds
+    if bounds.is_empty():
+        return []
+    both = bounds.drop_nulls(["lower", "upper"])
     layers = ceiling_bands(both, p9.aes(xmin="left", xmax="right", ymin="lower", ymax="upper"))
-    for bound in ("lower", "upper") if not bounds.is_empty() else ():
-        known = bounds.drop_nulls(bound)
+    framed = _weak(bounds) & bounds["lower"].is_not_null() & bounds["upper"].is_not_null()
+    for bound in lines:
+        known = bounds.filter(~framed).drop_nulls(bound)
         line = p9.aes(x="left", xend="right", y=bound, yend=bound)
         if not known.is_empty():
             layers.append(p9.geom_segment(line, data=known, inherit_aes=False, color="#8C8C8C", size=0.4))
@@ -177,15 +199,23 @@ def ceiling_bands(bounds: pl.DataFrame, edges: Any, **fixed: float) -> list[Any]
     ]
 
 
-def ceiling_note(bounds: pl.DataFrame, grey: str) -> str:
-    """What the bands of noise ceilings mean; `grey` describes a reliable one."""
+def ceiling_note(bounds: pl.DataFrame, grey: str, protocol: str | None = None) -> str:
+    """What the bands of noise ceilings mean.
+
+    Parameters
+    ----------
+    grey : describes a reliable ceiling. protocol : of the ceilings, in a figure of several protocols.
+    """
     if bounds.is_empty():
         return "There is no noise ceiling."
     weak = _weak(bounds)
     dashed = "noise ceiling that is not reliably above chance"
-    if weak.all():
-        return f"Dashed: {dashed}."
-    return f"Grey: {grey}." + (f" Dashed: {dashed}." if weak.any() else "")
+    notes = [] if weak.all() else [f"Grey: {grey}."]
+    if weak.any():
+        notes.append(f"Dashed: {dashed}.")
+    if protocol:
+        notes.append(f"This is the ceiling of the {protocol} protocol.")
+    return " ".join(notes)
 
 
 def _weak(bounds: pl.DataFrame) -> pl.Series:
@@ -268,26 +298,61 @@ def interval_note(points: pl.DataFrame, table: str) -> str:
     return f"Line: {percent_of(known['level'][0])} interval{over}."
 
 
-def star_layers(of_cells: pl.DataFrame, height: float) -> list[Any]:
-    """Stars above the groups whose `group_p` is small; `height` of the panel in the data's units."""
+def group_room(regions: pl.DataFrame, n_groups: int, width: float) -> float:
+    """The inches across the place of one group in a region."""
+    most = int(regions["slot"].to_numpy().max()) + 1
+    return _panel_room(_panels_abreast(regions, width), width) / most * SPREAD / n_groups
+
+
+def starred(of_cells: pl.DataFrame, height: float, room: float) -> pl.DataFrame:
+    """Add the stars of each `group_p`, `mark`, their lower edge `y`, and `reach`, the upper edge of the cell.
+
+    Parameters
+    ----------
+    of_cells : of `cells`. height : of a panel in the data's units. room : of `group_room`; if the stars of a
+        group are wider, all stars are stacked.
+    """
+    has_stars = "group_p" in of_cells.columns and of_cells["group"].n_unique() <= MOST_GROUPS_OF_STARS
+    marks = [stars(p) if has_stars else "" for p in of_cells["group_p" if has_stars else "roi"]]
+    stacked = STAR_WIDTH * max(map(len, marks)) > room
+    steps = [STAR_STEP * (len(mark) - 1) if stacked else 0.0 for mark in marks]
+    above = [STAR_GAP + STAR_LINE + step if mark else 0.0 for mark, step in zip(marks, steps, strict=True)]
+    return of_cells.with_columns(
+        mark=pl.Series(["\n".join(mark) if stacked else mark for mark in marks], dtype=pl.String),
+        y=pl.col("top") + STAR_GAP * height,
+        reach=pl.col("top") + pl.Series(above, dtype=pl.Float64) * height,
+    )
+
+
+def star_layers(of_cells: pl.DataFrame) -> list[Any]:
+    """The stars of `starred`, above the points of their groups; the axis has room for them."""
     import plotnine as p9
 
-    if "group_p" not in of_cells.columns or of_cells["group"].n_unique() > MOST_GROUPS_OF_STARS:
-        return []
-    marked = of_cells.with_columns(
-        mark=pl.Series([stars(p) for p in of_cells["group_p"]], dtype=pl.String),
-        y=pl.col("top") + STAR_GAP * height,
-    ).filter(pl.col("mark") != "")
+    marked = of_cells.filter(pl.col("mark") != "")
     if marked.is_empty():
         return []
     look = p9.aes(x="centre", y="y", label="mark")
-    return [p9.geom_text(look, data=marked, inherit_aes=False, size=6.5, va="center", color="#111111")]
+    text = {"size": STAR_SIZE, "va": "bottom", "lineheight": STAR_STEP / STAR_LINE, "color": "#111111"}
+    return [
+        p9.geom_text(look, data=marked, inherit_aes=False, **text),
+        p9.geom_blank(p9.aes(x="centre", y="reach"), data=marked, inherit_aes=False),
+    ]
+
+
+def _panels_abreast(regions: pl.DataFrame, width: float) -> int:
+    few = int(regions["slot"].to_numpy().max()) < MOST_REGIONS_ABREAST
+    return min(2, regions["roi_group"].n_unique()) if few and width >= NARROW else 1
+
+
+def _panel_room(n_columns: int, width: float) -> float:
+    """The inches across a panel."""
+    return (width - 0.8) / n_columns
 
 
 def _region_text(regions: pl.DataFrame, n_columns: int, width: float) -> element_text:
     from plotnine import element_text
 
-    room = (width - 0.8) / n_columns
+    room = _panel_room(n_columns, width)
     needed = (
         regions.select((pl.col("roi").str.len_chars().max() * pl.len()).over("roi_group").max()).item()
         * LETTER

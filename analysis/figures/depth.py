@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from alignhouse.analysis.figures.by_region import (
+    ceiling_layers,
+    ceiling_note,
+    ceiling_rows,
+    region_bounds,
+)
 from alignhouse.analysis.figures.frames import (
     how_many,
+    joined_remarks,
     need_columns,
     ordered_regions,
     protocols_drawn,
@@ -25,10 +32,13 @@ MOST_PANELS_ABREAST = 6
 PANELS_ABREAST_WHEN_NARROW = 4
 PANEL = 1.3  # inches of height
 FEWEST_OF_A_BAND = 3  # as in the query
+LEAST_SHARE = 1 / 3  # of the axis that curves keep beside noise ceilings
+ABOVE_LOWER = 0.1  # of the axis that shows how a ceiling goes on above its lower bound
 
 
 def depth_bands(
     depth_band: pl.DataFrame,
+    noise_ceiling: pl.DataFrame,
     *,
     protocol: str,
     group_by: str = "model_type",
@@ -38,11 +48,14 @@ def depth_bands(
 ) -> ggplot:
     """One panel per region: the mean rho of a group of networks over relative depth, with its 95 % band.
 
+    A line is at the lower noise ceiling of the region, and a grey band reaches from there to the upper one.
+
     Parameters
     ----------
     depth_band : one row per group, region and depth: protocol, dataset, split, group_name, roi, roi_group,
         roi_order, depth (in [0, 1]), rho (the mean), lower, upper (null for fewer than three networks),
         n_models, n_left_out (networks whose order of layers is not known), remark.
+    noise_ceiling : as of `best_layer_by_group`.
     group_by : the grouping that group_name comes from; "protocol" draws all protocols.
     source : data set and split, shown if there are no rows. width : inches.
     score : name of the scores on the axis.
@@ -54,10 +67,10 @@ def depth_bands(
     what = f"Alignment over depth by {heading(group_by)}"
     asked, told = protocols_drawn(group_by, protocol)
     rows = rows_to_draw(depth_band, "depth_band", asked, values=["depth", "rho"])
+    ceilings = ceiling_rows(noise_ceiling, protocol, rows.source)
+    remark = joined_remarks([rows.remark, ceilings.remark])
     if rows.frame.is_empty():
-        return no_rows(
-            what, protocol=told, remark=rows.remark, source=source, left_out=rows.left_out, width=width
-        )
+        return no_rows(what, protocol=told, remark=remark, source=source, left_out=rows.left_out, width=width)
     need_columns(depth_band, "depth_band", ["lower", "upper", "n_models"])
     grouped = with_group(rows.frame, "depth_band", "group_name")
     styles = group_styles(grouped["group"].unique())
@@ -79,7 +92,14 @@ def depth_bands(
     notes.append("Depth 0 is the first layer, 1 the last.")
     if "n_left_out" in curves.columns and (n_left_out := int(curves["n_left_out"].to_numpy().max())):
         notes.append(f"Left out, since the order of layers is not known: {how_many(n_left_out, 'network')}.")
-    plot, body = _panels(curves, [*_bands(curves), *_means(curves)], regions, styles, counts, width, score)
+    bounds = region_bounds(ceilings.frame, regions)
+    shown, reach, beyond = ceilings_in_view(bounds, _reach(curves))
+    if not shown.is_empty() or bounds.is_empty():
+        grey = "noise ceiling, from its lower bound (line) to its upper one"
+        notes.append(ceiling_note(shown, grey, protocol if told != protocol else None))
+    notes.append(beyond)
+    layers = [*ceiling_layers(shown, lines=["lower"]), *_bands(curves), *_means(curves)]
+    plot, body = _panels(curves, layers, regions, styles, counts, width, score, reach)
     return dressed(
         plot,
         body,
@@ -88,8 +108,8 @@ def depth_bands(
         width=width,
         protocol=told,
         source=rows.source,
-        remark=rows.remark,
-        notes=notes,
+        remark=remark,
+        notes=list(filter(None, notes)),
         left_out=rows.left_out,
     )
 
@@ -107,6 +127,60 @@ def region_panels(regions: pl.DataFrame, width: float = WIDTH) -> pl.DataFrame:
     )
     rows = named["row"].unique(maintain_order=True).to_list()
     return named.with_columns(pl.col("row").cast(pl.Enum(rows)))
+
+
+def ceilings_in_view(
+    bounds: pl.DataFrame, reach: tuple[float, float]
+) -> tuple[pl.DataFrame, tuple[float, float], str]:
+    """The noise ceilings that an axis shows without squeezing curves, and what it does not show.
+
+    If upper bounds are too far above the curves, ceilings are cut at the top of the axis; if lower bounds are
+    too, no ceiling is drawn.
+
+    Parameters
+    ----------
+    bounds : of `region_bounds`. reach : lowest and highest value of the curves.
+
+    Returns
+    -------
+    The bounds to draw, from 0 to 1 on the axis of depth; lowest and highest value of the axis; and a sentence
+    on what is beyond it, or "".
+    """
+    known = bounds.drop_nulls("lower") if not bounds.is_empty() else bounds
+    if known.is_empty():
+        return known, reach, ""
+    low, high = reach
+    room = (high - low) / LEAST_SHARE or float("inf")
+
+    def extended(*columns: str) -> tuple[float, float]:
+        values = [*known.select(columns).unpivot()["value"].drop_nulls()]
+        return min(low, *values), max(high, *values)
+
+    placed = known.with_columns(left=pl.lit(0.0), right=pl.lit(1.0))
+    bottom, top = extended("lower", "upper")
+    if top - bottom <= room:
+        return placed, (bottom, top), ""
+    bottom, top = extended("lower")
+    if top - bottom > room:
+        between = _from_to(known["lower"])
+        note = f"The noise ceiling is not drawn, because its lower bounds ({between}) are far above curves."
+        return known.clear(), reach, note
+    top += ABOVE_LOWER * (top - bottom)
+    cut = known.filter(pl.col("upper") > top)["upper"]
+    note = f"Ceilings that the axis cuts off reach up to {_from_to(cut)}."
+    return placed.with_columns(pl.col("upper").clip(upper_bound=top)), (bottom, top), note
+
+
+def _from_to(values: pl.Series) -> str:
+    """The lowest and highest value, "0.31 to 0.45"; one of them if both look the same."""
+    ends = (f"{float(end):.2f}" for end in (values.to_numpy().min(), values.to_numpy().max()))
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _reach(curves: pl.DataFrame) -> tuple[float, float]:
+    """The lowest and highest value of lines and bands, or 0."""
+    drawn = curves.select("rho", "lower", "upper").unpivot()["value"].drop_nulls().to_numpy()
+    return min(0.0, float(drawn.min())), max(0.0, float(drawn.max()))
 
 
 def _bands(curves: pl.DataFrame) -> list[Any]:
@@ -133,13 +207,12 @@ def _panels(
     counts: dict[str, int],
     width: float,
     score: str,
+    reach: tuple[float, float],
 ) -> tuple[ggplot, float]:
     import plotnine as p9
     from mizani.breaks import breaks_extended
 
-    columns = [name for name in ("rho", "lower", "upper") if name in curves.columns]
-    drawn = pl.concat([curves[name].cast(pl.Float64) for name in columns]).drop_nulls().to_numpy()
-    low, high = min(0.0, float(drawn.min())), max(0.0, float(drawn.max()))
+    low, high = reach
     breaks = [float(each) for each in breaks_extended(n=4)((low, high))]
     guides = regions.join(pl.DataFrame({"guide": breaks}), how="cross")  # of the panels with a region only
     top = max(high, *breaks)
@@ -171,6 +244,8 @@ def _panels(
             strip_text_x=p9.element_blank(),
             strip_text_y=p9.element_text(ha="center", size=8),
             panel_grid_major_y=p9.element_blank(),
+            # wide enough for the 1 of a panel and the 0 of the next
+            panel_spacing_x=0.015 if width >= NARROW else 0.03,
         ),
     ]
     return plot, 0.55 + max(2.2, PANEL * n_rows)

@@ -84,9 +84,9 @@ FIGURES = (
     Figure(
         "depth",
         "Alignment over depth",
-        "The mean alignment of each group of networks from first to last layer, with 95 % bands.",
+        "The mean alignment of each group of networks from first to last layer, with noise ceilings.",
         "alignhouse.analysis.figures.depth:depth_bands",
-        ("depth_band",),
+        ("depth_band", "noise_ceiling"),
         by_protocol=True,
         in_report="every protocol",
         section="depth",

@@ -10,6 +10,7 @@ import polars as pl
 from alignhouse.analysis.figures.labels import PROTOCOL, group_label
 from alignhouse.warehouse.errors import BadInput, near_names
 
+UNGROUPED = "other"  # the group of regions that a data set puts into no group
 RANDOM_WEIGHTS = "random weights"  # the part of a remark that says a network is untrained
 
 
@@ -170,11 +171,14 @@ def with_group(frame: pl.DataFrame, name: str, group_by: str) -> pl.DataFrame:
 def ordered_regions(frame: pl.DataFrame) -> pl.DataFrame:
     """One row per region: roi, roi_group, slot (in its group) and x (over all), both from 0.
 
-    Groups are sorted by the lowest order of their regions, regions by their order in the group.
+    Groups are sorted by the lowest order of their regions, regions by their order in the group. If no region
+    is in a group, that of all is called "regions", because "other" would be others than none.
     """
     regions = frame.select(
         pl.col("roi").cast(pl.String), pl.col("roi_group").cast(pl.String), pl.col("roi_order")
     ).unique(subset="roi", keep="first", maintain_order=True)
+    if (regions["roi_group"] == UNGROUPED).all():
+        regions = regions.with_columns(roi_group=pl.lit("regions"))
     groups = (
         regions.group_by("roi_group")
         .agg(pl.col("roi_order").min())

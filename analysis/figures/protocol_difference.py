@@ -37,7 +37,7 @@ def protocol_difference(
 
     Parameters
     ----------
-    protocol_difference : one row per network and region: protocol, other_protocol, dataset, split, model,
+    protocol_difference : one row per network and region: protocol, dataset, split, model,
         roi, roi_group, roi_order, difference, group_median, same_layers (the share of all rows with
         the same best layer under both), n_subjects, remark and the column `group_by`.
     other : the other protocol; None if there is none.
@@ -48,7 +48,7 @@ def protocol_difference(
     ------
     BadInput : a column is missing, a value is NaN, or the rows mix data sets or splits.
     """
-    what = f"Difference between protocols by {heading(group_by)}"
+    what = f"How much higher networks score under {protocol} than under {other or 'another protocol'}"
     rows = rows_to_draw(protocol_difference, "protocol_difference", protocol, values=["difference"])
     if rows.frame.is_empty():
         why = (
@@ -56,10 +56,8 @@ def protocol_difference(
             if other
             else "there is one protocol only"
         )
-        return no_rows(what, protocol=protocol, remark=rows.remark, source=source, why=why, width=width)
-    need_columns(
-        protocol_difference, "protocol_difference", ["model", "group_median", "same_layers", "other_protocol"]
-    )
+        return no_rows(what, remark=rows.remark, source=source, why=why, width=width)
+    need_columns(protocol_difference, "protocol_difference", ["model", "group_median", "same_layers"])
     regions = ordered_regions(rows.frame)
     grouped = with_group(rows.frame, "protocol_difference", group_by)
     styles = group_styles(grouped["group"].unique())
@@ -68,30 +66,34 @@ def protocol_difference(
         points,
         [
             zero_line(),
-            *network_layers(points, hollow=False),
             *median_layers(cells(points, value="difference")),
+            *network_layers(points, hollow=False),
         ],
         regions,
         styles,
         value="difference",
         width=width,
     )
-    other_name = str(rows.frame["other_protocol"][0])
+    notes = [rows.counts, f"A point is a network, coloured by {heading(group_by)}; bar: median of a group."]
+    notes.append(_agreement(rows.frame))
     from plotnine import labs
 
     return dressed(
-        plot + labs(x="", y=f"{score} under {protocol} − under {other_name}"),
+        plot + labs(x="", y=f"{score}, {protocol} minus {other}"),
         body,
         what,
         styles=styles,
         width=width,
-        protocol=f"{protocol} − {other_name}",
         source=rows.source,
         remark=rows.remark,
-        notes=[
-            rows.counts,
-            "A point is a network's best layer; bar: median of a group.",
-            f"The best layer is the same in {100 * float(rows.frame['same_layers'][0]):.0f} % of them.",
-        ],
+        notes=notes,
         left_out=rows.left_out,
     )
+
+
+def _agreement(rows: pl.DataFrame) -> str:
+    """How often both protocols choose the same layer, and whether all their scores are equal."""
+    if (rows["difference"] == 0).all():
+        return "Every score is the same under both protocols."
+    same = 100 * float(rows["same_layers"][0])
+    return f"In {same:.0f} % of the points, both protocols have the same best layer."

@@ -19,6 +19,7 @@ TITLE, SUBTITLE, CAPTION = 10.5, 9.0, 7.5  # points
 # Average width of a letter as a share of the type size, bold and plain.
 BOLD_LETTER, LETTER = 0.6, 0.53
 NAME_LETTER = 0.7  # the same for bold names, which contain many digits and underscores
+UNDER_REMARK = 7  # points between the remark and what is below it
 POINTS = 72  # an inch
 LINE = 1.35  # height of a line of text, as a multiple of the type size
 # Colours between which a colour bar is interpolated. An SVG needs four triangles of 1.6 kB for each of them.
@@ -71,9 +72,11 @@ def dressed(
     """
     given = _texts(what, width=width, **about)
     height = body + texts_height(given) + (legend_height(styles, legend_width or width) if styles else 0)
-    from plotnine import labs, theme
+    from plotnine import element_text, labs, theme
 
-    dressed_plot = plot + theme(figure_size=(width, height))
+    # As a share of the width, since plotnine shrinks a margin in points the more, the higher the figure is.
+    below_remark = element_text(margin={"b": UNDER_REMARK / POINTS / width, "unit": "fig"})
+    dressed_plot = plot + theme(figure_size=(width, height), plot_subtitle=below_remark)
     dressed_plot += labs(**given)
     return dressed_plot
 
@@ -88,8 +91,8 @@ def texts_height(given: Mapping[str, str]) -> float:
 def no_rows(
     what: str,
     *,
-    protocol: str,
     remark: str,
+    protocol: str = "",
     source: str = "",
     left_out: int = 0,
     why: str = NOTHING,
@@ -188,15 +191,18 @@ def percent_of(level: float) -> str:
 def _texts(
     what: str,
     *,
-    protocol: str,
     source: str,
     remark: str,
+    protocol: str = "",
     notes: Sequence[str] = (),
     left_out: int = 0,
     width: float = WIDTH,
 ) -> dict[str, str]:
-    """Title (what, protocol, source), subtitle (remark) and caption (notes, number of rows not drawn)."""
-    title = f"{what} · {protocol} protocol" + (f" · {source}" if source else "")
+    """Title (what, protocol, source), subtitle (remark) and caption (notes, number of rows not drawn).
+
+    A figure that names its protocols in `what` has no `protocol`.
+    """
+    title = " · ".join(filter(None, (what, f"{protocol} protocol" if protocol else "", source)))
     below = [*notes, f"{left_out} rows without a value are not drawn."] if left_out else list(notes)
     given = {
         "title": (title, letters(width - 0.1, TITLE, BOLD_LETTER)),

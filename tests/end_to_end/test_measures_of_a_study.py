@@ -165,7 +165,7 @@ def test_a_report_shows_the_protocols_of_one_measure(measured: Any) -> None:
 def test_protocols_are_compared_with_others_of_the_same_measure(measured: Any) -> None:
     with Warehouse.open(measured.warehouse) as opened:
         drawn = make(opened, "protocol_difference", Request())
-    assert drawn.plot.labels.y == "Spearman rho under sound − under paper"
+    assert drawn.plot.labels.y == "Spearman rho, sound minus paper"
 
 
 @pytest.mark.parametrize(

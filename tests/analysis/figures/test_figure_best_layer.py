@@ -84,10 +84,35 @@ def test_a_group_of_two_or_more_has_a_bar_at_the_median_that_is_given(
 
 def test_a_group_has_the_stars_of_its_p_above_its_points(best_layers: Build) -> None:
     frame = with_tests(best_layers(), **{"image-in1k": 0.003, "image-k400": 0.05, "video-k400": 0.0009})
-    (text,) = layers(best_layer_by_group(frame, pl.DataFrame(), protocol="sound"), "geom_text")
+    plot = best_layer_by_group(frame, pl.DataFrame(), protocol="sound")
+    (text,) = layers(plot, "geom_text")
     marks = text._data.filter(pl.col("roi") == "V1").select("group", "mark").rows()
     assert marks == [("image object recognition", "**"), ("video action recognition", "***")]
-    assert (text._data["y"] > text._data["top"]).all()
+    # The highest point of all, in MT, is at .145, which is the height of the panels.
+    assert (text._data["y"] - text._data["top"]).to_list() == pytest.approx([0.03 * 0.145] * 6)
+    tops = dict(frame.group_by("roi").agg(pl.col("rho").max()).iter_rows())
+    of_videos = text._data.filter(pl.col("group") == "video action recognition")
+    assert of_videos["top"].to_list() == [tops[roi] for roi in of_videos["roi"]]
+    (room,) = layers(plot, "geom_blank")[1:]
+    assert (room._data["reach"] - room._data["y"]).to_list() == pytest.approx([0.06 * 0.145] * 6)
+
+
+@pytest.mark.parametrize(("width", "mark"), [(7.2, "***"), (1.6, "*\n*\n*")])
+def test_stars_that_are_wider_than_their_group_are_stacked(
+    best_layers: Build, width: float, mark: str
+) -> None:
+    frame = with_tests(best_layers(), **{"video-k400": 0.0001})
+    plot = best_layer_by_group(frame, pl.DataFrame(), protocol="sound", width=width)
+    (text,) = layers(plot, "geom_text")
+    assert text._data["mark"].to_list() == [mark] * 3
+    tall = 0.06 if width > 7 else 0.12
+    assert (text._data["reach"] - text._data["y"]).to_list() == pytest.approx([tall * 0.145] * 3)
+
+
+def test_points_lie_above_the_bars_of_medians(best_layers: Build) -> None:
+    plot = best_layer_by_group(with_tests(best_layers()), pl.DataFrame(), protocol="sound")
+    geoms = [type(layer.geom).__name__ for layer in plot.layers]
+    assert geoms.index("geom_segment") < geoms.index("geom_point")
 
 
 def test_points_are_hollow_where_p_is_not_small(best_layers: Build) -> None:
@@ -124,9 +149,25 @@ def test_groups_that_differ_have_a_bracket_from_one_to_the_other(best_layers: Bu
         (centres["image object recognition"], centres["video action recognition"], "*"),
     ]
     highest = plot.data.filter(pl.col("roi") == "V1")["rho"].max()
-    assert text["y"][0] > highest
-    assert text["y"][1] > text["y"][0]
+    # One foot and a gap above the points, and each bracket above the stars of the one below.
+    assert text["y"][0] == pytest.approx(highest + (0.03 + 0.015) * 0.145)
+    assert text["y"][1] > text["reach"][0]
     assert "Holm" in plot.labels.caption
+
+
+def test_a_bracket_is_above_the_stars_of_its_groups(best_layers: Build) -> None:
+    frame = with_tests(best_layers(), **{"video-k400": 0.0001})
+    given = pairs(**{"image-in1k__image-k400": 0.01})
+    plot = best_layer_by_group(frame, pl.DataFrame(), given, protocol="sound")
+    marks, brackets = (layer._data for layer in layers(plot, "geom_text"))
+    (reach,) = marks.filter(pl.col("roi") == "V1")["reach"]
+    assert brackets["y"][0] - brackets["tick"][0] > reach
+
+
+def test_an_unreliable_ceiling_is_dashed_on_all_sides(best_layers: Build, ceilings: Build) -> None:
+    weak = ceilings().with_columns(is_reliable=pl.col("roi") != "V1")
+    plot = best_layer_by_group(best_layers(), weak, protocol="sound")
+    assert [line._data["roi"].to_list() for line in layers(plot, "geom_segment")] == [["MT"], ["MT"]]
 
 
 def test_many_groups_have_no_brackets_and_the_caption_says_so(best_layers: Build) -> None:

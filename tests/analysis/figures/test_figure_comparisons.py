@@ -19,7 +19,6 @@ Drawn = Callable[[Any, str], list[pl.DataFrame]]
 
 def differences(best_layers: Build) -> pl.DataFrame:
     return best_layers().with_columns(
-        other_protocol=pl.lit("paper"),
         difference=pl.col("rho") - 0.15,
         group_median=pl.lit(-0.01),
         same_layers=pl.lit(0.25),
@@ -33,9 +32,23 @@ def test_a_point_is_the_difference_of_a_network(best_layers: Build, drawn: Drawn
     assert plot.data.select(keys).sort(keys).equals(frame.select(keys).sort(keys))
     (bars,) = drawn(plot, "geom_segment")
     assert set(bars["group_median"]) == {-0.01}
-    assert "sound − paper protocol" in said(plot)
-    assert "the same in 25 % of them" in said(plot)
-    assert plot.labels.y == "Spearman rho under sound − under paper"
+    words = "How much higher networks score under sound than under paper · bmd, test"
+    assert said(plot).startswith(words)
+    assert "In 25 % of the points, both protocols have the same best layer." in said(plot)
+    assert plot.labels.y == "Spearman rho, sound minus paper"
+
+
+def test_points_lie_above_the_bars_of_medians(best_layers: Build) -> None:
+    plot: Any = protocol_difference(differences(best_layers), protocol="sound", other="paper")
+    geoms = [type(layer.geom).__name__ for layer in plot.layers]
+    assert geoms.index("geom_segment") < geoms.index("geom_point")
+
+
+def test_protocols_without_a_difference_say_so(best_layers: Build, said: Said) -> None:
+    same = differences(best_layers).with_columns(difference=pl.lit(0.0), group_median=pl.lit(0.0))
+    assert "Every score is the same under both protocols." in said(
+        protocol_difference(same, protocol="sound", other="paper")
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,6 +57,7 @@ def test_a_point_is_the_difference_of_a_network(best_layers: Build, drawn: Drawn
 def test_one_protocol_alone_gives_a_figure_that_says_so(other: str | None, why: str) -> None:
     plot: Any = protocol_difference(pl.DataFrame(), protocol="sound", other=other)
     assert why in plot.layers[0].geom.aes_params["label"]
+    assert f"than under {other or 'another protocol'}" in " ".join(plot.labels.title.split())
 
 
 def sides(best_layers: Build, *, ceilings: bool = True) -> pl.DataFrame:

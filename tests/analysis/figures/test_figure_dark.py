@@ -43,7 +43,7 @@ def plots(best_layers: Build, ceilings: Build) -> Iterator[Any]:
     bands = bands.unique(["group_name", "roi", "depth"]).with_columns(
         lower=pl.col("rho") - 0.1, upper=pl.col("rho") + 0.1, n_models=pl.lit(3), n_subjects=pl.lit(10)
     )
-    yield depth_bands(bands, protocol="sound", width=5)
+    yield depth_bands(bands, ceilings(), protocol="sound", width=5)
 
 
 @pytest.fixture

@@ -56,6 +56,13 @@ def test_a_column_to_group_by_that_is_missing_is_named(best_layers: Build) -> No
         with_group(best_layers(), "best_layer", "model_typ")
 
 
+def test_regions_without_groups_are_not_called_other(best_layers: Build) -> None:
+    alone = best_layers().with_columns(roi_group=pl.lit("other"))
+    assert ordered_regions(alone)["roi_group"].cast(pl.String).to_list() == ["regions"] * 3
+    beside = alone.with_columns(roi_group=pl.when(roi="V1").then(pl.lit("early")).otherwise("roi_group"))
+    assert ordered_regions(beside)["roi_group"].cast(pl.String).to_list() == ["early", "other", "other"]
+
+
 def test_groups_are_sorted_by_their_lowest_order_and_stay_together() -> None:
     frame = pl.DataFrame(
         {

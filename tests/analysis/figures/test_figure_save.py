@@ -51,7 +51,7 @@ def test_drawing_warns_of_nothing(
     networks = [(f"net{n}", "image-in1k" if n < 6 else "video-k400", "CNNs") for n in range(8)]
     plots = {
         "a": best_layer_by_group(best_layers(networks), ceilings(), protocol="sound"),
-        "b": depth_bands(pl.DataFrame(), protocol="sound"),
+        "b": depth_bands(pl.DataFrame(), pl.DataFrame(), protocol="sound"),
     }
     for name, plot in plots.items():
         save_figure(plot, tmp_path, name, formats=["png"], dpi=50)
@@ -62,7 +62,7 @@ def test_drawing_warns_of_nothing(
 def test_a_name_with_a_folder_or_an_unknown_format_is_refused(
     tmp_path: Path, name: str, formats: tuple[str, ...]
 ) -> None:
-    plot = depth_bands(pl.DataFrame(), protocol="sound")
+    plot = depth_bands(pl.DataFrame(), pl.DataFrame(), protocol="sound")
     with pytest.raises(BadInput):
         save_figure(plot, tmp_path, name, formats=formats)
     assert list(tmp_path.iterdir()) == []
