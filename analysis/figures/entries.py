@@ -119,7 +119,7 @@ FIGURES = (
     Figure(
         "depth_networks",
         "Alignment over depth, network by network",
-        "Every layer of the best or the requested networks, with bootstrap intervals.",
+        "Every layer of the best or the requested networks, region by region, with bootstrap intervals.",
         "alignhouse.analysis.figures.depth_networks:depth_of_networks",
         ("layer_score",),
         ("rois", "models", "most"),

@@ -1,12 +1,13 @@
 -- Every layer of some networks, with an interval of its score.
 -- One row: a layer of a network in one region, for the networks that align best on average over the regions.
 -- The interval is over stimuli and subjects, or, for a single subject, over stimuli; null if there is none.
+-- is_best marks the network's best layer in the region, as the table best_layer chooses it.
 -- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
 -- $rois varchar[] = null: these regions only
 -- $models varchar[] = null: these networks only
--- $most integer = 20: at most this many networks
+-- $most integer = 6: at most this many networks
 with
 
 scores as (
@@ -65,7 +66,11 @@ joined as (
         intervals.upper,
         intervals.level,
         intervals.resampled,
-        dense_rank() over (order by best.model_mean desc, scores.model asc) as model_place
+        dense_rank() over (order by best.model_mean desc, scores.model asc) as model_place,
+        row_number() over (
+            partition by scores.protocol, scores.dataset, scores.split, scores.model, scores.roi
+            order by scores.rho desc, scores.layer_index asc
+        ) = 1 as is_best
     from scores
     inner join best
         on

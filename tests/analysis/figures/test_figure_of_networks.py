@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from alignhouse.analysis.figures.complexity import alignment_against_complexity
-from alignhouse.analysis.figures.depth_networks import depth_of_networks
+from alignhouse.analysis.figures.depth_networks import depth_of_networks, whole_name
 from alignhouse.analysis.figures.profile import region_profile, signatures
 from alignhouse.analysis.figures.ranking import ranking
 from alignhouse.analysis.figures.save import save_figure
@@ -35,6 +35,7 @@ def layer_scores(n_models: int = 3, *, intervals: bool = True, of_all: int | Non
                 "roi_group": group,
                 "roi_order": order,
                 "rho": 0.1 * n + 0.01 * layer,
+                "is_best": layer == 2,
                 "lower": 0.1 * n - 0.1 if intervals else None,
                 "upper": 0.1 * n + 0.1 if intervals else None,
                 "level": 0.95,
@@ -51,20 +52,59 @@ def layer_scores(n_models: int = 3, *, intervals: bool = True, of_all: int | Non
     )
 
 
-def test_every_layer_is_where_it_scored_with_its_interval(drawn: Drawn, said: Said) -> None:
-    frame = layer_scores()
+def test_every_layer_is_where_it_scored_and_one_or_two_networks_have_bands(drawn: Drawn, said: Said) -> None:
+    frame = layer_scores(2)
     plot: Any = depth_of_networks(frame, protocol="sound")
     keys = ["model", "roi", "depth", "rho", "lower", "upper"]
     assert plot.data.select(keys).sort(keys).equals(frame.select(keys).sort(keys))
+    assert plot.data["panel"].unique(maintain_order=True).to_list() == ["V1", "MT"]
+    assert plot.data["group"].unique(maintain_order=True).to_list() == ["net1", "net0"]
     (band,) = drawn(plot, "geom_ribbon")
     assert band.height == frame.height
-    assert plot.data["panel"].unique(maintain_order=True).to_list() == ["net2", "net1", "net0"]
-    assert "95 % bootstrap interval over stimuli and subjects" in said(plot)
+    assert drawn(plot, "geom_linerange") == []
+    assert "Band: 95 % bootstrap interval over stimuli and subjects." in said(plot)
+    assert "not drawn" not in said(plot)
+
+
+def test_of_three_networks_only_the_best_layers_have_intervals(drawn: Drawn, said: Said) -> None:
+    frame = layer_scores(3)
+    plot: Any = depth_of_networks(frame, protocol="sound")
+    assert drawn(plot, "geom_ribbon") == []
+    (marks,), (whiskers,) = drawn(plot, "geom_point"), drawn(plot, "geom_linerange")
+    best = frame.filter(layer_index=2)
+    for found in (marks, whiskers):
+        columns = ["model", "roi", "depth", "rho", "lower", "upper"]
+        assert sorted(found.select(columns).rows()) == sorted(best.select(columns).rows())
+    # All are at depth 1, side by side.
+    assert whiskers["beside"].to_list() == pytest.approx([0.98, 1, 1.02] * 2)
+    assert "of the best layer alone" in said(plot)
+    assert "those of other layers are not drawn" in said(plot)
+
+
+def test_intervals_of_many_networks_at_one_depth_stay_in_the_panel(
+    drawn: Drawn, recwarn: pytest.WarningsRecorder, tmp_path: Any
+) -> None:
+    plot: Any = depth_of_networks(layer_scores(20), protocol="sound")
+    (whiskers,) = drawn(plot, "geom_linerange")
+    assert whiskers.filter(roi="V1")["beside"].n_unique() == 20
+    save_figure(plot, tmp_path, "many", formats=["png"], dpi=40)
+    assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
+
+
+def test_names_of_networks_are_whole(said: Said) -> None:
+    long = "a_network_with_a_name_that_is_wider_than_a_column_of_a_journal-random0"
+    frame = layer_scores(2).with_columns(pl.col("model").replace("net1", long))
+    plot: Any = depth_of_networks(frame, protocol="sound", width=3.5)
+    first, second = plot.data["group"].dtype.categories.to_list()
+    assert (first.replace("\n", ""), second) == (long, "net0")
+    assert max(map(len, first.split("\n"))) <= 50
+    assert whole_name("abc_def-gh", 7) == "abc_\ndef-gh"
+    assert whole_name("abcdefghij", 4) == "abcd\nefgh\nij"
 
 
 def test_layers_without_intervals_are_said_to_have_none(drawn: Drawn, said: Said) -> None:
     plot = depth_of_networks(layer_scores(1, intervals=False, of_all=9), protocol="sound")
-    assert drawn(plot, "geom_ribbon") == []
+    assert drawn(plot, "geom_ribbon") == drawn(plot, "geom_linerange") == []
     assert "No intervals of layers are known" in said(plot)
     assert "The 1 of 9 networks that align best" in said(plot)
 
