@@ -280,6 +280,12 @@ def test_a_family_that_was_trained_on_two_data_sets_is_joined(drawn: Drawn, said
     ]
     (bar,) = drawn(plot, "geom_segment")
     assert bar.select("training_dataset", "dataset_median").rows() == [("K400", 0.2)]
+    # The mark is higher than the points are spread, and below them.
+    (line_of_k400,) = bar["line"]
+    assert bar.select("low", "high").row(0) == (line_of_k400 - 0.42, line_of_k400 + 0.42)
+    assert plot.data.select((pl.col("at") - pl.col("line")).abs().max()).item() < 0.42
+    geoms = [type(layer.geom).__name__ for layer in plot.layers]
+    assert geoms.index("geom_segment") < geoms.index("geom_point")
     assert (
         plot.data.select("model", "rho").sort("model").rows()
         == trained(several=True).select("model", "rho").rows()
@@ -334,6 +340,13 @@ def test_drawing_at_the_width_of_a_column_warns_of_nothing(
     for number, plot in enumerate(plots):
         save_figure(plot, tmp_path, str(number), formats=["png"], dpi=40)
     assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
+
+
+@pytest.mark.parametrize(("width", "sides"), [(3.5, ["right"]), (7.2, [])])
+def test_a_legend_beside_names_ends_where_narrow_panels_end(width: float, sides: list[str]) -> None:
+    plot = by_training_dataset(trained(several=False), protocol="sound", width=width)
+    given = plot.theme.themeables.get("legend_justification")
+    assert ([given.properties["value"]] if given else []) == sides
 
 
 @pytest.mark.parametrize(
