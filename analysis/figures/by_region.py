@@ -294,8 +294,12 @@ def interval_note(points: pl.DataFrame, table: str) -> str:
         return "No intervals are known."
     if not has_lines(points):
         return f"Too many networks for lines: the table {table} has the intervals."
-    over = over_others(*known["resampled"].unique())
-    return f"Line: {percent_of(known['level'][0])} interval{over}."
+    return f"Line: {interval_in_words(known)}."
+
+
+def interval_in_words(known: pl.DataFrame, kind: str = "interval") -> str:
+    """What the intervals of these rows are: "95 % interval over other stimuli"."""
+    return f"{percent_of(known['level'][0])} {kind}{over_others(*known['resampled'].unique())}"
 
 
 def group_room(regions: pl.DataFrame, n_groups: int, width: float) -> float:
@@ -313,7 +317,7 @@ def starred(of_cells: pl.DataFrame, height: float, room: float) -> pl.DataFrame:
         group are wider, all stars are stacked.
     """
     has_stars = "group_p" in of_cells.columns and of_cells["group"].n_unique() <= MOST_GROUPS_OF_STARS
-    marks = [stars(p) if has_stars else "" for p in of_cells["group_p" if has_stars else "roi"]]
+    marks = [stars(p) for p in of_cells["group_p"]] if has_stars else [""] * of_cells.height
     stacked = STAR_WIDTH * max(map(len, marks)) > room
     steps = [STAR_STEP * (len(mark) - 1) if stacked else 0.0 for mark in marks]
     above = [STAR_GAP + STAR_LINE + step if mark else 0.0 for mark, step in zip(marks, steps, strict=True)]

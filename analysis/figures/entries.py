@@ -110,7 +110,7 @@ FIGURES = (
     Figure(
         "ranking",
         "Ranking of networks",
-        "Networks ranked by their best layer in a region, with the score of every subject.",
+        "Networks ranked by their best layer in a region, with intervals and the score of every subject.",
         "alignhouse.analysis.figures.ranking:ranking",
         ("ranking", "noise_ceiling"),
         ("group_by", "rois", "models", "most"),

@@ -1,12 +1,19 @@
-"""Networks ranked by their best layer in a region, with the score of every subject."""
+"""Networks ranked by their best layer in a region, with interval and the score of every subject."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.by_region import AESTHETICS, ceiling_bands, ceiling_note
+from alignhouse.analysis.figures.by_region import (
+    AESTHETICS,
+    ceiling_bands,
+    ceiling_note,
+    ceiling_rows,
+    interval_in_words,
+    region_bounds,
+)
 from alignhouse.analysis.figures.frames import (
     joined_remarks,
     need_columns,
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from plotnine import ggplot
 
 NAMES = 1.6  # width in inches of the networks' names, which the legend does not extend over
+WHISKER = 0.4  # height of the ends of a whisker, in lines
 LINE = 0.125  # height of a network's line in inches
 SEPARATOR = "\N{UNIT SEPARATOR}"  # between region and network in the labels of an axis
 
@@ -38,11 +46,14 @@ def ranking(
 ) -> ggplot:
     """One panel per region, a line per network, the highest first, with its mean and each subject's score.
 
+    A whisker reaches from the lower to the upper end of the interval of a mean that has one.
+
     Parameters
     ----------
     ranking : one row per subject, network and region: protocol, dataset, split, model, subject, roi,
-        roi_group, roi_order, rho (the mean), subject_rho, place (from 1), n_models (of all in the region),
-        n_subjects, remark and the column `group_by`.
+        roi_group, roi_order, rho (the mean), lower, upper, level, resampled (of its interval, null without
+        one), subject_rho, place (from 1), n_models (of all in the region), n_subjects, remark and the column
+        `group_by`.
     noise_ceiling : as of `best_layer_by_group`.
     source : data set and split, shown if there are no rows. width : inches.
     score : name of the scores on the axis.
@@ -53,12 +64,14 @@ def ranking(
     """
     what = "Ranking of networks"
     rows = rows_to_draw(ranking, "ranking", protocol, values=["rho", "subject_rho"])
-    ceilings = rows_to_draw(noise_ceiling, "noise_ceiling", protocol, values=[])
+    ceilings = ceiling_rows(noise_ceiling, protocol, rows.source)
     remark = joined_remarks([rows.remark, ceilings.remark])
     if rows.frame.is_empty():
         return no_rows(what, protocol=protocol, remark=remark, source=source, width=width)
-    need_columns(ranking, "ranking", ["model", "place", "n_models"])
-    regions = ordered_regions(rows.frame)["roi"].to_list()
+    columns = ["model", "place", "n_models", "lower", "upper", "level", "resampled"]
+    need_columns(ranking, "ranking", columns)
+    ordered = ordered_regions(rows.frame)
+    regions = ordered["roi"].to_list()
     grouped = with_group(rows.frame, "ranking", group_by)
     styles = group_styles(grouped["group"].unique())
     drawn = grouped.with_columns(
@@ -70,13 +83,21 @@ def ranking(
     ).sort("roi", "place", "subject", descending=[False, True, False])
     lines = drawn["line"].unique(maintain_order=True).to_list()
     drawn = drawn.with_columns(pl.col("line").cast(pl.Enum(lines)))
-    bounds = _bounds(ceilings.frame, regions)
+    bounds = region_bounds(ceilings.frame, ordered)
+    if not bounds.is_empty():
+        bounds = bounds.drop_nulls(["lower", "upper"]).with_columns(pl.col("roi").cast(pl.Enum(regions)))
+    means = drawn.unique("line", keep="first", maintain_order=True)
+    whiskers = means.drop_nulls(["lower", "upper", "level"])
     notes = [rows.counts, f"Large: mean over subjects, by {heading(group_by)}; small: a subject."]
+    if whiskers.is_empty():
+        notes.append("No intervals of the means are known.")
+    else:
+        notes.append(f"Whisker: {interval_in_words(whiskers, 'bootstrap interval')}.")
     most, of_all = int(drawn["place"].to_numpy().max()), int(drawn["n_models"].to_numpy().max())
     if most < of_all:
         notes.append(f"The highest {most} of {of_all} networks in each region.")
     notes.append(ceiling_note(bounds, "noise ceiling"))
-    plot, body = _plot(drawn, bounds, styles, most, len(regions), width, score)
+    plot, body = _plot(drawn, means, whiskers, bounds, styles, most, len(regions), width, score)
     return dressed(
         plot,
         body,
@@ -92,21 +113,10 @@ def ranking(
     )
 
 
-def _bounds(ceilings: pl.DataFrame, regions: list[str]) -> pl.DataFrame:
-    if ceilings.is_empty():
-        return pl.DataFrame()
-    return (
-        ceilings.select(
-            pl.col("roi").cast(pl.String), pl.col("lower", "upper").cast(pl.Float64), "is_reliable"
-        )
-        .filter(pl.col("roi").is_in(regions))
-        .drop_nulls(["lower", "upper"])
-        .with_columns(pl.col("roi").cast(pl.Enum(regions)))
-    )
-
-
 def _plot(
     drawn: pl.DataFrame,
+    means: pl.DataFrame,
+    whiskers: pl.DataFrame,
     bounds: pl.DataFrame,
     styles: dict[str, Style],
     most: int,
@@ -117,7 +127,6 @@ def _plot(
     import plotnine as p9
 
     abreast = min(n_panels, 2 if width >= NARROW else 1)
-    means = drawn.unique("line", keep="first", maintain_order=True)
     counts = dict(drawn.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
     everywhere = {"ymin": -float("inf"), "ymax": float("inf")}
     look = p9.aes(x="rho", color="group", shape="group", fill="group")
@@ -126,7 +135,8 @@ def _plot(
         house_theme(),
         *ceiling_bands(bounds, p9.aes(xmin="lower", xmax="upper"), **everywhere),
         p9.geom_vline(xintercept=0, color="#666666", size=0.4),
-        p9.geom_point(size=1.1, alpha=0.8, stroke=0, color="#8A8A8A"),
+        *_whiskers(whiskers),
+        p9.geom_point(size=1.1, alpha=0.8, stroke=0, color="#555555"),
         p9.geom_point(look, data=means, size=1.7, stroke=0.2),
         p9.facet_wrap("roi", ncol=abreast, scales="free_y"),
         p9.scale_y_discrete(
@@ -141,3 +151,14 @@ def _plot(
         ),
     ]
     return plot, 0.45 + (0.35 + max(0.8, LINE * most)) * -(-n_panels // abreast)
+
+
+def _whiskers(whiskers: pl.DataFrame) -> list[Any]:
+    """The intervals of means, below the points of subjects."""
+    import plotnine as p9
+
+    if whiskers.is_empty():
+        return []
+    look = p9.aes(xmin="lower", xmax="upper", y="line", color="group")
+    bar = {"size": 0.4, "alpha": 0.6, "height": WHISKER, "show_legend": False}
+    return [p9.geom_errorbarh(look, data=whiskers, inherit_aes=False, **bar)]

@@ -77,6 +77,9 @@ def dressed(
     # As a share of the width, since plotnine shrinks a margin in points the more, the higher the figure is.
     below_remark = element_text(margin={"b": UNDER_REMARK / POINTS / width, "unit": "fig"})
     dressed_plot = plot + theme(figure_size=(width, height), plot_subtitle=below_remark)
+    if legend_width and width < NARROW:
+        # A legend in the middle of narrow panels would go beyond the right edge.
+        dressed_plot += theme(legend_justification="right")
     dressed_plot += labs(**given)
     return dressed_plot
 

@@ -27,6 +27,7 @@ PANELS_ABREAST, PANELS_ABREAST_WHEN_NARROW = 5, 2
 NAMES = 1.3  # width in inches of the names of training data, which the legend does not extend over
 LINE = 0.17  # height in inches of the line of one training data set
 SHIFT = 0.26  # half the height, in lines, over which networks are spread
+MEDIAN = 0.42  # half the height, in lines, of the mark of a median, which points do not hide
 LETTERS = 22  # longest name of training data
 
 
@@ -129,7 +130,7 @@ def _plot(
     abreast = min(n_panels, PANELS_ABREAST if width >= NARROW else PANELS_ABREAST_WHEN_NARROW)
     several = drawn.filter(pl.len().over("roi", "line") > 1)
     medians = several.unique(["roi", "line"], maintain_order=True).with_columns(
-        low=pl.col("line") - SHIFT * 1.4, high=pl.col("line") + SHIFT * 1.4
+        low=pl.col("line") - MEDIAN, high=pl.col("line") + MEDIAN
     )
     counts = dict(drawn.group_by("group").agg(pl.col("model").n_unique()).iter_rows())
     layers: list[Any] = []
@@ -142,8 +143,8 @@ def _plot(
         house_theme(),
         p9.geom_vline(xintercept=0, color="#666666", size=0.4),
         *layers,
+        *([p9.geom_segment(bar, data=medians, color="#111111", size=0.6)] if len(medians) else []),
         p9.geom_point(p9.aes(color="group", shape="group", fill="group"), size=1.0, alpha=0.75, stroke=0.2),
-        *([p9.geom_segment(bar, data=medians, color="#111111", size=0.9)] if len(medians) else []),
         p9.facet_wrap("roi", ncol=abreast),
         p9.scale_y_continuous(
             breaks=list(range(len(labels))), labels=[plain(each) for each in labels], expand=(0, 0.5)

@@ -1,6 +1,6 @@
 -- Networks ranked by their best layers, with every subject's own score.
 -- One row: a subject's score for a network in one region. rho is the mean over subjects; place is the rank, 1
--- for the highest.
+-- for the highest. lower and upper are the interval of rho over what was resampled, null if there is none.
 -- $protocol varchar = 'sound': results of this protocol
 -- $dataset varchar = null: this data set only
 -- $split varchar = null: this split only
@@ -26,9 +26,33 @@ best as (
         and ($models is null or list_contains($models, model))
 ),
 
+intervals as (
+    select
+        protocol,
+        dataset,
+        split,
+        model,
+        roi,
+        lower,
+        upper,
+        level,
+        resampled
+    from score_interval
+    where test = 'best_layer'
+    -- if there are several, the one that generalises to other subjects and other stimuli
+    qualify row_number() over (
+        partition by protocol, dataset, split, model, roi
+        order by list_position(['dual', 'expanded_percentile', 'percentile'], method), resampled <> 'stimuli'
+    ) = 1
+),
+
 final as (
     select
         best.*,
+        intervals.lower,
+        intervals.upper,
+        intervals.level,
+        intervals.resampled,
         alignment.subject,
         alignment.rho as subject_rho
     from best
@@ -40,6 +64,13 @@ final as (
             and best.model = alignment.model
             and best.layer = alignment.layer
             and best.roi = alignment.roi
+    left join intervals
+        on
+            best.protocol = intervals.protocol
+            and best.dataset = intervals.dataset
+            and best.split = intervals.split
+            and best.model = intervals.model
+            and best.roi = intervals.roi
     where best.place <= $most
 )
 

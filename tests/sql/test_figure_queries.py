@@ -314,7 +314,8 @@ def test_a_ranking_has_the_subjects_of_the_best_layers_of_the_highest_networks()
         for layer in (0, 1, 2, 9)
         for s in range(3)
     )
-    found = ask("ranking", {"best_layer": best, "alignment": alignment}, rois=["V1"], most=4)
+    tables = {"best_layer": best, "alignment": alignment, "score_interval": intervals([("both", "dual")])}
+    found = ask("ranking", tables, rois=["V1"], most=4)
     order = np.argsort(-RHO[:, 0, 0], kind="stable")[:4]
     assert found.height == 4 * 3
     for place, n in enumerate(order, start=1):
@@ -323,6 +324,33 @@ def test_a_ranking_has_the_subjects_of_the_best_layers_of_the_highest_networks()
         assert rows["rho"].unique().to_list() == [RHO[n, 0, 0]]
         np.testing.assert_allclose(rows["subject_rho"], n % 3 + np.arange(3) / 10)
     assert found["n_models"].unique().to_list() == [len(RHO)]
+    # The only interval is of another layer than the best.
+    assert found["lower"].is_null().all()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "chosen"),
+    [
+        ([("stimuli", "expanded_percentile"), ("both", "percentile"), ("both", "dual")], 2.0),
+        ([("both", "bias_corrected"), ("stimuli", "percentile"), ("stimuli", "expanded_percentile")], 2.0),
+        ([("subjects", "percentile"), ("stimuli", "percentile")], 1.0),
+    ],
+)
+def test_a_rank_has_the_interval_that_generalises_most(kinds: list[tuple[str, str]], chosen: float) -> None:
+    best = best_layers().with_columns(layer=pl.lit("l0"))
+    alignment = best.select("protocol", "dataset", "split", "model", "roi", "layer", "rho").with_columns(
+        subject=pl.lit("s0")
+    )
+    of_layer = intervals([("both", "dual")]).with_columns(lower=pl.lit(9.0))
+    of_best = intervals(kinds).with_columns(test=pl.lit("best_layer"))
+    tables = {"best_layer": best, "alignment": alignment, "score_interval": pl.concat([of_layer, of_best])}
+    found = ask("ranking", tables, rois=["V1"], most=200)
+    assert found.height == len(RHO)
+    place = ["lower", "upper", "level", "resampled"]
+    assert found.filter(model="net000").select(place).rows() == [
+        (chosen, chosen, 0.95, kinds[int(chosen)][0])
+    ]
+    assert found.filter(pl.col("model") != "net000")["lower"].is_null().all()
 
 
 def test_training_data_are_compared_overall_and_within_families() -> None:

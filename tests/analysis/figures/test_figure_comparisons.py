@@ -88,6 +88,8 @@ def test_every_network_stands_on_both_sides_of_a_region(best_layers: Build, draw
     assert joined.group_by("pair").len()["len"].to_list() == [2] * 12
     (bars,) = drawn(plot, "geom_segment")
     assert bars.filter(roi="MT")["group_median"].to_list() == [0.1, 0.15000000000000002]
+    geoms = [type(layer.geom).__name__ for layer in plot.layers]
+    assert geoms.index("geom_segment") < geoms.index("geom_point")
 
 
 def test_sides_without_ceilings_and_data_without_sides_say_so(

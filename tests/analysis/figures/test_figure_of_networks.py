@@ -203,6 +203,7 @@ def test_axes_of_logarithms_are_labelled_with_what_they_mean(power: float, label
 
 
 def subjects(n_networks: int, n_subjects: int = 3) -> pl.DataFrame:
+    """Means 0, .1, .2, ... in V1, with intervals of ± .05 but for the first network."""
     return pl.DataFrame(
         [
             {
@@ -217,6 +218,10 @@ def subjects(n_networks: int, n_subjects: int = 3) -> pl.DataFrame:
                 "roi_order": order,
                 # In MT, the order is reversed.
                 "rho": 0.1 * (n if roi == "V1" else -n),
+                "lower": 0.1 * (n if roi == "V1" else -n) - 0.05 if n else None,
+                "upper": 0.1 * (n if roi == "V1" else -n) + 0.05 if n else None,
+                "level": 0.95 if n else None,
+                "resampled": "both" if n else None,
                 "subject_rho": 0.1 * (n if roi == "V1" else -n) + 0.01 * (s - 1),
                 "place": n_networks - n if roi == "V1" else n + 1,
                 "n_models": 7,
@@ -226,7 +231,13 @@ def subjects(n_networks: int, n_subjects: int = 3) -> pl.DataFrame:
             for n in range(n_networks)
             for order, (roi, group) in enumerate((("V1", "early"), ("MT", "lateral")))
             for s in range(n_subjects)
-        ]
+        ],
+        schema_overrides={
+            "lower": pl.Float64,
+            "upper": pl.Float64,
+            "level": pl.Float64,
+            "resampled": pl.String,
+        },
     )
 
 
@@ -243,6 +254,30 @@ def test_networks_stand_in_the_order_of_each_region(ceilings: Build, drawn: Draw
     assert from_below.filter(roi="MT")["model"].to_list() == ["net2", "net1", "net0"]
     assert means["rho"].to_list() == from_below["rho"].to_list()
     assert "The highest 3 of 7 networks" in said(plot)
+
+
+def test_a_whisker_is_the_interval_of_a_mean_that_has_one(drawn: Drawn, said: Said) -> None:
+    plot = ranking(subjects(3), pl.DataFrame(), protocol="sound")
+    (whiskers,) = drawn(plot, "geom_errorbarh")
+    shown = whiskers.filter(roi="V1").select("model", "lower", "upper").sort("model").rows()
+    assert shown == [("net1", 0.05, pytest.approx(0.15)), ("net2", pytest.approx(0.15), 0.25)]
+    assert whiskers.height == 4  # one a network and region, not one a subject
+    geoms = [type(layer.geom).__name__ for layer in plot.layers]
+    assert geoms.index("geom_errorbarh") < geoms.index("geom_point")
+    assert "Whisker: 95 % bootstrap interval over other stimuli and subjects." in said(plot)
+    over_stimuli = subjects(2).with_columns(resampled=pl.lit("stimuli"))
+    assert "interval over other stimuli." in said(ranking(over_stimuli, pl.DataFrame(), protocol="sound"))
+
+
+def test_a_ranking_without_intervals_has_no_whiskers(drawn: Drawn, said: Said) -> None:
+    plot = ranking(subjects(1), pl.DataFrame(), protocol="sound")
+    assert drawn(plot, "geom_errorbarh") == []
+    assert "No intervals of the means are known." in said(plot)
+
+
+def test_ceilings_of_other_stimuli_are_refused(ceilings: Build) -> None:
+    with pytest.raises(BadInput, match="expected bmd, test, found bmd, train"):
+        ranking(subjects(1), ceilings().with_columns(split=pl.lit("train")), protocol="sound")
 
 
 def test_a_ranking_without_ceilings_says_so(said: Said) -> None:
@@ -285,6 +320,12 @@ def test_a_family_that_was_trained_on_two_data_sets_is_joined(drawn: Drawn, said
     ]
     (bar,) = drawn(plot, "geom_segment")
     assert bar.select("training_dataset", "dataset_median").rows() == [("K400", 0.2)]
+    # The mark is higher than the points are spread, and below them.
+    (line_of_k400,) = bar["line"]
+    assert bar.select("low", "high").row(0) == (line_of_k400 - 0.42, line_of_k400 + 0.42)
+    assert plot.data.select((pl.col("at") - pl.col("line")).abs().max()).item() < 0.42
+    geoms = [type(layer.geom).__name__ for layer in plot.layers]
+    assert geoms.index("geom_segment") < geoms.index("geom_point")
     assert (
         plot.data.select("model", "rho").sort("model").rows()
         == trained(several=True).select("model", "rho").rows()
@@ -339,6 +380,13 @@ def test_drawing_at_the_width_of_a_column_warns_of_nothing(
     for number, plot in enumerate(plots):
         save_figure(plot, tmp_path, str(number), formats=["png"], dpi=40)
     assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
+
+
+@pytest.mark.parametrize(("width", "sides"), [(3.5, ["right"]), (7.2, [])])
+def test_a_legend_beside_names_ends_where_narrow_panels_end(width: float, sides: list[str]) -> None:
+    plot = by_training_dataset(trained(several=False), protocol="sound", width=width)
+    given = plot.theme.themeables.get("legend_justification")
+    assert ([given.properties["value"]] if given else []) == sides
 
 
 @pytest.mark.parametrize(
