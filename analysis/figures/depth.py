@@ -210,10 +210,11 @@ def _panels(
     reach: tuple[float, float],
 ) -> tuple[ggplot, float]:
     import plotnine as p9
-    from mizani.breaks import breaks_extended
+    from matplotlib.ticker import MaxNLocator
 
     low, high = reach
-    breaks = [float(each) for each in breaks_extended(n=4)((low, high))]
+    steps = MaxNLocator(4, steps=[1, 2, 2.5, 5, 10])  # multiples of a step, so that 0 is one of them
+    breaks = [float(each) for each in steps.tick_values(low, high) if low <= each <= high]
     guides = regions.join(pl.DataFrame({"guide": breaks}), how="cross")  # of the panels with a region only
     top = max(high, *breaks)
     names = regions.with_columns(
