@@ -45,6 +45,9 @@ def figure(
     most: Annotated[
         int | None, typer.Option(min=1, help="Show this many networks (ranking, depth_networks).")
     ] = None,
+    stimuli: Annotated[
+        Path | None, typer.Option(help="Folder of the stimuli, for thumbnails beside RDMs (rdms).")
+    ] = None,
     width: Annotated[
         float, typer.Option(min=60, max=1000, help="Millimetres; a journal column is about 89.")
     ] = 183,
@@ -62,6 +65,7 @@ def figure(
     from alignhouse.analysis.figures.catalog import make, refuse_empty
     from alignhouse.analysis.figures.request import Request
     from alignhouse.analysis.figures.save import format_of, write_figure
+    from alignhouse.stimulus_pictures import StimulusFolder
     from alignhouse.warehouse.reader import Warehouse
 
     if name is None:
@@ -80,6 +84,7 @@ def figure(
         layers=layer or None,
         other=other,
         most=most,
+        stimuli=StimulusFolder(stimuli) if stimuli else None,
         width=width / MILLIMETRES,
     )
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
@@ -107,6 +112,7 @@ def list_figures() -> None:
         "layers": "--layer",
         "other": "--other",
         "most": "--most",
+        "stimuli": "--stimuli",
     }
     table = Table(box=None, pad_edge=False)
     for column in ("figure", "shows", "options"):

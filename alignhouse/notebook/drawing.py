@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from alignhouse.notebook.choices import chosen, options_as_parameters
 from alignhouse.protocol_names import DEFAULT_PROTOCOL, MEASURE, PROTOCOL, protocol_by
+from alignhouse.stimulus_pictures import StimulusFolder
 from alignhouse.warehouse.reader import Warehouse
 
 if TYPE_CHECKING:
     from plotnine import ggplot
 
+STIMULI = "stimuli"  # a folder, from which thumbnails are read
 # Parameters that take one name or several -> the field of `Request`.
 _LISTS = {"roi": "rois", "model": "models", "layer": "layers"}
 
@@ -33,6 +35,8 @@ def plot_of(warehouse: Warehouse, name: str, options: dict[str, Any]) -> ggplot:
     for key, value in options.items():
         chosen("option", key, known, f" of figure {name}")
         given[_LISTS.get(key, key)] = _as_list(value) if key in _LISTS else value
+    if given.get(STIMULI) is not None:
+        given[STIMULI] = StimulusFolder(given[STIMULI])
     if measure is not None:
         given[PROTOCOL] = protocol_by(given.get(PROTOCOL) or DEFAULT_PROTOCOL, measure)
     with options_as_parameters():

@@ -197,7 +197,8 @@ class OpenWarehouse:
         ----------
         options : roi, model, layer (a name or several), dataset, split, protocol, group_by, other, most, and
             width in inches; a figure takes those that `alignhouse figure` lists for it. `measure` draws the
-            protocol's scores by another measure of analysis.measures.
+            protocol's scores by another measure of analysis.measures. `stimuli` is the folder of the stimuli,
+            for thumbnails beside RDMs.
 
         Raises
         ------

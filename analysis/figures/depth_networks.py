@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
-from alignhouse.analysis.figures.labels import RESAMPLED, Style, group_styles, plain
+from alignhouse.analysis.figures.labels import RESAMPLED, Style, group_styles, plain, whole_name
 from alignhouse.analysis.figures.score_names import AXIS
 from alignhouse.analysis.figures.theme import (
     LINE,
@@ -88,18 +86,6 @@ def depth_of_networks(
         notes=[rows.counts, *_notes(curves, len(models))],
         left_out=rows.left_out,
     )
-
-
-def whole_name(name: str, room: int) -> str:
-    """The name on lines of at most `room` letters, broken behind `_`, `-`, `.`, `/` or `,` where possible."""
-    words = re.split(r"(?<=[_\-./, ])", name)
-    lines = [""]
-    for piece in (part for word in words for part in textwrap.wrap(word, room, drop_whitespace=False)):
-        if len(lines[-1]) + len(piece) <= room:
-            lines[-1] += piece
-        else:
-            lines.append(piece)
-    return "\n".join(lines)
 
 
 def _further_lines(names: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from alignhouse.warehouse.errors import BadInput
 
-OPTIONS = ("group_by", "rois", "models", "layers", "other", "most")
+OPTIONS = ("group_by", "rois", "models", "layers", "other", "most", "stimuli")
 InReport = Literal["every protocol", "first protocol", "encoding", "variance partition", "no"]
 # Parts of the report, in the order of a paper: where networks align, at which depth, which groups of networks
 # align better, what explains it, how robust it is, and the voxels.
@@ -199,10 +199,10 @@ FIGURES = (
     Figure(
         "rdms",
         "RDMs",
-        "RDMs of regions, each with the RDM of the network layer that aligns best with it.",
+        "RDMs of regions, and of the network layers that align best with them, in one order of stimuli.",
         "alignhouse.analysis.figures.rdms:rdm_pictures",
         (),
-        ("rois", "models", "layers"),
+        ("rois", "models", "layers", "stimuli"),
         few_regions=True,
         frames="alignhouse.analysis.figures.rdm_frames:picture_frames",
         names_score=False,

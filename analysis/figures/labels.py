@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -82,6 +84,18 @@ def shortened(name: str, most: int) -> str:
         return name
     tail = (most - 1) // 2
     return f"{name[: most - 1 - tail]}…{name[len(name) - tail :]}"
+
+
+def whole_name(name: str, room: int) -> str:
+    """The name on lines of at most `room` letters, broken behind `_`, `-`, `.`, `/` or `,` where possible."""
+    words = re.split(r"(?<=[_\-./, ])", name)
+    lines = [""]
+    for piece in (part for word in words for part in textwrap.wrap(word, room, drop_whitespace=False)):
+        if len(lines[-1]) + len(piece) <= room:
+            lines[-1] += piece
+        else:
+            lines.append(piece)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def group_styles(labels: Iterable[str]) -> dict[str, Style]:

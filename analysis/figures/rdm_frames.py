@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from scipy.spatial.distance import squareform
 from scipy.stats import rankdata
 
 from alignhouse.analysis.figures.catalog import answers
+from alignhouse.analysis.figures.rdm_conditions import ordered_conditions
 from alignhouse.analysis.figures.request import FigureScope, Request, matching, network_rows
 from alignhouse.analysis.jobs.scope import check_conditions
 from alignhouse.analysis.kernels.similarity import FloatArray
@@ -103,51 +104,83 @@ class _Stored:
 
 def picture_frames(
     warehouse: Warehouse, scope: FigureScope, request: Request, tick: Tick
-) -> tuple[pl.DataFrame]:
-    """Pictures of the RDM of each region and of the requested layer that aligns best with it.
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Pictures of the RDMs of regions and of the requested layers that align best with them; and conditions.
 
-    A row is a cell: protocol, dataset, split, remark, roi, roi_group, roi_order, panel (0 the region, 1 the
-    layer), title, row, column, percentile (rank of the dissimilarity within its RDM, in [0, 1]; null on the
-    diagonal), n_conditions, cell (number of conditions along a side of a cell), n_subjects. Rows and columns
-    are in the order of the conditions.
+    Of the first frame, a row is a cell: protocol, dataset, split, remark, roi, roi_group, roi_order, panel (0
+    the region, 1 the layer), name (of the region or network), layer (null of a region), rois (the regions of
+    a picture, a list), row, column, percentile (rank of the dissimilarity within its RDM, in [0, 1]; null on
+    the diagonal), n_conditions, cell (number of conditions along a side of a cell), model, rho, n_subjects.
+    A layer that aligns best with several regions has one picture; its roi is the first of them. Rows and
+    columns are in the order of the second frame, which `ordered_conditions` makes.
     """
     [scores] = answers(warehouse, ["layer_score"], scope, replace(request, most=EVERY))
     if scores.is_empty():
-        return (pl.DataFrame(),)
+        return pl.DataFrame(), pl.DataFrame()
     best = scores.filter(pl.col("layer").is_in(_layers(scores["layer"].unique().sort().to_list(), request)))
     stored = _Stored(warehouse, scope, request)
     chosen = best.sort("rho", "model", "layer_index", descending=[True, False, False]).unique(
         "roi", keep="first", maintain_order=True
     )
-    chosen = chosen.sort("roi_order", "roi")
+    chosen = chosen.sort("roi_order", "roi").with_columns(rois=pl.col("roi").implode().over("model", "layer"))
+    layers = chosen.unique(["model", "layer"], keep="first", maintain_order=True)
+    total = len(chosen) + len(layers)
+    regions: list[tuple[FloatArray, int]] = []
+    for row in chosen.iter_rows(named=True):
+        regions.append(stored.region(row["roi"]))
+        tick(len(regions), total)
+    [known] = answers(warehouse, ["drawn_stimuli"], scope, request)
+    mean = _mean_of_known([_ranks(rdm) for rdm, _ in regions])
+    conditions = ordered_conditions(stored.conditions, mean, known, request.stimuli)
+    order = conditions["stored_place"].to_numpy()
     frames = []
-    for done, row in enumerate(chosen.iter_rows(named=True)):
-        ranks, n_subjects = stored.region(row["roi"])
-        layer = stored.layer(row["model"], row["layer"])
-        titles = (f"{row['roi']}, mean of {n_subjects}", f"{row['model']}, {row['layer']}")
-        for panel, (title, rdm) in enumerate(zip(titles, (ranks, layer), strict=True)):
-            frames.append(
-                picture(rdm).with_columns(
-                    *(pl.lit(row[name]).alias(name) for name in (*FIELDS, "roi", "roi_group", "roi_order")),
-                    pl.lit(panel).alias("panel"),
-                    pl.lit(title).alias("title"),
-                    pl.lit(row["model"]).alias("model"),
-                    pl.lit(row["rho"]).alias("rho"),
-                    pl.lit(n_subjects).alias("n_subjects"),
-                )
-            )
-        tick(done + 1, len(chosen))
-    return (pl.concat(frames),)
+    for row, (rdm, n_subjects) in zip(chosen.iter_rows(named=True), regions, strict=True):
+        own = {"panel": 0, "name": row["roi"], "layer": None, "rois": [row["roi"]], "n_subjects": n_subjects}
+        frames.append(_with_facts(picture(rdm, order=order), row | own))
+    # A layer is read when its turn comes, so that only the RDMs of regions are in memory together.
+    for row in layers.iter_rows(named=True):
+        rdm = stored.layer(row["model"], row["layer"])
+        frames.append(_with_facts(picture(rdm, order=order), row | {"panel": 1, "name": row["model"]}))
+        tick(len(frames), total)
+    return pl.concat(frames), conditions
 
 
-def picture(rdm: FloatArray, most: int = MOST_CELLS) -> pl.DataFrame:
+def _with_facts(cells: pl.DataFrame, row: Mapping[str, Any]) -> pl.DataFrame:
+    names = (*FIELDS, "roi", "roi_group", "roi_order", "panel", "name", "layer", "rois", "model", "rho")
+    kinds: dict[str, Any] = {
+        "layer": pl.String,
+        "rois": pl.List(pl.String),
+        "n_subjects": pl.Int64,
+        "roi_order": pl.Int64,
+    }
+    return cells.with_columns(
+        pl.lit(row[name], kinds.get(name)).alias(name) for name in (*names, "n_subjects")
+    )
+
+
+def _mean_of_known(rdms: Sequence[FloatArray]) -> FloatArray:
+    """The mean RDM (P,) of RDMs, over those that have the pair; NaN if none has it."""
+    sums, counts = np.zeros_like(rdms[0]), np.zeros_like(rdms[0])
+    for rdm in rdms:
+        known = np.isfinite(rdm)
+        sums[known] += rdm[known]
+        counts[known] += 1
+    return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+
+
+def picture(
+    rdm: FloatArray, most: int = MOST_CELLS, *, order: NDArray[np.integer[Any]] | None = None
+) -> pl.DataFrame:
     """A condensed RDM (P,) as cells: row, column, percentile, n_conditions, cell.
 
     percentile is the rank of a dissimilarity divided by P, ties averaged. An RDM of more than `most`
     conditions is reduced to means of blocks of `cell` x `cell` entries, without the diagonal and NaN.
+    `order` : places of the conditions (n,) in the RDM, in the order of rows and columns; default: as stored.
     """
     square = squareform(_ranks(rdm) / np.isfinite(rdm).sum())
     np.fill_diagonal(square, np.nan)
+    if order is not None:
+        square = square[np.ix_(order, order)]
     n = len(square)
     cell = math.ceil(n / most)
     if cell > 1:

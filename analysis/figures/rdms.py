@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import need_columns, ordered_regions, rows_to_draw
-from alignhouse.analysis.figures.labels import plain, shortened
+from alignhouse.analysis.figures.frames import (
+    need_columns,
+    ordered_regions,
+    remark_of,
+    rows_to_draw,
+)
+from alignhouse.analysis.figures.labels import plain, shortened, whole_name
+from alignhouse.analysis.figures.rdm_conditions import MOST_LABELS, thumbnail_pixels
 from alignhouse.analysis.figures.theme import (
+    LETTER,
+    LINE,
     NAME_LETTER,
     NARROW,
+    POINTS,
     WIDTH,
     colour_bar,
     dressed,
@@ -23,18 +34,39 @@ from alignhouse.analysis.figures.theme import (
 if TYPE_CHECKING:
     from plotnine import ggplot
 
-PAIRS_ABREAST, PAIRS_ABREAST_WHEN_NARROW = 4, 2
+PANELS_ABREAST, PANELS_ABREAST_WHEN_NARROW = 4, 2
 COLOURS = "viridis"  # perceptually uniform, and safe for colour-blind readers
-STRIP = 7  # points
-SEPARATOR = "\N{UNIT SEPARATOR}"  # between a panel's place and its title
+STRIP, TICK = 7, 6.5  # points
+MOST_LETTERS = 14  # of a label beside a picture
+GAP = 0.08  # between two thumbnails, as a share of their distance
+EMPTY = "\N{UNIT SEPARATOR}"  # begins the name of a place that stays empty
 
 
-def rdm_pictures(pictures: pl.DataFrame, *, protocol: str, source: str = "", width: float = WIDTH) -> ggplot:
-    """The RDM of each region, and below it the RDM of the layer that aligns best with the region.
+@dataclass(frozen=True)
+class _Panels:
+    """Titles of the pictures in their order, and pictures in a row.
+
+    `titles` also has names of places that stay empty, so that layers begin on a new row.
+    """
+
+    titles: list[str]
+    abreast: int
+
+
+def rdm_pictures(
+    pictures: pl.DataFrame,
+    conditions: pl.DataFrame,
+    *,
+    protocol: str,
+    source: str = "",
+    width: float = WIDTH,
+) -> ggplot:
+    """The RDMs of regions, and below them those of the layers that align best with them, each once.
 
     Parameters
     ----------
-    pictures : one row per cell, of `alignhouse.analysis.figures.rdm_frames.picture_frames`.
+    pictures, conditions : one row per cell, and one per condition, of
+        `alignhouse.analysis.figures.rdm_frames.picture_frames`.
     source : data set and split, shown if there are no rows. width : inches.
 
     Raises
@@ -45,31 +77,19 @@ def rdm_pictures(pictures: pl.DataFrame, *, protocol: str, source: str = "", wid
     rows = rows_to_draw(pictures, "pictures", protocol, values=[])
     if rows.frame.is_empty():
         return no_rows(what, protocol=protocol, remark=rows.remark, source=source, width=width)
+    columns = ["panel", "name", "layer", "rois", "row", "column", "percentile", "n_conditions", "cell"]
+    need_columns(pictures, "pictures", columns)
     need_columns(
-        pictures, "pictures", ["panel", "title", "row", "column", "percentile", "n_conditions", "cell"]
+        conditions,
+        "conditions",
+        ["place", "stimulus", "category", "order_words", "is_labelled", "thumbnail"],
     )
-    regions = ordered_regions(rows.frame)["roi"].to_list()
-    abreast = min(len(regions), PAIRS_ABREAST if width >= NARROW else PAIRS_ABREAST_WHEN_NARROW)
-    # Rows alternate: some regions, then their layers, then the next regions.
-    turn = pl.col("roi").cast(pl.String).replace_strict({roi: i // abreast for i, roi in enumerate(regions)})
-    order = rows.frame.unique(["roi", "panel"], maintain_order=True).with_columns(
-        turn=turn, place=pl.col("roi").cast(pl.String).cast(pl.Enum(regions)).to_physical()
-    )
-    keys = order.sort("turn", "panel", "place").select(
-        key=pl.concat_str("roi", "panel", "title", separator=SEPARATOR)
-    )["key"]
-    cells = rows.frame.with_columns(
-        key=pl.concat_str("roi", "panel", "title", separator=SEPARATOR).cast(pl.Enum(keys))
-    )
-    plot, body = _plot(cells, abreast, len(keys), width)
-    n, side = int(cells["n_conditions"][0]), int(cells["cell"][0])
-    notes = [
-        rows.counts,
-        f"{n} × {n} stimuli in their stored order; colour: rank of the dissimilarity (0 alike).",
-    ]
-    if side > 1:
-        notes.append(f"Each cell is the mean over {side} × {side} pairs.")
-    notes.append("Regions: mean over subjects of ranked RDMs. Layers: of the network that aligns best.")
+    conditions = conditions.sort("place")
+    cell = int(rows.frame["cell"][0])
+    labels = _labels(conditions, cell)
+    room = width - 0.15 - (max(map(len, labels.values()), default=0) * TICK * LETTER + 6) / POINTS
+    cells, panels = _with_titles(rows.frame, width, room)
+    plot, body = _plot(cells, conditions, panels, labels, room)
     return dressed(
         plot,
         body,
@@ -77,40 +97,216 @@ def rdm_pictures(pictures: pl.DataFrame, *, protocol: str, source: str = "", wid
         width=width,
         protocol=protocol,
         source=rows.source,
-        remark=rows.remark,
-        notes=notes,
+        remark=remark_of(rows.frame),
+        notes=[rows.counts, *_notes(conditions, cell)],
         left_out=rows.left_out,
     )
 
 
-def _plot(cells: pl.DataFrame, abreast: int, n_panels: int, width: float) -> tuple[ggplot, float]:
+def _with_titles(frame: pl.DataFrame, width: float, room: float) -> tuple[pl.DataFrame, _Panels]:
+    """The cells with their column `title`, and the pictures in order: regions, then layers."""
+    regions = ordered_regions(frame)["roi"].to_list()
+    most = PANELS_ABREAST if width >= NARROW else PANELS_ABREAST_WHEN_NARROW
+    n_layers = frame.filter(panel=1).n_unique(["name", "layer"])
+    abreast = min(most, max(len(regions), n_layers, 2))
+    line = letters(room / abreast - 0.1, STRIP, NAME_LETTER)
+    found = (
+        frame.select(pl.col("panel", "name", "layer", "rois", "roi"))
+        .unique(["panel", "name", "layer"])
+        .with_columns(place=pl.col("roi").cast(pl.String).replace_strict(regions, range(len(regions))))
+        .sort("panel", "place")
+        .with_columns(
+            title=pl.struct("name", "layer", "rois").map_elements(
+                lambda row: _title(row, line), return_dtype=pl.String
+            )
+        )
+    )
+    # All titles have as many lines, so that each is next to its picture.
+    lines = int(found["title"].str.count_matches("\n").to_numpy().max())
+    found = found.with_columns(
+        title=pl.col("title").map_elements(
+            lambda title: "\n" * (lines - title.count("\n")) + title, return_dtype=pl.String
+        )
+    )
+    of_regions, of_layers = (found.filter(panel=panel)["title"].to_list() for panel in (0, 1))
+    # One region and its layer are side by side.
+    missing = -len(of_regions) % abreast if len(found) > abreast else 0
+    titles = [*of_regions, *(f"{EMPTY}{number}" for number in range(missing)), *of_layers]
+    keys = ["panel", "name", "layer"]
+    cells = frame.join(found.select(*keys, "title"), on=keys, nulls_equal=True)
+    return cells.with_columns(pl.col("title").cast(pl.Enum(titles))), _Panels(titles, abreast)
+
+
+def _title(row: dict[str, Any], line: int) -> str:
+    """The name of a region; or network, layer, and the regions that the layer aligns best with."""
+    if row["layer"] is None:
+        return whole_name(row["name"], line)
+    parts = (f"{row['name']}, {row['layer']}", f"best for {', '.join(row['rois'])}")
+    return "\n".join(whole_name(part, line) for part in parts)
+
+
+def _labels(conditions: pl.DataFrame, cell: int) -> dict[float, str]:
+    """Position of a row -> the label beside it: categories at their middle, or the names of some stimuli."""
+    if conditions["category"].null_count() == 0:
+        blocks = conditions.group_by("category", maintain_order=True).agg(pl.col("place").mean())
+        found, free = {}, -1.0
+        for name, place in blocks.iter_rows():
+            if place >= free:  # labels of small categories would overlap
+                found[place] = name
+                free = place + len(conditions) / (MOST_LABELS + 2)
+    elif conditions["thumbnail"].null_count() == len(conditions):
+        found = dict(conditions.filter("is_labelled").select("place", "stimulus").iter_rows())
+    else:
+        found = {}
+    return {_at(place, cell): shortened(name, MOST_LETTERS) for place, name in found.items()}
+
+
+def _at(place: float, cell: int) -> float:
+    """The position of a condition's middle on an axis of cells."""
+    return (place + 0.5) / cell - 0.5
+
+
+def _notes(conditions: pl.DataFrame, cell: int) -> list[str]:
+    n = len(conditions)
+    notes = [
+        f"{n:,} × {n:,} stimuli, rows and columns of all RDMs {conditions['order_words'][0]};"
+        " colour: rank of the dissimilarity (0 alike)."
+    ]
+    if cell > 1:
+        notes.append(f"Each cell is the mean over {cell} × {cell} pairs.")
+    wanted = conditions.filter("is_labelled")
+    shown = len(wanted) - wanted["thumbnail"].null_count()
+    if conditions["category"].null_count() == 0:
+        notes.append("White lines separate categories.")
+    if shown:
+        of_all = "" if shown == n else f" {shown} of {n} stimuli are shown beside their rows and columns."
+        notes.append(of_all.strip() or "The stimuli are shown beside their rows and columns.")
+        if shown < len(wanted):
+            notes.append(f"{len(wanted) - shown} more would be shown, but have no file in the folder.")
+    elif conditions["category"].null_count():
+        notes.append("Labels: " + ("stimuli." if len(wanted) == n else f"{len(wanted)} of the stimuli."))
+    notes.append(
+        "Regions: mean over subjects of ranked RDMs. Layers: of the network that aligns best, each once."
+    )
+    return notes
+
+
+def _plot(
+    cells: pl.DataFrame,
+    conditions: pl.DataFrame,
+    panels: _Panels,
+    labels: dict[float, str],
+    room: float,
+) -> tuple[ggplot, float]:
     import plotnine as p9
 
-    room = letters(width / abreast - 0.1, STRIP, NAME_LETTER)
-    edge = float(cells["row"].to_numpy().max())
-    plot = p9.ggplot(cells, p9.aes(x="column", y="row", fill="percentile"))
+    edge = float(cells["row"].to_numpy().max()) + 0.5
+    cell = int(cells["cell"][0])
+    shown = [title for title in panels.titles if not title.startswith(EMPTY)]
+    thumbnails = _thumbnails(conditions, cell, shown, panels.titles, edge)
+    margin = 0.0 if thumbnails is None else thumbnails.margin
+    breaks = list(labels)
+    plot = p9.ggplot(cells, p9.aes(x="column", y="row"))
     plot += [
         house_theme(),
-        p9.geom_raster(),
-        p9.facet_wrap("key", ncol=abreast, labeller=panel_titles(lambda key: _title(key, room))),
+        p9.geom_raster(p9.aes(fill="percentile")),
+        *_borders(conditions, cell, shown, panels.titles, edge),
+        *([] if thumbnails is None else [thumbnails.layer]),
+        p9.facet_wrap(
+            "title",
+            ncol=panels.abreast,
+            drop=False,
+            labeller=panel_titles(lambda title: "" if title.startswith(EMPTY) else plain(title)),
+        ),
         p9.scale_fill_cmap(COLOURS, limits=(0, 1), breaks=[0, 0.5, 1], na_value="white", name="rank"),
         colour_bar(),
-        p9.scale_y_reverse(expand=(0, 0)),
-        p9.scale_x_continuous(expand=(0, 0)),
-        p9.coord_fixed(xlim=(-0.5, edge + 0.5), expand=False),
+        p9.scale_y_reverse(
+            expand=(0, 0),
+            limits=(edge + margin, -0.5),
+            breaks=breaks,
+            labels=[plain(labels[each]) for each in breaks],
+        ),
+        p9.scale_x_continuous(expand=(0, 0), limits=(-0.5 - margin, edge), breaks=[]),
+        p9.coord_fixed(expand=False),
         p9.labs(x="", y=""),
         p9.theme(
-            axis_text=p9.element_blank(),
+            axis_text_x=p9.element_blank(),
+            axis_text_y=p9.element_text(size=TICK) if labels else p9.element_blank(),
+            axis_title=p9.element_blank(),
             panel_grid_major_y=p9.element_blank(),
-            strip_text=p9.element_text(size=STRIP, weight="bold", ha="left"),
+            strip_text=p9.element_text(size=STRIP, weight="bold", ha="left", ma="left"),
             legend_title=p9.element_text(size=8),
             panel_spacing_x=0.01,
-            panel_spacing_y=0.015,
+            panel_spacing_y=0.03,
         ),
     ]
-    n_rows = -(-n_panels // abreast)
-    return plot, 0.55 + n_rows * ((width - 0.15) / abreast + 0.13)
+    n_rows = -(-len(panels.titles) // panels.abreast)
+    title = (panels.titles[0].count("\n") + 1) * STRIP * LINE / POINTS
+    return plot, 0.55 + n_rows * (room / panels.abreast + 0.14 + title)
 
 
-def _title(key: str, room: int) -> str:
-    return plain(shortened(key.split(SEPARATOR)[2], room))
+@dataclass(frozen=True)
+class _Thumbnails:
+    layer: Any
+    margin: float
+
+
+def _thumbnails(
+    conditions: pl.DataFrame, cell: int, shown: Sequence[str], titles: Sequence[str], edge: float
+) -> _Thumbnails | None:
+    """Pictures of stimuli on the left of their rows and below their columns; None if there are none."""
+    wanted = conditions.filter("is_labelled")
+    step = len(conditions) / len(wanted) / cell
+    # In equal distances, so that pictures neither overlap nor are cut off: half a stimulus aside at most.
+    known = wanted.with_columns(at=(pl.int_range(pl.len()) + 0.5) * step - 0.5).drop_nulls("thumbnail")
+    if known.is_empty():
+        return None
+    import plotnine as p9
+
+    from alignhouse.analysis.figures.geom_pictures import geom_pictures
+
+    outer = step / 2
+    at = known.select("at", pl.int_range(pl.len()).alias("picture"))
+    left = at.select(pl.lit(-0.5 - outer).alias("column"), pl.col("at").alias("row"), "picture")
+    below = at.select(pl.col("at").alias("column"), pl.lit(edge + outer).alias("row"), "picture")
+    places = _in_each(pl.concat([left, below]), shown, titles)
+    layer = geom_pictures()(
+        p9.aes(picture="picture"),
+        data=places,
+        pictures=[thumbnail_pixels(each) for each in known["thumbnail"]],
+        side=step * (1 - GAP),
+    )
+    return _Thumbnails(layer, step)
+
+
+def _borders(
+    conditions: pl.DataFrame, cell: int, shown: Sequence[str], titles: Sequence[str], edge: float
+) -> list[Any]:
+    """White lines between categories."""
+    if conditions["category"].null_count():
+        return []
+    import plotnine as p9
+
+    starts = conditions.filter(pl.col("category").rle_id().diff() != 0)["place"]
+    at = pl.DataFrame({"at": starts / cell - 0.5})
+    rows = at.select(
+        pl.lit(-0.5).alias("column"),
+        pl.lit(edge).alias("column_end"),
+        pl.col("at").alias("row"),
+        pl.col("at").alias("row_end"),
+    )
+    columns = at.select(
+        pl.col("at").alias("column"),
+        pl.col("at").alias("column_end"),
+        pl.lit(-0.5).alias("row"),
+        pl.lit(edge).alias("row_end"),
+    )
+    lines = _in_each(pl.concat([rows, columns]), shown, titles)
+    ends = p9.aes(xend="column_end", yend="row_end")
+    return [p9.geom_segment(ends, data=lines, color="white", size=0.4)]
+
+
+def _in_each(frame: pl.DataFrame, shown: Sequence[str], titles: Sequence[str]) -> pl.DataFrame:
+    """The rows once for each picture."""
+    pictures = pl.DataFrame({"title": pl.Series(shown, dtype=pl.Enum(titles))})
+    return pictures.join(frame, how="cross")

@@ -14,6 +14,7 @@ from alignhouse.warehouse.errors import BadInput, near_names
 from alignhouse.warehouse.questions import question
 
 if TYPE_CHECKING:
+    from alignhouse.analysis.figures.rdm_conditions import ReadPictures
     from alignhouse.warehouse.reader import Warehouse
 
 # Figures with a panel for each region show all regions up to this number.
@@ -33,6 +34,7 @@ class Request:
     rois : names of regions. models, layers : names or globs of networks and layers. None selects all, or the
         figure's default.
     other : the protocol to compare with. most : the largest number of networks to show.
+    stimuli : reads pictures of stimuli for thumbnails; None: no thumbnails.
     width : inches.
     """
 
@@ -45,6 +47,7 @@ class Request:
     layers: Sequence[str] | None = None
     other: str | None = None
     most: int | None = None
+    stimuli: ReadPictures | None = None
     width: float = WIDTH
 
 

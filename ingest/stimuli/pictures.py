@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ _AS_DECORD = (
     *("yuv422p", "yuvj422p", "yuv444p", "yuvj444p"),
     *("bgr0", "bgr24", "gbrp", "gray", "rgb24"),
 )
+MOST_FRAMES = 500  # 20 s; decoding long videos for one picture would take minutes
 _MATRIX = struct.Struct("=9i")
 
 
@@ -137,6 +139,19 @@ def read_pictures(path: Path) -> Picture:
     frames = [pictures.read(frame) for frame in video.frames()]
     require_one_size(path, {frame.shape[:2] for frame in frames})
     return np.stack(frames)
+
+
+def read_middle_picture(path: Path, most: int = MOST_FRAMES) -> Picture:
+    """The middle one of a video's first `most` frames, (height, width, 3) uint8 RGB.
+
+    Raises
+    ------
+    BadInput : see `StrictVideo.frames` and `Pictures.read`; faults behind these frames are not noticed.
+    """
+    n_frames = sum(1 for _ in islice(StrictVideo(path).frames(), most))
+    video = StrictVideo(path)
+    frame = next(islice(video.frames(), n_frames // 2, None))
+    return Pictures(path, video).read(frame)
 
 
 def require_one_size(path: Path, sizes: Collection[tuple[int, ...]]) -> tuple[int, int]:

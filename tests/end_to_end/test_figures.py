@@ -10,14 +10,18 @@ import numpy as np
 import polars as pl
 import pytest
 from mini_study import ONE_PROTOCOL
+from PIL import Image
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import rankdata, spearmanr
 
 from alignhouse.analysis.figures.catalog import Drawn, answers, figures, make, planned
+from alignhouse.analysis.figures.rdm_conditions import SIDE
 from alignhouse.analysis.figures.request import MOST_REGIONS, Request, chosen_scope, scopes
 from alignhouse.analysis.figures.save import write_figure
 from alignhouse.analysis.figures.theme import is_empty
+from alignhouse.analysis.statistics.condition_order import clustered_order
 from alignhouse.analysis.statistics.mds import classical_mds
+from alignhouse.stimulus_pictures import StimulusFolder
 from alignhouse.warehouse import BadInput, Warehouse
 from alignhouse.warehouse.errors import BrokenWarehouse
 from alignhouse.warehouse.reader import SNAPSHOT
@@ -149,11 +153,54 @@ def test_pictures_are_the_stored_rdms_of_the_best_layers(study: Any, warehouse: 
         rankdata(rdm) / rdm.size
         for rdm in (np.mean([rankdata(each) for each in brains], axis=0), rdms[layers.index(best["layer"])])
     ]
+    order = clustered_order(expected[0])
+    assert sorted(order) == list(range(12)) != list(order)
     for panel in (0, 1):
         cells = plot.data.filter(panel=panel).sort("row", "column")
         square = cells["percentile"].to_numpy().reshape(12, 12)
-        np.testing.assert_allclose(np.nan_to_num(square), squareform(expected[panel]))
-    assert plot.data.filter(panel=1)["title"].unique().to_list() == [f"{best['model']}, {best['layer']}"]
+        np.testing.assert_allclose(np.nan_to_num(square), squareform(expected[panel])[np.ix_(order, order)])
+    shown = plot.data.filter(panel=1).select("name", "layer").unique().rows()
+    assert shown == [(best["model"], best["layer"])]
+
+
+def test_a_layer_that_is_best_for_several_regions_is_shown_once(warehouse: Warehouse) -> None:
+    request = Request(rois=["V1", "EBA"], models=["AlexNet"], layers=["layer1"])
+    plot: Any = make(warehouse, "rdms", request).plot
+    shown = plot.data.select("panel", "name", "layer", pl.col("rois").list.join(" and ")).unique()
+    assert sorted(shown.rows()) == [
+        (0, "EBA", None, "EBA"),
+        (0, "V1", None, "V1"),
+        (1, "AlexNet", "layer1", "V1 and EBA"),
+    ]
+
+
+def test_thumbnails_are_the_stimuli_of_their_rows(study: Any, warehouse: Warehouse) -> None:
+    folder = study.folder / "stimuli"
+    plot: Any = make(warehouse, "rdms", Request(rois=["EBA"], stimuli=StimulusFolder(folder))).plot
+    [layer] = [each for each in plot.layers if type(each.geom).__name__ == "GeomPictures"]
+    _, brains = stored_rdms(study, "brain", "EBA")
+    order = clustered_order(np.mean([rankdata(each) for each in brains], axis=0))
+    left = layer._data.filter(pl.col("column") < -0.5).unique(["row", "picture"]).sort("row")
+    assert left["row"].to_list() == list(range(12))
+    for place, number in left.select("row", "picture").iter_rows():
+        with Image.open(folder / f"{1001 + order[int(place)]}.png") as image:
+            expected = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(layer.geom.params["pictures"][number], expected)
+
+
+def test_the_command_draws_thumbnails_or_says_why_not(finished: Any, tmp_path: Any) -> None:
+    study = finished
+    done = study.alignhouse(
+        "figure", "rdms", "--stimuli", "stimuli", "--dpi", "60", "-o", "pictures/rdms.png"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (study.folder / "pictures" / "rdms.png").exists()
+    refused = study.alignhouse("figure", "rdms", "--stimuli", str(tmp_path), "-o", "pictures/none.png")
+    assert refused.returncode == 2
+    assert "none of the stimuli is in" in refused.stderr
+    refused = study.alignhouse("figure", "depth", "--stimuli", "stimuli")
+    assert refused.returncode == 2
+    assert "figure depth has no option stimuli" in refused.stderr
 
 
 def test_layers_are_chosen_by_name_or_glob(study: Any, warehouse: Warehouse) -> None:
@@ -170,7 +217,8 @@ def test_layers_are_chosen_by_name_or_glob(study: Any, warehouse: Warehouse) -> 
         .sort("rho")
         .row(-1, named=True)
     )
-    assert picture.data.filter(panel=1)["title"].unique().to_list() == [f"{best['model']}, {best['layer']}"]
+    shown = picture.data.filter(panel=1).select("name", "layer").unique().rows()
+    assert shown == [(best["model"], best["layer"])]
     with pytest.raises(BadInput, match="no scores of layer 'layer9'.*did you mean layer"):
         make(warehouse, "rdms", Request(layers=["layer9"]))
 

@@ -239,6 +239,21 @@ def test_a_layer_has_one_interval_the_widest_meaning_first(
     assert found.filter(model="net000")["lower"].to_list() == [chosen]
 
 
+def test_the_best_layer_is_the_first_of_those_with_the_highest_score() -> None:
+    row = best_layers().filter(model="net000", protocol="sound").drop("layer", "layer_index", "rho")
+    layers = pl.DataFrame({"layer": ["l0", "l1", "l2"], "layer_index": [0, 1, 2], "rho": [0.1, 0.3, 0.3]})
+    scores = row.join(layers, how="cross")
+    tables = {
+        "layer_score": scores,
+        "best_layer": best_layers(),
+        "score_interval": intervals([("both", "dual")]),
+    }
+    found = ask("layer_score", tables)
+    assert found.select("roi", "layer", "is_best").rows() == [
+        (roi, layer, layer == "l1") for roi in ("V1", "MT") for layer in ("l0", "l1", "l2")
+    ]
+
+
 def test_the_networks_that_align_best_with_the_regions_come_first() -> None:
     best = best_layers()
     tables = {"layer_score": best, "best_layer": best, "score_interval": intervals([("both", "dual")])}
@@ -436,3 +451,25 @@ def test_the_region_of_a_group_with_the_highest_median_comes_first() -> None:
     ]
     found = ask("drawn_regions", {"best_layer": pl.DataFrame(rows)})
     assert found.select("roi", "place").rows() == [("V1", 2), ("V2", 1), ("V3", 3), ("MT", 1)]
+
+
+def annotations(column: str, *rows: tuple[str, str, int]) -> pl.DataFrame:
+    """Labels of stimuli of data set d: stimulus, label and its place in an annotator's list."""
+    columns = {"stimulus": pl.String, column: pl.String, "label_order": pl.Int32}
+    return pl.DataFrame(list(rows), schema=columns, orient="row").with_columns(dataset=pl.lit("d"))
+
+
+def test_a_stimulus_has_the_label_that_was_named_most_often() -> None:
+    files = [("d", "s1", "test", "a"), ("d", "s2", "test", "b"), ("other", "s1", "test", "z")]
+    tables = {
+        "stimulus": pl.DataFrame(files, schema=["dataset", "stimulus", "split", "sha256"], orient="row"),
+        "stimulus_object": annotations("object", ("s1", "dog", 2), ("s1", "ball", 0), ("s1", "dog", 1)),
+        # Named equally often: the one that comes first in a list, then the first by name.
+        "stimulus_scene": annotations("scene", ("s2", "beach", 1), ("s2", "sea", 0)),
+        "stimulus_action": annotations("action", ("s3", "run", 0), ("s3", "jump", 0)),
+    }
+    assert ask("drawn_stimuli", tables, dataset="d").rows() == [
+        ("s1", "a", "dog", None, None),
+        ("s2", "b", None, "sea", None),
+        ("s3", None, None, None, "jump"),
+    ]

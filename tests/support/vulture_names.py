@@ -19,6 +19,11 @@ rdm_pictures
 picture_frames
 map_frames
 
+# plotnine calls a geom of our own by its names.
+REQUIRED_AES
+DEFAULT_PARAMS
+draw_panel
+
 # Registries name data sets and sources of networks as "module:name".
 BMD
 RDMS

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from alignhouse.analysis.figures.complexity import alignment_against_complexity
-from alignhouse.analysis.figures.depth_networks import depth_of_networks, whole_name
+from alignhouse.analysis.figures.depth_networks import depth_of_networks
+from alignhouse.analysis.figures.labels import whole_name
 from alignhouse.analysis.figures.profile import region_profile, signatures
 from alignhouse.analysis.figures.ranking import ranking
 from alignhouse.analysis.figures.save import save_figure

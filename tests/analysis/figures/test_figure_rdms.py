@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -10,8 +10,11 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.spatial.distance import squareform
+from scipy.stats import rankdata
 
+from alignhouse.analysis.figures.drawing import drawing
 from alignhouse.analysis.figures.label_places import Box, label_places
+from alignhouse.analysis.figures.rdm_conditions import every_few, thumbnail
 from alignhouse.analysis.figures.rdm_frames import picture
 from alignhouse.analysis.figures.rdm_map import rdm_map
 from alignhouse.analysis.figures.rdms import rdm_pictures
@@ -50,40 +53,166 @@ def test_many_conditions_are_shown_by_the_means_of_blocks() -> None:
             assert value == pytest.approx(np.nanmean(block))
 
 
-def pictures() -> pl.DataFrame:
+def test_a_picture_is_in_the_order_that_is_given() -> None:
+    rdm = np.random.default_rng(0).random(10)
+    order = np.array([3, 0, 4, 1, 2])
+    cells = picture(rdm, order=order).drop_nulls().select("row", "column", "percentile").iter_rows()
+    square = squareform(rankdata(rdm) / 10)
+    found = {(row, column): value for row, column, value in cells}
+    assert len(found) == 20
+    assert all(
+        value == pytest.approx(square[order[row], order[column]]) for (row, column), value in found.items()
+    )
+
+
+LONG = "a_network_with_a_rather_long_name_of_its_own"
+
+
+def pictures(n_stimuli: int = 5, regions: int = 2, layers: int = 2) -> pl.DataFrame:
+    """Regions R0, R1, ...; the first layer is best for R0 and the last regions, others for a region each."""
+    names = [f"R{number}" for number in range(regions)]
+    of_layers = [[names[number]] for number in range(layers)]
+    of_layers[0] += names[layers:]
+    panels = [(0, name, None, [name]) for name in names]
+    panels += [(1, LONG, f"layer4.{number}", rois) for number, rois in enumerate(of_layers)]
     frames = []
-    for order, roi in enumerate(("V1", "MT")):
-        for panel, title in enumerate(
-            (f"{roi}, mean of 3", "a_network_with_a_rather_long_name, layer4.2.conv3")
-        ):
-            rdm = np.random.default_rng(order * 2 + panel).random(10)
-            frames.append(
-                picture(rdm).with_columns(
-                    *(pl.lit(value).alias(name) for name, value in SCOPE.items()),
-                    roi=pl.lit(roi),
-                    roi_group=pl.lit("early" if roi == "V1" else "lateral"),
-                    roi_order=pl.lit(order),
-                    panel=pl.lit(panel),
-                    title=pl.lit(title),
-                    model=pl.lit("net"),
-                    n_subjects=pl.lit(3),
-                )
+    for seed, (panel, name, layer, rois) in enumerate(panels):
+        rdm = np.random.default_rng(seed).random(n_stimuli * (n_stimuli - 1) // 2)
+        frames.append(
+            picture(rdm).with_columns(
+                *(pl.lit(value).alias(key) for key, value in SCOPE.items()),
+                panel=pl.lit(panel),
+                name=pl.lit(name),
+                layer=pl.lit(layer, pl.String),
+                rois=pl.lit(rois, pl.List(pl.String)),
+                roi=pl.lit(rois[0]),
+                roi_group=pl.lit("early"),
+                roi_order=pl.lit(names.index(rois[0])),
+                model=pl.lit(LONG),
+                n_subjects=pl.lit(3),
             )
+        )
     return pl.concat(frames)
 
 
+def conditions(n: int = 5, *, categories: bool = False, seen: Sequence[int] = ()) -> pl.DataFrame:
+    """Conditions c0, c1, ...; those of `seen` have a thumbnail in a grey of their own."""
+    grey = {place: np.full((9, 9, 3), place, np.uint8) for place in seen}
+    return pl.DataFrame(
+        {
+            "place": range(n),
+            "stimulus": [f"c{place}" for place in range(n)],
+            "category": pl.Series(
+                ["animals" if place < 3 else "tools" for place in range(n)] if categories else [None] * n,
+                dtype=pl.String,
+            ),
+            "order_words": ["ordered by magic"] * n,
+            "is_labelled": [place in every_few(n) for place in range(n)],
+            "thumbnail": pl.Series(
+                [thumbnail(grey[place]) if place in grey else None for place in range(n)], dtype=pl.Binary
+            ),
+        }
+    )
+
+
+def titles(plot: Any) -> list[str]:
+    return [title.strip("\n") for title in plot.data["title"].dtype.categories]
+
+
+def scale_of(plot: Any, aesthetic: str) -> Any:
+    return next(each for each in plot.scales if aesthetic in each.aesthetics)
+
+
 @pytest.mark.parametrize("width", [3.5, 7.2])
-def test_the_layer_of_a_region_stands_below_it(width: float, said: Said, tmp_path: Any) -> None:
-    frame = pictures()
-    plot: Any = rdm_pictures(frame, protocol="sound", width=width)
-    keys = ["roi", "panel", "row", "column", "percentile"]
+def test_each_region_and_each_layer_is_shown_once(width: float, said: Said, tmp_path: Any) -> None:
+    frame = pictures(regions=3, layers=2)
+    plot: Any = rdm_pictures(frame, conditions(), protocol="sound", width=width)
+    shown = titles(plot)
+    empty = ["\N{UNIT SEPARATOR}0"] if width < 4 else []  # layers begin on a new row
+    assert shown[: 3 + len(empty)] == ["R0", "R1", "R2", *empty]
+    layers = shown[3 + len(empty) :]
+    assert ["".join(title.split()) for title in layers] == [
+        f"{LONG},layer4.0bestforR0,R2",
+        f"{LONG},layer4.1bestforR1",
+    ]
+    assert max(len(line) for title in layers for line in title.split("\n")) <= (26 if width < 4 else 38)
+    keys = ["panel", "name", "layer", "row", "column", "percentile"]
     assert plot.data.select(keys).sort(keys).equals(frame.select(keys).sort(keys))
-    keys_in_order = plot.data["key"].dtype.categories.to_list()
-    order = [key.split("\N{UNIT SEPARATOR}")[:2] for key in keys_in_order]
-    assert order == [["V1", "0"], ["MT", "0"], ["V1", "1"], ["MT", "1"]]
-    assert "5 × 5 stimuli" in said(plot)
+    # No two pictures have the same values.
+    values = plot.data.sort("row", "column").group_by("title").agg("percentile")
+    assert values["percentile"].n_unique() == values.height == 5
+    assert "5 × 5 stimuli, rows and columns of all RDMs ordered by magic;" in said(plot)
+    assert "Labels: stimuli." in said(plot)
     assert "random weights" in said(plot)
     assert save_figure(plot, tmp_path, "rdms", formats=["png"], dpi=40)["png"].stat().st_size > 0
+
+
+def test_a_region_and_its_layer_are_side_by_side() -> None:
+    plot: Any = rdm_pictures(pictures(regions=1, layers=1), conditions(), protocol="sound", width=7.2)
+    assert plot.facet._ncol == 2
+    assert titles(plot) == ["R0", f"{LONG},\nlayer4.0\nbest for R0"]
+
+
+def test_names_of_at_most_twelve_stimuli_stand_at_their_rows() -> None:
+    scale = scale_of(rdm_pictures(pictures(30), conditions(30), protocol="sound"), "y")
+    assert scale.breaks == [1, 4, 7, 10, 13, 16, 19, 22, 25, 28]
+    assert scale.labels == [f"c{place:g}" for place in scale.breaks]
+
+
+def test_categories_have_their_names_and_are_separated(drawn: Drawn, said: Said) -> None:
+    plot: Any = rdm_pictures(pictures(), conditions(categories=True), protocol="sound")
+    scale = scale_of(plot, "y")
+    assert (scale.breaks, scale.labels) == ([1, 3.5], ["animals", "tools"])
+    (lines,) = drawn(plot, "geom_segment")
+    in_a_picture = [(-0.5, 4.5, 2.5, 2.5), (2.5, 2.5, -0.5, 4.5)]
+    assert lines.select("column", "column_end", "row", "row_end").rows() == in_a_picture * 4
+    assert "White lines separate categories." in said(plot)
+
+
+def test_thumbnails_are_beside_their_rows_and_below_their_columns(
+    drawn: Drawn, said: Said, tmp_path: Any
+) -> None:
+    seen = [place for place in every_few(30) if place != 7]
+    plot: Any = rdm_pictures(pictures(30), conditions(30, seen=seen), protocol="sound")
+    (places,) = drawn(plot, "GeomPictures")
+    (layer,) = [each for each in plot.layers if type(each.geom).__name__ == "GeomPictures"]
+    images = layer.geom.params["pictures"]
+    assert places["title"].unique().len() == 4
+    of_one = places.filter(title=places["title"][0])
+    assert of_one.height == 2 * len(seen)
+    for column, row, number in of_one.select("column", "row", "picture").iter_rows():
+        stimulus = int(images[number][0, 0, 0])
+        along = row if column < -0.5 else column
+        assert abs(along - stimulus) <= 0.5
+        assert (column == pytest.approx(-0.5 - 1.5)) != (row == pytest.approx(29.5 + 1.5))
+    # Pictures neither overlap nor leave the picture of the RDM.
+    along = of_one.filter(pl.col("column") > -0.5)["column"].sort().to_numpy()
+    side = layer.geom.params["side"]
+    assert np.diff(along).min() >= side
+    assert (along.min() - side / 2, along.max() + side / 2) >= (-0.5, 0)
+    assert along.max() + side / 2 <= 29.5
+    assert scale_of(plot, "y").breaks == []
+    assert "9 of 30 stimuli are shown" in said(plot)
+    assert "1 more would be shown, but have no file in the folder." in said(plot)
+    assert save_figure(plot, tmp_path, "rdms", formats=["svg"])["svg"].stat().st_size > 0
+
+
+def test_the_pixels_of_a_thumbnail_are_drawn_where_it_belongs(tmp_path: Any) -> None:
+    """The first stimulus is black and the last white: black on top and on the left, white below and right."""
+    stimuli = conditions(2, seen=[0, 1]).with_columns(
+        thumbnail=pl.Series([thumbnail(np.full((9, 9, 3), grey, np.uint8)) for grey in (0, 200)])
+    )
+    plot: Any = rdm_pictures(pictures(2, regions=1, layers=1), stimuli, protocol="sound")
+    with drawing(plot, dpi=60) as picture_of_it:
+        axes = picture_of_it._figure.axes[0]
+        shown = {
+            tuple(round(each, 2) for each in image.get_extent()): int(image.get_array()[0, 0, 0])
+            for image in axes.images[1:]
+        }
+    left = sorted((extent[2], grey) for extent, grey in shown.items() if extent[0] < -0.6)
+    below = sorted((extent[0], grey) for extent, grey in shown.items() if extent[0] > -0.6)
+    assert [grey for _, grey in left] == [200, 0]  # from below
+    assert [grey for _, grey in below] == [0, 200]
 
 
 def points(n_layers: int = 3, *, networks: int = 2) -> pl.DataFrame:
