@@ -196,12 +196,16 @@ def report(
     measure: Annotated[
         str | None, typer.Option(help="Scores by this measure of analysis.measures; default: rho.")
     ] = None,
+    stimuli: Annotated[
+        Path | None, typer.Option(help="Folder of the stimuli, for thumbnails beside RDMs.")
+    ] = None,
 ) -> None:
     """Write the report of a warehouse: one page, with figures and tables as files beside it.
 
     Example: `alignhouse report my-report --warehouse bmd.alignhouse --group-by arch_type`
     """
     from alignhouse.analysis.report.gather import write_report_of
+    from alignhouse.stimulus_pictures import StimulusFolder
     from alignhouse.warehouse.reader import Warehouse
 
     with Warehouse.open(which_warehouse(warehouse)) as opened, progress() as shown:
@@ -212,6 +216,7 @@ def report(
             split=split,
             group_by=group_by,
             measure=measure,
+            stimuli=StimulusFolder(stimuli) if stimuli else None,
             progress=shown,
         )
     typer.echo(f"Report: {page}")

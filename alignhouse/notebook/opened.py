@@ -280,13 +280,16 @@ def report_of(
     split: str | None = None,
     group_by: Sequence[str] | None = None,
     measure: str | None = None,
+    stimuli: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the report of an open warehouse to `folder`/index.html, unless it is up to date.
 
-    Parameters and errors as in `analysis.report.gather.write_report_of`.
+    Parameters and errors as in `analysis.report.gather.write_report_of`; but `stimuli` is the folder of the
+    stimuli, for thumbnails beside RDMs.
     """
     from alignhouse.analysis.report.gather import write_report_of
+    from alignhouse.stimulus_pictures import StimulusFolder
 
     reader = warehouse.warehouse if isinstance(warehouse, OpenWarehouse) else warehouse
     return write_report_of(
@@ -296,6 +299,7 @@ def report_of(
         split=split,
         group_by=group_by,
         measure=measure,
+        stimuli=StimulusFolder(stimuli) if stimuli is not None else None,
         progress=progress,
     )
 

@@ -28,6 +28,7 @@ from alignhouse.warehouse.schema import sql_files
 
 if TYPE_CHECKING:
     from alignhouse.analysis.figures.entries import InReport
+    from alignhouse.analysis.figures.rdm_conditions import ReadPictures
     from alignhouse.analysis.report.pictures import Planned
 
 # Question -> the column that needs several values for the answer to say something; None for any answer.
@@ -72,6 +73,7 @@ def write_report_of(
     split: str | None = None,
     group_by: Sequence[str] | None = None,
     measure: str | None = None,
+    stimuli: ReadPictures | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the report of one data set and split to `folder`/index.html, unless it is up to date.
@@ -82,6 +84,7 @@ def write_report_of(
     group_by : columns of `best_layer` by which figures group networks; default: model type and architecture.
         If there are trained and untrained networks, figures also group them by weights.
     measure : protocols whose scores are by this measure; default: Spearman's rho, or all if there is none.
+    stimuli : reads pictures of stimuli, for thumbnails beside RDMs; None: no thumbnails.
     progress : receives every figure.
 
     Raises
@@ -90,11 +93,11 @@ def write_report_of(
     """
     dataset, split = _scope(warehouse, dataset, split)
     groups = list(group_by or ("model_type", "arch_type"))
-    state = _state(warehouse, dataset, split, groups, measure)
+    state = report_state(warehouse, dataset, split, groups, measure, with_pictures=stimuli is not None)
     if is_up_to_date(folder, state):
         return folder / PAGE
     content = gather(warehouse, dataset, split, groups, measure)
-    figures = _figures(warehouse, dataset, split, content)
+    figures = _figures(warehouse, dataset, split, content, stimuli)
     return write_report(content, folder, progress, figures=figures, state=state)
 
 
@@ -185,7 +188,7 @@ def few_regions(regions: pl.DataFrame) -> list[str]:
 
 
 def _figures(
-    warehouse: Warehouse, dataset: str, split: str, content: ReportContent
+    warehouse: Warehouse, dataset: str, split: str, content: ReportContent, stimuli: ReadPictures | None
 ) -> dict[str, list[Planned]]:
     """Protocol or voxel encoding -> its figures, in the order of the page."""
     # plotnine is loaded with the figures, not when this module is imported.
@@ -204,7 +207,7 @@ def _figures(
     return {
         protocol: planned_figures(
             warehouse,
-            Request(protocol=protocol, dataset=dataset, split=split),
+            Request(protocol=protocol, dataset=dataset, split=split, stimuli=stimuli),
             content.group_by,
             its_places,
         )
@@ -245,12 +248,19 @@ def _stimuli(rows: list[tuple[int, int]]) -> str:
     )
 
 
-def _state(
-    warehouse: Warehouse, dataset: str, split: str, group_by: Sequence[str], measure: str | None
+def report_state(
+    warehouse: Warehouse,
+    dataset: str,
+    split: str,
+    group_by: Sequence[str],
+    measure: str | None,
+    *,
+    with_pictures: bool,
 ) -> str:
+    """A hash of everything that a report shows, as it is now; with_pictures : thumbnails of stimuli."""
     [(held,)] = warehouse.sql(sql_files("report")["state"]).fetchall()
     version = importlib.metadata.version("alignhouse")
-    text = canonical([held, dataset, split, list(group_by), measure, version, VERSION])
+    text = canonical([held, dataset, split, list(group_by), measure, with_pictures, version, VERSION])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

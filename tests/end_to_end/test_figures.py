@@ -18,12 +18,15 @@ from alignhouse.analysis.figures.catalog import Drawn, answers, figures, make, p
 from alignhouse.analysis.figures.rdm_conditions import SIDE
 from alignhouse.analysis.figures.request import MOST_REGIONS, Request, chosen_scope, scopes
 from alignhouse.analysis.figures.save import write_figure
-from alignhouse.analysis.figures.theme import is_empty
+from alignhouse.analysis.figures.theme import WIDTH, is_empty
+from alignhouse.analysis.report.gather import report_state
+from alignhouse.analysis.report.pictures import planned_figures
 from alignhouse.analysis.statistics.condition_order import clustered_order
 from alignhouse.analysis.statistics.mds import classical_mds
 from alignhouse.stimulus_pictures import StimulusFolder
 from alignhouse.warehouse import BadInput, Warehouse
 from alignhouse.warehouse.errors import BrokenWarehouse
+from alignhouse.warehouse.progress import Silent
 from alignhouse.warehouse.reader import SNAPSHOT
 from alignhouse.warehouse.vectors import read_vectors
 
@@ -186,6 +189,22 @@ def test_thumbnails_are_the_stimuli_of_their_rows(study: Any, warehouse: Warehou
         with Image.open(folder / f"{1001 + order[int(place)]}.png") as image:
             expected = np.asarray(image.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
         np.testing.assert_array_equal(layer.geom.params["pictures"][number], expected)
+
+
+def test_a_report_has_thumbnails_if_the_stimuli_are_named(study: Any, warehouse: Warehouse) -> None:
+    def caption(stimuli: StimulusFolder | None) -> str:
+        request = Request(protocol="sound", stimuli=stimuli)
+        found = planned_figures(warehouse, request, ["model_type"], ("first protocol",))
+        [rdms] = [each for each in found if each.figure == "rdms"]
+        return rdms.draw(Silent(), [WIDTH])[0].caption
+
+    assert "stimuli are shown beside their rows" in caption(StimulusFolder(study.folder / "stimuli"))
+    assert "are shown beside" not in caption(None)
+    dataset, split = chosen_scope(scopes(warehouse), Request()).source.split(", ")
+    with_pictures, without = (
+        report_state(warehouse, dataset, split, [], None, with_pictures=given) for given in (True, False)
+    )
+    assert with_pictures != without
 
 
 def test_the_command_draws_thumbnails_or_says_why_not(finished: Any, tmp_path: Any) -> None:

@@ -13,7 +13,7 @@ from alignhouse.analysis.figures.depth_networks import depth_of_networks
 from alignhouse.analysis.figures.labels import whole_name
 from alignhouse.analysis.figures.profile import region_profile, signatures
 from alignhouse.analysis.figures.ranking import ranking
-from alignhouse.analysis.figures.save import save_figure
+from alignhouse.analysis.figures.save import write_figure
 from alignhouse.analysis.figures.training_dataset import by_training_dataset
 from alignhouse.warehouse.errors import BadInput
 
@@ -88,7 +88,7 @@ def test_intervals_of_many_networks_at_one_depth_stay_in_the_panel(
     plot: Any = depth_of_networks(layer_scores(20), protocol="sound")
     (whiskers,) = drawn(plot, "geom_linerange")
     assert whiskers.filter(roi="V1")["beside"].n_unique() == 20
-    save_figure(plot, tmp_path, "many", formats=["png"], dpi=40)
+    write_figure(plot, tmp_path / "many.png", dpi=40)
     assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
 
 
@@ -182,7 +182,8 @@ def test_too_few_networks_have_no_line_and_no_r(drawn: Drawn, said: Said, tmp_pa
     (words,) = drawn(plot, "geom_text")
     assert set(words["label"]) == {f"too few networks\nfor r (n = {number})"}
     assert "r: Pearson" not in said(plot)
-    assert save_figure(plot, tmp_path, "one", formats=["svg"])["svg"].stat().st_size > 0
+    write_figure(plot, tmp_path / "one.svg")
+    assert (tmp_path / "one.svg").stat().st_size > 0
 
 
 def test_a_network_of_one_layer_is_a_point(
@@ -190,7 +191,7 @@ def test_a_network_of_one_layer_is_a_point(
 ) -> None:
     plot: Any = depth_of_networks(layer_scores(2).filter(layer_index=0), protocol="sound")
     assert drawn(plot, "geom_line") == drawn(plot, "geom_ribbon") == []
-    save_figure(plot, tmp_path, "points", formats=["svg"])
+    write_figure(plot, tmp_path / "points.svg")
     assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
 
 
@@ -379,7 +380,7 @@ def test_drawing_at_the_width_of_a_column_warns_of_nothing(
         region_profile(frame, protocol="sound", width=width),
     )
     for number, plot in enumerate(plots):
-        save_figure(plot, tmp_path, str(number), formats=["png"], dpi=40)
+        write_figure(plot, tmp_path / f"{number}.png", dpi=40)
     assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
 
 

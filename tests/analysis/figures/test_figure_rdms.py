@@ -18,7 +18,7 @@ from alignhouse.analysis.figures.rdm_conditions import every_few, thumbnail
 from alignhouse.analysis.figures.rdm_frames import picture
 from alignhouse.analysis.figures.rdm_map import rdm_map
 from alignhouse.analysis.figures.rdms import rdm_pictures
-from alignhouse.analysis.figures.save import save_figure
+from alignhouse.analysis.figures.save import write_figure
 
 Said = Callable[[Any], str]
 Drawn = Callable[[Any, str], list[pl.DataFrame]]
@@ -144,7 +144,8 @@ def test_each_region_and_each_layer_is_shown_once(width: float, said: Said, tmp_
     assert "5 × 5 stimuli, rows and columns of all RDMs ordered by magic;" in said(plot)
     assert "Labels: stimuli." in said(plot)
     assert "random weights" in said(plot)
-    assert save_figure(plot, tmp_path, "rdms", formats=["png"], dpi=40)["png"].stat().st_size > 0
+    write_figure(plot, tmp_path / "rdms.png", dpi=40)
+    assert (tmp_path / "rdms.png").stat().st_size > 0
 
 
 def test_a_region_and_its_layer_are_side_by_side() -> None:
@@ -194,7 +195,8 @@ def test_thumbnails_are_beside_their_rows_and_below_their_columns(
     assert scale_of(plot, "y").breaks == []
     assert "9 of 30 stimuli are shown" in said(plot)
     assert "1 more would be shown, but have no file in the folder." in said(plot)
-    assert save_figure(plot, tmp_path, "rdms", formats=["svg"])["svg"].stat().st_size > 0
+    write_figure(plot, tmp_path / "rdms.svg")
+    assert (tmp_path / "rdms.svg").stat().st_size > 0
 
 
 def test_the_pixels_of_a_thumbnail_are_drawn_where_it_belongs(tmp_path: Any) -> None:
@@ -261,7 +263,8 @@ def test_a_map_is_drawn_of_few_and_of_many(
     tmp_path: Any, recwarn: pytest.WarningsRecorder, n_layers: int, networks: int
 ) -> None:
     plot = rdm_map(points(n_layers, networks=networks), protocol="sound", width=3.5)
-    assert save_figure(plot, tmp_path, "map", formats=["svg"])["svg"].stat().st_size > 0
+    write_figure(plot, tmp_path / "map.svg")
+    assert (tmp_path / "map.svg").stat().st_size > 0
     assert [str(each.message) for each in recwarn if "Plotnine" in each.category.__name__] == []
 
 

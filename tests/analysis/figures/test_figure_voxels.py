@@ -10,7 +10,7 @@ import pytest
 from voxel_rows import FOLDS, encodings, partitions
 
 from alignhouse.analysis.figures.by_region import MOST_LINES
-from alignhouse.analysis.figures.save import save_figure
+from alignhouse.analysis.figures.save import write_figure
 from alignhouse.analysis.figures.theme import is_empty, why_empty
 from alignhouse.analysis.figures.variance_partition import PARTS, partition_by_region
 from alignhouse.analysis.figures.voxel_encoding import encoding_beside_rsa, encoding_by_region
@@ -175,5 +175,6 @@ def test_figures_of_voxels_are_written_in_one_and_two_columns(tmp_path: Any, wid
             partition_by_region(parts, protocol=PROTOCOL, width=width),
         ),
     ):
-        assert save_figure(plot, tmp_path, name, ["svg"])["svg"].read_bytes().startswith(b"<?xml")
+        write_figure(plot, tmp_path / f"{name}.svg")
+        assert (tmp_path / f"{name}.svg").read_bytes().startswith(b"<?xml")
         assert plot.theme.getp("figure_size")[0] == width
