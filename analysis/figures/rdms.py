@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,8 @@ from alignhouse.analysis.figures.frames import (
     remark_of,
     rows_to_draw,
 )
-from alignhouse.analysis.figures.labels import plain, shortened, whole_name
-from alignhouse.analysis.figures.rdm_conditions import MOST_LABELS, thumbnail_pixels
+from alignhouse.analysis.figures.labels import plain, whole_name
+from alignhouse.analysis.figures.rdm_marks import borders, row_labels, thumbnails_beside
 from alignhouse.analysis.figures.theme import (
     LETTER,
     LINE,
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
 PANELS_ABREAST, PANELS_ABREAST_WHEN_NARROW = 4, 2
 COLOURS = "viridis"  # perceptually uniform, and safe for colour-blind readers
 STRIP, TICK = 7, 6.5  # points
-MOST_LETTERS = 14  # of a label beside a picture
-GAP = 0.08  # between two thumbnails, as a share of their distance
 EMPTY = "\N{UNIT SEPARATOR}"  # begins the name of a place that stays empty
 
 
@@ -86,7 +83,7 @@ def rdm_pictures(
     )
     conditions = conditions.sort("place")
     cell = int(rows.frame["cell"][0])
-    labels = _labels(conditions, cell)
+    labels = row_labels(conditions, cell)
     room = width - 0.15 - (max(map(len, labels.values()), default=0) * TICK * LETTER + 6) / POINTS
     cells, panels = _with_titles(rows.frame, width, room)
     plot, body = _plot(cells, conditions, panels, labels, room)
@@ -145,27 +142,6 @@ def _title(row: dict[str, Any], line: int) -> str:
     return "\n".join(whole_name(part, line) for part in parts)
 
 
-def _labels(conditions: pl.DataFrame, cell: int) -> dict[float, str]:
-    """Position of a row -> the label beside it: categories at their middle, or the names of some stimuli."""
-    if conditions["category"].null_count() == 0:
-        blocks = conditions.group_by("category", maintain_order=True).agg(pl.col("place").mean())
-        found, free = {}, -1.0
-        for name, place in blocks.iter_rows():
-            if place >= free:  # labels of small categories would overlap
-                found[place] = name
-                free = place + len(conditions) / (MOST_LABELS + 2)
-    elif conditions["thumbnail"].null_count() == len(conditions):
-        found = dict(conditions.filter("is_labelled").select("place", "stimulus").iter_rows())
-    else:
-        found = {}
-    return {_at(place, cell): shortened(name, MOST_LETTERS) for place, name in found.items()}
-
-
-def _at(place: float, cell: int) -> float:
-    """The position of a condition's middle on an axis of cells."""
-    return (place + 0.5) / cell - 0.5
-
-
 def _notes(conditions: pl.DataFrame, cell: int) -> list[str]:
     n = len(conditions)
     notes = [
@@ -203,14 +179,14 @@ def _plot(
     edge = float(cells["row"].to_numpy().max()) + 0.5
     cell = int(cells["cell"][0])
     shown = [title for title in panels.titles if not title.startswith(EMPTY)]
-    thumbnails = _thumbnails(conditions, cell, shown, panels.titles, edge)
+    thumbnails = thumbnails_beside(conditions, cell, shown, panels.titles, edge)
     margin = 0.0 if thumbnails is None else thumbnails.margin
     breaks = list(labels)
     plot = p9.ggplot(cells, p9.aes(x="column", y="row"))
     plot += [
         house_theme(),
         p9.geom_raster(p9.aes(fill="percentile")),
-        *_borders(conditions, cell, shown, panels.titles, edge),
+        *borders(conditions, cell, shown, panels.titles, edge),
         *([] if thumbnails is None else [thumbnails.layer]),
         p9.facet_wrap(
             "title",
@@ -243,70 +219,3 @@ def _plot(
     n_rows = -(-len(panels.titles) // panels.abreast)
     title = (panels.titles[0].count("\n") + 1) * STRIP * LINE / POINTS
     return plot, 0.55 + n_rows * (room / panels.abreast + 0.14 + title)
-
-
-@dataclass(frozen=True)
-class _Thumbnails:
-    layer: Any
-    margin: float
-
-
-def _thumbnails(
-    conditions: pl.DataFrame, cell: int, shown: Sequence[str], titles: Sequence[str], edge: float
-) -> _Thumbnails | None:
-    """Pictures of stimuli on the left of their rows and below their columns; None if there are none."""
-    wanted = conditions.filter("is_labelled")
-    step = len(conditions) / len(wanted) / cell
-    # In equal distances, so that pictures neither overlap nor are cut off: half a stimulus aside at most.
-    known = wanted.with_columns(at=(pl.int_range(pl.len()) + 0.5) * step - 0.5).drop_nulls("thumbnail")
-    if known.is_empty():
-        return None
-    import plotnine as p9
-
-    from alignhouse.analysis.figures.geom_pictures import geom_pictures
-
-    outer = step / 2
-    at = known.select("at", pl.int_range(pl.len()).alias("picture"))
-    left = at.select(pl.lit(-0.5 - outer).alias("column"), pl.col("at").alias("row"), "picture")
-    below = at.select(pl.col("at").alias("column"), pl.lit(edge + outer).alias("row"), "picture")
-    places = _in_each(pl.concat([left, below]), shown, titles)
-    layer = geom_pictures()(
-        p9.aes(picture="picture"),
-        data=places,
-        pictures=[thumbnail_pixels(each) for each in known["thumbnail"]],
-        side=step * (1 - GAP),
-    )
-    return _Thumbnails(layer, step)
-
-
-def _borders(
-    conditions: pl.DataFrame, cell: int, shown: Sequence[str], titles: Sequence[str], edge: float
-) -> list[Any]:
-    """White lines between categories."""
-    if conditions["category"].null_count():
-        return []
-    import plotnine as p9
-
-    starts = conditions.filter(pl.col("category").rle_id().diff() != 0)["place"]
-    at = pl.DataFrame({"at": starts / cell - 0.5})
-    rows = at.select(
-        pl.lit(-0.5).alias("column"),
-        pl.lit(edge).alias("column_end"),
-        pl.col("at").alias("row"),
-        pl.col("at").alias("row_end"),
-    )
-    columns = at.select(
-        pl.col("at").alias("column"),
-        pl.col("at").alias("column_end"),
-        pl.lit(-0.5).alias("row"),
-        pl.lit(edge).alias("row_end"),
-    )
-    lines = _in_each(pl.concat([rows, columns]), shown, titles)
-    ends = p9.aes(xend="column_end", yend="row_end")
-    return [p9.geom_segment(ends, data=lines, color="white", size=0.4)]
-
-
-def _in_each(frame: pl.DataFrame, shown: Sequence[str], titles: Sequence[str]) -> pl.DataFrame:
-    """The rows once for each picture."""
-    pictures = pl.DataFrame({"title": pl.Series(shown, dtype=pl.Enum(titles))})
-    return pictures.join(frame, how="cross")
