@@ -18,7 +18,7 @@ function startStrip() {
     const shown = shownRegions();
     const groups = Math.max(1, data.groupings[selection.grouping]?.groups.length ?? 1);
     const alone = shown.length === 1;
-    const row = alone ? Math.max(120, 26 * groups) : Math.max(18, Math.min(60, Math.floor(430 / shown.length)));
+    const row = alone ? Math.max(120, 26 * groups) : Math.max(18, Math.min(60, Math.floor(380 / shown.length)));
     const points = shown.flatMap((region, place) => data.networks.flatMap((network) => {
       const best = network.best[region];
       if (best === null) return [];
