@@ -11,6 +11,7 @@ from alignhouse.analysis.figures.labels import PROTOCOL, group_label
 from alignhouse.warehouse.errors import BadInput, near_names
 
 UNGROUPED = "other"  # the group of regions that a data set puts into no group
+WITHOUT_GROUPS = "regions"  # the only group of a data set whose regions are in no group
 RANDOM_WEIGHTS = "random weights"  # the part of a remark that says a network is untrained
 
 
@@ -172,13 +173,13 @@ def ordered_regions(frame: pl.DataFrame) -> pl.DataFrame:
     """One row per region: roi, roi_group, slot (in its group) and x (over all), both from 0.
 
     Groups are sorted by the lowest order of their regions, regions by their order in the group. If no region
-    is in a group, that of all is called "regions", because "other" would be others than none.
+    is in a group, that of all is called WITHOUT_GROUPS, because "other" would be others than none.
     """
     regions = frame.select(
         pl.col("roi").cast(pl.String), pl.col("roi_group").cast(pl.String), pl.col("roi_order")
     ).unique(subset="roi", keep="first", maintain_order=True)
     if (regions["roi_group"] == UNGROUPED).all():
-        regions = regions.with_columns(roi_group=pl.lit("regions"))
+        regions = regions.with_columns(roi_group=pl.lit(WITHOUT_GROUPS))
     groups = (
         regions.group_by("roi_group")
         .agg(pl.col("roi_order").min())

@@ -78,12 +78,15 @@ def group_differences(comparison: pl.DataFrame, score: str = SCORE) -> list[str]
 
 
 def largest_group_difference(comparison: pl.DataFrame, score: str = SCORE) -> str:
-    """That sentence of `group_differences` with the largest significant difference, else with the largest."""
+    """The sentence of `group_differences` with the largest significant difference, else with the largest.
+
+    It is in brief: without p, the numbers of networks, and what was corrected for.
+    """
     pairs = _pairs(comparison)
     if pairs.is_empty():
         return ""
     group_by = _largest_first(pairs)["group_by"][0]
-    return _differences(str(group_by), pairs.filter(group_by=group_by), score)
+    return _differences(str(group_by), pairs.filter(group_by=group_by), score, is_brief=True)
 
 
 def layer_choices(choices: pl.DataFrame, score: str = SCORE) -> str:
@@ -173,25 +176,28 @@ def _largest_first(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _differences(group_by: str, rows: pl.DataFrame, score: str) -> str:
+def _differences(group_by: str, rows: pl.DataFrame, score: str, *, is_brief: bool = False) -> str:
     found = rows.filter(pl.col("p_adjusted") < SIGNIFICANT).height
     largest = _largest_first(rows).row(0, named=True)
+    difference = _largest(largest, score, is_brief=is_brief)
     by = f"By {heading(group_by)}"
     n_pairs, n_regions = rows.select("group_a", "group_b").n_unique(), rows["roi"].n_unique()
     if rows.height == 1:
-        return f"{by}, {_largest(largest, score)}, which is {'' if found else 'not '}significant."
+        return f"{by}, {difference}, which is {'' if found else 'not '}significant."
     pairs = f"{n_pairs} pairs" if n_pairs > 1 else " and ".join(_groups(largest))
     regions = f"{n_regions} regions" if n_regions > 1 else str(largest["roi"])
     correction = value_label("correction", largest["correction"])
     p = f"p below {SIGNIFICANT}" + (f", corrected over pairs by {correction}" if n_pairs > 1 else "")
-    counted = f"{_of(found, rows.height, 'difference')} significant ({p})"
+    counted = f"{_of(found, rows.height, 'difference')} significant"
+    if not is_brief:
+        by, counted = f"{by} ({pairs}, {regions})", f"{counted} ({p})"
     if found == 1 < rows.height:
-        return f"{by} ({pairs}, {regions}), {counted}: {_largest(largest, score)}."
+        return f"{by}, {counted}: {difference}."
     which = "the largest of these" if 1 < found < rows.height else "the largest"
-    return f"{by} ({pairs}, {regions}), {counted}; {which}: {_largest(largest, score)}."
+    return f"{by}, {counted}; {which}: {difference}."
 
 
-def _largest(row: dict[str, Any], score: str) -> str:
+def _largest(row: dict[str, Any], score: str, *, is_brief: bool) -> str:
     """The difference of a pair of groups, the higher group first."""
     first, second = _groups(row)
     n_first, n_second = row["n_a"], row["n_b"]
@@ -204,9 +210,13 @@ def _largest(row: dict[str, Any], score: str) -> str:
         )
         includes = ", which includes 0" if lower <= 0 <= upper else ""
         over = over_others(row.get("resampled"))
-        bounds = f"; {percent_of(row['level'])} interval{over} {decimal(lower)} to {decimal(upper)}{includes}"
+        bounds = f"{percent_of(row['level'])} interval{over} {decimal(lower)} to {decimal(upper)}{includes}"
     p = p_equals(row["p_adjusted"], row.get("permutations"), row.get("n_pairs") or 1)
     above = f"is {decimal(abs(row['statistic']))} above" if row["statistic"] else "equals"
+    if is_brief:
+        in_brackets = f" ({bounds})" if bounds else ""
+        return f"in {row['roi']} the median {score} of {first} {above} that of {second}{in_brackets}"
+    bounds = f"; {bounds}" if bounds else ""
     return (
         f"in {row['roi']} the median {score} of {first} ({how_many(n_first, 'network')}) "
         f"{above} that of {second} ({how_many(n_second, 'network')}) "

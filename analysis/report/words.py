@@ -10,7 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import how_many, listed, ordered_regions, subjects_in_words
+from alignhouse.analysis.figures.frames import (
+    WITHOUT_GROUPS,
+    how_many,
+    listed,
+    ordered_regions,
+    subjects_in_words,
+)
 from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.report.ceiling_words import ceiling_of_group, reach_of_ceiling
 from alignhouse.analysis.report.content import Results
@@ -47,7 +53,7 @@ def sentences(results: Results) -> dict[str, list[str]]:
     """The sentences about the results of one protocol by their part of the report; {} without rows.
 
     The answer repeats sentences of the other parts, three at most: the best network, how near it comes to
-    the noise ceiling, and what sets networks apart.
+    the noise ceiling, and, in brief, what sets networks apart.
     """
     best = results.best_layer
     best = best if best.is_empty() else best.drop_nulls("rho")
@@ -248,6 +254,8 @@ def _best_of_group(
         .sort("rho", "model", descending=[True, False])
     )
     subject = f"{group.capitalize()} region{'s' if len(regions) > 1 else ''}"
+    if group == WITHOUT_GROUPS:
+        subject = "All regions" if len(regions) > 1 else "The only region"
     if means.is_empty():
         return f"{subject}: no network has a score in all {len(regions)}."
     over = f"mean {score} over {len(regions)} regions" if len(regions) > 1 else score

@@ -265,6 +265,27 @@ def test_the_largest_difference_is_the_largest_of_the_significant_ones() -> None
     )
 
 
+def test_regions_without_groups_are_all_regions() -> None:
+    rows = best(("A", "V1", 0.3), ("A", "V2", 0.1)).with_columns(roi_group=pl.lit("other"))
+    assert words.best_of_groups(rows, pl.DataFrame()) == [
+        "All regions: A aligns (mean rho over 2 regions 0.200)."
+    ]
+    assert words.best_of_groups(rows.head(1), pl.DataFrame()) == ["The only region: A aligns (rho 0.300)."]
+
+
+def test_a_difference_in_brief_has_its_interval_and_how_many_are_significant() -> None:
+    rows = (("V1", "A", "B", 0.02, 0.01), ("MT", "A", "B", -0.03, 0.04), ("EBA", "A", "B", 0.4, 0.3))
+    assert statistics_words.largest_group_difference(comparison(*rows)) == (
+        "By architecture, 2 of 3 differences are significant; the largest of these: in MT the median rho of "
+        "B is 0.030 above that of A (95 % interval 0.020 to 0.040)."
+    )
+    bare = comparison(*rows[:2]).with_columns(lower=pl.lit(None, pl.Float64), p_adjusted=0.5)
+    assert statistics_words.largest_group_difference(bare) == (
+        "By architecture, none of the 2 differences is significant; the largest: in MT the median rho of B "
+        "is 0.030 above that of A."
+    )
+
+
 def test_an_interval_that_contradicts_its_test_says_so() -> None:
     rows = comparison(("V1", "A", "B", 0.005, 0.01)).with_columns(resampled=pl.lit("both"))
     [sentence] = statistics_words.group_differences(rows)
@@ -372,12 +393,13 @@ def test_each_sentence_has_one_place_and_the_answer_repeats_three(content: Calla
     said = [sentence for sentences in parts.values() for sentence in sentences]
     assert len(set(said)) == len(said)
     assert words.summary(results) == said
-    assert set(answer) < set(said)
+    # The difference is in brief.
+    assert set(answer[:2]) < set(said)
     best, reach, difference = answer
     assert best == "TSN has the best mean rank (1.0 of 3) over 3 regions."
     assert reach.startswith("The best network reaches the lower noise ceiling in none of the 3 regions")
     # The larger difference is not significant.
-    assert difference.startswith("By model type, in V1 the median rho of a (2 networks) is 0.100 above")
+    assert difference.startswith("By model type, in V1 the median rho of a is 0.100 above that of b")
     assert [each.startswith("By ") for each in parts["groups"]] == [True, True]
     assert parts["data"] == ["3 networks, 3 regions, 10 subjects."]
     assert parts["depth"] == [
@@ -423,7 +445,7 @@ def test_only_networks_with_all_scores_are_ranked(rows: list[tuple[str, float, i
 
 def test_without_a_significant_difference_the_answer_has_the_largest() -> None:
     said = statistics_words.largest_group_difference(DIFFERENCES.with_columns(p_adjusted=0.3))
-    assert said.startswith("By architecture, in V1 the median rho of a (2 networks) is 0.300 above")
+    assert said.startswith("By architecture, in V1 the median rho of a is 0.300 above that of b")
     assert said.endswith("which is not significant.")
     assert statistics_words.largest_group_difference(pl.DataFrame()) == ""
     assert statistics_words.largest_group_difference(comparison()) == ""
