@@ -1,4 +1,4 @@
-// Sorts and searches all networks of a leaderboard, of which the page holds the first rows only.
+// Sorts and searches all networks of a leaderboard. The page itself holds only the first rows.
 "use strict";
 (() => {
   const ALL = "all regions";
