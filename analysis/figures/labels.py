@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import textwrap
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 
-from alignhouse.warehouse.errors import BadInput
+from alignhouse.analysis.figures.word_files import read_words
 
 LABELS = Path(__file__).with_name("group_labels.csv")
 # What an interval resamples, in words.
@@ -41,18 +40,7 @@ def group_labels(path: Path = LABELS) -> dict[str, str]:
     ------
     BadInput : another header, an empty field, or a value given twice.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    if reader.fieldnames != ["value", "label"]:
-        raise BadInput(f"header of {path.name}", expected="value,label", found=reader.fieldnames)
-    labels: dict[str, str] = {}
-    for line, row in enumerate(rows, start=2):
-        value, label = row["value"], row["label"]
-        if not value or not label or value in labels:
-            raise BadInput(f"line {line} of {path.name}", expected="a new value and its label", found=row)
-        labels[value] = label
-    return labels
+    return {value: row["label"] for (value,), row in read_words(path, ["value", "label"], ["value"]).items()}
 
 
 def group_label(value: object) -> str:

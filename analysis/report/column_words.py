@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from alignhouse.analysis.figures.word_files import read_words
 from alignhouse.warehouse.errors import BadInput
 
 WORDS = Path(__file__).with_name("column_words.csv")
@@ -52,20 +52,9 @@ def read_column_words(path: Path) -> dict[str, dict[str, ColumnWords]]:
     ------
     BadInput : another header, an empty field, an entry given twice, or a hint that is not a sentence.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    if reader.fieldnames != HEADER:
-        raise BadInput(f"header of {path.name}", expected=",".join(HEADER), found=reader.fieldnames)
     entries: dict[str, dict[str, ColumnWords]] = {}
-    for line, row in enumerate(rows, start=2):
-        # A row with too few or too many fields has None as a value or a key.
-        is_whole = None not in row and None not in row.values()
-        if not is_whole or not (row["column"] and row["heading"] and row["hint"].endswith(".")):
-            expected = "a column, its heading, and a sentence as its hint"
-            raise BadInput(f"line {line} of {path.name}", expected=expected, found=row)
-        of_column = entries.setdefault(row["column"], {})
-        if row["beside"] in of_column:
-            raise BadInput(f"line {line} of {path.name}", expected="a new column", found=row)
-        of_column[row["beside"]] = ColumnWords(row["heading"], row["hint"])
+    for (column, beside), row in read_words(path, HEADER, ["column", "beside"], optional=["beside"]).items():
+        if not row["hint"].endswith("."):
+            raise BadInput(f"{path.name}, {column}", expected="a sentence as its hint", found=row["hint"])
+        entries.setdefault(column, {})[beside] = ColumnWords(row["heading"], row["hint"])
     return entries

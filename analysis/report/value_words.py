@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from alignhouse.analysis.figures.labels import RESAMPLED, group_label, heading
 from alignhouse.analysis.figures.score_names import axis_name
+from alignhouse.analysis.figures.word_files import read_words
 from alignhouse.analysis.kernels.measure_names import MEASURES
-from alignhouse.warehouse.errors import BadInput
 
 LABELS = Path(__file__).with_name("value_labels.csv")
 HEADER = ["column", "value", "label"]
@@ -52,17 +51,5 @@ def read_value_labels(path: Path) -> dict[tuple[str, str], str]:
     ------
     BadInput : another header, an empty field, or a value of a column given twice.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    if reader.fieldnames != HEADER:
-        raise BadInput(f"header of {path.name}", expected=",".join(HEADER), found=reader.fieldnames)
-    labels: dict[tuple[str, str], str] = {}
-    for line, row in enumerate(rows, start=2):
-        key = (row["column"], row["value"])
-        if None in row or not all(row.values()) or key in labels:
-            raise BadInput(
-                f"line {line} of {path.name}", expected="a column, a new value, its label", found=row
-            )
-        labels[key] = row["label"]
-    return labels
+    rows = read_words(path, HEADER, ["column", "value"])
+    return {(column, value): row["label"] for (column, value), row in rows.items()}

@@ -255,7 +255,7 @@ def test_a_row_says_which_network_and_region_it_is_about(content: Content) -> No
     [
         ("column,heading,hint\n", "header of words.csv"),
         (HEADER_OF_WORDS + "rho,,rho,\n", "line 2 of words.csv"),
-        (HEADER_OF_WORDS + "rho,,rho,no sentence\n", "line 2 of words.csv"),
+        (HEADER_OF_WORDS + "rho,,rho,no sentence\n", "words.csv, rho: expected a sentence"),
         (HEADER_OF_WORDS + "rho,,rho\n", "line 2 of words.csv"),
         (HEADER_OF_WORDS + "rho,,rho,A, comma.\n", "line 2 of words.csv"),
         (HEADER_OF_WORDS + "rho,,rho,Rho.\nrho,,r,Another.\n", "line 3 of words.csv"),
