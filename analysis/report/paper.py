@@ -65,7 +65,7 @@ def paper_parts(
             sentences=said["depth"],
             pictures=pictures(first.protocol, "depth"),
             tables=answers["depth"],
-            chart="depth",
+            chart="depth" if _has_depths(content.layer_score, first.protocol) else "",
         ),
         PagePart(
             "explains",
@@ -168,6 +168,14 @@ def _robustness(
             for number, each in enumerate(others, start=2)
         ],
     )
+
+
+def _has_depths(layer_score: pl.DataFrame, protocol: str) -> bool:
+    """Whether the order of some network's layers is known, so that there are curves to draw."""
+    if layer_score.is_empty():
+        return False
+    of_protocol = layer_score.filter(pl.col("protocol").cast(pl.String) == protocol)
+    return bool(of_protocol["depth"].is_not_null().any())
 
 
 def description_of(content: ReportContent, protocol: str) -> str:

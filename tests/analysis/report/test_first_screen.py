@@ -94,6 +94,14 @@ def test_parts_come_in_the_order_of_a_paper_and_are_absent_without_content(conte
     assert not other.is_open
 
 
+def test_there_is_no_chart_over_depth_where_no_order_of_layers_is_known(content: Content) -> None:
+    assert parts(content())["depth"].chart == "depth"
+    scores = content().layer_score
+    unordered = scores.with_columns(depth=pl.lit(None, pl.Float64))
+    for given in (unordered, scores.clear(), scores.with_columns(protocol=pl.lit("paper"))):
+        assert parts(content(layer_score=given))["depth"].chart == ""
+
+
 def test_answers_stand_in_their_parts(content: Content) -> None:
     rows = pl.DataFrame({"roi": ["V1"], "median_rho": [0.1]})
     given = {
