@@ -7,6 +7,7 @@ from typing import Any
 
 from alignhouse.analysis.report import page as report_page
 from alignhouse.analysis.report.scripts import as_json, csp_hash
+from alignhouse.analysis.report.tables import column_of
 from alignhouse.analysis.site.content import Site
 
 HERE = Path(__file__).parent
@@ -27,6 +28,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._templates.globals["column_of"] = column_of
         files = (REPORT / "style.css", REPORT / "bars.css", HERE / "site.css")
         self._style = "".join(file.read_text(encoding="utf-8") for file in files)
         self._style_hash = csp_hash(self._style)

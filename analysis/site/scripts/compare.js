@@ -73,12 +73,23 @@
     if (remark) title.append(" ", element("strong", remark, { class: "remark" }));
     caption.append(title);
     const head = document.createElement("tr");
-    const titles = ["region", "group", "score", `${board.score}, A`, `${board.score}, B`, "A minus B", "over depth",
-      "best layer, A", "best layer, B", "depth, A", "depth, B"];
-    titles.forEach((text, column) => {
-      const isNumber = [3, 4, 5, 9, 10].includes(column);
-      head.append(element("th", text, isNumber ? { scope: "col", class: "n" } : { scope: "col" }));
-    });
+    const ofBest = "of the best layer, mean over subjects";
+    const heads = [
+      ["region", "The region of the brain."],
+      ["region group", "The group that the region belongs to."],
+      ["score", "Scores with their intervals and the noise ceiling."],
+      [`${board.score}, A`, `${board.score} ${ofBest}.`, "n"],
+      [`${board.score}, B`, `${board.score} ${ofBest}.`, "n"],
+      ["A minus B", "Difference of the two scores, without a test.", "n"],
+      ["over depth", "Scores of all layers, from the first to the last."],
+      ["best layer, A", "The layer with the highest score."],
+      ["best layer, B", "The layer with the highest score."],
+      ["depth, A", "Relative depth of the best layer: 0 is the first layer, 1 the last.", "n"],
+      ["depth, B", "Relative depth of the best layer: 0 is the first layer, 1 the last.", "n"],
+    ];
+    for (const [text, title, kind] of heads) {
+      head.append(element("th", text, { scope: "col", title, ...(kind && { class: kind }) }));
+    }
     const body = document.createElement("tbody");
     board.regions.forEach((region, number) => {
       const rows = networks.map((network) => network[2][number]);

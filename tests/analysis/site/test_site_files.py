@@ -116,6 +116,17 @@ def test_pages_allow_their_own_style_and_script_alone(which: str, request: pytes
             assert "src" not in given
 
 
+def test_every_heading_of_a_column_has_a_hint(site: Path) -> None:
+    heads = [
+        given
+        for page in all_pages(site)
+        for tag, given in Read(page).elements
+        if tag == "th" and given.get("scope") == "col"
+    ]
+    assert len(heads) > 100
+    assert [given for given in heads if not given.get("title")] == []
+
+
 def test_hostile_names_are_text_and_no_elements(hostile_site: Path) -> None:
     pages = [Read(page) for page in all_pages(hostile_site)]
     names = ["<script>alert(1)</script>", "../../x", "\"' onclick=alert(1) </title>", "</script><b>&amp;"]
