@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -103,7 +104,7 @@ def rows_to_draw(frame: pl.DataFrame, name: str, protocol: str | None, *, values
     asked = pl.lit(True) if protocol is None else pl.col("protocol").cast(pl.String) == protocol
     rows = frame.filter(asked).with_columns(pl.col(column).cast(pl.Float64) for column in values)
     for column in values:
-        _refuse_nan(rows, name, column)
+        refuse_numbers(rows, name, column, pl.col(column).is_nan(), "numbers or nulls")
     sources = rows.select(pl.concat_str(["dataset", "split"], separator=", ")).to_series().unique().sort()
     if len(sources) > 1:
         raise BadInput(
@@ -196,12 +197,14 @@ def ordered_regions(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _refuse_nan(rows: pl.DataFrame, name: str, column: str) -> None:
-    bad = rows.filter(pl.col(column).is_nan())
+def refuse_numbers(rows: pl.DataFrame, name: str, column: str, is_bad: pl.Expr, expected: str) -> None:
+    """Raise BadInput for the first row with `is_bad`; the error names its network, region and value."""
+    bad = rows.filter(is_bad)
     if not bad.is_empty():
         where = ", ".join(str(bad[0, key]) for key in ("model", "roi") if key in bad.columns)
+        value = bad[0, column]
         raise BadInput(
             f"frame {name}, column {column}, {where}",
-            expected="numbers or nulls",
-            found=f"NaN in {bad.height} of {rows.height} rows",
+            expected=expected,
+            found=f"{'NaN' if math.isnan(value) else value} in {bad.height} of {rows.height} rows",
         )

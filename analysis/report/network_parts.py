@@ -9,7 +9,13 @@ from typing import Any
 
 import polars as pl
 
-from alignhouse.analysis.figures.frames import RANDOM_WEIGHTS, need_columns, ordered_regions, rows_to_draw
+from alignhouse.analysis.figures.frames import (
+    RANDOM_WEIGHTS,
+    need_columns,
+    ordered_regions,
+    refuse_numbers,
+    rows_to_draw,
+)
 from alignhouse.analysis.figures.labels import group_label
 from alignhouse.analysis.figures.score_names import SCORE
 from alignhouse.analysis.report.anchors import anchors
@@ -25,7 +31,6 @@ from alignhouse.analysis.report.bars import (
 )
 from alignhouse.analysis.report.leaderboard import share_in_percent
 from alignhouse.analysis.report.tables import MISSING, Column, column_of, decimal, p_text, whole
-from alignhouse.warehouse.errors import BadInput
 
 PREFIX = "network"
 NUMBERS = ("rho", "depth", "rho_lower", "rho_upper", "level", "p_value", "share_of_ceiling")
@@ -285,13 +290,6 @@ def _spark_scales(
 
 def _refuse_nan(frame: pl.DataFrame, name: str, columns: Sequence[str]) -> None:
     for column in columns:
-        if column not in frame.columns or not frame.schema[column].is_float():
-            continue
-        bad = frame.filter(pl.col(column).is_finite().not_())
-        if not bad.is_empty():
-            where = ", ".join(str(bad[0, key]) for key in ("model", "roi") if key in bad.columns)
-            raise BadInput(
-                f"frame {name}, column {column}, {where}",
-                expected="finite numbers or nulls",
-                found=f"{bad[0, column]} in {bad.height} of {frame.height} rows",
-            )
+        if column in frame.columns and frame.schema[column].is_float():
+            is_bad = pl.col(column).is_finite().not_()
+            refuse_numbers(frame, name, column, is_bad, "finite numbers or nulls")

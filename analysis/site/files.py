@@ -7,21 +7,13 @@ from pathlib import Path
 
 import polars as pl
 
+from alignhouse.analysis.report.downloads import FOLDER, TABLES
 from alignhouse.analysis.report.tables import in_bytes, whole
 from alignhouse.analysis.site.boards import FRAMES
 from alignhouse.analysis.site.content import Site
 from alignhouse.warehouse.files import sha256_of
 
-FOLDER = "data"
 SUMS = "SHA256SUMS"
-# Table -> what a row is.
-ROWS = {
-    "best_layer": "a network in one region, by its best layer",
-    "layer_score": "one layer of a network in one region, over subjects",
-    "noise_ceiling": "a region",
-    "networks": "a network",
-    "leaderboard": "a network in one region, with its ranks",
-}
 
 
 @dataclass(frozen=True)
@@ -61,7 +53,7 @@ def write_tables(site: Site, folder: Path) -> list[SiteFile]:
         frame.write_parquet(path)
         size = in_bytes(path.stat().st_size)
         link = f"{FOLDER}/{path.name}"
-        written.append(SiteFile(name, ROWS[name], whole(frame.height), link, size, sha256_of(path)))
+        written.append(SiteFile(name, TABLES[name], whole(frame.height), link, size, sha256_of(path)))
     sums = "".join(f"{each.sha256}  {each.name}.parquet\n" for each in written)
     (folder / SUMS).write_text(sums, encoding="utf-8")
     return written

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from alignhouse.analysis.report.downloads import FOLDER as DATA
 from alignhouse.analysis.report.publish import PAGE, is_up_to_date, staged
 from alignhouse.analysis.site.boards import Board, shared_remark
 from alignhouse.analysis.site.content import Site, read_site
 from alignhouse.analysis.site.embedded import board_data, compared_data
-from alignhouse.analysis.site.files import FOLDER as DATA
 from alignhouse.analysis.site.files import SiteFile, write_tables
 from alignhouse.analysis.site.render import Pages
 from alignhouse.analysis.site.sources import SiteSource, sources

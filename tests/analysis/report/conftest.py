@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from one_format import one_format
 from voxel_rows import encodings, partitions
+from watched_pages import shared_page, watched
 
 from alignhouse.analysis.figures.best_layer import best_layer_by_group
 from alignhouse.analysis.figures.catalog import Drawn
@@ -205,15 +206,10 @@ def url(content: Content, write: Callable[..., Any], tmp_path_factory: pytest.Te
     return address
 
 
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
-
-
 @pytest.fixture(scope="session")
 def desktop(chromium: Browser) -> Iterator[Tab]:
-    """A window that most tests load the report into again: a new window takes half a second."""
-    context = chromium.new_context(**DESKTOP)
-    yield context.new_page()
-    context.close()
+    with shared_page(chromium) as page:
+        yield page
 
 
 @pytest.fixture
@@ -222,33 +218,18 @@ def visit(chromium: Browser, desktop: Tab, url: str) -> Iterator[Callable[..., T
 
     folded : leaves the page as it opens. Options, as of a phone, ask for a window of its own.
     """
-    contexts, troubles, requests = [], [], []
-    listeners: dict[str, Callable[[Any], None]] = {
-        "console": lambda message: troubles.append(message.text),
-        "pageerror": lambda error: troubles.append(str(error)),
-        "request": lambda request: requests.append(request.url),
-    }
+    with watched(chromium, desktop) as watch:
 
-    def open_page(*, folded: bool = False, **options: Any) -> Tab:
-        page = desktop
-        if options:
-            contexts.append(chromium.new_context(**{**DESKTOP, **options}))
-            page = contexts[-1].new_page()
-        for event, hear in listeners.items():
-            page.on(event, hear)  # type: ignore[call-overload]
-        page.goto(url)
-        if not folded:
-            page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-        return page
+        def open_page(*, folded: bool = False, **options: Any) -> Tab:
+            page = watch.open(**options)
+            page.goto(url)
+            if not folded:
+                page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    for event, hear in listeners.items():
-        desktop.remove_listener(event, hear)
-    desktop.emulate_media(media="null", color_scheme="null")
-    assert troubles == []
-    assert {each for each in requests if not each.startswith("data:")} == {url}
+        yield open_page
+        desktop.emulate_media(media="null", color_scheme="null")
+    assert {each for each in watch.requests if not each.startswith("data:")} == {url}
 
 
 class Page(HTMLParser):

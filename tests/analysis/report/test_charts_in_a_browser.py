@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from watched_pages import PHONE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 Visit = Callable[..., "Page"]
 STRIP, DEPTH = "figure[data-chart=strip]", "figure[data-chart=depth]"
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 VISIBLE = "all => all.filter(each => each.offsetParent !== null).map(each => each.dataset.network)"
 
 
@@ -26,7 +26,7 @@ def leaders(page: Page) -> list[str]:
 
 
 def heard(chart: Locator) -> str:
-    """The sentence that a screen reader is told."""
+    """What a screen reader says about the chosen point."""
     return chart.locator("[aria-live]").inner_text()
 
 

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe import serious_faults
 from voxel_rows import encodings, partitions
+from watched_pages import DESKTOP, PHONE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-SIZES: dict[str, dict[str, Any]] = {
-    "desktop": {"viewport": {"width": 1280, "height": 900}},
-    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
-}
+SIZES = {"desktop": DESKTOP, "phone": PHONE}
 # The rule of a fault -> a script that makes it.
 FAULTS = {
     "image-alt": "document.querySelector('main').append(new Image(5, 5))",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe import serious_faults
+from watched_pages import PHONE, shared_page, watched
 
 import alignhouse
 from alignhouse.analysis.site import write
@@ -15,18 +16,14 @@ from alignhouse.analysis.site import write
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
 KINDS = ("index.html", "networks.html", "data.html", "compare.html?a=a&b=b", "networks/a.html")
 KINDS += ("regions/d-v1.html", "datasets/d.html", "leaderboards/d-test-paper.html")
 
 
 @pytest.fixture(scope="module")
 def desktop(chromium: Browser) -> Iterator[Page]:
-    """A window that most tests load pages into: a new window takes half a second."""
-    context = chromium.new_context(**DESKTOP)
-    yield context.new_page()
-    context.close()
+    with shared_page(chromium) as page:
+        yield page
 
 
 @pytest.fixture
@@ -35,36 +32,17 @@ def visit(chromium: Browser, desktop: Page, site: Path) -> Iterator[Callable[...
 
     Options, as of a phone, ask for a window of its own.
     """
-    contexts, troubles, requests = [], [], []
-    listeners: dict[str, Callable[[Any], None]] = {
-        "console": lambda message: troubles.append(message.text),
-        "pageerror": lambda error: troubles.append(str(error)),
-        "request": lambda request: requests.append(request.url),
-    }
-    heard: set[Page] = set()
+    with watched(chromium, desktop) as watch:
 
-    def open_page(path: str, folder: Path = site, **options: Any) -> Page:
-        page = desktop
-        if options:
-            contexts.append(chromium.new_context(**{**DESKTOP, **options}))
-            page = contexts[-1].new_page()
-        if page not in heard:
-            for event, hear in listeners.items():
-                page.on(event, hear)  # type: ignore[call-overload]
-            heard.add(page)
-        page.goto(f"{folder.as_uri()}/{path}")
-        return page
+        def open_page(path: str, folder: Path = site, **options: Any) -> Page:
+            page = watch.open(**options)
+            page.goto(f"{folder.as_uri()}/{path}")
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    for event, hear in listeners.items():
-        if desktop in heard:
-            desktop.remove_listener(event, hear)
-    assert troubles == []
-    assert [each for each in requests if not each.startswith(("file:", "data:"))] == []
+        yield open_page
+    assert [each for each in watch.requests if not each.startswith(("file:", "data:"))] == []
     # Pages load no file but themselves.
-    assert [each for each in requests if each.startswith("file:") and ".html" not in each] == []
+    assert [each for each in watch.requests if each.startswith("file:") and ".html" not in each] == []
 
 
 def names(page: Page, table: str) -> list[str]:
